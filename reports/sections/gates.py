@@ -32,9 +32,7 @@ def _lead(rows: Sequence[GateRow]) -> str:
     if len(rows) == 1:
         return f"The condition set for this run {'does not hold' if failed else 'holds'}."
     if failed in (0, len(rows)):
-        return (
-            f"All {len(rows)} conditions set for this run {'fail' if failed else 'hold'}."
-        )
+        return f"All {len(rows)} conditions set for this run {'fail' if failed else 'hold'}."
     return f"{failed} of the {len(rows)} conditions set for this run {'does' if failed == 1 else 'do'} not hold."
 
 

@@ -78,7 +78,9 @@ def lead(run: StoredRun) -> str:
     over, watched = tones.count("fix"), tones.count("open")
     if not checked:
         return (
-            f"Not one of the {_word(len(found))} risks was checked." if len(found) > 1 else "The one risk was not checked."
+            f"Not one of the {_word(len(found))} risks was checked."
+            if len(found) > 1
+            else "The one risk was not checked."
         )
     all_of = (
         f"All {_word(len(found))}"

@@ -101,7 +101,7 @@ def _tokens_words(run: StoredRun) -> str:
         return words
     fewer = round(before) - round(sent)
     if not fewer:
-        return f"{words}, with the same input as {named(run.baseline)}"
+        return f"{words}, as many in as {named(run.baseline)}"
     compared = f"{words}, {say.count(abs(fewer))} {'fewer' if fewer > 0 else 'more'} in than {named(run.baseline)}"
     if ours.get("fixed") is None or theirs.get("fixed") is None:
         return compared

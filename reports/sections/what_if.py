@@ -258,8 +258,9 @@ def lead(run: StoredRun) -> str:
         if twice is None:
             return f"The investment never pays back, even at twice the volume; {tail}"
         return f"At twice the volume the investment pays back in {say.days(twice)} instead of never; {tail}"
-    after_half = "never pays back" if after is None else f"pays back in {say.days(after)}"
-    return f"At half the volume the investment {after_half} instead of in {say.days(before)}; {tail}"
+    if after is None:
+        return f"At half the volume the investment never pays back, instead of in {say.days(before)}; {tail}"
+    return f"At half the volume the investment pays back in {say.days(after)} instead of {say.days(before)}; {tail}"
 
 
 def _gain_words(npv: float | None, currency: str) -> str:

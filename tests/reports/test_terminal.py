@@ -89,7 +89,7 @@ def test_curating_says_what_became_of_the_rows_and_each_borderline_pair_once(tab
     lines = curated_text(SUMMARY | {"threshold_table": table}).splitlines()
     assert lines[:5] == [
         "10 rows read: 8 kept; 2 duplicate", "  by rule: exact_duplicate 2", "splits: 5 train, 1 validation, 2 test",
-        "  1 test row breaks a rule and stays in: dropping hard cases would make the test easy", "  A note.",
+        "  1 test row breaks a rule but is kept, so that the test is not too easy", "  A note.",
     ]  # fmt: skip
     said = " ".join(lines[5:])
     assert "No held-out request has a training example with the same facts at a similarity of 0.8 or more." in said
