@@ -230,7 +230,7 @@ def _thresholds(summary: Mapping[str, Any]) -> list[str]:
     first = {(row["example"]["id"], row["example"]["other_id"]): row for row in reversed(table) if row["example"]}
     for row in reversed(first.values()):
         example = row["example"]
-        lines += ["", f'At {row["threshold"]:.2f}, "{example["id"]}" is dropped in favor of "{example["other_id"]}":']
+        lines += ["", f'At {row["threshold"]:.2f}, "{example["id"]}" is dropped in favour of "{example["other_id"]}":']
         for name in ("input", "output"):
             texts = (short(example[key], EXCERPT) for key in (name, f"other_{name}"))
             lines += [f"  {name:6}  {next(texts)}", f"          {next(texts)}"]

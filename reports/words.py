@@ -46,12 +46,12 @@ def named(name: str | None) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with its first letter capitalized."""
+    """The text with its first letter capitalised."""
     return text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence: capitalized, with a full stop unless it already ends with punctuation."""
+    """The text as a sentence: capitalised, with a full stop unless it already ends with punctuation."""
     return capital(text) if not text or text.endswith((".", "!", "?", "…")) else f"{capital(text)}."
 
 

@@ -26,7 +26,7 @@ __all__ = [
     "tornado_chart",
 ]
 
-# A shape for each role, so that no information depends on color alone.
+# A shape for each role, so that no information depends on colour alone.
 SHAPES = {
     "candidate": '<circle r="5.5" class="fill"/>',
     "baseline": '<rect x="-5" y="-5" width="10" height="10" class="hollow"/>',

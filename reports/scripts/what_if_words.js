@@ -48,7 +48,7 @@ const whatIfWords = (inputs, fields, costWords) => {
 
   const sentence = (now) => `With ${conditions()}, ${costClause(now)}; ${backClause(now)}.`;
 
-  // Whether the money favors the candidate: payback within the target, and a gain.
+  // Whether the money favours the candidate: payback within the target, and a gain.
   const judgement = (now) => {
     const gain = daily ? `over ${say.days(now.horizon_days)}` : "over the whole batch";
     if (!(now.npv > 0)) {

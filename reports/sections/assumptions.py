@@ -49,7 +49,7 @@ def traced(money: Mapping[str, Any], kind: str, key: str, text: str) -> Markup |
     return link(kind, key, text) if any(entry.get("key") == key for entry in entries) else text
 
 
-# A shape for each source, next to its name, so that no information depends on color alone.
+# A shape for each source, next to its name, so that no information depends on colour alone.
 MARKS = {"measured": "●", "stated": "◆", "price list": "■", "default": "○"}
 SOURCES = {
     "measured": "measured in this run",

@@ -174,9 +174,9 @@ def _borderline(example: Mapping[str, Any] | None, *, texts: bool) -> str:
     value = example.get("similarity")
     similarity = f", similarity {value:.2f}" if isinstance(value, int | float) else ""
     if not texts:
-        return f"{example.get('id')} in favor of {example.get('other_id')}{similarity}"
+        return f"{example.get('id')} in favour of {example.get('other_id')}{similarity}"
     output, other = (short(str(example.get(key) or ""), BORDER) for key in ("output", "other_output"))
-    return f"“{output}” ({example.get('id')}) in favor of “{other}” ({example.get('other_id')}){similarity}"
+    return f"“{output}” ({example.get('id')}) in favour of “{other}” ({example.get('other_id')}){similarity}"
 
 
 def override_line(data: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ FIRST_ROWS_KEEP = 8
 MOST_NOTES = 12
 SHORT = 400
 OTHERS_LIMIT = 600  # characters of the outputs of variants that are not compared, which are collapsed
-# The candidate's losses come first, because a skeptic looks for them.
+# The candidate's losses come first, because a sceptic looks for them.
 KINDS = ("lost", "won", "neither", "unscored", "both")
 
 

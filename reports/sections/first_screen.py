@@ -18,7 +18,7 @@ from .costs import change_words, cheaper_way, cost_range
 
 __all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
 
-# Each decision's label and its tone, which selects the color and the icon.
+# Each decision's label and its tone, which selects the colour and the icon.
 DECISIONS = {
     "fine-tune": ("Fine-tune", "go"),
     "keep prompting": ("Keep prompting", "stay"),

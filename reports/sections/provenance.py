@@ -104,7 +104,7 @@ def origin_facts(origin: Mapping[str, Any]) -> list[Row]:
         found.append(Row(str(name), label, finite(value), "bytes") if bytes_ else _fact(str(name), label, value))
     for stage, seconds in mapping(origin.get("seconds")).items():
         found.append(Row(f"seconds.{stage}", f"Time for {stage}", finite(seconds), "seconds"))
-    names = {"name": "Base model", "licence": "License", "dtype": "Number format"}
+    names = {"name": "Base model", "licence": "Licence", "dtype": "Number format"}
     found += [_fact(f"model.{key}", label, model.get(key)) for key, label in names.items()]
     return [row for row in found if row.value is not None]
 

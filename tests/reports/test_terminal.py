@@ -93,5 +93,5 @@ def test_curating_says_what_became_of_the_rows_and_each_borderline_pair_once(tab
     ]  # fmt: skip
     said = " ".join(lines[5:])
     assert "No held-out request has a training example with the same facts at a similarity of 0.8 or more." in said
-    assert said.count('is dropped in favor of "b"') == shown
+    assert said.count('is dropped in favour of "b"') == shown
     assert ("At 0.80" in said) == bool(shown)
