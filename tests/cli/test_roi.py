@@ -298,7 +298,7 @@ def test_measured_numbers_and_those_stated_in_their_place_are_named(judged, comm
     assert "tuned: acceptable outputs" in out
     file = project / "tuneworth.toml"
     file.write_text(file.read_text(encoding="utf-8") + "acceptance = 0.5\n", encoding="utf-8")
-    assert "Stated in place of what the run measured: tuned: acceptable outputs." in " ".join(
+    assert "Stated, although the run measured it: tuned: acceptable outputs." in " ".join(
         command("roi", project).out.split()
     )
 

@@ -153,7 +153,7 @@ STEPS = [
     (later(EQUAL, roi=costs(target_payback_days=17)), "Find out the requests a day more exactly"),
     (later(data=LEAK), "`tuneworth curate`"),
     (later((0, 0, 0, 200)), "mend or drop those that ask too much"),
-    (later(roi=costs(), risks=OVER), "Take near copies out of the training examples"),
+    (later(roi=costs(), risks=OVER), "Remove near copies from the training examples"),
 ]
 
 
