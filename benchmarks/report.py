@@ -153,8 +153,8 @@ def look(chromium: Any, page: Path) -> dict[str, Any]:
     tab.goto(page.as_uri(), wait_until="load", timeout=60_000)
     found["opens, s"] = tab.evaluate(_DRAWN) / 1000
     tab.wait_for_timeout(1500)  # what scripts draw later
-    found["asks the network"] = len({url for url in asked if url.startswith("http")})
-    found["errors in the console"] = len(messages)
+    found["network requests"] = len({url for url in asked if url.startswith("http")})
+    found["console errors"] = len(messages)
     axe = Axe().run(tab).response["violations"]
     found["axe violations (places)"] = f"{len(axe)} ({sum(len(one['nodes']) for one in axe)})"
     paper = page.with_suffix(".pdf")
@@ -270,7 +270,7 @@ def beside(chromium: Any, folder: Path, peers: Path) -> str:
     seen = {name: None if one is None else {"version": one[2] or "this one", "made in, CPU s": one[1], **look(chromium, one[0])}
             for name, one in found.items()}  # fmt: skip
     lines = [f"| | {' | '.join(LABELS.get(name, name) for name in seen)} |", "|---|" + "---:|" * len(seen)]
-    for row in ("version", "KB", "made in, CPU s", "opens, s", "asks the network", "errors in the console",
+    for row in ("version", "KB", "made in, CPU s", "opens, s", "network requests", "console errors",
                 "axe violations (places)", "words without script", "A4 pages", "texts cut off on a phone"):  # fmt: skip
         cells = ["not installed" if one is None else _said(one[row]) for one in seen.values()]
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
@@ -287,28 +287,30 @@ def _said(value: Any) -> str:
     )
 
 
-TEXT = """# The report: size, time, and other tools' pages
+TEXT = """# The report: size, speed, and comparison with other tools
 
-## Its own limits
+## Size and speed
 
 {sizes}
 
-The first: 200 requests, each text {letters:,} letters long, so the page cuts the texts that it shows. The second: 5,000
-requests of two variants, of which the page shows 200. *Written* is `write_report` in CPU seconds, the best of three; *opens*
-is until the first frames are drawn; *filters* is a search from its letter to the second frame after the count has changed, the
-page's own wait for the next letter included; *scrolls* is the time from frame to frame that 99 of 100 keep, from the top to
-the end of the page with all examples shown.
+The first run has 200 requests with texts of {letters:,} characters, so the page has to cut them. The second has 5,000 requests
+of two variants, of which the page shows 200. *written* is the CPU time of `write_report`, best of three. *opens* is the
+time until the first frames are drawn. *filters* is the time from a keystroke in the search to the second frame after the
+count has changed, including the page's wait for the next keystroke. *scrolls* is the 99th percentile of the time between
+frames when scrolling from the top to the end of the page with all examples shown.
 
-## Beside other tools
+## Comparison with other tools
 
-The same {cases} requests of the shipped example with two variants' outputs, made by a fixed seed; each page opened from the
-disk in Chromium with the network off. [What each answers](../docs/report.md#beside-other-tools) stands in the docs.
+All tools got the same {cases} requests of the built-in example and the outputs of two variants, generated with a fixed seed.
+Each page was opened from disk in Chromium with the network off. The docs compare
+[the questions that each answers](../docs/report.md#comparison-with-other-tools).
 
 {pages}
 
-*made in* is the whole command, its start included, in CPU seconds: ours judges the outputs, compares them and counts the
-money in that time, promptfoo judges them, the others describe them. *axe* is axe-core {axe}, all its rules: kinds of
-violations, and places in brackets. *cut off* counts texts beyond the right edge at 390 px that no scrolling reaches.
+*made in* is the CPU time of the whole command, including startup. In that time, Tuneworth scores and compares the outputs
+and calculates the money, promptfoo scores the outputs, and the others describe them. *axe* counts the rules of axe-core
+{axe} that are violated, with the number of places in brackets. *cut off* counts texts beyond the right edge at 390 px that
+cannot be reached by scrolling.
 
 {today}, Python {python}, {machine}, {cores} cores. Made by `python benchmarks/report.py --peers FOLDER`.
 """

@@ -66,6 +66,7 @@ from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
+from .verdict.next_step import RISK_ADVICE as RISK_ADVICE
 from .verdict.rules import decide as decide
 from .verdict.sentences import both_shares as both_shares
 from .verdict.sentences import discordant_clause as discordant_clause

@@ -1,6 +1,6 @@
 """Turns a finished run into one HTML page and one Markdown page that a stakeholder can read.
 
-The names are listed in `__init__.pyi`; each is imported at its first use.
+The public names are listed in `__init__.pyi`; each is imported on first use.
 """
 
 from lazy_loader import attach_stub

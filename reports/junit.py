@@ -1,8 +1,8 @@
-"""junit.xml: what a run found as the test results that CI systems read.
+"""Writes junit.xml: a run's findings as test results for CI systems.
 
-A case fails only for a reason to stop: a rule that the candidate breaks significantly more often than the baseline;
-a gate that does not hold; a risk over its limit; an invalid comparison; test rows that are
-in the training data. What was not measured is skipped, with the reason. All else passes and reports its numbers.
+A case fails only if somebody should act: a rule that the candidate breaks significantly more often than the baseline,
+a gate that does not hold, a risk over its limit, an invalid comparison, or test rows in the training data. What was not
+measured is skipped, with the reason. Everything else passes and reports its numbers.
 """
 
 import re
@@ -19,25 +19,25 @@ from .words import share_text
 
 __all__ = ["junit_of_curation", "junit_of_run"]
 
-CHANCE = 0.05  # the usual level; the values are adjusted for the number of rules
-MOST_LETTERS = 120  # characters of a case's name: CI systems list names on one line
-# What XML 1.0 cannot hold (its section 2.2), and the end of a line that every XML reader would change.
+CHANCE = 0.05  # significance level; the p values are adjusted for the number of rules
+MOST_LETTERS = 120  # characters of a case's name, which CI systems show on one line
+# Characters that XML 1.0 does not allow (section 2.2), and carriage returns, which XML parsers change.
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One test case: passed where neither `failure` nor `skipped` has a text; `said` are its numbers in words."""
+    """One test case, which passes if neither `failure` nor `skipped` is set; `output` holds its numbers in words."""
 
     name: str
-    said: str = ""
+    output: str = ""
     failure: str | None = None
     skipped: str | None = None
 
 
 @dataclass(frozen=True)
 class Suite:
-    """One test suite; `seconds` is what its outputs took, where that is known."""
+    """One test suite; `seconds` is the time that its outputs took, if known."""
 
     name: str
     cases: Sequence[Case]
@@ -46,7 +46,7 @@ class Suite:
 
 
 def junit_of_run(run: StoredRun) -> str:
-    """The file of an evaluated run: a suite for each variant, then verdict, gates and curation, as far as there are any."""
+    """junit.xml for an evaluated run: a suite for each variant, then verdict, gates and curation if there are any."""
     results = run.results
     suites = [_variant(run, name) for name in run.variants]
     suites.append(Suite("verdict", [_comparison(results), *_risks(results)], _decision(results)))
@@ -58,7 +58,7 @@ def junit_of_run(run: StoredRun) -> str:
 
 
 def junit_of_curation(run: StoredCuration) -> str:
-    """The file of a run that was curated and not evaluated: how the rows keep the style, and what curating found."""
+    """junit.xml for a run that was only curated: a suite for the style rules and one for the curation."""
     data = run.summary
     known = (data.get("style") or {}).get("checks") or {}
     rules = [
@@ -78,7 +78,7 @@ def _variant(run: StoredRun, name: str) -> Suite:
     acceptable = scored.get("acceptable") or {}
     about = {
         "role": role,
-        "model": str(((results.get("variants") or {}).get(name) or {}).get("model") or "not known"),
+        "model": str(((results.get("variants") or {}).get(name) or {}).get("model") or "unknown"),
         "cases": say.count(scored.get("n")),
         "acceptable": share_text(acceptable),
     }
@@ -101,10 +101,10 @@ def _rule(name: str, found: Mapping[str, Any], sentence: Any, *, one: str) -> Ca
     broken = found.get("fail")
     counted = f"{say.count(broken)} of {say.count(of)}" if of else say.count(broken)
     noun = one.removesuffix("s") if (of or broken) == 1 else one
-    said = f"Broken by {counted} {noun} ({share_text(found)})."
+    text = f"Broken by {counted} {noun} ({share_text(found)})."
     if found.get("level") == "should":
-        said += " The rule says should, so breaking it is no failure."
-    return Case(full, said)
+        text += " The rule is a `should` rule, so breaking it is not a failure."
+    return Case(full, text)
 
 
 def _why_unscored(found: Mapping[str, Any], one: str) -> str:
@@ -119,11 +119,11 @@ def _against_baseline(run: StoredRun, check: str, case: Case) -> Case:
     value, chance = compared.get("value"), compared.get("p_holm")
     if value is None:
         return case
-    # A positive difference: the candidate keeps the rule on that much more of the requests.
+    # A positive difference means that the candidate keeps the rule on a larger share of the requests.
     moved = f"{say.points(value)} {'less' if value > 0 else 'more'} often than {run.baseline}"
-    said = f"{case.said} That is {moved}." if value else f"{case.said} That is as often as {run.baseline}."
+    text = f"{case.output} That is {moved}." if value else f"{case.output} That is as often as {run.baseline}."
     worse = value < 0 and chance is not None and chance < CHANCE and compared.get("level") == "must"
-    return Case(case.name, said, failure=f"breaks this rule {moved}, more than chance explains" if worse else None)
+    return Case(case.name, text, failure=f"breaks this rule {moved}, statistically significant" if worse else None)
 
 
 def _seconds(results: Mapping[str, Any], name: str) -> float | None:
@@ -140,44 +140,44 @@ def _decision(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _comparison(results: Mapping[str, Any]) -> Case:
-    verdict, name = results.get("verdict"), "the comparison counts"
+    verdict, name = results.get("verdict"), "the comparison is valid"
     if not verdict:
         return Case(name, skipped="no two variants were compared")
-    if verdict.get("decision") == "fix first" and verdict.get("what") != "training":  # the risk reports that one
+    if verdict.get("decision") == "fix first" and verdict.get("what") != "training":  # the risk's own case reports it
         return Case(name, failure=str(verdict.get("sentence") or "fix first"))
     return Case(name, str(verdict.get("sentence") or ""))
 
 
 def _risks(results: Mapping[str, Any]) -> Iterator[Case]:
     for risk in results.get("risks") or []:
-        name, said = f"risk: {str(risk.get('id')).replace('_', ' ')}", str(risk.get("evidence") or "")
+        name, text = f"risk: {str(risk.get('id')).replace('_', ' ')}", str(risk.get("evidence") or "")
         match risk.get("status"):
             case "over":
-                yield Case(name, said, failure=said or "over its limit")
+                yield Case(name, text, failure=text or "over its limit")
             case "not checked":
-                yield Case(name, skipped=said or "not checked")
+                yield Case(name, skipped=text or "not checked")
             case status:
-                yield Case(name, f"To watch: {said}" if status == "warn" else said)
+                yield Case(name, f"Near its limit: {text}" if status == "warn" else text)
 
 
 def _gate(gate: Mapping[str, Any]) -> Case:
     found = gate_value(gate.get("value"))
-    said = "there is no value here" if gate.get("value") is None else f"it is {found}"
-    return Case(str(gate.get("gate")), said, failure=None if gate.get("holds") else said)
+    text = "this run has no such value" if gate.get("value") is None else f"the value is {found}"
+    return Case(str(gate.get("gate")), text, failure=None if gate.get("holds") else text)
 
 
 def _curation(data: Mapping[str, Any]) -> Iterator[Case]:
-    """Whether the test rows are separate, whether any rows remain, and the warnings of curating."""
-    held, name = (data.get("certificate") or {}).get("pairs_at_or_above"), "test rows are kept apart from training"
-    if held is None:
-        yield Case(name, skipped="nothing was held out, so there was nothing to compare")
-    elif held:
+    """Whether the test rows are separate from training, whether any rows remain, and the curation warnings."""
+    leaks, name = (data.get("certificate") or {}).get("pairs_at_or_above"), "test rows are separate from training rows"
+    if leaks is None:
+        yield Case(name, skipped="no rows were held out, so there was nothing to compare")
+    elif leaks:
         yield Case(name, failure=certificate(data))
     else:
         yield Case(name, certificate(data))
     kept = (data.get("outcomes") or {}).get("kept")
-    rows = f"{say.count(kept)} of {say.count(data.get('rows_read'))} rows stay"
-    yield Case("rows are left to work with", rows, failure=None if kept else rows)
+    rows = f"{say.count(kept)} of {say.count(data.get('rows_read'))} rows kept"
+    yield Case("some rows were kept", rows, failure=None if kept else rows)
     for warning in data.get("warnings") or []:
         yield Case(f"warning: {str(warning.get('code')).replace('_', ' ')}", skipped=str(warning.get("text")))
 
@@ -191,7 +191,7 @@ def _written(suites: Sequence[Suite], *, created: Any) -> str:
         element = ET.SubElement(root, "testsuite", {"name": _clean(suite.name), **_counts(suite.cases)})
         element.set("time", f"{suite.seconds or 0:.3f}")
         if created:
-            element.set("timestamp", _clean(str(created))[:19])  # without the zone, as the format has none
+            element.set("timestamp", _clean(str(created))[:19])  # without the time zone, which the format does not have
         if suite.properties:
             holder = ET.SubElement(element, "properties")
             for name, value in suite.properties.items():
@@ -203,9 +203,9 @@ def _written(suites: Sequence[Suite], *, created: Any) -> str:
 
 
 def _names(cases: Sequence[Case]) -> list[str]:
-    """One short line for each case, none twice: readers identify cases by name."""
+    """A unique one-line name for each case: CI systems identify cases by name."""
     names: dict[str, None] = {}
-    last: dict[str, int] = {}  # keep counting: thousands of cases may begin with the same words
+    last: dict[str, int] = {}  # the last number used: thousands of cases may start with the same words
     for case in cases:
         whole = " ".join(_clean(case.name).split())
         name = short = whole if len(whole) <= MOST_LETTERS else whole[: MOST_LETTERS - 1] + "…"
@@ -222,8 +222,8 @@ def _add(suite: ET.Element, classname: str, name: str, case: Case) -> None:
         ET.SubElement(element, "failure", {"message": _clean(case.failure), "type": "tuneworth"})
     elif case.skipped is not None:
         ET.SubElement(element, "skipped", {"message": _clean(case.skipped)})
-    if case.said:
-        ET.SubElement(element, "system-out").text = _clean(case.said)
+    if case.output:
+        ET.SubElement(element, "system-out").text = _clean(case.output)
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The run on one page of Markdown for a pull request, whatever its texts hold."""
+"""Renders a run as one Markdown page for a pull request: safe for any text."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ..core import unbroken as say
 from .sections import judgements
 from .sections.certificate import certificate
 from .sections.data import style_rows
-from .sections.dropped import left_rows
+from .sections.dropped import dropped_rows
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money import money_rows
@@ -25,20 +25,25 @@ from .words import printable, share_text, short
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
 __all__ += ["unchecked", "variant_rows"]
 
-# Characters with a meaning in Markdown: anywhere, and only at the start of a line.
+# Characters with a meaning in Markdown, anywhere or only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 
-# What can stand between backticks in a line or a table of Markdown: no backtick, bar, bracket of a tag or line's end.
+# What is safe between backticks in Markdown text and tables: no backtick, pipe, angle bracket, ampersand or line break.
 _TYPED = re.compile(r"(?! )[^`|<>&\s\\]+(?: [^`|<>&\s\\]+)*")
-# What GitHub turns into a link or a mention without markup: addresses, names, numbers of issues.
+# What GitHub turns into a link or mention without markup: URLs, user names, issue numbers.
 _LINKING = re.compile(r"(?P<colon>:(?=//))|(?P<dot>(?<=www)\.)|(?P<sign>[@#])(?=\w)", re.IGNORECASE)
-_UNLINKED = {"colon": "&#58;", "dot": "&#46;", "@": "&#64;&#8288;", "#": "#&#8288;"}  # &#8288; is a word joiner, unseen
+_UNLINKED = {
+    "colon": "&#58;",
+    "dot": "&#46;",
+    "@": "&#64;&#8288;",
+    "#": "#&#8288;",
+}  # &#8288; is an invisible word joiner
 MOST_VARIANTS = 10
-MOST_LETTERS = 120  # of a rule
+MOST_LETTERS = 120  # of a rule's sentence
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
-# The rows of the money shown in a pull request.
+# The money rows that the page shows.
 MONEY = (
     "saving_per_request", "spend_per_day", "investment", "requests_to_pay_back", "saving_per_day", "payback_days",
     "break_even_requests_per_day", "npv",
@@ -46,7 +51,7 @@ MONEY = (
 
 
 def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> str:
-    """The page of an evaluated run."""
+    """The page for an evaluated run."""
     judged = f"{judgements.lead(run)} {judgements.agreement(run)}" if run.results.get("judgements") else ""
     risks = risk_rows(run)
     return _rendered(
@@ -58,12 +63,12 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
 
 
 def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -> str:
-    """The page of a run that was curated and not evaluated."""
+    """The page for a run that was only curated."""
     data = run.summary
     rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
     warnings = [warning["text"] for warning in data.get("warnings") or []]
     return _rendered(
-        "curated.md.j2", project=project, headline=headline, dropped=left_rows(run, texts=False), rules=rules,
+        "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
         certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
     )  # fmt: skip
 
@@ -72,7 +77,7 @@ def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined, finalize=_as_it_is, autoescape=False,  # finalize escapes Markdown characters
+        undefined=jinja2.StrictUndefined, finalize=_safe, autoescape=False,  # finalize escapes Markdown characters
     )  # fmt: skip
 
 
@@ -80,15 +85,15 @@ def _rendered(template: str, **shown: Any) -> str:
     return printable(_environment().get_template(template).render(shown))
 
 
-def _as_it_is(value: Any) -> str:
-    """Text of a run as one line of Markdown that shows it as it is; a list of `typeset_parts` with its commands as code."""
+def _safe(value: Any) -> str:
+    """A text as one line of Markdown that shows it literally; a list of `typeset_parts` with its commands as code."""
     if isinstance(value, list):
         return "".join(_code(text) if typed else _literal(re.sub(r"\s+", " ", text)) for text, typed in value).strip()
     return _literal(" ".join(str(value).split()))
 
 
 def _code(text: str) -> str:
-    """A command or a setting as code; plain text if it holds what code cannot show safely."""
+    """A command or a setting as code; plain text if code formatting would not be safe."""
     return f"`{text}`" if _TYPED.fullmatch(text) else _literal(" ".join(text.split()))
 
 
@@ -100,12 +105,12 @@ def _literal(text: str) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     found = match.group()
-    # A number that would open a list: the mark behind it cannot be reached from here, so its first digit is an entity.
+    # This number would start a list. The match does not include the mark after it, so the first digit becomes an entity.
     return f"&#{ord(found[0])};{found[1:]}" if found[0].isdigit() else f"\\{found}"
 
 
 def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """Name, requests, the three shares with their ranges, tokens and cost of a request; those compared come first."""
+    """Per variant: name, requests, three shares with ranges, tokens and cost per request; the compared pair comes first."""
     compared = [name for name in (run.candidate, run.baseline) if name in run.variants]
     names = [*compared, *(name for name in run.variants if name not in compared)]
     rows = [_variant(run, name) for name in names[:MOST_VARIANTS]]
@@ -130,22 +135,22 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
 
 
 def _cost(variant: Mapping[str, Any], currency: str) -> str:
-    """What a request costs; machines of one's own cost by the day, whatever the requests."""
+    """The cost of a request, or of a day if the variant runs on dedicated machines."""
     cost, machines = variant.get("cost_per_request"), variant.get("machine_cost_per_day")
     if cost is None:
         return "–"
-    return f"{say.money(machines, currency)} a day" if machines else say.money(cost, currency)
+    return f"{say.money(machines, currency)} per day" if machines else say.money(cost, currency)
 
 
 def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
-    """The rules whose violations changed most: sentence, share that breaks it before and after, change."""
+    """The rules whose violations changed most: sentence, share of violations before and after, change."""
     rows = [row for row in check_rows(run) if row.before is not None and row.after is not None]
     moved = [row for row in rows if row.before != row.after]
     return [(row.sentence, say.percent(row.before), say.percent(row.after), row.change) for row in moved[:MOST_RULES]]
 
 
 def money_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """The money in at most seven lines; empty without prices or volume."""
+    """The main money figures; empty without prices or a volume."""
     money = run.results.get("money") or {}
     if money.get("saving_per_request") is None:
         return []
@@ -153,16 +158,16 @@ def money_lines(run: StoredRun) -> list[tuple[str, str]]:
 
 
 def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:
-    """The risks that are over or near their limit: name, state, what was found."""
+    """The risks that are over or near their limit: name, status, finding."""
     fired = [row for row in risk_rows(run) if row.tone in ("fix", "open")]
     return [(row.id, row.status, row.evidence) for row in fired[:MOST_RISKS]]
 
 
 def unchecked(run: StoredRun) -> str:
-    """The risks that were not checked, by name."""
+    """The names of the risks that were not checked."""
     return ", ".join(row.id for row in risk_rows(run) if row.tone == "none")
 
 
 def gate_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """The gates given to the command, and whether each holds; failed ones first."""
+    """The gates given to the command and whether each holds; failed gates come first."""
     return [(row.text, row.state) for row in gate_rows(run)[:MOST_GATES]]

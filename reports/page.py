@@ -1,4 +1,4 @@
-"""Sections into one self-contained HTML page, whatever their texts hold, in as few bytes as HTML and CSS allow."""
+"""Renders sections as one self-contained HTML page: safe for any text, and as small as HTML and CSS allow."""
 
 import base64
 import hashlib
@@ -13,25 +13,25 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ..core import NBSP, kept_together
+from ..core import NBSP, kept_together, row_text
 from ..core import unbroken as say
 from .charts.rows import RANGE
 from .words import printable
 
 __all__ = ["Section", "compact_html", "compact_style", "render_page", "render_section"]
 
-# End tags that a parser supplies by itself, with the space behind them, which shows nowhere in tables and lists.
+# End tags that HTML parsers supply themselves, with the whitespace after them, which tables and lists do not show.
 _END_TAGS = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>\s*")
-# The lines of a chart's axis, as charts/rows.py draws them behind each of its rows.
+# The grid lines that charts/rows.py draws behind each row of a chart.
 _GRID = re.compile(r'(?:<line class="(?:grid|zero|limit)" x1="[\d.]+%" x2="[\d.]+%" y1="0" y2="100%"/>){2,}')
-# A string, which is kept; a mark that needs no space around it; a colon before a value; any other space.
+# A string (kept), a punctuation mark that needs no space around it, a colon before a value, any other whitespace.
 _SPACE = r"(?:\s|/\*(?:(?!\*/)[\s\S])*\*/)"
 _STYLE = re.compile(rf"""("(?:[^"\\]|\\.)*")|{_SPACE}*([{{}};,]){_SPACE}*|(:)\s+|({_SPACE})+""")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page: its anchor, its title, the sentence with its finding, its template and its content."""
+    """A section of a page: its anchor, its title, the sentence that states its finding, its template and its content."""
 
     id: str
     title: str
@@ -41,9 +41,10 @@ class Section:
 
 
 def compact_html(text: str) -> str:
-    """The page without the end tags that HTML lets one omit, each grid that several rows share drawn once.
+    """The page without optional end tags, with each grid that several rows share drawn once.
 
-    Texts of a run cannot look like either, as their angle brackets are escaped; the script at the end is unchanged.
+    Texts from a run cannot match either pattern, since their angle brackets are escaped. The script at the end is
+    unchanged.
     """
     body, mark, script = text.partition("<script>")
     body = _END_TAGS.sub("", body)
@@ -70,23 +71,23 @@ def _style_part(match: re.Match[str]) -> str:
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
-# In this order: what comes later may narrow what came before; phone and paper have the last word.
+# Later files override earlier ones, so phone and paper come last.
 STYLES = (
     "base", "first_screen", "layout", "charts", "tables", "money", "what_if", "data", "examples", "phone", "paper"
 )  # fmt: skip
 PAGE_HEADER = "font: 8pt Arial, sans-serif; color: #555;"
-# A style attribute that only places its element; texts of a run cannot look so, as their quotes are escaped.
-_PLACE = re.compile(r' style="((?:left|right|width|margin-left|margin-right):-?[0-9.]+%)"')
-# Comments that have whole lines to themselves, of a style or a script.
+# A style attribute that only positions its element. Texts from a run cannot match, since their quotes are escaped.
+_POSITION = re.compile(r' style="((?:left|right|width|margin-left|margin-right):-?[0-9.]+%)"')
+# Comments on lines of their own, in a style or a script.
 _COMMENTS = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
 
 
 def render_page(context: Mapping[str, Any], sections: Sequence[Section], *, scripts: Sequence[str] = ()) -> str:
     """The HTML page; `context` holds project, created, counted, footer and headline.
 
-    `scripts` are the files of reports/scripts that the page runs, in this order.
+    `scripts` names the files of reports/scripts that the page runs, in order.
     """
-    script = "\n".join(_own_text("scripts", f"{name}.js") for name in scripts)
+    script = "\n".join(_asset("scripts", f"{name}.js") for name in scripts)
     bodies = [(section, render_section(section, context)) for section in sections]
     text = _environment().get_template("page.html.j2").render(
         context, sections=bodies, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
@@ -96,67 +97,69 @@ def render_page(context: Mapping[str, Any], sections: Sequence[Section], *, scri
 
 
 def render_section(section: Section, context: Mapping[str, Any]) -> Markup:
-    """The body of a section, without its title and the sentence that opens it."""
+    """The body of a section, without its title and lead."""
     template = _environment().get_template(f"sections/{section.template}.html.j2")
     return Markup(template.render({**context, **section.shown}, say=say, hold=_hold))
 
 
 def _styled(text: str, *, title: str) -> str:
-    """The page with its one style sheet and the hash of it in its policy, which allows no other style.
+    """The page with its one style sheet and the sheet's hash in the policy, which allows no other style.
 
-    A place in a chart, written as a style attribute of one number, becomes a rule of the sheet.
+    Each style attribute that positions a chart element becomes a rule in the sheet.
     """
-    places = dict.fromkeys(_PLACE.findall(text))
+    positions = dict.fromkeys(_POSITION.findall(text))
     style = "\n".join([
-        *(_own_text("styles", f"{name}.css") for name in STYLES),
-        *(f'[data-place="{place}"]{{{place}}}' for place in places),
+        *(_asset("styles", f"{name}.css") for name in STYLES),
+        *(f'[data-place="{position}"]{{{position}}}' for position in positions),
         f'@media print{{@page{{@top-right{{content:"{_css_text(title)}";{PAGE_HEADER}}}}}}}',
     ])  # fmt: skip
-    head, body = _PLACE.sub(r' data-place="\1"', text).split("<title>", 1)  # the head up to here is our own
+    head, body = _POSITION.sub(r' data-place="\1"', text).split("<title>", 1)  # everything before the title is ours
     return head.replace("STYLE-HASH", _digest(style)).replace("STYLE-SHEET", style) + "<title>" + body
 
 
 def _digest(text: str) -> str:
-    """The SHA-256 of an own script or style, as a Content-Security-Policy states it."""
+    """The SHA-256 of a script or style, in the form that a Content-Security-Policy uses."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @cache
-def _own_text(folder: str, name: str) -> str:
-    """A file of this package without comments and indentation: every byte takes space from the examples."""
+def _asset(folder: str, name: str) -> str:
+    """A file of this package without comments and indentation: every byte saved is left for the examples."""
     text = _COMMENTS.sub("", (HERE / folder / name).read_text(encoding="utf-8"))
     if name.endswith(".css"):
         return compact_style(text)
-    return "\n".join(line for each in text.splitlines() if (line := each.strip()))
+    return "\n".join(line for raw in text.splitlines() if (line := raw.strip()))
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    """One for each process: a page is rendered several times until it fits, and its templates are compiled once."""
-    return jinja2.Environment(
+    """One environment per process, since a page may be rendered several times until it fits."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
+    environment.filters["row_text"] = lambda row: row_text(row, say)
+    return environment
 
 
 def _css_text(text: str) -> str:
-    """The text as the inside of a CSS string: everything but letters, digits and spaces as an escape."""
+    """The text as the content of a CSS string: everything except letters, digits and spaces is escaped."""
     clean = printable(text)[:120]
     return "".join(c if c.isascii() and (c.isalnum() or c == " ") else f"\\{ord(c):x} " for c in clean)
 
 
 def _hold(text: Any) -> str:
-    """The text with each number kept on one line with its unit."""
+    """The text with each number kept on the same line as its unit."""
     return kept_together(str(text))
 
 
 def _parts_of(value: str) -> tuple[str, str]:
-    """A formatted figure as (number, unit), so that the unit can be set smaller."""
+    """A formatted figure as (number, unit), so that the unit can be set in smaller type."""
     number, _, unit = value.partition(NBSP)
     return (number, unit) if number[:1].isdigit() or number[:1] in "+−" else (value, "")
 
 
-# Drawn on a 20 x 20 grid: a tick, a speech bubble, a question mark, a warning triangle, a dash.
+# Drawn on a 20 x 20 grid: a check mark, a speech bubble, a question mark, a warning triangle, a dash.
 _ICONS = {
     "go": '<path d="m4.5 10.5 3.8 3.8 7.4-8.2"/>',
     "stay": '<path d="M3.5 4.5h13v9h-7l-3.5 3v-3h-2.5z"/>',
@@ -167,7 +170,7 @@ _ICONS = {
 
 
 def _icons() -> Markup:
-    """All icons as symbols and the shape of a range, once in the page."""
+    """The icons as symbols and the shape of a range, each defined once per page."""
     return RANGE + Markup("").join(
         Markup('<symbol id="i-{}" viewBox="0 0 20 20">{}</symbol>').format(tone, Markup(path))
         for tone, path in _ICONS.items()

@@ -38,7 +38,7 @@ from .words import date_words
 
 __all__ = ["write_report"]
 
-# The page stays under this size: its examples get the largest of these sizes that fits.
+# The size limit of the page. The examples get the largest of the text limits below that fits.
 MOST_BYTES = 497_000
 SCRIPTS = (
     "navigation", "words", "examples", "numbers", "blind",
@@ -46,7 +46,7 @@ SCRIPTS = (
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
 TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600, 500, 400, 350, 300, 260)
-# If these do not fit: outputs of variants that are not compared on the first rows alone, then fewer rows as well.
+# If none of these fits, only the first rows show the other variants' outputs; after that, rows are dropped too.
 SHORTER_LIMITS = (260, 240, 220, 200, 185, 170, 155, 140, 128, 116, 106, 96, 87, 78, 70, 60, 50, 40, 30, 20)
 FEWER_ROWS = (180, 160, 140, 120, 100, 70, 50, 35, 25, 15, 8)
 ROOM: tuple[dict[str, Any], ...] = (
@@ -59,11 +59,11 @@ ROOM: tuple[dict[str, Any], ...] = (
 def write_report(run: Path, *, examples: bool = True) -> list[Path]:
     """Write the run's report.html, report.md and junit.xml and return their paths.
 
-    A run that was curated and not evaluated gets a report of its curation. Without `examples`, no file holds a
-    request, output or reference.
+    A run that was only curated gets a report on its curation. Without `examples`, no file contains a request, an
+    output or a reference.
 
     Raises:
-        DataError: there is neither results.json nor a curated run, or it is not readable.
+        DataError: the folder has neither results.json nor a curated run, or a file is unreadable.
     """
     if not (run / "results.json").exists() and find_curation(run):
         with damage_is_named(run / "curate" / "summary.json", by="curate"):
@@ -83,7 +83,7 @@ def _curated_pages(run: StoredCuration, *, texts: bool) -> dict[str, str]:
         "project": str(run.facts.get("project") or run.path.name),
         "created": date_words(run.facts.get("created")),
         "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
-        "footer": f"Every number on this page is in curate/summary.json and {ledger_place(run.path)} beside it.",
+        "footer": f"Every number on this page is in curate/summary.json and {ledger_place(run.path)}.",
         "headline": curated_headline(run),
     }
     sections = [
@@ -92,7 +92,7 @@ def _curated_pages(run: StoredCuration, *, texts: bool) -> dict[str, str]:
         provenance.section(run, origin),
     ]
     return {
-        "report.html": render_page(context, _there(sections), scripts=CURATED_SCRIPTS),
+        "report.html": render_page(context, _present(sections), scripts=CURATED_SCRIPTS),
         "report.md": curated_markdown(run, project=context["project"], headline=context["headline"]),
         "junit.xml": junit_of_curation(run),
     }
@@ -105,7 +105,7 @@ def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
         "project": str(results.get("project") or run.path.name),
         "created": date_words(results.get("created")),
         "counted": f"{say.count(tested)} test requests" if tested else "",
-        "footer": "Every number on this page is in results.json beside it.",
+        "footer": "Every number on this page is in results.json.",
         "headline": headline(run),
     }
     return {
@@ -116,32 +116,32 @@ def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
 
 
 def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> str:
-    """The page, its example texts and rows cut only as far as the size limit demands."""
+    """The page, with example texts and rows cut only as far as the size limit requires."""
     before, after = _sections(run, texts=texts)
 
     def drawn(chosen: examples.Examples | None) -> str:
-        sections = _there([*before, examples.section(run, chosen), *after])
-        linked = chosen.checks if chosen else ()  # rules that an example breaks are linked to it
+        sections = _present([*before, examples.section(run, chosen), *after])
+        linked = chosen.checks if chosen else ()  # rules that link to the examples that break them
         return render_page({**context, "linked": linked}, sections, scripts=SCRIPTS)
 
     if not (texts and run.pairs and run.outputs):
         return drawn(None)
-    # Each size is smaller than the one before. Most runs fit the first; else bisection finds the largest that fits.
+    # Each limit is tighter than the previous one. Most runs fit the first; otherwise bisection finds the loosest that fits.
     first, last, middle, fitting, text = 0, len(ROOM) - 1, 0, "", ""
     while first <= last:
         chosen = examples.choose_examples(run, **ROOM[middle])
-        too_large = chosen.characters() > MOST_BYTES  # so large that it need not be drawn
+        too_large = chosen.characters() > MOST_BYTES  # no need to render it
         text = "" if too_large else drawn(chosen)
         if text and len(text.encode()) <= MOST_BYTES:
             fitting, last = text, middle - 1
         else:
             first = middle + 1
         middle = (first + last) // 2
-    return fitting or text  # if even the smallest is too large, use the smallest
+    return fitting or text  # if none fits, use the smallest
 
 
 def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:
-    """The sections of an evaluated run before its examples and after them."""
+    """The sections before the examples and those after them."""
     curated = read_curation(run.path) if find_curation(run.path) else None
     before = [why.section(run), gates.section(run), quality.section(run, texts=texts)]
     after = [
@@ -158,5 +158,5 @@ def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], lis
     return before, after
 
 
-def _there(sections: list[Section | None]) -> list[Section]:
+def _present(sections: list[Section | None]) -> list[Section]:
     return [section for section in sections if section is not None]

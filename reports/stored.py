@@ -1,4 +1,4 @@
-"""A finished run read back from its folder, as plain data; missing or damaged parts raise a clear error."""
+"""Reads a finished run from its folder as plain data; missing or damaged parts raise a clear error."""
 
 import json
 import math
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SCHEMA = "tuneworth/results/1"
-# Defaults for what another version may not have written; None means that the part does not exist.
+# Parts that older versions may not have written; they default to None.
 PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
 COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
 DECIDING = ("verdict", "quality", "comparison", "money")
@@ -36,7 +36,7 @@ DECIDING = ("verdict", "quality", "comparison", "money")
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What results.json says, the tested pairs by id, the first sample of each output by (id, variant), and run.json.
+    """results.json, the tested pairs by id, the first sample of each output by (id, variant), and run.json.
 
     `facts` is empty if the folder has no run.json.
     """
@@ -54,13 +54,13 @@ class StoredRun:
 
     @property
     def candidate(self) -> str | None:
-        """The variant in question: the comparison's, else the last one."""
+        """The candidate of the comparison; without a comparison, the last variant."""
         comparison = self.results.get("comparison") or {}
         return comparison.get("candidate") or (self.variants[-1] if self.variants else None)
 
     @property
     def baseline(self) -> str | None:
-        """What the candidate is compared with: the comparison's, else the first other variant, if any."""
+        """The baseline of the comparison; without a comparison, the first variant that is not the candidate."""
         comparison = self.results.get("comparison") or {}
         others = [name for name in self.variants if name != self.candidate]
         return comparison.get("baseline") or (others[0] if others else None)
@@ -80,16 +80,16 @@ def read_run(run: Path) -> StoredRun:
 
 def _read_results(path: Path) -> dict[str, Any]:
     if not path.exists():
-        raise DataError(f"{path}: not there, so there is nothing to report.\nRun `tuneworth evaluate` first.")
+        raise DataError(f"{path}: file not found.\nRun `tuneworth evaluate` first.")
     results = _read_json(path, "Run `tuneworth evaluate` again.")
     found = results.get("schema") if isinstance(results, dict) else None
     if found != SCHEMA:
         shown = f"{found!r}"[:120]
         raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {shown}.\nRun `tuneworth evaluate` again.")
-    # Losses and risks may be NaN and are then omitted; a decisive figure must be a number.
+    # Losses and risks may be NaN and are then omitted; the figures behind the verdict must be numbers.
     odd = next((found for part in DECIDING if (found := _no_number(results.get(part), part))), None)
     if odd:
-        raise DataError(f"{path}: {odd[:120]} is no number.\nRun `tuneworth evaluate` again.")
+        raise DataError(f"{path}: {odd[:120]} is not a finite number.\nRun `tuneworth evaluate` again.")
     scored = results.get("quality") or {}
     quality = {name: {**COUNTS, **found} for name, found in scored.items() if found}
     return {**dict.fromkeys(PARTS), **results, "quality": quality}
@@ -110,7 +110,7 @@ def _read_json(path: Path, advice: str = "") -> Any:
 
 
 def _no_number(value: Any, place: str) -> str | None:
-    """Where a number is NaN or infinite; None if there is none. JSON has no such numbers; Python accepts them."""
+    """The path of the first NaN or infinite number, or None. JSON has no such numbers, but Python reads them."""
     if isinstance(value, float):
         return None if math.isfinite(value) else place
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -120,7 +120,7 @@ def _no_number(value: Any, place: str) -> str | None:
 def _read_lines(path: Path, *needed: str) -> list[dict[str, Any]]:
     """The objects of a JSON lines file; [] if the file is missing. A truncated last line is ignored.
 
-    Raises: DataError if a line is no object or lacks one of the needed keys.
+    Raises DataError if a line is not an object or lacks one of the needed keys.
     """
     if not path.exists():
         return []
@@ -150,61 +150,61 @@ _NAMES = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "simi
 
 @dataclass(frozen=True)
 class StoredCuration:
-    """The content of curate/summary.json, dropped rows, and the facts of run.json (empty if there is none).
+    """curate/summary.json, the dropped rows, and run.json (empty if there is none).
 
-    left: for each rule the first rows that it dropped in the ledger; the column `n` is how many it dropped.
+    dropped: the first rows that each rule dropped, as in the ledger; the column `n` counts all that the rule dropped.
     """
 
     path: Path
     summary: dict[str, Any]
-    left: pl.DataFrame
+    dropped: pl.DataFrame
     facts: dict[str, Any]
 
 
 def find_curation(run: Path) -> bool:
-    """Whether the run was curated to its end: the summary is written last."""
+    """Whether the run was curated completely: the summary is written last."""
     return (run / "curate" / "summary.json").is_file()
 
 
 def read_curation(run: Path) -> StoredCuration:
-    """The curated run in a folder.
+    """Reads the curated run in a folder.
 
     Raises:
         DataError: a part is missing or damaged.
     """
     files = ledger_files(run)
-    left = _left_of(files)
+    dropped = _dropped_of(files)
     facts = _read_object(run / "run.json") if (run / "run.json").is_file() else {}
-    return StoredCuration(run, _read_object(run / "curate" / "summary.json"), left, facts)
+    return StoredCuration(run, _read_object(run / "curate" / "summary.json"), dropped, facts)
 
 
-def _left_of(files: Sequence[Path]) -> pl.DataFrame:
-    """The first rows that each rule dropped and their number; one file at a time, for a ledger may be large."""
+def _dropped_of(files: Sequence[Path]) -> pl.DataFrame:
+    """The first rows that each rule dropped and their count; one file at a time, since a ledger may be large."""
     by = ["outcome", "rule"]
     first, counts = [], []
     for file in files:
-        gone = _gone(file)
-        counts.append(gone.group_by(by).agg(n=pl.len()))
-        first.append(gone.group_by(by, maintain_order=True).head(EXAMPLES))
+        rows = _dropped_rows(file)
+        counts.append(rows.group_by(by).agg(n=pl.len()))
+        first.append(rows.group_by(by, maintain_order=True).head(EXAMPLES))
     count = pl.concat(counts).group_by(by).agg(pl.col("n").sum())
     rows = pl.concat(first).group_by(by, maintain_order=True).head(EXAMPLES)
     return rows.join(count, on=by, nulls_equal=True, maintain_order="left")
 
 
-def _gone(file: Path) -> pl.DataFrame:
-    """The rows of a file of the ledger that were not kept, in order."""
+def _dropped_rows(file: Path) -> pl.DataFrame:
+    """The rows in one ledger file that were not kept, in order."""
     try:
         ledger = pl.scan_parquet(file)
         missing = [name for name in _NAMES if name not in ledger.collect_schema()]
         if not missing:
             return ledger.filter(pl.col("outcome") != "kept").select(_NAMES).sort("row").collect()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{file}: cannot be read ({_first_line(error)})\nRun `tuneworth curate` again.") from None
-    raise DataError(f"{file}: has no column {', '.join(missing)}\nRun `tuneworth curate` again.")
+        raise DataError(f"{file}: cannot be read ({_first_line(error)}).\nRun `tuneworth curate` again.") from None
+    raise DataError(f"{file}: has no column {', '.join(missing)}.\nRun `tuneworth curate` again.")
 
 
 def ledger_place(run: Path) -> str:
-    """The name of the ledger in the run: a file, or the folder of its parts."""
+    """The path of the ledger in the run: a file, or a folder of parts."""
     return table_name(run, "curate/ledger.parquet") or "curate/ledger.parquet"
 
 
@@ -231,7 +231,7 @@ def _read_pairs(files: Iterable[Path], ids: Collection[str]) -> dict[str, dict[s
             continue
         with path.open(encoding="utf-8", errors="replace") as lines:
             for number, line in enumerate(lines, start=1):
-                # A line begins {"id": "...", "input": ; only the requested lines are parsed.
+                # A line starts with {"id": "...", "input": ; only the requested lines are parsed.
                 if line[7 : line.find(', "input": ')] in wanted:
                     pair = _pair(line, f"{path}, line {number}")
                     found[pair["id"]] = pair
@@ -243,7 +243,7 @@ def _pair(line: str, where: str) -> dict[str, Any]:
         return json.loads(line)
     except ValueError as error:
         raise DataError(
-            f"{where}: not readable as JSON ({_first_line(error)})\nRun `tuneworth curate` again."
+            f"{where}: not readable as JSON ({_first_line(error)}).\nRun `tuneworth curate` again."
         ) from None
 
 
@@ -252,10 +252,10 @@ def _read_object(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: cannot be read as JSON ({_first_line(error)})\nRun `tuneworth curate` again."
+            f"{path}: not readable as JSON ({_first_line(error)}).\nRun `tuneworth curate` again."
         ) from None
     if not isinstance(value, dict):
-        raise DataError(f"{path}: expected an object\nRun `tuneworth curate` again.")
+        raise DataError(f"{path}: expected an object.\nRun `tuneworth curate` again.")
     return value
 
 
@@ -263,7 +263,7 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-# What reading plain data of an unexpected shape raises; the verdict's clauses assert what every verdict has.
+# The errors that data of an unexpected shape can raise; the verdict's clauses assert what every verdict contains.
 _SHAPE = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError, jinja2.UndefinedError,
     pl.exceptions.PolarsError,
@@ -272,20 +272,19 @@ _SHAPE = (
 
 @contextmanager
 def damage_is_named(file: Path, *, by: str) -> Iterator[None]:
-    """Turn errors from an unexpected shape of the data into an error about the file, written by command `by`.
+    """Turns an error caused by data of an unexpected shape into one about the file, which command `by` writes.
 
     Raises:
-        DataError: naming what is missing, and the code that needed it.
+        DataError: what is missing, and the code that needed it.
     """
     try:
         yield
     except _SHAPE as error:
-        missed = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        missed = " ".join(missed.split())[:200]  # it may hold a whole text of the file
+        missed = f"no key {error}" if isinstance(error, KeyError) else str(error)
+        missed = " ".join(missed.split())[:200]  # the error may contain a long text from the file
         frames = traceback.extract_tb(error.__traceback__)
         needed = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(__file__).parent)][-1]
         raise DataError(
-            f"{file}: a part of it is missing or not as expected: {missed} ({Path(needed.filename).name}, line "
-            f"{needed.lineno}).\nRun `tuneworth {by}` again; where this version wrote the file, that is a fault of "
-            "Tuneworth."
+            f"{file}: a part is missing or has an unexpected form: {missed} ({Path(needed.filename).name}, line "
+            f"{needed.lineno}).\nRun `tuneworth {by}` again. If this version wrote the file, please report a bug."
         ) from error

@@ -1,4 +1,4 @@
-"""A run's results as terminal output: the verdict with its numbers, the money, the outcome of curating."""
+"""Renders a run's results for a terminal: the verdict with its numbers, the money, the result of curation."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,47 +13,50 @@ from .sections.data import override_line
 from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money import money_rows
 from .stored import StoredRun
-from .words import short
+from .words import capital, short
 
 __all__ = ["curated_text", "derivation_text", "money_text", "verdict_text"]
 
-LABEL, COLUMN = 40, 20  # of the table of costs: one label and two variants fill the line
-NUMBER = 34  # columns of a number's name on the first screen
+LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
+NUMBER = 34  # columns for the name of a headline number
 LONGEST = 24  # letters of a variant's name next to a number
 MOST_RULES = 6
-DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # those worth naming
-EXCERPT = 76  # characters of a text next to its label
+DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
+EXCERPT = 76  # characters of a text excerpt
 
 
 # --- the verdict --------------------------------------------------------------------------------------------------
 
 
 def verdict_text(results: Mapping[str, Any]) -> str:
-    """The verdict sentence and how sure it is, the three numbers and the doubt; without a verdict the scores alone."""
+    """The verdict, its confidence, the three numbers and the main doubt; without a verdict, only the scores."""
     run, verdict = _run_of(results), results.get("verdict")
     if not verdict:
         scores = [Row("n", "Test requests", _tested(run)), *(_acceptable(name, found) for name, found in _quality(run))]
         return "\n".join([*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)])
     parts = [filled(verdict["sentence"])]
     if verdict.get("confidence"):
-        parts.append(filled(f"How sure? {verdict['confidence']['sentence']}"))
+        level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
+        parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
     numbers = [Row("n", "Test requests", _tested(run)), *(row for each in three_numbers(run) for row in _rows(each))]
     parts += [row_lines(numbers, label=NUMBER), filled(f"Strongest reason for doubt: {verdict['doubt']}")]
     return _joined(parts)
 
 
 def _rows(number: Number) -> list[Row]:
-    """One of the three numbers: a row for each side, and one for what changed."""
-    named = len(number.sides) > 1
+    """One of the three numbers: a row for each side and one for the change."""
+    several = len(number.sides) > 1
     texts = [
-        ": ".join(filter(None, (shortened(side.name, LONGEST) if named else "", f"{side.value}{_behind(side.detail)}")))
+        ": ".join(
+            filter(None, (shortened(side.name, LONGEST) if several else "", f"{side.value}{_in_brackets(side.detail)}"))
+        )
         for side in number.sides
     ]
     texts += [number.change] if number.change else []
-    return [Row("", "" if place else number.title, text) for place, text in enumerate(texts)]
+    return [Row("", "" if index else number.title, text) for index, text in enumerate(texts)]
 
 
-def _behind(detail: str) -> str:
+def _in_brackets(detail: str) -> str:
     return f" ({detail})" if detail else ""
 
 
@@ -74,17 +77,17 @@ def _acceptable(name: str, found: Mapping[str, Any]) -> Row:
 
 
 def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
-    """The figures, what moves them, the ways without tuning, and what is assumed. `run` names the run that measured."""
-    missing = [Row("missing", "Still to be stated", ", ".join(money["missing"]))] if money["missing"] else []
+    """The figures, the main drivers, the alternatives to tuning, and the assumptions. `run` names the measured run."""
+    missing = [Row("missing", "Missing", ", ".join(money["missing"]))] if money["missing"] else []
     figures = row_lines([*missing, *money_rows(money)])
     if (money["draws"] or 1) > 1:
-        figures.append("Ranges in brackets hold in 90 of 100 possible futures.")
-    warnings = [line for text in money["warnings"] for line in filled(f"Mind: {text}.", indent=2)]
-    return _joined([_costs(money), figures, _moves(money), _ways(money), _assumed(money, run), warnings])
+        figures.append("Ranges in brackets cover 90% of the simulated scenarios.")
+    warnings = [line for text in money["warnings"] for line in filled(f"Note: {text}.", indent=2)]
+    return _joined([_costs(money), figures, _drivers(money), _alternatives(money), _assumed(money, run), warnings])
 
 
 def _costs(money: Mapping[str, Any]) -> list[str]:
-    """The table of what one request costs with both; long labels wrap over several lines."""
+    """The cost of one request with each side; long labels wrap over several lines."""
     names = [money["baseline"], money["candidate"]]
     lines = [f"{'':{LABEL}}{''.join(f'{_clipped(name):>{COLUMN}}' for name in names)}"]
     for row in cost_rows(_money_run(money), names):
@@ -93,62 +96,62 @@ def _costs(money: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _moves(money: Mapping[str, Any]) -> list[str]:
-    """The three inputs whose ranges move the gain most."""
+def _drivers(money: Mapping[str, Any]) -> list[str]:
+    """The three inputs whose ranges change the gain most."""
     lines = []
     for row in money["tornado"][:3]:
         ends = f"{say.count(row['low'])} to {say.count(row['high'])}"
         gains = say.money_range(row["npv_low"], row["npv_high"], money["currency"])
         lines += filled(f"  {words(row['key'])}, from {ends}: {gains}", indent=4)
-    return ["What moves the gain most:", *lines] if lines else []
+    return ["Inputs that change the gain most:", *lines] if lines else []
 
 
-def _ways(money: Mapping[str, Any]) -> list[str]:
-    """The ways without training, and whether training still pays against each."""
-    against = "tuning against it leaves" if money["requests_total"] is not None else "tuning against it pays back in"
+def _alternatives(money: Mapping[str, Any]) -> list[str]:
+    """The alternatives to training, and whether training still pays off compared with each."""
+    against = "gain of tuning over it" if money["requests_total"] is not None else "tuning pays back over it in"
     unit = "one acceptable output" if money["failures"] == "drop" else "one request"
     lines = []
-    for name, cost, saved, acceptable, left in alternative_rows(_money_run(money)):
-        lines += filled(f"  {name}: {cost}, saves {saved}; acceptable: {acceptable}; {against}: {left}", indent=4)
-    return [f"Instead of tuning, {unit} would cost:", *lines] if lines else []
+    for name, cost, saved, acceptable, result in alternative_rows(_money_run(money)):
+        lines += filled(f"  {name}: {cost}, saves {saved}; acceptable: {acceptable}; {against}: {result}", indent=4)
+    return [f"Cost of {unit} without tuning:", *lines] if lines else []
 
 
 def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
-    """The inputs neither stated nor measured, by name, and the sources of prices and measured numbers."""
+    """The inputs that were neither stated nor measured, and the sources of prices and measured numbers."""
     entries = {entry["key"]: entry for entry in money["assumptions"]}
     defaults = [
         f"{words(key)}: {say.stated(entries[key]['value'])} (default)"
         for key in DEFAULTS
         if entries.get(key, {}).get("source") == "default"
     ]
-    said = [*defaults, *_taken(money, entries)]
-    lines = filled(f"Assumed: {'; '.join(said)}.", indent=2) if said else []
+    assumed = [*defaults, *_other_assumptions(money, entries)]
+    lines = filled(f"Assumed: {'; '.join(assumed)}.", indent=2) if assumed else []
     lines += _listed_prices(entries)
     measured = [words(key) for key, entry in entries.items() if entry["source"] == "measured"]
     if run and measured:
         lines += filled(f"Measured in run {run}: {', '.join(measured)}.", indent=2)
-    instead = [
+    overridden = [
         words(key) for key, e in entries.items() if "in place of what the run measured" in (e.get("detail") or "")
     ]
-    if instead:
-        lines += filled(f"Stated in place of what the run measured: {', '.join(instead)}.", indent=2)
-    return [*lines, "All else is stated; --json lists every number with its source."]
+    if overridden:
+        lines += filled(f"Stated, although the run measured it: {', '.join(overridden)}.", indent=2)
+    return [*lines, "Everything else is stated; --json lists every number with its source."]
 
 
-def _taken(money: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
-    """What is assumed beyond the defaults."""
-    said = ['a failure costs nothing (failures = "ignore")'] if money["failures"] == "ignore" else []
+def _other_assumptions(money: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
+    """The assumptions other than defaults."""
+    assumed = ['a failure costs nothing (failures = "ignore")'] if money["failures"] == "ignore" else []
     volume = entries.get("requests_per_day", {})
     if "Tuneworth's own" in volume.get("detail", ""):
         low, _, high = volume["range"]
-        said.append(f"{say.count(low)} to {say.count(high)} requests a day (Tuneworth's own range)")
+        assumed.append(f"{say.count(low)} to {say.count(high)} requests a day (a range that Tuneworth assumes)")
     independent = [key.rpartition(".")[0] for key in entries if key.endswith(".independent_tries")]
     if independent:
-        said.append(f"failures of one request are independent, which flatters trying again ({', '.join(independent)})")
+        assumed.append(f"retries of a request succeed independently, which is optimistic ({', '.join(independent)})")
     left = entries.get("running.days_to_retirement", {}).get("value")
     if left is not None and left == money["horizon_days"]:
-        said.append(f"nothing is saved after the {say.days(left)} until the base model retires")
-    return said
+        assumed.append(f"savings end in {say.days(left)}, when the base model retires")
+    return assumed
 
 
 def _listed_prices(entries: Mapping[str, Any]) -> list[str]:
@@ -161,25 +164,25 @@ def _listed_prices(entries: Mapping[str, Any]) -> list[str]:
 
 
 def derivation_text(money: Mapping[str, Any]) -> str:
-    """The derivation: each figure as a sentence, a formula, its numbers and its result."""
+    """The derivation: each figure in words, as a formula, with its numbers and its result."""
     blocks = []
     for entry in money["derivation"]:
         lines = filled(entry["words"])
-        if entry["value"] is None:  # a condition, and what follows from it
+        if entry["value"] is None:  # a condition and its consequence
             lines += filled(f"    {entry['formula']}: {entry['numbers']}", indent=6)
         else:
             lines += filled(f"    {entry['formula']}", indent=6)
             if not entry["result"].startswith(f"{entry['numbers']} "):
                 lines += filled(f"  = {entry['numbers']}", indent=6)
         blocks.append([*lines, *filled(f"  = {entry['result']}", indent=6)])
-    return _joined([["How each figure comes about"], *blocks])
+    return _joined([["How each figure is calculated"], *blocks])
 
 
 # --- curating -----------------------------------------------------------------------------------------------------
 
 
 def curated_text(summary: Mapping[str, Any]) -> str:
-    """The outcomes with the rules behind them, the splits, the certificate, the decisions, the table of thresholds."""
+    """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
     lines = [*_outcomes(summary), *_splits(summary), *(f"  {text}" for text in summary["split_notes"])]
     lines += filled(certificate(summary)) if certificate(summary) else []
     lines += filled(override_line(summary)) if override_line(summary) else []
@@ -188,10 +191,10 @@ def curated_text(summary: Mapping[str, Any]) -> str:
 
 def _outcomes(summary: Mapping[str, Any]) -> list[str]:
     outcomes = summary["outcomes"]
-    gone = ", ".join(f"{say.count(n)} {name}" for name, n in outcomes.items() if name != "kept" and n)
+    dropped = ", ".join(f"{say.count(n)} {name}" for name, n in outcomes.items() if name != "kept" and n)
     lines = [
         f"{say.count(summary['rows_read'], 'row')} read: {say.count(outcomes['kept'])} kept"
-        + (f"; {gone}" if gone else "")
+        + (f"; {dropped}" if dropped else "")
     ]
     rules = list(summary["rules"].items())
     if rules:
@@ -204,30 +207,30 @@ def _splits(summary: Mapping[str, Any]) -> list[str]:
     lines = ["splits: " + ", ".join(f"{say.count(n)} {name}" for name, n in summary["splits"].items())]
     failing = summary["references_failing"]["test"]
     if failing:
-        breaks = "breaks a rule: it stays" if failing == 1 else "break a rule: they stay"
-        lines.append(f"  {say.count(failing)} of test {breaks}, since a test chosen by its answers would be easy")
+        breaks = "row breaks a rule but is" if failing == 1 else "rows break a rule but are"
+        lines.append(f"  {say.count(failing)} test {breaks} kept, so that the test is not too easy")
     return lines
 
 
 def _thresholds(summary: Mapping[str, Any]) -> list[str]:
-    """The table of thresholds, each with its borderline pair; empty if not requested."""
+    """The threshold table with the borderline pair of each; empty if not requested."""
     table = summary["threshold_table"]
     if table is None:
         return []
     now = summary["near_duplicate"]["threshold"]
     lines = [
         "",
-        f"Near duplicates by threshold (near_duplicate is {now:g}), before outputs that break a rule leave",
-        "threshold  dropped  conflicts  least alike",
+        f"Near duplicates by threshold (near_duplicate is {now:g}), before rows that break a rule are dropped",
+        "threshold  dropped  conflicts  least similar",
     ]
     for row in table:
         least = f"{row['example']['similarity']:.2f}" if row["example"] else "-"
-        lines.append(f"{row['threshold']:9.2f}  {row['dropped']:7,}  {row['conflicts']:9,}  {least:>11}")
-    # The same pair may be at the border of several thresholds: it is shown at the first.
+        lines.append(f"{row['threshold']:9.2f}  {row['dropped']:7,}  {row['conflicts']:9,}  {least:>13}")
+    # The same pair may be the borderline pair of several thresholds; show it once, at the first.
     first = {(row["example"]["id"], row["example"]["other_id"]): row for row in reversed(table) if row["example"]}
     for row in reversed(first.values()):
         example = row["example"]
-        lines += ["", f'At {row["threshold"]:.2f} "{example["id"]}" goes for "{example["other_id"]}":']
+        lines += ["", f'At {row["threshold"]:.2f}, "{example["id"]}" is dropped in favour of "{example["other_id"]}":']
         for name in ("input", "output"):
             texts = (short(example[key], EXCERPT) for key in (name, f"other_{name}"))
             lines += [f"  {name:6}  {next(texts)}", f"          {next(texts)}"]
@@ -242,7 +245,7 @@ def _run_of(results: Mapping[str, Any]) -> StoredRun:
 
 
 def _money_run(money: Mapping[str, Any]) -> StoredRun:
-    """A run for which only the money is known."""
+    """A run of which only the money is known."""
     pair = {side: money[side] for side in ("baseline", "candidate")}
     return _run_of({"money": money, "comparison": pair, "quality": {}})
 

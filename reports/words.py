@@ -1,4 +1,4 @@
-"""Texts as a page sets them: variants by name, typographic quotes, commands apart, no folders of the machine."""
+"""Formats texts for a page: variant names, typographic quotes, commands as code, no local paths."""
 
 import re
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ __all__ = [
 ]
 
 LARGEST = 1e15  # no count here is larger
-TEXT = 280  # characters of a text that a row of a table shows
+TEXT = 280  # characters of a text shown in a table row
 _QUOTED = re.compile(r'"([^"]*)"')
-_MINUS = re.compile(r"(?<![\w.)\]-])-(?=\d)")  # of a number, never of a range, a date or an option
-# What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
+_MINUS = re.compile(r"(?<![\w.)\]-])-(?=\d)")  # of a number, not of a range, date or option
+# What no page may contain: control characters (except tabs and line breaks), lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-# An absolute path of at least two parts: POSIX, a file URL, a drive's or a server's. The lookbehind excludes web
-# addresses and fractions.
+# An absolute path of at least two parts: POSIX, file URL, Windows drive or UNC. The lookbehind excludes web addresses
+# and fractions.
 _BEFORE = r"(?:^|(?<=[\s(\[{\"'“‘=,;]))"
 _PART = r"[^\s/\\\"'“”‘’<>|,;]+"
 _PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z]:|\\)\\{_PART}(?:\\{_PART})*\\?)")
@@ -42,21 +42,21 @@ _PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z
 def named(name: str | None) -> str:
     """`the tuned model`; any other name is quoted: `“rival”`."""
     shown = variant_name(str(name))
-    return f"“{name}”" if shown.startswith('"') else shown  # a name may hold quotation marks of its own
+    return f"“{name}”" if shown.startswith('"') else shown  # a name may contain quotation marks
 
 
 def capital(text: str) -> str:
-    """The text with a capital at its start."""
+    """The text with its first letter capitalised."""
     return text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence: a capital at its start, a full stop where it has no end of its own."""
+    """The text as a sentence: capitalised, with a full stop unless it already ends with punctuation."""
     return capital(text) if not text or text.endswith((".", "!", "?", "…")) else f"{capital(text)}."
 
 
 def short(text: str, most: int = TEXT) -> str:
-    """The text on one line, cut where it is long."""
+    """The text on one line, truncated to `most` characters."""
     flat = " ".join(text[: 20 * most].split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
@@ -67,25 +67,25 @@ def typeset(text: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """A clause of the verdict as a page sets it, each number on one line with its unit."""
+    """A clause of the verdict, typeset, with each number kept on the same line as its unit."""
     return typeset(kept_together(text))
 
 
 def typeset_parts(text: str) -> list[tuple[str, bool]]:
-    """The text in pieces, each with whether it stood between backticks: what is to be typed is unchanged.
+    """The text in pieces, each with whether it was between backticks; code is not typeset.
 
     >>> typeset_parts('Set `baseline = "b"`.')
     [('Set ', False), ('baseline = "b"', True), ('.', False)]
     """
     pieces = text.split("`")
-    if len(pieces) % 2 == 0:  # a lone backtick opens no command
+    if len(pieces) % 2 == 0:  # an unmatched backtick starts no code
         return [(typeset(text), False)]
     parts = ((piece if odd % 2 else typeset(piece), bool(odd % 2)) for odd, piece in enumerate(pieces))
     return [(piece, typed) for piece, typed in parts if piece]
 
 
 def without_folders(text: str) -> str:
-    r"""The text with each absolute path cut to its last part: a report is forwarded, a disk's layout is not.
+    r"""The text with each absolute path cut to its last part, so that a report reveals nothing about the machine.
 
     >>> without_folders("the adapter fits /home/ann/models/small only")
     'the adapter fits small only'
@@ -96,12 +96,12 @@ def without_folders(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with a replacement character for each that no page can hold."""
+    """The text with each character that no page may contain replaced."""
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def date_words(created: Any) -> str:
-    """`25 November 2026` of an ISO time; anything else as it is."""
+    """An ISO time as `25 November 2026`; anything else unchanged."""
     try:
         moment = datetime.fromisoformat(str(created))
     except ValueError:
@@ -110,21 +110,21 @@ def date_words(created: Any) -> str:
 
 
 def share_text(found: Mapping[str, Any] | None, key: str = "share") -> str:
-    """A share of a run with its range: `38% (28 to 49%)`."""
+    """A share with its range: `38% (28 to 49%)`."""
     found = found or {}
     return row_text(Row(key, "", found.get(key), "share", found.get("low"), found.get("high")), say)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether this is a finite number, fit to show or draw."""
+    """Whether this is a finite number that can be shown or drawn."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def finite(value: Any) -> float | None:
-    """A finite number of a run; None for anything else."""
+    """The value if it is a finite number, else None."""
     return value if is_number(value) else None
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """A part of a run; empty if it is missing or of another type."""
+    """The value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}

@@ -10,14 +10,15 @@ from .doubts import Doubt, groups_cost, nearest_flip
 from .rivals import better_untuned, cheaper_way
 from .sentences import compared, sentence, variant_name
 
-__all__ = ["next_step"]
+__all__ = ["RISK_ADVICE", "next_step"]
 
 Results = Mapping[str, Any]
 ENOUGH = 50  # with this many independent cases `few_cases` is no longer a doubt
-RISKS = {
-    "overfitting": "Train with fewer epochs or more distinct examples, then compare again",
-    "memorisation": "Take near copies out of the training examples or train with fewer epochs, then compare again",
-    "forgetting": "Train with a lower learning rate or fewer epochs, then compare again",
+RISK_ADVICE = {
+    "overfitting": "Train for fewer epochs or on more distinct examples, then compare again",
+    "memorisation": "Remove near copies from the training examples, mask private data (`mask = true` under [curate]) or train "
+    "for fewer epochs, then compare again",
+    "forgetting": "Train at a lower learning rate or for fewer epochs, then compare again",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ...core import say
 from .doubts import Doubt, confidence, found_doubts
 from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
-from .next_step import RISKS, next_step
+from .next_step import RISK_ADVICE, next_step
 from .rivals import better_untuned, guide_can_go, same_model
 from .sentences import (
     as_it_stands,
@@ -313,7 +313,7 @@ def _risky(results: Results, margin: float) -> Verdict | None:
         "what": "training",
         "sentence": f"Fix the training first: {over[0]['id']} is over its limit ({over[0]['evidence']}).",
         "reasons": [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over] + [as_it_stands(results)],
-        "next": sentence(RISKS.get(over[0]["id"], REMEDIES["training"])),
+        "next": sentence(RISK_ADVICE.get(over[0]["id"], REMEDIES["training"])),
     }
 
 

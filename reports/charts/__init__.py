@@ -1,1 +1,1 @@
-"""Inline SVG by a few functions: each chart with its title, a text alternative and its numbers in a table."""
+"""Charts as inline SVG, each with a title, a text alternative and its numbers in a table."""

@@ -20,15 +20,15 @@ __all__ = [
     "trimmed",
 ]
 
-# Widths in pixels from which a label may appear; styles/charts.css has one rule for each.
+# Minimum axis widths in pixels for showing a label; styles/charts.css has one rule for each.
 WIDTHS = (100, 130, 160, 190, 220, 250, 280, 310, 350, 400, 460, 540, 640, 800)
 GAP = 10  # pixels between two labels
-LONGEST = 18  # letters of a label; longer ones end in an ellipsis
+LONGEST = 18  # characters of a label; longer ones are shortened
 
 
 @dataclass(frozen=True)
 class TickLabel:
-    """A label, its place in percent, its SVG text-anchor, and the width of the axis from which there is room for it."""
+    """A label, its position in percent, its SVG text-anchor, and the minimum axis width for showing it."""
 
     place: float
     text: str
@@ -36,28 +36,28 @@ class TickLabel:
     width: int
 
     def draw(self, y: float) -> Markup:
-        """The label as SVG text with its baseline at y."""
+        """The label as SVG text with its baseline at `y`."""
         return Markup('<text x="{}%" y="{}" class="tick f{}" text-anchor="{}">{}</text>').format(
             self.place, y, self.width, self.anchor, self.text
         )
 
 
 def text_width(text: str) -> float:
-    """An upper estimate of the width in pixels of a text of 12 pixels in any common sans-serif face."""
+    """An upper estimate of the width in pixels of a text set at 12 pixels in a common sans-serif font."""
     return 1.06 * sum(_letter_width(letter) for letter in text)
 
 
 def shortened(text: str, most: int = LONGEST) -> str:
-    """The text with an ellipsis where it is longer than `most` letters."""
+    """The text, shortened with an ellipsis if it is longer than `most` characters."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def place_labels(ticks: Sequence[tuple[float, str]], start: int = 0) -> list[TickLabel]:
-    """Labels of the (place in percent, text) ticks, in order; those that fit at no width are omitted.
+    """Labels of the (position in percent, text) ticks, in order; labels that fit at no width are omitted.
 
-    At any width every 1st, 2nd, 4th ... tick counted from the tick `start` is labelled, on both sides of it or on
-    one, as many as fit with a gap between them and inside the axis. What is labelled at one width is so at every
-    greater one, at the same side of its tick.
+    At any width, every 1st, 2nd, 4th ... tick counted from the tick `start` is labelled, on one or both sides of it, as
+    many as fit inside the axis with a gap between them. A label shown at one width is shown at every greater width, on
+    the same side of its tick.
     """
     texts = [shortened(text) for _, text in ticks]
     chosen: dict[int, TickLabel] = {}
@@ -76,10 +76,10 @@ def place_labels(ticks: Sequence[tuple[float, str]], start: int = 0) -> list[Tic
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places at least `gap` apart in low..high, in the order of the wanted ones and as near to them as can be.
+    """Positions at least `gap` apart in low..high, in the order of the wanted positions and as near to them as possible.
 
-    Least squares: the isotonic regression of the wanted places less the gaps before them (pool adjacent violators).
-    If they do not all fit, they extend beyond `high`.
+    Least squares by isotonic regression of the wanted positions minus the gaps before them (pool adjacent violators).
+    Positions that do not fit extend beyond `high`.
     """
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     pools: list[list[float]] = []  # [sum, number]
@@ -97,7 +97,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def _choices(count: int, start: int) -> list[list[int]]:
-    """The ticks that may be labelled together, the most first."""
+    """The sets of ticks that may be labelled together, the largest first."""
     strides = [2**power for power in range(count.bit_length() + 1)]
     evenly = [[index for index in range(count) if (index - start) % stride == 0] for stride in strides]
     sides = [[[i for i in found if i >= start], [i for i in found if i <= start]] for found in evenly]
@@ -105,7 +105,7 @@ def _choices(count: int, start: int) -> list[list[int]]:
 
 
 def _anchor(place: float, text: str, width: int) -> str:
-    """Centred on its tick unless it would leave the axis."""
+    """The text-anchor of a label: centred on its tick unless it would extend beyond the axis."""
     half, at = text_width(text) / 2, width * place / 100
     return "start" if at < half else "end" if width - at < half else "middle"
 
@@ -131,12 +131,12 @@ def _letter_width(letter: str) -> float:
     return 11.5 if letter in "WMmw@%" else 8.8 if letter.isupper() or letter in "&" else 6.9
 
 
-LARGEST = 1e250  # beyond it, differences of values overflow
+LARGEST = 1e250  # differences of larger values overflow
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values, its labelled ticks, and where a value lies on it."""
+    """A range of values with labelled ticks, which maps values to positions."""
 
     low: float
     high: float
@@ -144,12 +144,12 @@ class Axis:
     logarithmic: bool = False
 
     def tick_labels(self) -> list[TickLabel]:
-        """The labels of the ticks, each with the width from which it is shown; zero is labelled before all others."""
+        """The labels of the ticks with their minimum widths; zero takes precedence."""
         zero = next((index for index, (value, _) in enumerate(self.ticks) if value == 0), 0)
         return place_labels([(self.place(value), label) for value, label in self.ticks], zero)
 
     def place(self, value: float) -> float:
-        """The value's place in percent of the axis, 0 to 100; values beyond the ends are clamped."""
+        """The value's position in percent of the axis, 0 to 100; values beyond the ends are clamped."""
         low, high = self.low, self.high
         if self.logarithmic:
             value, low, high = math.log10(max(value, low)), math.log10(low), math.log10(high)
@@ -157,7 +157,7 @@ class Axis:
 
 
 def trimmed(place: float) -> float:
-    """A place as a picture needs it: hundredths of a percent, well under a pixel, and no more digits than it has."""
+    """A position rounded to hundredths of a percent, well under a pixel, without trailing zeros."""
     rounded = round(place, 2)
     return int(rounded) if rounded == int(rounded) else rounded
 
@@ -172,15 +172,15 @@ def linear_axis(
 ) -> Axis:
     """An axis over the values (and zero), with ticks at steps of 1, 2 or 5 times a power of ten.
 
-    The ends are ticks; a tight axis ends at the values themselves. Steps so small that two ticks get
-    the same `label` are made larger.
+    The ends are ticks; a tight axis ends at the values themselves. Steps are made larger until no two ticks have the
+    same `label`.
     """
     found = [min(max(value, -LARGEST), LARGEST) for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(found), max(found)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
     largest = max(abs(low), abs(high))
-    if high - low <= max(1e-12 * largest, 1e-280):  # one value, or steps so small that they would vanish
+    if high - low <= max(1e-12 * largest, 1e-280):  # one value, or steps too small for floats
         half = largest / 2 if largest > 1e-280 else 0.5
         low, high = (low if zero and low == 0 else low - half), high + half
     choices = [_ticks(low, high, steps, label) for steps in range(most_steps, 0, -1)]
@@ -194,7 +194,7 @@ def linear_axis(
 def log_axis(values: Iterable[float], label: Callable[[float], str]) -> Axis:
     """A logarithmic axis from the smallest to the largest positive value, with ticks at powers of ten.
 
-    Over less than two powers of ten, 2 and 5 times each are ticks too, so that two at least can be read.
+    Over less than two powers of ten, 2 and 5 times each power are ticks too, so that there are at least two.
     """
     found = [min(max(value, 1 / LARGEST), LARGEST) for value in values if value > 0 and math.isfinite(value)]
     low, high = min(found or [1.0]), max(found or [10.0])
@@ -206,7 +206,7 @@ def log_axis(values: Iterable[float], label: Callable[[float], str]) -> Axis:
     if last - first < 2:
         finer = (factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5))
         places = [value for value in finer if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
-    ticks = {label(value): value for value in reversed(places)}  # of two with equal labels, the lower
+    ticks = {label(value): value for value in reversed(places)}  # of two ticks with the same label, the lower
     return Axis(
         low=low, high=high, ticks=tuple((value, text) for text, value in reversed(ticks.items())), logarithmic=True
     )
@@ -215,7 +215,7 @@ def log_axis(values: Iterable[float], label: Callable[[float], str]) -> Axis:
 def _ticks(
     low: float, high: float, steps: int, label: Callable[[float], str]
 ) -> tuple[float, tuple[tuple[float, str], ...]]:
-    """The step of an axis of about so many steps, and its ticks from below `low` to above `high`."""
+    """The step of an axis with about `steps` steps, and its ticks from `low` or below to `high` or above."""
     step = _round_step((high - low) / steps)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     values = [float(f"{number * step:.12g}") for number in range(first, last + 1)]

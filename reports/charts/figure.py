@@ -1,4 +1,4 @@
-"""The frame of every chart: its title, its text alternative, its numbers in a table, its footnote."""
+"""The frame of every chart: title, text alternative, numbers in a table, note."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ __all__ = ["Figure", "render_figure"]
 
 @dataclass(frozen=True)
 class Figure:
-    """What every chart has besides its picture: title, text alternative, its numbers as a table, a footnote."""
+    """Everything in a chart except the picture: title, text alternative, numbers as a table, note."""
 
     title: str
     text: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
-    on_paper: bool = False  # print the table too, if the picture alone does not show the numbers
-    id: str = ""  # the anchor that other parts of the page link to
-    how: tuple[str, str] = ("", "")  # the method's id, and the words of the link to it: how the numbers were computed
+    on_paper: bool = False  # print the table too, because the picture does not show the numbers
+    id: str = ""  # the anchor for links from other parts of the page
+    how: tuple[str, str] = ("", "")  # the id of the method behind the numbers, and the text of the link to it
 
 
 def render_figure(figure: Figure, picture: Markup) -> Markup:
-    """The chart with its title, and its numbers in a table under a disclosure: all columns but the first are numbers."""
+    """The chart with its title and note, and its numbers in a table under a disclosure; only the first column is text."""
     head = Markup("").join(Markup('<th scope="col">{}</th>').format(cell) for cell in figure.head)
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row))
@@ -30,8 +30,8 @@ def render_figure(figure: Figure, picture: Markup) -> Markup:
     )
     end, words = figure.how
     link = Markup('<a class="see" href="#m-{}">{}</a>').format(end, words) if end else Markup("")
-    said = Markup(" ").join(part for part in (figure.note, link) if part)
-    note = Markup('<p class="note">{}</p>').format(said) if said else Markup("")
+    text = Markup(" ").join(part for part in (figure.note, link) if part)
+    note = Markup('<p class="note">{}</p>').format(text) if text else Markup("")
     return Markup(
         '<figure class="chart"{id}><figcaption>{title}</figcaption>'
         '<div class="picture" role="img" aria-label="{text}">{picture}</div>{note}'

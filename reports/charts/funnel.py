@@ -1,4 +1,4 @@
-"""The funnel: the initial count, what each step dropped and why, and how the rest was divided."""
+"""The funnel chart: the initial count, what each step dropped and why, and how the rest was split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ UNEXPLAINED = "no reason recorded"
 
 @dataclass(frozen=True)
 class FunnelStep:
-    """A step: its name, its count, what was dropped since the previous step, its parts."""
+    """A step: its name and count, what was dropped since the previous step, and its parts."""
 
     name: str
     count: int
-    lost: tuple[tuple[str, int], ...] = ()  # (reason, count); reasons that dropped nothing are not drawn
+    lost: tuple[tuple[str, int], ...] = ()  # (reason, count); reasons with a count of 0 are not drawn
     parts: tuple[tuple[str, int], ...] = ()  # (name, count), such as the splits; drawn one after another
-    note: str = ""  # small words under the name
+    note: str = ""  # small text under the name
 
 
 def funnel_chart(steps: Sequence[FunnelStep]) -> Markup:
-    """A row for each step, above it one for each reason that dropped something, below it one for each of its parts.
+    """A row for each step, with a row above it for each reason for dropping and a row below it for each part.
 
-    Widths are proportional to the largest count. Dropped items are hatched. A gap that the reasons do not
-    explain gets a row that says so: nothing vanishes between two steps.
+    Widths are proportional to the largest count. Dropped items are hatched. A gap that the reasons do not explain gets
+    its own row, so that nothing vanishes between two steps.
     """
     widest = max((step.count for step in steps), default=0)
     axis = Axis(0, max(widest, 1), ())
@@ -65,19 +65,19 @@ def funnel_table(steps: Sequence[FunnelStep]) -> tuple[tuple[str, ...], ...]:
 
 
 def funnel_words(steps: Sequence[FunnelStep]) -> str:
-    """The funnel in words, for readers who do not see it."""
+    """The funnel in words, for readers who cannot see it."""
     return "; ".join(f"{name}: {count}" for name, count, _ in funnel_table(steps))
 
 
 def _losses(step: FunnelStep, before: int | None) -> list[tuple[str, int]]:
-    """The reasons that dropped something, and the unexplained gap."""
+    """The reasons with a count above 0, and the unexplained gap."""
     found = [(reason, lost) for reason, lost in step.lost if lost]
     gap = before - sum(lost for _, lost in found) - step.count if before is not None else 0
     return [*found, (UNEXPLAINED, gap)] if gap > 0 else found
 
 
 def _of(count: int, widest: int) -> Markup:
-    """The count with its share, which the largest step itself does not need."""
+    """The count with its share, except for the largest step."""
     if count == widest:
         return Markup("<b>{}</b>").format(say.count(count))
     return Markup("<b>{}</b> <small>{}</small>").format(say.count(count), _share(count, widest))

@@ -1,4 +1,4 @@
-"""Charts with two axes: curves with their bands, distributions as bars, and flags whose words never overlap."""
+"""Charts with two axes: curves with bands, distributions as bars, and flags with text that never overlaps."""
 
 import math
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ __all__ = ["HEIGHT", "Band", "Bin", "Curve", "Flag", "curve_chart", "distributio
 
 HEIGHT = 220  # pixels between the ends of the y axis
 BELOW = 22  # pixels for the labels of the x axis
-MIDDLE = 50  # percent of the width: decides on which side of its line a flag's words are
+MIDDLE = 50  # percent of the width: the text of a flag beyond it is on the left of its line
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A vertical line at x with a few words at its top."""
+    """A vertical line at `x` with a short text at the top."""
 
     x: float
     text: str
 
 
 def draw_plot(inside: Markup, x: Axis, y: Axis, *, x_title: str, flags: Sequence[Flag] = ()) -> Markup:
-    """The frame around `inside`, SVG whose places are percent of the width and pixels of the height.
+    """The frame around `inside`, an SVG positioned in percent of the width and pixels of the height.
 
-    The words of each flag are on a line of their own above the picture, on the side of the flag that has more
-    room, and wrap there: whatever their length and however near the flags, nothing covers anything.
+    The text of each flag has its own line above the picture, on the side of the flag with more room, and wraps there.
+    So nothing overlaps, whatever the length of the texts and the distance of the flags.
     """
     labels = [(height_of(y, value), shortened(label)) for value, label in y.ticks]
     column = round(max((text_width(label) for _, label in labels), default=0)) + 10
@@ -54,7 +54,7 @@ def draw_plot(inside: Markup, x: Axis, y: Axis, *, x_title: str, flags: Sequence
 
 
 def height_of(y: Axis, value: float) -> float:
-    """The value's distance in pixels from the upper end of the y axis."""
+    """The value's distance in pixels from the top of the y axis."""
     return trimmed(round(HEIGHT * (1 - y.place(value) / 100), 1))
 
 
@@ -84,7 +84,7 @@ class Curve:
     name: str
     points: tuple[tuple[float, float], ...]
     role: str
-    dots: bool = False  # each point marked: it is a measurement of its own
+    dots: bool = False  # mark each point as a separate measurement
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def curve_chart(
     flags: Sequence[Flag] = (),
     bands: Sequence[Band] = (),
 ) -> Markup:
-    """Curves over their bands with a key, the y labels in their own column, flags on top.
+    """Curves over their bands, with a key, y labels in a separate column, and flags.
 
     Non-finite points are omitted; those beyond an axis are clamped to its end.
     """
@@ -157,13 +157,13 @@ def _dots(curve: Curve, x: Axis, y: Axis) -> Markup:
     )
 
 
-LEAST_WIDTH = 0.8  # percent: a bin of a single value still shows
-LEAST_HEIGHT = 1.5  # pixels: a share above 0 still shows
+LEAST_WIDTH = 0.8  # percent: the minimum width of a bin with a single value
+LEAST_HEIGHT = 1.5  # pixels: the minimum height of a share above 0
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The share, 0 to 1, of values between two."""
+    """The share (0 to 1) of values between `start` and `end`."""
 
     start: float
     end: float
@@ -173,32 +173,32 @@ class Bin:
 def distribution_chart(
     bins: Sequence[Bin], x: Axis, y: Axis, *, x_title: str, flag: Flag | None = None, good: str = "left"
 ) -> Markup:
-    """Bars over the x axis, the flag as a dashed line; those on its `good` side are solid, the others outlined.
+    """Bars over the x axis, with the flag as a dashed line; bars on its `good` side are solid, the others outlined.
 
     A bin that spans the flag is split there.
     """
     bars = Markup("").join(
-        _bar(part, x, y, role) for each in bins if each.share > 0 for part, role in _sides(each, flag, good)
+        _bar(part, x, y, role) for bin_ in bins if bin_.share > 0 for part, role in _sides(bin_, flag, good)
     )
     return draw_plot(bars, x, y, x_title=x_title, flags=[flag] if flag else [])
 
 
-def _sides(each: Bin, flag: Flag | None, good: str) -> list[tuple[Bin, str]]:
-    """The bin in its role, or its two parts in theirs."""
+def _sides(bin_: Bin, flag: Flag | None, good: str) -> list[tuple[Bin, str]]:
+    """The bin with its role, or its two parts with theirs."""
     if flag is None:
-        return [(each, "inside")]
+        return [(bin_, "inside")]
     roles = ("inside", "outside") if good == "left" else ("outside", "inside")
-    if each.start < flag.x < each.end:
-        return [(Bin(each.start, flag.x, each.share), roles[0]), (Bin(flag.x, each.end, each.share), roles[1])]
-    return [(each, roles[0] if each.end <= flag.x else roles[1])]
+    if bin_.start < flag.x < bin_.end:
+        return [(Bin(bin_.start, flag.x, bin_.share), roles[0]), (Bin(flag.x, bin_.end, bin_.share), roles[1])]
+    return [(bin_, roles[0] if bin_.end <= flag.x else roles[1])]
 
 
-def _bar(each: Bin, x: Axis, y: Axis, role: str) -> Markup:
-    left, right = x.place(each.start), x.place(each.end)
-    if right - left < LEAST_WIDTH and each.start == each.end:
+def _bar(bin_: Bin, x: Axis, y: Axis, role: str) -> Markup:
+    left, right = x.place(bin_.start), x.place(bin_.end)
+    if right - left < LEAST_WIDTH and bin_.start == bin_.end:
         left = min(max(left - LEAST_WIDTH / 2, 0.0), 100 - LEAST_WIDTH)
         right = left + LEAST_WIDTH
-    top = min(height_of(y, each.share), HEIGHT - LEAST_HEIGHT)
+    top = min(height_of(y, bin_.share), HEIGHT - LEAST_HEIGHT)
     return Markup('<rect class="column {}" x="{}%" width="{}%" y="{}" height="{}"/>').format(
         role, trimmed(left), trimmed(right - left), top, trimmed(round(HEIGHT - top, 1))
     )

@@ -1,7 +1,7 @@
 """Charts as inline SVG that fit any width: rows of bars and intervals, and small marks for tables.
 
-Horizontal places are percentages, heights pixels, so a chart is drawn once for a phone, a screen and
-paper. Names and values are text of the page next to the marks: they wrap, so nothing collides.
+Horizontal positions are percentages and heights are pixels, so one drawing fits a phone, a screen and paper. Names and
+values are page text next to the marks, which wraps, so nothing overlaps.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ __all__ = [
     "tornado_chart",
 ]
 
-# A shape for each role, so that no reader depends on colour.
+# A shape for each role, so that no information depends on colour alone.
 SHAPES = {
     "candidate": '<circle r="5.5" class="fill"/>',
     "baseline": '<rect x="-5" y="-5" width="10" height="10" class="hollow"/>',
@@ -34,7 +34,7 @@ SHAPES = {
     "other": '<path d="M0-6 6.2 5H-6.2Z" class="hollow"/>',
 }
 
-# A range over the width of the SVG around it, its ends marked; once in the page (page.py), used by each mark.
+# A range across the enclosing SVG with marked ends; page.py defines it once per page, and each mark uses it.
 RANGE = Markup(
     '<g id="range"><rect class="band" width="100%" height="8" y="-4"/><path class="end" d="M-.75-5h1.5V5h-1.5Z"/>'
     '<svg class="span" x="100%"><path class="end" d="M-.75-5h1.5V5h-1.5Z"/></svg></g>'
@@ -52,7 +52,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Mark:
-    """A value with its range; without one, low and high are None."""
+    """A value with its range; `low` and `high` are None without a range."""
 
     value: float
     low: float | None
@@ -62,18 +62,18 @@ class Mark:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a chart: its name, its marks, its value in words."""
+    """One row of a chart: its name, its marks, its value as text."""
 
     name: str
     marks: tuple[Bar | Mark, ...]
     value: str | Markup
-    heading: str = ""  # shown above this row; opens a group
-    about: str = ""  # small words next to the heading
-    note: str = ""  # small words under the name
+    heading: str = ""  # shown above this row, which starts a group
+    about: str = ""  # small text next to the heading
+    note: str = ""  # small text under the name
 
 
 def rows_chart(rows: Sequence[Row], axis: Axis, *, lines: Sequence[float] = ()) -> Markup:
-    """One row per name: its marks on a shared axis, its value at the end. `lines` are drawn through all rows."""
+    """The rows with their marks on a shared axis and their values at the end; `lines` cross all rows."""
     parts = []
     for row in rows:
         if row.heading:
@@ -85,7 +85,7 @@ def rows_chart(rows: Sequence[Row], axis: Axis, *, lines: Sequence[float] = ()) 
 
 
 def draw_row(row: Row, axis: Axis, *, lines: Sequence[float] = (), kind: str = "") -> Markup:
-    """One row without its heading: name, track, value; `kind` is one more class for the styles."""
+    """One row without its heading: name, track, value; `kind` is an additional CSS class."""
     marks = Markup("").join(_draw(mark, axis) for mark in row.marks)
     note = Markup("<small>{}</small>").format(row.note) if row.note else Markup("")
     return Markup(
@@ -96,7 +96,7 @@ def draw_row(row: Row, axis: Axis, *, lines: Sequence[float] = (), kind: str = "
 
 
 def mini_rows(marks: Sequence[Bar | Mark], axis: Axis, *, lines: Sequence[float] = ()) -> Markup:
-    """Marks under one another without words, for the numbers of the first screen."""
+    """Marks below one another without text, for the first screen."""
     height = 14
     drawn = [
         Markup('<svg y="{}" width="100%" height="{}" overflow="visible">{}</svg>').format(
@@ -111,7 +111,7 @@ def mini_rows(marks: Sequence[Bar | Mark], axis: Axis, *, lines: Sequence[float]
 
 
 def dumbbell(baseline: float | None, candidate: float | None, axis: Axis) -> Markup:
-    """From the baseline's value to the candidate's, for one cell of a table."""
+    """A line from the baseline's value to the candidate's, for a table cell."""
     marks = Markup("")
     if baseline is not None and candidate is not None:
         a, b = axis.place(baseline), axis.place(candidate)
@@ -130,10 +130,10 @@ def role_shape(role: str) -> Markup:
 
 
 def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
-    """The mark on the middle line of the SVG around it."""
+    """The mark on the middle line of the enclosing SVG."""
     if isinstance(mark, Bar):
         left, right = sorted((axis.place(mark.start), axis.place(mark.end)))
-        # An empty bar still shows its position, inside the track.
+        # An empty bar shows its position inside the track.
         left = min(left, 99.75)
         return Markup(
             '<rect class="bar r-{}" x="{}%" width="{}%" y="50%" height="12" transform="translate(0 -6)"/>'
@@ -143,7 +143,7 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
         low, high = axis.place(mark.low), axis.place(mark.high)
         parts += Markup('<svg x="{}%" y="50%" width="{}%" class="span r-{}"><use href="#range"/></svg>').format(
             low, trimmed(max(high - low, 0.01)), mark.role
-        )  # a bar of no width would not be drawn
+        )  # a bar without width would not be drawn
     shape = Markup(SHAPES.get(mark.role, SHAPES["other"]))
     return parts + Markup('<svg x="{}%" y="50%" class="point r-{}">{}</svg>').format(
         axis.place(mark.value), mark.role, shape
@@ -166,7 +166,7 @@ def _tick_labels(axis: Axis) -> Markup:
 
 @dataclass(frozen=True)
 class End:
-    """One end of a bar: the input's value there in words, the outcome, and the outcome in words."""
+    """One end of a bar: the input's value as text, the outcome, and the outcome as text."""
 
     input: str
     outcome: float
@@ -175,16 +175,16 @@ class End:
 
 @dataclass(frozen=True)
 class Swing:
-    """What one input does to the outcome at its two ends, in any order."""
+    """The outcomes at both ends of one input's range, in any order."""
 
     name: str
     ends: tuple[End, End]
 
 
 def tornado_chart(swings: Sequence[Swing], axis: Axis, *, middle: float) -> Markup:
-    """A row for each input: its bar from the worse outcome to the better, `middle` as a line through all of them.
+    """A row for each input with a bar from the worse outcome to the better one; `middle` is a line through all rows.
 
-    Values below the middle are hatched. The words of both ends are under the bar, left and right, and wrap there.
+    Values below the middle are hatched. The texts of both ends are below the bar, left and right, and wrap there.
     """
     rows = Markup("").join(_row(swing, axis, middle) for swing in swings)
     labels = Markup("").join(label.draw(13) for label in axis.tick_labels())

@@ -1,4 +1,4 @@
-"""The slope chart: what a share was on one side and is on the other, one line for each name."""
+"""The slope chart: one line for each name, from its share before to its share after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from .rows import SHAPES
 
 __all__ = ["SlopeLine", "drawn_lines", "slope_chart"]
 
-MOST = 12  # lines: more cannot be followed by eye
-LEAST = 0.005  # a move that rounds to nothing is not drawn
+MOST = 12  # lines: more are hard to follow
+LEAST = 0.005  # a change that rounds to 0 is not drawn
 NAME, VALUE = 38, 20  # pixels of height for a name of two lines, for a value
 PAD = 19  # pixels above and below the lines: half a name
 KEYS = {
     "better": "broken less often",
     "worse": "broken more often",
-    "same": "hardly moved, or no more than chance would",
+    "same": "no clear change",
 }
 
 
 @dataclass(frozen=True)
 class SlopeLine:
-    """A name and the shares (0 to 1) in which it went wrong before and after."""
+    """A rule and the shares (0 to 1) of outputs that break it, before and after."""
 
     name: str
     before: float
@@ -33,12 +33,12 @@ class SlopeLine:
 
     @property
     def kind(self) -> str:
-        """`better`, `worse`, or `same` if the change is tiny or not significant."""
+        """`better`, `worse`, or `same` if the change is not significant."""
         return "same" if not self.moved else "better" if self.after < self.before else "worse"
 
 
 def drawn_lines(lines: Sequence[SlopeLine]) -> list[SlopeLine]:
-    """The lines that a chart draws: those that moved at all, the largest moves, at most twelve."""
+    """The lines that the chart draws: those with the largest changes, at most twelve."""
     moving = [line for line in lines if abs(line.after - line.before) >= LEAST]
     return sorted(moving, key=lambda line: (not line.moved, -abs(line.after - line.before)))[:MOST]
 
@@ -46,8 +46,8 @@ def drawn_lines(lines: Sequence[SlopeLine]) -> list[SlopeLine]:
 def slope_chart(lines: Sequence[SlopeLine], before: str, after: str) -> Markup:
     """The lines from the shares under `before` to those under `after`, 0 at the bottom; empty if none changed.
 
-    What is broken less often goes down thick and solid, what is broken more often goes up thick and dashed, the rest
-    is thin. Values and names are in columns next to the picture, moved apart to avoid overlap.
+    Lines of rules that are broken less often are thick and solid, of rules broken more often thick and dashed; others are
+    thin. Values and names are in columns next to the picture, spaced to avoid overlap.
     """
     shown = drawn_lines(lines)
     if not shown:
@@ -56,7 +56,7 @@ def slope_chart(lines: Sequence[SlopeLine], before: str, after: str) -> Markup:
     top = max(max(line.before, line.after) for line in shown)
     left, right = ([_height(share, top, height) for share in side] for side in _sides(shown))
     starts = {say.percent(line.before): at for line, at in zip(shown, left, strict=True)}
-    values = spread(list(starts.values()), VALUE, PAD, height - PAD)  # lines that start together share a value
+    values = spread(list(starts.values()), VALUE, PAD, height - PAD)  # lines with the same start share a value
     names = spread(right, NAME, PAD, height - PAD)
     kinds = [kind for kind in KEYS if any(line.kind == kind for line in shown)]
     return Markup(
@@ -85,7 +85,7 @@ def _sides(lines: Sequence[SlopeLine]) -> tuple[list[float], list[float]]:
 
 
 def _height(share: float, top: float, height: int) -> float:
-    """Pixels from the upper edge."""
+    """Pixels from the top."""
     return round(height - PAD - (height - 2 * PAD) * share / top, 1)
 
 
@@ -104,7 +104,7 @@ def _line(line: SlopeLine, left: float, right: float) -> Markup:
 
 
 def _leaders(ends: Sequence[float], starts: Sequence[float], height: int) -> Markup:
-    """Thin lines from labels to points or back, across a strip of their own."""
+    """Thin lines between labels and points, in a separate strip."""
     drawn = Markup("").join(
         Markup('<line class="leader" x1="6" x2="100%" y1="{}" y2="{}"/>').format(round(a, 1), round(b, 1))
         for a, b in zip(ends, starts, strict=True)
@@ -113,7 +113,7 @@ def _leaders(ends: Sequence[float], starts: Sequence[float], height: int) -> Mar
 
 
 def _column(labels: Sequence[Markup], places: Sequence[float], tall: int) -> Markup:
-    """Labels of one height, each centred at its position; gaps above them are filled by empty pictures."""
+    """Labels of one height, each centred at its position; empty pictures fill the gaps."""
     drawn, end = [], 0.0
     for at, label in sorted(zip(places, labels, strict=True)):
         drawn.append(

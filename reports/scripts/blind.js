@@ -1,5 +1,5 @@
-// Two outputs without their names: a person says which is better, and how it stands is counted.
-// How often each side was preferred, with Wilson's interval of the candidate's share as evaluate/statistics has it.
+// Blind judging: a person compares two outputs without their names, and the preferences are counted.
+// The tally of preferences, with Wilson's interval for the candidate's share as in evaluate/statistics.
 const preferenceTally = (choices) => {
   "use strict";
   const counts = { candidate: 0, baseline: 0, equal: 0 };
@@ -7,7 +7,7 @@ const preferenceTally = (choices) => {
   const n = counts.candidate + counts.baseline;
   if (!n) return { ...counts, share: null, low: null, high: null };
   const share = counts.candidate / n;
-  const square = 1.959963984540054 ** 2; // of the normal quantile for 95 %
+  const square = 1.959963984540054 ** 2; // of the normal quantile for 95%
   const centre = share + square / (2 * n);
   const spread = Math.sqrt(square * ((share * (1 - share)) / n + square / (4 * n * n)));
   const low = share <= 0 ? 0 : (centre - spread) / (1 + square / n);
@@ -21,7 +21,7 @@ const preferenceTally = (choices) => {
   const open = document.querySelector('.filters button[value="blind"]');
   if (!box || !open) return;
   const SCHEMA = "tuneworth/judgements/1";
-  const ENOUGH = 10; // before so many how it stands is not told: it would lead the next choices
+  const ENOUGH = 10; // choices before results are shown, since they would bias the next choices
   const { outputs, created, baseline, candidate } = box.dataset;
   const store = `tuneworth/judgements/${outputs}`;
   const find = (selector) => box.querySelector(selector);
@@ -35,15 +35,15 @@ const preferenceTally = (choices) => {
     return [id, { card, texts, cuts: new Map([[baseline, cut(one)], [candidate, cut(two)]]) }];
   }));
   const rows = new Map([...every].filter(([, { texts }]) => texts.get(baseline) !== texts.get(candidate)));
-  let judged = new Map(); // id to what is saved of it
+  let judged = new Map(); // from id to its saved choice
   let seed = 0;
   let order = [];
   let at = 0;
-  let told = false;
+  let revealed = false;
   let since = 0;
-  let kept = null; // the text in the browser's store as this tab last saw it
+  let kept = null; // the browser storage as this tab last saw it
 
-  // 32 bits of a text and the seed (FNV-1a, then Murmur's last step): the order of the rows and which side is left.
+  // A 32-bit hash of a text and the seed (FNV-1a with Murmur's finalizer), for the order of the rows and the sides.
   const hash = (text) => {
     let bits = 2166136261 ^ seed;
     for (let i = 0; i < text.length; i += 1) bits = Math.imul(bits ^ text.charCodeAt(i), 16777619);
@@ -54,7 +54,7 @@ const preferenceTally = (choices) => {
   const begin = (chosen, choices) => {
     seed = chosen;
     judged = choices;
-    told = false;
+    revealed = false;
     order = [...rows.keys()].map((id) => [hash(`order ${id}`), id]).sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1))
       .map(([, id]) => id);
     at = unjudged(-1);
@@ -91,8 +91,8 @@ const preferenceTally = (choices) => {
     if (!Number.isInteger(data.seed)) return "This file is not complete: its seed is missing.";
     const names = [baseline, candidate].sort().join("\n");
     for (const one of data.judgements) {
-      if (!one || !every.has(one.id)) return "These judgements are about requests that are not shown here.";
-      if (!["left", "right", "equal"].includes(one.choice)) return "A choice in this file is none of left, right, equal.";
+      if (!one || !every.has(one.id)) return "These judgements refer to requests that are not shown here.";
+      if (!["left", "right", "equal"].includes(one.choice)) return "This file contains a choice other than left, right or equal.";
       if ([one.left, one.right].sort().join("\n") !== names) return "These judgements compare other variants.";
     }
     return "";
@@ -110,24 +110,24 @@ const preferenceTally = (choices) => {
   const { percent } = numberWords;
   const preferred = ({ choice, left, right }) =>
     choice === "equal" ? "equal" : (choice === "left" ? left : right) === candidate ? "candidate" : "baseline";
-  const standing = () => {
+  const summary = () => {
     const found = preferenceTally([...judged.values()].map(preferred));
     const n = found.candidate + found.baseline;
     const counts = `${candidate} preferred ${found.candidate}, ${baseline} ${found.baseline}, equal ${found.equal}`;
     if (!n) return `${counts}.`;
     const part = box.dataset.part === undefined ? ""
-      : " The requests shown here hold more differences than all of them together.";
-    return `${counts}. Of the ${n} with a preference ${percent(found.share)} went to ${candidate}; `
-      + `with so many judged, anything from ${percent(found.low)} to ${percent(found.high)} is in keeping with it.${part}`;
+      : " The variants differ more often on the requests shown here than on all requests.";
+    return `${counts}. Of the ${n} with a preference, ${percent(found.share)} went to ${candidate} `
+      + `(range ${percent(found.low)} to ${percent(found.high)}).${part}`;
   };
   const tell = () => {
     const ended = at >= order.length;
     const may = judged.size > 0 && (judged.size >= ENOUGH || ended);
-    told = may && (told || ended);
+    revealed = may && (revealed || ended);
     press("tally").disabled = !may;
-    press("tally").hidden = told;
-    press("tally").textContent = may ? "Show how it stands" : `How it stands is shown after ${Math.min(ENOUGH, order.length)} choices`;
-    find(".tally p").textContent = told ? standing() : "";
+    press("tally").hidden = revealed;
+    press("tally").textContent = may ? "Show results so far" : `Results are shown after ${Math.min(ENOUGH, order.length)} choices`;
+    find(".tally p").textContent = revealed ? summary() : "";
   };
   const draw = () => {
     const ended = at >= order.length;
@@ -135,8 +135,8 @@ const preferenceTally = (choices) => {
     find(".done").hidden = !ended;
     const left = order.length - judged.size;
     const same = every.size - rows.size;
-    find(".same").textContent = same ? `Left out, as both sides show the same text: ${same}.` : "";
-    find(".done p").textContent = left ? `You have seen them all; ${left} without a choice come again.` : "You have judged them all.";
+    find(".same").textContent = same ? `Excluded because both outputs are the same: ${same}.` : "";
+    find(".done p").textContent = left ? `You have seen all requests, but skipped ${left}.` : "You have judged all requests.";
     press("skipped").hidden = !left;
     find(".progress").textContent = ended ? `${judged.size} of ${order.length} judged`
       : `Request ${at + 1} of ${order.length}, ${judged.size} judged`;
@@ -175,10 +175,10 @@ const preferenceTally = (choices) => {
     skip: () => { if (at < order.length) { at = unjudged(at); draw(); } },
     back: () => { if (at > 0) { at -= 1; draw(); } },
     skipped: () => { at = unjudged(-1); draw(); },
-    tally: () => { told = true; tell(); },
+    tally: () => { revealed = true; tell(); },
     close: () => box.close(),
     again: () => {
-      if (judged.size && !window.confirm("Forget all choices made so far?")) return;
+      if (judged.size && !window.confirm("Delete all choices made so far?")) return;
       begin(crypto.getRandomValues(new Uint32Array(1))[0], new Map());
       keep();
       draw();
@@ -206,7 +206,7 @@ const preferenceTally = (choices) => {
   find("[type=file]").addEventListener("change", async (event) => {
     const [file] = event.target.files;
     if (!file) return;
-    let problem = "This file is too large to be one of judgements.";
+    let problem = "This file is too large to be a judgements file.";
     if (file.size < 5e6) {
       try { problem = take(JSON.parse(await file.text())); } catch { problem = "This file cannot be read as JSON."; }
     }
@@ -214,10 +214,10 @@ const preferenceTally = (choices) => {
     find(".wrong").textContent = problem;
     if (!problem) { keep(); draw(); }
   });
-  // Once it has been told how it stands, the cards say which output the person preferred.
+  // Once results have been shown, the cards show which output the person preferred.
   box.addEventListener("close", () => {
     document.querySelectorAll(".yours").forEach((label) => label.remove());
-    if (!told) return;
+    if (!revealed) return;
     for (const one of judged.values()) {
       const label = document.createElement("span");
       label.className = "yours";
@@ -226,7 +226,7 @@ const preferenceTally = (choices) => {
       rows.get(one.id).card.querySelector("h3").append(label);
     }
   });
-  // What this browser keeps, where another tab put it there since: two tabs are one session.
+  // Loads what another tab has stored since, so that two tabs share one session.
   const follow = () => {
     let found = null;
     try {
@@ -234,7 +234,7 @@ const preferenceTally = (choices) => {
       if (text === kept) return false;
       kept = text;
       found = JSON.parse(text);
-    } catch { /* nothing is kept, or nothing that can be read */ }
+    } catch { /* nothing is stored, or it is unreadable */ }
     return Boolean(found) && take(found) === "";
   };
   addEventListener("storage", (event) => { if (event.key === store && follow() && box.open) draw(); });

@@ -1,4 +1,4 @@
-// The examples: searched, filtered, put in order, a few at a time; what differs between the outputs; the keys.
+// The examples: search, filters, order and paging; differences between outputs; keyboard shortcuts.
 (() => {
   "use strict";
   const part = document.getElementById("examples");
@@ -23,10 +23,10 @@
   let most = FIRST;
   let comparing = false;
 
-  // How many characters of an output are not shown.
+  // The number of characters of an output that are not shown.
   const leftOff = ({ nextElementSibling: note }) =>
     note && note.matches(".left") ? Number(note.textContent.replace(/\D/g, "")) : 0;
-  // Read at the first search or ordering only: opening the page costs nothing for it.
+  // Computed at the first search or sort, so that the page opens faster.
   const facts = (row) => {
     if (row.facts) return row.facts;
     const texts = row.outputs.map(exampleText.plain);
@@ -37,8 +37,8 @@
     row.facts = {
       text: exampleText.fold([row.id, request, ...texts, ...others, reference, ...notes].join("\n")),
       long: Math.max(...row.outputs.map((output, side) => texts[side].length + leftOff(output))),
-      faults: row.checks.filter(Boolean).length, // a card with little room lists no faults, but these
-      far: 1 - exampleText.likeness(texts[texts.length - 1] || "", reference),
+      faults: row.checks.filter(Boolean).length, // cards with little space have these but no list of violations
+      far: 1 - exampleText.similarity(texts[texts.length - 1] || "", reference),
     };
     return row.facts;
   };
@@ -74,7 +74,7 @@
     const key = order.value;
     if (key === "id") found.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : a.number - b.number));
     else if (key) found.sort((a, b) => facts(b)[key] - facts(a)[key] || a.number - b.number);
-    // In the order in which they are read, so that the keyboard and a screen reader meet them alike.
+    // Reorder the page itself, so that keyboard and screen reader follow the same order.
     if (found.some((row, number) => number && found[number - 1].card.compareDocumentPosition(row.card) & 2)) {
       place.append(...found.map((row) => row.card));
     }
@@ -90,7 +90,7 @@
     apply();
   };
 
-  // What differs, marked card by card between two frames, in those that are seen.
+  // Marks differences in the visible cards, one card at a time between frames.
   let waiting = [];
   const undo = (row) => {
     row.outputs.forEach(exampleText.unmark);
@@ -176,7 +176,7 @@
   press("clear", () => { clear(); search.focus(); });
   press("some", () => { most += MORE; show(); });
   press("every", () => { most = Infinity; show(); });
-  // A rule elsewhere on the page leads to the examples that break it.
+  // A link from a rule elsewhere on the page filters for the examples that break it.
   document.addEventListener("click", (event) => {
     const link = event.target.closest && event.target.closest("a[data-check]");
     if (!link || !checks.includes(link.dataset.check)) return;
@@ -184,7 +184,7 @@
     check.value = link.dataset.check;
     apply();
   });
-  // An address that means a mark or a note in a card that is not shown yet.
+  // The page's address may point to a mark or note in a card that is not shown yet.
   const reveal = () => {
     const target = document.getElementById(location.hash.slice(1));
     const row = target && rows.find((one) => one.card.contains(target));

@@ -1,8 +1,8 @@
-// The curve of the gain against the volume, drawn as reports/charts draws it: same classes, same round ticks.
+// The curve of the gain by volume, drawn like reports/charts: same classes, same round ticks.
 const gainCurve = (() => {
   "use strict";
   const HEIGHT = 170; // pixels
-  const LETTER = 6.6; // width of an average letter of a tick, as charts/plot.py has it
+  const LETTER = 6.6; // average width of a character of a tick, as in charts/plot.py
   const SVG = "http://www.w3.org/2000/svg";
 
   const node = (name, attributes, text) => {
@@ -45,7 +45,7 @@ const gainCurve = (() => {
     return text.replace("-", "\u2212");
   };
 
-  // plot._flag_words: a line of its own for each flag's words, on the side that has more room
+  // plot._flag_words: the text of each flag has its own line, on the side with more room
   const flagOf = (flag, place) => {
     const line = document.createElement("i");
     line.className = "flagline";

@@ -1,6 +1,6 @@
-// The formulas of the money, as in evaluate/money: each function names the Python one that it mirrors. Pure: no page.
+// The money formulas of evaluate/money, without access to the page. Each function names the Python function it mirrors.
 // A test runs both on hundreds of settings. Numbers are floats; null is never, none, or unknown, as in results.json.
-// `inputs` is `money.formula_inputs` of results.json. One frozen constant, so that other scripts can use it.
+// `inputs` is `money.formula_inputs` of results.json.
 const moneyFormulas = (() => {
   "use strict";
   const DAYS_A_MONTH = 30.4375;
@@ -18,7 +18,7 @@ const moneyFormulas = (() => {
     return (missed + cached + content) / 1e6 + o.per_request;
   };
 
-  // formulas.expected_calls; written so that a tiny acceptance loses no digits
+  // formulas.expected_calls, in a form that keeps precision for a tiny acceptance
   const expectedCalls = (acceptance, tries) =>
     acceptance === 0 ? tries : -Math.expm1(tries * Math.log1p(-acceptance)) / acceptance;
 
@@ -61,7 +61,7 @@ const moneyFormulas = (() => {
     let replicas = o.min_replicas;
     if (requestsPerDay !== null && o.requests_per_second !== null) {
       const needed = (requestsPerDay * calls * o.peak_factor) / 86400 / o.requests_per_second;
-      // A hair above a whole number is that number: floats must not order a machine more than exact numbers do.
+      // Round down float noise above a whole number, which would add a machine.
       replicas = Math.max(replicas, Math.ceil(needed - 1e-9));
     }
     return 24 * o.hourly * replicas;
@@ -80,7 +80,7 @@ const moneyFormulas = (() => {
     const growth = gross / ramp;
     const root = running * running + 2 * growth * investment;
     if (growth === 0 || root < 0) return after;
-    // The same root twice; the second way loses no digits where machines are saved.
+    // Two forms of the same root; the second keeps precision if machines are saved.
     return running > 0 ? (running + Math.sqrt(root)) / growth : (2 * investment) / (Math.sqrt(root) - running);
   };
 
@@ -105,13 +105,13 @@ const moneyFormulas = (() => {
     return Math.max((plan.investment + running * plan.horizon_days) / (saved * full), 0);
   };
 
-  // formulas.break_even_fixed_tokens; one token costs what a prompt of one token costs more than an empty one
+  // formulas.break_even_fixed_tokens; the cost of one token is that of a prompt with one token
   const breakEvenFixedTokens = (baseline, spend, calls) => {
     const alone = { ...baseline, input_tokens: 0, output_tokens: 0, per_request: 0, fixed_tokens: 1 };
     const token = costPerRequest(alone) * calls;
     if (!(token > 0)) return null;
     const found = baseline.fixed_tokens + (spend[1] - spend[0]) / token;
-    // A hair below 0 is 0: the difference of two equal numbers, rounded.
+    // Slightly below 0 is 0: float noise of the difference of two equal numbers.
     return found >= -1e-12 * baseline.fixed_tokens ? Math.max(found, 0) : null;
   };
 
@@ -149,7 +149,7 @@ const moneyFormulas = (() => {
       if (plan.requests_total === null) {
         return { ...option, hourly: v.hourly, min_replicas: v.min_replicas, peak_factor: v.peak_factor };
       }
-      // A batch needs its machine only while it runs.
+      // A batch pays for its machine only while it runs.
       return v.requests_per_second ? { ...option, per_request: v.hourly / (3600 * v.requests_per_second) } : null;
     }
     if ([...TOKENS, "price_input", "price_output"].some((key) => v[key] === null)) return null;
@@ -191,7 +191,7 @@ const moneyFormulas = (() => {
     });
   };
 
-  // account._volume: with machines of its own the candidate needs as many as that volume itself asks for
+  // account._volume: dedicated machines of the candidate scale with the volume
   const volumeThreshold = (pair, plan, point) => {
     if (point.saved === null || plan.requests_total !== null) return null;
     const at = (running) => breakEvenVolume(plan, running, point.saved);
@@ -205,7 +205,7 @@ const moneyFormulas = (() => {
       if (needed === volume || needed === Infinity) return needed === Infinity ? null : volume;
       volume = needed;
     }
-    return null; // each further machine costs more than the requests that it serves save
+    return null; // each additional machine costs more than its requests save
   };
 
   // account._failure_cost
@@ -225,7 +225,7 @@ const moneyFormulas = (() => {
     return calls === null ? null : breakEvenFixedTokens(pair[0], point.effective, calls);
   };
 
-  // The gain at each of these volumes; as account._volume_curve counts it.
+  // The gain at each of these volumes, as in account._volume_curve.
   const curveAt = (pair, plan, volumes) =>
     volumes.map((volume) => {
       const at = figures(pair, { ...plan, requests_per_day: volume });
@@ -242,7 +242,7 @@ const moneyFormulas = (() => {
       Number((10 ** (low + ((high - low) * i) / (CURVE_POINTS - 1))).toPrecision(6)));
   };
 
-  // account.point_account: the figures under the names that they have in results.json
+  // account.point_account: the figures under their names in results.json
   const account = (inputs) => {
     const plan = readPlan(inputs);
     const pair = readPair(inputs, plan);
@@ -278,13 +278,13 @@ const moneyFormulas = (() => {
     };
   };
 
-  // The gain of these inputs at given volumes, so that two curves can share an axis.
+  // The gain with these inputs at given volumes, so that two curves can share an axis.
   const gainAt = (inputs, volumes) => {
     const plan = readPlan(inputs);
     return curveAt(readPair(inputs, plan), plan, volumes).map((point) => point.npv);
   };
 
-  // The inputs with some of them stated anew, as `tuneworth roi` would read them from the project file. A change is
+  // The inputs with changes, as `tuneworth roi` would read them from the project file. A change is
   // {part: "plan", "baseline" or "candidate", name: the key there, value}.
   const changedInputs = (inputs, changes) => {
     const found = { ...inputs, variants: { ...inputs.variants } };
@@ -297,7 +297,7 @@ const moneyFormulas = (() => {
       }
       const variant = { ...found.variants[inputs[part]], [name]: value };
       if (name === "cached_share") variant.cached_share_stated = true;
-      // What repeated outputs showed belongs to the acceptance that was measured.
+      // The results of repeated outputs only apply to the measured acceptance.
       if (name === "acceptance") variant.extra_calls = variant.rescued = null;
       found.variants[inputs[part]] = variant;
       const other = found.variants[inputs.candidate];

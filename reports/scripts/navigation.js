@@ -1,4 +1,4 @@
-// The rail of sections marks the one that is being read; a table that is wider than its place can be scrolled by keys.
+// Marks the current section in the navigation, and makes tables that overflow their box scrollable by keyboard.
 (() => {
   "use strict";
   const links = [...document.querySelectorAll(".rail a")];
@@ -13,23 +13,23 @@
       else a.removeAttribute("aria-current");
     }
   };
-  // A section is read while it covers the line a third down the window.
-  const read = new IntersectionObserver((entries) => {
+  // A section is current while it covers the line a third down the window.
+  const observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (entry.isIntersecting) inside.add(entry.target);
       else inside.delete(entry.target);
     }
     mark();
   }, { rootMargin: "-33% 0px -66% 0px" });
-  for (const part of parts) read.observe(part);
+  for (const part of parts) observer.observe(part);
 
-  // The nearest words before a table, to name it by.
+  // The nearest heading before a table, which becomes its label.
   const title = (box) => {
     const part = box.closest("section, main") || document.body;
-    const named = [...part.querySelectorAll("h2, h3, figcaption")].filter(
-      (words) => words.compareDocumentPosition(box) & Node.DOCUMENT_POSITION_FOLLOWING,
+    const headings = [...part.querySelectorAll("h2, h3, figcaption")].filter(
+      (heading) => heading.compareDocumentPosition(box) & Node.DOCUMENT_POSITION_FOLLOWING,
     );
-    return named.length ? named[named.length - 1].textContent.trim() : "Table";
+    return headings.length ? headings[headings.length - 1].textContent.trim() : "Table";
   };
   const sized = new ResizeObserver((entries) => {
     for (const { target } of entries) {

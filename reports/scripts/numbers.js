@@ -1,4 +1,4 @@
-// Numbers written for people, as core/numbers.py writes them on a page; a test compares the two.
+// Formats numbers like core/numbers.py does for a page; a test compares the two.
 const numberWords = (() => {
   "use strict";
   const NBSP = "\u00a0";
@@ -16,12 +16,12 @@ const numberWords = (() => {
     return decimals === undefined ? spaced : `${spaced}.${decimals}`;
   };
 
-  // Python's f"{size:,.{places}f}" of what is not negative: an exact half goes to the even digit, where toFixed goes up.
+  // Python's f"{size:,.{places}f}" for non-negative numbers: an exact half rounds to even, where toFixed rounds up.
   const rounded = (size, places) => {
     let text = size.toFixed(places);
     const [, all] = size.toFixed(100).split(".");
     const last = Number(text.at(-1));
-    // toFixed went up to an odd digit: the even one is below it.
+    // toFixed rounded up to an odd digit; the even digit is one below.
     if (/^50*$/.test(all.slice(places)) && last % 2 === 1) text = text.slice(0, -1) + String(last - 1);
     return grouped(text);
   };

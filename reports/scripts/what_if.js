@@ -1,4 +1,4 @@
-// The what-if form: fields and sliders in, figures, sentence and curve out, the changed numbers in the address.
+// The what-if form: fields and sliders update the figures, the sentence, the curve and the page's address.
 (() => {
   "use strict";
   const data = document.getElementById("money-inputs");
@@ -6,8 +6,8 @@
   if (!data || !root) return;
   const inputs = JSON.parse(data.textContent);
   const FRAGMENT = "#what-if?";
-  const WAIT = 250; // milliseconds; browsers take no more than some hundred changes of an address in half a minute
-  const LONGEST = 40; // letters of a number in an address
+  const WAIT = 250; // milliseconds; browsers limit address changes to about a hundred in half a minute
+  const LONGEST = 40; // characters of a number in an address
   const say = numberWords;
   const find = (selector) => root.querySelector(selector);
   const money = (value) => say.money(value, inputs.currency);
@@ -58,9 +58,9 @@
   const update = () => {
     const counted = moneyFormulas.changedInputs(inputs, words.changes());
     const now = moneyFormulas.account(counted);
-    // Nothing can be said where a request has no cost: the last good figures stay.
+    // Without a cost per request there are no figures; keep showing the last valid ones.
     if (now.npv === null || !Number.isFinite(now.npv)) {
-      find(".sentence").textContent = "At these numbers a request has no cost: nothing acceptable comes out.";
+      find(".sentence").textContent = "With these numbers no output is acceptable, so there is no cost to calculate.";
       find(".speaks").hidden = true;
     } else {
       const judged = words.judgement(now);
@@ -76,7 +76,7 @@
     find(".reset").disabled = words.changes().length === 0 && !find("[aria-invalid]");
   };
 
-  // One update in a frame, however fast a slider moves; the address a little later.
+  // At most one update per frame, however fast a slider moves; the address follows a little later.
   let frame = 0;
   let timer = 0;
   const changed = () => {
@@ -94,7 +94,7 @@
     try {
       history.replaceState(history.state, "", text);
     } catch {
-      // Some viewers forbid it; the numbers stay on the page.
+      // Some viewers forbid it; the numbers are still on the page.
     }
   };
 
@@ -107,7 +107,7 @@
       if (raw !== null && raw.length < LONGEST) field.offer(raw);
     }
     update();
-    root.scrollIntoView({ behavior: "instant" }); // nobody watches hundreds of examples fly past
+    root.scrollIntoView({ behavior: "instant" }); // without scrolling past hundreds of examples
   };
 
   const copy = async () => {
@@ -117,9 +117,9 @@
       await navigator.clipboard.writeText(pre.textContent);
       done.textContent = "Copied";
     } catch {
-      // Not every page from a disk may write to the clipboard: the lines are marked, ready to be copied by hand.
+      // A local page may not be allowed to write to the clipboard; select the lines for copying instead.
       getSelection().selectAllChildren(pre);
-      done.textContent = "Marked: copy with Ctrl+C or ⌘C";
+      done.textContent = "Selected: copy with Ctrl+C or ⌘C";
     }
   };
 

@@ -1,10 +1,10 @@
-// A field of the what-if form: a box to type in and a slider that move together, around the run's own number.
+// A field of the what-if form: a text box and a slider that move together, around the run's number.
 const whatIfField = (() => {
   "use strict";
   const STEPS = 1000;
   const say = numberWords;
 
-  // "0,10", "12 000", "1,000.50", "1.000,50" and "38%" as numbers; null for what is none.
+  // "0,10", "12 000", "1,000.50", "1.000,50" and "38%" as numbers; null for anything else.
   const readNumber = (text) => {
     let found = text.replace(/[\s\u00a0\u202f'\u2019]/g, "").replace(/%$/, "").replace("\u2212", "-");
     if (/^-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/.test(found)) found = found.replaceAll(",", "");
@@ -14,13 +14,13 @@ const whatIfField = (() => {
     return /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?$/i.test(found) ? Number(found) : null;
   };
 
-  // The slider of a field: where a value stands on it, and what a place on it means.
+  // Converts between values and slider positions.
   const makeScale = ({ value, least, most, low, high, log }) => {
     const placeOf = (v) => {
       const at = log ? Math.log(Math.max(v, low) / low) / Math.log(high / low) : (v - low) / (high - low);
       return Math.round(STEPS * Math.min(1, Math.max(0, at)));
     };
-    // Three digits from a slider are as many as a hand can choose; at its own mark it gives the run's own number.
+    // Values from the slider have three digits; its mark gives the run's exact number.
     const valueAt = (place) => {
       const at = place / STEPS;
       const raw = log ? low * (high / low) ** at : low + (high - low) * at;
@@ -29,16 +29,16 @@ const whatIfField = (() => {
     return { placeOf, valueAt };
   };
 
-  // What is wrong with a number, in a sentence; "" where nothing is.
+  // The problem with a number as a sentence; "" if it is valid.
   const problemOf = (v, { share, least, most }) => {
-    if (v === null) return "Write a number, such as 0.10 or 1,000.";
-    if (v < 0) return "This cannot be negative.";
-    if (v > most) return `At most ${share ? "100%" : say.count(most)}.`;
-    if (v < least) return least < 1 ? "This must be more than 0." : `At least ${say.count(least)}.`;
+    if (v === null) return "Enter a number, such as 0.10 or 1,000.";
+    if (v < 0) return "Enter a number that is not negative.";
+    if (v > most) return `Enter at most ${share ? "100%" : say.count(most)}.`;
+    if (v < least) return least < 1 ? "Enter a number above 0." : `Enter at least ${say.count(least)}.`;
     return "";
   };
 
-  // `set` gives it a value, `offer` a text from elsewhere; `changed` is called when a person changes it.
+  // `set` sets the value, `offer` a text from the address; `changed` is called when a person changes the field.
   const make = (element, changed) => {
     const { key, part, name, unit, text } = element.dataset;
     const about = { share: "share" in element.dataset, log: "log" in element.dataset };
@@ -61,14 +61,14 @@ const whatIfField = (() => {
       undo.hidden = field.value === field.own && problem === "";
       element.classList.toggle("changed", field.value !== field.own);
     };
-    // As a person would type it: no exponent, no separators, no noise of the last digit.
+    // As a person would type it: no exponent, no separators, no rounding noise.
     const typed = (v) => (v * scale).toLocaleString("en-US", { maximumSignificantDigits: 12, useGrouping: false });
     field.set = (v) => {
       field.value = v;
       box.value = v === field.own ? text : typed(v);
       show("");
     };
-    // What the field would not take changes nothing.
+    // An invalid text changes nothing.
     field.offer = (raw) => {
       const v = readNumber(raw);
       if (problemOf(v, about) === "") field.set(v);

@@ -1,8 +1,8 @@
-// The texts of the examples: read without the numbers of their marks, compared word by word.
+// The texts of the examples, read without the numbers of their marks and compared word by word.
 const exampleText = (() => {
   "use strict";
-  const MOST_WORDS = 400; // a side, beyond what both begin and end with: comparing takes the product of both
-  // Numbers with their points and units, characters of scripts without spaces one by one, words, any other sign by itself.
+  const MOST_WORDS = 400; // per side, without the common start and end; the time grows with the product of both sides
+  // Numbers with separators and units; single characters of scripts without spaces; words; any other single character.
   const alone = "\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}\\p{sc=Lao}\\p{sc=Khmer}\\p{sc=Myanmar}";
   const token = new RegExp(`\\p{N}+(?:[.,]\\p{N}+)*[\\p{L}\\p{N}\\p{M}_]*|[${alone}]\\p{M}*|(?:(?![${alone}])[\\p{L}\\p{N}\\p{M}_])+|\\S`, "gu");
 
@@ -19,7 +19,7 @@ const exampleText = (() => {
   const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   const words = (text) => [...text.matchAll(token)].map((found) => [found[0], found.index]);
 
-  // Which of the first and of the second words stand in no longest common sequence of both.
+  // The words of each side that are not in their longest common subsequence.
   const odd = (first, second) => {
     const wide = second.length + 1;
     const longest = new Uint16Array((first.length + 1) * wide);
@@ -41,7 +41,7 @@ const exampleText = (() => {
     }
     return [left.concat(first.slice(i)), right.concat(second.slice(j))];
   };
-  // Words as [start, end) of the text; what only space parts is one piece.
+  // Words as [start, end) spans of the text; adjacent words form one span.
   const pieces = (text, found) => {
     const spans = [];
     for (const [word, start] of found) {
@@ -51,7 +51,7 @@ const exampleText = (() => {
     }
     return spans;
   };
-  // The pieces of each text that the other lacks; null where they are too long to compare.
+  // The spans of each text that the other lacks; null if the texts are too long to compare.
   const differences = (one, two) => {
     let first = words(one);
     let second = words(two);
@@ -67,8 +67,8 @@ const exampleText = (() => {
     const [left, right] = odd(first, second);
     return [pieces(one, left), pieces(two, right)];
   };
-  // How much two texts have in common, 0 to 1: the words of both, twice, of all words.
-  const likeness = (one, two) => {
+  // The similarity of two texts, 0 to 1: twice the number of common words over the number of all words.
+  const similarity = (one, two) => {
     const counts = new Map();
     const first = words(one);
     const second = words(two);
@@ -80,7 +80,7 @@ const exampleText = (() => {
     }
     return first.length + second.length ? (2 * common) / (first.length + second.length) : 1;
   };
-  // Marks the pieces in the element; text nodes alone are cut, so that no text can become more than text.
+  // Marks the spans in the element. It only splits text nodes, so text can never become markup.
   const mark = (element, spans) => {
     let at = 0;
     let next = 0;
@@ -106,5 +106,5 @@ const exampleText = (() => {
     for (const piece of element.querySelectorAll("ins")) piece.replaceWith(...piece.childNodes);
     element.normalize();
   };
-  return Object.freeze({ plain, fold, differences, likeness, mark, unmark });
+  return Object.freeze({ plain, fold, differences, similarity, mark, unmark });
 })();

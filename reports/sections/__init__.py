@@ -1,1 +1,1 @@
-"""One module for each section of the page: what of the results it shows, as charts, rows and sentences."""
+"""One module for each section of the page, which turns results into charts, rows and sentences."""

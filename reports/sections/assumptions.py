@@ -1,4 +1,4 @@
-"""The assumptions behind the money and the derivation of each figure, every number linked to its source."""
+"""The assumptions behind the money and the derivation of each figure, with every number linked to its source."""
 
 import re
 from collections import Counter
@@ -33,7 +33,7 @@ LINE, ASSUMPTION = "f", "a"  # a figure's derivation, an assumption
 
 
 def anchor(kind: str, key: str) -> str:
-    """The id of a line or an assumption: `f-payback_days`, `a-tuned.price_input`. Blanks, which no id holds, become _."""
+    """The id of a line or an assumption: `f-payback_days`, `a-tuned.price_input`. Ids hold no spaces; they become _."""
     joined = re.sub(r"\s", "_", key)
     return f"{kind}-{joined}"
 
@@ -44,71 +44,71 @@ def link(kind: str, key: str, text: str) -> Markup:
 
 
 def traced(money: Mapping[str, Any], kind: str, key: str, text: str) -> Markup | str:
-    """The text as a link to its origin, or alone where this account has no such line or assumption."""
+    """The text as a link to its origin, or unlinked if there is no such line or assumption."""
     entries = money.get("derivation" if kind == LINE else "assumptions") or []
     return link(kind, key, text) if any(entry.get("key") == key for entry in entries) else text
 
 
-# A shape for each source, so that no reader depends on colour; the word is next to it.
+# A shape for each source, next to its name, so that no information depends on colour alone.
 MARKS = {"measured": "●", "stated": "◆", "price list": "■", "default": "○"}
 SOURCES = {
     "measured": "measured in this run",
     "stated": "stated in the project's settings",
     "price list": "from the price list",
-    "default": "a default: nobody stated it",
+    "default": "default values",
 }
 WORDS = {
     "requests_per_day": "requests a day",
-    "requests_total": "requests of the batch",
-    "ramp_days": "days until the full volume",
-    "horizon_days": "days that are counted",
-    "target_payback_days": "days within which the money should be back",
-    "discount_rate": "discount rate a year",
+    "requests_total": "requests in the batch",
+    "ramp_days": "days until full volume",
+    "horizon_days": "horizon in days",
+    "target_payback_days": "payback target in days",
+    "discount_rate": "annual discount rate",
     "failure_cost": "cost of an unacceptable output",
-    "tries": "calls of one request at most",
-    "running.days_to_retirement": "days until the base model is retired",
+    "tries": "maximum calls per request",
+    "running.days_to_retirement": "days until the base model retires",
 }
 INVESTMENT = {
-    "compute": "training, as a sum",
-    "compute_hours": "training: hours of one run",
-    "compute_hourly": "training: price of an hour",
+    "compute": "training: total",
+    "compute_hours": "training: hours per run",
+    "compute_hourly": "training: price per hour",
     "compute_runs": "training: runs",
     "labelling_pairs": "labelling: pairs",
-    "labelling_minutes": "labelling: minutes for a pair",
-    "labelling_hourly": "labelling: price of an hour",
+    "labelling_minutes": "labelling: minutes per pair",
+    "labelling_hourly": "labelling: price per hour",
     "engineering_hours": "engineering: hours",
-    "engineering_hourly": "engineering: price of an hour",
+    "engineering_hourly": "engineering: price per hour",
     "evaluation": "evaluation",
     "already_spent": "already spent, not counted",
 }
 RUNNING = {
-    "monitoring_hours_per_month": "monitoring: hours a month",
-    "monitoring_hourly": "monitoring: price of an hour",
-    "retrain_every_days": "days between two trainings (0: never again)",
-    "retrain_cost": "cost of training again",
-    "style_changes_per_year": "changes of style a year, each with a training",
+    "monitoring_hours_per_month": "monitoring: hours per month",
+    "monitoring_hourly": "monitoring: price per hour",
+    "retrain_every_days": "days between retrainings (0: none)",
+    "retrain_cost": "cost of retraining",
+    "style_changes_per_year": "style changes per year, each with a retraining",
 }
 VARIANT = {
-    "price_input": "price of a million tokens in",
-    "price_cached": "price of a million tokens from the cache",
-    "price_cache_write": "price of a million tokens written to the cache",
-    "price_output": "price of a million tokens out",
-    "cached_share": "share of guide and examples read from the cache",
-    "min_cached_tokens": "tokens from which a provider caches",
-    "fixed_tokens": "tokens of guide and examples",
-    "guide_tokens": "tokens of the guide alone",
-    "few_shot_tokens": "tokens of the examples alone",
-    "short_guide_tokens": "tokens of a shorter guide",
-    "input_tokens": "tokens of the request",
-    "output_tokens": "tokens of the answer",
+    "price_input": "price per million input tokens",
+    "price_cached": "price per million cached tokens",
+    "price_cache_write": "price per million tokens written to the cache",
+    "price_output": "price per million output tokens",
+    "cached_share": "cached share of guide and examples",
+    "min_cached_tokens": "minimum tokens for caching",
+    "fixed_tokens": "tokens in guide and examples",
+    "guide_tokens": "tokens in the guide",
+    "few_shot_tokens": "tokens in the examples",
+    "short_guide_tokens": "tokens in a shorter guide",
+    "input_tokens": "tokens in the request",
+    "output_tokens": "tokens in the answer",
     "acceptance": "acceptable outputs",
-    "requests_per_second": "requests a second on one machine",
-    "hourly": "price of a machine's hour",
-    "min_replicas": "machines at least",
-    "peak_factor": "busiest second against the mean",
-    "extra_calls": "further calls after a first failure",
-    "rescued": "first failures that trying again mends",
-    "independent_tries": "tries taken as independent",
+    "requests_per_second": "requests per second on one machine",
+    "hourly": "price per machine-hour",
+    "min_replicas": "minimum number of machines",
+    "peak_factor": "peak load relative to the mean",
+    "extra_calls": "additional calls after a first failure",
+    "rescued": "first failures that a retry fixes",
+    "independent_tries": "retries assumed to be independent",
 }
 SHARES = ("acceptance", "cached_share", "discount_rate", "rescued")
 TIMES = ("requests_per_day", "requests_total", "ramp_days", "horizon_days", "target_payback_days", "discount_rate")
@@ -116,7 +116,7 @@ TIMES = ("requests_per_day", "requests_total", "ramp_days", "horizon_days", "tar
 
 @dataclass(frozen=True)
 class Assumption:
-    """One line of the table; `range` is empty if the value is taken as certain."""
+    """One row of the table; `range` is empty if the value is treated as certain."""
 
     key: str
     anchor: str
@@ -129,7 +129,7 @@ class Assumption:
 
 
 def words(key: Any) -> str:
-    """A key in words: `tuned.price_input` is `tuned: price of a million tokens in`."""
+    """A key in words: `tuned.price_input` is `tuned: price per million input tokens`."""
     head, last = _parts(str(key))
     known = WORDS.get(str(key)) or _table(head).get(last)
     if known is None:
@@ -138,18 +138,18 @@ def words(key: Any) -> str:
 
 
 def assumption_groups(run: StoredRun) -> list[tuple[str, list[Assumption]]]:
-    """The assumptions under their headings: volume and time, failures, what is spent, what runs, each variant."""
+    """The assumptions by heading: volume and time, failures, investment, running costs, each variant."""
     groups: dict[str, list[Assumption]] = {}
     for entry in (run.results.get("money") or {}).get("assumptions") or []:
         groups.setdefault(_group(str(entry["key"])), []).append(_assumption(entry))
-    first = ("Volume and time", "Failures", "To be spent once", "Running costs", "Exchange rates")
+    first = ("Volume and time", "Failures", "Investment", "Running costs", "Exchange rates")
     return [
         (title, groups[title]) for title in sorted(groups, key=lambda t: first.index(t) if t in first else len(first))
     ]
 
 
 def assumption_sources(run: StoredRun) -> str:
-    """How many assumptions there are of each source: `● 12 measured in this run, ...`."""
+    """The number of assumptions from each source: `● 12 measured in this run, ...`."""
     counted = Counter(str(entry.get("source")) for entry in (run.results.get("money") or {}).get("assumptions") or [])
     return ", ".join(
         f"{MARKS[source]}{say.gap}{counted[source]} {text}" for source, text in SOURCES.items() if counted[source]
@@ -190,11 +190,11 @@ def _group(key: str) -> str:
         return "Volume and time"
     if head == "":
         return "Failures"
-    return {"investment": "To be spent once", "running": "Running costs", "exchange": "Exchange rates"}.get(head, head)
+    return {"investment": "Investment", "running": "Running costs", "exchange": "Exchange rates"}.get(head, head)
 
 
 def _parts(key: str) -> tuple[str, str]:
-    """The table of a key and its own name: a variant's name may have dots in it."""
+    """A key split into its table and its name; the table may be a variant's name with dots."""
     head, _, last = key.rpartition(".")
     return head, last
 
@@ -203,30 +203,30 @@ def _table(head: str) -> Mapping[str, str]:
     return {"investment": INVESTMENT, "running": RUNNING, "": {}, "exchange": {}}.get(head, VARIANT)
 
 
-# The name of a line in references from other lines.
+# What other lines call a line.
 NAMES = {
-    "investment": "to be spent once",
-    "saving_per_request": "saved on one request",
-    "running_cost_per_day": "running costs a day",
-    "saving_per_day": "saved in a day",
-    "saving_total": "saved by the batch",
-    "spend_per_day_baseline": "a day of the baseline",
-    "spend_per_day_candidate": "a day of the candidate",
+    "investment": "investment",
+    "saving_per_request": "saving per request",
+    "running_cost_per_day": "running costs per day",
+    "saving_per_day": "saving per day",
+    "saving_total": "saving of the batch",
+    "spend_per_day_baseline": "cost per day of the baseline",
+    "spend_per_day_candidate": "cost per day of the candidate",
     "payback_days": "payback",
 }
 ENDS = {
     "cost_per_request": "cost of a request",
     "cost_per_acceptable_output": "cost of an acceptable output",
-    "effective_cost_per_request": "cost with its failures",
-    "calls": "calls of a request",
+    "effective_cost_per_request": "cost with failures",
+    "calls": "calls per request",
     "still_failing": "still failing",
     "replicas": "machines",
-    "machine_cost_per_day": "machines a day",
-    "cost_with_machines": "cost of one output, machines included",
-    "saving_per_request": "saved on one request",
-    "saving_per_day": "saved in a day",
+    "machine_cost_per_day": "machines per day",
+    "cost_with_machines": "cost of one output, including machines",
+    "saving_per_request": "saving per request",
+    "saving_per_day": "saving per day",
 }
-# The figures that follow the payback in its own table.
+# The figures that follow the payback in the table of steps.
 THRESHOLDS = (
     "saving_share", "requests_to_pay_back", "break_even_requests_per_day", "break_even_failure_cost",
     "break_even_fixed_tokens", "npv",
@@ -235,9 +235,9 @@ THRESHOLDS = (
 
 @dataclass(frozen=True)
 class DerivedLine:
-    """A figure: in words, its formula, the same with its numbers in, its result, links to its inputs.
+    """A figure: its name in words, its formula, the formula with numbers, the result, links to its inputs.
 
-    `anchor` is empty if the line is repeated.
+    `anchor` is empty if the line also appears elsewhere.
     """
 
     key: str
@@ -251,7 +251,7 @@ class DerivedLine:
 
 
 def derivation_steps(run: StoredRun) -> list[DerivedLine]:
-    """The lines that lead to the payback, or to the gain of a one-off batch, each after what it needs.
+    """The lines that lead to the payback, or to the gain of a one-off batch, each after its inputs.
 
     Empty if the lines do not record their inputs, as in runs of older versions.
     """
@@ -264,7 +264,7 @@ def derivation_steps(run: StoredRun) -> list[DerivedLine]:
 
 
 def derivation_lines(run: StoredRun) -> list[DerivedLine]:
-    """All lines in order; those also among the steps have their anchor there."""
+    """All lines in order; lines that are also steps have their anchor there."""
     entries, steps = _entries(run), {line.key for line in derivation_steps(run)}
     return [_derived(entry, entries, second=key in steps) for key, entry in entries.items()]
 
@@ -303,7 +303,7 @@ def _derived(
 
 
 def _inputs(key: str, names: Sequence[str], entries: Mapping[str, Any]) -> list[Markup]:
-    """Links to the inputs: to a line if there is one, else to an assumption."""
+    """Links to the inputs: to a line if there is one, otherwise to an assumption."""
     return [
         link(LINE, name, _line_name(name)) if name in entries and name != key else link(ASSUMPTION, name, words(name))
         for name in map(str, names)
@@ -311,14 +311,14 @@ def _inputs(key: str, names: Sequence[str], entries: Mapping[str, Any]) -> list[
 
 
 def _line_name(key: str) -> str:
-    """A line as another names it: `variants.tuned.cost_per_request` is `tuned: cost of a request`."""
+    """What other lines call a line: `variants.tuned.cost_per_request` is `tuned: cost of a request`."""
     head, _, last = key.rpartition(".")
-    own = re.sub(r"^(variants|alternatives)\.|\.tuning$", "", head).replace("_", " ")
+    owner = re.sub(r"^(variants|alternatives)\.|\.tuning$", "", head).replace("_", " ")
     if not head or last not in ENDS:
         return NAMES.get(key) or words(key)
-    return f"{own.replace('parts.', '')}: {ENDS[last]}"
+    return f"{owner.replace('parts.', '')}: {ENDS[last]}"
 
 
 def _result(text: str) -> str:
-    """The result with a real minus, its number on one line with its unit."""
+    """The result with a typographic minus, its number on the same line as its unit."""
     return re.sub(r"^-", say.minus, text).replace(" ", say.gap, 1)

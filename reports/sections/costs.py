@@ -1,4 +1,4 @@
-"""What one request costs: line by line for each variant, with its range, and the cheapest way without training."""
+"""The cost of one request with each variant, line by line with its range, and the cheapest alternative to training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ NO_RANGE: Ends = (None, None)
 
 @dataclass(frozen=True)
 class CheaperWay:
-    """A measured variant that needs no training and costs less than the baseline; `payback_days` None is never."""
+    """A measured variant that needs no training and costs less than the baseline; `payback_days` is None for never."""
 
     name: str
     payback_days: float | None
@@ -51,13 +51,13 @@ def cheaper_way(money: Mapping[str, Any]) -> CheaperWay | None:
 
 
 def hosts_machines(money: Mapping[str, Any]) -> bool:
-    """Whether one of the two sides runs on machines that are paid by the day."""
+    """Whether either side runs on machines that are paid by the day."""
     sides = (money.get("baseline"), money.get("candidate"))
     return any(((money.get("variants") or {}).get(name) or {}).get("machine_cost_per_day") for name in sides)
 
 
 def change_words(before: float | None, after: float | None) -> str:
-    """How much less or more the second is; a multiple where a percentage would be in the hundreds."""
+    """How much less or more the second is; a multiple if the percentage would be in the hundreds."""
     if not before or after is None:
         return ""
     change = 1 - after / before
@@ -71,9 +71,8 @@ def change_words(before: float | None, after: float | None) -> str:
 def cost_range(run: StoredRun, name: str) -> Ends:
     """The range of an output's cost: including repair if failures are repaired, else per acceptable output.
 
-    The upper end is None if no output would be acceptable. Both are None without a range: if the acceptance was
-    stated, not measured, or if retries make the cost depend on several shares. It includes dedicated machines at the
-    stated volume.
+    It includes dedicated machines at the stated volume. The upper end is None if no output might be acceptable. Both
+    ends are None if the acceptance was stated rather than measured, or if retries make the cost depend on several shares.
     """
     money = run.results.get("money") or {}
     variant = (money.get("variants") or {}).get(name) or {}
@@ -84,12 +83,12 @@ def cost_range(run: StoredRun, name: str) -> Ends:
     if variant.get("machine_cost_per_day"):
         return _with_machines(found, money, name)
     if money.get("failures") == "repair":
-        return _mended(found, variant, money.get("failure_cost"))
+        return _with_repair(found, variant, money.get("failure_cost"))
     return NO_RANGE if money.get("failures") == "retry" else _of_acceptable(found, variant)
 
 
 def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: str) -> Ends:
-    """The cost with its share of a day's machines; other acceptance shares may need more or fewer of them."""
+    """The cost including machines, of which other acceptance shares may need more or fewer."""
     inputs = money.get("formula_inputs") or {}
     if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
         return NO_RANGE
@@ -104,36 +103,36 @@ def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: s
     return (None if low is None else float(low), None if high is None else float(high))
 
 
-def _mended(found: Mapping[str, float], variant: Mapping[str, Any], each: float | None) -> Ends:
+def _with_repair(found: Mapping[str, float], variant: Mapping[str, Any], repair: float | None) -> Ends:
     """The cost including repair, at the stated price of repairing one output."""
     cost, effective = variant["cost_per_request"], variant.get("effective_cost_per_request")
-    if each is None or effective is None or _differ(cost + (1 - found["share"]) * each, effective):
+    if repair is None or effective is None or _differ(cost + (1 - found["share"]) * repair, effective):
         return NO_RANGE
-    return cost + (1 - found["high"]) * each, cost + (1 - found["low"]) * each
+    return cost + (1 - found["high"]) * repair, cost + (1 - found["low"]) * repair
 
 
 def _of_acceptable(found: Mapping[str, float], variant: Mapping[str, Any]) -> Ends:
     """The cost of an acceptable output."""
-    cost, each = variant["cost_per_request"], variant.get("cost_per_acceptable_output")
-    if not found["share"] or not found["high"] or each is None or _differ(cost / found["share"], each):
+    cost, per_output = variant["cost_per_request"], variant.get("cost_per_acceptable_output")
+    if not found["share"] or not found["high"] or per_output is None or _differ(cost / found["share"], per_output):
         return NO_RANGE
     return cost / found["high"], cost / found["low"] if found["low"] else None
 
 
-def _differ(counted: float, stored: float) -> bool:
-    return abs(counted - stored) > 1e-6 * abs(stored)
+def _differ(calculated: float, stored: float) -> bool:
+    return abs(calculated - stored) > 1e-6 * abs(stored)
 
 
-# The decisive line of the cost table, by what happens to unacceptable outputs.
+# The deciding row of the cost table, by what happens to unacceptable outputs.
 NONE = "none acceptable"
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
 
 
 @dataclass(frozen=True)
 class CostRow:
-    """One line of the cost table: a cell for each variant, and whether it is the decisive line.
+    """One row of the cost table, with a cell for each variant; `total` marks the deciding row.
 
-    `origin` is the kind of line that a cell leads to: a figure's derivation, or an assumption.
+    `origin` is what its cells link to: a derivation or an assumption.
     """
 
     key: str
@@ -144,14 +143,14 @@ class CostRow:
 
 
 def costed(run: StoredRun) -> list[str]:
-    """The variants of the cost table: both sides, and every other whose cost is known."""
+    """The variants in the cost table: both sides, and every other variant with a known cost."""
     variants = run.results["money"].get("variants") or {}
     sides = (run.baseline, run.candidate)
     return [str(name) for name, found in variants.items() if name in sides or found.get("cost_per_request") is not None]
 
 
 def linked_cost_rows(run: StoredRun) -> list[CostRow]:
-    """The cost table with each cell a link to its derivation or its assumption."""
+    """The cost table with each cell linked to its derivation or assumption."""
     money, names = run.results["money"], costed(run)
 
     def cell(row: CostRow, name: str, text: str | Markup) -> str | Markup:
@@ -169,7 +168,7 @@ def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
     money = run.results["money"]
     variants, currency = money.get("variants") or {}, money.get("currency") or ""
     ends = COUNTS.get(str(money.get("failures") or ""), "effective_cost_per_request")
-    what = "One acceptable output" if ends in COUNTS.values() else "One request with its failures"
+    what = "Cost of one acceptable output" if ends in COUNTS.values() else "Cost of one request with failures"
     hosted = [variants[name] for name in names if variants[name].get("machine_cost_per_day")]
     shared = any(variant.get("cost_with_machines") is not None for variant in hosted)
     counts = "cost_with_machines" if shared else ends
@@ -180,30 +179,30 @@ def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
         return CostRow(key, label, tuple(cells), total=key == counts, origin=origin)
 
     rows = [
-        row("fixed_tokens", "Tokens of guide and examples", "", origin=ASSUMPTION),
-        row("input_tokens", "Tokens of the request", "", origin=ASSUMPTION),
-        row("output_tokens", "Tokens of the answer", "", origin=ASSUMPTION),
-        row("cost_per_request", "One request costs", currency),
-        row("acceptance", "Acceptable", "share", origin=ASSUMPTION),
-        row("cost_per_acceptable_output", "One acceptable output costs", currency, missing=NONE),
+        row("fixed_tokens", "Tokens in guide and examples", "", origin=ASSUMPTION),
+        row("input_tokens", "Tokens in the request", "", origin=ASSUMPTION),
+        row("output_tokens", "Tokens in the answer", "", origin=ASSUMPTION),
+        row("cost_per_request", "Cost of one request", currency),
+        row("acceptance", "Acceptable outputs", "share", origin=ASSUMPTION),
+        row("cost_per_acceptable_output", "Cost of one acceptable output", currency, missing=NONE),
     ]
     if ends not in COUNTS.values():
-        rows.append(row("effective_cost_per_request", "One request with what its failures cost", currency))
+        rows.append(row("effective_cost_per_request", "Cost of one request with failures", currency))
     if hosted:
-        rows.append(row("machine_cost_per_day", "Its machines cost a day", currency))
+        rows.append(row("machine_cost_per_day", "Cost of machines per day", currency))
     if shared:
-        at = f"machines included, at {say.count(money['requests_per_day'])} requests a day"
+        at = f"including machines, at {say.count(money['requests_per_day'])} requests a day"
         rows.append(row("cost_with_machines", f"{what}, {at}", currency, missing=NONE))
     spans = [range_text(Row("range", "", None, currency, *cost_range(run, name)), say) for name in names]
     if any(spans):
-        what += ", machines included" if shared else ""
-        label = f"{what}, at both ends of the acceptable share's range"
+        what += ", including machines" if shared else ""
+        label = f"{what}: range due to the acceptable share"
         rows.append(CostRow("range", label, tuple(span or "–" for span in spans)))
     return rows
 
 
 def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """The ways without tuning: name, cost of a request, less than the baseline, acceptable, payback of tuning against it."""
+    """The alternatives to tuning: name, cost of a request, saving, acceptable share, payback of tuning compared with it."""
     money = run.results["money"]
     currency, rows, ways = money.get("currency") or "", [], money.get("alternatives") or []
     for way in ways:

@@ -1,4 +1,4 @@
-"""The examples side by side: which rows are shown and why, each with its violations at their place."""
+"""The examples section: which requests are shown, and their outputs side by side with the violations marked."""
 
 import hashlib
 from collections import Counter
@@ -35,18 +35,18 @@ __all__ = [
 
 MOST_ROWS = 200
 PRINTED_ROWS = 8
-# The rows that are printed and shown first keep more of their texts if space is short.
+# If space is short, the rows that are printed keep this many times as much text.
 FIRST_ROWS_KEEP = 8
 MOST_NOTES = 12
 SHORT = 400
-OTHERS_LIMIT = 600  # of variants that are not compared: they are collapsed
-# The candidate's losses first: a sceptic looks for them.
+OTHERS_LIMIT = 600  # characters of the outputs of variants that are not compared, which are collapsed
+# The candidate's losses come first, because a sceptic looks for them.
 KINDS = ("lost", "won", "neither", "unscored", "both")
 
 
 @dataclass(frozen=True)
 class Note:
-    """A violation as listed under an output, its count, and whether the output is marked."""
+    """A violation listed under an output, its count, and whether it is marked in the text."""
 
     check: str
     text: str
@@ -56,7 +56,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Shown:
-    """One output as the page shows it, with a list of its violations, or in short the checks that it breaks.
+    """One output as the page shows it, with its violations, or in brief with the checks that it breaks.
 
     `anchor` is the prefix of the ids of its marks and notes.
     """
@@ -76,7 +76,7 @@ class Example:
     """One request with the outputs of both sides, those of the other variants, and the reference."""
 
     id: str
-    request: tuple[tuple[str, str], ...]  # (field, value); one unnamed field for a plain text
+    request: tuple[tuple[str, str], ...]  # (field, value); plain text is one unnamed field
     sides: tuple[Shown, ...]
     others: tuple[Shown, ...]
     reference: str
@@ -88,10 +88,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """The chosen rows, how many there are in all, how many differ, and the checks and groups to filter by.
+    """The chosen rows, the total number of rows, how many of them differ, and the checks and groups to filter by.
 
-    `groups` are those of at least two shown rows. `outputs_hash` tells the run that a person's judgements are about.
-    `others_shown` is the number of rows that show the outputs of variants not compared; None means all.
+    `groups` lists the groups with at least two shown rows. `outputs_hash` identifies the run that blind judgements
+    belong to. `others_shown` is the number of rows that also show variants that are not compared; None means all.
     """
 
     rows: tuple[Example, ...]
@@ -103,16 +103,16 @@ class Examples:
     others_shown: int | None = None
 
     def numbers_of(self, row: Example) -> str:
-        """The places of the row's checks in `checks`, as one word each: what the page's filter reads."""
+        """The indices of the row's checks in `checks`, separated by spaces, for the page's filter."""
         return " ".join(str(self.checks.index(check)) for check in row.checks)
 
     def characters(self) -> int:
-        """The length of all outputs and references: a lower bound in bytes for any page that shows them."""
+        """The length of all outputs and references: a lower bound for the size of the page in bytes."""
         texts = [text for row in self.rows for text in (*(s.text for s in (*row.sides, *row.others)), row.reference)]
         return sum(map(len, texts))
 
     def kinds(self) -> list[tuple[str, int]]:
-        """The kinds that are shown, with how many rows of each."""
+        """The kinds of the shown rows, each with its number of rows."""
         counts = Counter(row.kind for row in self.rows)
         return [(kind, counts[kind]) for kind in KINDS if counts[kind]]
 
@@ -120,11 +120,11 @@ class Examples:
 def choose_examples(
     run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, all_others: bool = True
 ) -> Examples:
-    """At most 200 rows: all on which the two sides differ first, the candidate's losses in front, then the others.
+    """At most 200 rows: first all on which the two sides differ (the candidate's losses in front), then others.
 
-    Within each kind rows are ordered by a hash of the id: reproducible, and not hand-picked.
-    Each text is cut after `text_limit` characters, those of the first rows after eight times as many (at most 4,000),
-    and says so. Without `all_others` only the first rows show the outputs of variants not compared.
+    Within each kind, rows are ordered by a hash of the id: reproducible and not hand-picked. Each text is cut after
+    `text_limit` characters, in the first rows after eight times as many (at most 4,000), and the cut is marked. Without
+    `all_others`, only the first rows show the outputs of variants that are not compared.
     """
     names = [name for name in (run.baseline, run.candidate) if name is not None]
     ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
@@ -135,9 +135,9 @@ def choose_examples(
     chosen.sort(key=lambda id_: KINDS.index(kinds[id_]))
     rows = tuple(
         _example(
-            run, id_, names, kinds[id_], _limit(text_limit, place), place, others=all_others or place < PRINTED_ROWS
+            run, id_, names, kinds[id_], _limit(text_limit, index), index, others=all_others or index < PRINTED_ROWS
         )
-        for place, id_ in enumerate(chosen)
+        for index, id_ in enumerate(chosen)
     )
     some_others = not all_others and len(rows) > PRINTED_ROWS and len(run.variants) > len(names)
     groups = Counter(row.group for row in rows if row.group is not None)
@@ -153,13 +153,13 @@ def choose_examples(
     )
 
 
-def _limit(text_limit: int, place: int) -> int:
-    return text_limit if place >= PRINTED_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
+def _limit(text_limit: int, index: int) -> int:
+    return text_limit if index >= PRINTED_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
 
 
 @lru_cache(maxsize=4)
 def _hash(path: Path, changed: int) -> str:
-    """Cached per state of the file: the rows are chosen repeatedly until their texts fit the page."""
+    """Cached by modification time, since rows are chosen repeatedly until their texts fit the page."""
     return sha256_file(path)
 
 
@@ -186,15 +186,15 @@ def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("", str(pair.get("input") or ""))]
 
 
-def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, place: int, *, others: bool) -> Example:
+def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, index: int, *, others: bool) -> Example:
     pair = run.pairs[id_]
     lines = {name: run.outputs.get((id_, name)) for name in [*names, *(run.variants if others else ())]}
-    # If space is short, the first rows show what was expected and the others what was broken.
+    # If space is short, only the first rows list what was expected; the others name the broken checks.
     brief = limit < SHORT
-    # The outputs, which are judged, get twice the space of the request and the reference.
-    beside = limit // 2 if brief else limit
+    # The outputs get twice the space of the request and the reference.
+    context_limit = limit // 2 if brief else limit
     sides = {
-        name: _shown(name, line, limit, anchor=f"{place}-{number}", brief=brief)
+        name: _shown(name, line, limit, anchor=f"{index}-{number}", brief=brief)
         if name in names
         else _shown(name, line, min(limit, OTHERS_LIMIT), anchor="", brief=True)
         for number, (name, line) in enumerate(lines.items())
@@ -204,10 +204,10 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     group = pair.get("group")
     return Example(
         id=id_,
-        request=tuple((name, _clipped(text, beside)) for name, text in _request(pair)),
+        request=tuple((name, _clipped(text, context_limit)) for name, text in _request(pair)),
         sides=tuple(sides.pop(name) for name in names),
         others=tuple(sides.values()),
-        reference=_clipped(str(pair.get("output") or ""), beside),
+        reference=_clipped(str(pair.get("output") or ""), context_limit),
         reference_ok=pair.get("reference_ok") is not False,
         kind=kind,
         checks=tuple(sorted(broken)),
@@ -217,14 +217,14 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
 
 def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
     if line is None:
-        missing = Note("no output", "nothing came back for this request", times=1, placed=False)
+        missing = Note("no output", "this request has no output", times=1, placed=False)
         return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor)
     violations = list(line.get("violations") or [])
     text, left_off = clip(str(line.get("output") or ""), limit)
     if brief:
         marks = mark_text(text, violations)
         return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor)
-    # The same fault in several places is one note; each place carries its number.
+    # The same violation in several places is one note; each place shows the note's number.
     wordings = [(str(found.get("check")), _note(found)) for found in violations]
     times = Counter(wordings)
     listed = {wording: number for number, wording in enumerate(list(times)[:MOST_NOTES], start=1)}
@@ -245,7 +245,7 @@ def _checks(line: Mapping[str, Any]) -> list[str]:
 
 
 def _note(violation: Mapping[str, Any]) -> str:
-    """What was found and what was expected, in short."""
+    """What was found and what was expected, in brief."""
     found, expected = violation.get("found"), str(violation.get("expected") or "")
     start = f"“{_clipped(str(found), 60)}”" if found else ""
     wanted = f"expected: {_clipped(expected, 200)}" if expected else ""
@@ -258,7 +258,7 @@ def _clipped(text: str, limit: int) -> str:
 
 
 def section(run: StoredRun, examples: Examples | None) -> Section | None:
-    """The section with these rows, where there are any."""
+    """The section with these rows, if there are any."""
     if examples is None or not examples.rows:
         return None
     words = {kind: kind_words(run, kind) for kind in KINDS}
@@ -276,62 +276,63 @@ def section(run: StoredRun, examples: Examples | None) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """On how many requests the two sides differ, and which of them is acceptable there."""
+    """On how many requests the two sides differ, and which side is acceptable there."""
     comparison = run.results.get("comparison") or {}
     cells = [comparison.get(key) for key in ("both", "only_candidate", "only_baseline", "neither")]
     both, won, lost, neither = (int(cell or 0) for cell in cells)
     total = both + won + lost + neither
     if run.baseline is None or not total:
         return _one_side(run)
-    asked, ours, theirs = _times(total, "request"), named(run.candidate), named(run.baseline)
+    requests, ours, theirs = say.count(total, "request"), named(run.candidate), named(run.baseline)
     if both == total:
-        return capital(f"{ours} and {theirs} are both acceptable on all {asked}.")
+        return capital(f"{ours} and {theirs} are both acceptable on all {requests}.")
     if neither == total:
-        return f"Neither {ours} nor {theirs} is acceptable on any of {asked}."
+        return f"Neither {ours} nor {theirs} is acceptable on any of {requests}."
     if not won + lost:
         return (
-            f"The two do equally well on each of {asked}: both are acceptable on {say.count(both)}, "
+            f"The two do equally well on each of {requests}: both are acceptable on {say.count(both)}, "
             f"neither on {say.count(neither)}."
         )
-    return f"On {say.count(won + lost)} of {asked} the two differ: {quoted(discordant_clause(run.results))}."
+    return f"The two differ on {say.count(won + lost)} of {requests}: {quoted(discordant_clause(run.results))}."
 
 
 def _one_side(run: StoredRun) -> str:
     scored: Mapping[str, Any] = (run.results.get("quality") or {}).get(run.candidate or "") or {}
     share, n = (scored.get("acceptable") or {}).get("share"), scored.get("n")
     if share is None or not n:
-        return "The requests with what was answered to them; none of the answers could be scored."
-    return capital(f"{named(run.candidate)} is acceptable on {say.count(round(share * n))} of {_times(n, 'request')}.")
+        return "The requests with their outputs, none of which could be scored."
+    return capital(
+        f"{named(run.candidate)} is acceptable on {say.count(round(share * n))} of {say.count(n, 'request')}."
+    )
 
 
 def chosen_by(run: StoredRun, examples: Examples) -> str:
-    """Which rows are shown, by what rule, how much of each, and where the others are."""
+    """Which rows are shown, how they were selected, and where the others are."""
     shown, total, differing = len(examples.rows), examples.total, examples.differing
     if shown == total:
-        rows = f"All {_times(total, 'request')} are shown"
-        rows += f", those on which the two differ first ({say.count(differing)})." if run.baseline else "."
+        rows = f"All {say.count(total, 'request')} are shown"
+        rows += f", the {say.count(differing)} on which the two differ first." if run.baseline else "."
     elif run.baseline is None:
-        rows = f"{say.count(shown)} of {_times(total, 'request')} are shown, drawn by a fixed shuffle."
+        rows = f"{say.count(shown)} of {say.count(total, 'request')} are shown, selected by a fixed shuffle."
     elif differing > shown:
         rows = (
-            f"{say.count(shown)} of {_times(total, 'request')} are shown: of the {say.count(differing)} on which the "
-            "two differ as many as fit, drawn by a fixed shuffle."
+            f"{say.count(shown)} of {say.count(total, 'request')} are shown, all of them from the {say.count(differing)} "
+            "on which the two differ, selected by a fixed shuffle."
         )
     else:
         rows = (
-            f"{say.count(shown)} of {_times(total, 'request')} are shown: all {say.count(differing)} on which the two "
-            "differ, then others drawn by a fixed shuffle."
+            f"{say.count(shown)} of {say.count(total, 'request')} are shown: all {say.count(differing)} on which the two "
+            "differ, then others selected by a fixed shuffle."
         )
     if samples_of(run) > 1:
         rows += f" Of the {say.count(samples_of(run))} outputs of a request, the first is shown."
     if examples.others_shown is not None:
-        rows += f" What else was tried stands on the first {say.count(examples.others_shown)}, as room is short."
-    picked = "" if shown == total else " Nobody picked them."
-    return f"{rows}{picked} All outputs are in evaluate/outputs.jsonl."
+        rows += f" To save space, only the first {say.count(examples.others_shown)} show the other variants."
+    return f"{rows} All outputs are in evaluate/outputs.jsonl."
 
 
 def printed(examples: Examples) -> str:
-    """How many rows the printed page shows; empty if it shows all."""
+    """How many rows are printed; empty if all are."""
     most = min(PRINTED_ROWS, len(examples.rows))
     return f"The first {say.count(most)} are printed." if most < len(examples.rows) else ""
 
@@ -345,7 +346,3 @@ def kind_words(run: StoredRun, kind: str) -> str:
         "neither": "neither acceptable",
         "unscored": "not scored on both sides",
     }[kind]
-
-
-def _times(count: float, noun: str) -> str:
-    return say.count(count, noun)

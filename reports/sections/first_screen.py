@@ -1,4 +1,4 @@
-"""The first screen: the verdict and how sure it is, three numbers with their uncertainty, the doubt, the next step."""
+"""The first screen: the verdict with its confidence, three numbers with their ranges, the main doubt, the next step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from .costs import change_words, cheaper_way, cost_range
 
 __all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
 
-# The label with its tone in the style sheet and its icon.
+# Each decision's label and its tone, which selects the colour and the icon.
 DECISIONS = {
     "fine-tune": ("Fine-tune", "go"),
     "keep prompting": ("Keep prompting", "stay"),
@@ -26,20 +26,20 @@ DECISIONS = {
     "fix first": ("Fix first", "fix"),
 }
 LEVELS = {"low": 1, "fair": 2, "high": 3}
-# Characters from which a sentence is set smaller, so that it takes three lines of a wide screen as long as it can.
+# Longer sentences are set smaller, to fit three lines of a wide screen where possible.
 LONG = (165, 250, 400)
 LONGEST_NAME = 32
-NOTHING_SCORED = "Not one case could be scored for every variant."
-# The decisive cost and its name, by what happens to unacceptable outputs.
+NOTHING_SCORED = "No request could be scored for every variant."
+# The cost shown and its title, by what happens to unacceptable outputs.
 COSTS = {
-    "repair": ("Cost per output, mending included", "effective_cost_per_request"),
-    "retry": ("Cost per request, new tries included", "effective_cost_per_request"),
+    "repair": ("Cost per output, including repair", "effective_cost_per_request"),
+    "retry": ("Cost per request, including retries", "effective_cost_per_request"),
 }
 
 
 @dataclass(frozen=True)
 class Side:
-    """One variant's part in a number, named by the label of its row, and the anchor of where the figure comes from."""
+    """One variant's figure, named by the label of its row; `origin` links to its derivation."""
 
     row: Row
     role: str = ""
@@ -47,7 +47,7 @@ class Side:
 
     @property
     def name(self) -> str:
-        """The variant, or what the figure is of."""
+        """The variant, or what the figure describes."""
         return self.row.label
 
     @property
@@ -63,7 +63,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Number:
-    """One of the three numbers: both sides, or one figure alone, what changed and where that comes from, a picture."""
+    """One of the three numbers: both sides or a single figure, the change with a link to its origin, a picture."""
 
     title: str
     sides: tuple[Side, ...]
@@ -73,7 +73,7 @@ class Number:
 
 
 def three_numbers(run: StoredRun) -> tuple[Number, Number, Number]:
-    """Acceptable outputs; the cost of one, or without prices the tokens of a request; the payback."""
+    """Acceptable outputs; the cost of one (without prices, the tokens per request); the payback."""
     return _acceptable(run), _cost(run) or _tokens(run), _payback(run)
 
 
@@ -107,8 +107,8 @@ def _cost(run: StoredRun) -> Number | None:
     if not money:
         return None
     currency, sides, values = money.get("currency") or "", [], []
-    # If people repair failures, every output ends up acceptable and costs the request plus the repair;
-    # if failures are retried, the cost covers all calls and the remaining failures.
+    # If people repair failures, every output ends up acceptable and costs the request plus the repair. If failures are
+    # retried, the cost covers all calls and the failures that remain.
     title, key = COSTS.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
     costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
     if None in costs:
@@ -119,7 +119,7 @@ def _cost(run: StoredRun) -> Number | None:
         counted = "cost_with_machines" if machines and shared is not None else key
         value, apart = variant.get(counted), machines and shared is None
         low, high = (None, None) if apart else cost_range(run, name)
-        note = f"and {say.money(machines, currency)} a day for its machines" if apart else ""
+        note = f"plus {say.money(machines, currency)} per day for machines" if apart else ""
         row = Row(counted, name, "none acceptable" if value is None else value, currency, low, high, note)
         sides.append(Side(row, role, _line(money, f"variants.{name}.{counted}")))
         values.append((value, role))
@@ -135,21 +135,21 @@ def _cost(run: StoredRun) -> Number | None:
 
 
 def _hosted_change(money: Mapping[str, Any], hosted: Sequence[Mapping[str, Any]], change: str) -> str:
-    """The change between two costs if one includes machines; they are not comparable without a volume."""
+    """The change between two costs where machines are involved; without a volume they are not comparable."""
     if any(variant.get("cost_with_machines") is None for variant in hosted):
-        return "" if money.get("requests_per_day") else "which is less depends on requests a day"
-    at = f"machines included, at {say.count(money['requests_per_day'])} requests a day"
+        return "" if money.get("requests_per_day") else "which one costs less depends on the volume"
+    at = f"including machines, at {say.count(money['requests_per_day'])} requests a day"
     return f"{change}, {at}" if change else at
 
 
 def _saved(money: Mapping[str, Any]) -> str:
-    """The share that the money section derives, in the words of a change; it need not be that of these two costs."""
+    """The change that the money section derives, which may differ from the change between these two costs."""
     share = money.get("saving_share")
     return "" if share is None else change_words(1.0, 1 - share)
 
 
 def _line(money: Mapping[str, Any], key: str) -> str:
-    """The link to a figure's line in the derivation, or to the section if it has none."""
+    """The link to a figure's line in the derivation; without one, to the money section."""
     known = any(line.get("key") == key for line in money.get("derivation") or [])
     return f"#{quote(anchor(LINE, key), safe='')}" if known else "#money"
 
@@ -159,7 +159,9 @@ def _tokens(run: StoredRun) -> Number:
     for name, role in _sides(run):
         tokens = (run.results.get("tokens") or {}).get(name) or {}
         known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
-        answer = f"{say.count(round(tokens['output']))} of them the answer" if tokens.get("output") is not None else ""
+        answer = (
+            f"{say.count(round(tokens['output']))} of them in the answer" if tokens.get("output") is not None else ""
+        )
         row = Row("tokens", name, round(sum(known)) if known else None, note=answer)
         sides.append(Side(row, role, "#tokens" if counted else ""))
         if known:
@@ -173,9 +175,9 @@ def _tokens(run: StoredRun) -> Number:
 def _payback(run: StoredRun) -> Number:
     title, money = "Payback", run.results.get("money")
     if not money:
-        value, why = "not stated", "No prices or volume were given for this run."
+        value, why = "not stated", "Prices and volume were not stated for this run."
         if run.baseline is None:
-            value, why = "not known", "One variant alone saves nothing against another."
+            value, why = "not known", "There is no second variant to compare the cost with."
         return Number(title, (_no_days(value, why),), "", Markup(""))
     if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
         earns = money.get("probability_npv_positive") if money.get("requests_total") is not None else None
@@ -185,10 +187,10 @@ def _payback(run: StoredRun) -> Number:
     target, chance = money.get("target_payback_days"), money.get("probability_of_payback_in_target")
     change = f"{say.chance(chance)} likely within {say.days(target)}" if chance is not None and target else ""
     way = cheaper_way(money)
-    against = f" against {shortened(str(run.baseline))}" if way else ""
-    cheaper = f"against {shortened(way.name)} {say.days(way.payback_days)}" if way else ""
+    compared = f" compared with {shortened(str(run.baseline))}" if way else ""
+    cheaper = f"{say.days(way.payback_days)} compared with {shortened(way.name)}" if way else ""
     note = "; ".join(filter(None, (_daily(money) if low is high is None else "", cheaper)))
-    label = f"to earn back {say.money(money.get('investment'), money.get('currency') or '')}{against}"
+    label = f"to recover {say.money(money.get('investment'), money.get('currency') or '')}{compared}"
     row = Row("payback_days", label, middle, "days", low, high, note)
     drawn_at = "#payback" if money.get("payback_distribution") else "#money"
     side = Side(row, "candidate", _line(money, "payback_days"))
@@ -200,15 +202,15 @@ def _no_days(value: str, why: str) -> Side:
 
 
 def _without_days(money: Mapping[str, Any]) -> Side:
-    """What replaces the payback days if there are none: for a batch, or if numbers are missing."""
+    """What is shown instead of the payback days: for a batch, or if numbers are missing."""
     if money.get("saving_per_request") is None:
         missing = [str(key) for key in money.get("missing") or []]
         if not missing and money.get("failures") == "drop":
-            return _no_days("not known", "Where no output is acceptable, an acceptable one has no cost.")
-        said = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
-        return _no_days("not stated", said if missing else "A price is missing.")
+            return _no_days("not known", "No output is acceptable, so an acceptable one has no cost.")
+        text = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
+        return _no_days("not stated", text if missing else "A price is missing.")
     if money.get("requests_total") is None:
-        return _no_days("not stated", "No requests per day were given for this run.")
+        return _no_days("not stated", "The requests per day were not stated for this run.")
     requests = money.get("requests_to_pay_back")
     value = NEVER if requests is None else say.count(requests, "request")
     row = Row("requests_to_pay_back", "", value, note=f"of a batch of {say.count(money['requests_total'])}")
@@ -216,8 +218,8 @@ def _without_days(money: Mapping[str, Any]) -> Side:
 
 
 def _payback_picture(middle: float | None, low: float | None, high: float | None, target: float | None) -> Markup:
-    """The range from today on, with the target as a line if it is near."""
-    if middle is None or low is None or not high:  # a payback of nothing has no range to draw
+    """The range of the payback, with the target as a line if it is near."""
+    if middle is None or low is None or not high:  # an immediate payback has no range to draw
         return Markup("")
     near = target is not None and target < 12 * high
     end = max(high, target) if near and target is not None else high
@@ -226,21 +228,20 @@ def _payback_picture(middle: float | None, low: float | None, high: float | None
 
 
 def _daily(money: Mapping[str, Any]) -> str:
-    """The saving of a day, if no range was drawn."""
+    """The saving per day, shown if there is no range."""
     saving, currency = money.get("saving_per_day"), money.get("currency") or ""
     if saving is None:
         return ""
     if saving <= 0:
-        return f"each day costs {say.money(-saving, currency)} more" if saving < 0 else "nothing is saved"
-    return f"{say.money(saving, currency)} saved a day"
+        return f"costs {say.money(-saving, currency)} more per day" if saving < 0 else "saves nothing"
+    return f"saves {say.money(saving, currency)} per day"
 
 
 @dataclass(frozen=True)
 class Headline:
     """Everything on the first screen.
 
-    `sure` is the confidence in a few words next to the label, `sure_level` the same as 1 to 3 (0: not stated) and
-    `sure_why` its basis.
+    `sure` states the confidence in a few words, `sure_level` as 1 to 3 (0: not stated), and `sure_why` its reason.
     """
 
     label: str
@@ -255,17 +256,17 @@ class Headline:
 
     @property
     def size(self) -> int:
-        """0 to 3: how long the sentence is, and so how small it is set."""
+        """The size class of the sentence, 0 to 3: longer sentences are set smaller."""
         return sum(len(self.sentence) > most for most in LONG)
 
     @property
     def next_parts(self) -> list[tuple[str, bool]]:
-        """The next step in pieces, each with whether it is to be typed literally."""
+        """The next step in pieces, each with whether it is code."""
         return typeset_parts(self.next_step)
 
 
 def headline(run: StoredRun) -> Headline:
-    """The first screen of a run, whatever parts it has."""
+    """The first screen of a run."""
     verdict = run.results.get("verdict") or {}
     label, tone = DECISIONS.get(verdict.get("decision", ""), ("No verdict", "none"))
     sure, level, why = _sure(verdict)
@@ -275,7 +276,7 @@ def headline(run: StoredRun) -> Headline:
         sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or plain_sentence(run), label))),
         numbers=three_numbers(run),
         doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
-        next_step="`".join(  # names in commands are never cut
+        next_step="`".join(  # names in commands are never shortened
             piece if odd % 2 else _shortened(run, piece)
             for odd, piece in enumerate(_next_step(run, verdict).split("`"))
         ),
@@ -286,7 +287,7 @@ def headline(run: StoredRun) -> Headline:
 
 
 def _shortened(run: StoredRun, text: str) -> str:
-    """The text with variant names cut if they would push key content off the screen; they appear in full below."""
+    """The text with very long variant names shortened; the sections below show them in full."""
     for name in sorted(run.variants, key=len, reverse=True):
         if len(name) > LONGEST_NAME:
             text = text.replace(name, f"{name[: LONGEST_NAME - 2].rstrip()}…")
@@ -294,16 +295,15 @@ def _shortened(run: StoredRun, text: str) -> str:
 
 
 def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
-    """Confidence in a few words, as a level, and the reason; empty if the run does not state it."""
+    """The confidence in a few words, its level and its reason; empty if the run does not state it."""
     found = verdict.get("confidence") or {}
     level = LEVELS.get(str(found.get("level")), 0)
     if not level:
         return "", 0, ""
     why = str(found.get("sentence") or "").partition(": ")[2]
-
     if verdict.get("decision") == "cannot tell yet":
         return "Both answers are still possible", 0, capital(why)
-    return f"How sure: {found['level']}", level, capital(why)
+    return f"Confidence: {found['level']}", level, capital(why)
 
 
 def _without_label(sentence: str, label: str) -> str:
@@ -312,7 +312,7 @@ def _without_label(sentence: str, label: str) -> str:
 
 
 def plain_sentence(run: StoredRun) -> str:
-    """What is known of the outputs if there is no verdict."""
+    """The sentence shown if there is no verdict."""
     if run.candidate is None:
         return "No outputs were scored in this run."
     scored = run.results["quality"][run.candidate]
@@ -321,21 +321,23 @@ def plain_sentence(run: StoredRun) -> str:
     share = say.percent((scored.get("acceptable") or {}).get("share"))
     if run.baseline is None:
         return f"{share} of the {say.count(scored.get('n'))} outputs of {named(run.candidate)} are acceptable."
-    return f"{share} of the outputs of {named(run.candidate)} are acceptable; the variants were scored, not compared."
+    return (
+        f"{share} of the outputs of {named(run.candidate)} are acceptable. The variants were scored but not compared."
+    )
 
 
 def _plain_doubt(run: StoredRun) -> str:
     if run.candidate is None or not run.results["quality"][run.candidate].get("n"):
-        return "Without a single score nothing here says which way is better."
+        return "Nothing was scored, so this run does not show which variant is better."
     if run.baseline is None:
-        return "One variant alone says nothing about whether another way would do better."
-    return "No doubt was recorded with this run; the ranges beside the numbers are what is known."
+        return "This run has only one variant, so it does not show whether another would do better."
+    return "This run recorded no doubt. The ranges of the numbers show their uncertainty."
 
 
 def _next_step(run: StoredRun, verdict: Mapping[str, Any]) -> str:
-    """One thing to do: the verdict's own, or a word for scores alone."""
+    """The verdict's next step, or one for a run without a verdict."""
     if verdict:
         return str(verdict.get("next") or "")
     if run.candidate is not None and not run.results["quality"][run.candidate].get("n"):
-        return "Get the outputs that are missing, then run again."
-    return "Score a second way of answering the same requests, so that there is something to compare."
+        return "Collect the missing outputs, then run again."
+    return "Score a second variant on the same requests, so that there is something to compare."

@@ -1,4 +1,4 @@
-"""The gates: the conditions given to the command, and their results."""
+"""The gates section: the conditions given to the command, and their results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["GateRow", "gate_rows", "gate_value", "section"]
 
 @dataclass(frozen=True)
 class GateRow:
-    """One condition as written, the value that it met, whether it holds, the tone of its mark."""
+    """One condition as written, the value found, whether it holds, the tone of its mark."""
 
     text: str
     value: str
@@ -22,7 +22,7 @@ class GateRow:
 
 
 def section(run: StoredRun) -> Section | None:
-    """The section of a run that was given gates."""
+    """The section of a run with gates."""
     rows = gate_rows(run)
     return Section("gates", "Gates", _lead(rows), "gates", {"gates": rows}) if rows else None
 
@@ -30,16 +30,14 @@ def section(run: StoredRun) -> Section | None:
 def _lead(rows: Sequence[GateRow]) -> str:
     failed = sum(row.tone == "fix" for row in rows)
     if len(rows) == 1:
-        return f"The condition that was set for this run {'does not hold' if failed else 'holds'}."
+        return f"The condition set for this run {'does not hold' if failed else 'holds'}."
     if failed in (0, len(rows)):
-        return f"All {len(rows)} conditions that were set for this run {'fail' if failed else 'hold'}."
-    return (
-        f"{failed} of the {len(rows)} conditions that were set for this run {'does' if failed == 1 else 'do'} not hold."
-    )
+        return f"All {len(rows)} conditions set for this run {'fail' if failed else 'hold'}."
+    return f"{failed} of the {len(rows)} conditions set for this run {'does' if failed == 1 else 'do'} not hold."
 
 
 def gate_rows(run: StoredRun) -> list[GateRow]:
-    """The gates, those that failed first; [] where none were given."""
+    """The gates, failed ones first; [] if there are none."""
     rows = [
         GateRow(
             text=str(gate.get("gate")),
@@ -53,7 +51,7 @@ def gate_rows(run: StoredRun) -> list[GateRow]:
 
 
 def gate_value(value: Any) -> str:
-    """The value that a gate met, in the notation of its condition: 0.6667, not 67%."""
+    """The value found, in the notation of the condition: 0.6667, not 67%."""
     if value is None:
         return "no value"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What people preferred when they judged the outputs blind: sentences and rows for the page and the Markdown file."""
+"""The results of blind judging by people, for the page and the Markdown file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "
 
 @dataclass(frozen=True)
 class JudgeRow:
-    """One person's choices, or all together, as a row of the table."""
+    """The choices of one person, or of all together, as a row of the table."""
 
     name: str
     rows: str
@@ -26,55 +26,55 @@ class JudgeRow:
 
 
 def section(run: StoredRun, *, texts: bool) -> Section | None:
-    """The section of a run whose outputs people judged; without `texts` no person is named."""
+    """The section of a run whose outputs people judged; without `texts`, no person is named."""
     found = run.results.get("judgements")
     if not found:
         return None
     lines = [text for text in (caution(run), agreement(run), *against_checks(run)) if text]
     shown = {key: found.get(key) for key in ("candidate", "baseline")}
     shown |= {"rows": judge_rows(run, names=texts), "lines": lines}
-    return Section("judgements", "What people preferred", lead(run), "judgements", shown)
+    return Section("judgements", "Human preference", lead(run), "judgements", shown)
 
 
 def lead(run: StoredRun) -> str:
-    """Which variant was preferred, how often, and how certain that is."""
+    """Which variant was preferred, how often, and with which range."""
     found = run.results.get("judgements") or {}
     together = found.get("together") or {}
     if not together:
         return ""
     people, candidate, baseline = len(found["judges"]), named(found["candidate"]), named(found["baseline"])
     who = "one person" if people == 1 else f"{say.count(people)} people"
-    start = f"Shown both outputs without their names, {who}"
     preferred, share = together["preferred"], together["preferred"].get("share")
     if share is None:
-        return f"{start} found {candidate} and {baseline} equal on {_counted(together['rows'], 'request')}."
+        equal = f"rated {candidate} and {baseline} equal on {say.count(together['rows'], 'request')}"
+        return f"In a blind comparison, {who} {equal}."
     text = (
-        f"{start} preferred {candidate} {_times(together['candidate'])} and {baseline} "
-        f"{_times(together['baseline'])}, and found them equal {_times(together['equal'])}: "
+        f"In a blind comparison, {who} preferred {candidate} {_times(together['candidate'])} and {baseline} "
+        f"{_times(together['baseline'])}, and rated them equal {_times(together['equal'])}."
     )
     return (
-        f"{text}where one was preferred, it was {candidate} on {say.percent(share)} of the requests "
-        f"({say.percent_range(preferred['low'], preferred['high'])})."
+        f"{text} Of the requests with a preference, {say.percent(share)} "
+        f"({say.percent_range(preferred['low'], preferred['high'])}) went to {candidate}."
     )
 
 
 def judge_rows(run: StoredRun, *, names: bool) -> list[JudgeRow]:
-    """A row for each person, and one for all where there are several; without `names` people are numbered."""
+    """A row for each person, and a total if there are several; without `names`, people are numbered."""
     found = run.results.get("judgements") or {}
     judges = found.get("judges") or []
     rows = [
-        _row(one, str(one.get("judge") or "") if names else "", place, found) for place, one in enumerate(judges, 1)
+        _row(one, str(one.get("judge") or "") if names else "", number, found) for number, one in enumerate(judges, 1)
     ]
     return rows if len(judges) < 2 else [*rows, _row(found["together"], "together", 0, found)]
 
 
-def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any]) -> JudgeRow:
+def _row(part: Mapping[str, Any], name: str, number: int, found: Mapping[str, Any]) -> JudgeRow:
     preferred = part["preferred"]
     share = "no preference"
     if preferred.get("share") is not None:
         share = share_text(preferred)
     return JudgeRow(
-        name=name or f"person {place}",
+        name=name or f"person {number}",
         rows=say.count(part["rows"]),
         candidate=say.count(part["candidate"]),
         baseline=say.count(part["baseline"]),
@@ -84,30 +84,30 @@ def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any
 
 
 def caution(run: StoredRun) -> str:
-    """What part of a large test people were shown; empty if they could judge every request."""
+    """A note on how many requests could be judged; empty if all could."""
     found = run.results.get("judgements") or {}
     tested = len(run.pairs)
     if not found or tested <= MOST_ROWS:
         return ""
     return (
-        f"The page shows {say.count(MOST_ROWS)} of {say.count(tested)} requests, those on which the two differ first: "
-        "the shares hold for what was shown."
+        f"The page shows {say.count(MOST_ROWS)} of {say.count(tested)} requests, first those on which the two differ. "
+        "The shares apply to the requests shown."
     )
 
 
 def agreement(run: StoredRun) -> str:
-    """How often two people made the same choice on a request; empty if none was judged twice."""
+    """How often two people agreed on a request; empty if none was judged twice."""
     found = (run.results.get("judgements") or {}).get("agreement")
     if not found:
         return ""
     return (
-        f"On {_counted(found['rows'], 'request')} that several people judged, two of them chose the same in "
+        f"On {say.count(found['rows'], 'request')} judged by several people, two of them agreed in "
         f"{say.percent(found['share'])} of cases ({say.percent_range(found['low'], found['high'])})."
     )
 
 
 def against_checks(run: StoredRun) -> list[str]:
-    """Whether people preferred the output that the checks alone accept, for each side of which some were judged."""
+    """For each side: how often people preferred its output where only that output keeps the rules."""
     found = run.results.get("judgements") or {}
     sentences = []
     for side in ("candidate", "baseline"):
@@ -115,8 +115,8 @@ def against_checks(run: StoredRun) -> list[str]:
         if not part.get("choices"):
             continue
         sentences.append(
-            f"Where {found[side]} alone keeps the rules, people preferred it in {say.count(part['same'])} of "
-            f"{_counted(part['choices'], 'choice')}, the other in {say.count(part['other'])}, and found both equal in "
+            f"Where only {found[side]} keeps the rules, people preferred it in {say.count(part['same'])} of "
+            f"{say.count(part['choices'], 'choice')}, the other in {say.count(part['other'])}, and rated both equal in "
             f"{say.count(part['equal'])}."
         )
     return sentences
@@ -124,7 +124,3 @@ def against_checks(run: StoredRun) -> list[str]:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{say.count(count)} times"
-
-
-def _counted(count: int, noun: str) -> str:
-    return say.count(count, noun)

@@ -1,4 +1,4 @@
-"""What more examples would gain: the learning curve as a chart and a sentence."""
+"""What more examples would gain: the learning curve as a chart and in a sentence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,24 +16,24 @@ __all__ = ["curve_evidence", "curve_figure", "curve_sentence"]
 
 HALF_A_POINT = 0.005  # a smaller gain is not worth collecting examples
 
-Point = tuple[float, float, float, float]  # a number of pairs, the share that is acceptable, the ends of its range
+Point = tuple[float, float, float, float]  # number of pairs, acceptable share, the ends of its range
 
 
 def curve_figure(run: StoredRun) -> Markup:
-    """The acceptable share by number of examples with its range, extrapolated to twice the largest number.
+    """The acceptable share and its range by number of examples, extrapolated to twice the largest number.
 
-    Empty if there is no learning curve or it has a single size.
+    Empty without a learning curve of at least two sizes.
     """
     found = _measured(run)
     if len(found) < 2:
         return Markup("")
     curves = [Curve("measured", tuple((size, share) for size, share, _, _ in found), "candidate", dots=True)]
-    bands = [Band("its range", tuple((size, low, high) for size, _, low, high in found), "candidate")]
-    if promise := _promise(run, found[-1]):
-        (start, share, _, _), (to, value, low, high) = found[-1], promise
-        curves.append(Curve("with twice as many, estimated", ((start, share), (to, value)), "baseline"))
-        bands.append(Band("range of what they would add", ((start, share, share), (to, low, high)), "baseline"))
-    lines = [*found, *([promise] if promise else [])]
+    bands = [Band("range", tuple((size, low, high) for size, _, low, high in found), "candidate")]
+    if estimated := _estimate(run, found[-1]):
+        (start, share, _, _), (to, value, low, high) = found[-1], estimated
+        curves.append(Curve("estimate for twice as many", ((start, share), (to, value)), "baseline"))
+        bands.append(Band("range of the estimate", ((start, share, share), (to, low, high)), "baseline"))
+    lines = [*found, *([estimated] if estimated else [])]
     x = linear_axis([size for size, *_ in lines], say.count, tight=True)
     y = linear_axis([end for _, *ends in lines for end in ends], lambda share: say.percent(share))
     rows = tuple(
@@ -47,16 +47,16 @@ def curve_figure(run: StoredRun) -> Markup:
     figure = Figure(
         "Acceptable outputs by number of training pairs",
         "; ".join(f"{name}: {share}, range {ends}" for name, share, ends in (*rows, *estimate)),
-        ("Trained on", "Acceptable", "Range"),
+        ("Training pairs", "Acceptable", "Range"),
         (*rows, *estimate),
-        "Each dot is a model of its own, trained on so many pairs.",
+        "Each dot is a separate model trained on that number of pairs.",
         id="more-examples",
     )
     return render_figure(figure, curve_chart(curves, x, y, x_title="training pairs", bands=bands))
 
 
-def _promise(run: StoredRun, last: Point) -> Point | None:
-    """The share with twice as many examples and its range, held to 0 and 1."""
+def _estimate(run: StoredRun, last: Point) -> Point | None:
+    """The share with twice as many examples and its range, limited to 0 to 1."""
     gain = _gain(run)
     if gain is None:
         return None
@@ -66,7 +66,7 @@ def _promise(run: StoredRun, last: Point) -> Point | None:
 
 
 def curve_sentence(run: StoredRun) -> str:
-    """The estimate for twice the examples with its range, in a sentence; for a single size, what can be said."""
+    """The estimate for twice the examples with its range, in a sentence; without an estimate, the recorded sentence."""
     gain = _gain(run)
     if gain is None:
         return _stop(str(_curve(run).get("sentence") or ""))
@@ -74,14 +74,14 @@ def curve_sentence(run: StoredRun) -> str:
     twice = f"Twice the examples ({say.count(to)} pairs)"
     ends = f"{_ends(low, high)}{say.gap}points"
     if high < HALF_A_POINT:
-        return f"{twice} would change nothing to speak of."
+        return f"{twice} would not make a noticeable difference."
     if value < HALF_A_POINT:
-        return f"{twice} would change little: {ends} more of the outputs would be acceptable."
-    return f"{twice} would make about {say.points(value)} more of the outputs acceptable ({ends})."
+        return f"{twice} would make little difference: {ends} more acceptable outputs."
+    return f"{twice} would increase the acceptable share by about {say.points(value)} ({ends})."
 
 
 def curve_evidence(run: StoredRun) -> str:
-    """The basis of the sentence; empty if it was not recorded."""
+    """The evidence for the sentence; empty if it was not recorded."""
     return _stop(str(_curve(run).get("evidence") or ""))
 
 
@@ -108,7 +108,7 @@ def _measured(run: StoredRun) -> list[Point]:
 
 
 def _gain(run: StoredRun) -> Point | None:
-    """(twice the largest size, what that gives, the ends of its range); None if there is no estimate."""
+    """(twice the largest size, the gain there, the ends of its range); None without an estimate."""
     doubling = mapping(_curve(run).get("doubling"))
     gain = mapping(doubling.get("gain"))
     to, value, low, high = (finite(found) for found in (doubling.get("to"), *map(gain.get, ("value", "low", "high"))))

@@ -1,4 +1,4 @@
-"""An output as text with its violations marked at their place."""
+"""Marks the violations in the text of an output."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ __all__ = ["clip", "mark_text", "placed_numbers"]
 
 
 def clip(text: str, limit: int) -> tuple[str, int]:
-    """The first `limit` characters and how many were cut."""
+    """The first `limit` characters and the number of characters cut."""
     return text[:limit], max(0, len(text) - limit)
 
 
 def mark_text(
     text: str, violations: Sequence[Mapping[str, Any]], *, numbers: Sequence[int] | None = None, anchor: str | None = None
 ) -> Markup:  # fmt: skip
-    """The text with each place of a violation in `<mark>`, numbered as the violations are (from 1, or by `numbers`).
+    """The text with each violation in `<mark>`, numbered like the violations (from 1, or by `numbers`).
 
-    Places are code points, end excluded. Where two overlap, the text is cut at their ends and the shared
-    piece carries both numbers. Violations without a place, or beyond the text, mark nothing. With `anchor`
-    each number is a link: 2 has the id `pANCHOR-2`, at its first place, and leads to `nANCHOR-2`, where the list says
-    what was expected. Without it there are no numbers.
+    Positions are code points, end excluded. Where two overlap, the text is cut at their ends and the shared piece has
+    both numbers. Violations without a position, or beyond the text, mark nothing. With `anchor`, each number is a link:
+    2 has the id `pANCHOR-2` at its first occurrence and leads to `nANCHOR-2`, where the list says what was expected.
+    Without `anchor` there are no numbers.
     """
     placed = _places(text, violations, numbers)
     cuts = sorted({0, len(text)} | {edge for start, end, _ in placed for edge in (start, end)})

@@ -1,6 +1,6 @@
-"""How the numbers were made: which methods a run used, and the values that the text about each names.
+"""The method section: which methods a run used, and the values that their descriptions mention.
 
-The text itself, in technical terms, is in templates/methods.html.j2.
+The descriptions, in technical terms, are in templates/methods.html.j2.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from .settings import settings_of
 
 __all__ = ["check_lines", "curated_section", "methods_of", "section"]
 
-MOST_CHECKS = 60  # lines of the table; a style may have thousands of rules
+MOST_CHECKS = 60  # rows of the table; a style may have thousands of rules
 RISKS = ("overfitting", "memorisation", "forgetting")  # those measured on outputs
 CheckLine = tuple[str, str, str, str, str, str]
 Values = dict[str, Any]
 
 
 def section(run: StoredRun) -> Section:
-    """The methods of an evaluated run, its settings that matter, and the assumptions about its money."""
+    """The methods of an evaluated run, its key settings, and the assumptions about money."""
     methods, settings = methods_of(run), settings_of(run.results, run.facts)
-    lead = f"The {len(methods)} methods behind these numbers, each with its name and source"
+    lead = f"The {len(methods)} methods behind the numbers, each with its name and source"
     if settings:
         stated = sum(setting.source == "stated" for setting in settings)
-        lead += f", and the settings that matter: {stated or 'none'} of {len(settings)} stated by the team"
+        lead += f", and the key settings, {stated or 'none'} of {len(settings)} of them stated by the team"
     shown = {
         "methods": methods,
         "settings": settings,
@@ -39,15 +39,17 @@ def section(run: StoredRun) -> Section:
 
 def curated_section(run: StoredCuration) -> Section:
     """The methods of a run that was only curated."""
-    lead = "Every pair of rows was compared exactly; nothing here is estimated."
+    lead = "Every pair of rows was compared exactly, without estimates."
     if mapping(run.summary.get("near_duplicate")).get("method") == "candidates":
-        lead = "Duplicates were searched for among candidates, each then counted exactly; the certificate's search is exact."
+        lead = (
+            "Duplicates were searched among candidates and compared exactly; the search for the certificate is exact."
+        )
     shown = {"methods": _curating(run.summary), "settings": [], "assumptions": [], "sources": ""}
     return Section("method", "Method", lead, "method", shown)
 
 
 def methods_of(run: StoredRun) -> dict[str, Values]:
-    """What this run did, as names of macros in the order of the page, each with the values in its text."""
+    """The methods of this run, as names of macros in the order of the page, each with the values that it needs."""
     found = {
         "requests": _requests(run),
         "variants": _variants(run),
@@ -68,7 +70,7 @@ def methods_of(run: StoredRun) -> dict[str, Values]:
     return {name: values for name, values in found.items() if values is not None}
 
 
-# --- how the run was made and judged ------------------------------------------------------------------------------
+# --- the run and its evaluation -----------------------------------------------------------------------------------
 
 
 def _requests(run: StoredRun) -> Values:
@@ -90,18 +92,18 @@ def _variants(run: StoredRun) -> Values | None:
 
 
 def _variant(name: str, how: Mapping[str, Any]) -> str:
-    said = [str(how.get("source") or "unknown source")]
-    said += [f"{key} {without_folders(str(how[key]))}" for key in ("model", "endpoint", "file") if how.get(key)]
+    parts = [str(how.get("source") or "unknown source")]
+    parts += [f"{key} {without_folders(str(how[key]))}" for key in ("model", "endpoint", "file") if how.get(key)]
     if how.get("guide"):
         tokens = f" ({say.count(how['guide_tokens'])} tokens)" if how.get("guide_tokens") else ""
-        said.append(f"style guide: {how['guide']}{tokens}")
+        parts.append(f"style guide: {how['guide']}{tokens}")
     if how.get("few_shot"):
-        said.append(f"{how['few_shot']} examples in the prompt")
+        parts.append(f"{how['few_shot']} examples in the prompt")
     settings = {key: value for key, value in (how.get("settings") or {}).items() if value is not None}
-    said += [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in settings.items()]
+    parts += [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in settings.items()]
     if how.get("refused_settings"):
-        said.append(f"asked without {' and '.join(how['refused_settings'])}, which the endpoint does not take")
-    return f"{name}: {', '.join(said)}."
+        parts.append(f"called without {' and '.join(how['refused_settings'])}, which the endpoint does not accept")
+    return f"{name}: {', '.join(parts)}."
 
 
 def _baseline(run: StoredRun) -> Values | None:
@@ -150,18 +152,18 @@ def _verdict(run: StoredRun) -> Values | None:
 
 
 def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
-    """How rows were compared, dropped and split; empty if nothing was curated."""
+    """How rows were compared, dropped and split; empty without a curation."""
     if not data:
         return {}
     near, tied = data.get("near_duplicate") or {}, (data.get("certificate") or {}).get("siblings_tied_from")
     threshold, recall = near.get("threshold"), near.get("expected_recall")
-    alike = {
-        "limit": f"{threshold:g}" if is_number(threshold) else "the stated one",
+    similarity = {
+        "limit": f"{threshold:g}" if is_number(threshold) else "the stated threshold",
         "candidates": near.get("method") == "candidates",
         "recall": say.percent(recall) if is_number(recall) else "",
         "identifiers": bool(data.get("identifiers")),
     }
-    return {"alike": alike, "split": {"tied": f"{tied:g}" if is_number(tied) else ""}}
+    return {"alike": similarity, "split": {"tied": f"{tied:g}" if is_number(tied) else ""}}
 
 
 # --- the statistics -----------------------------------------------------------------------------------------------
@@ -182,7 +184,7 @@ def _ranges(run: StoredRun) -> Values | None:
 
 
 def _comparison(run: StoredRun) -> Values | None:
-    """The pair compared: its interval, its test, its power; and the other pairs compared."""
+    """The compared pair with its interval, test and power; and the other pairs compared."""
     comparison = run.results.get("comparison") or {}
     if not comparison:
         return None
@@ -205,15 +207,15 @@ def _comparison(run: StoredRun) -> Values | None:
 
 
 def _others(run: StoredRun) -> list[str]:
-    """The other pairs compared, by the same method and not corrected for multiple comparisons."""
-    # The guide's effect compares plain and the baseline; so may a rival's. List such a pair once.
-    lines, told = [], set()
+    """The other pairs compared by the same method, not corrected for multiple comparisons."""
+    # The guide's effect compares plain with the baseline, and so may a rival. List such a pair once.
+    lines, listed = [], set()
     for part in map(mapping, (run.results.get("guide_comparison"), *(run.results.get("rivals") or {}).values())):
         pair = frozenset((str(part.get("baseline")), str(part.get("candidate"))))
         gap = part.get("difference") or {}
-        if pair in told or not is_number(gap.get("value")):
+        if pair in listed or not is_number(gap.get("value")):
             continue
-        told.add(pair)
+        listed.add(pair)
         p = _p(part.get("p_value"))
         lines.append(
             f"{part.get('candidate')} against {part.get('baseline')}: {say.signed_points(gap['value'])} "
@@ -228,7 +230,7 @@ def _checks(run: StoredRun) -> Values | None:
 
 
 def check_lines(run: StoredRun) -> list[CheckLine]:
-    """(rule, difference in how often it is kept, its range, requests, p, p after Holm), the surest first."""
+    """(rule, difference in how often it is kept, its range, requests, p, p after Holm), the smallest p first."""
     checks = (run.results.get("comparison") or {}).get("checks") or {}
     rows = sorted(checks.items(), key=lambda item: (_order(item[1]), item[0]))[:MOST_CHECKS]
     return [
@@ -247,8 +249,8 @@ def check_lines(run: StoredRun) -> list[CheckLine]:
 def _likeness(run: StoredRun) -> Values | None:
     parts = [mapping(part) for part in (run.results.get("quality") or {}).values()]
     n = max((((part.get("similarity") or {}).get("chrf") or {}).get("n") or 0 for part in parts), default=0)
-    told = any((part.get("two_sample") or {}).get("accuracy") is not None for part in parts)
-    return {"n": say.count(n), "told_apart": told} if n else None
+    classifier = any((part.get("two_sample") or {}).get("accuracy") is not None for part in parts)
+    return {"n": say.count(n), "classifier": classifier} if n else None
 
 
 def _judgements(run: StoredRun) -> Values | None:
@@ -268,7 +270,7 @@ def _order(found: Mapping[str, Any]) -> float:
 
 
 def _p(p: Any) -> str:
-    """`p = 0.012`, `p < 0.0001`; empty if there is none."""
+    """`p = 0.0120`, `p < 0.0001`; empty without a p value."""
     if not is_number(p):
         return ""
     return f"p{say.gap}<{say.gap}0.0001" if p < 0.0001 else f"p{say.gap}={say.gap}{p:.4f}"

@@ -1,4 +1,4 @@
-"""The money section: what a request costs, how the saving leads to the payback, its certainty, alternatives."""
+"""The money section: cost of a request, the derivation of the payback, its uncertainty, the alternatives."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ NOT_KNOWN = "not known"
 
 
 def section(run: StoredRun) -> Section:
-    """The section; without prices it says what prices would add."""
+    """The section; without prices it explains what prices would add."""
     money = run.results.get("money")
     if not money:
         return Section("money", "Money", lead(run), "money", {"money": None})
@@ -41,13 +41,11 @@ def section(run: StoredRun) -> Section:
 
 
 def lead(run: StoredRun) -> str:
-    """What the section found: the saving of a request, and when the investment pays back."""
+    """The saving per request, and when the investment pays back."""
     money = run.results.get("money")
     if not money:
-        why = (
-            "With one variant there is no cost to compare it with" if run.baseline is None else "No prices were stated"
-        )
-        return f"{why}, so this report is about quality alone."
+        why = "There is no second variant to compare the cost with" if run.baseline is None else "No prices were stated"
+        return f"{why}, so this report covers quality only."
     saved = money.get("saving_per_request")
     if saved is None:
         return _untold(run, money)
@@ -64,17 +62,17 @@ def _untold(run: StoredRun, money: Mapping[str, Any]) -> str:
         and not variants[name or ""].get("acceptance")
     ]
     if money.get("failures") != "drop" or not none:
-        return "What either way costs cannot be told yet: numbers are missing."
+        return "The costs cannot be calculated yet, because numbers are missing."
     who = " and ".join(named(name) for name in none)
-    return f"No output of {who} is acceptable, so an acceptable one has no cost and there is no saving to count."
+    return f"No output of {who} is acceptable, so there is no cost per acceptable output and no saving to calculate."
 
 
 def _cost_sentence(run: StoredRun, money: Mapping[str, Any]) -> str:
-    """How much less one request costs, or one day where machines are always on."""
+    """How much less one request costs, or one day if machines run all the time."""
     share, saved = money.get("saving_share"), money.get("saving_per_request") or 0
     hosted = any((found or {}).get("machine_cost_per_day") for found in (money.get("variants") or {}).values())
     unit = {"drop": "An acceptable output costs", "ignore": "A request costs"}.get(
-        str(money.get("failures") or "ignore"), "A request, its failures counted, costs"
+        str(money.get("failures") or "ignore"), "A request, including its failures, costs"
     )
     if hosted and money.get("requests_per_day") is not None:
         unit, saved = "A day costs", money.get("saving_per_day") or 0
@@ -95,21 +93,21 @@ def _payback_clause(money: Mapping[str, Any]) -> str:
     if money.get("requests_total") is not None:
         return "" if money.get("npv") is None else f"; {quoted(when_it_pays(money))}"
     if money.get("saving_per_day") is None:
-        return "; how soon the spending is back depends on requests a day, which nobody stated"
+        return "; the payback depends on the requests per day, which are not stated"
     running, saved = money.get("running_cost_per_day") or 0, money.get("saving_per_request") or 0
     why = ""
     if money.get("payback_days") is None and saved > 0 and running > 0 and (money.get("saving_share") or 0) >= 0:
-        why = f": running costs of {say.money(running, money.get('currency') or '')} a day take more"
+        why = f": running costs of {say.money(running, money.get('currency') or '')} per day exceed the saving"
     return f"; {quoted(when_it_pays(money))}{why}"
 
 
 def money_rows(money: Mapping[str, Any]) -> list[Row]:
-    """The figures of the money, from the saving of one request to the gain; only known ones."""
+    """The known money figures, from the saving per request to the gain."""
     rows = [*_saving_rows(money), *_payback_rows(money)]
     least = money.get("break_even_failure_cost")
     if least is not None:
-        note = "per unacceptable output on"
-        rows.append(Row("break_even_failure_cost", "No dearer to run from", least, _currency(money), note=note))
+        note = "per unacceptable output"
+        rows.append(Row("break_even_failure_cost", "Cheaper to run above", least, _currency(money), note=note))
     horizon, total = money.get("horizon_days"), money.get("requests_total")
     over = "Gain" if horizon is None else f"Gain over {say.days(horizon)}"
     over = over if total is None else f"Gain over {say.count(total, 'request')}"
@@ -119,65 +117,65 @@ def money_rows(money: Mapping[str, Any]) -> list[Row]:
 
 
 def _saving_rows(money: Mapping[str, Any]) -> list[Row]:
-    """What one request saves, what makes it up, what a day or the batch saves, and what is spent first."""
+    """The saving per request and its parts, the saving per day or batch, and the investment."""
     currency, hosted, share = _currency(money), hosts_machines(money), money.get("saving_share")
     saved, volume = money.get("saving_per_request"), money.get("requests_per_day")
-    note = "machines apart" if hosted else "" if share is None else say.percent(share)
-    each = "Saved on each output" if money.get("failures") == "drop" else "Saved on each request"
+    note = "without machines" if hosted else "" if share is None else say.percent(share)
+    label = "Saving per output" if money.get("failures") == "drop" else "Saving per request"
     known = saved is not None
-    rows = [Row("saving_per_request", each, saved if known else NOT_KNOWN, currency, note=note if known else "")]
+    rows = [Row("saving_per_request", label, saved if known else NOT_KNOWN, currency, note=note if known else "")]
     parts = money.get("parts") or {}
     if parts and None not in parts.values():
         made = [
             f"{str(PARTS.get(key, key)).lower()} {say.money(value, currency)}" for key, value in parts.items() if value
         ]
-        rows.append(Row("parts", "  of it", ", ".join(made) or "nothing"))
+        rows.append(Row("parts", "  made up of", ", ".join(made) or "nothing"))
     spent = [money.get(f"spend_per_day_{side}") for side in ("baseline", "candidate")]
     if hosted and None not in spent:
         days = [f"{money[side]} {say.money(day, currency)}" for day, side in zip(spent, SIDES, strict=True)]
         change = change_words(spent[0], spent[1])
         text = f"{', '.join(days)} ({change})" if change else ", ".join(days)
-        rows.append(Row("spend_per_day", f"A day at {say.count(volume, 'request')}, machines included", text))
+        rows.append(Row("spend_per_day", f"Cost of a day at {say.count(volume, 'request')}, including machines", text))
     if money.get("saving_total") is not None:
         note = f"for {say.count(money['requests_total'], 'request')}"
-        rows.append(Row("saving_total", "Saved by the batch", money["saving_total"], currency, note=note))
+        rows.append(Row("saving_total", "Saving of the batch", money["saving_total"], currency, note=note))
     if money.get("saving_per_day") is not None:
         note = f"at {say.count(volume, 'request')} a day{_upkeep(money, spent)}"
-        rows.append(Row("saving_per_day", "Saved a day", money["saving_per_day"], currency, note=note))
+        rows.append(Row("saving_per_day", "Saving per day", money["saving_per_day"], currency, note=note))
     sunk = money.get("already_spent")
-    note = f"{say.money(sunk, currency)} spent before, not counted" if sunk else ""
-    return [*rows, Row("investment", "To be invested", money.get("investment"), currency, note=note)]
+    note = f"{say.money(sunk, currency)} already spent, not counted" if sunk else ""
+    return [*rows, Row("investment", "Investment", money.get("investment"), currency, note=note)]
 
 
 def _upkeep(money: Mapping[str, Any], spent: Sequence[float | None]) -> str:
-    """What the saving of a day is less than, or more, than that of its requests; machines are in what both days cost."""
+    """How the saving per day differs from that of its requests; both days already include machines."""
     running, saved = money.get("running_cost_per_day") or 0, money["saving_per_day"]
     before, after = spent
     if hosts_machines(money) and before is not None and after is not None:
-        return ", upkeep taken off" if before - after - saved > 1e-9 * (before + after) else ""
-    what = f"{say.money(abs(running), _currency(money))} of running costs"
-    return f", {what} {'taken off' if running > 0 else 'less'}" if running else ""
+        return ", after upkeep" if before - after - saved > 1e-9 * (before + after) else ""
+    what = f"{say.money(abs(running), _currency(money))} of {'additional' if running > 0 else 'saved'} running costs"
+    return f", after {what}" if running else ""
 
 
 def _payback_rows(money: Mapping[str, Any]) -> list[Row]:
-    """When the investment pays back: days, how likely that is in time, the least volume; of a batch, the requests."""
+    """The payback in days, its chance of being in time, the break-even volume; for a batch, the requests to payback."""
     if money.get("requests_total") is not None:
         pays = money.get("requests_to_pay_back")
-        return [Row("requests_to_pay_back", "Requests until then", NEVER if pays is None else pays)]
+        return [Row("requests_to_pay_back", "Requests until payback", NEVER if pays is None else pays)]
     rows, known = [], money.get("saving_per_request") is not None
     if money.get("requests_per_day") is not None:
         days = money.get("payback_days") if known else NOT_KNOWN
         low, high = (money.get("payback_days_p5"), money.get("payback_days_p95")) if known else (None, None)
-        rows.append(Row("payback_days", "Earned back after", days, "days", low, high))
+        rows.append(Row("payback_days", "Payback", days, "days", low, high))
     chance, draws = money.get("probability_of_payback_in_target"), money.get("draws") or 1
     if chance is not None and money.get("npv") is not None:
         likely = ("yes" if chance else "no") if draws == 1 else f"in {say.chance(chance)} of {say.count(draws)} draws"
         rows.append(Row("in_time", f"  within {say.days(money.get('target_payback_days'))}", likely))
     if known:
         least = money.get("break_even_requests_per_day")
-        text = "no volume" if least is None else "any volume" if least == 0 else (
-            f"{say.count(least, 'request')} a day on, over the horizon")  # fmt: skip
-        rows.append(Row("break_even_requests_per_day", "Pays from", text))
+        text = "at no volume" if least is None else "at any volume" if least == 0 else (
+            f"at {say.count(least, 'request')} a day, over the horizon")  # fmt: skip
+        rows.append(Row("break_even_requests_per_day", "Breaks even", text))
     return rows
 
 

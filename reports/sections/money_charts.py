@@ -1,4 +1,4 @@
-"""Money as charts: the parts of the saving, the payback, the volume, and what each input does."""
+"""The money charts: the parts of the saving, the payback, the volume, and the effect of each input."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,25 @@ from ..stored import StoredRun
 from .assumptions import input_value, words
 from .costs import hosts_machines
 
-__all__ = ["futures", "parts_figure", "payback_figure", "tornado_figure", "volume_figure", "volume_rows"]
+__all__ = ["parts_figure", "payback_figure", "scenarios", "tornado_figure", "volume_figure", "volume_rows"]
 
-PARTS = {"guide": "Shorter prompt", "model": "Other prices and lengths", "failures": "Fewer failures"}
-# The curve is drawn over this much around today's volume and the break-even; the stored one goes farther, and a gain
-# ten times as large would flatten what happens here.
+PARTS = {"guide": "Shorter prompt", "model": "Different prices and lengths", "failures": "Fewer failures"}
+# The curve is drawn this far around today's volume and the break-even. The stored curve extends farther, where gains ten
+# times as large would flatten this part.
 NEAR, FAR = 4, 3
 PRINTED = 7  # rows of the volume table that matter on paper
-SWINGS, LEAST_SWING = 10, 0.02  # inputs in the tornado; what moves less than this share of the widest is only counted
+SWINGS, LEAST_SWING = (
+    10,
+    0.02,
+)  # most inputs drawn; inputs with less than this share of the largest effect are only counted
 SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
-FAR_TARGET = 6  # a target so many times as far as the last bar would press all bars into a corner
-HOW = ("money", "How the futures are drawn")
+FAR_TARGET = 6  # a target this many times beyond the last bar would squeeze the bars into a corner
+DRAWS = "Each scenario draws every uncertain number at random within its range."
+HOW = ("money", "How the scenarios are simulated")
 
 
 def parts_figure(run: StoredRun) -> Markup:
-    """From the cost of a request with the baseline to that with the candidate, what each part subtracts or adds."""
+    """What each part adds to or subtracts from the baseline's cost of a request to give the candidate's."""
     money = run.results["money"]
     currency, variants = money.get("currency") or "", money.get("variants") or {}
     known = [
@@ -53,10 +57,10 @@ def parts_figure(run: StoredRun) -> Markup:
     table.append((str(run.candidate), say.money(end, currency)))
     what = "an acceptable output" if money.get("failures") == "drop" else "a request"
     figure = Figure(
-        f"From the cost of {what} to the other", "; ".join(f"{name}: {value}" for name, value in table),
+        f"From the baseline's to the candidate's cost of {what}", "; ".join(f"{name}: {value}" for name, value in table),
         ("Part", f"Cost of {what}"), tuple(table), id="parts",
-        note="Solid steps take cost off, hatched ones add it. The guide is replaced first, then prices and lengths, "
-        "then failures." + (" Machines, paid by the day, are not in it." if hosts_machines(money) else ""),
+        note="Solid bars reduce the cost, hatched bars add to it. The guide changes first, then prices and lengths, "
+        "then failures." + (" Machines, which are paid by the day, are not included." if hosts_machines(money) else ""),
     )  # fmt: skip
     return render_figure(figure, rows_chart(rows, linear_axis(edges, axis_words, most_steps=4)))
 
@@ -65,7 +69,7 @@ def payback_figure(run: StoredRun) -> Markup:
     """The distribution over the simulated scenarios: days to payback, or the gain of a one-off batch."""
     money = run.results["money"]
     found = money.get("payback_distribution")
-    if money.get("saving_per_request") is None:  # there is no point figure, only draws
+    if money.get("saving_per_request") is None:  # there are draws but no point figure
         return Markup("")
     if found:
         return _payback(found, money.get("probability_of_payback_in_target"), _spans(money))
@@ -74,19 +78,19 @@ def payback_figure(run: StoredRun) -> Markup:
     return Markup("")
 
 
-def futures(share: float) -> str:
+def scenarios(share: float) -> str:
     """A share of the simulated scenarios: `94 of 100`."""
     return "none of 100" if not share else f"{100 if share == 1 else say.of_hundred(share)} of 100"
 
 
 def _spans(money: Mapping[str, Any]) -> str:
-    """The ranges on the first screen and the Markdown page, so that readers can trace them."""
+    """The ranges that the first screen and the Markdown page show, so that readers can trace them."""
     low, high = money.get("payback_days_p5"), money.get("payback_days_p95")
     least, most = money.get("npv_p5"), money.get("npv_p95")
-    said = "" if (low, high) == (None, None) else f"In 90 of 100 futures it takes {say.days_range(low, high)}. "
+    days = "" if (low, high) == (None, None) else f"In 90% of the scenarios it takes {say.days_range(low, high)}. "
     if None in (least, most):
-        return said
-    return f"{said}In 90 of 100 futures the gain is {say.money_range(least, most, money.get('currency') or '')}. "
+        return days
+    return f"{days}In 90% of the scenarios the gain is {say.money_range(least, most, money.get('currency') or '')}. "
 
 
 def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Markup:
@@ -96,14 +100,14 @@ def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Mark
     bins = _read(found["bins"])
     later = 1 - inside - never
     later = later if later > 1e-9 else 0.0  # rounding noise around 0
-    said = f"In {futures(inside)} futures the money is back within {say.days(target)}"
+    title = f"The investment pays back within {say.days(target)} in {scenarios(inside)} simulated scenarios"
     rest = [
-        (f"Back within {say.days(target)}", inside, "gain"),
-        ("Back later", later, "t-input"),
-        ("Never back", never, "loss"),
+        (f"Within {say.days(target)}", inside, "gain"),
+        ("Later", later, "t-input"),
+        ("Never", never, "loss"),
     ]
     shares = rows_chart(
-        [Row(name, (Bar(0, share, role),) if share else (), futures(share)) for name, share, role in rest],
+        [Row(name, (Bar(0, share, role),) if share else (), scenarios(share)) for name, share, role in rest],
         linear_axis([0, 1], say.percent),
     )
     picture = Markup("")
@@ -112,16 +116,16 @@ def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Mark
         x = linear_axis([0.0, bins[-1].end, *([target] if near else [])], say.stated)
         flag = Flag(target, f"target: {say.days(target)}") if near else None
         y = linear_axis([each.share for each in bins], say.percent, most_steps=4)
-        picture = distribution_chart(bins, x, y, x_title="days until the money is back", flag=flag)
+        picture = distribution_chart(bins, x, y, x_title="days to payback", flag=flag)
     table = [(f"{say.stated(each.start)} to {say.stated(each.end)}", say.percent(each.share)) for each in bins]
     table += [("later", say.percent(beyond)), ("never", say.percent(never))]
-    note = f"The money takes longer than is drawn in {futures(beyond)}. " if beyond else ""
+    note = f"In {scenarios(beyond)} scenarios it takes longer than the chart shows. " if beyond else ""
     figure = Figure(
-        f"{said}", "; ".join(f"{name}: {futures(share)}" for name, share, _ in rest), ("Days", "Share of futures"),
+        title, "; ".join(f"{name}: {scenarios(share)}" for name, share, _ in rest), ("Days", "Share of scenarios"),
         tuple(table), id="payback",
-        note=f"{spans}{note}Each future draws every uncertain number anew within its range.", how=HOW,
+        note=f"{spans}{note}{DRAWS}", how=HOW,
     )  # fmt: skip
-    return render_figure(figure, picture + Markup('<div class="futures">{}</div>').format(shares))
+    return render_figure(figure, picture + Markup('<div class="scenarios">{}</div>').format(shares))
 
 
 def _gain(money: Mapping[str, Any]) -> Markup:
@@ -139,14 +143,12 @@ def _gain(money: Mapping[str, Any]) -> Markup:
         ("less", say.percent(found["below"])),
         ("more", say.percent(found["beyond"])),
     ]
-    title = f"In {futures(positive)} futures the batch saves more than is spent"
+    title = f"The batch saves more than it costs in {scenarios(positive)} simulated scenarios"
     figure = Figure(
-        title, f"{title}; the rest lose money.", ("Left over", "Share of futures"), tuple(table), id="payback",
-        note=f"{_spans(money)}Each future draws every uncertain number anew within its range.", how=HOW,
+        title, f"{title}; the rest lose money.", ("Gain", "Share of scenarios"), tuple(table), id="payback",
+        note=f"{_spans(money)}{DRAWS}", how=HOW,
     )  # fmt: skip
-    chart = distribution_chart(
-        bins, x, y, x_title=f"left over, in {currency}", flag=Flag(0.0, "nothing left"), good="right"
-    )
+    chart = distribution_chart(bins, x, y, x_title=f"gain, in {currency}", flag=Flag(0.0, "no gain"), good="right")
     return render_figure(figure, chart)
 
 
@@ -177,7 +179,7 @@ def volume_figure(run: StoredRun) -> Markup:
     )
     figure = Figure(
         f"{_gained(money)} at other volumes, in {currency}", text,
-        ("Requests a day", "Payback", "Gain", "Gain, 90 of 100 futures")[: 4 if banded else 3],
+        ("Requests a day", "Payback", "Gain", "Gain, 90% of scenarios")[: 4 if banded else 3],
         _volume_table(money, banded=bool(banded)), id="volume",
     )  # fmt: skip
     curve = Curve(
@@ -185,13 +187,13 @@ def volume_figure(run: StoredRun) -> Markup:
         "candidate",
     )  # fmt: skip
     band = tuple((line["requests_per_day"], line["npv_p5"], line["npv_p95"]) for line in banded)
-    bands = [Band("90 of 100 futures", band, "candidate")] if len(band) > 1 else []
+    bands = [Band("90% of scenarios", band, "candidate")] if len(band) > 1 else []
     y = linear_axis(values, axis_words)
     return render_figure(figure, curve_chart([curve], x, y, x_title="requests a day", flags=flags, bands=bands))
 
 
 def _volume_table(money: Mapping[str, Any], *, banded: bool) -> tuple[tuple[str, ...], ...]:
-    """The whole curve in numbers; older runs know no range of the gain."""
+    """The whole curve in numbers; older runs have no range for the gain."""
     currency, rows, curve = money.get("currency") or "", [], money["volume_curve"]
     for line in curve:
         gain = say.money(line.get("npv"), currency)
@@ -202,7 +204,7 @@ def _volume_table(money: Mapping[str, Any], *, banded: bool) -> tuple[tuple[str,
 
 
 def volume_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """For paper: those volumes around the break-even and today, each with its payback and its gain."""
+    """For print: volumes around the break-even and today's volume, each with its payback and gain."""
     money = run.results["money"]
     currency, lines = money.get("currency") or "", _drawable(money)
     marks = [math.log(at) for at, _ in _marks(money)]
@@ -240,24 +242,24 @@ def _marks(money: Mapping[str, Any]) -> list[tuple[float, str]]:
 
 def _gained(money: Mapping[str, Any]) -> str:
     horizon = money.get("horizon_days")
-    return f"Gain over {say.days(horizon)}" if horizon else "Gain over the days counted"
+    return f"Gain over {say.days(horizon)}" if horizon else "Gain over the horizon"
 
 
 def tornado_figure(run: StoredRun) -> Markup:
-    """How far each uncertain input moves the gain, the widest first; empty if no draws were made."""
+    """How much each uncertain input changes the gain, the largest first; empty without draws."""
     money = run.results["money"]
     currency = money.get("currency") or ""
     lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
     lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
     # Leave out inputs with no visible effect.
     lines = [line for line in lines if say.money(line["npv_low"], currency) != say.money(line["npv_high"], currency)]
-    if not lines or money.get("npv") is None:  # without a point figure of the gain there is nothing to move
+    if not lines or money.get("npv") is None:  # without a point figure there is no gain to change
         return Markup("")
     middle, widest = money["npv"], abs(lines[0]["npv_high"] - lines[0]["npv_low"])
     shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
     swings = [_swing(line, currency) for line in shown]
     ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]
-    # Bars start at the gain, not at 0: 0 is on the axis only if it is near.
+    # Bars start at the gain, not at 0, so the axis includes 0 only if it is near.
     zero = min(map(abs, ends)) <= max(ends) - min(ends) or min(ends) < 0 < max(ends)
     axis = linear_axis(ends, axis_words, zero=zero)
     table = tuple(
@@ -267,13 +269,15 @@ def tornado_figure(run: StoredRun) -> Markup:
     )
     rest = len(lines) - len(shown)
     note = (
-        f"The dashed line is {say.money(middle, currency)}, the gain as it is counted. Each bar moves "
-        "one input from one end of its range to the other and leaves all others as they are; hatched is worse. A measured "
-        "number ranges over 90 of 100 futures."
+        f"The dashed line is the gain of {say.money(middle, currency)}. Each bar moves one input from one end of its "
+        "range to the other and keeps all others fixed; hatched means worse. The range of a measured number covers 90% of "
+        "the scenarios."
     )
-    note += f" {rest} more {'input moves' if rest == 1 else 'inputs move'} it less." if rest else ""
+    note += (
+        f" {rest} more {'input has a smaller effect' if rest == 1 else 'inputs have smaller effects'}." if rest else ""
+    )
     figure = Figure(
-        f"{_gained(money) if not money.get('requests_total') else 'What is left over'}, and how far each input moves it",
+        f"{_gained(money) if not money.get('requests_total') else 'Gain of the batch'}, and how much each input changes it",
         "; ".join(f"{name}: {span}" for name, _, span in table[:SWINGS]), ("Input", "Its range", "Gain"), table,
         note=note, id="tornado",
     )  # fmt: skip
@@ -299,14 +303,14 @@ def _range(line: Mapping[str, Any]) -> str:
 
 
 def _three(value: Any) -> Any:
-    """A drawn end to three digits, enough for a range; a stated one seldom has more."""
+    """The end of a range, to three digits."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.3g}") if abs(value) < 1000 else float(round(value))
 
 
 def axis_words(value: float) -> str:
-    """A value at a tick: the number alone, large ones with their scale in words; the title has the unit."""
+    """A tick's value without its unit, which is in the title; large numbers have their scale in words."""
     for scale, name in SCALES:
         if abs(value) >= scale:
             return f"{say.stated(round(value / scale, 6))}{say.gap}{name}"

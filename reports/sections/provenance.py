@@ -1,22 +1,23 @@
-"""What a run was made from, its files, and the commands that reproduce it."""
+"""The provenance section: what a run was made from, its files, and the commands that reproduce it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from ...core import Row
 from ...core import unbroken as say
 from ...curate import table_name
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
-from ..words import is_number, mapping, without_folders
+from ..words import finite, is_number, mapping, without_folders
 
 __all__ = [
     "commands",
-    "facts",
     "files",
     "fingerprints",
     "lead",
+    "origin_facts",
     "reuse_warning",
     "section",
     "software",
@@ -24,23 +25,23 @@ __all__ = [
     "where",
 ]
 
-MANY_USES = 3  # from here on the choices made on a test set begin to show in its result
+MANY_USES = 3  # after more uses, choices made on the test set begin to bias its result
 FILES = {
     "results.json": "every number of this page",
     "report.md": "the page for a pull request",
-    "junit.xml": "one case for each rule and variant, for a build server",
-    "run.json": "settings, versions, seed, fingerprints, hardware, times",
-    "curate/summary.json": "the counts of the data, the certificate, the warnings",
-    "curate/ledger.parquet": "every row read: its outcome, the rule, the row beside it",
-    "curate/train.jsonl": "the pairs to learn from",
-    "curate/validation.jsonl": "the pairs to stop in time",
-    "curate/test.jsonl": "the pairs to measure with",
-    "curate/set_aside.jsonl": "the rows that left, with their texts",
+    "junit.xml": "one test case for each rule and variant, for CI",
+    "run.json": "settings, versions, seed, hashes, hardware, times",
+    "curate/summary.json": "counts, certificate and warnings of the curation",
+    "curate/ledger.parquet": "every row read, with its outcome, the rule and the related row",
+    "curate/train.jsonl": "the training pairs",
+    "curate/validation.jsonl": "the validation pairs",
+    "curate/test.jsonl": "the test pairs",
+    "curate/set_aside.jsonl": "the dropped rows, with their texts",
     "train/adapter": "the trained weights, with tokenizer and model card",
     "train/log.jsonl": "the loss of every step",
-    "train/pair_losses.jsonl": "how well each training pair was learnt",
+    "train/pair_losses.jsonl": "the loss of every training pair",
     "train/learning_curve.json": "the learning curve",
-    "evaluate/pairs.jsonl": "the test pairs as they were judged",
+    "evaluate/pairs.jsonl": "the test pairs as evaluated",
     "evaluate/outputs.jsonl": "every output with its scores, tokens and violations",
     "evaluate/probes.jsonl": "answers to training requests and general prompts, for the risks",
 }
@@ -48,12 +49,12 @@ ALWAYS = ("report.md", "junit.xml")  # written together with this page
 
 
 def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -> Section | None:
-    """The section about a run's origin; `origin` is its content."""
+    """The section about how a run was made, from the facts in `origin`."""
     if not origin:
         return None
     shown = {
         "warning": reuse_warning(origin),
-        "facts": facts(origin),
+        "facts": origin_facts(origin),
         "software": software(origin),
         "fingerprints": fingerprints(origin),
         "commands": commands(run),
@@ -65,7 +66,7 @@ def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -
 
 
 def lead(origin: Mapping[str, Any] | None) -> str:
-    """What the run was made with, how long it took, and how fresh its test set was."""
+    """The version and seed, the time taken, and how often the test set had been used."""
     origin = origin or {}
     version, seed = mapping(origin.get("versions")).get("tuneworth"), origin.get("seed")
     seconds = [value for value in mapping(origin.get("seconds")).values() if is_number(value)]
@@ -76,43 +77,51 @@ def lead(origin: Mapping[str, Any] | None) -> str:
     if not is_number(used):
         return f"{made}."
     again = f"{made}, on a test set used for the {_nth(int(used))} time"
-    return f"{again}: trust its result less." if used > MANY_USES else f"{again}."
+    return f"{again}, which makes its result less reliable." if used > MANY_USES else f"{again}."
 
 
 def reuse_warning(origin: Mapping[str, Any] | None) -> str:
-    """A warning if a test set was used often; empty otherwise."""
+    """A warning if the test set has been used often; otherwise empty."""
     used = (origin or {}).get("test_set_used")
     if not is_number(used) or used <= MANY_USES:
         return ""
     return (
-        f"This test set has been used {say.count(used)} times. Whoever looks at a result and then changes something fits the "
-        "change to this very test, so the result looks better than it is. A fresh set of requests settles it."
+        f"This test set has been used {say.count(used)} times. Changes made after looking at its results fit this test set, "
+        "so the results look better than they are. Test on new requests to be sure."
     )
 
 
-def facts(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label and value of seed, uses of the test set, hardware and times."""
-    found = [("Seed", origin.get("seed")), ("Uses of this test set", _uses(origin.get("test_set_used")))]
+def origin_facts(origin: Mapping[str, Any]) -> list[Row]:
+    """The known facts: seed, uses of the test set, hardware, times, base model."""
+    model, used = mapping(origin.get("model")), finite(origin.get("test_set_used"))
+    found = [
+        _fact("seed", "Seed", origin.get("seed")),
+        Row("test_set_used", "Uses of this test set", used, note="counted across the runs in the same folder"),
+    ]
     for name, value in mapping(origin.get("hardware")).items():
         label = str(name).replace("_bytes", "").replace("_", " ").capitalize()
-        found.append((label, say.size(value) if str(name).endswith("_bytes") else value))
+        bytes_ = str(name).endswith("_bytes")
+        found.append(Row(str(name), label, finite(value), "bytes") if bytes_ else _fact(str(name), label, value))
     for stage, seconds in mapping(origin.get("seconds")).items():
-        found.append((f"Time for {stage}", say.duration(seconds) if is_number(seconds) else None))
-    model = mapping(origin.get("model"))
-    found += [
-        ("Base model", model.get("name")), ("Its licence", model.get("licence")), ("Its number format", model.get("dtype"))
-    ]  # fmt: skip
-    return [(label, without_folders(str(value))) for label, value in found if value is not None]
+        found.append(Row(f"seconds.{stage}", f"Time for {stage}", finite(seconds), "seconds"))
+    names = {"name": "Base model", "licence": "Licence", "dtype": "Number format"}
+    found += [_fact(f"model.{key}", label, model.get(key)) for key, label in names.items()]
+    return [row for row in found if row.value is not None]
+
+
+def _fact(key: str, label: str, value: Any) -> Row:
+    """A fact that is shown as recorded, without folders."""
+    return Row(key, label, None if value is None else without_folders(str(value)))
 
 
 def software(origin: Mapping[str, Any]) -> str:
-    """The versions in one line."""
+    """The versions on one line."""
     versions = mapping(origin.get("versions")).items()
     return ", ".join(f"{name}{say.gap}{version}" for name, version in versions)
 
 
 def fingerprints(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(file, SHA-256) of each input and of the base model's weights; names without folders."""
+    """(file, SHA-256) of each input and of the base model's weights, without folders."""
     inputs = [entry for entry in origin.get("inputs") or [] if isinstance(entry, Mapping)]
     rows = [(without_folders(str(entry.get("path"))), str(entry.get("sha256"))) for entry in inputs]
     model = mapping(origin.get("model"))
@@ -122,13 +131,9 @@ def fingerprints(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def files(run: StoredRun | StoredCuration) -> list[tuple[str, str]]:
-    """(name, what it holds) of each file next to the page."""
+    """(name, content) of each file next to the page."""
     found = ((name if name in ALWAYS else table_name(run.path, name), words) for name, words in FILES.items())
     return [(name, words) for name, words in found if name is not None]
-
-
-def _uses(used: Any) -> str | None:
-    return f"{say.count(used)}, counted over the runs beside this one" if is_number(used) else None
 
 
 def _nth(n: int) -> str:
@@ -147,14 +152,14 @@ _OPTIONS = {
 
 
 def commands(run: Run) -> list[str]:
-    """The lines to type, in order; [] if run.json does not record how the run was started.
+    """The commands in order; [] if run.json does not record how the run was started.
 
-    File names appear without folders; fingerprints identify the files.
+    File names appear without folders; the hashes identify the files.
     """
     facts, results = run.facts, _results(run)
-    begun = str(facts.get("command") or (results.get("provenance") or {}).get("command") or "")
+    command = str(facts.get("command") or (results.get("provenance") or {}).get("command") or "")
     version = mapping(facts.get("versions")).get("tuneworth")
-    lines = [*_work(run, facts, results, begun)]
+    lines = [*_stages(run, facts, results, command)]
     if not lines:
         return []
     extra = "[train]" if _sources(results) & set(LOCAL) or results.get("training") else ""
@@ -163,32 +168,32 @@ def commands(run: Run) -> list[str]:
 
 
 def where(run: Run) -> str:
-    """Where to run the commands, and which files must be there."""
+    """Where to run the commands, and which files they need."""
     lines = commands(run)
     if not lines:
         return ""
     if " --style style.yaml" in lines[-1] and not _input(run.facts, "style"):
-        return "In a folder with the files above and the style schema as style.yaml:"
+        return "In a folder that contains the files above and the style schema as style.yaml:"
     if run.facts.get("config") and " --out again" not in lines[-1]:
-        return "In the folder that holds the project, its tuneworth.toml, style and data as they were:"
-    return "In a folder with the files above, and the project beside them where one is named:"
+        return "In the folder that contains the project, with tuneworth.toml, style and data unchanged:"
+    return "In a folder that contains the files above and, if the commands name one, the project:"
 
 
-def _work(run: Run, facts: Mapping[str, Any], results: Mapping[str, Any], begun: str) -> list[str]:
+def _stages(run: Run, facts: Mapping[str, Any], results: Mapping[str, Any], command: str) -> list[str]:
     seed = f" --seed {facts['seed']}" if isinstance(facts.get("seed"), int) else ""
     project = quote(_file_name(facts.get("project") or "project"))
-    if begun.startswith("tuneworth evaluate --pairs"):
+    if command.startswith("tuneworth evaluate --pairs"):
         return [_evaluate_files(facts, results, project) + seed]
-    if begun == "tuneworth curate" and not results:
+    if command == "tuneworth curate" and not results:
         return [(_curate_file(run, facts) or f"tuneworth curate {project}") + seed]
-    if begun == "tuneworth curate":  # the stages one by one
+    if command == "tuneworth curate":  # the stages were run one by one
         stages = ("curate", "train", "evaluate") if results.get("training") else ("curate", "evaluate")
         return [f"tuneworth {stage} {project}{seed}" for stage in stages]
-    return [f"tuneworth run {project}{seed}"] if begun in ("tuneworth run", "tuneworth demo") else []
+    return [f"tuneworth run {project}{seed}"] if command in ("tuneworth run", "tuneworth demo") else []
 
 
 def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], project: str) -> str:
-    """`tuneworth evaluate` of collected outputs, with every file that it read."""
+    """The `tuneworth evaluate` command for collected outputs, with every file that it read."""
     variants = mapping(results.get("variants"))
     files = {name: mapping(how).get("file") for name, how in variants.items()}
     others = set(map(str, files.values()))
@@ -211,12 +216,12 @@ def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], projec
 
 
 def _input(facts: Mapping[str, Any], role: str) -> str | None:
-    """The file in this role; None if an older version did not record it."""
+    """The input file with this role; None if an older version did not record it."""
     return next((str(entry["path"]) for entry in facts.get("inputs") or [] if entry.get("role") == role), None)
 
 
 def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
-    """`tuneworth curate FILE` with its options; empty if a project was curated."""
+    """The `tuneworth curate FILE` command with its options; empty if a project was curated."""
     config = mapping(facts.get("config"))
     data, rules = mapping(config.get("data")), mapping(config.get("curate"))
     if (
@@ -233,22 +238,20 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
     for key, option in _OPTIONS.items():
         value = data.get(key, rules.get(key))
         values = value if isinstance(value, list) else [] if value is None else [value]
-        words += [f"{option} {quote(str(each))}" for each in values]
+        words += [f"{option} {quote(str(item))}" for item in values]
     if rules["mask"]:
         words.append("--mask")
     return " ".join([*words, "--out again"])
 
 
 def what_repeats(run: Run) -> list[str]:
-    """What is reproduced exactly and what may differ, for this kind of run."""
+    """What a repeated run reproduces exactly and what may differ."""
     results = _results(run)
-    same = (
-        "The same files, version and seed give the same rows, splits and certificate, whatever the order of the rows."
-    )
+    same = "The same files, version and seed give the same rows, splits and certificate, regardless of row order."
     if not results:
-        return [f"{same} Only times differ."]
-    judged = (
-        "From the same outputs the scores, ranges, money and verdict come out the same to the last digit; they are all in "
+        return [f"{same} Only times vary."]
+    scores = (
+        "The same outputs give exactly the same scores, ranges, money and verdict. All outputs are in "
         "evaluate/outputs.jsonl."
     )
     sources = _sources(results)
@@ -257,12 +260,12 @@ def what_repeats(run: Run) -> list[str]:
         threads = mapping(results.get("training")).get("threads")
         at = f" with {threads} threads" if isinstance(threads, int) else ""
         lines.append(
-            f"Training and writing outputs repeat bit by bit on the same processor{at}; another processor or a GPU rounds "
-            "otherwise, so that single outputs, and with them the shares, may differ a little."
+            f"Training and generation are bit-for-bit reproducible on the same processor{at}. Another processor or a GPU "
+            "rounds differently, so individual outputs, and therefore the shares, may differ slightly."
         )
     if "endpoint" in sources:
-        lines.append("An endpoint may answer otherwise on another day, also with the same settings.")
-    return [*lines, judged, "Times and memory differ from run to run."]
+        lines.append("An endpoint may answer differently on another day, even with the same settings.")
+    return [*lines, scores, "Times and memory use vary between runs."]
 
 
 def _sources(results: Mapping[str, Any]) -> set[str]:
@@ -274,6 +277,6 @@ def _results(run: Run) -> Mapping[str, Any]:
 
 
 def _file_name(path: Any) -> str:
-    """The last part of a path from any system; never an option."""
+    """The last part of a path from any system, written so that it is never parsed as an option."""
     name = Path(without_folders(str(path)).replace("\\", "/")).name or "project"
     return f"./{name}" if name.startswith("-") else name

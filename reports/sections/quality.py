@@ -1,4 +1,4 @@
-"""The quality section: shares with their ranges, the paired difference, similarity to human answers, repeats."""
+"""The quality section: shares with ranges, the paired difference, similarity to human answers, repeated requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,33 +18,33 @@ from ..words import capital, named, quoted, share_text
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
-    "LikenessRow",
     "RepeatRow",
+    "SimilarityRow",
+    "classifier_ran",
     "difference_figure",
+    "giveaway_lines",
     "lead",
-    "likeness_rows",
+    "no_classifier_lines",
     "pairs_figure",
     "repeat_rows",
     "role_of",
     "samples_of",
     "section",
     "shares_figure",
-    "telling_lines",
-    "told_apart",
-    "untold_lines",
+    "similarity_rows",
 ]
 
 SHARES = {
-    "acceptable": ("Acceptable", "keeps every rule that must hold"),
-    "consistent": ("Consistent", "keeps every such rule about form and wording"),
-    "faithful": ("Faithful", "states nothing that the request does not"),
+    "acceptable": ("Acceptable", "keeps every must rule"),
+    "consistent": ("Consistent", "keeps every must rule about form and wording"),
+    "faithful": ("Faithful", "adds no facts to those in the request"),
 }
 
-HOW = ("ranges", "How outputs are counted and their range is found")
+HOW = ("ranges", "How outputs are counted and ranges are calculated")
 
 
 def section(run: StoredRun, *, texts: bool) -> Section | None:
-    """The section of a run whose outputs were scored; without `texts` no piece of an output is shown."""
+    """The section of a run whose outputs were scored; without `texts` it contains no text of any output."""
     if not run.variants:
         return None
     places, others = shown_variants(run)
@@ -68,34 +68,34 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "moved": moved_figure(run, rows),
         "compared": bool((run.results.get("comparison") or {}).get("checks")),
         "repeats": repeat_rows(run),
-        "likeness": likeness_rows(run),
-        "told_apart": told_apart(run),
-        "untold": untold_lines(run),
-        "telling": telling_lines(run) if texts else [],
+        "similarity": similarity_rows(run),
+        "classifier_ran": classifier_ran(run),
+        "no_classifier": no_classifier_lines(run),
+        "giveaways": giveaway_lines(run) if texts else [],
     }
     return Section("quality", "Quality", lead(run), "quality", shown)
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section: how often outputs are acceptable, and which rules changed."""
+    """The opening sentence: how often outputs are acceptable, and which rules changed."""
     name, quality = run.candidate, run.results.get("quality") or {}
     scored, other = quality.get(name or "") or {}, quality.get(run.baseline or "") or {}
     share = (scored.get("acceptable") or {}).get("share")
     if name is None or share is None:
-        return "No output could be scored, so nothing is known of how well the rules are kept."
+        return "No output could be scored, so it is unknown how well the rules are kept."
     if not run.results.get("comparison") or (other.get("acceptable") or {}).get("share") is None:
-        return f"{capital(named(name))} keeps every rule that must hold on {say.percent(share)} of the requests."
+        return f"{capital(named(name))} keeps every must rule on {say.percent(share)} of the requests."
     return f"{capital(quoted(both_shares(run.results)))}{_moves_words(run)}."
 
 
 def _moves_words(run: StoredRun) -> str:
-    """What changed rule by rule, as the end of a sentence; empty if not tested."""
+    """The number of rules that changed, as the end of a sentence; empty if not tested."""
     if not (run.results.get("comparison") or {}).get("checks"):
         return ""
     better, worse = moves(run)
     if not better and not worse:
-        return "; no single rule is broken clearly more or less often"
-    parts = [f"{_rules(n)} clearly {words}" for n, words in ((better, "less often"), (worse, "more often")) if n]
+        return "; no single rule is broken significantly more or less often"
+    parts = [f"{_rules(n)} significantly {words}" for n, words in ((better, "less often"), (worse, "more often")) if n]
     return f"; it breaks {' and '.join(parts)}"
 
 
@@ -109,13 +109,13 @@ def role_of(run: StoredRun, name: str) -> str:
 
 
 def shares_figure(run: StoredRun) -> Markup:
-    """The three shares of each variant, and of the references where they were scored."""
+    """The three shares of each variant, and of the references if they were scored."""
     rows, table = [], []
     for key, (title, about) in SHARES.items():
         lines = [(name, run.results["quality"][name].get(key) or {}, role_of(run, name)) for name in run.variants]
         reference = (run.results.get("reference") or {}).get(key)
         if reference:
-            lines.append(("people’s own answers", reference, "reference"))
+            lines.append(("human answers", reference, "reference"))
         for index, (name, found, role) in enumerate(lines):
             share, low, high = found.get("share"), found.get("low"), found.get("high")
             marks = (Mark(share, low, high, role),) if share is not None else ()
@@ -124,14 +124,14 @@ def shares_figure(run: StoredRun) -> Markup:
             rows.append(Row(name, marks, _with_range(share, low, high), heading=heading, about=small))
             table.append((f"{title}: {name}", say.percent(share), in_range))
     text = "; ".join(f"{name}: {value}, range {span}" for name, value, span in table)
-    note = "The mark is what was counted, the band the range in which the true share plausibly lies."
-    head = ("Share", "Counted", "Range")
-    figure = Figure("Share of outputs that hold", text, head, tuple(table), note, id="shares", how=HOW)
+    note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
+    head = ("Share", "Measured", "Range")
+    figure = Figure("Acceptable, consistent and faithful outputs", text, head, tuple(table), note, id="shares", how=HOW)
     return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
 
 
 def difference_figure(run: StoredRun) -> Markup:
-    """The paired differences to the baseline with their ranges, the candidate's first; nothing without a comparison."""
+    """The paired differences from the baseline with their ranges, the candidate's first; empty without a comparison."""
     comparison = run.results.get("comparison") or {}
     if (comparison.get("difference") or {}).get("value") is None:
         return Markup("")
@@ -148,30 +148,30 @@ def difference_figure(run: StoredRun) -> Markup:
     figure = Figure(
         "Difference in acceptable outputs, in percentage points",
         "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
-        ("Difference", "Counted", "Range"),
+        ("Difference", "Measured", "Range"),
         tuple(table),
         _difference_note(comparison["difference"], table[0][0] if len(table) > 1 else ""),
         id="difference",
-        how=("comparison", "How the same requests are compared"),
+        how=("comparison", "How the variants are compared on the same requests"),
     )
     axis = linear_axis(ends, lambda v: say.signed_points(v).split(say.gap)[0])
     return render_figure(figure, rows_chart(rows, axis))
 
 
 def _difference_note(found: Mapping[str, Any], name: str) -> str:
-    """What the range says, in words; `name` where there are several."""
+    """What the range means; `name` identifies it if there are several."""
     low, high = found.get("low"), found.get("high")
     if low is None or high is None:
-        return "No range can be given for so few requests."
+        return "There are too few requests to give a range."
     whose = f"The range of {name}" if name else "The range"
     if low > 0 or high < 0:
         side = "above" if low > 0 else "below"
-        return f"{whose} lies {side} zero as a whole: chance alone does not explain it."
-    return f"{whose} crosses zero: this test cannot say which of the two is better."
+        return f"{whose} lies entirely {side} zero, so the difference is unlikely to be chance."
+    return f"{whose} includes zero, so this test cannot say which of the two is better."
 
 
 def pairs_figure(run: StoredRun) -> Markup:
-    """What happened to the same requests under both variants."""
+    """On how many requests both variants, only one or neither gave an acceptable output."""
     comparison = run.results.get("comparison") or {}
     keys = ("both", "only_candidate", "only_baseline", "neither")
     if any(comparison.get(key) is None for key in keys):
@@ -179,12 +179,12 @@ def pairs_figure(run: StoredRun) -> Markup:
     candidate, baseline = comparison["candidate"], comparison["baseline"]
     names = ("Both acceptable", f"Only {candidate}", f"Only {baseline}", "Neither")
     if any((run.results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (candidate, baseline)):
-        # With several outputs a request counts for the variant that has the larger share of acceptable ones.
+        # With several outputs, a request counts for the variant with the larger share of acceptable ones.
         names = (
-            "Both alike, mostly acceptable",
-            f"{candidate} more often",
-            f"{baseline} more often",
-            "Both alike, seldom",
+            "Equal, mostly acceptable",
+            f"{candidate} acceptable more often",
+            f"{baseline} acceptable more often",
+            "Equal, rarely acceptable",
         )
     roles = ("both", "candidate", "baseline", "neither")
     counts = [comparison[key] for key in keys]
@@ -198,17 +198,17 @@ def pairs_figure(run: StoredRun) -> Markup:
         for name, found in zip(names, counts, strict=True)
     )
     text = "; ".join(f"{name}: {found}" for name, found, _ in table)
-    figure = Figure("The same requests under both", text, ("Result", "Requests", "Share"), table)
+    figure = Figure("The same requests with both variants", text, ("Result", "Requests", "Share"), table)
     return render_figure(figure, rows_chart(rows, linear_axis([0, total], say.count)))
 
 
 def _key(run: StoredRun) -> Markup:
-    """Which shape belongs to which variant, if there are several."""
+    """The key of the variants' shapes, if there are several variants."""
     if run.baseline is None:
         return Markup("")
     names = [(run.candidate, "candidate"), (run.baseline, "baseline")]
     names += [("others", "other")] if len(run.variants) > 2 else []
-    names += [("people’s own answers", "reference")] if run.results.get("reference") else []
+    names += [("human answers", "reference")] if run.results.get("reference") else []
     return Markup('<div class="keys">{}</div>').format(
         Markup("").join(
             Markup('<span class="key">{}<span>{}</span></span>').format(role_shape(role), name) for name, role in names
@@ -230,23 +230,23 @@ def _with_range(share: float | None, low: float | None, high: float | None) -> M
     return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
 
 
-CHANCE = 0.05  # significance level for saying that a classifier distinguishes the outputs
+CHANCE = 0.05  # significance level of the classifier test
 
 
 @dataclass(frozen=True)
-class LikenessRow:
-    """One variant, or people's own answers (`likeness` and `told` are then empty)."""
+class SimilarityRow:
+    """One variant, or the human answers, for which only `name` and `words` are set."""
 
     name: str
     chrf: str
     ratio: str
     words: str
-    told: str
+    distinguished: str
 
 
 @dataclass(frozen=True)
 class RepeatRow:
-    """How steady one variant is over several outputs of one request."""
+    """How stable one variant is when it answers the same request several times."""
 
     name: str
     samples: int
@@ -255,27 +255,31 @@ class RepeatRow:
     unstable: str
 
 
-def likeness_rows(run: StoredRun) -> list[LikenessRow]:
-    """One row per variant, people's own answers last; empty if no run measured it."""
+def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
+    """One row per variant, the human answers last; empty if similarity was not measured."""
     quality = run.results.get("quality") or {}
     found = {name: part for name in run.variants if (part := quality[name]).get("length")}
     rows = []
     for name, part in found.items():
-        alike = part.get("similarity") or {}
-        chrf, ratio = (_share(alike.get(key), "mean") for key in ("chrf", "ratio"))
-        rows.append(LikenessRow(name, chrf, ratio, _length_words(part["length"]), _told(part.get("two_sample") or {})))
+        similarity = part.get("similarity") or {}
+        chrf, ratio = (_share(similarity.get(key), "mean") for key in ("chrf", "ratio"))
+        rows.append(
+            SimilarityRow(
+                name, chrf, ratio, _length_words(part["length"]), _distinguished(part.get("two_sample") or {})
+            )
+        )
     written = next((part["length"].get("references") for part in found.values()), None)
-    return [*rows, LikenessRow("people’s own answers", "", "", _length_words(written), "")] if written else rows
+    return [*rows, SimilarityRow("human answers", "", "", _length_words(written), "")] if written else rows
 
 
-def told_apart(run: StoredRun) -> bool:
-    """Whether a classifier was tried for any variant."""
+def classifier_ran(run: StoredRun) -> bool:
+    """Whether the classifier test was run for any variant."""
     parts = (run.results["quality"][name].get("two_sample") or {} for name in run.variants)
     return any(part.get("accuracy") is not None for part in parts)
 
 
-def telling_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """For each variant distinguishable from people: the pieces of text that give it away."""
+def giveaway_lines(run: StoredRun) -> list[tuple[str, str]]:
+    """For each variant that the classifier distinguishes from people: the character sequences that give it away."""
     lines = []
     for name in run.variants:
         found = run.results["quality"][name].get("two_sample") or {}
@@ -284,15 +288,15 @@ def telling_lines(run: StoredRun) -> list[tuple[str, str]]:
     return lines
 
 
-def untold_lines(run: StoredRun) -> list[str]:
-    """Why no classifier was tried, each reason once."""
+def no_classifier_lines(run: StoredRun) -> list[str]:
+    """Why the classifier test was not run, each reason once."""
     parts = [run.results["quality"][name].get("two_sample") or {} for name in run.variants]
     reasons = dict.fromkeys(str(part["reason"]) for part in parts if part.get("reason"))
-    return [f"Whether outputs can be told from people’s was not tried: {reason}." for reason in reasons]
+    return [f"Whether outputs can be distinguished from human answers was not tested: {reason}." for reason in reasons]
 
 
 def repeat_rows(run: StoredRun) -> list[RepeatRow]:
-    """One row per variant that gave several outputs for a request."""
+    """One row per variant with several outputs per request."""
     rows = []
     for name in run.variants:
         found = run.results["quality"][name]
@@ -305,7 +309,7 @@ def repeat_rows(run: StoredRun) -> list[RepeatRow]:
 
 
 def samples_of(run: StoredRun) -> int:
-    """The largest number of outputs of any variant for one request."""
+    """The largest number of outputs per request of any variant."""
     return max((part.get("samples") or 1 for part in (run.results.get("quality") or {}).values()), default=1)
 
 
@@ -320,13 +324,13 @@ def _length_words(length: Mapping[str, Any] | None) -> str:
     return f"{say.count(words['median'])} ({say.count(words['p95'])})"
 
 
-def _told(found: Mapping[str, Any]) -> str:
-    """Whether a classifier distinguishes outputs from the references for the same requests."""
+def _distinguished(found: Mapping[str, Any]) -> str:
+    """Whether the classifier distinguishes outputs from the references for the same requests."""
     if found.get("accuracy") is None:
         return "–"
-    chance = "more than chance" if found["p_value"] <= CHANCE else "chance alone would explain it"
+    chance = "statistically significant" if found["p_value"] <= CHANCE else "no better than chance"
     whole, alone = (say.percent(found[key]) for key in ("accuracy_with_length", "length_accuracy"))
-    return f"{say.percent(found['accuracy'])}, {chance}; with length {whole}, by length alone {alone}"
+    return f"{say.percent(found['accuracy'])}, {chance}; {whole} with length, {alone} by length alone"
 
 
 def _shown(gram: str) -> str:

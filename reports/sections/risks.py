@@ -1,4 +1,4 @@
-"""The risks: each finding and its limit; names and meanings are in the template."""
+"""The risks section: each finding and its limit; names and explanations are in the template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ...core import unbroken as say
+from ...evaluate import RISK_ADVICE
 from ..charts.axes import Axis
 from ..charts.rows import Mark, mini_rows
 from ..page import Section
@@ -16,9 +17,9 @@ from ..words import finite, sentence, typeset_parts, without_folders
 __all__ = ["RiskRow", "lead", "risk_number", "risk_rows", "section"]
 
 
-# Risks whose number is a difference of shares, shown in points.
+# Risks whose value is a difference of shares, shown in points.
 DIFFERENCES = ("overfitting", "memorisation", "forgetting")
-# The words before a limit, or in place of it if it is more than a number.
+# The words before a limit, or instead of it if a number alone does not describe it.
 SIDES = {
     "overfitting": "at most",
     "drift": "at least",
@@ -27,12 +28,12 @@ SIDES = {
     "examples": "at least",
 }
 LIMITS = {
-    "memorisation": "range not wholly above 0",
-    "forgetting": f"not surely more than 5{say.gap}points down",
+    "memorisation": "range not entirely above 0",
+    "forgetting": f"range not entirely below −5{say.gap}points",
 }
 STATUS = {
     "ok": ("within its limit", "go"),
-    "warn": ("to watch", "open"),
+    "warn": ("near its limit", "open"),
     "over": ("over its limit", "fix"),
     "fired": ("over its limit", "fix"),
     "not checked": ("not checked", "none"),
@@ -46,7 +47,7 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 class RiskRow:
     """One risk with its status; `picture` is empty if there is no number to draw.
 
-    `to_check` is how to check it, in pieces, each with whether it is to be typed literally.
+    `to_check` (how to check it) and `advice` (how to reduce it) are in pieces, each with whether it is code.
     """
 
     id: str
@@ -56,11 +57,12 @@ class RiskRow:
     limit: str
     evidence: str
     to_check: list[tuple[str, bool]]
+    advice: list[tuple[str, bool]]
     picture: Markup
 
 
 def section(run: StoredRun) -> Section | None:
-    """The section of a run that looked for risks."""
+    """The section of a run whose risks were assessed."""
     if not run.results.get("risks"):
         return None
     return Section("risks", "Risks", lead(run), "risks", {"risks": risk_rows(run)})
@@ -89,14 +91,14 @@ def lead(run: StoredRun) -> str:
     if measured == 0:
         first = f"Not one of the {_word(len(found))} risks was measured"
     if stated:
-        judged = f"{_word(stated)} judged by what was stated"
+        judged = f"{_word(stated)} judged by stated numbers"
         first += f" and {judged}" if measured else f", {judged.replace(' judged', f' {_was(stated)} judged', 1)}"
-    stands = (
+    limits = (
         f"{_word(over)} {_is(over)} over {'its' if over == 1 else 'their'} limit" if over else "none is over its limit"
     )
     if watched:
-        stands += f", {_word(watched)} {_is(watched)} to watch"
-    return f"{first}; {stands}{f'; {_word(open_)} {_was(open_)} not checked' if open_ else ''}."
+        limits += f", {_word(watched)} {_is(watched)} near {'its' if watched == 1 else 'their'} limit"
+    return f"{first}; {limits}{f'; {_word(open_)} {_was(open_)} not checked' if open_ else ''}."
 
 
 def _word(n: int) -> str:
@@ -112,7 +114,7 @@ def _was(n: int) -> str:
 
 
 def risk_rows(run: StoredRun) -> list[RiskRow]:
-    """The risks, those over their limit first, those not checked last."""
+    """The risks: first those over their limit, last those that were not checked."""
     found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
     return sorted((_row(risk) for risk in found), key=lambda row: ORDER[row.tone])
 
@@ -124,12 +126,13 @@ def _row(risk: Mapping[str, Any]) -> RiskRow:
     limited = LIMITS.get(name) or f"{SIDES.get(name, '')} {risk_number(name, limit, unit)}"
     return RiskRow(
         id=name,
-        status=status if risk.get("measured") is not False or not checked else f"{status}, as stated",
+        status=status if risk.get("measured") is not False or not checked else f"{status}, by stated numbers",
         tone=tone,
         value=f"{risk_number(name, risk.get('value'), unit)}{_range(risk)}" if checked else "–",
         limit=limited.strip() if checked and limit is not None else "–",
         evidence=_evidence(risk, checked=checked),
         to_check=typeset_parts(_sentence(f"To check it, {risk['to_check']}")) if risk.get("to_check") else [],
+        advice=typeset_parts(_sentence(RISK_ADVICE.get(name, ""))),
         picture=_picture(risk) if checked else Markup(""),
     )
 
@@ -142,7 +145,7 @@ def _range(risk: Mapping[str, Any]) -> str:
 
 
 def _evidence(risk: Mapping[str, Any], *, checked: bool) -> str:
-    """The finding as a sentence; how to check the risk is shown elsewhere."""
+    """The finding as a sentence, without how to check the risk, which is shown separately."""
     text, to_check = _words(risk.get("evidence")), risk.get("to_check")
     if to_check and not checked:
         text = text.removesuffix(f"; to check it, {to_check}")
@@ -154,7 +157,7 @@ def _sentence(text: str) -> str:
 
 
 def risk_number(risk: str, value: Any, unit: Any) -> str:
-    """The number with its unit in words; a dash if there is none."""
+    """The number with its unit in words; a dash without a number."""
     if value is None:
         return "–"
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -182,7 +185,7 @@ def _words(value: Any) -> str:
 
 
 def _picture(risk: Mapping[str, Any]) -> Markup:
-    """The value with its range, and the limit as a dashed line; empty if there is no limit."""
+    """The value with its range, and the limit as a dashed line; empty without a value or limit."""
     value, limit, low, high = (finite(risk.get(key)) for key in ("value", "limit", "low", "high"))
     if value is None or limit is None:
         return Markup("")

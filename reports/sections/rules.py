@@ -1,4 +1,4 @@
-"""Rule by rule: how often each variant broke it, what changed, and whether that is statistically significant."""
+"""Results by rule: how often each variant broke it, the change, and whether that is statistically significant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ __all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "
 PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}%") for tick in range(5)))
 CHANCE = 0.05  # significance level, the same as the verdict's
 CLEAR = 0.05  # without a significance test, a change of five points counts
-MOST_ROWS = 20  # rules shown; of more, those that changed least are under a disclosure
-MOST_COLUMNS = 3  # variants side by side in the table; of more, those compared, the others under a disclosure
+MOST_ROWS = 20  # rules shown; the ones that changed least are under a disclosure
+MOST_COLUMNS = 3  # variants in the table; if there are more, only the compared ones, with the others under a disclosure
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class CheckRow:
     sentence: str
     level: str
     about: str
-    broken: tuple[str, ...]  # per variant, in the run's order: `12 of 60`
+    broken: tuple[str, ...]  # for each variant, in the run's order: `12 of 60`
     change: str
-    before: float | None = None  # share of the baseline's outputs that break it, of those to which it applies
-    after: float | None = None  # and of the candidate's
+    before: float | None = None  # share of the baseline's outputs that break it, among those to which it applies
+    after: float | None = None  # the same for the candidate
     moved: bool | None = None  # statistically significant; None if not tested
 
     @property
@@ -46,7 +46,7 @@ class CheckRow:
         """Whether the change is statistically significant, in words; empty if nothing changed or was tested."""
         if self.moved is None or self.before == self.after:
             return ""
-        return "more than chance" if self.moved else "chance alone would explain it"
+        return "significant" if self.moved else "could be chance"
 
 
 def check_rows(run: StoredRun) -> list[CheckRow]:
@@ -78,7 +78,7 @@ def check_rows(run: StoredRun) -> list[CheckRow]:
 
 
 def shown_variants(run: StoredRun) -> tuple[list[int], list[int]]:
-    """The places of the variants that the table shows, and of those under a disclosure below it."""
+    """The indices of the variants in the table, and of those under the disclosure below it."""
     places = list(range(len(run.variants)))
     if len(places) <= MOST_COLUMNS:
         return places, []
@@ -94,7 +94,7 @@ def moves(run: StoredRun) -> tuple[int, int]:
 
 
 def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
-    """What moved from the baseline to the candidate, as a slope chart; empty if no rule changed."""
+    """A slope chart of the rules that changed from baseline to candidate; empty if none did."""
     if run.baseline is None or run.candidate is None:
         return Markup("")
     lines = [
@@ -105,9 +105,9 @@ def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
     shown = drawn_lines(lines)
     if not shown:
         return Markup("")
-    left = [line for line in lines if line not in shown]
-    less = "moved less" if any(line.moved for line in left) else "hardly moved"
-    note = f"And {say.count(len(left))} rule{'s' if len(left) > 1 else ''} that {less}." if left else ""
+    hidden = [line for line in lines if line not in shown]
+    less = "changed less" if any(line.moved for line in hidden) else "hardly changed"
+    note = f"{say.count(len(hidden), 'more rule')} {less}." if hidden else ""
     table = tuple(
         (line.name, say.percent(line.before), say.percent(line.after), say.signed_points(line.after - line.before))
         for line in shown

@@ -1,4 +1,4 @@
-"""The settings that move the result, each with where it comes from: stated, a default, a rule, or measured."""
+"""The settings that influence the result, each with its source: stated, default, by rule, or measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..words import is_number, mapping
 
 __all__ = ["DEFAULTS", "Setting", "settings_of"]
 
-# The defaults; a test checks them against those of the commands.
+# A test checks these against the defaults of the commands.
 DEFAULTS: dict[tuple[str, str], Any] = {
     ("curate", "near_duplicate"): 0.8,
     ("curate", "keep"): "best style",
@@ -17,17 +17,17 @@ DEFAULTS: dict[tuple[str, str], Any] = {
     ("evaluate", "margin"): 0.03,
     ("evaluate", "max_pairs"): None,
 }
-# Setting, its words, what it decides; the value and the source come from the results.
+# Setting: (name, effect); value and source come from the results.
 _OUTPUTS = {
-    "max_new_tokens": ("Longest answer", "a longer one is cut and fails"),
-    "temperature": ("Temperature", "how much chance is in the answers"),
-    "samples": ("Answers per request", "more show how steady a variant is"),
+    "max_new_tokens": ("Longest answer", "longer answers are cut off and fail"),
+    "temperature": ("Temperature", "randomness of the answers"),
+    "samples": ("Answers per request", "more show how stable a variant is"),
 }
 _TRAINING = {
-    "max_pairs": ("Training pairs at most", "how many of the pairs were learnt"),
-    "epochs": ("Times that each pair is seen", "more learn more, and more by heart"),
-    "learning_rate": ("Learning rate", "how far each step goes"),
-    "rank": ("Rank of the added weights", "how much can be learnt"),
+    "max_pairs": ("Most training pairs", "how many pairs were used"),
+    "epochs": ("Epochs", "more fit the pairs better, but risk overfitting"),
+    "learning_rate": ("Learning rate", "size of each training step"),
+    "rank": ("LoRA rank", "capacity of the trained weights"),
 }
 
 
@@ -43,7 +43,7 @@ class Setting:
 
 
 def settings_of(results: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Setting]:
-    """The settings that this run's results rest on; those of unknown value are omitted."""
+    """The settings that this run's results depend on; unknown values are omitted."""
     config = mapping(facts.get("config"))
     found = [
         *_data(results, config),
@@ -63,9 +63,13 @@ def _data(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting
     conflicts = _value(config, "curate", "conflicts")
     keep = _value(config, "curate", "keep")
     words = {
-        "near_duplicate": ("Alike from", f"{threshold:g}" if is_number(threshold) else None, "what counts as a repeat"),
-        "keep": ("Which copy stays", keep, "what is learnt where rows repeat each other"),
-        "conflicts": ("Rows that contradict each other", conflicts, "whether a person must look first"),
+        "near_duplicate": (
+            "Similarity threshold",
+            f"{threshold:g}" if is_number(threshold) else None,
+            "which rows count as duplicates",
+        ),
+        "keep": ("Copy kept", keep, "which of several duplicates is used"),
+        "conflicts": ("Conflicting rows", conflicts, "whether they need a manual decision"),
     }
     return [
         Setting(f"curate.{key}", name, str(value), _source(config, "curate", key), decides)
@@ -94,7 +98,7 @@ def _evaluation(results: Mapping[str, Any], config: Mapping[str, Any], *, known:
     if known and results.get("verdict"):
         margin = _value(config, "evaluate", "margin")
         if is_number(margin):
-            decides = "how much worse still counts as not worse"
+            decides = "how much worse still counts as no worse"
             found.append(
                 Setting(
                     "evaluate.margin", "Margin", _bare_points(margin), _source(config, "evaluate", "margin"), decides
@@ -102,20 +106,20 @@ def _evaluation(results: Mapping[str, Any], config: Mapping[str, Any], *, known:
             )
     for key, (words, decides) in _OUTPUTS.items():
         values = {name: mapping(how.get("settings")).get(key) for name, how in variants.items()}
-        said = _each({name: _plain(value) for name, value in values.items() if value is not None})
-        if said:
-            found.append(Setting(f"evaluate.{key}", words, said, _source(config, "evaluate", key), decides))
+        text = _by_variant({name: _plain(value) for name, value in values.items() if value is not None})
+        if text:
+            found.append(Setting(f"evaluate.{key}", words, text, _source(config, "evaluate", key), decides))
     shots = {name: how.get("few_shot") for name, how in variants.items() if how.get("source") != "outputs"}
     if any(shots.values()):
-        said = _each({name: str(n) for name, n in shots.items() if n})
+        text = _by_variant({name: str(n) for name, n in shots.items() if n})
         stated = any("few_shot" in mapping(mapping(config.get("evaluate")).get(name)) for name in shots)
         source = "stated" if stated else "default"
-        found.append(Setting("evaluate.few_shot", "Examples in the prompt", said, source, "how strong the prompt is"))
+        found.append(Setting("evaluate.few_shot", "Examples in the prompt", text, source, "strength of the prompt"))
     tested = mapping(mapping(results.get("data")).get("tested"))
     if is_number(tested.get("pairs")) and is_number(tested.get("of")):
         value = f"{say.count(tested['pairs'])} of {say.count(tested['of'])}"
         source = _source(config, "evaluate", "max_pairs")
-        found.append(Setting("evaluate.max_pairs", "Test requests used", value, source, "how narrow the ranges are"))
+        found.append(Setting("evaluate.max_pairs", "Test requests used", value, source, "width of the ranges"))
     return found
 
 
@@ -123,7 +127,7 @@ def _seed(facts: Mapping[str, Any]) -> Setting | None:
     if not is_number(facts.get("seed")):
         return None
     source = "stated" if facts.get("seed_stated") else "default"
-    return Setting("seed", "Seed", str(facts["seed"]), source, "every draw by chance")
+    return Setting("seed", "Seed", str(facts["seed"]), source, "all random choices")
 
 
 def _used(origin: Mapping[str, Any]) -> Setting | None:
@@ -132,7 +136,7 @@ def _used(origin: Mapping[str, Any]) -> Setting | None:
         return None
     times = "once" if used == 1 else f"{say.count(used)} times"
     return Setting(
-        "test_set_used", "Test set used", times, "measured", "each further use makes it look better than it is"
+        "test_set_used", "Test set used", times, "measured", "repeated use makes results look better than they are"
     )
 
 
@@ -144,8 +148,8 @@ def _source(config: Mapping[str, Any], table: str, key: str) -> str:
     return "stated" if key in mapping(config.get(table)) else "default"
 
 
-def _each(values: Mapping[str, str]) -> str:
-    """One value where all variants have it, else each with its variant."""
+def _by_variant(values: Mapping[str, str]) -> str:
+    """A single value if all variants share it, otherwise each value with its variant."""
     if not values:
         return ""
     return next(iter(values.values())) if len(set(values.values())) == 1 and len(values) > 1 else ", ".join(
@@ -154,7 +158,7 @@ def _each(values: Mapping[str, str]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return "as long as the training outputs need" if value == "auto" else say.stated(value)
+    return "as long as the longest training outputs" if value == "auto" else say.stated(value)
 
 
 def _bare_points(share: float) -> str:

@@ -1,4 +1,4 @@
-"""How the tuned model was trained: what it took, its loss curve, and the pairs with the highest loss."""
+"""The training section: what it took, the loss curve, and the pairs with the highest loss."""
 
 import itertools
 import math
@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...core import Row
 from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
@@ -17,10 +18,10 @@ from ..stored import StoredRun, read_train_pairs
 from ..words import capital, finite, mapping, short
 from .learning_curve import curve_evidence, curve_figure, curve_sentence
 
-__all__ = ["Worst", "lead", "loss_figure", "section", "training_facts", "training_notices", "worst_rows"]
+__all__ = ["HighLossPair", "high_loss_rows", "lead", "loss_figure", "section", "training_facts", "training_notices"]
 
 MOST_POINTS = 200  # of a curve: one every few pixels of a wide screen
-SMOOTH = 20  # the window of the moving mean is this part of the curve: enough to remove batch noise
+SMOOTH = 20  # the moving mean's window is 1/20 of the curve, enough to remove batch noise
 MOST_PAIRS = 20
 ID, INPUT, OUTPUT = 120, 140, 240  # characters of a pair's id and texts in its row
 FORMATS = {"float32": "32 bits (float32)", "bfloat16": "16 bits (bfloat16)"}
@@ -29,8 +30,8 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Worst:
-    """A train pair with a high loss; the texts are empty if omitted or not found."""
+class HighLossPair:
+    """A training pair with a high loss; the texts are empty if omitted or not found."""
 
     id: str
     row: str
@@ -45,7 +46,7 @@ class Worst:
 
 
 def section(run: StoredRun, *, texts: bool) -> Section | None:
-    """The section of a run that trained; without `texts` pairs are only named."""
+    """The section of a run that trained a model; without `texts`, only ids of pairs are shown."""
     if not run.results.get("training"):
         return None
     shown = {
@@ -55,18 +56,17 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "more": curve_sentence(run),
         "curve": curve_figure(run),
         "evidence": curve_evidence(run),
-        "worst": worst_rows(run, texts=texts),
+        "high_loss": high_loss_rows(run, texts=texts),
     }
     return Section("training", "Training", lead(run), "training", shown)
 
 
 def lead(run: StoredRun) -> str:
-    """What was learned, how long it took, and which weights were kept."""
+    """How many pairs were trained on, how long it took, and which weights were kept."""
     training = run.results.get("training") or {}
     pairs, seconds = finite(training.get("train_pairs")), finite(training.get("seconds"))
     best, loss = finite(training.get("best_step")), finite(training.get("validation_loss"))
-    learnt = say.count(pairs, "pair") if pairs is not None else "The pairs"
-    first = f"{learnt} {'was' if pairs == 1 else 'were'} learnt"
+    first = f"The model was trained on {say.count(pairs, 'pair') if pairs is not None else 'the pairs'}"
     if seconds is not None:
         first += f" in {say.duration(seconds)}"
     if best is None:
@@ -74,55 +74,51 @@ def lead(run: StoredRun) -> str:
     if loss is None:
         return f"{first}; the weights of step {say.count(best)} were kept."
     last = finite(training.get("steps")) == best
-    step = f"step {say.count(best)}{', the last' if last else ''}"
-    return f"{first}; the validation loss was lowest at {step}, and those weights were kept."
+    step = f"step {say.count(best)}{', the last one' if last else ''}"
+    return f"{first}. The weights with the lowest validation loss were kept, from {step}."
 
 
-def training_facts(run: StoredRun) -> list[tuple[str, str]]:
-    """Label and value of the facts about the training; only known ones."""
+def training_facts(run: StoredRun) -> list[Row]:
+    """The known facts about the training."""
     training = run.results.get("training") or {}
     settings = mapping(training.get("settings"))
+    rank, rate = finite(settings.get("rank")), finite(training.get("tokens_per_second"))
     facts = [
-        ("Pairs", _pairs(training)),
-        ("Epochs", _epochs(training, settings)),
-        ("Steps", _steps(training)),
-        ("Learning rate", _rate(training, settings)),
-        ("Trained parameters", _parameters(training, settings)),
-        ("Number format", FORMATS.get(str(training.get("dtype")), training.get("dtype"))),
-        ("Training loss", _known(_loss, training.get("train_loss"))),
-        ("Validation loss", _known(_loss, training.get("validation_loss"))),
-        ("Kept weights", _known(lambda step: f"those of step {say.count(step)}", training.get("best_step"))),
-        ("Time", _known(say.duration, training.get("seconds"))),
-        ("Speed", _known(lambda rate: f"{say.count(rate)} tokens a second", training.get("tokens_per_second"))),
-        ("Peak memory", _known(say.size, training.get("peak_memory_bytes") or None)),
-        ("Longest example", _known(lambda n: f"{say.count(n)} tokens", training.get("longest_tokens"))),
-        ("Processor threads", _known(say.count, training.get("threads"))),
-    ]
-    return [(label, str(value)) for label, value in facts if value]
+        Row("train_pairs", "Training pairs", finite(training.get("train_pairs"))),
+        Row("validation_pairs", "Validation pairs", finite(training.get("validation_pairs")) or None),
+        Row("epochs", "Epochs", _epochs(training, settings)),
+        _steps(training, settings),
+        Row("learning_rate", "Learning rate", _rate(training, settings)),
+        Row("trainable_parameters", "Trained parameters", finite(training.get("trainable_parameters")) or None,
+            note=f"rank {say.count(rank)}" if rank else ""),
+        Row("dtype", "Number format", FORMATS.get(str(training.get("dtype")), training.get("dtype"))),
+        Row("train_loss", "Training loss", _known(_loss, training.get("train_loss"))),
+        Row("validation_loss", "Validation loss", _known(_loss, training.get("validation_loss"))),
+        Row("best_step", "Kept weights", _known(lambda step: f"step {say.count(step)}", training.get("best_step"))),
+        Row("seconds", "Time", finite(training.get("seconds")), "seconds"),
+        Row("tokens_per_second", "Speed", None if rate is None else f"{say.count(rate, 'token')} per second"),
+        Row("peak_memory_bytes", "Peak memory", finite(training.get("peak_memory_bytes")) or None, "bytes"),
+        Row("longest_tokens", "Longest example", finite(training.get("longest_tokens")), "token"),
+        Row("threads", "Processor threads", finite(training.get("threads"))),
+    ]  # fmt: skip
+    return [row for row in facts if row.value is not None]
 
 
 def training_notices(run: StoredRun) -> list[str]:
-    """Warnings of the training, such as steps without a usable gradient, and the pairs that were dropped."""
+    """Warnings from the training, such as steps without a usable gradient, and the number of pairs dropped."""
     training = run.results.get("training") or {}
     dropped = finite(training.get("dropped_pairs"))
     notices = [short(str(text)) for text in training.get("notices") or []]
     if dropped:
-        are = "pair is" if dropped == 1 else "pairs are"
-        notices.append(f"{say.count(dropped)} {are} longer than the model's context and left out.")
+        were = "pair was longer than the model's context and was" if dropped == 1 else (
+            "pairs were longer than the model's context and were"
+        )  # fmt: skip
+        notices.append(f"{say.count(dropped)} {were} dropped.")
     return [capital(text) for text in notices]
 
 
-def _pairs(training: Mapping[str, Any]) -> str | None:
-    trained, held_out = finite(training.get("train_pairs")), finite(training.get("validation_pairs"))
-    if trained is None:
-        return None
-    return (
-        f"{say.count(trained)} to learn from, {say.count(held_out)} to stop in time" if held_out else say.count(trained)
-    )
-
-
 def _epochs(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    """How often each pair was seen: counted from the steps, since a fit may end before its epochs do."""
+    """The epochs trained, counted from the steps because training may stop early."""
     keys = (training.get("train_pairs"), settings.get("batch_size"), training.get("steps"))
     pairs, size, steps = map(finite, keys)
     if not pairs or not size or steps is None:
@@ -134,13 +130,12 @@ def _epochs(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | N
     return done if planned is None else f"{done} of {say.count(planned)}{_why(training, 'epochs')}"
 
 
-def _steps(training: Mapping[str, Any]) -> str | None:
-    steps, size = finite(training.get("steps")), finite(mapping(training.get("settings")).get("batch_size"))
-    if steps is None:
-        return None
-    early = ", stopped early because the validation loss no longer fell" if training.get("stopped_early") else ""
-    each = f", {say.count(size, 'pair')} each" if size else ""
-    return f"{say.count(steps)}{each}{early}"
+def _steps(training: Mapping[str, Any], settings: Mapping[str, Any]) -> Row:
+    size = finite(settings.get("batch_size"))
+    notes = [f"{say.count(size, 'pair')} per step"] if size else []
+    if training.get("stopped_early"):
+        notes.append("stopped early because the validation loss no longer fell")
+    return Row("steps", "Steps", finite(training.get("steps")), note=", ".join(notes))
 
 
 def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
@@ -149,25 +144,18 @@ def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | Non
 
 
 def _why(training: Mapping[str, Any], setting: str) -> str:
-    """Whether a setting was stated or follows from a rule; empty if not recorded."""
+    """Whether a setting was stated or set by rule; empty if not recorded."""
     ruled = training.get("by_rule")
     if not isinstance(ruled, list):
         return ""
     return ", by rule" if setting in ruled else ", as stated"
 
 
-def _parameters(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    count, rank = finite(training.get("trainable_parameters")), finite(settings.get("rank"))
-    if not count:
-        return None
-    return f"{say.count(count)}{f' (rank {say.count(rank)})' if rank else ''}"
-
-
 # --- the curve --------------------------------------------------------------------------------------------------
 
 
 def loss_figure(run: StoredRun) -> Markup:
-    """Training and validation loss over the steps; empty without a log or with only one step."""
+    """The training and validation loss by step; empty without a log of at least two steps."""
     training = run.results.get("training") or {}
     log = [line for line in training.get("log") or [] if isinstance(line, Mapping)]
     measured = _points(log, "validation_loss")
@@ -195,16 +183,16 @@ def loss_figure(run: StoredRun) -> Markup:
 
 
 def smoothed(points: Sequence[Point]) -> tuple[list[Point], int]:
-    """The moving mean of a curve, centred, shorter at its ends, at no more than 200 places; and its window in points."""
+    """The centred moving mean of a curve (shorter at the ends) at no more than 200 points, and its window in points."""
     half = len(points) // SMOOTH // 2
     sums = [0.0, *itertools.accumulate(value for _, value in points)]
     every = max(1, math.ceil(len(points) / MOST_POINTS))
-    places = sorted({*range(0, len(points), every), *range(len(points))[-1:]})
+    indices = sorted({*range(0, len(points), every), *range(len(points))[-1:]})
     found = []
-    for place in places:
-        low, high = max(0, place - half), min(len(points), place + half + 1)
-        mean = (sums[high] - sums[low]) / (high - low) if half else points[place][1]
-        found.append((points[place][0], mean))
+    for index in indices:
+        low, high = max(0, index - half), min(len(points), index + half + 1)
+        mean = (sums[high] - sums[low]) / (high - low) if half else points[index][1]
+        found.append((points[index][0], mean))
     return found, 2 * half + 1
 
 
@@ -225,27 +213,29 @@ def _table(smooth: Sequence[Point], measured: Sequence[Point]) -> tuple[tuple[st
 
 def _note(width: int, lines: int) -> str:
     mean = f" The training loss is a moving mean over {width} of {say.count(lines)} points." if width > 1 else ""
-    return f"Loss per learnt token; each dot is one look at the validation pairs.{mean} All steps: train/log.jsonl."
+    return (
+        f"Loss per output token; each dot is one evaluation on the validation pairs.{mean} All steps: train/log.jsonl."
+    )
 
 
 # --- the pairs --------------------------------------------------------------------------------------------------
 
 
-def worst_rows(run: StoredRun, *, texts: bool) -> list[Worst]:
-    """The train pairs with the highest loss, the highest first; without `texts` their inputs and outputs are omitted.
+def high_loss_rows(run: StoredRun, *, texts: bool) -> list[HighLossPair]:
+    """The training pairs with the highest loss, the highest first.
 
-    Pairs that curate/train.jsonl does not hold are listed without their texts.
+    Texts are omitted without `texts`, and for pairs that are not in curate/train.jsonl.
     """
     found = (run.results.get("training") or {}).get("highest_losses") or []
     lines = [line for line in found if isinstance(line, Mapping)][:MOST_PAIRS]
     ids = [str(line.get("id", "–")) for line in lines]
     pairs = read_train_pairs(run.path, ids)
-    return [_worst(line, id_, pairs.get(id_) or {}, texts=texts) for id_, line in zip(ids, lines, strict=True)]
+    return [_high_loss(line, id_, pairs.get(id_) or {}, texts=texts) for id_, line in zip(ids, lines, strict=True)]
 
 
-def _worst(line: Mapping[str, Any], id_: str, pair: Mapping[str, Any], *, texts: bool) -> Worst:
+def _high_loss(line: Mapping[str, Any], id_: str, pair: Mapping[str, Any], *, texts: bool) -> HighLossPair:
     row, tokens = finite(pair.get("row")), finite(line.get("tokens"))
-    return Worst(
+    return HighLossPair(
         id=short(id_, ID),
         row=f"row {say.count(row)}" if row is not None else "",
         last=_loss(finite(line.get("loss"))),

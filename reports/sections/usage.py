@@ -1,4 +1,4 @@
-"""Tokens and time of a request: what was counted, the fixed part of the prompt apart from the request."""
+"""The section on tokens and time per request, with the fixed part of the prompt counted separately."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,9 +19,9 @@ __all__ = ["lead", "section", "time_figure", "tokens_figure"]
 
 UNCOUNTED = "not counted"
 PARTS = {
-    "cached": "fixed part, from the cache",
-    "fixed": "fixed part: guide, examples, frame",
-    "whole": "all that is sent, the fixed part not counted apart",
+    "cached": "fixed part, cached",
+    "fixed": "fixed part: guide, examples, template",
+    "whole": "whole prompt, fixed part not counted separately",
     "input": "request",
     "output": "answer",
 }
@@ -36,15 +36,15 @@ def section(run: StoredRun) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section: what a request takes with the candidate, compared to the baseline."""
+    """The opening sentence: what a request takes with the candidate compared with the baseline."""
     parts = [words for words in (_tokens_words(run), _time_words(run)) if words]
     if not parts:
-        return "Neither tokens nor times were counted in this run."
+        return "This run counted neither tokens nor times."
     return f"{'; '.join(parts)}."
 
 
 def tokens_figure(run: StoredRun) -> Markup:
-    """Mean tokens of a request per variant, cached and fixed parts apart from the request and the answer."""
+    """Mean tokens per request of each variant, split into cached, fixed, request and answer."""
     tokens = {name: found for name, found in (run.results.get("tokens") or {}).items() if found}
     parts = {name: _parts(found) for name, found in tokens.items()}
     totals = {name: sum(found.values()) for name, found in parts.items()}
@@ -66,7 +66,7 @@ def tokens_figure(run: StoredRun) -> Markup:
 
 
 def time_figure(run: StoredRun) -> Markup:
-    """Seconds per answer: the median, with a band to what one answer in twenty exceeds, and answers per second."""
+    """Seconds per answer: the median, a band up to the time that one answer in twenty exceeds, and answers per second."""
     timed = {name: found for name, found in (run.results.get("seconds") or {}).items() if found}
     timed = {name: found for name, found in timed.items() if found.get("p50") is not None}
     if not timed:
@@ -79,8 +79,10 @@ def time_figure(run: StoredRun) -> Markup:
         rows.append(Row(name, (mark,), _seconds(middle, slow), note=_rate(rate) if rate is not None else ""))
         table.append((name, say.duration(middle), say.duration(slow), UNKNOWN if rate is None else _rate(rate)))
     text = "; ".join(f"{row[0]}: {row[1]}, one in twenty over {row[2]}" for row in table)
-    note = "The mark is the median: half of the answers took less. The band reaches to the time that one in twenty exceeds."
-    head = ("Variant", "Median", "One in twenty exceeds", "Pace")
+    note = (
+        "The mark is the median: half of the answers took less. The band ends at the time that one in twenty exceeds."
+    )
+    head = ("Variant", "Median", "One in twenty exceeds", "Rate")
     figure = Figure("Seconds per answer", text, head, tuple(table), note)
     return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{say.stated(v)}{say.gap}s")))
 
@@ -99,13 +101,13 @@ def _tokens_words(run: StoredRun) -> str:
         return words
     fewer = round(before) - round(sent)
     if not fewer:
-        return f"{words}, as many in as with {named(run.baseline)}"
-    compared = f"{words}, {say.count(abs(fewer))} {'fewer' if fewer > 0 else 'more'} in than with {named(run.baseline)}"
+        return f"{words}, as many in as {named(run.baseline)}"
+    compared = f"{words}, {say.count(abs(fewer))} {'fewer' if fewer > 0 else 'more'} in than {named(run.baseline)}"
     if ours.get("fixed") is None or theirs.get("fixed") is None:
         return compared
     saved = theirs["fixed"] - ours["fixed"]
-    # The fixed part is named as the cause only if it makes the difference.
-    return f"{compared}, as its fixed prompt is shorter" if fewer > 0 and saved >= 0.8 * fewer else compared
+    # The fixed prompt is named as the cause only if it accounts for most of the difference.
+    return f"{compared}, because its fixed prompt is shorter" if fewer > 0 and saved >= 0.8 * fewer else compared
 
 
 def _time_words(run: StoredRun) -> str:
@@ -114,17 +116,17 @@ def _time_words(run: StoredRun) -> str:
     if ours is None:
         return ""
     whose = "half of its answers" if _tokens_words(run) else f"Half of the answers of {named(run.candidate)}"
-    words = f"{whose} took under {say.duration(ours)}"
-    return words if theirs is None else f"{words}, with {named(run.baseline)} {say.duration(theirs)}"
+    words = f"{whose} took less than {say.duration(ours)}"
+    return words if theirs is None else f"{words}, compared with {say.duration(theirs)} for {named(run.baseline)}"
 
 
 def _sent(found: Mapping[str, Any]) -> float | None:
-    """Input tokens; unknown if the request was not counted."""
+    """Input tokens; None if the request was not counted."""
     return None if found.get("input") is None else (found.get("fixed") or 0) + found["input"]
 
 
 def _parts(found: Mapping[str, Any]) -> dict[str, float]:
-    """Tokens by the keys of PARTS; cached ones are taken from the front, where providers cache."""
+    """Tokens by the keys of PARTS; cached tokens come off the start of the prompt, where providers cache."""
     fixed, sent = found.get("fixed"), found.get("input") or 0
     cached = min(found.get("cached") or 0, (fixed or 0) + sent)
     if fixed is None:
@@ -135,7 +137,7 @@ def _parts(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _fixed_words(run: StoredRun, name: str) -> str:
-    """What the fixed part of a variant holds, where the run made it."""
+    """What the fixed part of a variant contains, if the run built it."""
     variant = (run.results.get("variants") or {}).get(name) or {}
     guide, shots = variant.get("guide_tokens"), variant.get("few_shot")
     parts = [f"style guide of {_tokens(guide)}"] if guide else []
@@ -146,14 +148,14 @@ def _fixed_words(run: StoredRun, name: str) -> str:
 def _tokens_table(
     tokens: Mapping[str, Mapping[str, Any]], totals: Mapping[str, float]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    columns = {"fixed": "Guide and examples", "input": "Request", "output": "Answer", "cached": "Of these cached"}
+    columns = {"fixed": "Guide and examples", "input": "Request", "output": "Answer", "cached": "Cached"}
     if any(found.get("reasoning") for found in tokens.values()):
-        columns["reasoning"] = "Of the answer, thinking"
+        columns["reasoning"] = "Reasoning, within the answer"
     rows = tuple(
         (name, *(_counted(found.get(key)) for key in columns), say.count(round(totals[name])))
         for name, found in tokens.items()
     )
-    return ("Variant", *columns.values(), "Together"), rows
+    return ("Variant", *columns.values(), "Total"), rows
 
 
 def _counted(number: float | None) -> str:
@@ -165,7 +167,7 @@ def _tokens(number: float) -> str:
 
 
 def _total(total: float, found: Mapping[str, Any]) -> Markup | str:
-    """All tokens of a request, and what is missing from that sum."""
+    """The total tokens of a request, and what the total does not include."""
     missing = [word for key, word in (("input", "request"), ("output", "answer")) if found.get(key) is None]
     if not missing:
         return Markup("<b>{}</b>").format(say.count(round(total)))
@@ -178,14 +180,14 @@ def _seconds(middle: float, slow: float | None) -> Markup:
 
 
 def _rate(per_second: float) -> str:
-    """A pace in the unit that makes it readable."""
+    """A rate per second, or per hour if it is slow."""
     number, unit = (per_second, "second") if per_second >= 0.1 else (per_second * 3600, "hour")
     text = say.count(number)
     return f"{text} answer{'' if text == '1' else 's'} a{'n' if unit == 'hour' else ''} {unit}"
 
 
 def _key(parts: Mapping[str, Mapping[str, float]]) -> Markup:
-    """The parts that any variant has, in the order in which they are drawn."""
+    """The key of the parts that any variant has, in drawing order."""
     there = [key for key in PARTS if any(found.get(key) for found in parts.values())]
     return Markup("").join(
         Markup(
@@ -197,6 +199,6 @@ def _key(parts: Mapping[str, Mapping[str, float]]) -> Markup:
 
 
 def _given(run: StoredRun) -> str:
-    """The source of the counts, if they are not from this run."""
+    """A note on the source of the counts, if this run did not make them."""
     sources = {(found or {}).get("source") for found in (run.results.get("variants") or {}).values()}
-    return "As stated with the outputs that were given; this run asked no model." if sources == {"outputs"} else ""
+    return "As recorded with the collected outputs; this run called no model." if sources == {"outputs"} else ""

@@ -1,4 +1,4 @@
-"""The section where a reader changes the inputs of the money and sees the effect."""
+"""The section in which readers change the money inputs and see the effect."""
 
 import json
 import math
@@ -29,20 +29,20 @@ __all__ = [
 ]
 
 DAYS_A_MONTH = 30.4375
-LONGEST = 36_525  # days: `[roi]` takes no longer horizon
+LONGEST = 36_525  # days: the longest horizon that `[roi]` accepts
 MOST = 1e12
-LEAST = 1e-9  # of inputs that must be above 0
-WIDTH = 30  # a slider of the volume goes from a 30th of the stated one to 30 times as many
-STEPS = 1000  # of a slider; its own value is marked at a share of it
+LEAST = 1e-9  # for inputs that must be above 0
+WIDTH = 30  # a volume slider ranges from 1/30 of the stated volume to 30 times as much
+STEPS = 1000  # of a slider
 
 
 @dataclass(frozen=True)
 class Field:
     """One number of the form.
 
-    `part` is plan, baseline or candidate, `name` the key there, `key` what it is called in an address and in the project
-    file. `value` is the run's own, `text` as shown in the field: percent if `share`. `low` and `high` are the
-    slider's ends, `place` its own value's place on it in per cent.
+    `part` is plan, baseline or candidate, `name` the key there, `key` its name in the page's address and in the project
+    file. `value` is the run's value, `text` the same as shown in the field (a percentage if `share`). `low` and `high` are
+    the ends of the slider, `place` the position of the run's value on it in percent.
     """
 
     key: str
@@ -63,7 +63,7 @@ class Field:
 
 
 def field_groups(run: StoredRun) -> list[tuple[str, list[Field]]]:
-    """The fields that this run's formulas use, in groups with a heading."""
+    """The fields that this run's formulas use, in groups with headings."""
     money = run.results["money"]
     inputs = money["formula_inputs"]
     sources = {str(line.get("key")): str(line.get("source") or "") for line in money.get("assumptions") or []}
@@ -83,11 +83,11 @@ def _plan(inputs: Mapping[str, Any], sources: Mapping[str, str], names: tuple[st
     longest = LONGEST if left is None else min(LONGEST, left)
     known = {
         "requests_per_day": (inputs["requests_per_day"], "Requests a day", "a day", (0, MOST)),
-        "requests_total": (inputs["requests_total"], "Requests in all", "requests", (0, MOST)),
-        "horizon_days": (min(inputs["horizon_days"], longest), "Savings count for", "days", (LEAST, longest)),
-        "investment": (inputs["investment"], "To be spent once", currency, (0, MOST)),
+        "requests_total": (inputs["requests_total"], "Requests in total", "requests", (0, MOST)),
+        "horizon_days": (min(inputs["horizon_days"], longest), "Horizon", "days", (LEAST, longest)),
+        "investment": (inputs["investment"], "Investment", currency, (0, MOST)),
         "upkeep_per_month": (
-            inputs["upkeep_per_day"] * DAYS_A_MONTH, f"Running costs of {candidate} a month", currency, (0, MOST),
+            inputs["upkeep_per_day"] * DAYS_A_MONTH, f"Running costs of {candidate} per month", currency, (0, MOST),
         ),
         "target_payback_days": (inputs["target_payback_days"], "Payback target", "days", (0, LONGEST)),
     }  # fmt: skip
@@ -108,7 +108,7 @@ def _failure(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[
     if inputs["failures"] in ("repair", "retry"):
         value, source = inputs["failure_cost"] or 0, sources.get("failure_cost", "")
         yield _field(
-            "failure_cost", "plan", "failure_cost", "A failure costs", inputs["currency"], value, source, 0, MOST
+            "failure_cost", "plan", "failure_cost", "Cost of a failure", inputs["currency"], value, source, 0, MOST
         )
 
 
@@ -127,22 +127,22 @@ def _prices(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[F
         name = inputs[role]
         variant = inputs["variants"][name]
         if variant["self_hosted"]:
-            key, label = f"{name}.hourly", f"An hour of a machine of {name}"
+            key, label = f"{name}.hourly", f"Machine-hour of {name}"
             yield _field(key, role, "hourly", label, currency, variant["hourly"], sources.get(key, ""), LEAST, MOST)
             continue
         if variant["prices_like"] == inputs["baseline"] and role == "candidate":
-            continue  # the same model: its price is the baseline's
-        for price, what in (("price_input", "in"), ("price_output", "out")):
-            key, label = f"{name}.{price}", f"A million tokens {what}, {name}"
+            continue  # the same model, so the baseline's price applies
+        for price, what in (("price_input", "input"), ("price_output", "output")):
+            key, label = f"{name}.{price}", f"Million {what} tokens, {name}"
             yield _field(key, role, price, label, currency, variant[price], sources.get(key, ""), 0, MOST)
         if role == "baseline" and _can_be_cached(variant):
-            key, label = f"{name}.cached_share", f"Guide of {name} read from the cache"
+            key, label = f"{name}.cached_share", f"Cached share of the guide of {name}"
             value, source = variant["cached_share"] or 0, sources.get(key, "default")
             yield _field(key, role, "cached_share", label, "%", value, source, 0, 1, share=True)
 
 
 def _can_be_cached(variant: Mapping[str, Any]) -> bool:
-    """Whether a share of the cache would change anything."""
+    """Whether a cached share would change anything."""
     long_enough = variant["fixed_tokens"] >= (variant["min_cached_tokens"] or 0)
     return variant["price_cached"] is not None and variant["fixed_tokens"] > 0 and long_enough
 
@@ -171,7 +171,7 @@ def _field(
     low, high = max(low, least), min(high, most)
     middle = 50.0 if log else 0.0
     place = 100 * (value - low) / (high - low) if high > low and not log else middle
-    shown = round(value, 2) if value >= 10 else value  # thousandths do not matter at this size
+    shown = round(value, 2) if value >= 10 else value  # thousandths are irrelevant at this size
     written = say.stated_share(value) if share else f"{say.stated(shown)}{say.gap}{unit}"
     text = _typed(100 * value, 4) if share else _typed(shown, 9 if value >= 10 else 6)
     return Field(
@@ -188,15 +188,15 @@ def _round_up(value: float) -> float:
 
 
 def _typed(value: float, digits: int) -> str:
-    """As a person would type it: a few digits, no exponent, no separators."""
+    """The number as a person would type it: a few digits, no exponent, no separators."""
     return format(Decimal(f"{value:.{digits}g}"), "f")
 
 
 HALF, ONE, TWICE = Decimal("0.5"), Decimal(1), Decimal(2)
 
 
-class Counted(NamedTuple):
-    """Recomputed figures: what a request costs with (baseline, candidate), the payback (None for never), the gain."""
+class Recalculated(NamedTuple):
+    """Recalculated figures: the cost of a request with (baseline, candidate), the payback (None for never), the gain."""
 
     costs: tuple[float | None, float | None]
     payback_days: float | None
@@ -204,7 +204,7 @@ class Counted(NamedTuple):
 
 
 def section(run: StoredRun) -> Section | None:
-    """The section of a run whose money can be recomputed."""
+    """The section of a run whose money can be recalculated."""
     if page_data(run) is None:
         return None
     shown = {
@@ -219,7 +219,7 @@ def section(run: StoredRun) -> Section | None:
 
 
 def page_data(run: StoredRun) -> Mapping[str, Any] | None:
-    """What the page's script needs to recompute the money; None if there is none."""
+    """The inputs from which the page's script recalculates the money; None without money."""
     money = run.results.get("money") or {}
     inputs = money.get("formula_inputs")
     if not inputs or money.get("saving_per_request") is None or money.get("npv") is None:
@@ -228,99 +228,95 @@ def page_data(run: StoredRun) -> Mapping[str, Any] | None:
 
 
 def json_block(run: StoredRun) -> Markup:
-    """The data as JSON that is safe anywhere in a page: no browser parses it as markup."""
+    """The inputs as JSON that no browser parses as markup."""
     inputs = page_data(run) or {}
     spoken = {role: named(inputs.get(role)) for role in ("baseline", "candidate")}
     text = json.dumps({**inputs, "spoken": spoken}, ensure_ascii=True, separators=(",", ":"))
-    # Only strings can contain these, so JSON escapes are safe.
+    # Only strings can contain these characters, so JSON escapes are safe.
     return Markup(re.sub("[<>&'\x7f]", lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section: what half the volume would change."""
+    """The opening sentence: what half the volume would change."""
     inputs = page_data(run)
     if inputs is None:
-        return "Without prices and a volume there is no money to count again."
-    as_it_is, half = _counted(inputs), _counted(inputs, volume=HALF)
-    tail = "change what you do not believe."
+        return "There are no prices and no volume to recalculate with."
+    stated, half = _recalculated(inputs), _recalculated(inputs, volume=HALF)
+    tail = "change any number that you doubt."
     currency = inputs["currency"]
     if inputs["requests_total"] is not None:
         return (
-            f"With half the requests {_left(half.npv, currency)}, "
-            f"with all of them {_left(as_it_is.npv, currency)}; {tail}"
+            f"Half the requests would {_gain_words(half.npv, currency)}, "
+            f"all of them would {_gain_words(stated.npv, currency)}; {tail}"
         )
-    before, after = as_it_is.payback_days, half.payback_days
+    before, after = stated.payback_days, half.payback_days
     if inputs["investment"] <= 0 and before is not None and after is not None:
-        gains = say.money(half.npv, currency), say.money(as_it_is.npv, currency)
+        gains = say.money(half.npv, currency), say.money(stated.npv, currency)
         return f"At half the volume the gain is {gains[0]} instead of {gains[1]}; {tail}"
     if before is None and after is None:
-        twice = _counted(inputs, volume=TWICE).payback_days
-        found = "is never back" if twice is None else f"is back after {say.days(twice)}"
-        also = " either" if twice is None else " only"
-        volume = "Not at twice the volume" if twice is None else "At twice the volume"
+        twice = _recalculated(inputs, volume=TWICE).payback_days
         if twice is None:
-            return f"{volume}{also} is the money ever earned back; {tail}"
-        return f"{volume}{also} the money {found}; {tail}"
+            return f"The investment never pays back, even at twice the volume; {tail}"
+        return f"At twice the volume the investment pays back in {say.days(twice)} instead of never; {tail}"
     if after is None:
-        return f"At half the volume the money is never earned back, at the stated one after {say.days(before)}; {tail}"
-    return f"At half the volume the money is back after {say.days(after)} instead of {say.days(before)}; {tail}"
+        return f"At half the volume the investment never pays back, instead of in {say.days(before)}; {tail}"
+    return f"At half the volume the investment pays back in {say.days(after)} instead of {say.days(before)}; {tail}"
 
 
-def _left(npv: float | None, currency: str) -> str:
+def _gain_words(npv: float | None, currency: str) -> str:
     """What a batch gains or loses."""
-    sum_ = say.money(None if npv is None else abs(npv), currency)
-    return f"{sum_} are lost" if npv is not None and npv < 0 else f"{sum_} are left over"
+    amount = say.money(None if npv is None else abs(npv), currency)
+    return f"lose {amount}" if npv is not None and npv < 0 else f"gain {amount}"
 
 
 def doubt_head(run: StoredRun) -> tuple[str, ...]:
-    """The head of the table of usual doubts."""
+    """The header of the table of common doubts."""
     inputs = page_data(run) or {}
-    last = "Left over" if inputs.get("requests_total") is not None else "Gain"
-    days = () if inputs.get("requests_total") is not None else ("Paid back after",)
-    return ("If", f"{cost_words(run)} {inputs.get('baseline')}", f"with {inputs.get('candidate')}", *days, last)
+    days = () if inputs.get("requests_total") is not None else ("Payback",)
+    return ("If", f"{cost_words(run)} {inputs.get('baseline')}", f"with {inputs.get('candidate')}", *days, "Gain")
 
 
 def cost_words(run: StoredRun) -> str:
-    """What the cost that counts is the cost of; a variant's name follows."""
+    """The label of the deciding cost; a variant's name follows."""
     dropped = (page_data(run) or {}).get("failures") == "drop"
-    return "An acceptable output costs with" if dropped else "A request costs with"
+    return "Cost of an acceptable output with" if dropped else "Cost of a request with"
 
 
 def cost_note(run: StoredRun) -> str:
-    """What the cost of a request includes, where it is more than the tokens."""
+    """What the cost of a request includes, if it is more than the tokens."""
     inputs = page_data(run) or {}
     failing = inputs.get("failures") in ("repair", "retry")
-    said = ["The cost of a request includes what its failures cost."] if failing else []
+    notes = ["The cost of a request includes the cost of its failures."] if failing else []
     if (
         any(variant.get("hourly") for variant in (inputs.get("variants") or {}).values())
         and not inputs["requests_total"]
     ):
-        said.append("Machines are not in it, as they are paid by the day; payback and gain count them.")
-    return " ".join(said)
+        notes.append("It excludes machines, which are paid by the day; payback and gain include them.")
+    return " ".join(notes)
 
 
 def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """The usual doubts with their effects: what changes, both costs, payback, gain."""
+    """The common doubts and their effects: what changes, both costs, payback, gain."""
     inputs = page_data(run)
     if inputs is None:
         return []
-    doubts: list[tuple[str, Counted]] = [
-        ("as in this run", _counted(inputs)),
-        ("half the volume", _counted(inputs, volume=HALF)),
-        ("twice the volume", _counted(inputs, volume=TWICE)),
+    doubts: list[tuple[str, Recalculated]] = [
+        ("nothing changes", _recalculated(inputs)),
+        ("the volume is half as high", _recalculated(inputs, volume=HALF)),
+        ("the volume is twice as high", _recalculated(inputs, volume=TWICE)),
     ]
     if inputs["failures"] in ("repair", "retry") and inputs["failure_cost"]:
-        doubts.append(("a failure costs half", _counted(inputs, failure=HALF)))
-        doubts.append(("a failure costs twice as much", _counted(inputs, failure=TWICE)))
+        doubts.append(("a failure costs half as much", _recalculated(inputs, failure=HALF)))
+        doubts.append(("a failure costs twice as much", _recalculated(inputs, failure=TWICE)))
     if inputs["investment"] > 0:
-        doubts.append(("the spending is twice as high", _counted(inputs, investment=TWICE)))
+        doubts.append(("the investment is twice as high", _recalculated(inputs, investment=TWICE)))
     if (run.results["money"] or {}).get("cached_guide"):
-        what = f"the guide of {inputs['baseline']} is always read from the cache"
-        doubts.append((what, _counted(inputs, cached=True)))
+        what = f"the guide of {inputs['baseline']} is always cached"
+        doubts.append((what, _recalculated(inputs, cached=True)))
     return [(what, *_cells(found, inputs)) for what, found in doubts]
 
 
-def _cells(found: Counted, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(found: Recalculated, inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """Both costs, the payback, and the gain."""
     currency = inputs["currency"]
     costs = (say.money(cost, currency) for cost in found.costs)
@@ -328,15 +324,15 @@ def _cells(found: Counted, inputs: Mapping[str, Any]) -> tuple[str, ...]:
     return (*costs, *days, say.money(found.npv, currency))
 
 
-def _counted(
+def _recalculated(
     inputs: Mapping[str, Any],
     *,
     volume: Decimal = ONE,
     failure: Decimal = ONE,
     investment: Decimal = ONE,
     cached: bool = False,
-) -> Counted:
-    """The figures with the volume, the cost of a failure or the investment multiplied by a factor."""
+) -> Recalculated:
+    """The figures with the volume, the failure cost or the investment multiplied by a factor."""
     times = {"requests_per_day": volume, "requests_total": volume, "failure_cost": failure, "investment": investment}
     values = read_inputs(inputs)
     known = {**values.inputs, **values.given}
@@ -344,7 +340,9 @@ def _counted(
     if cached:
         pair = Pair(pair.values, "cached.", cached_guide(pair.before), pair.after, main=pair)
     costs = (pair.before.value("effective_cost_per_request"), pair.after.value("effective_cost_per_request"))
-    return Counted((_float(costs[0]), _float(costs[1])), _float(pair.value("payback_days")), _float(pair.value("npv")))
+    return Recalculated(
+        (_float(costs[0]), _float(costs[1])), _float(pair.value("payback_days")), _float(pair.value("npv"))
+    )
 
 
 def _float(value: Decimal | None) -> float | None:

@@ -1,11 +1,10 @@
-"""The section behind the verdict: its reasons, and what would change it."""
+"""The section with the reasons for the verdict and with what would change it."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import NEVER
 from ...core import unbroken as say
 from ...evaluate import futures_clause, gap_clause
 from ..page import Section
@@ -15,9 +14,9 @@ from .costs import cheaper_way
 
 __all__ = ["Flip", "flips", "lead", "reasons", "section"]
 
-# A price 30 times as high flips many answers; that is no reason for doubt.
+# A change by more than this factor flips many answers and is no reason for doubt.
 FARTHEST = 30
-SHOWN = 8  # the rest is under a disclosure
+SHOWN = 8  # more are under a disclosure
 SHARES = ("acceptance", "cached_share", "discount_rate")
 # Inputs with plural names.
 COUNTED = (
@@ -28,7 +27,7 @@ COUNTED = (
 
 @dataclass(frozen=True)
 class Flip:
-    """One input alone and the value from which the answer is another: `if_` and `answer` make one sentence."""
+    """The value of one input at which the answer changes; `if_` and `answer` form one sentence."""
 
     if_: str
     answer: str
@@ -45,20 +44,20 @@ def section(run: StoredRun) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """How big the difference is, how likely the investment pays back, and the nearest change that flips the answer."""
+    """The difference, the chance of payback, and the nearest change that flips the answer."""
     verdict = run.results.get("verdict") or {}
     if verdict.get("what"):
         found = max(len(reasons(run)) - 1, 1)  # the last reason gives the current state
         many = dict(enumerate(("Two", "Three", "Four"), start=2)).get(found, str(found))
-        return f"{'One thing has' if found == 1 else f'{many} things have'} to be mended before the numbers count."
-    said = [text for text in (_gap(run), _chance(run)) if text]
+        return f"{'One thing needs' if found == 1 else f'{many} things need'} to be fixed before the numbers are valid."
+    clauses = [text for text in (_gap(run), _chance(run)) if text]
     near = flips(run)[:1]
     if near:
-        turned = f"{near[0].if_[:1].lower()}{near[0].if_[1:]}"
-        said.append(f"{turned}, the answer is “{near[0].answer}”")
-    if not said:
-        return "What the verdict rests on."
-    return f"{capital('; '.join(said))}."
+        condition = f"{near[0].if_[:1].lower()}{near[0].if_[1:]}"
+        clauses.append(f"{condition}, the answer becomes “{near[0].answer}”")
+    if not clauses:
+        return "The reasons for the verdict."
+    return f"{capital('; '.join(clauses))}."
 
 
 def _gap(run: StoredRun) -> str:
@@ -71,20 +70,20 @@ def _chance(run: StoredRun) -> str:
     known = money.get("saving_per_request") is not None and money.get("requests_per_day") is not None
     if not known or money.get("probability_of_payback_in_target") is None or not money.get("target_payback_days"):
         return ""
-    back, way = quoted(futures_clause(money)), cheaper_way(money)
+    chance, way = quoted(futures_clause(money)), cheaper_way(money)
     if way is None:
-        return back
-    later = NEVER if way.payback_days is None else f"after {say.days(way.payback_days)}"
-    return f"{back} against {named(run.baseline)}, against {named(way.name)} {later}"
+        return chance
+    payback = "never" if way.payback_days is None else f"after {say.days(way.payback_days)}"
+    return f"{chance} compared with {named(run.baseline)}, and {payback} compared with {named(way.name)}"
 
 
 def reasons(run: StoredRun) -> list[str]:
-    """The verdict's reasons as the page sets them."""
+    """The verdict's reasons, typeset."""
     return [typeset(reason) for reason in (run.results.get("verdict") or {}).get("reasons") or []]
 
 
 def flips(run: StoredRun) -> list[Flip]:
-    """Every input whose change alone would flip the answer, the nearest first; unreachable ones are omitted."""
+    """Each input that alone could flip the answer, the nearest first; changes that are too far are omitted."""
     currency = str((run.results.get("money") or {}).get("currency") or "")
     found = [_flip(flip, currency) for flip in (run.results.get("verdict") or {}).get("flips") or []]
     return sorted((flip for flip in found if flip is not None), key=lambda flip: flip.distance)
@@ -117,7 +116,7 @@ def _in_units(last: str, value: float, currency: str) -> str:
     if last in ("compute", "evaluation", "failure_cost", "hourly"):
         return say.money(value, currency)
     if last.startswith("price_"):
-        return f"{say.money(value, currency)} a million"
+        return f"{say.money(value, currency)} per million"
     if last.endswith("_days"):
         return say.days(value)
     return say.count(value)

@@ -106,7 +106,7 @@ def test_a_decision_is_written_beside_the_project_and_replayed(command, project)
         "id": "p3", "decision": "drop", "who": "Ada", "why": "no such lamp"
     }  # fmt: skip
     again = command("curate", project)
-    assert "1 decision of a person was applied" in again.out
+    assert "1 manual decision was applied" in again.out
     assert "Decided by Ada: drop (no such lamp)" in command("why", project, "p3").out
 
 

@@ -121,19 +121,19 @@ TEXTS = {
 def test_the_answer_and_its_derivation_fit_80_columns(tmp_path, command, name):
     done = command("roi", "--config", config(tmp_path, TEXTS[name]), "--explain")
     assert done.code == 0
-    assert "How each figure comes about" in done.out
+    assert "How each figure is calculated" in done.out
     assert [line for line in done.out.splitlines() if len(line) > 80] == []
 
 
 def test_the_article_with_the_ways_without_tuning_and_what_is_assumed(command):
     text = " ".join(command("roi", "--config", example_path("article.toml")).out.split())
     for part in (
-        "Saved on each request 0.00286 EUR, 40%",
-        "Earned back after 14 days (10 to 21 days)",
+        "Saving per request 0.00286 EUR, 40%",
+        "Payback 14 days (10 to 21 days)",
         "prompted with its guide cached: 0.005 EUR, saves 30%",
-        "tuning against it pays back in: 56 days",
-        "2,500 to 7,500 requests a day (Tuneworth's own range)",
-        "discount rate a year: 0 (default)",
+        "tuning pays back over it in: 56 days",
+        "2,500 to 7,500 requests a day (a range that Tuneworth assumes)",
+        "annual discount rate: 0 (default)",
         'a failure costs nothing (failures = "ignore")',
     ):
         assert part in text
@@ -162,7 +162,7 @@ def test_a_name_with_a_line_break_keeps_the_table_whole(tmp_path, command):
 
 def test_a_saving_that_is_undefined_has_no_payback(tmp_path, command):
     text = both('[roi]\nrequests_per_day = 1\nfailures = "drop"', PRICED + "acceptance = 0", PRICED + "acceptance = 1")
-    assert "Earned back after            not known" in command("roi", "--config", config(tmp_path, text)).out
+    assert "Payback                      not known" in command("roi", "--config", config(tmp_path, text)).out
 
 
 def test_a_file_in_place_of_a_project_is_told_the_option(tmp_path, command):
@@ -178,7 +178,7 @@ def test_the_only_problem_names_its_place_once(tmp_path, command):
 @pytest.mark.slow
 def test_what_moves_the_value_most_stands_in_words(tmp_path, command):
     out = command("roi", "--config", config(tmp_path, EVERYTHING)).out
-    lines = out.partition("What moves the gain most:\n")[2].splitlines()
+    lines = out.partition("Inputs that change the gain most:\n")[2].splitlines()
     assert lines[0].startswith("  cost of an unacceptable output, from 0.01 to 0.3: ")
     assert lines[1].startswith("  requests a day, from 4,000 to 9,000: ")
 
@@ -298,7 +298,7 @@ def test_measured_numbers_and_those_stated_in_their_place_are_named(judged, comm
     assert "tuned: acceptable outputs" in out
     file = project / "tuneworth.toml"
     file.write_text(file.read_text(encoding="utf-8") + "acceptance = 0.5\n", encoding="utf-8")
-    assert "Stated in place of what the run measured: tuned: acceptable outputs." in " ".join(
+    assert "Stated, although the run measured it: tuned: acceptable outputs." in " ".join(
         command("roi", project).out.split()
     )
 

@@ -153,7 +153,7 @@ STEPS = [
     (later(EQUAL, roi=costs(target_payback_days=17)), "Narrow down the number of requests per day"),
     (later(data=LEAK), "`tuneworth curate`"),
     (later((0, 0, 0, 200)), "Fix or drop the rules that nearly every output breaks"),
-    (later(roi=costs(), risks=OVER), "Take near copies out of the training examples"),
+    (later(roi=costs(), risks=OVER), "Remove near copies from the training examples"),
 ]
 
 

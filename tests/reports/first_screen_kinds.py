@@ -24,14 +24,14 @@ def no_output(line: dict[str, Any]) -> None:
 
 # Label, how sure, a part of the sentence, of the doubt, of the next step.
 KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
-    "pays": ({}, ("Fine-tune", "How sure: fair", "pays back in 53 days", "baseline is weak", "a stronger model")),
+    "pays": ({}, ("Fine-tune", "Confidence: fair", "pays back in 53 days", "baseline is weak", "a stronger model")),
     "five variants": (
         {"variants": ("plain", "prompted", "short", "rival", "tuned")},
-        ("Fine-tune", "How sure: low", "the one to beat", "“rival” does better", "Compare with “rival” first"),
+        ("Fine-tune", "Confidence: low", "the one to beat", "“rival” does better", "Compare with “rival” first"),
     ),
     "a rival as good": (
         {"n": 42, "variants": ("prompted", "rival", "tuned")},
-        ("Keep prompting", "How sure: low", "against that training does not pay off", "small: 42 cases", "Use “rival”"),
+        ("Keep prompting", "Confidence: low", "against that training does not pay off", "small: 42 cases", "Use “rival”"),
     ),
     "no prices": (
         {"roi": None},
@@ -40,15 +40,15 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "nothing acceptable": (
         {"good": {"plain": 0, "prompted": 0, "tuned": 0}},
-        ("Fix first", "How sure: high", "0% of cases", "do not quote them", "Improve the guide"),
+        ("Fix first", "Confidence: high", "0% of cases", "do not quote them", "Improve the guide"),
     ),
     "one variant": (
         {"variants": ("tuned",)},
-        ("No verdict", "", "84 outputs of the tuned model are acceptable", "One variant alone", "Score a second way"),
+        ("No verdict", "", "84 outputs of the tuned model are acceptable", "only one variant", "Score a second variant"),
     ),
     "nothing scored": (
         {"change": no_output},
-        ("No verdict", "", "Not one case could be scored", "Without a single score", "Get the outputs that are missing"),
+        ("No verdict", "", "No request could be scored", "Nothing was scored", "Collect the missing outputs"),
     ),
     "no tokens": (
         {"change": no_tokens},
@@ -56,15 +56,15 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "a batch": (
         {"roi": BATCH},
-        ("Fine-tune", "How sure: fair", "for 500,000 requests it saves", "baseline is weak", "a stronger model"),
+        ("Fine-tune", "Confidence: fair", "for 500,000 requests it saves", "baseline is weak", "a stronger model"),
     ),
     "never pays back": (
         {"roi": NEVER},
-        ("Keep prompting", "How sure: high", "it never pays back", "references are acceptable", "in the prompt cache"),
+        ("Keep prompting", "Confidence: high", "it never pays back", "references are acceptable", "in the prompt cache"),
     ),
     "worse": (
         {"good": {"plain": 0, "prompted": 6, "tuned": 3}},
-        ("Keep prompting", "How sure: high", "in 17% of cases", "references are acceptable", "Keep the prompted model."),
+        ("Keep prompting", "Confidence: high", "in 17% of cases", "references are acceptable", "Keep the prompted model."),
     ),
     "few cases": (
         {"n": 14},

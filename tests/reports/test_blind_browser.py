@@ -105,31 +105,31 @@ def test_what_the_keys_chose_is_what_is_saved_and_what_the_command_reads(window:
     [found] = read_judgements([path], judged_run(run))
     results = judgement_results([found], judged_run(run))
     assert results is not None
-    box.get_by_role("button", name="Show how it stands").click()
+    box.get_by_role("button", name="Show results so far").click()
     counts = results["together"]
     said = box.locator(".tally p").inner_text()
     assert said.startswith(
         f"tuned preferred {counts['candidate']}, prompted {counts['baseline']}, equal {counts['equal']}."
     )
     low, high = (round(100 * counts["preferred"][end]) for end in ("low", "high"))
-    assert f"from {low}% to {high}%" in said
+    assert f"(range {low}% to {high}%)" in said
 
 
 def test_how_it_stands_is_not_told_before_ten_choices(window: Window, run: Path):
     opened, box = begin(window, run)
     for _ in range(9):
         press(opened, "1")
-    assert box.get_by_role("button", name="How it stands is shown after 10 choices").is_disabled()
+    assert box.get_by_role("button", name="Results are shown after 10 choices").is_disabled()
     assert box.locator(".tally p").inner_text() == ""
     press(opened, "1")
-    assert box.get_by_role("button", name="Show how it stands").is_enabled()
+    assert box.get_by_role("button", name="Show results so far").is_enabled()
 
 
 def test_sides_and_rows_are_shuffled_and_the_same_again_under_their_seed(window: Window, run: Path, tmp_path: Path):
     opened, box = begin(window, run)
     for _ in range(60):
         press(opened, "3")
-    assert box.get_by_text("You have judged them all.").is_visible()
+    assert box.get_by_text("You have judged all requests.").is_visible()
     rows = json.loads(saved(opened, tmp_path).read_text(encoding="utf-8"))["judgements"]
     # Rows with the same output on both sides are left out; of a fair coin's 40 and more, 10 to 90% are heads.
     outputs = {(line["id"], line["variant"]): line["output"] for line in lines(run / "evaluate" / "outputs.jsonl")}
@@ -163,8 +163,8 @@ def test_back_shows_the_choice_made_and_takes_another_and_what_was_skipped_comes
     box.locator("h2").focus()
     for _ in range(70):
         press(opened, "s")
-    assert "without a choice" in box.locator(".done p").inner_text()
-    box.get_by_role("button", name="Show those without a choice").click()
+    assert "skipped" in box.locator(".done p").inner_text()
+    box.get_by_role("button", name="Show skipped requests").click()
     assert "Request 2 of" in box.locator(".progress").inner_text()
 
 
@@ -178,7 +178,7 @@ def test_choices_are_kept_by_the_browser_and_can_be_forgotten(window: Window, ru
     assert "3 judged" in box.locator(".progress").inner_text()
     opened.on("dialog", lambda dialog: dialog.accept())
     box.locator(".keep summary").click()
-    box.get_by_role("button", name="Start again").click()
+    box.get_by_role("button", name="Start over").click()
     assert "0 judged" in box.locator(".progress").inner_text()
 
 
@@ -254,11 +254,11 @@ def test_a_saved_file_is_gone_on_with_and_a_wrong_one_is_said(window: Window, ru
         (json.dumps({**good, "judgements": [{**row, "left": row["right"]}]}), "other variants"),
     ):
         path.write_text(wrong, encoding="utf-8")
-        box.get_by_label("Go on with a saved file").set_input_files(path)
+        box.get_by_label("Resume from a saved file").set_input_files(path)
         box.get_by_text(said).wait_for()
         assert "0 judged" in box.locator(".progress").inner_text()
     path.write_text(json.dumps(good), encoding="utf-8")
-    box.get_by_label("Go on with a saved file").set_input_files(path)
+    box.get_by_label("Resume from a saved file").set_input_files(path)
     box.get_by_text("3 judged").wait_for()
     assert box.get_by_label("Your name").input_value() == "1s<b>3"
     assert json.loads(saved(opened, tmp_path).read_text(encoding="utf-8")) == good

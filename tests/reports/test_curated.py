@@ -15,7 +15,7 @@ from tuneworth.core import DataError
 from tuneworth.curate import curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.certificate import differing, likeness
+from tuneworth.reports.sections.certificate import differing, similarity_text
 from tuneworth.reports.sections.curated import (
     apart_lead,
     content_lead,
@@ -51,7 +51,7 @@ def test_the_first_screen_counts_what_the_summary_counts(clean):
     kept, read = summary["outcomes"]["kept"], summary["rows_read"]
     assert f"{kept:,} of {read:,} rows are clean" in html
     assert f"{kept:,} of {read:,} rows are clean" in markdown
-    assert f"{summary['splits']['train']:,} to learn from" in html
+    assert f"{summary['splits']['train']:,} for training" in html
 
 
 def test_every_rule_of_the_ledger_stands_in_the_page_with_its_count(clean):
@@ -90,7 +90,7 @@ def test_hostile_texts_stay_texts(tmp_path):
 
 
 def test_a_run_that_holds_nothing_to_report_says_so(tmp_path):
-    with pytest.raises(DataError, match="nothing to report"):
+    with pytest.raises(DataError, match="not found"):
         write_report(tmp_path)
 
 
@@ -137,14 +137,14 @@ LEAK = {"certificate": {"threshold": 0.8, "pairs_at_or_above": 1, "nearest": []}
 
 
 @pytest.mark.parametrize(("keys", "label", "said"), [
-    ({}, "Ready", "80 of 100 rows are clean: 60 to learn from and 20 held out, none of which repeats a training example."),
-    (LEAK, "The splits leak", "80 of 100 rows are clean: 60 to learn from and 20 held out."),
-    (NOTHING, "Nothing to use", "Not one of 100 rows can be used; the reason of most: could not be read as a pair."),
-    ({"rows_read": 0, "outcomes": {}, "splits": {}}, "Nothing to use", "No rows were read, so there is nothing to use."),
+    ({}, "Ready", "80 of 100 rows are clean: 60 for training and 20 held out, none of which repeats a training example."),
+    (LEAK, "The splits leak", "80 of 100 rows are clean: 60 for training and 20 held out."),
+    (NOTHING, "Nothing to use", "Not one of 100 rows can be used. The most frequent reason: cannot be read as a pair."),
+    ({"rows_read": 0, "outcomes": {}, "splits": {}}, "Nothing to use", "No rows were read."),
     ({"rows_read": 1, "outcomes": {"kept": 1}, "splits": {"train": 1}, "rules": {}}, "Nothing to test with",
-     "1 of 1 row is clean, all to learn from and none to test with."),
-    ({"splits": {"train": 0, "validation": 0, "test": 80}}, "Nothing to learn from", "80 held out"),
-    ({"outcomes": {"kept": 80, "conflict": 1, "invalid": 19}}, "Look first", " 1 row waits for a person to decide."),
+     "1 of 1 row is clean, all for training and none for testing."),
+    ({"splits": {"train": 0, "validation": 0, "test": 80}}, "Nothing to train on", "80 held out"),
+    ({"outcomes": {"kept": 80, "conflict": 1, "invalid": 19}}, "Review first", " 1 row waits for a manual decision."),
 ])  # fmt: skip
 def test_the_first_screen_says_what_can_be_done_with_the_rows(keys: dict[str, Any], label: str, said: str):
     found = curated_headline(stored(**keys))
@@ -161,29 +161,29 @@ def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():
 
 
 @pytest.mark.parametrize(("keys", "said"), [
-    ({}, "Of 100 rows read 80 stay; of the 20 that left, 12 break one rule: Write little."),
+    ({}, "80 of 100 rows were kept; 12 of the 20 dropped rows break one rule: Write little."),
     ({"rules": {"exact_duplicate": 20}},
-     "Of 100 rows read 80 stay; all 20 that left did so for one reason: Input and output of another row again."),
+     "80 of 100 rows were kept; all 20 dropped rows have one reason: Repeats the input and output of another row."),
     ({"rules": {"exact_duplicate": 12, "style:short": 8}},
-     "Of 100 rows read 80 stay; of the 20 that left, 12 left for one reason: Input and output of another row again."),
+     "80 of 100 rows were kept; 12 of the 20 dropped rows have one reason: Repeats the input and output of another row."),
     ({"rules": {"style:short": 1}, "outcomes": {"kept": 99, "invalid": 1}},
-     "Of 100 rows read 99 stay; the one that left breaks one rule: Write little."),
-    ({"rules": {}, "outcomes": {"kept": 100}}, "All 100 rows read stay."),
-    ({"rules": {}, "outcomes": {"kept": 1}, "rows_read": 1}, "The one row read stays."),
-    ({"rules": {}, "outcomes": {"kept": 0}, "rows_read": 1}, "Of 1 row read none stays."),
+     "99 of 100 rows were kept; the dropped row breaks one rule: Write little."),
+    ({"rules": {}, "outcomes": {"kept": 100}}, "All 100 rows were kept."),
+    ({"rules": {}, "outcomes": {"kept": 1}, "rows_read": 1}, "The only row was kept."),
+    ({"rules": {}, "outcomes": {"kept": 0}, "rows_read": 1}, "The only row was dropped."),
 ])  # fmt: skip
 def test_the_rows_open_with_what_became_of_them(keys: dict[str, Any], said: str):
     assert rows_lead(summary(**keys)) == said
 
 
 def test_each_section_opens_with_its_finding():
-    assert style_lead(summary()) == "1 of 1 rules is broken by some output, most often this one, by 12%: Write little."
+    assert style_lead(summary()) == "Outputs break 1 of 1 rules; 12% of the outputs break this one: Write little."
     assert style_lead(summary(checks={"short": {"fail": 0}})) == "No output breaks the rule of the style."
     found = content_lead(summary(personal_data={"rows": 2, "found": {"phone": 2}, "masked": True}))
-    assert found == "The 100 rows read hold 90 different outputs; 2 rows hold personal data, masked."
-    assert apart_lead(summary(splits={"train": 80})).startswith("Nothing was held out")
+    assert found == "The 100 rows have 90 distinct outputs; 2 rows contain personal data, masked."
+    assert apart_lead(summary(splits={"train": 80})).startswith("No rows were held out")
     assert apart_lead(summary(**LEAK)).endswith("the test leaks.")
-    assert warnings_lead(summary(warnings=[{"code": "a", "text": "b"}])).startswith("One thing to know")
+    assert warnings_lead(summary(warnings=[{"code": "a", "text": "b"}])) == "Read this warning before using the pairs."
 
 
 @given(
@@ -241,15 +241,15 @@ def test_thousands_of_rules_and_warnings_give_a_page_of_bounded_size(tmp_path):
     path.write_text(json.dumps(data), encoding="utf-8")
     html, _ = pages(tmp_path)
     assert len(html.encode()) < 150_000
-    assert "4,960 more rules, each broken by 1 outputs at the most" in html
+    assert "4,960 more rules, each broken by at most 1 outputs" in html
     assert "4,994 other rules" in html
     assert "4,988 more warnings" in html
 
 
-def test_a_likeness_below_the_threshold_never_reads_like_the_threshold():
-    assert likeness(0.79999) == "0.799"
-    assert likeness(1.0) == "1"
-    assert likeness(None) == "not measured"
+def test_a_similarity_below_the_threshold_never_reads_like_the_threshold():
+    assert similarity_text(0.79999) == "0.799"
+    assert similarity_text(1.0) == "1"
+    assert similarity_text(None) == "not measured"
 
 
 def test_every_number_of_the_first_screen_leads_to_an_anchor_of_the_page(clean):
@@ -268,15 +268,15 @@ def test_where_only_outputs_were_given_the_page_says_what_is_not_known_of_the_da
     html = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
     part = html[html.index('<section class="part" id="data"') :]
     part = part[: part.index("</section>")]
-    assert "The 60 test pairs were given as they are" in part
-    assert "name it as split under [data]" in part
+    assert "The 60 test pairs were supplied as a file" in part
+    assert "set split under [data] to that column" in part
     assert "certificate" not in part
 
 
 def test_the_data_section_of_an_evaluated_run_opens_with_what_was_kept_and_shows_the_certificate(make_run):
     html = write_report(make_run())[0].read_text(encoding="utf-8")
     part = html[html.index('<section class="part" id="data"') :]
-    said = "Of 2,966 rows read 1,987 stay; none of the 596 held out has a training example alike with the same facts."
+    said = "1,987 of 2,966 rows were kept; none of the 596 held-out rows has a similar training example with the same facts."
     assert said in part
     assert part.count('id="certificate"') == 1
-    assert "37 pairs across the split are alike, but their facts differ." in part
+    assert "37 pairs across the split are similar but with different facts." in part

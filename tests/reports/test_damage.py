@@ -121,10 +121,10 @@ def test_what_newer_versions_added_may_be_missing_as_a_whole(evaluated_run: Call
 
 @pytest.mark.parametrize(("file", "content", "said"), [
     ("results.json", "[" * 100_000, "not readable as JSON"),
-    ("results.json", '{"schema": "tuneworth/results/1", "quality": 5}', "missing or not as expected"),
-    ("results.json", '{"schema": "tuneworth/results/1", "quality": {"tuned": {"acceptable": 1}}}', "not as expected"),
+    ("results.json", '{"schema": "tuneworth/results/1", "quality": 5}', "missing or has an unexpected form"),
+    ("results.json", '{"schema": "tuneworth/results/1", "quality": {"tuned": {"acceptable": 1}}}', "has an unexpected form"),
     ("results.json", json.dumps({"schema": "x" * 100_000}), "expected the schema"),
-    ("results.json", json.dumps({"schema": "tuneworth/results/1", "quality": {"t": "x\ny" * 50_000}}), "not as expected"),
+    ("results.json", json.dumps({"schema": "tuneworth/results/1", "quality": {"t": "x\ny" * 50_000}}), "has an unexpected form"),
     ("run.json", "[" * 100_000, "not readable as JSON"),
     ("evaluate/outputs.jsonl", '{"id": "a", "variant": "tuned"}\n[1]\n', "line 2: expected an object with id and variant"),
     ("evaluate/outputs.jsonl", '{"id": "a"}\n', "line 1: expected an object with id and variant"),
@@ -174,7 +174,7 @@ def test_what_is_no_number_is_named(make_run: Callable[..., Path], number: str) 
     (run / "results.json").write_text(
         text.replace('"payback_days": 14.0', f'"payback_days": {number}'), encoding="utf-8"
     )
-    with pytest.raises(DataError, match=r"results\.json: money\.payback_days is no number"):
+    with pytest.raises(DataError, match=r"results\.json: money\.payback_days is not a finite number"):
         write_report(run)
 
 

@@ -91,7 +91,7 @@ def test_differences_are_marked_and_taken_away_without_a_trace(window: Window, p
     cards = "document.querySelector('.gallery').innerHTML"
     texts = f"{SHOWN}.map(card => [...card.querySelectorAll('.output')].map(exampleText.plain))"
     before, plain = window.value(cards), window.value(texts)
-    opened.get_by_role("button", name="Show what differs").click()
+    opened.get_by_role("button", name="Show differences").click()
     until(window, f"{SHOWN}[9].querySelector('ins')")
     assert window.value(texts) == plain
     for one, two, reference in window.value(
@@ -107,14 +107,14 @@ def test_differences_are_marked_and_taken_away_without_a_trace(window: Window, p
         "output => (exampleText.plain(output) === exampleText.plain(card.querySelector('.ref .output')))"
         " === !output.querySelector('ins') || !exampleText.plain(output)))",
     )
-    opened.get_by_role("button", name="Show what differs").click()
+    opened.get_by_role("button", name="Show differences").click()
     until(window, "!document.querySelector('.gallery ins')")
     assert window.value(cards) == before
 
 
 def test_exactly_the_words_that_differ_are_marked_across_the_marks_of_violations(window: Window, page: Path):
     opened = window.open(page)
-    opened.get_by_role("button", name="Show what differs").click()
+    opened.get_by_role("button", name="Show differences").click()
     until(window, f"{SHOWN}[9].querySelector('ins')")
     cards: list[Any] = window.value(f"""{SHOWN}.map(card => {{
       const outputs = [...card.querySelectorAll('.answer:not(.ref) > .output')];
@@ -141,7 +141,7 @@ def test_hostile_outputs_stay_text_when_they_are_compared_and_searched(window: W
         ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     opened = window.open(write_report(run)[0])
-    opened.get_by_role("button", name="Show what differs").click()
+    opened.get_by_role("button", name="Show differences").click()
     opened.get_by_label("Search").fill("onerror [(\\")
     until(window, "document.querySelector('.nothing').getClientRects().length")
     opened.get_by_label("Search").fill("ONERROR=")
@@ -221,7 +221,7 @@ def test_an_order_is_that_of_the_cards_and_the_first_one_comes_back(window: Wind
     facts = """[...document.querySelectorAll('.card')].map(card => {
       const [one, two, reference] = [...card.querySelectorAll('.pair > .answer > .output')].map(exampleText.plain);
       const id = card.querySelector('h3 bdi').textContent, faults = card.dataset.checks.split(' ').filter(Boolean).length;
-      return {id, long: -Math.max(one.length, two.length), faults: -faults, far: exampleText.likeness(two, reference)};
+      return {id, long: -Math.max(one.length, two.length), faults: -faults, far: exampleText.similarity(two, reference)};
     })"""
     before: list[dict[str, Any]] = window.value(facts)
     opened.locator("[name=order]").select_option(order)
@@ -263,20 +263,20 @@ def test_the_keys_move_search_and_compare_and_are_quiet_in_fields(window: Window
     opened.keyboard.press("k")
     assert window.value(focused) == 10
     opened.keyboard.press("d")
-    assert opened.get_by_role("button", name="Show what differs").get_attribute("aria-pressed") == "true"
+    assert opened.get_by_role("button", name="Show differences").get_attribute("aria-pressed") == "true"
     opened.keyboard.press("/")
     opened.keyboard.type("jd/?")
     assert opened.get_by_label("Search").input_value() == "jd/?"
-    assert opened.get_by_role("button", name="Show what differs").get_attribute("aria-pressed") == "true"
+    assert opened.get_by_role("button", name="Show differences").get_attribute("aria-pressed") == "true"
     opened.keyboard.press("Control+a")
     opened.keyboard.press("Delete")
-    opened.get_by_role("button", name="Show what differs").focus()
+    opened.get_by_role("button", name="Show differences").focus()
     opened.keyboard.press("?")
     assert opened.get_by_text("next and previous example").is_visible()
     opened.get_by_label("Keys work").uncheck()
     opened.locator(".keys summary").focus()
     opened.keyboard.press("d")
-    assert opened.get_by_role("button", name="Show what differs").get_attribute("aria-pressed") == "true"
+    assert opened.get_by_role("button", name="Show differences").get_attribute("aria-pressed") == "true"
 
 
 def test_a_number_in_an_output_leads_to_its_note_and_back(window: Window, page: Path):
@@ -316,7 +316,7 @@ def test_five_variants_stand_in_the_card_and_are_searched(window: Window, evalua
     opened.get_by_label("Search").fill("(rival)")
     until(window, "/ of 84/.test(document.querySelector('.filters output').textContent)")
     assert window.value("document.documentElement.scrollWidth") <= 390
-    opened.get_by_role("button", name="Show what differs").click()
+    opened.get_by_role("button", name="Show differences").click()
     assert window.messages == []
 
 

@@ -34,9 +34,8 @@ def plain(text: str) -> str:
 
 def test_the_section_opens_with_who_was_preferred_and_how_sure():
     assert plain(lead(stored())) == (
-        "Shown both outputs without their names, one person preferred the tuned model 14 times and the "
-        "prompted model 6 times, and found them equal 10 times: where one was preferred, it was the tuned model "
-        "on 70% of the requests (48 to 86%)."
+        "In a blind comparison, one person preferred the tuned model 14 times and the prompted model 6 times, and rated "
+        "them equal 10 times. Of the requests with a preference, 70% (48 to 86%) went to the tuned model."
     )
 
 
@@ -45,8 +44,8 @@ def test_without_a_preference_the_section_says_so():
             "preferred": {"share": None, "low": None, "high": None}}  # fmt: skip
     run = stored(together=part, judges=[{"judge": "", "seed": 1, **part}])
     assert (
-        lead(run) == "Shown both outputs without their names, one person found the tuned model and the "
-        "prompted model equal on 1 request."
+        lead(run)
+        == "In a blind comparison, one person rated the tuned model and the prompted model equal on 1 request."
     )
     assert judge_rows(run, names=True)[0].share == "no preference"
 
@@ -58,13 +57,13 @@ def test_several_people_have_a_row_each_and_one_together():
     assert [row.name for row in judge_rows(run, names=False)] == ["person 1", "person 2", "person 3", "together"]
     assert "3 people preferred" in lead(run)
     assert plain(agreement(run)) == (
-        "On 20 requests that several people judged, two of them chose the same in 75% of cases (53 to 89%)."
+        "On 20 requests judged by several people, two of them agreed in 75% of cases (53 to 89%)."
     )
 
 
 def test_people_are_held_against_the_checks_where_these_accept_one_side_alone():
     assert against_checks(stored()) == [
-        "Where tuned alone keeps the rules, people preferred it in 7 of 9 choices, the other in 1, and found both equal in 1."
+        "Where only tuned keeps the rules, people preferred it in 7 of 9 choices, the other in 1, and rated both equal in 1."
     ]
     assert against_checks(stored(checks={"candidate": NOTHING, "baseline": NOTHING})) == []
 
@@ -72,7 +71,7 @@ def test_people_are_held_against_the_checks_where_these_accept_one_side_alone():
 def test_what_was_shown_of_a_large_test_is_said():
     pairs = {f"p{n}": {} for n in range(260)}
     run = StoredRun(Path("nowhere"), {"judgements": FOUND}, pairs, {})
-    assert caution(run).startswith("The page shows 200 of 260 requests, those on which the two differ first")
+    assert caution(run).startswith("The page shows 200 of 260 requests, first those on which the two differ.")
     assert caution(stored()) == ""
     assert caution(StoredRun(Path("nowhere"), {}, pairs, {})) == ""
 
@@ -101,5 +100,5 @@ def test_a_run_without_judgements_has_no_such_section(make_run: Callable[..., Pa
     run = make_run()
     html, markdown, *_ = (path.read_text(encoding="utf-8") for path in write_report(run))
     assert 'id="judgements"' not in html
-    assert "What people preferred" not in markdown
+    assert "Human preference" not in markdown
     assert "judgements" not in json.loads((run / "results.json").read_text(encoding="utf-8"))

@@ -99,7 +99,7 @@ def test_a_rule_that_was_not_scored_is_skipped_with_its_reason():
     [
         (check(6), "Broken by 6 of 60 outputs (10%)."),
         (check(0, 1), "Broken by 0 of 1 output (0%)."),
-        (check(3, level="should"), "Broken by 3 of 60 outputs (5%). The rule says should, "),
+        (check(3, level="should"), "Broken by 3 of 60 outputs (5%). The rule is a `should` rule, "),
         ({"fail": 1, "share": 0.001}, "Broken by 1 output (0.1%)."),
     ],
 )
@@ -138,7 +138,7 @@ def test_gates_and_risks_and_the_comparison_are_cases():
     ],
 )
 def test_the_comparison_fails_where_it_does_not_count(verdict, state):
-    assert states(suites(results(verdict=verdict))["verdict"]) == {"the comparison counts": state}
+    assert states(suites(results(verdict=verdict))["verdict"]) == {"the comparison is valid": state}
 
 
 def test_counts_of_suites_and_of_the_whole_add_up():

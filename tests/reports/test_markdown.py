@@ -72,9 +72,9 @@ def test_variants_rules_money_and_risks_stand_in_short_tables(page: Callable[[st
         "tuned", "prompted", "plain", "short", "rival"
     ]  # fmt: skip
     assert "| tuned | 84 | 38% (28 to 49%) |" in text
-    assert "| Earned back after | 53 days (34 to 98 days) |" in text
-    assert "| To be invested | 1,560 EUR |" in text
-    assert "| Saved a day | 42.30 EUR, at 2,000 requests a day" in text
+    assert "| Payback | 53 days (34 to 98 days) |" in text
+    assert "| Investment | 1,560 EUR |" in text
+    assert "| Saving per day | 42.30 EUR, at 2,000 requests a day" in text
     assert "run `tuneworth evaluate` again with `--baseline rival`." in text
     assert "−43 points" in text
     assert "Not checked: overfitting" in text
@@ -110,7 +110,7 @@ def test_hostile_texts_stay_texts(make_run: Callable[..., Path]) -> None:
     assert not re.search(r"(?<!\\)\]\(", text)
     assert not re.search(r"(?<!\\)!?\[", text)
     assert [line for line in text.split("\n") if re.match(r"#+ ", line)][1:] == [
-        "## Variants", "## Rules that moved most", "## Money", "## Risks", "## Gates"
+        "## Variants", "## Rules that changed most", "## Money", "## Risks", "## Gates"
     ]  # fmt: skip
     assert all(len(cells(line)) in (2, 3, 4, 7, 8) for line in text.split("\n") if line.startswith("|"))
 
@@ -138,8 +138,8 @@ def test_a_loss_has_a_real_minus_and_never_stays_never() -> None:
     }  # fmt: skip
     lines = dict(summary.money_lines(stored(money=money)))
     assert len(lines) == 6
-    assert lines["Saved on each request"].replace("\xa0", " ") == "−0.001 EUR, −3%"
-    assert (lines["Earned back after"], lines["Pays from"]) == ("never", "no volume")
+    assert lines["Saving per request"].replace("\xa0", " ") == "−0.001 EUR, −3%"
+    assert (lines["Payback"], lines["Breaks even"]) == ("never", "at no volume")
 
 
 def test_the_rules_that_did_not_move_are_left_out(evaluated_run: Callable[..., Path]) -> None:
@@ -157,7 +157,7 @@ def test_a_curated_run_with_a_hundred_rules_is_one_page(tmp_path: Path) -> None:
     write_curated(curate(rows, read_style(tmp_path / "style.yaml")), tmp_path / "run")
     text = write_report(tmp_path / "run")[1].read_text(encoding="utf-8")
     assert len(text.split("\n")) < 80
-    assert "| and more, in report.html | | |" in text
+    assert "| More in report.html | | |" in text
 
 
 def test_an_address_or_a_name_in_a_text_is_no_link_and_calls_nobody(make_run: Callable[..., Path]) -> None:

@@ -45,7 +45,7 @@ def test_an_independent_test_set_says_wilson_alone_and_groups_say_what_they_cost
     assert "Wilson 1927" in alone
     assert "Korn" not in alone
     grouped = texts(stored(quality(groups=20, n_effective=41.2)))["ranges"]
-    assert "100 requests sit in 20 groups and are worth 41.2 independent ones" in grouped
+    assert "100 requests form 20 groups and are worth 41.2 independent requests" in grouped
     assert "Korn and Graubard" in grouped
     assert "pass^k" in texts(stored(quality(samples=3)))["ranges"]
 
@@ -53,9 +53,9 @@ def test_an_independent_test_set_says_wilson_alone_and_groups_say_what_they_cost
 @pytest.mark.parametrize(("method", "wanted", "unwanted"), [
     ("exact McNemar test; Newcombe's paired interval (method 10)", "McNemar 1947", "sign-flip"),
     ("exact sign-flip test over groups; Newcombe's paired interval (method 10) on n / design effect, with Student's t",
-     "each group's summed difference", "McNemar 1947"),
+     "the summed difference of each group", "McNemar 1947"),
     ("exact sign-flip test over items; Newcombe's paired interval (method 10) on the variance of the means over repeats",
-     "each request's summed difference", "design effect"),
+     "the summed difference of each request", "design effect"),
 ])  # fmt: skip
 def test_the_comparison_names_the_test_that_was_made(method: str, wanted: str, unwanted: str):
     text = texts(stored(compared(method)))["comparison"]
@@ -78,8 +78,8 @@ def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluat
         found
     )
     assert run.results["comparison"]["method"] in found["comparison"]
-    assert "10,000 draws" in found["money"]
-    assert f"here rule {run.results['verdict']['rule']}:" in found["verdict"]
+    assert "10,000 simulated scenarios" in found["money"]
+    assert f"Here it was rule {run.results['verdict']['rule']}:" in found["verdict"]
     page = write_report(run.path)[0].read_text(encoding="utf-8")
     assert all(page.count(f'id="m-{name}"') == 1 for name in found)
     ids = re.findall(r' id="([^"]+)"', page)
@@ -125,7 +125,7 @@ def test_a_setting_says_where_it_comes_from():
         "curate.conflicts": ("quarantine", "default"), "train.epochs": ("3", "stated"),
         "train.learning_rate": ("0.001", "by rule"), "train.rank": ("8", "default"),
         "evaluate.margin": ("3\xa0points", "default"), "evaluate.temperature": ("prompted: 0, tuned: 0.5", "default"),
-        "evaluate.max_new_tokens": ("as long as the training outputs need", "default"),
+        "evaluate.max_new_tokens": ("as long as the longest training outputs", "default"),
         "evaluate.few_shot": ("prompted: 3", "default"), "evaluate.max_pairs": ("80 of 535", "stated"),
         "seed": ("5", "stated"), "test_set_used": ("2 times", "measured"),
     }  # fmt: skip
@@ -149,5 +149,5 @@ def test_hostile_names_stay_text_and_odd_parts_give_a_page(make_run):
 
 def test_the_lead_counts_methods_and_stated_settings():
     run = stored(quality(), {"seed": 1, "seed_stated": True, "config": {}})
-    said = "The 3 methods behind these numbers, each with its name and source, and the settings that matter: "
-    assert section(run).lead == f"{said}1 of 1 stated by the team."
+    said = "The 3 methods behind the numbers, each with its name and source, and the key settings, "
+    assert section(run).lead == f"{said}1 of 1 of them stated by the team."

@@ -59,7 +59,7 @@ def counted(**changes: Any) -> Callable[[dict[str, Any]], None]:
 
 def test_the_cost_table_has_the_range_that_the_first_screen_shows(evaluated_run: Callable[..., Path]) -> None:
     run = read_run(evaluated_run(variants=("prompted", "tuned")))
-    row = next(row for row in linked_cost_rows(run) if "at both ends" in row.label)
+    row = next(row for row in linked_cost_rows(run) if row.key == "range")
     sides = three_numbers(run)[1].sides
     assert row.cells == tuple(side.detail for side in sides)
     assert all(row.cells)
@@ -149,15 +149,15 @@ def test_from_the_payback_it_is_one_step_to_an_assumption(pages):
     cost = next(
         cells for attributes, cells in rows.items() if 'id="f-variants.prompted.cost_per_request"' in attributes
     )
-    assert 'href="#a-prompted.price_input">prompted: price of a million tokens in</a>' in cost
+    assert 'href="#a-prompted.price_input">prompted: price per million input tokens</a>' in cost
 
 
 def test_the_cost_table_counts_machines_where_there_are_some(pages):
     page, _ = pages(counted(tuned=HOSTED | {"requests_per_second": 2}))
-    section = page[page.index('aria-label="Costs of one request"') :]
+    section = page[page.index('aria-label="Cost of one request"') :]
     total = words_of(next(match["cells"] for match in ROW.finditer(section) if "total" in match["attributes"]))
     # 48 EUR a day for 5,000 requests of which nine in ten are acceptable
-    assert total == "One acceptable output, machines included, at 5,000 requests a day 0.0102 EUR 0.0107 EUR"
+    assert total == "Cost of one acceptable output, including machines, at 5,000 requests a day 0.0102 EUR 0.0107 EUR"
 
 
 def test_names_that_no_address_may_hold_still_lead_somewhere():
@@ -170,7 +170,7 @@ def test_the_report_shows_the_ways_without_tuning_and_every_figure(pages):
     page, _ = pages(counted())
     text = words_of(page)
     assert "prompted with its guide cached 0.005 EUR 30% 70% (stated) 56 days" in text
-    assert "Every figure, to follow with a pocket calculator" in text
+    assert "Every figure with its calculation" in text
     assert "= (500 × 5.714285714 + 150 × 5.714285714 + 150 × 22.857142857) ÷ 1,000,000" in text
 
 
@@ -206,8 +206,8 @@ def test_a_run_without_alternatives_has_no_table_of_them(pages):
         results["money"].update(alternatives=[], derivation=[])
 
     page, _ = pages(bare)
-    assert "Without any training" not in page
-    assert "Paid back after" in page  # the steps in short, where no derivation was kept
+    assert "Alternatives without training" not in page
+    assert "Payback" in page  # the steps in short, where no derivation was kept
 
 
 def test_lines_that_do_not_say_what_goes_in_stand_in_the_whole_list(pages):
@@ -217,9 +217,9 @@ def test_lines_that_do_not_say_what_goes_in_stand_in_the_whole_list(pages):
             del line["inputs"]
 
     page, _ = pages(older)
-    assert "Paid back after" in page
+    assert "Payback" in page
     assert page.count('id="f-payback_days"') == 1
-    assert page.index('id="f-payback_days"') > page.index("Every figure, to follow")
+    assert page.index('id="f-payback_days"') > page.index("Every figure with its calculation")
 
 
 def test_without_prices_the_section_says_what_to_state_and_nothing_else(pages):
@@ -233,11 +233,11 @@ def test_without_prices_the_section_says_what_to_state_and_nothing_else(pages):
 
 def test_the_cost_table_marks_what_counts(pages):
     for failures, label in (
-        ("ignore", "One request costs"), ("drop", "One acceptable output costs"),
-        ("repair", "One request with what its failures cost"),
+        ("ignore", "Cost of one request"), ("drop", "Cost of one acceptable output"),
+        ("repair", "Cost of one request with failures"),
     ):  # fmt: skip
         page, _ = pages(counted(failures=failures, failure_cost=Decimal("0.1")))
-        section = page[page.index('aria-label="Costs of one request"') :]
+        section = page[page.index('aria-label="Cost of one request"') :]
         total = next(match["cells"] for match in ROW.finditer(section) if "total" in match["attributes"])
         assert label in total
 
@@ -245,7 +245,7 @@ def test_the_cost_table_marks_what_counts(pages):
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("tuned.price_input", "tuned: price of a million tokens in"),
+        ("tuned.price_input", "tuned: price per million input tokens"),
         ("v1.2.acceptance", "v1.2: acceptable outputs"),
         ("investment.engineering_hours", "engineering: hours"),
         ("failure_cost", "cost of an unacceptable output"),

@@ -35,8 +35,8 @@ def test_the_page_says_what_more_examples_would_give(make_run):
     assert "Would more examples help?" in page
     assert "Twice the examples (600 pairs) would" in page
     assert "four &lt;b&gt;adapters" in page.lower()
-    assert "chosen on 40 validation pairs" in page
-    assert "to watch, as stated" in page
+    assert "selected on 40 validation pairs" in page
+    assert "near its limit, by stated numbers" in page
 
 
 def stored(value: float = 0.05, low: float = 0.04, high: float = 0.07, **keys: Any) -> StoredRun:
@@ -47,10 +47,10 @@ def stored(value: float = 0.05, low: float = 0.04, high: float = 0.07, **keys: A
 
 
 @pytest.mark.parametrize(("gain", "said"), [
-    ((0.05, 0.04, 0.07), "would make about 5 points more of the outputs acceptable (4 to 7 points)."),
-    ((0.0, 0.0, 0.047), "would change little: 0 to 4.7 points more of the outputs would be acceptable."),
-    ((0.001, 0.0, 0.002), "would change nothing to speak of."),
-    ((0.01, 0.0, 0.02), "would make about 1 point more of the outputs acceptable (0 to 2 points)."),
+    ((0.05, 0.04, 0.07), "would increase the acceptable share by about 5 points (4 to 7 points)."),
+    ((0.0, 0.0, 0.047), "would make little difference: 0 to 4.7 points more acceptable outputs."),
+    ((0.001, 0.0, 0.002), "would not make a noticeable difference."),
+    ((0.01, 0.0, 0.02), "would increase the acceptable share by about 1 point (0 to 2 points)."),
 ])  # fmt: skip
 def test_what_twice_the_examples_give_is_a_sentence(gain: tuple[float, float, float], said: str):
     assert curve_sentence(stored(*gain)).replace("\xa0", " ") == f"Twice the examples (600 pairs) {said}"

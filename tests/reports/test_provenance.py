@@ -15,9 +15,9 @@ from tuneworth.examples import example_path
 from tuneworth.reports import read_run, write_report
 from tuneworth.reports.sections.provenance import (
     commands,
-    facts,
     fingerprints,
     lead,
+    origin_facts,
     reuse_warning,
     what_repeats,
     where,
@@ -100,15 +100,15 @@ def test_what_repeats_says_what_may_not():
     endpoint = {"variants": {"prompted": {"source": "endpoint"}}}
     assert any("another day" in line for line in what_repeats(run("tuneworth run", endpoint)))
     imported = {"variants": {"prompted": {"source": "outputs"}}}
-    assert not any("bit by bit" in line for line in what_repeats(run("tuneworth evaluate --pairs", imported)))
+    assert not any("bit-for-bit" in line for line in what_repeats(run("tuneworth evaluate --pairs", imported)))
     curated = StoredCuration(Path("r"), {}, pl.DataFrame(), {})
-    assert what_repeats(curated)[0].endswith("Only times differ.")
+    assert what_repeats(curated)[0].endswith("Only times vary.")
 
 
 @pytest.mark.parametrize(("used", "end", "warned"), [
     (1, "on a test set used for the first time.", False), (3, "on a test set used for the third time.", False),
-    (4, "on a test set used for the 4th time: trust its result less.", True),
-    (22, "on a test set used for the 22nd time: trust its result less.", True), (None, "in 3 min 21 s.", False),
+    (4, "on a test set used for the 4th time, which makes its result less reliable.", True),
+    (22, "on a test set used for the 22nd time, which makes its result less reliable.", True), (None, "in 3 min 21 s.", False),
 ])  # fmt: skip
 def test_a_worn_test_set_is_warned_of(used: int | None, end: str, warned: bool):
     origin = ORIGIN | {"test_set_used": used}
@@ -122,7 +122,7 @@ def test_no_folder_of_the_disk_stands_in_facts_fingerprints_or_page(make_run):
     inputs = [{"path": f"{secret}/pairs.jsonl", "sha256": "cd" * 32}]
     origin = ORIGIN | {"model": model, "inputs": inputs}
     assert ("pairs.jsonl", "cd" * 32) in fingerprints(origin)
-    assert ("Base model", "small") in facts(origin)
+    assert ("Base model", "small") in [(row.label, row.value) for row in origin_facts(origin)]
 
     def change(results: dict[str, Any]) -> None:
         results["provenance"] |= {"model": model, "inputs": inputs, "command": f"tuneworth run {secret}"}

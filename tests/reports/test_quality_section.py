@@ -47,20 +47,20 @@ CHANCES = compared(a=(0.001, 0.0001), b=(0.01, 0.005), c=(1.0, 0.9), d=(1.0, 1.0
         (
             run(TWO, CHANCES),
             "The tuned model gives an acceptable output in 86% of cases, the prompted model in 30%; "
-            "it breaks 1 rule clearly less often and 1 rule clearly more often.",
+            "it breaks 1 rule significantly less often and 1 rule significantly more often.",
         ),
         (
             run(TWO, compared(a=(1.0, 0.9))),
             "The tuned model gives an acceptable output in 86% of cases, the prompted model in 30%; "
-            "no single rule is broken clearly more or less often.",
+            "no single rule is broken significantly more or less often.",
         ),
         (
             run(TWO),
-            "The tuned model keeps every rule that must hold on 86% of the requests.",
+            "The tuned model keeps every must rule on 86% of the requests.",
         ),
-        (run({"v": scored(0.0)}), "“v” keeps every rule that must hold on 0% of the requests."),
-        (run({"v": scored(None)}), "No output could be scored, so nothing is known of how well the rules are kept."),
-        (run({}), "No output could be scored, so nothing is known of how well the rules are kept."),
+        (run({"v": scored(0.0)}), "“v” keeps every must rule on 0% of the requests."),
+        (run({"v": scored(None)}), "No output could be scored, so it is unknown how well the rules are kept."),
+        (run({}), "No output could be scored, so it is unknown how well the rules are kept."),
     ],
 )
 def test_the_section_opens_with_what_was_found(given: StoredRun, said: str) -> None:
@@ -70,7 +70,7 @@ def test_the_section_opens_with_what_was_found(given: StoredRun, said: str) -> N
 def test_rules_are_ordered_by_what_moved_and_chance_is_said_in_words() -> None:
     rows = check_rows(run(TWO, CHANCES))
     assert [row.id for row in rows] == ["a", "b", "c", "d"]
-    assert [row.chance for row in rows] == ["more than chance", "more than chance", "chance alone would explain it", ""]
+    assert [row.chance for row in rows] == ["significant", "significant", "could be chance", ""]
     assert [row.change for row in rows] == ["−50\u00a0points", "+30\u00a0points", "+1\u00a0point", "0\u00a0points"]
     assert moves(run(TWO, CHANCES)) == (1, 1)
 
@@ -91,7 +91,7 @@ def test_the_slope_draws_what_moved_and_counts_the_rest() -> None:
     given = run(TWO, CHANCES)
     drawn = moved_figure(given, check_rows(given))
     assert re.findall(r'class="move (\w+)" x1="0"', drawn) == ["better", "worse", "same"]
-    assert "And 1 rule that hardly moved." in drawn
+    assert "1 more rule hardly changed." in drawn
     assert 'id="moved"' in drawn
     alone = run({"v": scored(0.5, a=5)})
     assert moved_figure(alone, check_rows(alone)) == ""
@@ -107,11 +107,11 @@ def test_of_five_variants_the_table_shows_the_two_compared() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.1, 0.3, "lies above zero as a whole"),
-        (-0.3, -0.1, "lies below zero as a whole"),
+        (0.1, 0.3, "lies entirely above zero"),
+        (-0.3, -0.1, "lies entirely below zero"),
         (-0.1, 0.3, "cannot say which of the two is better"),
         (0.0, 0.3, "cannot say which of the two is better"),
-        (None, None, "No range can be given"),
+        (None, None, "There are too few requests to give a range"),
     ],
 )
 def test_the_range_of_the_difference_is_read_for_the_reader(low: float | None, high: float | None, said: str) -> None:
@@ -124,7 +124,7 @@ def test_other_variants_stand_below_the_candidates_difference() -> None:
     rival = {"baseline": "prompted", "candidate": "rival", "difference": {"value": -0.2, "low": -0.3, "high": -0.1}}
     drawn = difference_figure(run(TWO, CHANCES, rivals={"rival": rival, "lost": None}))
     assert drawn.index("tuned minus prompted") < drawn.index("rival minus prompted")
-    assert "The range of tuned minus prompted lies above zero" in drawn
+    assert "The range of tuned minus prompted lies entirely above zero" in drawn
     assert 'id="difference"' in drawn
 
 
@@ -145,8 +145,8 @@ def test_of_many_rules_those_that_moved_least_stand_under_a_disclosure(make_run:
 
     page = write_report(make_run(change=multiply))[0].read_text(encoding="utf-8")
     body = page.split('<section class="part" id="quality"')[1].split("</section>")[0]
-    assert f"{300 + 6 - 20} more rules, which moved less" in body
-    table = body.split("more rules, which moved less")[0].split("<tbody>")[-1]
+    assert f"{300 + 6 - 20} more rules, which changed less" in body
+    table = body.split("more rules, which changed less")[0].split("<tbody>")[-1]
     assert table.count("<tr>") == 20
 
 
@@ -175,7 +175,7 @@ def test_chance_is_explained_where_the_method_explains_it(
 def test_rules_link_to_their_examples_only_where_examples_are_shown(evaluated_run: Callable[..., Path]) -> None:
     run_folder = evaluated_run(n=42)
     linked = write_report(run_folder)[0].read_text(encoding="utf-8")
-    assert re.search(r'<a class="see" href="#examples" data-check="[\w-]+">See where</a>', linked)
+    assert re.search(r'<a class="see" href="#examples" data-check="[\w-]+">See examples</a>', linked)
     bare = write_report(run_folder, examples=False)[0].read_text(encoding="utf-8")
     assert 'href="#examples"' not in bare
     assert "data-check=" not in bare

@@ -65,7 +65,7 @@ def test_the_first_screen_says_verdict_numbers_doubt_and_next_step(make_run: Cal
 
 def test_the_numbers_of_every_section_are_there(make_run: Callable[..., Path]) -> None:
     shown = words(read(make_run())[0])
-    for text in ("43 of 51", "−84 points", "2,966", "−593", "268 tokens a second", "4,884,480", "exact McNemar",
+    for text in ("43 of 51", "−84 points", "2,966", "−593", "268 tokens per second", "4,884,480", "exact McNemar",
                  "price list", "9f2c9f2c", "1.4 s"):  # fmt: skip
         assert text in shown, text
 
@@ -73,7 +73,7 @@ def test_the_numbers_of_every_section_are_there(make_run: Callable[..., Path]) -
 def test_no_term_of_the_trade_stands_before_the_method(make_run: Callable[..., Path]) -> None:
     html = read(make_run())[0]
     before = words(html[html.index("<body") : html.index('id="method"')])
-    for term in ("p-value", "McNemar", "Wilson", "confidence", "interval", "bootstrap", "null", "None"):
+    for term in ("p-value", "McNemar", "Wilson", "confidence interval", "bootstrap", "null", "None"):
         assert term not in before, term
     assert "Wilson" in words(html)
 
@@ -123,7 +123,7 @@ def test_a_payback_that_never_comes_is_never(make_run: Callable[..., Path]) -> N
         results["verdict"]["decision"] = "keep prompting"
 
     shown = words(read(make_run(change=lose))[0])
-    assert "to earn back 200 EUR never 400 days to never" in shown
+    assert "to recover 200 EUR never 400 days to never" in shown
 
 
 def test_missing_prices_are_named_and_tokens_shown_instead(make_run: Callable[..., Path]) -> None:
@@ -260,7 +260,7 @@ def test_an_imported_run_shows_its_own_pairs(make_run: Callable[..., Path]) -> N
     (run / "curate" / "test.jsonl").rename(run / "evaluate" / "pairs.jsonl")
     html = read(run)[0]
     assert html.count('class="card') == 60
-    assert "how they were chosen is not known here" in words(html)
+    assert "does not know how they were selected" in words(html)
 
 
 def test_a_line_torn_by_a_kill_is_left_out(make_run: Callable[..., Path]) -> None:
@@ -279,7 +279,7 @@ def test_a_broken_line_in_the_middle_is_named(make_run: Callable[..., Path]) -> 
 
 
 @pytest.mark.parametrize(("content", "said"), [
-    (None, "not there"), ("{", "not readable as JSON"), ("[]", "expected the schema"), ('{"schema": "x"}', "found 'x'"),
+    (None, "not found"), ("{", "not readable as JSON"), ("[]", "expected the schema"), ('{"schema": "x"}', "found 'x'"),
 ])  # fmt: skip
 def test_results_that_cannot_be_read_are_an_error_and_write_nothing(
     tmp_path: Path, content: str | None, said: str
@@ -298,4 +298,4 @@ def test_the_same_run_gives_the_same_report(make_run: Callable[..., Path]) -> No
 
 def test_unreviewed_rules_are_said(make_run: Callable[..., Path]) -> None:
     html = read(make_run(change=lambda results: results["style"].update(reviewed=False)))[0]
-    assert "nobody has looked at them yet" in html
+    assert "have not been reviewed" in html

@@ -20,7 +20,7 @@ def test_it_says_how_sure_between_the_sentence_and_the_numbers():
     sure = next(
         number
         for number, line in enumerate(lines)
-        if line.startswith("How sure? High: the investment pays back within 90 days")
+        if line.startswith("Confidence: high. The investment pays back within 90 days")
     )
     assert lines[0].startswith("Fine-tune: the tuned model")
     assert lines[sure - 1] == ""
@@ -43,11 +43,11 @@ def test_the_three_numbers_are_those_of_the_page():
 def test_a_machine_of_ones_own_is_not_free():
     text = " ".join(told(costs() | {"tuned": HOSTED}).split())
     assert "tuned: 0.0128 EUR" in text  # 60 EUR / (5,000 requests x 94%)
-    assert "machines included, at 5,000 requests a day" in text
+    assert "including machines, at 5,000 requests a day" in text
 
 
 def test_a_machine_without_a_volume_has_its_day_beside_the_cost():
-    assert "tuned: 0 EUR (and 60 EUR a day for its machines)" in " ".join(told(costs(None) | {"tuned": HOSTED}).split())
+    assert "tuned: 0 EUR (plus 60 EUR per day for machines)" in " ".join(told(costs(None) | {"tuned": HOSTED}).split())
 
 
 def test_a_word_of_a_sentence_longer_than_a_line_stays_whole_and_a_name_beside_a_number_is_cut():
@@ -61,7 +61,7 @@ def test_a_verdict_of_an_older_run_needs_no_confidence():
     results = situation(roi=costs()) | {"tokens": {}}
     verdict = decide(results)
     del verdict["confidence"]
-    assert "How sure" not in verdict_text(results | {"verdict": verdict})
+    assert "Confidence" not in verdict_text(results | {"verdict": verdict})
 
 
 SUMMARY = {
@@ -91,9 +91,9 @@ def test_curating_says_what_became_of_the_rows_and_each_borderline_pair_once(tab
     lines = curated_text(SUMMARY | {"threshold_table": table}).splitlines()
     assert lines[:5] == [
         "10 rows read: 8 kept; 2 duplicate", "  by rule: exact_duplicate 2", "splits: 5 train, 1 validation, 2 test",
-        "  1 of test breaks a rule: it stays, since a test chosen by its answers would be easy", "  A note.",
+        "  1 test row breaks a rule but is kept, so that the test is not too easy", "  A note.",
     ]  # fmt: skip
     said = " ".join(lines[5:])
     assert "No held-out request has a training example with the same facts at a similarity of 0.8 or more." in said
-    assert said.count('goes for "b"') == shown
+    assert said.count('is dropped in favour of "b"') == shown
     assert ("At 0.80" in said) == bool(shown)

@@ -29,7 +29,7 @@ def test_a_share_that_is_not_the_derived_one_does_not_lead_there(tmp_path: Path)
 
 def test_what_counts_where_failures_are_tried_again_is_what_all_calls_cost(tmp_path: Path) -> None:
     cost, _ = counted(tmp_path, ROI.replace('"repair"', '"retry"\ntries = 3'))
-    assert cost.title == "Cost per request, new tries included"
+    assert cost.title == "Cost per request, including retries"
     assert [side.origin for side in cost.sides] == [
         f"#f-variants.{name}.effective_cost_per_request" for name in ("prompted", "tuned")
     ]
@@ -51,7 +51,7 @@ def test_a_machine_of_ones_own_is_in_the_cost_of_an_output(tmp_path: Path) -> No
         say.money(per_output[0], "EUR"),
         say.money_range(*per_output[1:], "EUR"),
     )
-    assert cost.change.replace("\u00a0", " ").endswith(" as much, machines included, at 2,000 requests a day")
+    assert cost.change.replace("\u00a0", " ").endswith(" as much, including machines, at 2,000 requests a day")
     assert cost.sides[1].origin == "#f-variants.tuned.cost_with_machines"
 
 
@@ -63,15 +63,12 @@ def test_the_markdown_page_says_a_machines_cost_as_the_first_screen_does(tmp_pat
     money = read_run(tmp_path / "run" / "run").results["money"]
     before, after = money["spend_per_day_baseline"], money["spend_per_day_candidate"]
     lines = dict(money_lines(read_run(tmp_path / "run" / "run")))
-    assert lines["Saved on each request"] == f"{say.money(money['saving_per_request'], 'EUR')}, machines apart"
-    day = lines["A day at 2,000 requests, machines included"].replace("\u00a0", " ")
+    assert lines["Saving per request"] == f"{say.money(money['saving_per_request'], 'EUR')}, without machines"
+    day = lines["Cost of a day at 2,000 requests, including machines"].replace("\u00a0", " ")
     assert day == f"prompted {before:.2f} EUR, tuned {after:.0f} EUR ({after / before:.2g} times as much)"
-    assert (
-        lines["Saved a day"].endswith("at 2,000\xa0requests a day, upkeep taken off")
-        or "upkeep" in lines["Saved a day"]
-    )
+    assert lines["Saving per day"].endswith("requests a day, after upkeep")
     tuned = next(line for line in text.split("\n") if line.startswith("| tuned |"))
-    assert tuned.replace("\u00a0", " ").endswith("| 72 EUR a day | ")
+    assert tuned.replace("\u00a0", " ").endswith("| 72 EUR per day | ")
 
 
 @pytest.mark.parametrize(("failures", "range_"), [
@@ -89,20 +86,20 @@ def test_machines_are_in_the_cost_whatever_happens_to_failures(tmp_path: Path, f
 
 def test_without_a_volume_a_machines_day_stands_beside_the_cost(tmp_path: Path) -> None:
     cost, _ = counted(tmp_path, HOSTED.replace("requests_per_day = 2000\nramp_days = 30", ""))
-    assert cost.sides[1].detail.replace("\u00a0", " ") == "and 72 EUR a day for its machines"
-    assert cost.change == "which is less depends on requests a day"
+    assert cost.sides[1].detail.replace("\u00a0", " ") == "plus 72 EUR per day for machines"
+    assert cost.change == "which one costs less depends on the volume"
 
 
 def test_no_price_is_called_missing_where_nothing_is_acceptable(tmp_path: Path) -> None:
     text = ROI.replace('"repair"\nfailure_cost = [0.05, 0.10, 0.20]', '"drop"')
     _, payback = counted(tmp_path, text, good={"prompted": 0, "tuned": 6})
     assert (payback.sides[0].value, payback.change) == ("not known", "")
-    assert payback.sides[0].detail == "Where no output is acceptable, an acceptable one has no cost."
+    assert payback.sides[0].detail == "No output is acceptable, so an acceptable one has no cost."
 
 
 def test_one_variant_is_not_said_to_lack_prices(tmp_path: Path) -> None:
     _, payback = three_numbers(read_run(write_real_run(tmp_path / "run", n=42, variants=("tuned",))))[1:]
-    assert payback.sides[0].detail == "One variant alone saves nothing against another."
+    assert payback.sides[0].detail == "There is no second variant to compare the cost with."
 
 
 def stored(money: dict[str, Any], flips: list[dict[str, Any]]) -> StoredRun:

@@ -1,4 +1,4 @@
-"""The training section of the report: facts, loss curve, the pairs that were learnt worst."""
+"""The training section of the report: facts, loss curve, the pairs that were highest loss."""
 
 import json
 import re
@@ -57,9 +57,9 @@ def line(step: int, loss: Any = 1.0, validation: Any = None, **keys: Any) -> dic
 
 def test_what_was_trained_and_what_it_took_is_said(make_run: Callable[..., Path]) -> None:
     text = shown(make_run())
-    for fact in ("Pairs 300 to learn from, 41 to stop in time", "Epochs 3 of 3", "Steps 114, 8 pairs each",
-                 "Learning rate 0.001", "4,884,480 (rank 16)", "16 bits (bfloat16)", "Training loss 0.610",
-                 "Validation loss 0.940", "those of step 96", "5 min 5 s", "268 tokens a second", "2.9 GB"):  # fmt: skip
+    for fact in ("Training pairs 300 Validation pairs 41", "Epochs 3 of 3", "Steps 114, 8 pairs per step",
+                 "Learning rate 0.001", "4,884,480, rank 16", "16 bits (bfloat16)", "Training loss 0.610",
+                 "Validation loss 0.940", "Kept weights step 96", "5 min 5 s", "268 tokens per second", "2.9 GB"):  # fmt: skip
         assert fact in text, fact
 
 
@@ -81,8 +81,8 @@ def test_an_early_stop_pairs_left_out_and_notices_are_said(make_run: Callable[..
     }
     text = shown(make_run(change=training(**keys)))
     assert "Epochs 1.5 of 3" in text
-    assert "57, 8 pairs each, stopped early because the validation loss no longer fell" in text
-    assert "3 pairs are longer than the model's context" in text
+    assert "57, 8 pairs per step, stopped early because the validation loss no longer fell" in text
+    assert "3 pairs were longer than the model's context" in text
     assert "No room on the disk </td>" in text
 
 
@@ -95,7 +95,7 @@ def test_a_sample_is_said_and_a_pair_left_out_is_none(
     make_run: Callable[..., Path], keys: dict[str, Any], said: str | None
 ) -> None:
     page = write_report(make_run(change=training(**keys)))[0].read_text(encoding="utf-8")
-    assert (said in page) if said else ("seeded sample" not in page)
+    assert (said in page) if said else ("random sample" not in page)
 
 
 def test_the_worst_pairs_stand_in_order_with_their_texts(make_run: Callable[..., Path]) -> None:
@@ -164,7 +164,7 @@ def test_very_long_ids_and_texts_are_cut(make_run: Callable[..., Path]) -> None:
 ])  # fmt: skip
 def test_a_training_with_little_to_show_gives_a_page(make_run: Callable[..., Path], keys: dict[str, Any]) -> None:
     text = shown(make_run(change=training(**keys)))
-    assert "268 tokens a second" in text
+    assert "268 tokens per second" in text
     assert not re.search(r"\b(None|nan|odd)\b", text)
 
 
@@ -176,7 +176,7 @@ def test_a_run_from_before_these_facts_gives_a_page(make_run: Callable[..., Path
 
     text = shown(make_run(change=forget))
     assert "Steps 114 Training loss 0.610" in text
-    assert "learnt worst" not in text
+    assert "highest loss" not in text
     assert "Loss over the training steps" in text
 
 
@@ -241,19 +241,19 @@ def test_what_a_real_fit_leaves_is_shown(make_run: Callable[..., Path], tiny_mod
     done = fit(pairs[:12], pairs[12:16], model=tiny_model, settings=settings, out=run / "train")
     make_run(change=lambda results: results.update(training={**done.summary(), "log": list(done.log)}))
     text = shown(run)
-    assert "Pairs 12 to learn from, 4 to stop in time Epochs 2 of 2" in text
-    assert f"Steps {done.steps}, 4 pairs each" in text
+    assert "Training pairs 12 Validation pairs 4 Epochs 2 of 2" in text
+    assert f"Steps {done.steps}, 4 pairs per step" in text
     assert f"Training loss {done.train_loss:.3f}" in text
     worst = done.highest_losses[0]
     assert f"{worst['loss']:.3f} {worst['first_loss']:.3f} {worst['tokens']}" in text
 
 
 @pytest.mark.parametrize(("keys", "said"), [
-    ({}, "300 pairs were learnt in 5 min 5 s; the validation loss was lowest at step 96, and those weights were kept."),
-    ({"best_step": 114}, "lowest at step 114, the last, and those weights were kept."),
+    ({}, "300 pairs in 5 min 5 s. The weights with the lowest validation loss were kept, from step 96."),
+    ({"best_step": 114}, "kept, from step 114, the last one."),
     ({"validation_loss": None}, "in 5 min 5 s; the weights of step 96 were kept."),
-    ({"best_step": None, "seconds": None, "train_pairs": 1}, "1 pair was learnt."),
-    ({"train_pairs": None, "seconds": float("nan"), "best_step": "odd"}, "The pairs were learnt."),
+    ({"best_step": None, "seconds": None, "train_pairs": 1}, "The model was trained on 1 pair."),
+    ({"train_pairs": None, "seconds": float("nan"), "best_step": "odd"}, "The model was trained on the pairs."),
 ])  # fmt: skip
 def test_the_section_opens_with_what_was_learnt(make_run: Callable[..., Path], keys: dict[str, Any], said: str) -> None:
     assert said in shown(make_run(change=training(**keys)))

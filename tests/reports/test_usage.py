@@ -30,23 +30,24 @@ def bars(drawn: str) -> list[tuple[str, float, float]]:
     [
         (
             {"prompted": PROMPTED, "tuned": TUNED}, TIMES,
-            "A request of the tuned model takes 110 tokens in and 31 out, 670 fewer in than with the prompted model, "
-            "as its fixed prompt is shorter; half of its answers took under 0.11\u00a0s, with the prompted model 0.26\u00a0s.",
+            "A request of the tuned model takes 110 tokens in and 31 out, 670 fewer in than the prompted model, "
+            "because its fixed prompt is shorter; half of its answers took less than 0.11\u00a0s, compared with "
+            "0.26\u00a0s for the prompted model.",
         ),
         (
             {"prompted": {**PROMPTED, "fixed": None, "input": 780}, "tuned": {**TUNED, "output": None}}, None,
-            "A request of the tuned model takes 110 tokens in, 670 fewer in than with the prompted model.",
+            "A request of the tuned model takes 110 tokens in, 670 fewer in than the prompted model.",
         ),
         (
             {"prompted": TUNED, "tuned": PROMPTED}, {},
-            "A request of the tuned model takes 780 tokens in and 70 out, 670 more in than with the prompted model.",
+            "A request of the tuned model takes 780 tokens in and 70 out, 670 more in than the prompted model.",
         ),
         ({"prompted": TUNED, "tuned": TUNED}, None,
-         "A request of the tuned model takes 110 tokens in and 31 out, as many in as with the prompted model."),
+         "A request of the tuned model takes 110 tokens in and 31 out, as many in as the prompted model."),
         ({"prompted": None, "tuned": {"input": 1}}, None, "A request of the tuned model takes 1 token in."),
         ({"prompted": PROMPTED, "tuned": None}, {"tuned": {"p50": 2.0}},
-         "Half of the answers of the tuned model took under 2\u00a0s."),
-        (None, None, "Neither tokens nor times were counted in this run."),
+         "Half of the answers of the tuned model took less than 2\u00a0s."),
+        (None, None, "This run counted neither tokens nor times."),
     ],
 )  # fmt: skip
 def test_the_section_opens_with_what_a_request_takes(tokens: Any, seconds: Any, said: str) -> None:
@@ -78,7 +79,7 @@ def test_what_was_not_counted_is_said_and_not_taken_for_nothing() -> None:
 
 def test_thinking_has_a_column_where_a_model_thinks() -> None:
     assert "thinking" not in tokens_figure(run({"tuned": {**TUNED, "reasoning": 0}}))
-    assert "Of the answer, thinking" in tokens_figure(run({"tuned": {**TUNED, "reasoning": 5}}))
+    assert "Reasoning, within the answer" in tokens_figure(run({"tuned": {**TUNED, "reasoning": 5}}))
 
 
 @pytest.mark.parametrize(
@@ -104,8 +105,8 @@ def test_a_time_without_its_slowest_has_a_mark_and_no_band() -> None:
 
 def test_counts_that_came_with_the_outputs_are_called_so() -> None:
     given = {"tuned": {"source": "outputs"}}
-    assert "this run asked no model" in tokens_figure(run({"tuned": TUNED}, variants=given))
-    assert "this run asked no model" not in tokens_figure(
+    assert "this run called no model" in tokens_figure(run({"tuned": TUNED}, variants=given))
+    assert "this run called no model" not in tokens_figure(
         run({"tuned": TUNED}, variants={"tuned": {"source": "adapter"}})
     )
 

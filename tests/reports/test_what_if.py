@@ -57,16 +57,22 @@ def test_the_stored_inputs_give_the_stored_figures(seed):
 def test_the_lead_says_what_half_the_volume_would_change(tmp_path):
     lead = what_if.lead(stored(tmp_path))
     assert lead == (
-        "At half the volume the money is back after 28\u00a0days instead of 14\u00a0days; change what you do not believe."
+        "At half the volume the investment pays back in 28\u00a0days instead of 14\u00a0days; change any number that you doubt."
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"running": {"monitoring_hours_per_month": 5, "monitoring_hourly": 60}}, "never earned back, at the stated"),
-        ({"running": {"monitoring_hours_per_month": 50, "monitoring_hourly": 60}}, "Not at twice the volume either"),
-        ({"running": {"monitoring_hours_per_month": 10, "monitoring_hourly": 60}}, "At twice the volume only"),
+        ({"running": {"monitoring_hours_per_month": 5, "monitoring_hourly": 60}}, "never pays back, instead of in"),
+        (
+            {"running": {"monitoring_hours_per_month": 50, "monitoring_hourly": 60}},
+            "never pays back, even at twice the volume",
+        ),
+        (
+            {"running": {"monitoring_hours_per_month": 10, "monitoring_hourly": 60}},
+            "At twice the volume the investment pays back in",
+        ),
         ({"investment": {"compute": 0}}, "At half the volume the gain is"),
     ],
 )
@@ -77,10 +83,10 @@ def test_the_lead_follows_what_the_money_says(tmp_path, changes, words):
 def test_a_batch_speaks_of_what_is_left_over(tmp_path):
     run = stored(tmp_path, ARTICLE.replace("requests_per_day", "requests_total"))
     assert what_if.lead(run) == (
-        "With half the requests 192.86\u00a0EUR are lost, with all of them 185.71\u00a0EUR are lost; "
-        "change what you do not believe."
+        "Half the requests would lose 192.86\u00a0EUR, all of them would lose 185.71\u00a0EUR; "
+        "change any number that you doubt."
     )
-    assert what_if.doubt_head(run)[-1] == "Left over"
+    assert what_if.doubt_head(run)[-1] == "Gain"
     assert len(what_if.doubt_head(run)) == len(what_if.doubt_rows(run)[0]) == 4
     assert names(run)[0] == "requests_total"
     assert not {"horizon_days", "upkeep_per_month", "target_payback_days"} & set(names(run))
@@ -98,18 +104,18 @@ def test_a_run_without_prices_or_volume_has_no_section(tmp_path):
 def test_the_usual_doubts_are_those_of_the_formulas_in_use(tmp_path):
     plain = stored(tmp_path)
     assert [row[0] for row in what_if.doubt_rows(plain)] == [
-        "as in this run", "half the volume", "twice the volume", "the spending is twice as high"
+        "nothing changes", "the volume is half as high", "the volume is twice as high", "the investment is twice as high"
     ]  # fmt: skip
     repaired = stored(tmp_path, failures="repair", failure_cost=Decimal("0.10"))
     rows = {row[0]: row for row in what_if.doubt_rows(repaired)}
     # 0.0071429 + 0.30 x 0.05, and 0.0042857 + 0.06 x 0.05; 0.0148571 x 5,000 a day pays 200 EUR back.
-    assert rows["a failure costs half"][1:4] == ("0.0221\u00a0EUR", "0.00729\u00a0EUR", "2.7\u00a0days")
+    assert rows["a failure costs half as much"][1:4] == ("0.0221\u00a0EUR", "0.00729\u00a0EUR", "2.7\u00a0days")
 
 
 def test_a_cached_guide_is_a_doubt_where_it_can_be_had(tmp_path):
     text = ARTICLE.replace("[prompted]", "[prompted]\nprice_cached = 1.4285714285\nmin_cached_tokens = 0")
     rows = {row[0]: row for row in what_if.doubt_rows(stored(tmp_path, text))}
-    assert rows["the guide of prompted is always read from the cache"][3] == "56\u00a0days"
+    assert rows["the guide of prompted is always cached"][3] == "56\u00a0days"
 
 
 def test_fields_stand_only_for_numbers_that_the_formulas_use(tmp_path):

@@ -138,7 +138,7 @@ def test_all_follows_a_changed_number_and_reset_brings_the_run_back(window, page
     type_in(page, "requests_per_day", "700")
     type_in(page, "failure_cost", "0,05")
     expect(page.locator(SENTENCE)).to_contain_text(
-        "At 700 requests a day and 0.05\u00a0EUR for a failure, the tuned model costs"
+        "With 700 requests a day and 0.05\u00a0EUR per failure, the tuned model costs"
     )
     assert page.locator("#what-if .plot path.r-candidate").get_attribute("d") != path
     assert page.locator("#what-if .figures tr.changed").count() >= 4
@@ -173,20 +173,26 @@ def test_the_lines_to_copy_give_the_same_money(window, page_file, shared_run):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "Write a number"), ("many", "Write a number"), ("-5", "negative"), ("1e400", "At most"), ("1e13", "At most")],
+    [
+        ("", "Enter a number"),
+        ("many", "Enter a number"),
+        ("-5", "negative"),
+        ("1e400", "Enter at most"),
+        ("1e13", "Enter at most"),
+    ],
 )
 def test_what_is_no_number_is_named_and_keeps_the_last_good_result(window, page_file, text, words):
     page = window.open(page_file)
     type_in(page, "requests_per_day", "700")
-    expect(page.locator(SENTENCE)).to_contain_text("At 700 requests")
+    expect(page.locator(SENTENCE)).to_contain_text("With 700 requests")
     type_in(page, "requests_per_day", text)
     expect(field(page, "requests_per_day").locator(".wrong")).to_contain_text(words)
     box = field(page, "requests_per_day").locator("input[type=text]")
     assert box.get_attribute("aria-invalid") == "true"
-    expect(page.locator(SENTENCE)).to_contain_text("At 700 requests")
+    expect(page.locator(SENTENCE)).to_contain_text("With 700 requests")
     field(page, "requests_per_day").locator(".undo").click()
     expect(field(page, "requests_per_day").locator(".wrong")).to_be_hidden()
-    expect(page.locator(SENTENCE)).to_contain_text("At 2,000 requests")
+    expect(page.locator(SENTENCE)).to_contain_text("With 2,000 requests")
 
 
 @pytest.mark.parametrize(
@@ -198,18 +204,18 @@ def test_numbers_may_be_written_as_people_write_them(window, page_file, text, va
     page = window.open(page_file)
     type_in(page, "investment", text)
     expect(page.locator("#what-if .lines pre")).to_have_text(
-        f"[roi.investment]  # in place of all that stands there\ncompute = {value}"
+        f"[roi.investment]  # replace the whole table\ncompute = {value}"
     )
 
 
 def test_a_shared_view_opens_with_its_numbers(window, page_file):
     page = window.open(page_file, at="#what-if?requests_per_day=1000&tuned.price_input=0.9&unknown=4&horizon_days=-3")
-    expect(page.locator(SENTENCE)).to_contain_text("At 1,000 requests a day")
+    expect(page.locator(SENTENCE)).to_contain_text("With 1,000 requests a day")
     assert field(page, "tuned.price_input").locator("input[type=text]").input_value() == "0.9"
     assert field(page, "horizon_days").locator("input[type=text]").input_value() == "365"
     assert abs(window.value("document.getElementById('what-if').getBoundingClientRect().top")) < 400
     page.evaluate("location.hash = '#what-if?requests_per_day=5000'")
-    expect(page.locator(SENTENCE)).to_contain_text("At 5,000 requests a day")
+    expect(page.locator(SENTENCE)).to_contain_text("With 5,000 requests a day")
     assert field(page, "tuned.price_input").locator("input[type=text]").input_value() == "1.2"
 
 
@@ -256,14 +262,14 @@ def test_a_slider_moves_by_keyboard_and_finds_back_to_the_runs_own_number(window
     page.keyboard.press("End")
     assert box.input_value() == "60000"
     page.keyboard.press("Home")
-    expect(page.locator(SENTENCE)).to_contain_text("At 66.7 requests a day")
+    expect(page.locator(SENTENCE)).to_contain_text("With 66.7 requests a day")
     assert settled(window) == "#what-if?requests_per_day=66.7"
 
 
 def test_without_script_and_on_paper_the_usual_doubts_stand_alone(window, page_file):
     page = window.open(page_file, script=False)
     assert page.locator("#what-if .board").is_hidden()
-    assert "half the volume" in page.locator("#what-if .doubts").inner_text()
+    assert "the volume is half as high" in page.locator("#what-if .doubts").inner_text()
     assert "With JavaScript on" in page.locator("#what-if").inner_text()
     page = window.open(page_file)
     page.emulate_media(media="print")
@@ -326,9 +332,11 @@ fixed_tokens = 20
     run = write_real_run(tmp_path, n=42, variants=("prompted", "tuned"), roi=roi)
     page = window.open(run / "report.html")
     sentence = page.locator(SENTENCE).inner_text()
-    assert sentence.startswith("At 30,000 requests in all, the tuned model costs ")
-    assert "less per acceptable output; once the 100\u00a0EUR are spent, " in sentence
+    assert sentence.startswith("With 30,000 requests in total, the tuned model costs ")
+    assert "less per acceptable output; after the investment of 100\u00a0EUR there is " in sentence
     assert page.locator("#what-if .redrawn").is_hidden()
     type_in(page, "prompted.acceptance", "0")
-    expect(page.locator(SENTENCE)).to_have_text("At these numbers a request has no cost: nothing acceptable comes out.")
+    expect(page.locator(SENTENCE)).to_have_text(
+        "With these numbers no output is acceptable, so there is no cost to calculate."
+    )
     assert window.messages == []

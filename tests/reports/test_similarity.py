@@ -1,4 +1,4 @@
-"""What the report says of outputs beside references, and of repeats."""
+"""The similarity of outputs to references, and repeated requests, in the report."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tuneworth.reports.sections.quality import (
-    likeness_rows,
+    classifier_ran,
+    giveaway_lines,
+    no_classifier_lines,
     pairs_figure,
     repeat_rows,
     samples_of,
-    telling_lines,
-    told_apart,
-    untold_lines,
+    similarity_rows,
 )
 from tuneworth.reports.stored import StoredRun
 
@@ -30,25 +30,27 @@ def run(**parts: Any) -> StoredRun:
 
 
 def test_a_variant_stands_above_what_people_wrote():
-    ours, people = likeness_rows(run())
+    ours, people = similarity_rows(run())
     assert (ours.name, ours.chrf) == ("v", "75% (70 to 80%)")
-    assert ours.told.startswith("90%, more than chance; with length 93%, by length alone 60%")
-    assert (people.words, people.told) == ("12 (21)", "")
+    assert ours.distinguished.startswith("90%, statistically significant; 93% with length, 60% by length alone")
+    assert (people.words, people.distinguished) == ("12 (21)", "")
 
 
 def test_what_was_not_measured_gives_its_reason_or_no_row():
     reason = "99 outputs with a good reference; at least 100 are needed"
-    untold = run(two_sample={"accuracy": None, "reason": reason})
-    assert (told_apart(run()), told_apart(untold)) == (True, False)
-    assert likeness_rows(untold)[0].told == "–"
-    assert untold_lines(untold) == [f"Whether outputs can be told from people’s was not tried: {reason}."]
-    assert likeness_rows(run(length=None)) == []
-    assert likeness_rows(run(similarity=None, two_sample=None, length={**LENGTH, "references": None}))[0].chrf == "–"
+    unclassified = run(two_sample={"accuracy": None, "reason": reason})
+    assert (classifier_ran(run()), classifier_ran(unclassified)) == (True, False)
+    assert similarity_rows(unclassified)[0].distinguished == "–"
+    assert no_classifier_lines(unclassified) == [
+        f"Whether outputs can be distinguished from human answers was not tested: {reason}."
+    ]
+    assert similarity_rows(run(length=None)) == []
+    assert similarity_rows(run(similarity=None, two_sample=None, length={**LENGTH, "references": None}))[0].chrf == "–"
 
 
 @pytest.mark.parametrize(("p", "lines"), [(0.005, [("v", "“.↵”  “␣<b>”")]), (0.2, [])])
 def test_telling_pieces_are_shown_where_the_test_says_anything(p, lines):
-    assert telling_lines(run(two_sample={**TOLD, "p_value": p})) == lines
+    assert giveaway_lines(run(two_sample={**TOLD, "p_value": p})) == lines
 
 
 def test_repeats_are_shown_where_there_are_any():
@@ -65,6 +67,6 @@ def test_repeats_are_shown_where_there_are_any():
 def test_a_request_with_several_outputs_is_won_more_often_not_alone():
     counts = {"both": 5, "only_candidate": 4, "only_baseline": 2, "neither": 1}
     compared = {"comparison": {"candidate": "c", "baseline": "b", **counts}}
-    for samples, name in ((1, "Only c"), (3, "c more often")):
+    for samples, name in ((1, "Only c"), (3, "c acceptable more often")):
         quality = {"quality": {"c": {"samples": samples}, "b": {"samples": samples}}}
         assert name in pairs_figure(StoredRun(Path("r"), {**compared, **quality}, {}, {}))
