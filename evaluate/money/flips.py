@@ -112,6 +112,7 @@ class MovedMoney:
     drawn: Account
     alternatives: Alternatives | None = None
     _counted: dict[tuple[bool, bool], Account] = field(default_factory=dict)
+    _answers: dict[tuple[str, float, bool], Answer | None] = field(default_factory=dict)
 
     @cached_property
     def rivalled(self) -> bool:
@@ -134,7 +135,16 @@ class MovedMoney:
         return key in inputs and (self.start(key) > 0 or key.endswith(SHARES))
 
     def answer(self, key: str, value: float, *, thin: bool = False) -> Answer | None:
-        """The answer of the draws if this input is `value`; None if the money cannot be computed."""
+        """The answer of the draws if this input is `value`; None if the money cannot be computed.
+
+        A search for a root comes back to the values at its ends, so each answer is kept.
+        """
+        place = key, value, thin
+        if place not in self._answers:
+            self._answers[place] = self._answer(key, value, thin=thin)
+        return self._answers[place]
+
+    def _answer(self, key: str, value: float, *, thin: bool) -> Answer | None:
         drawn, start = self._draws(key, thin=thin), self.start(key)
         now = drawn.inputs.get(key, np.zeros(1))
         moved = now * (value / start) if start else now + value

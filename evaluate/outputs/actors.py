@@ -80,7 +80,7 @@ def start_actors(
 
 
 class Actors:
-    """Workers with one model each. `write` is `write_outputs` with all of them: the same batches, the same outputs.
+    """Workers with one model each. `write` is `generate_outputs` with all of them: the same batches, the same outputs.
 
     A lost worker is restarted and its batch generated again. `loaded` is the model without its weights.
     """
@@ -142,7 +142,7 @@ class Actors:
         done: Container[tuple[int, int]] = (),
         on_batch: Callable[[list[Generation]], None] | None = None,
     ) -> list[Generation]:
-        """Like `write_outputs`, except that batches arrive in the order in which they finish; `loaded` is our own.
+        """Like `generate_outputs`, except that batches arrive in the order in which they finish; `loaded` is our own.
 
         Raises RunBroken if workers are lost repeatedly, or no node remains to start them on.
         """

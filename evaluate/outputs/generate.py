@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 __all__ = [
     "BATCH",
     "CACHE_BYTES",
+    "BatchGenerator",
     "Generation",
     "Requests",
-    "Writer",
+    "batch_generator",
     "count_prompt_tokens",
     "generate",
+    "generate_outputs",
     "keep_batch",
     "kept_batches",
     "plan_requests",
     "prompt_batches",
     "stop_ids",
-    "write_outputs",
-    "writing",
 ]
 
 
@@ -132,7 +132,7 @@ def plan_requests(
     return Requests(tuple(map(tuple, ids)), tuple(map(tuple, batches)), shared, max_new_tokens)
 
 
-def write_outputs(
+def generate_outputs(
     loaded: "LoadedModel",
     requests: Requests,
     *,
@@ -144,20 +144,22 @@ def write_outputs(
     done: Container[tuple[int, int]] = (),
     on_batch: Callable[[list[Generation]], None] | None = None,
 ) -> list[Generation]:
-    """The outputs of each request and sample, by request, then sample, except those of (batch, sample) in `done`.
+    """The outputs of each request and sample, by request, then sample, without those of the (batch, sample) in `done`.
 
-    `on_batch` gets the outputs of one batch and sample as they are finished. Temperature 0 takes the likeliest token;
+    `on_batch` gets the outputs of one batch and sample as they are finished. Temperature 0 takes the most likely token;
     above it, each output draws from its own random stream, derived from `seed`, the request's name in `streams` (by
-    default its place) and the sample. Skipped outputs do not change the others. An adapter is merged into the weights in
-    memory meanwhile. Raises ModelError if the model computes NaN.
+    default its place) and the sample. Skipped outputs do not change the others. An adapter is merged into the weights
+    in memory for that time. Raises ModelError if the model computes NaN.
     """
     left = [[sample for sample in samples if (n, sample) not in done] for n in range(len(requests.batches))]
     if not any(left):
         return []
     found: list[Generation] = []
-    with writing(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams) as write:
+    with batch_generator(
+        loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams
+    ) as generate_batch:
         for number, wanted in enumerate(left):
-            for batch in write(number, wanted):
+            for batch in generate_batch(number, wanted):
                 found += batch
                 if on_batch:
                     on_batch(batch)
@@ -165,7 +167,7 @@ def write_outputs(
 
 
 @contextmanager
-def writing(
+def batch_generator(
     loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
     streams: Sequence[str] | None,
 ) -> Iterator[Callable[[int, Sequence[int]], Iterator[list[Generation]]]]:  # fmt: skip
@@ -175,9 +177,9 @@ def writing(
     """
     from .decode import decoding
 
-    writer = Writer(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams)
-    with _weights(loaded, adapter) as model, decoding(model, requests.ids[0], longest=requests.longest) as going:
-        yield partial(writer.write, going)
+    generator = BatchGenerator(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams)
+    with _weights(loaded, adapter) as model, decoding(model, requests.ids[0], longest=requests.longest) as decoder:
+        yield partial(generator.generate, decoder)
 
 
 def generate(
@@ -191,9 +193,9 @@ def generate(
     batch_size: int = BATCH,
     on_batch: Callable[[list[Generation]], None] | None = None,
 ) -> list[Generation]:
-    """One output per chat, in the order of the prompts: `plan_requests` and `write_outputs` in one."""
+    """One output per chat, in the order of the prompts: `plan_requests` and `generate_outputs` in one."""
     requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
-    return write_outputs(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, on_batch=on_batch)
+    return generate_outputs(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, on_batch=on_batch)
 
 
 def _bytes_per_token(model: Any) -> int:
@@ -209,8 +211,8 @@ def _check_context(ids: list[list[int]], loaded: "LoadedModel", max_new_tokens: 
     if too_long:
         longest = max(len(ids[i]) for i in too_long)
         raise ModelError(
-            f"{len(too_long)} of {len(ids)} prompts do not fit the model: the longest has {longest:,} tokens, and with "
-            f"{max_new_tokens:,} for the output the context of {loaded.context:,} is too small.\n"
+            f"{len(too_long)} of {len(ids)} prompts are too long: the longest has {longest:,} tokens, which with "
+            f"{max_new_tokens:,} for the output exceeds the context of {loaded.context:,}.\n"
             'Shorten the guide, use fewer examples ("few_shot"), lower "max_new_tokens" or remove these pairs.'
         )
 
@@ -241,7 +243,7 @@ def _shared_length(ids: list[list[int]]) -> int:
 THINK, THOUGHT = "<think>", "</think>"
 
 
-class Writer:
+class BatchGenerator:
     """The state that all batches share: the requests, how a token is chosen, when to stop."""
 
     def __init__(
@@ -257,20 +259,20 @@ class Writer:
         self._opened = THOUGHT in self._margins[0] and THINK not in self._margins[0]
         self._name = f'"{loaded.name}"' + (f" with the adapter {adapter}" if adapter else "")
 
-    def write(self, going: Any, number: int, samples: Sequence[int]) -> Iterator[list[Generation]]:
+    def generate(self, decoder: Any, number: int, samples: Sequence[int]) -> Iterator[list[Generation]]:
         """The outputs of one batch, a list for each sample; the prompts are read once for all of them."""
         if not samples:
             return
         rows, started = self._requests.batches[number], time.perf_counter()
-        begun = going.begin([self._requests.ids[row] for row in rows], shared=self._requests.shared)
+        begun = decoder.begin([self._requests.ids[row] for row in rows], shared=self._requests.shared)
         reading = time.perf_counter() - started
         # A copy of the prompts' keys and values, only if they are needed again.
-        saved = going.save() if len(samples) > 1 else None
+        saved = decoder.save() if len(samples) > 1 else None
         for place, sample in enumerate(samples):
             started = time.perf_counter()
             if place:
-                going.restore(saved)
-            answers = self._answers(going, begun, rows, sample)
+                decoder.restore(saved)
+            answers = self._answers(decoder, begun, rows, sample)
             each = (reading + time.perf_counter() - started) / len(rows)
             yield [
                 self._generation(row, sample, number, answer, each) for row, answer in zip(rows, answers, strict=True)
@@ -300,7 +302,7 @@ class Writer:
             return "", tokens
         return answer.lstrip(), min(len(encode_texts(self._tokenizer, [thought + end])[0]), tokens)
 
-    def _answers(self, going: Any, logits: Any, rows: Sequence[int], sample: int) -> list[list[int]]:
+    def _answers(self, decoder: Any, logits: Any, rows: Sequence[int], sample: int) -> list[list[int]]:
         """New token ids per row, including the end token if there is one."""
         chances = [random.Random(self._stream(row, sample)) for row in rows]
         answers: list[list[int]] = [[] for _ in rows]
@@ -314,9 +316,9 @@ class Writer:
             if not left:
                 return answers
             if len(left) < len(active):
-                kept = going.keep(left)
+                kept = decoder.keep(left)
                 active, chosen = [active[place] for place in kept], [chosen[place] for place in kept]
-            logits = going.advance(chosen)
+            logits = decoder.advance(chosen)
 
     def _stream(self, row: int, sample: int) -> str:
         name = str(row) if self._streams is None else self._streams[row]
@@ -329,7 +331,9 @@ class Writer:
         """The next token of each row from logits `(rows, vocabulary)`."""
         best = logits.argmax(-1)  # argmax over NaN is the first one
         if not logits.gather(-1, best[:, None]).isfinite().all():
-            raise ModelError(f"{self._name} is broken: it computes NaN.\nTrain again, or download the weights again.")
+            raise ModelError(
+                f"{self._name} is broken: its outputs are not finite numbers.\nTrain again, or download the weights again."
+            )
         if self._temperature == 0:
             return best.tolist()
         # inverse of the cumulative distribution, one uniform number per row
@@ -396,10 +400,10 @@ def _whole(text: bytes, key: str, batches: Sequence[Sequence[int]]) -> list["Gen
             Generation(**{name: value for name, value in one.items() if name != "id"}) for one in line["outputs"]
         ]
         fits = line["key"] == key and tuple(one.index for one in outputs) == tuple(batches[line["batch"]])
-        alike = {(one.batch, one.sample) for one in outputs} == {(line["batch"], line["sample"])}
+        same_batch = {(one.batch, one.sample) for one in outputs} == {(line["batch"], line["sample"])}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
-    return outputs if fits and alike else None
+    return outputs if fits and same_batch else None
 
 
 def _ends_whole(store: Path) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ADAPTER", "Raced", "Write", "check_room", "race", "token_limit"]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs in total
-Write = Callable[..., list["Generation"]]  # `write_outputs`, or an equivalent that runs elsewhere
+Write = Callable[..., list["Generation"]]  # `generate_outputs`, or an equivalent that runs elsewhere
 ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that determine what an adapter does
 NAMED = 5  # ids of pairs in a message; more would not help
 
@@ -41,7 +41,7 @@ def race(
 ) -> Raced:
     """`settings.samples` outputs of a local variant for each pair, by the model in memory.
 
-    `write` generates the missing outputs, by default `write_outputs`; with another one, such as that of `Actors`,
+    `write` generates the missing outputs, by default `generate_outputs`; with another one, such as that of `Actors`,
     `loaded` may be a model without its weights.
 
     Each finished batch of outputs is appended to `store` under a key of everything that determines it. Existing batches
@@ -50,7 +50,7 @@ def race(
     on which texts depend in bf16.
     """
     from ...train import check_adapter
-    from .generate import BATCH, keep_batch, kept_batches, plan_requests, write_outputs
+    from .generate import BATCH, generate_outputs, keep_batch, kept_batches, plan_requests
 
     if variant.adapter:
         check_adapter(variant.adapter, loaded)
@@ -69,7 +69,7 @@ def race(
             progress(variant.name, done, len(ids) * len(samples))
 
     done = sum(map(len, known.values()))
-    generated = (write or write_outputs)(
+    generated = (write or generate_outputs)(
         loaded, requests, adapter=variant.adapter, temperature=settings.temperature, seed=seed, streams=streams,
         samples=samples, done=known, on_batch=keep,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...core import ConfigError, ModelError, say, sha256_file
 from ...curate import ClusterSettings, connect
 from ...train import plan_workers
-from .generate import CACHE_BYTES, Generation, Requests, writing
+from .generate import CACHE_BYTES, Generation, Requests, batch_generator
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
@@ -44,7 +44,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class GenerationJob:
-    """A list of requests with the generation settings: the arguments of `writing`, to be sent to a worker.
+    """A list of requests with the generation settings: the arguments of `batch_generator`, to be sent to a worker.
 
     `adapter` is a folder that every worker can read under the same path, `files` the SHA-256 of its files by name.
     """
@@ -94,7 +94,7 @@ class Worker:
                 if file.is_file() and sha256_file(file) != expected:
                     raise ModelError(f"{file} is not the file that the evaluation was started with.")
             self._write = self._open.enter_context(
-                writing(
+                batch_generator(
                     self._loaded, job.requests, adapter=job.adapter, temperature=job.temperature,
                     seed=job.seed, streams=job.streams,
                 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tuneworth.core import ConfigError, ModelError, sha256_file
 from tuneworth.curate import ClusterSettings
 from tuneworth.evaluate import connected
-from tuneworth.evaluate.outputs.generate import plan_requests, write_outputs
+from tuneworth.evaluate.outputs.generate import generate_outputs, plan_requests
 from tuneworth.evaluate.outputs.race import ADAPTER
 from tuneworth.evaluate.outputs.workers import (
     GenerationJob,
@@ -62,7 +62,7 @@ def test_batches_in_any_order_and_call_equal_those_of_one_call(
         wanted = wanted_of(tiny_model, adapter)
         worker.begin(wanted)
         made = [one for number in (2, 0, 3, 1) for batch in worker.write(number, [1, 0]) for one in batch]
-        whole = write_outputs(
+        whole = generate_outputs(
             tiny_model, wanted.requests, adapter=adapter, temperature=1.0, seed=3, samples=(0, 1)
         )  # fmt: skip
         said = [(one.index, one.sample, one.batch, one.output, one.output_tokens) for one in made]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ModelError
-from tuneworth.evaluate.outputs.generate import Generation, generate, plan_requests, write_outputs
+from tuneworth.evaluate.outputs.generate import Generation, generate, generate_outputs, plan_requests
 from tuneworth.train import chat_messages
 
 Chain = Callable[..., Any]
@@ -113,7 +113,7 @@ def test_marks_of_thought_are_ordinary_text_for_a_model_that_does_not_think(chai
 def test_a_model_that_computes_nan_is_an_error(chain_model: Chain, temperature: float) -> None:
     loaded = chain_model(["Ċ", "y", "e", "s"], broken=True)
     seen: list[list[Generation]] = []
-    with pytest.raises(ModelError, match="is broken: it computes NaN"):
+    with pytest.raises(ModelError, match="is broken: its outputs are not finite"):
         generate(
             loaded, [chat_messages("q")], max_new_tokens=50, temperature=temperature, on_batch=seen.append
         )  # fmt: skip
@@ -143,7 +143,7 @@ def test_samples_that_share_their_prompts_equal_separate_ones(tiny_model: Any, w
     tiny_model.model.generation_config.eos_token_id = list(range(60, 90))  # rows leave at different times
 
     def written(samples: Sequence[int]) -> list[tuple[Any, ...]]:
-        found = write_outputs(tiny_model, requests, temperature=1.0, samples=samples)
+        found = generate_outputs(tiny_model, requests, temperature=1.0, samples=samples)
         return [(one.index, one.sample, one.output, one.output_tokens) for one in found]
 
     together = written([0, 1, 2])
