@@ -27,6 +27,7 @@ from .plan.sizes import Plan as Plan
 from .plan.sizes import Range as Range
 from .plan.sizes import Room as Room
 from .plan.sizes import plan as plan
+from .prepare import CurateRequest as CurateRequest
 from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
@@ -53,7 +54,6 @@ from .split.given import PinnedSplits as PinnedSplits
 from .split.given import pin_splits as pin_splits
 from .split.given import read_splits as read_splits
 from .split.given import write_splits as write_splits
-from .steps import CurateRequest as CurateRequest
 from .why import Explanation as Explanation
 from .why import why as why
 from .write import read_split as read_split

@@ -12,10 +12,11 @@ from ..style import StyleSchema
 from .decisions import Override
 from .jobs.tasks import InMemory, Table, Work
 from .match import Outcomes
+from .prepare import CountTokens, CurateRequest, prepare
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
+from .resolve import resolve
 from .settings import CurateSettings
 from .split import SPLITS, PinnedSplits
-from .steps import CountTokens, CurateRequest, prepare, resolve
 from .summary import build_ledger, summarise, threshold_table
 
 __all__ = [

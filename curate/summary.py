@@ -11,10 +11,11 @@ from ..style import StyleSchema, check_table
 from .check import is_label
 from .decisions import Decided, settle_decided
 from .match import Corpus, Edges, Outcomes, Relations, first_rows, relate
+from .prepare import Prepared
 from .read import RawPairs
+from .resolve import Resolved
 from .settings import CurateSettings
 from .split import SPLITS, effective_size, effective_splits
-from .steps import Prepared, Resolved
 from .warnings import find_warnings
 
 __all__ = [

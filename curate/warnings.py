@@ -11,10 +11,11 @@ from ..core import say
 from ..style import StyleSchema
 from .check import Checked
 from .match import Canned, Relations
+from .prepare import Prepared
 from .read import RawPairs
+from .resolve import Resolved
 from .settings import CurateSettings
 from .split import Ties, effective_size
-from .steps import Prepared, Resolved
 
 __all__ = ["find_warnings"]
 

@@ -9,11 +9,11 @@ from typing import Any
 from ...core import Clock
 from ...style import StyleSchema
 from ..pipeline import CuratedParts, curate_parts
+from ..prepare import CurateRequest
 from ..read.file_parts import MOST_BYTES, FilePart
 from ..read.pairs import read_parts
 from ..settings import DataSettings
 from ..split.given import PinnedSplits
-from ..steps import CurateRequest
 from .tasks import Job
 
 __all__ = ["bucket_count", "curate_files", "fingerprint"]

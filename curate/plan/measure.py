@@ -22,9 +22,9 @@ from ..match.join import as_fraction, estimated_work
 from ..match.ngrams import gram_sets
 from ..match.segments import expected_candidates
 from ..match.signed import signed_texts
+from ..prepare import CurateRequest
 from ..settings import DataSettings
 from ..split.given import PinnedSplits
-from ..steps import CurateRequest
 from ..write import write_parts
 
 __all__ = ["BUCKETS", "Measured", "Search", "measure_sample"]

@@ -50,7 +50,8 @@ def race(
     on which texts depend in bf16.
     """
     from ...train import check_adapter
-    from .generate import BATCH, generate_outputs, keep_batch, kept_batches, plan_requests
+    from .batches import keep_batch, kept_batches
+    from .generate import BATCH, generate_outputs, plan_requests
 
     if variant.adapter:
         check_adapter(variant.adapter, loaded)

@@ -10,8 +10,8 @@ from tuneworth.curate import CurateRequest, CurateSettings, RawPairs
 from tuneworth.curate.check.rows import Checked, examine, judge
 from tuneworth.curate.jobs.tasks import InMemory, Table
 from tuneworth.curate.match.corpus import Corpus
+from tuneworth.curate.prepare import prepare
 from tuneworth.curate.read.pairs import ReadParts
-from tuneworth.curate.steps import prepare
 from tuneworth.style import StyleSchema
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tuneworth.core import say
 from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.doubts import LEVELS, Doubt, confidence
+from tuneworth.evaluate.verdict.confidence import LEVELS, confidence
+from tuneworth.evaluate.verdict.doubts import Doubt
 from tuneworth.evaluate.verdict.next_step import next_step
 from tuneworth.evaluate.verdict.sentences import chance_line, futures_clause
 

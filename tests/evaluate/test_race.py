@@ -222,7 +222,8 @@ def _without_seconds(store: Path, line: bytes) -> bytes:
 
 
 def test_line_separators_and_broken_characters_do_not_break_lines(tmp_path: Path) -> None:
-    from tuneworth.evaluate.outputs.generate import Generation, keep_batch, kept_batches
+    from tuneworth.evaluate.outputs.batches import keep_batch, kept_batches
+    from tuneworth.evaluate.outputs.generate import Generation
 
     batch = [Generation(n, text, 1, 1, 0.1, "stop") for n, text in enumerate(["a\u2028b\x85c\n", "\ud800", "\0"])]
     keep_batch(tmp_path / "store", batch, key="k", variant="v", ids=["x", "y", "z"])

@@ -1,4 +1,4 @@
-"""The steps of curating. Outcomes are computed from numbers; texts are fetched only for evidence."""
+"""The first half of curation: reads what each part holds, masks, measures and relates rows; texts stay in storage."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +24,9 @@ from .check import (
     merge_personal,
     personal_note,
 )
-from .decisions import Decided, Override, decide, despite_decision, preferred_first, settle_decided, without_failures
+from .decisions import Decided, Override, decide, without_failures
 from .jobs.tasks import Result, Table, Task, Work
-from .match import Canned, Corpus, Outcomes, Relations, find_canned, rank_rows, relate
+from .match import Corpus
 from .read import (
     RawPairs,
     ReadParts,
@@ -37,35 +37,17 @@ from .read import (
     normalised_outputs,
     pair_dates,
     renamed,
-    salted,
     without_guide,
 )
 from .settings import CurateSettings
 from .split import (
-    Crossing,
-    PinnedSplits,
-    Placed,
-    certify,
-    drop_failing,
-    drop_followers,
     find_values,
-    given_sides,
     names_found,
     no_such_identifiers,
     no_such_value,
-    place_rows,
-    split_notes,
 )
 
-__all__ = [
-    "CountTokens",
-    "CurateRequest",
-    "Prepared",
-    "Resolved",
-    "prepare",
-    "resolve",
-]
-
+__all__ = ["CountTokens", "CurateRequest", "Prepared", "prepare"]
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
@@ -298,133 +280,3 @@ def _first(job: Work, tables: Sequence[Table], columns: Sequence[str]) -> pl.Dat
         if first >= DETECTION_ROWS:
             break
     return pl.concat(parts)
-
-
-BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """table: the pair table with `split` (null unless kept) and `reference_ok`; kept: those of its rows that are kept.
-
-    rank: the order of preference. notes: sentences about the split; cautions: warnings about it.
-    """
-
-    table: pl.DataFrame
-    kept: pl.DataFrame
-    outcomes: Outcomes
-    placed: Placed
-    relations: Relations
-    rank: np.ndarray
-    canned: Canned
-    certificate: dict[str, Any]
-    notes: list[str]
-    cautions: list[dict[str, str]]
-
-
-def resolve(
-    ready: Prepared,
-    *,
-    settings: CurateSettings,
-    pinned: PinnedSplits,
-    seed: int,
-    clock: Clock,
-    check: BeforeCertificate,
-) -> Resolved:
-    """Relations, duplicates, conflicts, splits, dropped rows, and the certificate, for all rows.
-
-    `check` receives the kept rows and all outcomes before the search for the certificate, and may raise.
-    """
-    corpus, decided = ready.corpus, ready.decided
-    before = pinned.sides(corpus.content, ready.ids)
-    current = _first_given(decided.side, given_sides(corpus.pairs["split"]), before)
-    relations = relate(
-        corpus, threshold=settings.near_duplicate, method=settings.method, droppable=_may_leak(corpus.pairs, current)
-    )
-    clock.lap("join")
-
-    rank = rank_rows(corpus, ready.checked, keep=settings.keep)
-    rank = preferred_first(rank, decided, current, pinned.named(ready.ids))
-    settled = settle_decided(corpus, relations, rank, decided, settings=settings)
-    clock.lap("duplicates")
-
-    placed = place_rows(
-        corpus, settled, relations, current, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
-        dates=ready.dates, settings=settings,
-    )  # fmt: skip
-    final = _final_outcomes(placed.outcomes, placed, ready)
-    table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
-    check(kept, outcomes)
-    notes, cautions = split_notes(
-        corpus.pairs, placed, relations, given=current, pinned=before, dates=ready.dates, settings=settings
-    )
-    clock.lap("split")
-
-    canned = find_canned(corpus)
-    certificate, crossing = _certified(corpus, kept, outcomes, placed, settings)
-    if len(crossing.train) and relations.method.name == "candidates":
-        final = _final_outcomes(_drop_crossing(final, crossing, table), placed, ready)
-        table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
-        check(kept, outcomes)
-        certificate, _ = _certified(corpus, kept, outcomes, placed, settings)
-    clock.lap("certificate")
-    return Resolved(table, kept, outcomes, placed, relations, rank, canned, certificate, notes, cautions)
-
-
-def _certified(
-    corpus: Corpus, kept: pl.DataFrame, outcomes: Outcomes, placed: Placed, settings: CurateSettings
-) -> tuple[dict[str, Any], Crossing]:
-    return certify(
-        corpus, kept, np.flatnonzero(outcomes.kept), threshold=settings.near_duplicate,
-        siblings_tied_from=placed.ties.siblings_tied_from,
-    )  # fmt: skip
-
-
-def _drop_crossing(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcomes:
-    """Drop train rows that the exact search finds too similar to a held-out row and the candidates missed."""
-    rows, first = np.unique(crossing.train, return_index=True)
-    others = crossing.held[first]
-    names = table.select("id", "split")[others.tolist()].rows()
-    evidence = [
-        f'Alike, with the same facts, to "{name}" of {split}: missed by the candidates, found by the certificate.'
-        for name, split in names
-    ]
-    return outcomes.mark(
-        rows, "leaked", rule="leaked", evidence=evidence, other=others, similarity=crossing.similarity[first]
-    )
-
-
-def _final_outcomes(outcomes: Outcomes, placed: Placed, ready: Prepared) -> Outcomes:
-    """The outcomes after failing outputs are dropped from train and validation, and duplicates of dropped rows with them."""
-    outcomes = drop_failing(outcomes, placed.side, ready.checked)
-    return drop_followers(outcomes, ready.checked, ready.ids)
-
-
-def _divided(
-    pairs: pl.DataFrame, placed: Placed, outcomes: Outcomes, ready: Prepared
-) -> tuple[pl.DataFrame, pl.DataFrame, Outcomes]:
-    """All pairs with their split and whether the output is a good reference; the kept ones; the outcomes.
-
-    The evidence of a row that is dropped although a decision keeps it says so.
-    """
-    table = pairs.with_columns(split=placed.splits(outcomes.kept), reference_ok=pl.Series(ready.checked.must == 0))
-    return table, table.filter(pl.Series(outcomes.kept)), despite_decision(outcomes, ready.decided)
-
-
-def _first_given(*sides: np.ndarray) -> np.ndarray:
-    """Each row's side from the first array that has one; -1 if none does."""
-    first = np.full(len(sides[0]), -1)
-    for side in sides:
-        first = np.where(first < 0, side, first)
-    return first
-
-
-def _may_leak(pairs: pl.DataFrame, current: np.ndarray) -> np.ndarray:
-    """Rows that may be dropped for leaking: those with a given split and, if there are any, rows of groups."""
-    placed = current >= 0
-    return (placed | pairs["group"].is_not_null().to_numpy()) & placed.any()
-
-
-def _numbered(keys: pl.Series) -> np.ndarray:
-    """Numbers in the order of the keys."""
-    return keys.rank("dense").to_numpy().astype(np.int64)

@@ -1,0 +1,73 @@
+"""Generated batches on disk, so that an interrupted evaluation resumes after the last complete one."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ...core import disk_refusals
+from .generate import Generation
+
+__all__ = ["keep_batch", "kept_batches"]
+
+Batch = tuple[int, int]  # number of the batch in its list of requests, sample
+
+
+def keep_batch(store: Path, batch: Sequence[Generation], *, key: str, variant: str, ids: Sequence[str]) -> None:
+    """Append one batch's outputs in one line and one write: after a kill the line is complete or missing.
+
+    `key` identifies everything that made the outputs, `ids` are the pairs of the whole list. Raises RunBroken if the
+    disk is full or read-only.
+    """
+    line = {
+        "key": key,
+        "variant": variant,
+        "sample": batch[0].sample,
+        "batch": batch[0].batch,
+        "outputs": [{"id": ids[one.index], **asdict(one)} for one in batch],
+    }
+    written = json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n"
+    with disk_refusals(store):
+        store.parent.mkdir(parents=True, exist_ok=True)
+        cut = store.is_file() and store.stat().st_size and not _ends_whole(store)
+        with store.open("ab") as file:
+            file.write(b"\n" + written if cut else written)  # a line cut short must not merge with this one
+
+
+def kept_batches(
+    store: Path, *, key: str, batches: Sequence[Sequence[int]], samples: Sequence[int]
+) -> dict[Batch, list[Generation]]:
+    """The complete batches in the store under `key`, each with its outputs.
+
+    `batches` are those of the list of requests. A line that is cut short, damaged or of other batches is skipped.
+    """
+    found: dict[Batch, list[Generation]] = {}
+    if not store.is_file():
+        return found
+    marked = json.dumps(key).encode()
+    with store.open("rb") as file:
+        for text in file:
+            if marked in text and (batch := _whole(text, key, batches)) and batch[0].sample in samples:
+                found[batch[0].batch, batch[0].sample] = batch
+    return found
+
+
+def _whole(text: bytes, key: str, batches: Sequence[Sequence[int]]) -> list[Generation] | None:
+    """The line's outputs if it is a complete batch of this list, else None."""
+
+    try:
+        line = json.loads(text)
+        outputs = [
+            Generation(**{name: value for name, value in one.items() if name != "id"}) for one in line["outputs"]
+        ]
+        fits = line["key"] == key and tuple(one.index for one in outputs) == tuple(batches[line["batch"]])
+        same_batch = {(one.batch, one.sample) for one in outputs} == {(line["batch"], line["sample"])}
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+    return outputs if fits and same_batch else None
+
+
+def _ends_whole(store: Path) -> bool:
+    with store.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) == b"\n"

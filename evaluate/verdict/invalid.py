@@ -1,0 +1,111 @@
+"""What makes data or comparison invalid, with the remedy for each: the verdict's first rule."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...core import say
+from .rivals import same_model
+from .sentences import (
+    compared,
+    listed,
+    share_of,
+    variant_name,
+)
+
+__all__ = ["Problem", "found_invalid"]
+
+MOST_UNSCORED = 0.02
+WEAK = 0.5  # a guide below this share that gains nothing over no guide is not the team's best prompt
+AGAIN = "then run again"
+Results = Mapping[str, Any]
+Problem = dict[str, str]
+
+
+def found_invalid(results: Results) -> list[Problem]:
+    """One `{what, text}` per problem that the caller found (`validity`) or that the results show (with its `remedy`).
+
+    These are leakage, too many unscored outputs, a guide that is empty, cut off or without effect, different settings,
+    and no acceptable output at all. Invalid data come first, as they make the comparison invalid too.
+    """
+    problems = [dict(problem) for problem in results.get("validity") or []]
+    leaked = (((results.get("data") or {}).get("certificate")) or {}).get("pairs_at_or_above") or 0
+    if leaked and not any(problem["what"] == "data" for problem in problems):
+        inputs = "input also occurs" if leaked == 1 else "inputs also occur"
+        text = f"{leaked:,} test or validation {inputs} in the training data, so the test proves nothing"
+        remedy = "split again with `tuneworth curate`, which keeps duplicates on one side, then train and compare again"
+        problems.append(_problem(text, remedy, what="data"))
+    for check in (_unscored, _guide, _settings, _nothing):
+        problems += check(results)
+    return sorted(problems, key=lambda problem: problem["what"] != "data")
+
+
+def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
+    return {"what": what, "text": text, "remedy": remedy}
+
+
+def _unscored(results: Results) -> list[Problem]:
+    """Too many outputs of the requested pairs are unscored; a pair unscored for one variant is dropped from all."""
+    most = max((quality.get("unscored") or 0) for quality in results["quality"].values())
+    problems = []
+    for name in compared(results):
+        quality = results["quality"].get(name) or {}
+        unscored, total = quality.get("unscored") or 0, (quality.get("n") or 0) + most
+        if unscored > MOST_UNSCORED * total + 1e-9:
+            text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; the limit is 2%"
+            remedy = "supply the outputs that are missing or could not be scored, then run again"
+            problems.append(_problem(text, remedy))
+    return problems
+
+
+def _guide(results: Results) -> list[Problem]:
+    """A guide is empty or cut off, or has no effect: prompted not above plain and under half acceptable.
+
+    Only a comparison with the same model without the guide shows its effect.
+    """
+    baseline, _ = compared(results)
+    variant = (results.get("variants") or {}).get(baseline) or {}
+    if variant.get("guide") and variant.get("guide_tokens") == 0:
+        return [
+            _problem(
+                f"the guide of {variant_name(baseline)} is empty", f"give {variant_name(baseline)} its guide, {AGAIN}"
+            )
+        ]
+    if variant.get("guide_cut"):
+        text = f"the guide of {variant_name(baseline)} was cut off, so the model did not see all of it"
+        return [_problem(text, f"shorten the guide or use a model with a longer context, {AGAIN}")]
+    if not (variant.get("guide") or baseline == "prompted") or "plain" not in results["quality"] or baseline == "plain":
+        return []
+    if not same_model(results, baseline, "plain"):
+        return []
+    with_guide, without = share_of(results, baseline), share_of(results, "plain")
+    if with_guide is None or without is None or with_guide > without or with_guide >= WEAK:
+        return []
+    return [
+        _problem(
+            f"the guide has no effect, as {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
+            f"of cases with it and in {say.percent(without)} without it",
+            f"improve the guide or use a model that can follow it, {AGAIN}",
+        )
+    ]
+
+
+def _settings(results: Results) -> list[Problem]:
+    """The user's settings differ; settings that an endpoint refused (`refused_settings`) do not count."""
+    one, other = ((results.get("variants") or {}).get(name) or {} for name in compared(results))
+    refused = {*(one.get("refused_settings") or ()), *(other.get("refused_settings") or ())}
+    first, second = one.get("settings") or {}, other.get("settings") or {}
+    differ = [key for key in first if key in second and first[key] != second[key] and key not in refused]
+    if not differ:
+        return []
+    values = listed([f"{key} {first[key]} and {second[key]}" for key in differ])
+    remedy = f"give both variants the same {listed(differ)}, {AGAIN}"
+    return [_problem(f"the two variants ran with different settings: {values}", remedy)]
+
+
+def _nothing(results: Results) -> list[Problem]:
+    """No output is acceptable: the style is more likely to blame than the variants."""
+    if any(share_of(results, name) != 0 for name in compared(results)):
+        return []
+    names = " and ".join(variant_name(name) for name in compared(results))
+    text = f"no output of {names} is acceptable, so the style schema may be too strict"
+    return [_problem(text, f"fix or drop the rules that nearly every output breaks, {AGAIN}")]
