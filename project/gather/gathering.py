@@ -138,7 +138,7 @@ def _here(
                 progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
                 write=write,
             )  # fmt: skip
-        total = "" if write is None else " of all workers' time"
+        total = "" if write is None else ", summed over all workers"
         seconds = raced.outputs["seconds"].sum()
         run.talk.note(f"evaluate: {title}, {say.count(len(raced.outputs), 'output')} in {say.duration(seconds)}{total}")
         raw_outputs[variant.name, output_set.part] = _raw(run, output_set, raced, loaded.name, loaded)

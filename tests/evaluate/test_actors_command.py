@@ -65,7 +65,7 @@ def test_one_process_reuses_every_output_of_the_cluster_with_the_same_results(
     done = tuneworth("evaluate", project, "--cluster", "--json")
     assert done.returncode == 0, done.stderr
     assert "2 workers with 1 core each, float32" in done.stderr
-    assert "of the workers' time together" in done.stderr
+    assert ", summed over all workers" in done.stderr
     (store,) = project.glob("runs/*/evaluate/generated.jsonl")
     written, said = store.read_bytes(), json.loads(done.stdout)
     again = tuneworth("evaluate", project, "--json")
