@@ -81,14 +81,14 @@ const preferenceTally = (choices) => {
       kept = text;
     } catch { saved = false; }
     find(".stored").textContent = saved
-      ? "Your choices are kept in this browser as you make them; a file takes them elsewhere."
-      : "This browser keeps nothing for this page: save your choices to a file before you close it.";
+      ? "This browser saves your choices as you make them. Save them to a file to use them elsewhere."
+      : "This browser cannot save your choices. Save them to a file before you close the page.";
   };
-  // What is wrong with a saved file; nothing where it can be gone on with.
-  const wrong = (data) => {
-    if (!data || data.schema !== SCHEMA || !Array.isArray(data.judgements)) return "This is no file of judgements.";
-    if (!data.run || data.run.outputs !== outputs) return "These judgements are about the outputs of another run.";
-    if (!Number.isInteger(data.seed)) return "This file is not complete: its seed is missing.";
+  // The problem with a saved file as a sentence; "" if it is valid.
+  const problemOf = (data) => {
+    if (!data || data.schema !== SCHEMA || !Array.isArray(data.judgements)) return "This is not a judgements file.";
+    if (!data.run || data.run.outputs !== outputs) return "These judgements belong to another run.";
+    if (!Number.isInteger(data.seed)) return "This file is incomplete: its seed is missing.";
     const names = [baseline, candidate].sort().join("\n");
     for (const one of data.judgements) {
       if (!one || !every.has(one.id)) return "These judgements refer to requests that are not shown here.";
@@ -98,7 +98,7 @@ const preferenceTally = (choices) => {
     return "";
   };
   const take = (data) => {
-    const problem = wrong(data);
+    const problem = problemOf(data);
     if (problem) return problem;
     find("[name=judge]").value = typeof data.judge === "string" ? data.judge.slice(0, 80) : "";
     const choices = data.judgements.filter((one) => rows.has(one.id)).map(({ id, left, right, choice, seconds }) =>

@@ -57,7 +57,7 @@ def parts_figure(run: StoredRun) -> Markup:
     table.append((str(run.candidate), say.money(end, currency)))
     what = "an acceptable output" if money.get("failures") == "drop" else "a request"
     figure = Figure(
-        f"From the baseline's to the candidate's cost of {what}", "; ".join(f"{name}: {value}" for name, value in table),
+        f"Cost of {what}, from baseline to candidate", "; ".join(f"{name}: {value}" for name, value in table),
         ("Part", f"Cost of {what}"), tuple(table), id="parts",
         note="Solid bars reduce the cost, hatched bars add to it. The guide changes first, then prices and lengths, "
         "then failures." + (" Machines, which are paid by the day, are not included." if hosts_machines(money) else ""),

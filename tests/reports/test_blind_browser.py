@@ -135,7 +135,7 @@ def test_sides_and_rows_are_shuffled_and_the_same_again_under_their_seed(window:
     outputs = {(line["id"], line["variant"]): line["output"] for line in lines(run / "evaluate" / "outputs.jsonl")}
     differing = {id_ for id_, _ in outputs if outputs[id_, "prompted"] != outputs[id_, "tuned"]}
     assert {row["id"] for row in rows} == differing
-    assert f"both sides show the same text: {60 - len(differing)}." in box.inner_text()
+    assert f"Excluded because both outputs are the same: {60 - len(differing)}." in box.inner_text()
     assert 0.1 < sum(row["left"] == "tuned" for row in rows) / len(rows) < 0.9
     shown = window.value("[...document.querySelectorAll('.card h3 bdi')].map(name => name.textContent)")
     assert [row["id"] for row in rows] != [id_ for id_ in shown if id_ in differing]
@@ -216,7 +216,7 @@ def test_where_the_browser_keeps_nothing_it_is_said_and_judging_goes_on(window: 
     opened.get_by_role("button", name="Judge blind").click()
     press(opened, "12")
     opened.locator(".keep summary").click()
-    assert opened.get_by_text("This browser keeps nothing for this page").is_visible()
+    assert opened.get_by_text("This browser cannot save your choices").is_visible()
     assert len(json.loads(saved(opened, tmp_path).read_text(encoding="utf-8"))["judgements"]) == 2
     assert window.messages == []
 
@@ -245,12 +245,12 @@ def test_a_saved_file_is_gone_on_with_and_a_wrong_one_is_said(window: Window, ru
     row = good["judgements"][0]
     for wrong, said in (
         ("{", "cannot be read as JSON"),
-        ("null", "no file of judgements"),
-        (json.dumps({**good, "schema": "x"}), "no file of judgements"),
+        ("null", "not a judgements file"),
+        (json.dumps({**good, "schema": "x"}), "not a judgements file"),
         (json.dumps({**good, "run": {}}), "another run"),
         (json.dumps({**good, "seed": "1"}), "seed is missing"),
         (json.dumps({**good, "judgements": [{**row, "id": "nobody"}]}), "not shown here"),
-        (json.dumps({**good, "judgements": [{**row, "choice": "both"}]}), "none of left, right, equal"),
+        (json.dumps({**good, "judgements": [{**row, "choice": "both"}]}), "other than left, right or equal"),
         (json.dumps({**good, "judgements": [{**row, "left": row["right"]}]}), "other variants"),
     ):
         path.write_text(wrong, encoding="utf-8")

@@ -273,7 +273,7 @@ def test_the_keys_move_search_and_compare_and_are_quiet_in_fields(window: Window
     opened.get_by_role("button", name="Show differences").focus()
     opened.keyboard.press("?")
     assert opened.get_by_text("next and previous example").is_visible()
-    opened.get_by_label("Keys work").uncheck()
+    opened.get_by_label("Enable shortcuts").uncheck()
     opened.locator(".keys summary").focus()
     opened.keyboard.press("d")
     assert opened.get_by_role("button", name="Show differences").get_attribute("aria-pressed") == "true"
@@ -311,7 +311,7 @@ def test_a_rule_elsewhere_on_the_page_leads_to_the_examples_that_break_it(window
 
 def test_five_variants_stand_in_the_card_and_are_searched(window: Window, evaluated_run: Make):
     opened = window.open(write_report(evaluated_run(variants=FIVE))[0], width=390, height=844)
-    opened.get_by_text("3 more on the same request").first.click()
+    opened.get_by_text("Other outputs for this request (3)").first.click()
     assert opened.get_by_role("heading", name="rival").first.is_visible()
     opened.get_by_label("Search").fill("(rival)")
     until(window, "/ of 84/.test(document.querySelector('.filters output').textContent)")

@@ -12,9 +12,9 @@ from tuneworth.reports import read_run
 from tuneworth.reports.sections.money import lead
 from tuneworth.reports.sections.money_charts import (
     axis_words,
-    futures,
     parts_figure,
     payback_figure,
+    scenarios,
     tornado_figure,
     volume_figure,
     volume_rows,
@@ -39,9 +39,9 @@ def stored(make_run: Callable[..., Path]) -> Callable[..., StoredRun]:
 THAN = "with the tuned model than with the prompted model"
 LEADS = {
     "as it is": f"A request costs 40% less {THAN}; at 5,000 requests a day it pays back in 14 days",
-    "repaired, with upkeep": f"A request, its failures counted, costs 72% less {THAN}; at 5,000 requests a day it pays back in",
+    "repaired, with upkeep": f"A request, including its failures, costs 72% less {THAN}; at 5,000 requests a day it pays back in",
     "dropped": f"An acceptable output costs 55% less {THAN}; at 5,000 requests a day it pays back in",
-    "tried again": "A request, its failures counted, costs",
+    "tried again": "A request, including its failures, costs",
     "a ramp": f"A request costs 40% less {THAN}; at 5,000 requests a day it pays back in",
     "machines": f"A day costs 169% more {THAN}; at 5,000 requests a day it never pays back.",
     "a batch": f"A request costs 40% less {THAN}; for 100,000 requests it saves 85.71 EUR once the investment is counted.",
@@ -62,7 +62,7 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"saving_per_request": None}, "cannot be told yet"),
+        ({"saving_per_request": None}, "cannot be calculated yet"),
         ({"saving_share": 0.0, "saving_per_request": 0.0, "saving_per_day": 0.0, "payback_days": None}, "costs the same"),
         ({"saving_share": -0.1, "saving_per_request": -0.01, "saving_per_day": -5.0, "payback_days": None},
          "costs 10% more with the tuned model than with the prompted model; at 5,000 requests a day it never pays back."),
@@ -70,7 +70,7 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
          "costs 0.50 EUR more with the tuned model"),
         ({"payback_days_p95": None}, "it pays back in 14 days (11 days to never)."),
         ({"payback_days_p5": None, "payback_days_p95": None}, "it pays back in 14 days."),
-        ({"requests_per_day": None, "saving_per_day": None, "payback_days": None}, "which nobody stated"),
+        ({"requests_per_day": None, "saving_per_day": None, "payback_days": None}, "which are not stated"),
     ],
 )  # fmt: skip
 def test_the_first_sentence_of_odd_accounts(stored, change, said):
@@ -85,7 +85,7 @@ def test_nothing_acceptable_is_named_where_it_is_what_leaves_the_cost_open(store
 
 
 def test_the_parts_name_what_their_cost_is_of(stored):
-    assert "From the cost of an acceptable output to the other" in parts_figure(stored(**SITUATIONS["dropped"]))
+    assert "Cost of an acceptable output, from baseline to candidate" in parts_figure(stored(**SITUATIONS["dropped"]))
     assert "From the cost of a request to the other" in parts_figure(stored())
 
 
@@ -121,18 +121,19 @@ def test_a_part_that_costs_more_is_hatched_with_a_plus(stored):
     assert "no change" in drawn
 
 
-def test_the_payback_says_how_many_futures_are_in_time(stored):
+def test_the_payback_says_how_many_scenarios_are_in_time(stored):
     run = stored(failures="repair", failure_cost=0, requests_per_day=[100, 800, 5000])
     found, inside = (
         run.results["money"]["payback_distribution"],
         run.results["money"]["probability_of_payback_in_target"],
     )
     text = words_of(payback_figure(run))
-    assert f"In {futures(inside)} futures the money is back within 90 days" in text
+    assert f"The investment pays back within 90 days in {scenarios(inside)} simulated scenarios" in text
     assert "target: 90 days" in text
     low, high = (run.results["money"][f"payback_days_{end}"] for end in ("p5", "p95"))
     assert (
-        f"In 90 of 100 futures it takes {words_of(say.days_range(low, high))}. In 90 of 100 futures the gain is" in text
+        f"In 90% of the scenarios it takes {words_of(say.days_range(low, high))}. In 90% of the scenarios the gain is"
+        in text
     )
     drawn = payback_figure(run)
     assert 'class="column inside"' in drawn
@@ -143,7 +144,7 @@ def test_the_payback_says_how_many_futures_are_in_time(stored):
 def test_a_payback_that_never_comes_has_no_bars_and_a_hatched_row(stored):
     never = {"bins": [], "never": 1.0, "target_days": 90.0, "beyond": 0.0}
     drawn = payback_figure(stored({"payback_distribution": never, "probability_of_payback_in_target": 0.0}))
-    assert "In none of 100 futures" in words_of(drawn)
+    assert "in none of 100 simulated scenarios" in words_of(drawn)
     assert "column" not in drawn
     assert drawn.count('class="bar r-loss"') == 1
 
@@ -171,7 +172,7 @@ def test_a_target_far_beyond_all_paybacks_does_not_press_the_bars_into_a_corner(
 
 def test_the_batch_shows_what_it_leaves_over(stored):
     run = stored(**SITUATIONS["a batch"], failures="repair", failure_cost=[0, 0, 1])
-    assert "futures the batch saves more than is spent" in words_of(payback_figure(run))
+    assert "The batch saves more than it costs in" in words_of(payback_figure(run))
     assert volume_figure(run) == ""
 
 
@@ -179,7 +180,7 @@ def test_the_curve_has_its_band_break_even_and_today(stored):
     run = stored(failures="repair", failure_cost=[0, 1, 3])
     drawn = volume_figure(run)
     assert drawn.count("<polygon") == 1
-    assert "90 of 100 futures" in drawn
+    assert "90% of scenarios" in drawn
     assert "today: 5,000 a day" in drawn
     assert "break-even:" in drawn
 
@@ -226,7 +227,7 @@ def test_the_tornado_names_each_end_by_its_input_and_leaves_out_what_moves_littl
     text = words_of(tornado_figure(stored({"tornado": lines, "npv": 500.0})))
     assert "cost of an unacceptable output at 0.05: −340.40 EUR at 0.2: 4,121 EUR" in text
     assert "tuned: acceptable outputs at 90%: 100 EUR at 95%: 900 EUR" in text
-    assert "1 more input moves it less." in text
+    assert "1 more input has a smaller effect." in text
     assert "tuned: tokens of the answer 20.1 to 24 502 EUR to 500 EUR" in text  # in the table all the same
 
 
@@ -243,8 +244,8 @@ def test_the_tornado_names_each_end_by_its_input_and_leaves_out_what_moves_littl
         (1.0, "100 of 100"),
     ],
 )
-def test_a_share_of_the_futures_is_never_rounded_to_certainty(share, said):
-    assert futures(share) == said
+def test_a_share_of_the_scenarios_is_never_rounded_to_certainty(share, said):
+    assert scenarios(share) == said
 
 
 @pytest.mark.parametrize(

@@ -270,7 +270,7 @@ def test_without_script_and_on_paper_the_usual_doubts_stand_alone(window, page_f
     page = window.open(page_file, script=False)
     assert page.locator("#what-if .board").is_hidden()
     assert "the volume is half as high" in page.locator("#what-if .doubts").inner_text()
-    assert "With JavaScript on" in page.locator("#what-if").inner_text()
+    assert "Turn on JavaScript" in page.locator("#what-if").inner_text()
     page = window.open(page_file)
     page.emulate_media(media="print")
     assert page.locator("#what-if .board").is_hidden()
