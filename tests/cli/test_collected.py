@@ -41,7 +41,7 @@ def test_repeats_are_judged_pair_by_pair(judge, tmp_path):
     assert [json.loads(line)["sample"] for line in lines[:4]] == [0, 1, 0, 1]
     assert len(lines) == 300
     report = (tmp_path / "judged/report.html").read_text()
-    assert "The same request again" in report
+    assert "Repeated requests" in report
     assert "the first is shown" in report
 
 
@@ -64,10 +64,10 @@ def test_what_is_called_tuned_or_comes_from_a_tuned_model_is_no_way_without_trai
 def test_where_nothing_could_be_scored_the_answer_says_so(judge, tmp_path):
     failed = [{"id": f"p{n}", "output": None, "error": "timeout"} for n in range(60)]
     done = judge(prompted=failed, tuned=rows(1))
-    assert done.out.startswith("Not one case could be scored for every variant.\n")
+    assert done.out.startswith("No request could be scored for every variant.\n")
     assert "Acceptable outputs, tuned          not measured\n" in done.out
     report = (tmp_path / "judged/report.md").read_text()
-    assert "**Not one case could be scored for every variant.**" in report
+    assert "**No request could be scored for every variant.**" in report
     assert "Score a second way" not in report
 
 

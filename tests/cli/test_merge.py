@@ -72,6 +72,6 @@ def test_another_model_in_the_project_file_is_named(project: Project, run: Path,
     record = json.loads((run / "train" / "adapter" / "tuneworth.json").read_text())
     record["base"]["sha256"] = "0" * 64
     (run / "train" / "adapter" / "tuneworth.json").write_text(json.dumps(record))
-    with pytest.raises(ModelError, match="was made for other weights"):
+    with pytest.raises(ModelError, match="was not made for the weights of"):
         merge_run(Run(run, project=project))
     assert not (run / "train" / "merged").exists()

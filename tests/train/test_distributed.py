@@ -304,8 +304,8 @@ def test_the_command_trains_on_the_cluster_and_puts_the_earlier_training_aside(
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("", "names no cluster"),
-        ('[cluster]\naddress = "processes"\n', "Remove --cluster, or name a Ray cluster"),
+        ("", "has no [cluster] section"),
+        ('[cluster]\naddress = "processes"\n', "or set the address of a Ray cluster"),
     ],
 )
 def test_no_cluster_is_told_before_anything_is_trained(
