@@ -52,7 +52,7 @@ class CheckedStyle:
 
     @property
     def acceptable(self) -> int:
-        """The number of outputs that keep every must rule."""
+        """The number of outputs that follow every must rule."""
         return int(self.results.shares()["acceptable"].fill_null(False).sum())
 
     @property
@@ -83,7 +83,7 @@ class CheckedStyle:
     @property
     def headline(self) -> str:
         """The share of good outputs, in a sentence."""
-        return f"{say.count(self.acceptable)} of {say.count(len(self.pairs))} outputs keep every must rule"
+        return f"{say.count(self.acceptable)} of {say.count(len(self.pairs))} outputs follow every must rule"
 
 
 def check_style(

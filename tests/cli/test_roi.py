@@ -131,7 +131,7 @@ def test_the_article_with_the_ways_without_tuning_and_what_is_assumed(command):
         "Saving per request 0.00286 EUR, 40%",
         "Payback 14 days (10 to 21 days)",
         "prompted with its guide cached: 0.005 EUR, saves 30%",
-        "tuning pays back over it in: 56 days",
+        "compared with it, tuning pays back in: 56 days",
         "2,500 to 7,500 requests a day (a range that Tuneworth assumes)",
         "annual discount rate: 0 (default)",
         'a failure costs nothing (failures = "ignore")',

@@ -49,7 +49,7 @@ def test_a_style_is_inferred_from_and_checked_on_any_kind(kind: str, pairs_file:
     pairs = KINDS[kind](pairs_file)
     checked = tw.check_style(pairs, style_file)
     assert (checked.acceptable, checked.undecided, checked.broken, len(checked.table)) == (60, 0, 0, 3)
-    assert "60 of 60 outputs keep every must rule" in repr(checked)
+    assert "60 of 60 outputs follow every must rule" in repr(checked)
     assert "<table" in checked._repr_html_()
     inferred = tw.infer_style(pairs, name="Label")
     assert inferred.found_style
