@@ -66,7 +66,9 @@ def cells() -> Iterator[Cell]:
 
 def _layouts(items: tuple[int, ...]) -> Iterator[tuple[str, int]]:
     for layout, n in itertools.product(LAYOUTS, items):
-        if n >= 2 * max(LAYOUTS[layout]) or (n > 30 and LAYOUTS[layout][0] == 30):  # two groups, or one large group among single items
+        if n >= 2 * max(LAYOUTS[layout]) or (
+            n > 30 and LAYOUTS[layout][0] == 30
+        ):  # two groups, or one large group among single items
             yield layout, n
 
 

@@ -170,7 +170,7 @@ def test_only_the_first_of_many_lines_are_named(read):
         ("id,output\n", "o.csv", "the file has no lines"),
         ('{"id": 1, "output": "a"}', "o.txt", "unknown file type"),
         ('{"id": 1, "output": "ä"}\n'.encode("latin-1"), "o.jsonl", "Save the outputs as UTF-8"),
-        (b"PAR1 no parquet", "o.parquet", "is not a Parquet file"),
+        (b"PAR1 no parquet", "o.parquet", "cannot be read as Parquet"),
         (jsonl(*({"id": 1, "sample": n, "output": "a"} for n in range(101))), "o.jsonl", "101 different values"),
     ],
 )

@@ -73,7 +73,7 @@ def test_what_a_function_does_wrong_is_unscored_with_its_reason(folder):
     assert found.status.rows() == [("unscored", "unscored")] * 2
     assert sorted(set(found.unscored["why"])) == [
         "rules.broken raised ZeroDivisionError: division by zero",
-        "rules.broken returned float, expected None or a text that says what is wrong",
+        "rules.broken returned float, expected None or a text that describes the fault",
         "rules.leaves raised SystemExit: gone",
     ]
 
