@@ -38,7 +38,7 @@ def test_two_clicks_lead_from_a_figure_to_its_assumption(window: Window, page: P
     assert window.value(f"{VISIBLE}('f-variants.tuned.cost_per_request')")
     opened.click('tr:target a[href="#a-tuned.price_output"]')
     assert window.value(f"{VISIBLE}('a-tuned.price_output')")
-    assert window.value("document.querySelector(':target').innerText.includes('Price of a million tokens out')")
+    assert window.value("document.querySelector(':target').innerText.includes('Price per million output tokens')")
 
 
 @pytest.mark.parametrize(

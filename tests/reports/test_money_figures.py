@@ -86,7 +86,7 @@ def test_nothing_acceptable_is_named_where_it_is_what_leaves_the_cost_open(store
 
 def test_the_parts_name_what_their_cost_is_of(stored):
     assert "Cost of an acceptable output, from baseline to candidate" in parts_figure(stored(**SITUATIONS["dropped"]))
-    assert "From the cost of a request to the other" in parts_figure(stored())
+    assert "Cost of a request, from baseline to candidate" in parts_figure(stored())
 
 
 @pytest.mark.parametrize("share", [0.054, 0.0005, 0.54])
@@ -228,7 +228,7 @@ def test_the_tornado_names_each_end_by_its_input_and_leaves_out_what_moves_littl
     assert "cost of an unacceptable output at 0.05: −340.40 EUR at 0.2: 4,121 EUR" in text
     assert "tuned: acceptable outputs at 90%: 100 EUR at 95%: 900 EUR" in text
     assert "1 more input has a smaller effect." in text
-    assert "tuned: tokens of the answer 20.1 to 24 502 EUR to 500 EUR" in text  # in the table all the same
+    assert "tuned: tokens in the answer 20.1 to 24 502 EUR to 500 EUR" in text  # in the table all the same
 
 
 @pytest.mark.parametrize(
