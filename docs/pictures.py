@@ -2,7 +2,7 @@
 
     python docs/pictures.py [RUN]
 
-RUN is a run's folder; without it, the newest of tuneworth-demo/runs. Its report is written anew into a temporary
+RUN is a run's folder; without it, the newest of tuneworth-demo/runs. Its report is rendered again into a temporary
 folder and photographed in Debian's Chromium (`apt-get install chromium fonts-liberation poppler-utils`).
 """
 
