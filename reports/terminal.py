@@ -108,7 +108,8 @@ def _drivers(money: Mapping[str, Any]) -> list[str]:
 
 def _alternatives(money: Mapping[str, Any]) -> list[str]:
     """The alternatives to training, and whether training still pays off compared with each."""
-    against = "gain of tuning compared with it" if money["requests_total"] is not None else "compared with it, tuning pays back in"
+    total = money["requests_total"] is not None
+    against = "gain of tuning compared with it" if total else "compared with it, tuning pays back in"
     unit = "one acceptable output" if money["failures"] == "drop" else "one request"
     lines = []
     for name, cost, saved, acceptable, result in alternative_rows(_money_run(money)):
