@@ -95,6 +95,7 @@ def test_the_command_leaves_what_one_machine_leaves_and_its_readers_read_it(comm
     assert read_ledger(run).equals(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sections", "words", "said"),
     [

@@ -192,6 +192,7 @@ def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows,
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
 
 
+@pytest.mark.slow
 @given(tables(), OPTIONS, st.data())
 def test_decisions_hold_whatever_the_rules_say(rows, options, data):
     ids = [row["id"] for row in rows]

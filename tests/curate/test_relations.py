@@ -302,6 +302,7 @@ def test_fields_without_their_identifiers_are_compared_by_value():
     assert relations.item.tolist() == [0, 0]
 
 
+@pytest.mark.slow
 def test_of_components_of_one_size_the_one_with_the_smallest_id_is_described():
     rows = [
         {"id": "b", "input": "one thing to ask for", "output": "x", "group": "g"},

@@ -66,6 +66,7 @@ def test_no_pair_that_is_alike_is_left_out(left, right, threshold):
     assert proposed(left, right, threshold) >= alike(left, right, threshold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 def test_no_pair_of_one_side_is_left_out_and_each_comes_once(threshold):
     texts = edited(int(100 * threshold), 400)
@@ -75,6 +76,7 @@ def test_no_pair_of_one_side_is_left_out_and_each_comes_once(threshold):
     assert found >= {(i, j) for i, j in alike(texts, texts, threshold) if i < j}
 
 
+@pytest.mark.slow
 def test_few_pairs_come_that_are_not_alike():
     texts = edited(1, 450, least=60)
     truth = {(i, j) for i, j in alike(texts, texts, 0.8) if i < j}

@@ -48,6 +48,7 @@ def one_by_one(component, keys, strata, sides, shares):
     return placed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [1, 3, 1_000])
 @given(data=st.data())
 def test_many_alike_are_placed_as_one_by_one(many, data):

@@ -61,6 +61,7 @@ def test_repeats_that_are_all_the_same_change_nothing(texts):
         assert found["fail"] == 3 * once["checks"][check]["fail"]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(OUTPUTS, st.randoms())
 def test_the_order_of_the_pairs_changes_nothing(texts, random):

@@ -39,6 +39,7 @@ def results(cells, grouped, roi, **parts):
     return built(outcomes, roi=roi, groups=groups, draws=50, **parts)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(cells=CELLS, grouped=GROUPED, roi=MONEY)
 def test_there_is_always_one_readable_decision(cells, grouped, roi):

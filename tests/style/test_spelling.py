@@ -132,6 +132,7 @@ WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(WORDS, max_size=8).map("".join), max_size=12), st.data())
 def test_spellings_depend_on_neither_order_nor_luck(texts, data):

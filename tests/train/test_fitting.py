@@ -42,6 +42,7 @@ def test_same_seed_same_adapter_and_another_seed_another(tiny_model: Any, tmp_pa
     assert not equal(tmp_path / "a", tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_a_small_set_is_learnt_by_heart(tiny_model: Any, tmp_path: Path) -> None:
     settings = replace(QUICK, rank=8, alpha=16, epochs=80, batch_size=8, learning_rate=2e-2)
     result = fit(pairs(8), pairs(0), model=tiny_model, settings=settings, out=tmp_path)

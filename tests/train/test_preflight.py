@@ -62,6 +62,7 @@ def found(model: LoadedModel, count: int = 10, *, held_out: int = 3, words: int 
 # --- what it says -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_leaves_no_trace(tiny_model: LoadedModel, tmp_path: Path) -> None:
     ids = torch.arange(20)[None]
     before, state = tiny_model.model(input_ids=ids).logits, torch.get_rng_state()
@@ -75,6 +76,7 @@ def test_it_leaves_no_trace(tiny_model: LoadedModel, tmp_path: Path) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.slow
 def test_what_it_counts_is_what_the_fit_does(tiny_model: LoadedModel, tmp_path: Path) -> None:
     said = found(tiny_model, 11, epochs=None, learning_rate=None)
     result = fit(pairs(11), pairs(3), model=tiny_model, settings=said.settings, out=tmp_path)
@@ -189,6 +191,7 @@ def test_fewer_pairs_at_once_where_memory_is_short(
     assert result.settings.micro_batch == said.settings.micro_batch
 
 
+@pytest.mark.slow
 def test_no_part_is_tried_that_the_forecast_finds_too_large(
     tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +209,7 @@ def test_no_part_is_tried_that_the_forecast_finds_too_large(
     assert max(tried) < 0.7 * whole.longest_part
 
 
+@pytest.mark.slow
 def test_a_stated_part_that_fits_is_left_as_it_is(tiny_model: LoadedModel) -> None:
     assert found(tiny_model, micro_batch=2).settings.micro_batch == 2
     assert found(tiny_model).settings.micro_batch is None
@@ -236,6 +240,7 @@ def test_nothing_fits_into_nothing(tiny_model: LoadedModel, monkeypatch: pytest.
         found(tiny_model)
 
 
+@pytest.mark.slow
 def test_a_lower_rank_is_proposed_where_that_is_enough(
     tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +250,7 @@ def test_a_lower_rank_is_proposed_where_that_is_enough(
         found(tiny_model, rank=512)
 
 
+@pytest.mark.slow
 def test_activations_that_are_computed_again_take_less(tiny_model: LoadedModel) -> None:
     kept, again = (found(tiny_model, gradient_checkpointing=wanted).memory for wanted in (False, True))
     assert again.activation_bytes < 0.8 * kept.activation_bytes
@@ -279,6 +285,7 @@ def test_every_trap_is_looked_at(tiny_model: LoadedModel) -> None:
         assert words in text
 
 
+@pytest.mark.slow
 def test_the_traps_hold_for_every_family(family: Any, family_model: LoadedModel) -> None:
     said = preflight(pairs(5), pairs(2), model=family_model, settings=QUICK)
     assert all(check.ok for check in said.checks)

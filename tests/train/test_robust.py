@@ -241,6 +241,7 @@ def test_a_disk_without_room_for_the_adapter_is_told_before_training(tiny_model:
     assert not steps
 
 
+@pytest.mark.slow
 def test_event_files_that_cannot_be_written_cost_no_fit(tiny_model: Any, tmp_path: Path) -> None:
     settings = replace(QUICK, trackers=("tensorboard",))
     events = [at(2, lambda: limit(400)), at(5, lambda: limit(ENDLESS))]

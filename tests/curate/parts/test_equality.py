@@ -172,6 +172,7 @@ def test_whatever_the_rows_and_the_cutting_it_is_the_same(
     assert found is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [
