@@ -354,9 +354,9 @@ def lines(rows: Sequence[str]) -> str:
 
 def page(names: Sequence[str], *, quick: bool) -> str:
     """The named tables and what they mean."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "trl", "accelerate"))
     load = os.getloadavg()[0]
     tables = "\n\n".join(TABLES[name](quick=quick) for name in names)
-    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "trl", "accelerate"))
     return f"""# Training and generation{" (smoke run of tiny steps: its numbers mean nothing)" if quick else ""}
 
 {datetime.now(UTC):%Y-%m-%d}, {hardware()}, load average {load:.1f} before the start (0: nothing else ran),
