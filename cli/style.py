@@ -70,6 +70,7 @@ def check(
         "acceptable": checked.acceptable,
         "undecided": checked.undecided,
         "checks": check_data(checked),
+        "discrimination": None if checked.discrimination is None else checked.discrimination.to_json(),
     }
     talk.answer(f"{checked.headline}\n{check_lines(data)}", data)
     talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")
