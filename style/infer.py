@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -236,10 +237,11 @@ def infer_proposed(
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    text = style_text(name, with_ids(evidence), habits, rows=rows, counted=counted, source=source)
-    schema = parse_style(text, where="the inferred style")
+    write = partial(style_text, name, with_ids(evidence), habits, rows=rows, counted=counted, source=source)
+    schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
+    text = write(found)  # the same rules, with what they accept in comments
     message = " ".join(filter(None, (_message(final, habits) + ".", found and found.sentence)))
     return InferredStyle(schema, final, habits, text, rows, counted, message, found)
 
