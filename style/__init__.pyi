@@ -20,6 +20,8 @@ from .kinds import KINDS as KINDS
 from .kinds.leftovers import refused as refused
 from .read import parse_style as parse_style
 from .read import read_style as read_style
+from .reference import explain_kind as explain_kind
+from .reference import reference_page as reference_page
 from .schema import Check as Check
 from .schema import Columns as Columns
 from .schema import Level as Level
