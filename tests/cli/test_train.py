@@ -312,7 +312,7 @@ def test_two_trainings_in_one_run_are_refused_and_a_lock_left_by_a_killed_one_ho
     with FileLock(lock):
         done = command("train", curated)
         assert done.code == 2
-        assert "another training is at work in" in done.err
+        assert "another training is running in this run" in done.err
         assert not (run_of(curated) / "train").exists()
     lock.touch()  # the file stays where its holder was killed
     assert command("train", curated, "--quiet").code == 0

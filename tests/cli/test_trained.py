@@ -59,7 +59,7 @@ def test_a_hundred_thousand_steps_stay_small(tmp_path: Path) -> None:
     found = trained(fitted(tmp_path, log=log, steps=100_000, notices=[f"notice {n}" for n in range(2000)]))
     assert found is not None
     assert len(json.dumps(found)) < 60_000
-    assert found["notices"][-1] == "1981 notices more in train/summary.json"
+    assert found["notices"][-1] == "1981 more notices are in train/summary.json"
     assert sum(x["validation_loss"] is not None for x in found["log"]) == 20
 
 

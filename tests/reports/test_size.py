@@ -67,7 +67,7 @@ def test_200_rows_of_several_variants_fit_and_say_what_is_left_out(
     assert page.stat().st_size < MOST
     assert 140 <= html.count('<article class="card') <= 200
     assert html.count('<details class="others">') == 8
-    assert "What else was tried stands on the first 8, as room is short." in html
+    assert "To save space, only the first 8 show the other variants." in html
 
 
 @pytest.mark.slow
