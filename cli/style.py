@@ -70,6 +70,7 @@ def check(
         "acceptable": checked.acceptable,
         "undecided": checked.undecided,
         "checks": check_data(checked),
+        "discrimination": None if checked.discrimination is None else checked.discrimination.to_json(),
     }
     talk.answer(f"{checked.headline}\n{check_lines(data)}", data)
     talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")
@@ -92,3 +93,14 @@ def guide(style_path: Path, file: Path | None, allow_code: bool, reading: dict[s
     text = style_guide(style_path, file, allow_code=allow_code, talk=talk, **reading)
     talk.answer(text.rstrip(), {"guide": text})
     talk.note(f'Next: use it in a project: [evaluate.prompted] guide = "{style_path.name}"')  # not with the Markdown
+
+
+@command.command("explain", epilog="Example:  tuneworth style explain ends_with")
+@click.argument("kind", required=False)
+@common_options
+def explain(kind: str | None, talk: Talk) -> None:
+    """Explain a KIND of check: what it checks, its parameters, an example, its sentence in the guide; or all kinds."""
+    from ..style import explain_kind, reference_page
+
+    text = reference_page() if kind is None else explain_kind(kind)
+    talk.answer(text.rstrip(), {"kind": kind, "text": text})

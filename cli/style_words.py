@@ -1,5 +1,6 @@
 """The output of `tuneworth style`: violations, marked in the text, and the evidence for an inferred style."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,26 @@ def check_lines(data: dict[str, Any]) -> str:
         lines.append(
             f"{rule['id']:<{width}}  {rule['level']:<6} {rule['fail']:>7,}  {rule['checked']:>6,}  {share:>6}{more}"
         )
+    lines += _accepts_lines(data["discrimination"])
     for rule in rules:
         lines += _rule_lines(rule)
     return "\n".join(lines)
+
+
+def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
+    """What each must rule accepts: own outputs, those of other requests, the inputs alone; then the finding."""
+    from ..style import discriminates
+
+    if found is None:
+        return []
+    rows = [*found["by_check"].items(), ("all must rules", found)]
+    width = max(len(name) for name, _ in rows)
+    lines = ["", f"{'accepts':<{width}}  own outputs  those of others  inputs alone  difference"]
+    for name, shares in rows:
+        own, others, alone = (say.percent(shares[key]) for key in ("own", "shuffled", "fields_only"))
+        difference = say.points(shares["own"] - shares["shuffled"])
+        lines.append(f"{name:<{width}}  {own:>11}  {others:>15}  {alone:>12}  {difference:>10}")
+    return [*lines, *textwrap.wrap(discriminates(found)[1], 80)]
 
 
 _OPTIONAL = (("not_applicable", "not applicable"), ("unscored", "unscored"))
@@ -126,6 +144,7 @@ def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
         "counted": inferred.counted,
         "checks": _evidence(inferred.evidence),
         "suggestions": _evidence(inferred.suggestions),
+        "discrimination": None if inferred.discrimination is None else inferred.discrimination.to_json(),
         "style": inferred.text or None,
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..style import StyleSchema, check_table
+from ..style import SAMPLE, Discrimination, StyleSchema, check_table, measure_discrimination
 from .check import is_label
 from .decisions import Decided, settle_decided
 from .match import Corpus, Edges, Outcomes, Relations, first_rows, relate
@@ -82,6 +82,7 @@ def summarise(
     raw, kept, relations = ready.raw, found.kept, found.relations
     components = found.placed.components()[found.outcomes.kept]
     dropped = ledger.filter(pl.col("outcome") != "kept")
+    discrimination = None if style is None else _discrimination(ready.corpus, style)
     rules = dropped["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
     return {
         "rows_read": raw.rows_read,
@@ -110,7 +111,7 @@ def summarise(
         "threshold_table": None if threshold_table is None else list(threshold_table),
         "identifiers": sorted(identifiers),
         "certificate": found.certificate,
-        "style": None if style is None else _style(style),
+        "style": None if style is None else _style(style, discrimination),
         "checks": ready.checked.checks,
         "unscored": ready.checked.unscored,
         "quality": {**ready.checked.quality, **found.canned.summary(len(raw.pairs))},
@@ -122,16 +123,24 @@ def summarise(
             *raw.warnings,
             *found.cautions,
             *ready.decided.warnings,
-            *find_warnings(ready, found, ledger, style, settings=settings, identifiers=identifiers),
+            *find_warnings(ready, found, ledger, style, discrimination, settings=settings, identifiers=identifiers),
         ],
         "seconds": {step: round(value, 4) for step, value in seconds.items()},
     }  # fmt: skip
 
 
-def _style(style: StyleSchema) -> dict[str, Any]:
-    """The schema by name, and each check by id: kind, level, about, sentence."""
+def _style(style: StyleSchema, discrimination: Discrimination | None) -> dict[str, Any]:
+    """The schema by name, each check by id (kind, level, about, sentence), and what the rules accept."""
     checks = {check.pop("id"): check for check in check_table(style)}
-    return {"name": style.name, "reviewed": style.reviewed, "checks": checks}
+    found = None if discrimination is None else discrimination.to_json()
+    return {"name": style.name, "reviewed": style.reviewed, "checks": checks, "discrimination": found}
+
+
+def _discrimination(corpus: Corpus, style: StyleSchema) -> Discrimination | None:
+    """What the rules accept, on pairs chosen by their content: the same ones however the data are cut into parts."""
+    rows = corpus.content.arg_sort().head(SAMPLE).to_numpy().astype(np.int64)
+    texts = {"input": corpus.requests(rows), "output": corpus.written(rows), "fields": corpus.fields(rows)}
+    return measure_discrimination(pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String)), style)
 
 
 THRESHOLDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)

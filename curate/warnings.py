@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ..core import say
-from ..style import StyleSchema
+from ..style import Discrimination, StyleSchema
 from .check import Checked
 from .match import Canned, Relations
 from .prepare import Prepared
@@ -41,6 +41,7 @@ def find_warnings(
     found: Resolved,
     ledger: pl.DataFrame,
     style: StyleSchema | None,
+    discrimination: Discrimination | None,
     *,
     settings: CurateSettings,
     identifiers: Collection[str],
@@ -54,6 +55,7 @@ def find_warnings(
         *_outputs(raw, found.canned),
         *_weight(kept, found.placed.components()[found.outcomes.kept]),
         *_rules(raw, style, checked),
+        *_form_only(discrimination),
         *_quality(raw, checked),
         *_conflicts(raw, ledger, settings, found.relations),
         *_skew(found.relations),
@@ -121,6 +123,11 @@ def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, s
             f"The {len(test):,} test rows are in {len(np.unique(test)):,} tied sets and count as about "
             f"{max(1, round(weight)):,} independent rows. Add rows that differ from these to get more certain results.",
         )
+
+
+def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str]]:
+    if discrimination is not None and discrimination.weak:
+        yield "form_only", f"{discrimination.sentence} Add a rule about content, such as grounded or covers."
 
 
 def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ..core import write_whole
-from ..style import StyleSchema, check_outputs, check_table
+from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
 from .money.account import compute_money
 from .money.inputs import MeasuredVariant, TrainingCost
 from .money.settings import RoiSettings
@@ -112,7 +112,7 @@ def evaluate_outputs(
         "tokens": {r.variant.name: _tokens(r, scores[r.variant.name], rows) for r in raw},
         "seconds": {r.variant.name: _speed(scores[r.variant.name], rows) for r in raw},
         "money": None,
-        "style": _style(style),
+        "style": _style(style, pairs, raw, seed=seed),
         "variants": {r.variant.name: _described(r) for r in raw},
         **_stated(context),
         "risks": [],
@@ -259,8 +259,7 @@ def _written(pairs: pl.DataFrame, style: StyleSchema, raw: Sequence[Raw]) -> pl.
 
     The first available tokenizer of a variant counts the tokens.
     """
-    counter = next((r.count_tokens for r in raw if r.count_tokens), None)
-    shares = check_outputs(pairs, style, count_tokens=counter).shares()
+    shares = check_outputs(pairs, style, count_tokens=_counter(raw)).shares()
     exists = (pairs["output"].fill_null("").str.strip_chars() != "").alias("exists")
     return shares.select(pl.when(exists).then(pl.all()).name.keep(), exists)
 
@@ -277,9 +276,19 @@ def _reference(written: pl.DataFrame, groups: np.ndarray | None, *, seed: int) -
     return reference
 
 
-def _style(style: StyleSchema) -> dict[str, Any]:
+def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed: int) -> dict[str, Any]:
+    """The schema, its checks by id, and how well it tells the references from answers to other requests."""
     checks = {row.pop("id"): row for row in check_table(style)}
-    return {"name": style.name, "about": style.about, "reviewed": style.reviewed, "checks": checks}
+    found = measure_discrimination(pairs, style, count_tokens=_counter(raw), seed=seed)
+    return {
+        "name": style.name, "about": style.about, "reviewed": style.reviewed, "checks": checks,
+        "discrimination": None if found is None else found.to_json(),
+    }  # fmt: skip
+
+
+def _counter(raw: Sequence[Raw]) -> Callable[[Sequence[str]], Sequence[int]] | None:
+    """The first available tokenizer of a variant."""
+    return next((r.count_tokens for r in raw if r.count_tokens), None)
 
 
 def write_evaluated(evaluated: Evaluated, run: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import polars as pl
 from ..core import ConfigError, DataError, Talk, quoted_page, say
 from ..curate import DataSettings, RawPairs, read_frame, read_pairs
 from ..style import (
+    Discrimination,
     InferredStyle,
     StyleResults,
     StyleSchema,
     check_columns,
     good_example,
+    measure_discrimination,
     missing_fields,
     pair_columns,
     read_style,
@@ -73,6 +76,11 @@ class CheckedStyle:
         rows = [{"check": c.id, "level": c.level, **{word: n[word] for word in words}} for c, n in counts]
         kinds = {"check": pl.String, "level": pl.String} | dict.fromkeys(words, pl.Int64)
         return pl.DataFrame(rows, schema=kinds)
+
+    @cached_property
+    def discrimination(self) -> Discrimination | None:
+        """What the rules accept besides the outputs that belong to the inputs; None if that cannot be measured."""
+        return measure_discrimination(self.pairs, self.results.style)
 
     def __repr__(self) -> str:
         return f"{self.headline}\n{self.table}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core import Row, filled, row_lines, say
 from .charts.axes import shortened
+from .sections.accepts import accepts_sentence
 from .sections.assumptions import words
 from .sections.certificate import certificate
 from .sections.costs import alternative_rows, cost_rows
@@ -185,6 +186,7 @@ def derivation_text(money: Mapping[str, Any]) -> str:
 def curated_text(summary: Mapping[str, Any]) -> str:
     """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
     lines = [*_outcomes(summary), *_splits(summary), *(f"  {text}" for text in summary["split_notes"])]
+    lines += filled(accepts_sentence(summary)) if accepts_sentence(summary) else []
     lines += filled(certificate(summary)) if certificate(summary) else []
     lines += filled(override_line(summary)) if override_line(summary) else []
     return "\n".join([*lines, *_thresholds(summary)])

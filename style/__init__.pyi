@@ -6,6 +6,10 @@ from .check import missing_fields as missing_fields
 from .check import named_fields as named_fields
 from .check import pair_columns as pair_columns
 from .check import unknown_fields as unknown_fields
+from .discrimination import SAMPLE as SAMPLE
+from .discrimination import Discrimination as Discrimination
+from .discrimination import discriminates as discriminates
+from .discrimination import measure_discrimination as measure_discrimination
 from .evidence import Evidence as Evidence
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
@@ -16,6 +20,8 @@ from .kinds import KINDS as KINDS
 from .kinds.leftovers import refused as refused
 from .read import parse_style as parse_style
 from .read import read_style as read_style
+from .reference import explain_kind as explain_kind
+from .reference import reference_page as reference_page
 from .schema import Check as Check
 from .schema import Columns as Columns
 from .schema import Level as Level

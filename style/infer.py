@@ -1,14 +1,15 @@
 """A style schema inferred from examples: the rules that nearly all of them follow, with the evidence."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from ..core import printable, quoted_page, say
 from .check import pair_columns
+from .discrimination import Discrimination, content_order, measure_discrimination
 from .evidence import Evidence, count_evidence, with_ids
 from .infer_yaml import entries_text, style_text
 from .kind import Proposal
@@ -172,7 +173,7 @@ class InferredStyle:
     schema: the rules that hold, `reviewed` False; None if there is no style. evidence: for each check of the schema, in
     its order. suggestions: habits of the majority that are not rules. text: `style.yaml` with the evidence as comments;
     empty if there is no style. rows: the number of examples. counted: the number of examples behind the evidence.
-    message: the result in a sentence.
+    message: the result in a sentence. discrimination: what the rules accept besides the examples' own outputs.
     """
 
     schema: StyleSchema | None
@@ -182,6 +183,7 @@ class InferredStyle:
     rows: int
     counted: int
     message: str
+    discrimination: Discrimination | None = None
 
     @property
     def found_style(self) -> bool:
@@ -235,26 +237,13 @@ def infer_proposed(
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    text = style_text(name, with_ids(evidence), habits, rows=rows, counted=counted, source=source)
-    schema = parse_style(text, where="the inferred style")
+    write = partial(style_text, name, with_ids(evidence), habits, rows=rows, counted=counted, source=source)
+    schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
-    return InferredStyle(schema, final, habits, text, rows, counted, _message(final, habits))
-
-
-def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
-    """Output, input, fields, id and row, in an order that depends only on the seed and the content."""
-    texts = zip(pairs["output"].fill_null(""), pairs["input"].fill_null(""), strict=True)
-    keys = [hashlib.blake2b(f"{seed}\0{o}\0{i}".encode(), digest_size=12).hexdigest() for o, i in texts]
-    row = pairs["row"] if "row" in pairs.columns else pl.Series(range(1, len(pairs) + 1), dtype=pl.UInt32)
-    fields = pairs["fields"] if "fields" in pairs.columns else pl.Series([None] * len(pairs), dtype=pl.String)
-    table = pairs.select(
-        pl.col("output", "input").cast(pl.String).fill_null(""),
-        fields=fields.cast(pl.String),
-        id=pairs["id"] if "id" in pairs.columns else pl.format("row {}", row),
-        row=row,
-        key=pl.Series(keys, dtype=pl.String),
-    )
-    return table.sort("key", "fields", "id").drop("key")
+    found = measure_discrimination(examples, schema)
+    text = write(found)  # the same rules, with what they accept in comments
+    message = " ".join(filter(None, (_message(final, habits) + ".", found and found.sentence)))
+    return InferredStyle(schema, final, habits, text, rows, counted, message, found)
 
 
 def _counted(

@@ -7,12 +7,14 @@ from typing import Any
 import yaml
 
 from ..core import say
+from .discrimination import Discrimination
 from .evidence import Evidence, Instance
 
 __all__ = ["entries_text", "style_text"]
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
+_SAME = 0.02  # a smaller difference between own outputs and those of other requests says nothing
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
 
 
@@ -49,15 +51,23 @@ def _dumped(value: Any) -> str:
 
 
 def style_text(
-    name: str, evidence: Sequence[Evidence], habits: Sequence[Evidence], *, rows: int, counted: int, source: str
+    name: str,
+    evidence: Sequence[Evidence],
+    habits: Sequence[Evidence],
+    discrimination: Discrimination | None,
+    *,
+    rows: int,
+    counted: int,
+    source: str,
 ) -> str:
-    """The whole file: `evidence` as checks, `habits` as checks that are commented out."""
+    """The whole file: `evidence` as checks, `habits` as checks that are commented out; `discrimination` of the checks."""
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
         f"# Inferred from {_of_how_many(rows, counted)}{of}; not reviewed yet.",
         "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
+    lines += [f"# {discrimination.sentence}"] if discrimination else []
     top = {"name": name, "reviewed": False}
     lines += [*_dumped(top).rstrip("\n").split("\n"), "checks:"]
     about = None
@@ -66,6 +76,7 @@ def style_text(
             about = one.check.about
             lines.append(f"  # {_HEADINGS[about]}")
         lines += [f"  # {line}" for line in _evidence_lines(one)]
+        lines += _form_only(one, discrimination)
         lines += entries_text([_leveled(one)]).rstrip("\n").split("\n")
     if habits:
         lines += ["", "  # Habits of most outputs, not rules yet. To make one a rule, remove its leading `# `."]
@@ -73,6 +84,14 @@ def style_text(
         lines += [f"  # # {line}" for line in _evidence_lines(one)]
         lines += [f"  # {line[2:]}" for line in entries_text([_leveled(one)]).rstrip("\n").split("\n")]
     return "\n".join(lines) + "\n"
+
+
+def _form_only(one: Evidence, discrimination: Discrimination | None) -> list[str]:
+    """A comment on a rule that answers to other requests follow as often as the right ones."""
+    shares = (discrimination.by_check if discrimination else {}).get(str(one.entry.get("id", one.check.kind)))
+    if shares is None or shares.difference >= _SAME:
+        return []
+    return [f"  # form only: {say.percent(shares.shuffled)} of answers to other requests follow it too"]
 
 
 def _of_how_many(rows: int, counted: int) -> str:

@@ -66,6 +66,10 @@ class Corpus:
         """The original outputs of these rows."""
         return self._rows.find(rows, "written")
 
+    def fields(self, rows: np.ndarray) -> list[str | None]:
+        """The input fields of these rows as JSON; None if the input is plain text."""
+        return self._rows.find(rows, "fields")
+
     def whole(self) -> pl.Series:
         """A hash of everything in a row, for rows that share their content with others; empty for the others."""
         repeated = self.content.is_duplicated().arg_true()
@@ -131,7 +135,7 @@ def _numbered(job: Work, keys: pl.Series, name: str, *, parts: int, buckets: int
 # The columns that each query reads; None means all.
 _QUERIES: dict[str, tuple[str, ...] | None] = {
     "input facts": ("input", "fields"), "output facts": ("output",), "requests": ("input",), "written": ("output",),
-    "whole": None,
+    "fields": ("fields",), "whole": None,
 }  # fmt: skip
 
 
@@ -149,7 +153,7 @@ class _Rows:
         known = self._known.setdefault(what, {})
         return np.array([known.setdefault(key, len(known)) for key in self.find(rows, what)], np.int64)
 
-    def find(self, rows: np.ndarray, what: str) -> list[str]:
+    def find(self, rows: np.ndarray, what: str) -> list[Any]:
         """The queried values of these rows; each part is read once."""
         once, place = np.unique(rows, return_inverse=True)
         bounds = np.searchsorted(once, self._starts)
@@ -173,8 +177,9 @@ def look_up(pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Co
 
 
 def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
-    if what in ("requests", "written"):
-        return pairs["input" if what == "requests" else "output"].to_list()
+    columns = {"requests": "input", "written": "output", "fields": "fields"}
+    if what in columns:
+        return pairs[columns[what]].to_list()
     if what == "whole":
         return row_hashes(pairs)
     facts = input_facts(pairs, leave_out=identifiers) if what == "input facts" else map(text_facts, pairs["output"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import say
+from ...style import discriminates
 from .rivals import better_untuned, cheaper_way
 from .sentences import (
     capital,
@@ -50,7 +51,20 @@ def found_doubts(
     money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
     way, stated, near, volume = ((finder,) for finder in money) if money else ((), (), (), ())
     extended = {**results, "verdict_flips": flips, "margin": margin}
-    finders = (*way, *flipping, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked, _sample)
+    finders = (
+        _form_only,
+        *way,
+        *flipping,
+        *stated,
+        *near,
+        _unstable,
+        _references,
+        _style,
+        _reused,
+        *volume,
+        _unchecked,
+        _sample,
+    )
     doubts = ((finder.__name__[1:], finder(extended, decision)) for finder in finders)
     return [Doubt(kind, text) for kind, text in doubts if text]
 
@@ -60,6 +74,13 @@ def strongest_doubt(
 ) -> str:
     """The text of the first of `found_doubts`."""
     return found_doubts(results, decision, margin=margin, flips=flips, about_money=about_money)[0].text
+
+
+def _form_only(results: Results, decision: str) -> str | None:
+    """The rules accept answers to other requests, so an acceptable output need not be a right one."""
+    found = (results.get("style") or {}).get("discrimination")
+    discriminating, sentence = discriminates(found) if found else (True, "")
+    return None if discriminating else sentence
 
 
 def _sample(results: Results, decision: str) -> str:

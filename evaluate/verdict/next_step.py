@@ -13,6 +13,7 @@ from .sentences import compared, sentence, variant_name
 __all__ = ["RISK_ADVICE", "next_step"]
 
 Results = Mapping[str, Any]
+CONTENT_RULE = "Add a rule about content to the style, such as `grounded` or `covers`"
 ENOUGH = 50  # with this many independent cases `few_cases` is no longer a doubt
 RISK_ADVICE = {
     "overfitting": "Train for fewer epochs or on more distinct examples, then compare again",
@@ -33,6 +34,8 @@ def next_step(
     decision, doubt = found["decision"], doubts[0].kind
     if decision == "fix first":
         return found.get("next") or sentence("Fix the problem above, then run again")
+    if doubt == "form_only":
+        return sentence(f"{CONTENT_RULE}, then run `tuneworth evaluate` again")
     rival = better_untuned(results, margin)
     if rival is not None and decision != "keep prompting":
         return sentence(f"Compare with {variant_name(rival)} first: {_as_baseline(results, rival)}")

@@ -12,6 +12,7 @@ from ..charts.rows import Bar, mini_rows
 from ..page import Section
 from ..stored import StoredCuration
 from ..words import capital, sentence, short, typeset
+from .accepts import accepted_rows, accepts_sentence
 from .certificate import certificate, certificate_values, held_out, near_rows, similarity_text
 from .data import (
     canned_rows,
@@ -227,6 +228,8 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
         "unreviewed": (data.get("style") or {}).get("reviewed") is False,
         "rows": style_rows(data),
         "rest": style_rest(data),
+        "accepts_sentence": accepts_sentence(data),
+        "accepted": accepted_rows(data),
     }
     content = {
         "facts": content_facts(data),

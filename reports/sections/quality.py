@@ -15,6 +15,7 @@ from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, share_text
+from .accepts import accepted_rows, accepts_sentence
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
@@ -67,6 +68,8 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "worst": most_broken(rows),
         "moved": moved_figure(run, rows),
         "compared": bool((run.results.get("comparison") or {}).get("checks")),
+        "accepts_sentence": accepts_sentence(run.results),
+        "accepted": accepted_rows(run.results),
         "repeats": repeat_rows(run),
         "similarity": similarity_rows(run),
         "classifier_ran": classifier_ran(run),

@@ -21,6 +21,7 @@ from .situations import costs, later, other, situation
 BETTER, EQUAL, WORSE, UNSURE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 36), (140, 20, 20, 20)
 REPAIR = {"failures": "repair", "failure_cost": 1}
 LEAK = {"certificate": {"pairs_at_or_above": 1}}
+FORM_ONLY = {"discrimination": {"own": 0.98, "shuffled": 0.97, "fields_only": 0.5, "rows": 100, "by_check": {}}}
 OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "evidence": "30 of 60 are copies"}]
 CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_tokens": 150, "output_tokens": 150}
 
@@ -47,6 +48,10 @@ TABLE = [
      later(EQUAL, roi=costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000}}), "low", "but not against"),
     ("a leak", later(data=LEAK, roi=costs()), "high", "a fact, not an estimate"),
     ("a risk over its limit", later(roi=costs(), risks=OVER), "fair", "over its limit"),
+    ("rules of form only", later(BETTER, roi=costs(), style=FORM_ONLY), "fair", "since the rules hardly tell a right"),
+    ("worse by rules of form only", later(WORSE, style=FORM_ONLY), "fair", "since the rules hardly tell a right answer"),
+    ("rules that tell right from wrong",
+     later(BETTER, roi=costs(), style={"discrimination": {**FORM_ONLY["discrimination"], "shuffled": 0.1}}), "high", "24"),
     ("a batch", later(BETTER, roi=costs(None, requests_total=10**6)), "high", "it saves more than it costs"),
 ]  # fmt: skip
 

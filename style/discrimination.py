@@ -1,0 +1,167 @@
+"""How well a style tells a right answer from a wrong one: what it accepts besides the outputs that belong to the inputs.
+
+Every rule is applied to the examples' own outputs, to outputs of other examples, and to texts made of the inputs alone.
+A rule that accepts all three alike checks form only: it cannot notice that an output answers another request.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..core import say
+from .check import check_columns, pair_columns
+from .schema import Columns, StyleSchema, field_text
+
+__all__ = ["SAMPLE", "Discrimination", "Passing", "content_order", "discriminates", "measure_discrimination"]
+
+SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second
+FEWEST = 20  # examples with an output of another request: fewer say nothing
+ENOUGH = 0.2  # a difference below 20 points: the rules accept too many answers to other requests
+
+
+@dataclass(frozen=True)
+class Passing:
+    """The shares that pass, 0 to 1: of the examples' own outputs, of other examples' outputs, of texts of the inputs alone."""
+
+    own: float
+    shuffled: float
+    fields_only: float
+
+    @property
+    def difference(self) -> float:
+        """By how much more of the own outputs pass than of outputs of other requests."""
+        return self.own - self.shuffled
+
+    def to_json(self) -> dict[str, float]:
+        """The shares as results.json holds them."""
+        return {"own": self.own, "shuffled": self.shuffled, "fields_only": self.fields_only}
+
+
+@dataclass(frozen=True)
+class Discrimination:
+    """What a style accepts, as a whole and by each `must` rule (by id), measured on `rows` examples."""
+
+    rows: int
+    overall: Passing
+    by_check: Mapping[str, Passing]
+
+    @property
+    def sentence(self) -> str:
+        """The result in a sentence; where the rules hardly discriminate, it says so."""
+        return discriminates(self.to_json())[1]
+
+    @property
+    def weak(self) -> bool:
+        """Whether the rules hardly tell right answers from wrong ones."""
+        return not discriminates(self.to_json())[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `style.discrimination` in results.json."""
+        checks = {name: passing.to_json() for name, passing in self.by_check.items()}
+        return {**self.overall.to_json(), "rows": self.rows, "by_check": checks}
+
+
+def discriminates(shares: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether a stored discrimination shows that the rules tell right from wrong; and the finding in a sentence."""
+    own, shuffled = float(shares["own"]), float(shares["shuffled"])
+    if own - shuffled >= ENOUGH - 1e-9:  # a difference of 20 points must not depend on the last bit of a float
+        return True, (
+            f"The rules accept {say.percent(own)} of the examples' own outputs and {say.percent(shuffled)} of answers to "
+            "other requests."
+        )
+    if shuffled >= own / 2:
+        return False, f"These rules accept {say.percent(shuffled)} of answers to other requests: they check form only."
+    return False, (
+        f"These rules accept only {say.percent(own)} of the examples' own outputs, and {say.percent(shuffled)} of answers to "
+        "other requests: they hardly tell right from wrong."
+    )
+
+
+def measure_discrimination(
+    pairs: pl.DataFrame,
+    style: StyleSchema,
+    *,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+    seed: int = 0,
+) -> Discrimination | None:
+    """What `style` accepts on a sample of `pairs` (columns `output`, `input`; optionally `fields`).
+
+    An output is swapped for one of an example with another input and another output. The order of the rows does not
+    matter. None if fewer than 20 examples can be swapped, or if the style has no `must` rule.
+    """
+    given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
+    examples = content_order(given, seed=seed).head(SAMPLE)
+    musts = tuple(check for check in style.checks if check.level == "must")
+    other = other_outputs(examples["input"], examples["output"])
+    examples, swapped = examples.filter(other.is_not_null()), other.drop_nulls()
+    if len(examples) < FEWEST or not musts:
+        return None
+    columns = pair_columns(examples, count_tokens=count_tokens)
+    schema = replace(style, checks=musts)
+    own, shuffled, fields_only = (
+        _passing(replace(columns, output=texts.alias("output")), schema)
+        for texts in (examples["output"], swapped, inputs_alone(columns))
+    )
+    shares = {name: Passing(own[name], shuffled[name], fields_only[name]) for name in own}
+    return Discrimination(len(examples), shares.pop(""), shares)
+
+
+def _passing(columns: Columns, style: StyleSchema) -> dict[str, float]:
+    """The share of texts that no rule rejects, under "", and for each rule the share that it does not reject."""
+    results = check_columns(columns, style)
+    failed = results.status.select(pl.all() == "fail")
+    whole = failed.select(any=pl.any_horizontal(pl.all()))["any"]
+    # A text that a rule could not score is not rejected by it, on either side of the comparison.
+    return {"": _accepted(whole)} | {name: _accepted(failed[name]) for name in failed.columns}
+
+
+def _accepted(failed: pl.Series) -> float:
+    return (len(failed) - int(failed.sum())) / len(failed)
+
+
+def other_outputs(inputs: pl.Series, outputs: pl.Series) -> pl.Series:
+    """For each example the output of one with another input and another text; null where there is none.
+
+    Examples with the same input are taken together, and each takes the output that lies as many places further on as
+    the largest of these groups is long, so that it never comes from its own group while that is at most half of all.
+    """
+    if inputs.is_empty():
+        return pl.Series("output", [], dtype=pl.String)
+    number = inputs.to_frame("input").with_row_index("row")
+    first = pl.col("row").min().over("input")  # groups in the order of their first example
+    order = number.with_columns(first=first).sort("first", "row")["row"].to_numpy()
+    shift = int(inputs.value_counts()["count"].max())  # type: ignore[arg-type]
+    source = np.empty(len(order), np.int64)
+    source[order] = np.roll(order, -shift)
+    taken = pl.DataFrame({"i": inputs, "o": outputs, "j": inputs.gather(source), "other": outputs.gather(source)})
+    different = (pl.col("i") != pl.col("j")) & (pl.col("o") != pl.col("other"))
+    return taken.select(output=pl.when(different).then("other"))["output"]
+
+
+def inputs_alone(columns: Columns) -> pl.Series:
+    """A text for each example that only repeats its input: the values of the fields, or the plain text."""
+    texts = [
+        ", ".join(filter(None, map(field_text, fields.values()))) or text
+        for fields, text in zip(columns.fields, columns.input, strict=True)
+    ]
+    return pl.Series("output", texts, dtype=pl.String)
+
+
+def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
+    """Output, input, fields, id and row, in an order that depends only on the seed and the content."""
+    texts = zip(pairs["output"].fill_null(""), pairs["input"].fill_null(""), strict=True)
+    keys = [hashlib.blake2b(f"{seed}\0{o}\0{i}".encode(), digest_size=12).hexdigest() for o, i in texts]
+    row = pairs["row"] if "row" in pairs.columns else pl.Series(range(1, len(pairs) + 1), dtype=pl.UInt32)
+    fields = pairs["fields"] if "fields" in pairs.columns else pl.Series([None] * len(pairs), dtype=pl.String)
+    table = pairs.select(
+        pl.col("output", "input").cast(pl.String).fill_null(""),
+        fields=fields.cast(pl.String),
+        id=pairs["id"] if "id" in pairs.columns else pl.format("row {}", row),
+        row=row,
+        key=pl.Series(keys, dtype=pl.String),
+    )
+    return table.sort("key", "fields", "id").drop("key")

@@ -1,0 +1,245 @@
+"""The reference of all kinds of checks: what each checks, an example with its message, and how the guide states it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+import polars as pl
+import yaml
+
+from ..core import ConfigError, key_of, nearest
+from .check import check_outputs, explain
+from .guide import check_sentence
+from .infer_yaml import entries_text
+from .kinds import KINDS
+from .read import parse_style
+from .schema import StyleSchema, render_fields
+
+__all__ = ["EXAMPLES", "KindExample", "explain_kind", "reference_page"]
+
+
+@dataclass(frozen=True)
+class KindExample:
+    """A kind with an example: an `entry` as in style.yaml, an output that passes and one that fails, for `given` fields.
+
+    `checks` completes "Checks", `inferred` says when `style infer` proposes the kind.
+    """
+
+    checks: str
+    entry: Mapping[str, Any]
+    passes: str
+    fails: str
+    inferred: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind."""
+        return self.entry["kind"]
+
+    @property
+    def style(self) -> StyleSchema:
+        """A style with this check alone."""
+        return parse_style("checks:\n" + entries_text([self.entry]), where=f"the example of {self.kind}")
+
+    def message(self, output: str) -> str | None:
+        """What the check says about an output for the given fields; None if it passes."""
+        text = json.dumps(self.given) if self.given else None
+        pairs = pl.DataFrame(
+            {"output": [output], "input": [render_fields(self.given)], "fields": [text]},
+            schema=dict.fromkeys(("output", "input", "fields"), pl.String),
+        )
+        violations = check_outputs(pairs, self.style).violations
+        if not len(violations):
+            return None
+        found, expected = violations.select("found", "expected").row(0)
+        return explain(self.style.checks[0], found, expected)
+
+
+PART = {"part": "BC547", "package": "TO-92", "voltage": "45 V"}
+NEVER = "never: examples cannot suggest it"
+EXAMPLES = [
+    KindExample(
+        "how long an output is, in characters, words, sentences, lines, paragraphs or tokens",
+        {"kind": "length", "unit": "words", "max": 6}, "NPN transistor, TO-92", "An NPN transistor in the package TO-92",
+        "the range of nearly all outputs if it is narrow, and one line if no output has a second",
+    ),
+    KindExample(
+        "that texts, field values or a pattern do not occur",
+        {"kind": "forbidden", "any": ["{part}"]}, "NPN transistor, TO-92", "BC547, NPN transistor",
+        "names of single items that outputs omit although they could contain them", PART,
+    ),
+    KindExample(
+        "the terms of the house: required, forbidden, or with one preferred spelling",
+        {"kind": "vocabulary", "preferred": {"DC/DC": ["DC-DC"]}}, "DC/DC converter", "DC-DC converter",
+        "the most frequent spelling of each term that is spelled in several ways",
+    ),
+    KindExample(
+        "that an output ends with one of some texts or with a field's value",
+        {"kind": "ends_with", "any": ["{package}"], "when": "package"}, "NPN transistor, TO-92", "NPN transistor",
+        "a field whose value most outputs end with, or a few fixed texts", PART,
+    ),
+    KindExample(
+        "that an output starts with one of some texts or with a field's value",
+        {"kind": "starts_with", "any": ["feat: ", "fix: "]}, "fix: read empty files", "Read empty files",
+        "a field whose value most outputs start with, or a few fixed texts",
+    ),
+    KindExample(
+        "the mark at the end, exclamation marks, and the form of quotation marks and dashes",
+        {"kind": "punctuation", "end": "none"}, "NPN transistor, TO-92", "NPN transistor, TO-92.",
+        "the end that most outputs have, and the form of their quotation marks and dashes",
+    ),
+    KindExample(
+        "how often a regular expression (Rust syntax, linear time) matches, or that it matches the whole output",
+        {"kind": "pattern", "regex": ", "}, "NPN transistor, TO-92", "NPN transistor TO-92",
+        "a mark that separates the facts of nearly every output, or one shape that all of them have",
+    ),
+    KindExample(
+        "that every number and code (and name, if asked for) in the output is stated in the input",
+        {"kind": "grounded"}, "NPN transistor, 45V, TO-92", "NPN transistor, 60V, TO-92",
+        "where the numbers and codes of nearly all outputs are in their inputs", PART,
+    ),
+    KindExample(
+        "that the values of some fields occur in the output",
+        {"kind": "covers", "fields": ["package"]}, "NPN transistor, TO-92", "NPN transistor",
+        "each field whose values occur in most outputs", PART,
+    ),
+    KindExample(
+        "that there are no leftovers: code fences, remarks of an assistant, placeholders, damaged characters, refusals, echoes "
+        "of the prompt",
+        {"kind": "clean"}, "NPN transistor, TO-92", "Sure, here is the line: NPN transistor, TO-92",
+        "where the examples have none; any finished text follows it",
+    ),
+    KindExample(
+        "how numbers are written: the space before a unit, the allowed units, the decimal mark",
+        {"kind": "numbers", "space": "none"}, "45V, TO-92", "45 V, TO-92",
+        "the space and the decimal mark that most numbers have",
+    ),
+    KindExample(
+        "capitals: sentence case, title case, capitals only, or small letters only",
+        {"kind": "case", "is": "sentence"}, "Transistor for small signals", "transistor for small signals",
+        "each case that at least half of the outputs follow",
+    ),
+    KindExample(
+        "that an output is valid JSON, by a JSON Schema if there is one",
+        {"kind": "json", "schema": {"type": "object", "required": ["type"]}}, '{"type": "NPN"}', '{"kind": "NPN"}',
+        "the types, keys and enumerated texts that all outputs share",
+    ),
+    KindExample(
+        "a list: its marker, the number of its items, their length",
+        {"kind": "list", "marker": "- ", "min": 2}, "- NPN\n- TO-92", "- NPN, TO-92",
+        "the list that most outputs have, with the range of its items",
+    ),
+    KindExample(
+        "the headings of an output and their order",
+        {"kind": "sections", "titles": ["Cause", "Fix"]}, "## Cause\nNo power.\n## Fix\nPlug it in.", "## Fix\nPlug it in.",
+        "the headings that most outputs share",
+    ),
+    KindExample(
+        "lines that each begin with a key",
+        {"kind": "key_values", "keys": ["type", "package"]}, "type: NPN\npackage: TO-92", "type: NPN",
+        "the keys that most outputs share",
+    ),
+    KindExample(
+        "that the whole output is a text with slots, each of which may have a pattern",
+        {"kind": "template", "text": "{type} transistor, {package}", "slots": {"type": "NPN|PNP"}},
+        "NPN transistor, TO-92", "A transistor, TO-92", "the words that nearly all outputs have in one order",
+    ),
+    KindExample(
+        "that parts, each given by a pattern, come in one order where they occur",
+        {"kind": "order", "parts": {"type": "NPN|PNP", "package": r"TO-\d+"}}, "NPN, TO-92", "TO-92, NPN", NEVER,
+    ),
+    KindExample(
+        "that no phrase occurs twice, or is copied from the input",
+        {"kind": "no_repeats", "words": 3}, "a small signal transistor", "a small signal and a small signal",
+        "where outputs are long enough to repeat themselves",
+    ),
+    KindExample(
+        "the language of an output",
+        {"kind": "language", "is": "en"}, "This transistor switches small signals quickly.",
+        "Dieser Transistor schaltet kleine Signale sehr schnell.", "the language of nearly all outputs",
+    ),
+    KindExample(
+        "the reading grade of an English text (Flesch-Kincaid)",
+        {"kind": "readability", "grade_max": 6},
+        "The lamp is made of brass. It gives warm light. You can turn it on and off with one hand. It looks nice too.",
+        "Incorporating sophisticated semiconductor technology, this luminaire facilitates extraordinarily comfortable "
+        "illumination of residential environments, notwithstanding considerable fluctuations of electrical supply conditions.",
+        "where nearly all outputs are plain and long enough to have a grade",
+    ),
+]  # fmt: skip
+# A function of the user's own has no example that could run here.
+PYTHON = """### `python`
+
+- **Checks** anything, with a function of yours that gets the output and its pair, and returns None or a text that describes \
+the fault. It runs only with `--allow-code`.
+- **Parameters:** `call` (required), as `module.function`.
+- **Inferred:** never: examples cannot suggest it."""
+
+
+def explain_kind(name: str) -> str:
+    """One kind in Markdown: what it checks, its parameters, an example, when it is inferred, its sentence in the guide.
+
+    Raises: ConfigError for an unknown kind.
+    """
+    if name == "python":
+        return PYTHON
+    example = next((one for one in EXAMPLES if one.kind == name), None)
+    if example is None:
+        raise ConfigError(f'unknown kind "{name}"; {nearest(name, list(KINDS))}')
+    given = (
+        f", for the input `{'; '.join(f'{key}: {value}' for key, value in example.given.items())}`"
+        if example.given
+        else ""
+    )
+    lines = [
+        f"- **Checks** {example.checks}.",
+        f"- **Parameters:** {_parameters(name)}.",
+        f"- **Example:** `{_flow(example.entry)}`{given}. Passes: {_quoted(example.passes)}. "
+        f"Fails: {_quoted(example.fails)}, with the message *{_one_line(example.message(example.fails) or '')}*.",
+        f"- **Inferred:** {example.inferred}.",
+        f"- **In the guide:** {check_sentence(example.style.checks[0])}",
+    ]
+    return f"### `{name}`\n\n" + "\n".join(lines)
+
+
+def reference_page() -> str:
+    """All kinds in Markdown, the most common ones first."""
+    names = [*(example.kind for example in EXAMPLES), "python"]
+    head = (
+        "# The checks of a style\n\n"
+        "For readers who write or review a `style.yaml`. Each check is an entry under `checks`: its `kind`, the parameters "
+        "below, and optionally `id`, `level` (`must`, the default, or `should`), `when` (a field, or fields with values: the "
+        "check then applies only where they are given), `say` (its sentence in the guide), `about` (`form`, `wording`, "
+        "`facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same."
+    )
+    return "\n\n".join([head, *map(explain_kind, names)]) + "\n"
+
+
+def _parameters(name: str) -> str:
+    return ", ".join(f"`{key_of(one)}` ({_default(one)})" for one in fields(KINDS[name].parameters))
+
+
+def _default(parameter: Any) -> str:
+    if parameter.default_factory is not MISSING:
+        return "empty by default"
+    if parameter.default is MISSING:
+        return "required"
+    value = parameter.default
+    return "not set by default" if value is None else f"default `{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _flow(entry: Mapping[str, Any]) -> str:
+    """The entry as YAML on one line."""
+    return yaml.safe_dump(
+        dict(entry), default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True
+    ).strip()
+
+
+def _quoted(text: str) -> str:
+    return f"`{_one_line(text)}`"
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "⏎")
