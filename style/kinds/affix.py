@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, text_fields
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import facts_of, without_parts
+from ..schema import Check, Columns, Findings, faults, field_names, field_text, text_fields
 from ..words import explain_slots, one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]
@@ -143,13 +144,94 @@ def _propose_choice(counts: pl.DataFrame, rows: int) -> Iterator[Proposal]:
         yield Proposal({"any": words})
 
 
+# Between a text and a value that is put at its end: nothing after these.
+_MARKS = " \t\n.,;:"
+
+
+def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit]:
+    """The wanted text at that end: in the right case, moved there from elsewhere, completed, or added."""
+    text, choices = broken.text, _choices(check.parameters, broken)
+    if not text.strip() or not choices:
+        return
+    first, last = len(text) - len(text.lstrip()), len(text.rstrip())
+    for value, name in choices:
+        size = len(value)
+        start, end = (first, first + size) if at_start else (last - size, last)
+        if start >= first and end <= last and text[start:end].casefold() == value.casefold():
+            yield Edit(start, end, value)  # only its case is wrong
+            return
+        closed = len(text.rstrip(_MARKS)) if not at_start else last
+        if closed < last and closed - size >= first and text[closed - size : closed].casefold() == value.casefold():
+            yield Edit(closed - size, last, value)  # a mark follows it
+            return
+        if moved := _moved(text, value, name, at_start=at_start):
+            yield from moved
+            return
+    if len(choices) == 1:
+        yield from _added(text, choices[0][0], at_start=at_start)
+
+
+def _choices(p: AffixParameters, broken: Broken) -> list[tuple[str, str]]:
+    """The wanted texts with their fields filled in, and the name of the field that is the whole of one."""
+    filled = []
+    for wanted in p.any:
+        names = field_names(wanted)
+        values = {name: field_text(broken.fields.get(name)) for name in names}
+        if all(values.values()):
+            value = re.sub(r"\{([^{}]+)\}", lambda slot: values[slot[1]], wanted)
+            filled.append((value, names[0] if names and wanted == f"{{{names[0]}}}" else ""))
+    return [(value, name) for value, name in dict.fromkeys(filled) if value.strip() == value]
+
+
+def _moved(text: str, value: str, name: str, *, at_start: bool) -> list[Edit]:
+    """The edits that take a value from its own place between commas to that end."""
+    folded = {form.casefold() for form in (value, f"{value} {name}", f"{name} {value}", f"{name}: {value}")}
+    parts = facts_of(text)
+    own = [n for n, (start, end) in enumerate(parts) if text[start:end].rstrip(".").casefold() in folded]
+    if not own or len(own) == len(parts) or "\n" in text.strip():
+        return []
+    taken = [*without_parts(text, parts, set(own))]
+    return [*taken, *_added(text, value, at_start=at_start)]
+
+
+def _added(text: str, value: str, *, at_start: bool) -> Iterator[Edit]:
+    """The edit that puts the value at that end, after a comma in a list of facts; a shortened form is completed."""
+    first, last = len(text) - len(text.lstrip()), len(text.rstrip())
+    parts = facts_of(text)
+    if at_start:
+        yield Edit(first, first, f"{value}{_joint(value[-1], text, parts)}")
+        return
+    start, end = parts[-1] if parts else (first, last)
+    short = text[start:end].casefold()
+    rest = value[end - start :]
+    if end == last and len(short) > 1 and rest and value.casefold().startswith(short) and not rest[0].isalnum():
+        yield Edit(start, end, value)  # TO-220 for TO-220-5
+        return
+    yield Edit(last, last, f"{_joint(value[0], text, parts)}{value}")
+
+
+def _joint(edge: str, text: str, parts: Sequence[tuple[int, int]]) -> str:
+    """What separates an added text from the rest: nothing before a mark, a comma in a list of facts, else a space."""
+    if not edge.isalnum() and edge not in "([\"“„«{":
+        return ""
+    if "\n" in text.strip():
+        return "\n"
+    return " " if text.rstrip()[-1] in ".!?…:;,。！？" else ", "
+
+
+_AFFIX_SAYS = (
+    "Safe: the text is put at that end; a value that stands between commas is moved there, a shortened one completed. "
+    "With several texts to choose from, only one that is there already is moved."
+)
 STARTS_WITH = Kind(
     "starts_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=True), lambda check: _say_affix(check, verb="Start"),
     lambda columns: _propose_affix(columns, at_start=True),
+    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=True), says=_AFFIX_SAYS),
 )  # fmt: skip
 ENDS_WITH = Kind(
     "ends_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=False), lambda check: _say_affix(check, verb="End"),
     lambda columns: _propose_affix(columns, at_start=False),
+    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=False), says=_AFFIX_SAYS),
 )  # fmt: skip

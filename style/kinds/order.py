@@ -1,11 +1,14 @@
 """The check `order`: the parts of an output come in a given order."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind
+from ..kind import Broken, Edit, Fix, Kind
+from ..parts import facts_of
 from ..schema import Check, Columns, Findings, faults
 from ..succession import longest_rising
 from ..words import quoted, ready_pattern
@@ -68,4 +71,41 @@ def _explain_order(check: Check, found: str | None, expected: str) -> str:
     return f"{check.id}: {quoted(found or '')} is in the wrong place; expected {expected}"
 
 
-ORDER = Kind("order", "form", OrderParameters, _find_order, _say_order, explain=_explain_order)
+def _fix_order(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The facts that hold the named parts, put in order at the places that they have; the others stay."""
+    p: OrderParameters = check.parameters
+    text = broken.text
+    facts = facts_of(text)
+    patterns = [ready_pattern(regex, ignore_case=check.ignore_case) for regex in p.parts.values()]
+    pieces = pl.Series([text[start:end] for start, end in facts], dtype=pl.String)
+    found = pl.DataFrame({str(n): pieces.str.contains(pattern) for n, pattern in enumerate(patterns)})
+    ranks: dict[int, int] = {}
+    for number in range(len(patterns)):
+        place = found[str(number)].arg_max() if found[str(number)].any() else None  # the first occurrence counts
+        if place is None:
+            continue
+        if place in ranks:
+            return  # one fact holds two parts
+        ranks[place] = number
+    places = sorted(ranks)
+    for place, other in zip(places, sorted(places, key=lambda place: ranks[place]), strict=True):
+        if place != other:
+            yield Edit(*facts[place], _moved(text, facts, other, place))
+
+
+def _moved(text: str, facts: list[tuple[int, int]], fact: int, place: int) -> str:
+    """A fact as written at another place: the text's last mark stays there, and so does its first capital letter."""
+    words, there = text[slice(*facts[fact])], text[slice(*facts[place])]
+    if fact == len(facts) - 1:
+        words = words.rstrip(".!")
+    if place == len(facts) - 1:
+        words += there[len(there.rstrip(".!")) :]
+    if place == 0 and re.match(r"[A-Z]", there) and re.match(r"[a-z]+\b", words):
+        words = words[0].upper() + words[1:]
+    return words
+
+
+ORDER = Kind(
+    "order", "form", OrderParameters, _find_order, _say_order, explain=_explain_order,
+    fix=Fix(_fix_order, says="Safe: the facts between commas that hold the parts change places."),
+)  # fmt: skip

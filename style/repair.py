@@ -1,0 +1,395 @@
+"""Repairs outputs: the edits that the broken rules suggest, as long as none breaks another rule or changes a fact."""
+
+import json
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from .check import check_columns
+from .kind import Broken, Edit
+from .kinds import KINDS
+from .preserved import preserved
+from .schema import Check, Columns, StyleResults, StyleSchema, render_fields
+
+__all__ = ["Repaired", "repair", "repair_columns"]
+
+CHANGE_SCHEMA = {
+    "index": pl.UInt32, "step": pl.UInt32, "rule": pl.String, "before": pl.String, "after": pl.String, "start": pl.Int64,
+    "end": pl.Int64,
+}  # fmt: skip
+# An output whose repair has not come to rest by then is left as it was, so that a second repair finds the same.
+_MOST_STEPS = 32
+# Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
+_MOST_TRIES = 48
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """Outputs after repair.
+
+    texts: one per output; one that was not changed is the same text. changes: index, step, rule, before, after, start,
+    end; the span is in the text before that step. results: the checks on the repaired texts.
+    """
+
+    texts: pl.Series
+    changes: pl.DataFrame
+    results: StyleResults
+
+    @property
+    def broken(self) -> pl.DataFrame:
+        """The violations that remain: columns as in `StyleResults`."""
+        return self.results.violations
+
+    @property
+    def changed(self) -> int:
+        """The number of outputs that were changed."""
+        return self.changes["index"].n_unique()
+
+
+def repair(
+    style: StyleSchema,
+    texts: Sequence[str],
+    fields: Sequence[Mapping[str, Any] | None] | None = None,
+    *,
+    inputs: Sequence[str] | None = None,
+    unsafe: bool = False,
+) -> Repaired:
+    """The texts repaired by the rules of a style that can be: safely, or with `unsafe` by leaving something out as well.
+
+    `fields` holds the input fields of each text; `inputs` their requests as text, if they are not these fields. A safe
+    repair never breaks another must rule, and changes no number, code or field value. The order of the rules does not
+    matter, and repairing twice gives the same texts as repairing once.
+
+    >>> from tuneworth.style import parse_style
+    >>> style = parse_style("checks: [{kind: punctuation, end: none}, {kind: numbers, space: none}]")
+    >>> repair(style, ["Fuse, 30 V."]).texts.to_list()
+    ['Fuse, 30V']
+    """
+    given = [row or {} for row in fields] if fields is not None else [{}] * len(texts)
+    requests = list(inputs) if inputs is not None else [render_fields(row) for row in given]
+    columns = Columns(
+        pl.Series("output", list(texts), dtype=pl.String),
+        pl.Series("input", requests, dtype=pl.String),
+        pl.Series("fields", [json.dumps(row, ensure_ascii=False) if row else None for row in given], dtype=pl.String),
+    )
+    return repair_columns(columns, style, unsafe=unsafe)
+
+
+def repair_columns(columns: Columns, style: StyleSchema, *, unsafe: bool = False) -> Repaired:
+    """The outputs of a table repaired, as `repair`."""
+    results = check_columns(columns, style)
+    work = _Work(style, unsafe)
+    state = _State(columns, results, pl.int_range(len(columns.output), dtype=pl.UInt32, eager=True))
+    for step in range(_MOST_STEPS):
+        state = work.step(state, step)
+        if not len(state.rows):
+            break
+    work.revert(state.rows)
+    return work.result(columns, results)
+
+
+class _State(NamedTuple):
+    """Outputs that may still change: their columns, the checks on them, and their rows in the whole table."""
+
+    columns: Columns
+    results: StyleResults
+    rows: pl.Series
+
+
+class _Planned(NamedTuple):
+    """An edit of one output with the rank of its rule, which decides between edits that overlap."""
+
+    rank: tuple[int, str]
+    start: int
+    end: int
+    text: str
+    rule: str
+
+
+class _Try(NamedTuple):
+    """Edits of one output to be made together."""
+
+    edits: tuple[_Planned, ...]
+    safe: bool
+
+
+@dataclass
+class _Work:
+    """The repair of one table: what was changed so far."""
+
+    style: StyleSchema
+    unsafe: bool
+    done: list[_State] = field(default_factory=list)
+    changes: dict[int, list[tuple[Any, ...]]] = field(default_factory=dict)
+
+    def step(self, state: _State, step: int) -> _State:
+        """The outputs that this step changed; the others have come to rest."""
+        tries = self._tries(state)
+        texts = state.columns.output
+        passed: list[_State] = []
+        for number in range(max(map(len, tries.values()), default=0)):
+            rows = [row for row, of_row in tries.items() if number < len(of_row)]
+            if not rows:
+                break
+            chosen = [tries[row][number] for row in rows]
+            before = texts.gather(rows)
+            written = pl.Series(
+                "output", [_written(text, one.edits) for text, one in zip(before, chosen, strict=True)], dtype=pl.String
+            )
+            columns = state.columns.changed(rows, written)
+            results = check_columns(columns, self.style)
+            safe = pl.Series([one.safe for one in chosen], dtype=pl.Boolean)
+            good = _better(self.style, _only(state.results, rows), results)
+            good &= _kept_where_safe(before, columns, safe, good)
+            places = good.arg_true().to_list()
+            if not places:
+                continue
+            origin = state.rows.gather([rows[place] for place in places])
+            for place, index in zip(places, origin, strict=True):
+                self._note(index, step, before[place], chosen[place].edits)
+                del tries[rows[place]]
+            part = columns if len(places) == len(rows) else columns.changed(places, written.gather(places))
+            passed.append(_State(part, _only(results, places), origin))
+        following = _joined(passed, self.style)
+        if len(following.rows):
+            self.done.append(following)
+        return following
+
+    def _tries(self, state: _State) -> dict[int, list[_Try]]:
+        """The edits to try for each output that breaks a rule, safe ones first."""
+        tries: dict[int, list[_Try]] = {}
+        for safe in (True, False):
+            for row, edits in _planned(self.style, state, safe=safe, unsafe=self.unsafe).items():
+                tries.setdefault(row, []).extend(_Try(some, safe) for some in _subsets(edits))
+        return tries
+
+    def _note(self, index: int, step: int, text: str, edits: Sequence[_Planned]) -> None:
+        rows = [(index, step, e.rule, text[e.start : e.end], e.text, e.start, e.end) for e in edits]
+        self.changes.setdefault(index, []).extend(sorted(rows, key=lambda row: (row[5], row[6])))
+
+    def revert(self, rows: pl.Series) -> None:
+        """Leave these outputs as they were."""
+        for index in rows:
+            del self.changes[index]
+
+    def result(self, columns: Columns, results: StyleResults) -> Repaired:
+        """The table with its latest texts and results."""
+        changed = pl.Series(sorted(self.changes), dtype=pl.UInt32)
+        table = pl.DataFrame(
+            [row for index in sorted(self.changes) for row in self.changes[index]], schema=CHANGE_SCHEMA, orient="row"
+        )
+        if not len(changed):
+            return Repaired(columns.output, table, results)
+        latest: dict[int, tuple[int, int]] = {}
+        for number, state in enumerate(self.done):
+            latest.update({index: (number, place) for place, index in enumerate(state.rows) if index in self.changes})
+        texts, final = columns.output, results
+        for number, state in enumerate(self.done):
+            places = [place for at, place in latest.values() if at == number]
+            if places:
+                rows = state.rows.gather(places)
+                texts = texts.scatter(rows, state.columns.output.gather(places))
+                final = _replaced(final, rows, _only(state.results, places))
+        return Repaired(texts, table, final)
+
+
+def _planned(style: StyleSchema, state: _State, *, safe: bool, unsafe: bool) -> dict[int, list[_Planned]]:
+    """The edits that the rules suggest for each output."""
+    planned: dict[int, list[_Planned]] = {}
+    broken = state.results.violations.partition_by("check", as_dict=True)
+    texts: list[str] | None = None
+    for check in style.checks:
+        function = _function(check, safe=safe, unsafe=unsafe)
+        faults = broken.get((check.id,))
+        if function is None or faults is None:
+            continue
+        texts = texts or state.columns.output.to_list()
+        rank = _rank(check)
+        table = faults.select("index", "found", "start", "end", "expected").iter_rows()
+        for index, rows in groupby(table, key=lambda row: row[0]):
+            text = texts[index]
+            faulty = Broken(text, [row[1:] for row in rows], state.columns, index)
+            edits = [
+                _Planned(rank, *edit, check.id)
+                for edit in function(check, faulty)
+                if text[edit.start : edit.end] != edit.text
+            ]
+            if edits:
+                planned.setdefault(index, []).extend(edits)
+    return planned
+
+
+def _function(check: Check, *, safe: bool, unsafe: bool) -> Any:
+    """The kind's function for safe or unsafe edits, if the check allows them."""
+    fix = KINDS[check.kind].fix
+    if check.fix == "off":
+        return None
+    if safe:
+        return fix.safe
+    return fix.unsafe if check.fix == "unsafe" or (unsafe and check.fix is None) else None
+
+
+_RANKS = {name: number for number, name in enumerate(KINDS)}
+
+
+def _rank(check: Check) -> tuple[int, str]:
+    """The rank of a rule by what it says, whatever its place in the schema."""
+    when = sorted((check.when or {}).items())
+    return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix)))
+
+
+def _subsets(edits: Sequence[_Planned]) -> list[tuple[_Planned, ...]]:
+    """The edits to try in turn: all that do not overlap; then those of each rule; then halves of these, down to one."""
+    everything = _apart(edits)
+    if len(everything) == 1 and len(edits) == 1:
+        return [everything]
+    rules = [_apart([*of_rule]) for _, of_rule in groupby(sorted(edits), key=lambda edit: edit.rank)]
+    found = {everything: None, **dict.fromkeys(rules)}
+    halves = [*rules]
+    while halves and len(found) < _MOST_TRIES:
+        halves = [half for some in halves for half in _halves(some)]
+        found.update(dict.fromkeys(halves))
+    return [*found][:_MOST_TRIES]
+
+
+def _halves(edits: tuple[_Planned, ...]) -> Iterator[tuple[_Planned, ...]]:
+    if len(edits) > 1:
+        middle = len(edits) // 2
+        yield edits[:middle]
+        yield edits[middle:]
+
+
+def _apart(edits: Sequence[_Planned]) -> tuple[_Planned, ...]:
+    """The edits without those that overlap one of a lower rank, in text order."""
+    if len(edits) == 1:
+        return tuple(edits)
+    chosen: list[tuple[int, int]] = []
+    kept: list[_Planned] = []
+    for edit in sorted(edits):
+        span = (edit.start, edit.end)
+        at = bisect_left(chosen, span)
+        near = chosen[max(at - 1, 0) : at + 2]
+        if not any(_overlap(span, other) for other in near):
+            insort(chosen, span)
+            kept.append(edit)
+    return tuple(sorted(kept, key=lambda edit: (edit.start, edit.end)))
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two spans share a character, or are the same place."""
+    return one == other or (one[0] < other[1] and other[0] < one[1])
+
+
+def _written(text: str, edits: Sequence[_Planned]) -> str:
+    """The text with the edits made; they are in order and do not overlap."""
+    pieces, at = [], 0
+    for edit in edits:
+        pieces += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*pieces, text[at:]])
+
+
+def _better(style: StyleSchema, before: StyleResults, after: StyleResults) -> pl.Series:
+    """Where fewer rules are broken, must rules first, and no must rule is that was not."""
+    must = [check.id for check in style.checks if check.level == "must"]
+    status = after.status
+    broke = [
+        (status[id].is_in(["fail", "unscored"]) & (status[id] != before.status[id])).rename(id)
+        for id in must
+    ]
+    spoilt = pl.DataFrame(broke).select(pl.any_horizontal(pl.all())).to_series() if broke else None
+    old, new = _score(style, before, must), _score(style, after, must)
+    less = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(old))
+    equal = ~less
+    for name in old.columns:
+        less |= equal & (new[name] < old[name])
+        equal &= new[name] == old[name]
+    return less if spoilt is None else less & ~spoilt
+
+
+def _score(style: StyleSchema, results: StyleResults, must: Sequence[str]) -> pl.DataFrame:
+    """How many must rules each output breaks and how often, then the same for the others."""
+    columns: list[pl.Series] = []
+    for group in (must, [check.id for check in style.checks if check.id not in must]):
+        if not group:
+            continue
+        failed = results.status.select(pl.sum_horizontal((pl.col(id) == "fail").cast(pl.Int64) for id in group))
+        broken = results.violations.filter(pl.col("check").is_in(list(group))).group_by("index").len()
+        counts = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(results.status))
+        counts = counts.scatter(broken["index"], broken["len"].cast(pl.Int64))
+        columns += [
+            failed.to_series().rename(f"rules {len(columns)}"),
+            counts.rename(f"places {len(columns)}"),
+        ]
+    return pl.DataFrame(columns)
+
+
+def _kept_where_safe(before: pl.Series, after: Columns, safe: pl.Series, good: pl.Series) -> pl.Series:
+    """Where a safe change keeps every fact; only those that are good so far are compared."""
+    rows = (safe & good).arg_true()
+    kept = ~safe
+    if not len(rows):
+        return kept
+    return kept.scatter(rows, preserved(before.gather(rows), after.changed(rows.to_list(), after.output.gather(rows))))
+
+
+def _only(results: StyleResults, rows: Sequence[int]) -> StyleResults:
+    """The results of some rows, numbered anew."""
+    if len(rows) == len(results.status):
+        return results
+    places = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)}).with_row_index("new")
+    violations = results.violations.join(places, on="index", how="inner", maintain_order="left")
+    violations = violations.with_columns(index="new").drop("new").sort("index", maintain_order=True)
+    unscored = results.unscored.join(places, on="index", how="inner", maintain_order="left")
+    return StyleResults(
+        results.style, results.status[list(rows)], violations, unscored.with_columns(index="new").drop("new")
+    )
+
+
+def _joined(states: Sequence[_State], style: StyleSchema) -> _State:
+    """Several states as one."""
+    if not states:
+        nothing = Columns(*(pl.Series([], dtype=pl.String) for _ in range(3)))
+        return _State(nothing, check_columns(nothing, style), pl.Series([], dtype=pl.UInt32))
+    if len(states) == 1:
+        return states[0]
+    first = states[0].columns
+    columns = Columns(
+        *(pl.concat([getattr(state.columns, name) for state in states]) for name in ("output", "input", "fields_json")),
+        first.count_tokens,
+    )
+    if all("fields" in state.columns.__dict__ for state in states):
+        columns.__dict__["fields"] = [row for state in states for row in state.columns.fields]
+    starts = [sum(len(state.rows) for state in states[:n]) for n in range(len(states))]
+    moved = [
+        [
+            table.with_columns((pl.col("index") + start).cast(pl.UInt32))
+            for table in (state.results.violations, state.results.unscored)
+        ]
+        for state, start in zip(states, starts, strict=True)
+    ]
+    results = StyleResults(
+        style,
+        pl.concat([state.results.status for state in states]),
+        pl.concat([tables[0] for tables in moved]),
+        pl.concat([tables[1] for tables in moved]),
+    )
+    return _State(columns, results, pl.concat([state.rows for state in states]))
+
+
+def _replaced(results: StyleResults, rows: pl.Series, others: StyleResults) -> StyleResults:
+    """The results with those of some rows replaced."""
+    status = pl.DataFrame(
+        [results.status[name].scatter(rows, others.status[name]) for name in results.status.columns]
+    )
+    tables = []
+    for table, new in ((results.violations, others.violations), (results.unscored, others.unscored)):
+        moved = new.with_columns(index=rows.gather(new["index"]))
+        tables.append(
+            pl.concat([table.filter(~pl.col("index").is_in(rows.implode())), moved]).sort("index", maintain_order=True)
+        )
+    return StyleResults(results.style, status, *tables)
