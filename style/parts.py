@@ -1,16 +1,16 @@
 """The parts of a text (facts between commas, or sentences), and the edits that take some of them out."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from .kind import Edit
 
-__all__ = ["facts_of", "parts_of", "without_parts", "without_spans"]
+__all__ = ["facts_of", "in_order", "lines_of", "parts_of", "without_parts", "without_spans"]
 
 Span = tuple[int, int]
 
-_BETWEEN_FACTS = re.compile(r"[,;][ \t\u00a0]+|[ \t]*\r?\n\s*")
-_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?…])[\"'”’)]*[ \t\u00a0]+(?=[^\W\d_a-z]|[\"“„«(\d])|(?<=[。！？])|[ \t]*\r?\n\s*")
+_BETWEEN_FACTS = re.compile(r"[,;][ \t\u00a0]+|\n\s*")
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?…])[\"'”’)]*[ \t\u00a0]+(?=[^\W\d_a-z]|[\"“„«(\d])|(?<=[。！？])|\n\s*")
 _BRACKETS = re.compile(r"[()\[\]]")
 _ENDS = " \t\r\n.!?…。！？"
 
@@ -38,10 +38,7 @@ def _split(text: str, between: re.Pattern[str]) -> list[Span]:
         if depth <= 0 or "\n" in match.group():
             cuts.append(match.span())
     spans = zip([0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)], strict=True)
-    trimmed = (
-        (start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip()))
-        for start, piece in ((start, text[start:end]) for start, end in spans)
-    )
+    trimmed = (_stripped(text, *span) for span in spans)
     return [(start, end) for start, end in trimmed if start < end]
 
 
@@ -101,3 +98,29 @@ def without_spans(text: str, spans: Sequence[Span]) -> Iterator[Edit]:
         elif before == " " and (not after or after in " ,.;:!?)\n"):
             start -= 1
         yield Edit(start, end, "")
+
+
+def lines_of(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and text of each line outside code blocks, without its end."""
+    at, fenced = 0, False
+    for line in text.split("\n"):
+        plain = line.removesuffix("\r")
+        if plain.lstrip(" ").startswith(("```", "~~~")):
+            fenced = not fenced
+        elif not fenced:
+            yield at, at + len(plain), plain
+        at += len(line) + 1
+
+
+def in_order(text: str, blocks: Sequence[Span], ranks: Mapping[int, int]) -> Iterator[Edit]:
+    """The edits that put the ranked blocks in order at the places that they have; white space around them stays."""
+    places = sorted(ranks)
+    spans = {place: _stripped(text, *blocks[place]) for place in places}
+    for place, other in zip(places, sorted(places, key=lambda place: ranks[place]), strict=True):
+        if place != other:
+            yield Edit(*spans[place], text[slice(*spans[other])])
+
+
+def _stripped(text: str, start: int, end: int) -> Span:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from .check import check_columns
-from .kind import Broken, Edit
+from .kind import Broken
 from .kinds import KINDS
 from .preserved import preserved
 from .schema import Check, Columns, StyleResults, StyleSchema, render_fields
@@ -297,10 +297,7 @@ def _better(style: StyleSchema, before: StyleResults, after: StyleResults) -> pl
     """Where fewer rules are broken, must rules first, and no must rule is that was not."""
     must = [check.id for check in style.checks if check.level == "must"]
     status = after.status
-    broke = [
-        (status[id].is_in(["fail", "unscored"]) & (status[id] != before.status[id])).rename(id)
-        for id in must
-    ]
+    broke = [(status[id].is_in(["fail", "unscored"]) & (status[id] != before.status[id])).rename(id) for id in must]
     spoilt = pl.DataFrame(broke).select(pl.any_horizontal(pl.all())).to_series() if broke else None
     old, new = _score(style, before, must), _score(style, after, must)
     less = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(old))
@@ -383,9 +380,7 @@ def _joined(states: Sequence[_State], style: StyleSchema) -> _State:
 
 def _replaced(results: StyleResults, rows: pl.Series, others: StyleResults) -> StyleResults:
     """The results with those of some rows replaced."""
-    status = pl.DataFrame(
-        [results.status[name].scatter(rows, others.status[name]) for name in results.status.columns]
-    )
+    status = pl.DataFrame([results.status[name].scatter(rows, others.status[name]) for name in results.status.columns])
     tables = []
     for table, new in ((results.violations, others.violations), (results.unscored, others.unscored)):
         moved = new.with_columns(index=rows.gather(new["index"]))

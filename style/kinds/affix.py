@@ -178,7 +178,9 @@ def _choices(p: AffixParameters, broken: Broken) -> list[tuple[str, str]]:
         names = field_names(wanted)
         values = {name: field_text(broken.fields.get(name)) for name in names}
         if all(values.values()):
-            value = re.sub(r"\{([^{}]+)\}", lambda slot: values[slot[1]], wanted)
+            value = wanted
+            for name, own in values.items():
+                value = value.replace(f"{{{name}}}", own)
             filled.append((value, names[0] if names and wanted == f"{{{names[0]}}}" else ""))
     return [(value, name) for value, name in dict.fromkeys(filled) if value.strip() == value]
 
@@ -202,17 +204,23 @@ def _added(text: str, value: str, *, at_start: bool) -> Iterator[Edit]:
         yield Edit(first, first, f"{value}{_joint(value[-1], text, parts)}")
         return
     start, end = parts[-1] if parts else (first, last)
-    short = text[start:end].casefold()
-    rest = value[end - start :]
-    if end == last and len(short) > 1 and rest and value.casefold().startswith(short) and not rest[0].isalnum():
-        yield Edit(start, end, value)  # TO-220 for TO-220-5
+    if end == last and _shortened(text[start:end], value):
+        yield Edit(start, end, value)
         return
     yield Edit(last, last, f"{_joint(value[0], text, parts)}{value}")
 
 
+def _shortened(text: str, value: str) -> bool:
+    """Whether a fact is a value without its end (TO-220 for TO-220-5), or without its marks (SOT23-5 for SOT-23-5)."""
+    short, long = text.casefold(), value.casefold()
+    plain, whole = re.sub(r"[\W_]", "", short), re.sub(r"[\W_]", "", long)
+    begins = long.startswith(short) and not long[len(short) :][:1].isalnum()
+    return len(plain) > 1 and (plain == whole or (begins and short != long))
+
+
 def _joint(edge: str, text: str, parts: Sequence[tuple[int, int]]) -> str:
     """What separates an added text from the rest: nothing before a mark, a comma in a list of facts, else a space."""
-    if not edge.isalnum() and edge not in "([\"“„«{":
+    if not edge.isalnum() and edge not in '(["“„«{':
         return ""
     if "\n" in text.strip():
         return "\n"

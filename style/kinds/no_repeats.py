@@ -129,7 +129,8 @@ def _remove_repeats(check: Check, broken: Broken) -> Iterator[Edit]:
             number
             for start, end in again
             for number in range(bisect_left(starts, start), len(parts))
-            if parts[number][0] < end and len(text[parts[number][0] : parts[number][1]].rstrip(".!?,; ")) <= end - starts[number]
+            if parts[number][0] < end
+            and len(text[parts[number][0] : parts[number][1]].rstrip(".!?,; ")) <= end - starts[number]
         }
         if gone and len(gone) < len(parts):
             yield from without_parts(text, parts, gone)

@@ -45,9 +45,7 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
     for term in p.required:
         present = columns.output.str.contains(flag + whole_words([term]))
         rows += [(index, None, None, None, quoted(term)) for index in (~present).arg_true()]
-    unwanted = {
-        variant: f"{quoted(term)}{_IN_PLACE}" for term, variants in p.preferred.items() for variant in variants
-    }
+    unwanted = {variant: f"{quoted(term)}{_IN_PLACE}" for term, variants in p.preferred.items() for variant in variants}
     unwanted |= {term: f"not {quoted(term)}" for term in p.forbidden}
     if unwanted:
         # The preferred terms are matched too, so that a variant inside one ("LDO" in "LDO regulator") is no violation.
