@@ -1,19 +1,16 @@
 """Repairs outputs: the edits that the broken rules suggest, as long as none breaks another rule or changes a fact."""
 
 import json
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from .check import check_columns
-from .kind import Broken
-from .kinds import KINDS
+from .edits import Planned, planned_edits, subsets, written
 from .preserved import preserved
-from .schema import Check, Columns, StyleResults, StyleSchema, render_fields
+from .schema import Columns, StyleResults, StyleSchema, render_fields
 
 __all__ = ["Repaired", "repair", "repair_columns"]
 
@@ -23,8 +20,6 @@ CHANGE_SCHEMA = {
 }  # fmt: skip
 # An output whose repair has not come to rest by then is left as it was, so that a second repair finds the same.
 _MOST_STEPS = 32
-# Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
-_MOST_TRIES = 48
 
 
 @dataclass(frozen=True)
@@ -100,20 +95,10 @@ class _State(NamedTuple):
     rows: pl.Series
 
 
-class _Planned(NamedTuple):
-    """An edit of one output with the rank of its rule, which decides between edits that overlap."""
-
-    rank: tuple[int, str]
-    start: int
-    end: int
-    text: str
-    rule: str
-
-
 class _Try(NamedTuple):
     """Edits of one output to be made together."""
 
-    edits: tuple[_Planned, ...]
+    edits: tuple[Planned, ...]
     safe: bool
 
 
@@ -137,10 +122,10 @@ class _Work:
                 break
             chosen = [tries[row][number] for row in rows]
             before = texts.gather(rows)
-            written = pl.Series(
-                "output", [_written(text, one.edits) for text, one in zip(before, chosen, strict=True)], dtype=pl.String
+            texts_after = pl.Series(
+                "output", [written(text, one.edits) for text, one in zip(before, chosen, strict=True)], dtype=pl.String
             )
-            columns = state.columns.changed(rows, written)
+            columns = state.columns.changed(rows, texts_after)
             results = check_columns(columns, self.style)
             safe = pl.Series([one.safe for one in chosen], dtype=pl.Boolean)
             good = _better(self.style, _only(state.results, rows), results)
@@ -152,7 +137,7 @@ class _Work:
             for place, index in zip(places, origin, strict=True):
                 self._note(index, step, before[place], chosen[place].edits)
                 del tries[rows[place]]
-            part = columns if len(places) == len(rows) else columns.changed(places, written.gather(places))
+            part = columns if len(places) == len(rows) else columns.changed(places, texts_after.gather(places))
             passed.append(_State(part, _only(results, places), origin))
         following = _joined(passed, self.style)
         if len(following.rows):
@@ -163,11 +148,13 @@ class _Work:
         """The edits to try for each output that breaks a rule, safe ones first."""
         tries: dict[int, list[_Try]] = {}
         for safe in (True, False):
-            for row, edits in _planned(self.style, state, safe=safe, unsafe=self.unsafe).items():
-                tries.setdefault(row, []).extend(_Try(some, safe) for some in _subsets(edits))
+            for row, edits in planned_edits(
+                self.style, state.columns, state.results.violations, safe=safe, unsafe=self.unsafe
+            ).items():
+                tries.setdefault(row, []).extend(_Try(some, safe) for some in subsets(edits))
         return tries
 
-    def _note(self, index: int, step: int, text: str, edits: Sequence[_Planned]) -> None:
+    def _note(self, index: int, step: int, text: str, edits: Sequence[Planned]) -> None:
         rows = [(index, step, e.rule, text[e.start : e.end], e.text, e.start, e.end) for e in edits]
         self.changes.setdefault(index, []).extend(sorted(rows, key=lambda row: (row[5], row[6])))
 
@@ -187,7 +174,7 @@ class _Work:
         latest: dict[int, tuple[int, int]] = {}
         for number, state in enumerate(self.done):
             latest.update({index: (number, place) for place, index in enumerate(state.rows) if index in self.changes})
-        texts, final = columns.output, results
+        texts, final = columns.output.clone(), results  # `scatter` writes into a series
         for number, state in enumerate(self.done):
             places = [place for at, place in latest.values() if at == number]
             if places:
@@ -195,102 +182,6 @@ class _Work:
                 texts = texts.scatter(rows, state.columns.output.gather(places))
                 final = _replaced(final, rows, _only(state.results, places))
         return Repaired(texts, table, final)
-
-
-def _planned(style: StyleSchema, state: _State, *, safe: bool, unsafe: bool) -> dict[int, list[_Planned]]:
-    """The edits that the rules suggest for each output."""
-    planned: dict[int, list[_Planned]] = {}
-    broken = state.results.violations.partition_by("check", as_dict=True)
-    texts: list[str] | None = None
-    for check in style.checks:
-        function = _function(check, safe=safe, unsafe=unsafe)
-        faults = broken.get((check.id,))
-        if function is None or faults is None:
-            continue
-        texts = texts or state.columns.output.to_list()
-        rank = _rank(check)
-        table = faults.select("index", "found", "start", "end", "expected").iter_rows()
-        for index, rows in groupby(table, key=lambda row: row[0]):
-            text = texts[index]
-            faulty = Broken(text, [row[1:] for row in rows], state.columns, index)
-            edits = [
-                _Planned(rank, *edit, check.id)
-                for edit in function(check, faulty)
-                if text[edit.start : edit.end] != edit.text
-            ]
-            if edits:
-                planned.setdefault(index, []).extend(edits)
-    return planned
-
-
-def _function(check: Check, *, safe: bool, unsafe: bool) -> Any:
-    """The kind's function for safe or unsafe edits, if the check allows them."""
-    fix = KINDS[check.kind].fix
-    if check.fix == "off":
-        return None
-    if safe:
-        return fix.safe
-    return fix.unsafe if check.fix == "unsafe" or (unsafe and check.fix is None) else None
-
-
-_RANKS = {name: number for number, name in enumerate(KINDS)}
-
-
-def _rank(check: Check) -> tuple[int, str]:
-    """The rank of a rule by what it says, whatever its place in the schema."""
-    when = sorted((check.when or {}).items())
-    return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix)))
-
-
-def _subsets(edits: Sequence[_Planned]) -> list[tuple[_Planned, ...]]:
-    """The edits to try in turn: all that do not overlap; then those of each rule; then halves of these, down to one."""
-    everything = _apart(edits)
-    if len(everything) == 1 and len(edits) == 1:
-        return [everything]
-    rules = [_apart([*of_rule]) for _, of_rule in groupby(sorted(edits), key=lambda edit: edit.rank)]
-    found = {everything: None, **dict.fromkeys(rules)}
-    halves = [*rules]
-    while halves and len(found) < _MOST_TRIES:
-        halves = [half for some in halves for half in _halves(some)]
-        found.update(dict.fromkeys(halves))
-    return [*found][:_MOST_TRIES]
-
-
-def _halves(edits: tuple[_Planned, ...]) -> Iterator[tuple[_Planned, ...]]:
-    if len(edits) > 1:
-        middle = len(edits) // 2
-        yield edits[:middle]
-        yield edits[middle:]
-
-
-def _apart(edits: Sequence[_Planned]) -> tuple[_Planned, ...]:
-    """The edits without those that overlap one of a lower rank, in text order."""
-    if len(edits) == 1:
-        return tuple(edits)
-    chosen: list[tuple[int, int]] = []
-    kept: list[_Planned] = []
-    for edit in sorted(edits):
-        span = (edit.start, edit.end)
-        at = bisect_left(chosen, span)
-        near = chosen[max(at - 1, 0) : at + 2]
-        if not any(_overlap(span, other) for other in near):
-            insort(chosen, span)
-            kept.append(edit)
-    return tuple(sorted(kept, key=lambda edit: (edit.start, edit.end)))
-
-
-def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two spans share a character, or are the same place."""
-    return one == other or (one[0] < other[1] and other[0] < one[1])
-
-
-def _written(text: str, edits: Sequence[_Planned]) -> str:
-    """The text with the edits made; they are in order and do not overlap."""
-    pieces, at = [], 0
-    for edit in edits:
-        pieces += [text[at : edit.start], edit.text]
-        at = edit.end
-    return "".join([*pieces, text[at:]])
 
 
 def _better(style: StyleSchema, before: StyleResults, after: StyleResults) -> pl.Series:
@@ -380,7 +271,7 @@ def _joined(states: Sequence[_State], style: StyleSchema) -> _State:
 
 def _replaced(results: StyleResults, rows: pl.Series, others: StyleResults) -> StyleResults:
     """The results with those of some rows replaced."""
-    status = pl.DataFrame([results.status[name].scatter(rows, others.status[name]) for name in results.status.columns])
+    status = pl.DataFrame([results.status[name].clone().scatter(rows, others.status[name]) for name in results.status.columns])
     tables = []
     for table, new in ((results.violations, others.violations), (results.unscored, others.unscored)):
         moved = new.with_columns(index=rows.gather(new["index"]))

@@ -228,7 +228,7 @@ def without_numbering(texts: pl.Series) -> pl.Series:
             blank = blank.str.replace_all(
                 pattern.replace("{digits}", f"[0-9]{{{width}}}"), f"${{1}}{' ' * width}${{2}}"
             )
-    return texts.scatter(numbered.arg_true(), blank)
+    return texts.clone().scatter(numbered.arg_true(), blank)  # `scatter` writes into the series
 
 
 def _with_andwithout_numbering(texts: pl.Series) -> pl.Series:

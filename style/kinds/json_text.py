@@ -34,21 +34,22 @@ def as_json(text: str) -> str | None:
     body, rest = tokens
     if re.search(r"[{\[]", rest):
         return None  # several values: which one is meant?
-    return _joined(body)
+    return "".join(_spaced(body))
 
 
-def _tokens(text: str, start: int) -> tuple[list[str], str] | None:
-    """The tokens of the value that starts there, each as JSON writes it, and the text after it."""
-    tokens: list[str] = []
-    depth, at = 0, start
+def _tokens(text: str, start: int) -> tuple[list[tuple[str, str]], str] | None:
+    """The tokens of the value that starts there, each after its white space and as JSON writes it, and the text after it."""
+    tokens: list[tuple[str, str]] = []
+    depth, at, blank = 0, start, ""
     while match := _TOKEN.match(text, at):
         at = match.end()
         kind, token = match.lastgroup or "", match.group()
         if kind == "blank":
+            blank += re.sub(r"[^ \t\r\n]", "", token) if token.isspace() else ""
             continue
-        written = _written(kind, token)
-        tokens.append(written)
-        depth += (written in "{[") - (written in "}]") if kind == "mark" else 0
+        tokens.append((blank, _written(kind, token)))
+        blank = ""
+        depth += (token in "{[") - (token in "}]") if kind == "mark" else 0
         if depth == 0:
             return tokens, text[at:]
     return None
@@ -82,20 +83,16 @@ def _number(token: str) -> str:
     return plain if _STRICT.fullmatch(plain) else token
 
 
-def _joined(tokens: list[str]) -> str:
-    """The tokens as one line of JSON, with the commas that belong between members."""
-    return "".join(_spaced(tokens))
-
-
-def _spaced(tokens: list[str]) -> Iterator[str]:
+def _spaced(tokens: list[tuple[str, str]]) -> Iterator[str]:
+    """The tokens with their white space, without a comma after the last member and with one before each key."""
     before = ""
-    for number, token in enumerate(tokens):
-        following = tokens[number + 1] if number + 1 < len(tokens) else ""
+    for number, (blank, token) in enumerate(tokens):
+        following = tokens[number + 1][1] if number + 1 < len(tokens) else ""
         if token == "," and following in ("}", "]"):
             continue
         if following == ":" and _NAME.fullmatch(token):
             token = f'"{token}"'
         if following == ":" and before not in ("{", ","):
-            yield ", "  # a comma is missing
-        yield f"{token} " if token in (":", ",") else token
+            yield ","
+        yield f"{blank}{token}"
         before = token

@@ -193,8 +193,13 @@ def _fix_list(check: Check, broken: Broken) -> Iterator[Edit]:
     expected = {fault[3] for fault in broken.faults}
     numbered = _NUMBERED.fullmatch(p.marker.rstrip())
     wrong = f"the marker {quoted(p.marker.strip())}"
-    if numbered and any(text == wrong or text.startswith("the number ") for text in expected):
-        yield from _numbers(broken.text, numbered.group(1))
+    missing = any(found is None for found, *_ in broken.faults)  # all items may have another kind of marker
+    if numbered and (missing or any(text == wrong or text.startswith("the number ") for text in expected)):
+        yield from (
+            Edit(start, end, f"{n}{numbered[1]}") for n, (start, end) in enumerate(_signs(broken.text), start=1)
+        )
+    elif missing:
+        yield from (Edit(start, end, p.marker.strip()) for start, end in _signs(broken.text))
     elif not numbered:
         for found, start, end, text in broken.spans:
             if text == wrong:
@@ -205,15 +210,11 @@ def _fix_list(check: Check, broken: Broken) -> Iterator[Edit]:
 _ITEM_SIGN = re.compile(rf"([ \t]*)({_ANY_BULLET}|\d{{1,9}}[^\w\s])(?=[ \t])")
 
 
-def _numbers(text: str, mark: str) -> Iterator[Edit]:
-    """Numbers from 1 on for the items of the outermost list."""
+def _signs(text: str) -> list[tuple[int, int]]:
+    """The spans of the bullets or numbers of the outermost list."""
     items = [(start, match) for start, _, line in lines_of(text) if (match := _ITEM_SIGN.match(line))]
     lowest = min((len(match[1]) for _, match in items), default=0)
-    outermost = [
-        (start + match.start(2), start + match.end(2)) for start, match in items if len(match[1]) <= lowest + 1
-    ]
-    for number, (start, end) in enumerate(outermost, start=1):
-        yield Edit(start, end, f"{number}{mark}")
+    return [(start + match.start(2), start + match.end(2)) for start, match in items if len(match[1]) <= lowest + 1]
 
 
 def _cut_list(check: Check, broken: Broken) -> Iterator[Edit]:
