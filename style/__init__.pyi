@@ -16,9 +16,9 @@ from .kinds import KINDS as KINDS
 from .kinds.leftovers import refused as refused
 from .read import parse_style as parse_style
 from .read import read_style as read_style
-from .repair import Repaired as Repaired
-from .repair import repair as repair
-from .repair import repair_columns as repair_columns
+from .repairs import Repaired as Repaired
+from .repairs import repair as repair
+from .repairs import repair_columns as repair_columns
 from .schema import Check as Check
 from .schema import Columns as Columns
 from .schema import Level as Level
