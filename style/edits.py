@@ -74,18 +74,22 @@ def _rank(check: Check) -> tuple[int, str]:
     return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix)))
 
 
-def subsets(edits: Sequence[Planned]) -> list[tuple[Planned, ...]]:
+def subsets(edits: Sequence[Planned]) -> Iterator[tuple[Planned, ...]]:
     """The edits to try in turn: all that do not overlap; then those of each rule; then halves of these, down to one."""
     everything = _apart(edits)
-    if len(everything) == 1 and len(edits) == 1:
-        return [everything]
-    rules = [_apart([*of_rule]) for _, of_rule in groupby(sorted(edits), key=lambda edit: edit.rank)]
-    found = {everything: None, **dict.fromkeys(rules)}
-    halves = [*rules]
-    while halves and len(found) < _MOST_TRIES:
+    yield everything
+    if len(edits) == 1:
+        return
+    halves = [_apart([*of_rule]) for _, of_rule in groupby(sorted(edits), key=lambda edit: edit.rank)]
+    tried = {everything}
+    while halves:
+        for some in halves:
+            if some not in tried:
+                tried.add(some)
+                yield some
+                if len(tried) == _MOST_TRIES:
+                    return
         halves = [half for some in halves for half in _halves(some)]
-        found.update(dict.fromkeys(halves))
-    return [*found][:_MOST_TRIES]
 
 
 def _halves(edits: tuple[Planned, ...]) -> Iterator[tuple[Planned, ...]]:

@@ -44,7 +44,8 @@ def _same_facts(before: pl.Series, after: Columns) -> pl.Series:
 
 def _agree(before: Sequence[str], after: Sequence[str], request: str) -> bool:
     """Whether every fact of the spans `before` is among those `after`, and what is new is in the request."""
-    lost, new = _facts(before), _facts(after)
+    common_spans = Counter(before) & Counter(after)
+    lost, new = (_facts([*(Counter(spans) - common_spans).elements()]) for spans in (before, after))
     common = Counter(fact.text for fact in lost) & Counter(fact.text for fact in new)
     lost, new = [*_without(lost, common)], [*_without(new, common)]
     if max(len(lost), len(new)) > _MOST_FACTS:
@@ -87,6 +88,11 @@ def _grown(short: Fact, long: Fact, request: str) -> bool:
 
 
 def _stated(fact: Fact, request: str) -> bool:
+    """Whether a request gives the fact: most often in the same letters, with no longer word or number around them."""
+    start = request.find(fact.text)
+    end = start + len(fact.text)
+    if start >= 0 and (request[start - 1 : start] or " ") in " \n([" and (request[end : end + 1] or " ") in " \n)],;":
+        return True
     return not fact.needs.isdisjoint(_given(request))
 
 

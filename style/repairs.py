@@ -1,7 +1,7 @@
 """Repairs outputs: the edits that the broken rules suggest, as long as none breaks another rule or changes a fact."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -113,14 +113,15 @@ class _Work:
 
     def step(self, state: _State, step: int) -> _State:
         """The outputs that this step changed; the others have come to rest."""
-        tries = self._tries(state)
+        waiting = self._tries(state)
         texts = state.columns.output
         passed: list[_State] = []
-        for number in range(max(map(len, tries.values()), default=0)):
-            rows = [row for row, of_row in tries.items() if number < len(of_row)]
-            if not rows:
+        while True:
+            drawn = {row: attempt for row, tries in waiting.items() if (attempt := next(tries, None))}
+            if not drawn:
                 break
-            chosen = [tries[row][number] for row in rows]
+            waiting = {row: waiting[row] for row in drawn}
+            rows, chosen = [*drawn], [*drawn.values()]
             before = texts.gather(rows)
             texts_after = pl.Series(
                 "output", [written(text, one.edits) for text, one in zip(before, chosen, strict=True)], dtype=pl.String
@@ -136,7 +137,7 @@ class _Work:
             origin = state.rows.gather([rows[place] for place in places])
             for place, index in zip(places, origin, strict=True):
                 self._note(index, step, before[place], chosen[place].edits)
-                del tries[rows[place]]
+                del waiting[rows[place]]
             part = columns if len(places) == len(rows) else columns.changed(places, texts_after.gather(places))
             passed.append(_State(part, _only(results, places), origin))
         following = _joined(passed, self.style)
@@ -144,15 +145,13 @@ class _Work:
             self.done.append(following)
         return following
 
-    def _tries(self, state: _State) -> dict[int, list[_Try]]:
+    def _tries(self, state: _State) -> dict[int, Iterator[_Try]]:
         """The edits to try for each output that breaks a rule, safe ones first."""
-        tries: dict[int, list[_Try]] = {}
-        for safe in (True, False):
-            for row, edits in planned_edits(
-                self.style, state.columns, state.results.violations, safe=safe, unsafe=self.unsafe
-            ).items():
-                tries.setdefault(row, []).extend(_Try(some, safe) for some in subsets(edits))
-        return tries
+        safe, unsafe = (
+            planned_edits(self.style, state.columns, state.results.violations, safe=safe, unsafe=self.unsafe)
+            for safe in (True, False)
+        )
+        return {row: _attempts(safe.get(row), unsafe.get(row)) for row in sorted({**safe, **unsafe})}
 
     def _note(self, index: int, step: int, text: str, edits: Sequence[Planned]) -> None:
         rows = [(index, step, e.rule, text[e.start : e.end], e.text, e.start, e.end) for e in edits]
@@ -182,6 +181,12 @@ class _Work:
                 texts = texts.scatter(rows, state.columns.output.gather(places))
                 final = _replaced(final, rows, _only(state.results, places))
         return Repaired(texts, table, final)
+
+
+def _attempts(safe: Sequence[Planned] | None, unsafe: Sequence[Planned] | None) -> Iterator[_Try]:
+    for edits, is_safe in ((safe, True), (unsafe, False)):
+        if edits:
+            yield from (_Try(some, is_safe) for some in subsets(edits))
 
 
 def _better(style: StyleSchema, before: StyleResults, after: StyleResults) -> pl.Series:
@@ -226,12 +231,12 @@ def _kept_where_safe(before: pl.Series, after: Columns, safe: pl.Series, good: p
 
 
 def _only(results: StyleResults, rows: Sequence[int]) -> StyleResults:
-    """The results of some rows, numbered anew."""
+    """The results of some rows, which are in order, numbered anew."""
     if len(rows) == len(results.status):
         return results
     places = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)}).with_row_index("new")
     violations = results.violations.join(places, on="index", how="inner", maintain_order="left")
-    violations = violations.with_columns(index="new").drop("new").sort("index", maintain_order=True)
+    violations = violations.with_columns(index="new").drop("new")
     unscored = results.unscored.join(places, on="index", how="inner", maintain_order="left")
     return StyleResults(
         results.style, results.status[list(rows)], violations, unscored.with_columns(index="new").drop("new")
@@ -271,7 +276,9 @@ def _joined(states: Sequence[_State], style: StyleSchema) -> _State:
 
 def _replaced(results: StyleResults, rows: pl.Series, others: StyleResults) -> StyleResults:
     """The results with those of some rows replaced."""
-    status = pl.DataFrame([results.status[name].clone().scatter(rows, others.status[name]) for name in results.status.columns])
+    status = pl.DataFrame(
+        [results.status[name].clone().scatter(rows, others.status[name]) for name in results.status.columns]
+    )
     tables = []
     for table, new in ((results.violations, others.violations), (results.unscored, others.unscored)):
         moved = new.with_columns(index=rows.gather(new["index"]))

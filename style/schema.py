@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -229,6 +229,13 @@ class Columns:
             some.__dict__["fields"] = [self.fields[row] for row in rows]
         some._texts.update({name: values.gather(places) for name, values in self._texts.items()})
         return some
+
+    def once(self, key: Hashable, work: Callable[[], Any]) -> Any:
+        """The result of `work`, done once for these columns under this key."""
+        done = self.__dict__.setdefault("done", {})
+        if key not in done:
+            done[key] = work()
+        return done[key]
 
     @cached_property
     def _texts(self) -> dict[str, pl.Series]:

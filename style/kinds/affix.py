@@ -9,7 +9,7 @@ import polars as pl
 from ...core import ConfigError
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, without_parts
-from ..schema import Check, Columns, Findings, faults, field_names, field_text, text_fields
+from ..schema import Check, Columns, Findings, faults, field_names, text_fields
 from ..words import explain_slots, one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]
@@ -173,20 +173,19 @@ def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit
 
 def _choices(p: AffixParameters, broken: Broken) -> list[tuple[str, str]]:
     """The wanted texts with their fields filled in, and the name of the field that is the whole of one."""
-    filled = []
+    columns, filled = broken.columns, []
     for wanted in p.any:
-        names = field_names(wanted)
-        values = {name: field_text(broken.fields.get(name)) for name in names}
-        if all(values.values()):
-            value = wanted
-            for name, own in values.items():
-                value = value.replace(f"{{{name}}}", own)
-            filled.append((value, names[0] if names and wanted == f"{{{names[0]}}}" else ""))
-    return [(value, name) for value, name in dict.fromkeys(filled) if value.strip() == value]
+        values = columns.once(("filled", wanted), lambda wanted=wanted: columns.filled(wanted).to_list())
+        if (value := values[broken.row]) is not None and value.strip() == value:
+            name = field_names(wanted)[0] if wanted[0] == "{" and wanted.find("}") == len(wanted) - 1 else ""
+            filled.append((value, name))
+    return [*dict.fromkeys(filled)]
 
 
 def _moved(text: str, value: str, name: str, *, at_start: bool) -> list[Edit]:
     """The edits that take a value from its own place between commas to that end."""
+    if value.casefold() not in text.casefold():
+        return []
     folded = {form.casefold() for form in (value, f"{value} {name}", f"{name} {value}", f"{name}: {value}")}
     parts = facts_of(text)
     own = [n for n, (start, end) in enumerate(parts) if text[start:end].rstrip(".").casefold() in folded]

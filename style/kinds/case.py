@@ -247,9 +247,10 @@ def _lower_titles(check: Check, broken: Broken) -> Iterator[Edit]:
     shouted = check.parameters.is_ in ("sentence", "lower") and not re.search("[a-z]", broken.text)
     if not shouted and not any(expected.endswith("(sentence case)") for *_, expected in broken.faults):
         return
+    request = broken.request
     for match in _WORD.finditer(broken.text):
         word, start = match.group().rstrip("'’.-/&+@_"), match.start()
-        if _named(word, broken.request) or _has_digit(word) or _is_unit(word, broken.text, start):
+        if not word[:1].isupper() or _named(word, request) or _has_digit(word) or _is_unit(word, broken.text, start):
             continue
         opens = check.parameters.is_ == "sentence" and _opens(broken.text, start)
         if shouted and len(word) > 1 and word.isupper():

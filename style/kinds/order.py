@@ -1,6 +1,7 @@
 """The check `order`: the parts of an output come in a given order."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,12 +33,21 @@ class OrderParameters:
                 )
 
 
+def _patterns(check: Check) -> list[str]:
+    return [ready_pattern(regex, ignore_case=check.ignore_case) for regex in check.parameters.parts.values()]
+
+
+def _places(texts: pl.Series, patterns: list[str]) -> pl.DataFrame:
+    """The first occurrence of each part: `index`, `text`, and a column by the part's number. Byte offsets compare as
+    well as code points; those of violations are converted."""
+    table = pl.DataFrame({"text": texts}).with_row_index()
+    return table.with_columns(pl.col("text").str.find(pattern).alias(str(n)) for n, pattern in enumerate(patterns))
+
+
 def _find_order(check: Check, columns: Columns) -> Findings:
     p: OrderParameters = check.parameters
-    patterns = [ready_pattern(regex, ignore_case=check.ignore_case) for regex in p.parts.values()]
-    text = pl.DataFrame({"text": columns.output}).with_row_index()
-    # Byte offsets are enough to compare; those of violations are converted to code points.
-    places = text.with_columns(pl.col("text").str.find(pattern).alias(str(n)) for n, pattern in enumerate(patterns))
+    patterns = _patterns(check)
+    places = _places(columns.output, patterns)
     numbers = [str(n) for n in range(len(patterns))]
     highest = [pl.max_horizontal(numbers[:n]) for n in range(1, len(numbers))]
     pairs = zip(numbers[1:], highest, strict=True)
@@ -73,17 +83,15 @@ def _explain_order(check: Check, found: str | None, expected: str) -> str:
 
 def _fix_order(check: Check, broken: Broken) -> Iterator[Edit]:
     """The facts that hold the named parts, put in order at the places that they have; the others stay."""
-    p: OrderParameters = check.parameters
-    text = broken.text
+    text, columns = broken.text, broken.columns
+    found = columns.once(check.id, lambda: _places(columns.output, _patterns(check)).drop("index", "text").rows())
     facts = facts_of(text)
-    patterns = [ready_pattern(regex, ignore_case=check.ignore_case) for regex in p.parts.values()]
-    pieces = pl.Series([text[start:end] for start, end in facts], dtype=pl.String)
-    found = pl.DataFrame({str(n): pieces.str.contains(pattern) for n, pattern in enumerate(patterns)})
+    starts = [start for start, _ in facts]
     ranks: dict[int, int] = {}
-    for number in range(len(patterns)):
-        place = found[str(number)].arg_max() if found[str(number)].any() else None  # the first occurrence counts
-        if place is None:
+    for number, at in enumerate(found[broken.row]):
+        if at is None:
             continue
+        place = bisect_right(starts, at if text.isascii() else len(text.encode()[:at].decode())) - 1
         if place in ranks:
             return  # one fact holds two parts
         ranks[place] = number
