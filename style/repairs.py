@@ -27,11 +27,12 @@ class Repaired:
     """Outputs after repair.
 
     texts: one per output; one that was not changed is the same text. changes: index, step, rule, before, after, start,
-    end; the span is in the text before that step. results: the checks on the repaired texts.
+    end; the span is in the text before that step. before, results: the checks on the texts as given and as repaired.
     """
 
     texts: pl.Series
     changes: pl.DataFrame
+    before: StyleResults
     results: StyleResults
 
     @property
@@ -169,7 +170,7 @@ class _Work:
             [row for index in sorted(self.changes) for row in self.changes[index]], schema=CHANGE_SCHEMA, orient="row"
         )
         if not len(changed):
-            return Repaired(columns.output, table, results)
+            return Repaired(columns.output, table, results, results)
         latest: dict[int, tuple[int, int]] = {}
         for number, state in enumerate(self.done):
             latest.update({index: (number, place) for place, index in enumerate(state.rows) if index in self.changes})
@@ -180,7 +181,7 @@ class _Work:
                 rows = state.rows.gather(places)
                 texts = texts.scatter(rows, state.columns.output.gather(places))
                 final = _replaced(final, rows, _only(state.results, places))
-        return Repaired(texts, table, final)
+        return Repaired(texts, table, results, final)
 
 
 def _attempts(safe: Sequence[Planned] | None, unsafe: Sequence[Planned] | None) -> Iterator[_Try]:
