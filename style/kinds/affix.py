@@ -150,7 +150,7 @@ _MARKS = " \t\n.,;:"
 
 def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit]:
     """The wanted text at that end: in the right case, moved there from elsewhere, completed, or added."""
-    text, choices = broken.text, _choices(check.parameters, broken)
+    text, choices = broken.text, _choices(check.parameters, broken, at_start=at_start)
     if not text.strip() or not choices:
         return
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
@@ -171,12 +171,12 @@ def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit
         yield from _added(text, choices[0][0], at_start=at_start)
 
 
-def _choices(p: AffixParameters, broken: Broken) -> list[tuple[str, str]]:
+def _choices(p: AffixParameters, broken: Broken, *, at_start: bool) -> list[tuple[str, str]]:
     """The wanted texts with their fields filled in, and the name of the field that is the whole of one."""
     columns, filled = broken.columns, []
     for wanted in p.any:
         values = columns.once(("filled", wanted), lambda wanted=wanted: columns.filled(wanted).to_list())
-        if (value := values[broken.row]) is not None and value.strip() == value:
+        if (value := values[broken.row]) and not value[0 if at_start else -1].isspace():
             name = field_names(wanted)[0] if wanted[0] == "{" and wanted.find("}") == len(wanted) - 1 else ""
             filled.append((value, name))
     return [*dict.fromkeys(filled)]
@@ -200,13 +200,13 @@ def _added(text: str, value: str, *, at_start: bool) -> Iterator[Edit]:
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
     parts = facts_of(text)
     if at_start:
-        yield Edit(first, first, f"{value}{_joint(value[-1], text, parts)}")
+        yield Edit(first, first, f"{value}{_joint(value[-1], text, at_start=True)}")
         return
     start, end = parts[-1] if parts else (first, last)
     if end == last and _shortened(text[start:end], value):
         yield Edit(start, end, value)
         return
-    yield Edit(last, last, f"{_joint(value[0], text, parts)}{value}")
+    yield Edit(last, last, f"{_joint(value[0], text, at_start=False)}{value}")
 
 
 def _shortened(text: str, value: str) -> bool:
@@ -217,8 +217,10 @@ def _shortened(text: str, value: str) -> bool:
     return len(plain) > 1 and (plain == whole or (begins and short != long))
 
 
-def _joint(edge: str, text: str, parts: Sequence[tuple[int, int]]) -> str:
-    """What separates an added text from the rest: nothing before a mark, a comma in a list of facts, else a space."""
+def _joint(edge: str, text: str, *, at_start: bool) -> str:
+    """What separates an added text from the rest: nothing before a mark, a space after a sentence, else a comma."""
+    if edge in ".:;,!?":
+        return " " if at_start else ""
     if not edge.isalnum() and edge not in '(["“„«{':
         return ""
     if "\n" in text.strip():
