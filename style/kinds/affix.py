@@ -8,7 +8,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..parts import facts_of, without_parts
+from ..parts import facts_of, parts_of, without_parts
 from ..schema import Check, Columns, Findings, faults, field_names, text_fields
 from ..words import explain_slots, one_of
 
@@ -146,6 +146,7 @@ def _propose_choice(counts: pl.DataFrame, rows: int) -> Iterator[Proposal]:
 
 # Between a text and a value that is put at its end: nothing after these.
 _MARKS = " \t\n.,;:"
+_FACT_WORDS = 5  # on average; the text between the commas of prose is longer
 
 
 def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit]:
@@ -168,7 +169,8 @@ def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit
             yield from moved
             return
     if len(choices) == 1:
-        yield from _added(text, choices[0][0], at_start=at_start)
+        value, name = choices[0]
+        yield from _added(text, value, at_start=at_start, listed=bool(name) and _lists_facts(text))
 
 
 def _choices(p: AffixParameters, broken: Broken, *, at_start: bool) -> list[tuple[str, str]]:
@@ -192,11 +194,12 @@ def _moved(text: str, value: str, name: str, *, at_start: bool) -> list[Edit]:
     if not own or len(own) == len(parts) or "\n" in text.strip():
         return []
     taken = [*without_parts(text, parts, set(own))]
-    return [*taken, *_added(text, value, at_start=at_start)]
+    return [*taken, *_added(text, value, at_start=at_start, listed=True)]
 
 
-def _added(text: str, value: str, *, at_start: bool) -> Iterator[Edit]:
-    """The edit that puts the value at that end, after a comma in a list of facts; a shortened form is completed."""
+def _added(text: str, value: str, *, at_start: bool, listed: bool) -> Iterator[Edit]:
+    """The edit that puts the value at that end; in a list of facts after a comma in place of its last mark, and a
+    shortened form is completed."""
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
     parts = facts_of(text)
     if at_start:
@@ -206,7 +209,18 @@ def _added(text: str, value: str, *, at_start: bool) -> Iterator[Edit]:
     if end == last and _shortened(text[start:end], value):
         yield Edit(start, end, value)
         return
-    yield Edit(last, last, f"{_joint(value[0], text, at_start=False)}{value}")
+    marked = len(text[:last].rstrip(_MARKS)) if listed else last
+    if marked < last:
+        yield Edit(marked, last, f", {value}")
+    else:
+        yield Edit(last, last, f"{_joint(value[0], text, at_start=False)}{value}")
+
+
+def _lists_facts(text: str) -> bool:
+    """Whether a text is one line of short facts between commas, rather than sentences."""
+    facts = facts_of(text)
+    short = "\n" not in text.strip() and len(text.split()) <= _FACT_WORDS * len(facts)
+    return len(facts) > 1 and short and parts_of(text) == facts
 
 
 def _shortened(text: str, value: str) -> bool:

@@ -259,7 +259,11 @@ def _fix_end(text: str, end: str) -> Iterator[Edit]:
 
 def _last_word(text: str, end: int) -> int:
     """Where the text ends without its closing marks; the full stop of an abbreviation belongs to it."""
-    while end and text[end - 1] in _END_MARKS + " \t" and not _SHORT_FORM.search(text[max(end - 12, 0) : end]):
+    while (
+        end
+        and (text[end - 1] in _END_MARKS or text[end - 1].isspace())
+        and not _SHORT_FORM.search(text[max(end - 12, 0) : end])
+    ):
         end -= 1
     return end
 
