@@ -16,6 +16,7 @@ __all__ = ["preserved"]
 
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 _APART = re.compile(r"[\W_]+")
+_UNIT = re.compile(r"(?<=[0-9])(?=[^0-9 ])")
 _MOST_FACTS = 200  # that differ in one text; more are not compared one by one
 
 
@@ -106,6 +107,7 @@ def _same_values(before: pl.Series, after: Columns) -> pl.Series:
     """Where each field value whose words were in the text is still there; case and marks do not matter."""
     frame = pl.DataFrame({"before": before, "after": after.output})
     words = pl.all().str.to_lowercase().str.replace_all(_NO_WORD, " ").str.strip_chars(" ")
+    words = words.str.replace_all(r"([0-9])([^0-9 ])", "${1} ${2}")  # 30V and 30 V are the same value
     plain = frame.select(words)
     same = plain["before"] == plain["after"]
     rows = (~same).arg_true()
@@ -130,5 +132,5 @@ def _values(value: Any) -> Iterator[str]:
 
 @lru_cache(maxsize=65_536)
 def _words(text: str) -> str:
-    words = _APART.sub(" ", text.lower()).strip()
+    words = _UNIT.sub(" ", _APART.sub(" ", text.lower()).strip())
     return f" {words} " if words else ""

@@ -150,6 +150,11 @@ def test_a_safe_repair_that_would_change_a_fact_is_not_made(check, text, fields)
     assert (after.texts[0], after.changed, len(after.broken)) == (text, 0, 1)
 
 
+def test_the_space_before_a_unit_is_no_part_of_a_fields_value():
+    assert fixed("kind: numbers, space: none", "Fuse, 30 V", {"volts": "30 V"}) == "Fuse, 30V"
+    assert fixed("kind: numbers, space: one", "Fuse, 30V", {"volts": ["30V"]}) == "Fuse, 30 V"
+
+
 def test_a_repair_that_would_break_another_must_rule_is_not_made():
     checks = ("kind: ends_with, any: ['{package}']", "kind: length, unit: words, max: 3")
     assert repair(style(*checks), ["a b c", "a b"], [{"package": "X"}] * 2).texts.to_list() == ["a b c", "a b, X"]

@@ -153,7 +153,10 @@ def test_a_safe_repair_keeps_numbers_codes_and_field_values(case):
 
 
 def words(text: str) -> str:
-    """The words of a text between spaces, in small letters: marks and case do not count."""
+    """The words of a text between spaces, in small letters: marks, case, and the space before a unit do not count."""
+    text = "".join(
+        f"{c} " if c.isdigit() and after.isalpha() else c for c, after in zip(text, text[1:] + " ", strict=True)
+    )
     return " ".join(["", *"".join(c if c.isalnum() or not c.isascii() else " " for c in text.lower()).split(), ""])
 
 
