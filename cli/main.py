@@ -27,6 +27,7 @@ COMMANDS = {
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
     "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
+    "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
     "export": ("export", "Write a run's clean splits in another format."),
 }
 

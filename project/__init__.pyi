@@ -6,6 +6,8 @@ from .create import create_project as create_project
 from .curate import curate_pairs as curate_pairs
 from .evaluate import evaluate_run as evaluate_run
 from .evaluate import plan_evaluation as plan_evaluation
+from .fix import FixedOutputs as FixedOutputs
+from .fix import fix_outputs as fix_outputs
 from .gates import parse_gate as parse_gate
 from .gather.requests import Remote as Remote
 from .money import compute_roi as compute_roi

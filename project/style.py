@@ -26,7 +26,7 @@ from ..style import (
 from ..style import infer_style as infer
 from .run import QUIET
 
-__all__ = ["CheckedStyle", "check_style", "infer_style", "style_guide", "take_pairs"]
+__all__ = ["CheckedStyle", "check_style", "infer_style", "reading_settings", "style_guide", "take_pairs"]
 
 
 def infer_style(
@@ -124,16 +124,21 @@ def style_guide(
     return write_guide(schema, example=example)
 
 
+def reading_settings(pairs: Any, **columns: Any) -> DataSettings:
+    """How a path or table is read. Raises: ConfigError for invalid columns."""
+    try:
+        return DataSettings(path=str(pairs) if isinstance(pairs, str | Path) else "", **columns)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
 def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
     """The pairs of a path or table, with a note about the recognised columns.
 
     Raises: ConfigError for invalid columns; DataError if there is no pair.
     """
     path = pairs if isinstance(pairs, str | Path) else None
-    try:
-        settings = DataSettings(path="" if path is None else str(path), **columns)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    settings = reading_settings(pairs, **columns)
     raw = read_frame(pairs, settings) if path is None else read_pairs(path, settings)
     if not len(raw.pairs):
         where = "the table" if path is None else path

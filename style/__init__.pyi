@@ -6,8 +6,8 @@ from .check import missing_fields as missing_fields
 from .check import named_fields as named_fields
 from .check import pair_columns as pair_columns
 from .check import unknown_fields as unknown_fields
-from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
+from .discrimination import SAMPLE as SAMPLE
 from .discrimination import discriminates as discriminates
 from .discrimination import measure_discrimination as measure_discrimination
 from .evidence import Evidence as Evidence
@@ -22,6 +22,9 @@ from .read import parse_style as parse_style
 from .read import read_style as read_style
 from .reference import explain_kind as explain_kind
 from .reference import reference_page as reference_page
+from .repairs import Repaired as Repaired
+from .repairs import repair as repair
+from .repairs import repair_columns as repair_columns
 from .schema import Check as Check
 from .schema import Columns as Columns
 from .schema import Level as Level

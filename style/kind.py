@@ -1,12 +1,12 @@
 """A kind of check: everything it can do, in one value."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .schema import About, Check, Columns, Findings
 
-__all__ = ["Kind", "Proposal", "explain_plainly", "propose_nothing"]
+__all__ = ["Broken", "Edit", "Fix", "Kind", "Proposal", "explain_plainly", "propose_nothing"]
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,74 @@ def propose_nothing(columns: Columns) -> Sequence[Proposal]:
     return ()
 
 
+class Edit(NamedTuple):
+    """A replacement of the text from `start` to `end` (code points, end excluded)."""
+
+    start: int
+    end: int
+    text: str
+
+
+Fault = tuple[str | None, int | None, int | None, str]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An output that breaks a check, with its violations (found, start, end, expected)."""
+
+    text: str
+    faults: Sequence[Fault]
+    columns: Columns
+    row: int
+
+    @property
+    def request(self) -> str:
+        """The input as text."""
+        return self.columns.input[self.row]
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The input's fields; empty if it is plain text."""
+        return self.columns.fields[self.row]
+
+    @property
+    def spans(self) -> list[tuple[str, int, int, str]]:
+        """The violations that have a place in the text: found, start, end, expected."""
+        return [
+            (found, start, end, expected)
+            for found, start, end, expected in self.faults
+            if found is not None and start is not None and end is not None
+        ]
+
+
+Edits = Callable[[Check, Broken], Iterable[Edit]]
+
+
+@dataclass(frozen=True)
+class Fix:
+    """How a kind repairs an output that breaks it; a function that cannot repair it returns no edits.
+
+    safe: the meaning of the text cannot change. unsafe: something that it says goes. The caller makes no edit that
+    breaks another rule, and no safe one that changes a fact. says: what both do, for the reference of the kinds.
+    """
+
+    safe: Edits | None = None
+    unsafe: Edits | None = None
+    says: str = ""
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """The values of the key `fix` that have an effect on the kind."""
+        return tuple(name for name in ("safe", "unsafe") if getattr(self, name) is not None)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind's name, default subject, the frozen dataclass of its parameters, and its functions.
 
     find: violations in a whole column. say: the rule as a sentence of a style guide. propose: checks of this kind that
     the outputs of examples may follow, strictest first; the caller counts how many do. explain: one violation in a
-    sentence.
+    sentence. fix: how an output that breaks it is repaired, if it can be.
     """
 
     name: str
@@ -50,3 +111,4 @@ class Kind:
     say: Callable[[Check], str]
     propose: Callable[[Columns], Sequence[Proposal]] = propose_nothing
     explain: Callable[[Check, str | None, str], str] = explain_plainly
+    fix: Fix = Fix()

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from ..core import ConfigError, build_settings, key_of, nearest, shown_value, unknown_keys
+from .kind import Kind
 from .kinds import KINDS
 from .kinds.python_call import load_code
 from .schema import Check, StyleSchema
@@ -81,7 +82,7 @@ def _reason(error: yaml.YAMLError) -> str:
 
 
 _TOP_KEYS = ["name", "about", "reviewed", "checks"]
-_CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case"]
+_CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "fix"]
 
 
 def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
@@ -161,6 +162,7 @@ def _read_check(
     level = _choice(entry, "level", ("must", "should"), "must", where, problems)
     about = _choice(entry, "about", ("form", "wording", "facts"), kind.about, where, problems)
     when = _read_when(entry.get("when"), where, problems)
+    fix = _read_fix(entry, kind, where, problems)
     id = entry.get("id", name if used[name] == 1 else f"{name}-{used[name]}")
     for key, value, wanted in (
         ("id", id, str),
@@ -173,7 +175,19 @@ def _read_check(
             )
     if parameters is None:
         return None
-    return Check(name, str(id), level, about, parameters, when, entry.get("say"), entry.get("ignore_case", False))
+    return Check(name, str(id), level, about, parameters, when, entry.get("say"), entry.get("ignore_case", False), fix)
+
+
+def _read_fix(entry: Mapping[str, Any], kind: Kind, where: str, problems: list[str]) -> Any:
+    """The repairs that a check allows; YAML reads a bare `off` as false."""
+    if "fix" not in entry or entry["fix"] in (False, "off"):
+        return "off" if "fix" in entry else None
+    value = _choice(entry, "fix", ("safe", "unsafe", "off"), "off", where, problems)
+    possible = kind.fix.possible
+    if value in ("safe", "unsafe") and value not in possible:
+        can = f'only "{possible[0]}" or "off" has an effect on' if possible else "no repair exists for"
+        problems.append(f'{where}.fix: "{value}" does nothing; {can} the kind {kind.name}')
+    return value
 
 
 def _resolved(value: Any, field: Field[Any], folder: Path | None) -> Any:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,12 +31,16 @@ __all__ = [
 UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 
 Level = Literal["must", "should"]
+Repairs = Literal["safe", "unsafe", "off"]
 About = Literal["form", "wording", "facts"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One rule. `parameters` are those of its kind; `when` limits it to pairs whose input fields match."""
+    """One rule. `parameters` are those of its kind; `when` limits it to pairs whose input fields match.
+
+    fix: the repairs that it allows. None: safe ones, and unsafe ones where the caller asks for them.
+    """
 
     kind: str
     id: str
@@ -46,6 +50,7 @@ class Check:
     when: Mapping[str, tuple[str, ...] | None] | None = None  # field -> wanted values; None: present and not empty
     say: str | None = None
     ignore_case: bool = False
+    fix: Repairs | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +220,22 @@ class Columns:
             # Parsing many objects as one text takes half the time of parsing them one by one.
             rows += json.loads(f"[{','.join(part.to_series())}]")
         return rows
+
+    def changed(self, rows: Sequence[int], output: pl.Series) -> "Columns":
+        """These rows with other outputs; what was read of their fields is kept."""
+        places = pl.Series(rows, dtype=pl.UInt32)
+        some = Columns(output, self.input.gather(places), self.fields_json.gather(places), self.count_tokens)
+        if "fields" in self.__dict__:
+            some.__dict__["fields"] = [self.fields[row] for row in rows]
+        some._texts.update({name: values.gather(places) for name, values in self._texts.items()})
+        return some
+
+    def once(self, key: Hashable, work: Callable[[], Any]) -> Any:
+        """The result of `work`, done once for these columns under this key."""
+        done = self.__dict__.setdefault("done", {})
+        if key not in done:
+            done[key] = work()
+        return done[key]
 
     @cached_property
     def _texts(self) -> dict[str, pl.Series]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, text_fields
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import facts_of, parts_of, without_parts
+from ..schema import Check, Columns, Findings, faults, field_names, text_fields
 from ..words import explain_slots, one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]
@@ -143,13 +144,117 @@ def _propose_choice(counts: pl.DataFrame, rows: int) -> Iterator[Proposal]:
         yield Proposal({"any": words})
 
 
+# Between a text and a value that is put at its end: nothing after these.
+_MARKS = " \t\n.,;:"
+_FACT_WORDS = 5  # on average; the text between the commas of prose is longer
+
+
+def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit]:
+    """The wanted text at that end: in the right case, moved there from elsewhere, completed, or added."""
+    text, choices = broken.text, _choices(check.parameters, broken, at_start=at_start)
+    if not text.strip() or not choices:
+        return
+    first, last = len(text) - len(text.lstrip()), len(text.rstrip())
+    for value, name in choices:
+        size = len(value)
+        start, end = (first, first + size) if at_start else (last - size, last)
+        if start >= first and end <= last and text[start:end].casefold() == value.casefold():
+            yield Edit(start, end, value)  # only its case is wrong
+            return
+        closed = len(text.rstrip(_MARKS)) if not at_start else last
+        if closed < last and closed - size >= first and text[closed - size : closed].casefold() == value.casefold():
+            yield Edit(closed - size, last, value)  # a mark follows it
+            return
+        if moved := _moved(text, value, name, at_start=at_start):
+            yield from moved
+            return
+    if len(choices) == 1:
+        value, name = choices[0]
+        yield from _added(text, value, at_start=at_start, listed=bool(name) and _lists_facts(text))
+
+
+def _choices(p: AffixParameters, broken: Broken, *, at_start: bool) -> list[tuple[str, str]]:
+    """The wanted texts with their fields filled in, and the name of the field that is the whole of one."""
+    columns, filled = broken.columns, []
+    for wanted in p.any:
+        values = columns.once(("filled", wanted), lambda wanted=wanted: columns.filled(wanted).to_list())
+        if (value := values[broken.row]) and not value[0 if at_start else -1].isspace():
+            name = field_names(wanted)[0] if wanted[0] == "{" and wanted.find("}") == len(wanted) - 1 else ""
+            filled.append((value, name))
+    return [*dict.fromkeys(filled)]
+
+
+def _moved(text: str, value: str, name: str, *, at_start: bool) -> list[Edit]:
+    """The edits that take a value from its own place between commas to that end."""
+    if value.casefold() not in text.casefold():
+        return []
+    folded = {form.casefold() for form in (value, f"{value} {name}", f"{name} {value}", f"{name}: {value}")}
+    parts = facts_of(text)
+    own = [n for n, (start, end) in enumerate(parts) if text[start:end].rstrip(".").casefold() in folded]
+    if not own or len(own) == len(parts) or "\n" in text.strip():
+        return []
+    taken = [*without_parts(text, parts, set(own))]
+    return [*taken, *_added(text, value, at_start=at_start, listed=True)]
+
+
+def _added(text: str, value: str, *, at_start: bool, listed: bool) -> Iterator[Edit]:
+    """The edit that puts the value at that end; in a list of facts after a comma in place of its last mark, and a
+    shortened form is completed."""
+    first, last = len(text) - len(text.lstrip()), len(text.rstrip())
+    parts = facts_of(text)
+    if at_start:
+        yield Edit(first, first, f"{value}{_joint(value[-1], text, at_start=True)}")
+        return
+    start, end = parts[-1] if parts else (first, last)
+    if end == last and _shortened(text[start:end], value):
+        yield Edit(start, end, value)
+        return
+    marked = len(text[:last].rstrip(_MARKS)) if listed else last
+    if marked < last:
+        yield Edit(marked, last, f", {value}")
+    else:
+        yield Edit(last, last, f"{_joint(value[0], text, at_start=False)}{value}")
+
+
+def _lists_facts(text: str) -> bool:
+    """Whether a text is one line of short facts between commas, rather than sentences."""
+    facts = facts_of(text)
+    short = "\n" not in text.strip() and len(text.split()) <= _FACT_WORDS * len(facts)
+    return len(facts) > 1 and short and parts_of(text) == facts
+
+
+def _shortened(text: str, value: str) -> bool:
+    """Whether a fact is a value without its end (TO-220 for TO-220-5), or without its marks (SOT23-5 for SOT-23-5)."""
+    short, long = text.casefold(), value.casefold()
+    plain, whole = re.sub(r"[\W_]", "", short), re.sub(r"[\W_]", "", long)
+    begins = long.startswith(short) and not long[len(short) :][:1].isalnum()
+    return len(plain) > 1 and (plain == whole or (begins and short != long))
+
+
+def _joint(edge: str, text: str, *, at_start: bool) -> str:
+    """What separates an added text from the rest: nothing before a mark, a space after a sentence, else a comma."""
+    if edge in ".:;,!?":
+        return " " if at_start else ""
+    if not edge.isalnum() and edge not in '(["“„«{':
+        return ""
+    if "\n" in text.strip():
+        return "\n"
+    return " " if text.rstrip()[-1] in ".!?…:;,。！？" else ", "
+
+
+_AFFIX_SAYS = (
+    "Safe: the text is put at that end; a value that stands between commas is moved there, a shortened one completed. "
+    "With several texts to choose from, only one that is there already is moved."
+)
 STARTS_WITH = Kind(
     "starts_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=True), lambda check: _say_affix(check, verb="Start"),
     lambda columns: _propose_affix(columns, at_start=True),
+    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=True), says=_AFFIX_SAYS),
 )  # fmt: skip
 ENDS_WITH = Kind(
     "ends_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=False), lambda check: _say_affix(check, verb="End"),
     lambda columns: _propose_affix(columns, at_start=False),
+    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=False), says=_AFFIX_SAYS),
 )  # fmt: skip

@@ -1,11 +1,12 @@
 """The check `case`: sentence case, title case, capitals or small letters."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
 from ..words import mostly_json, quoted
 
@@ -231,4 +232,37 @@ def _propose_case(columns: Columns) -> list[Proposal]:
     ]
 
 
-CASE = Kind("case", "form", CaseParameters, _find_case, _say_case, _propose_case)
+def _fix_case(check: Check, broken: Broken) -> Iterator[Edit]:
+    """Each word as the rule writes it. Words that become small in sentence case may be names: see `_lower_titles`."""
+    p: CaseParameters = check.parameters
+    for found, start, end, expected in broken.spans:
+        if p.is_ == "upper":
+            yield Edit(start, end, found.upper())
+        elif expected.startswith('"') and not expected.endswith(")"):
+            yield Edit(start, end, expected[1:-1])
+
+
+def _lower_titles(check: Check, broken: Broken) -> Iterator[Edit]:
+    """Small letters for the words of a text in title case, or all in capitals, that do not open a sentence."""
+    shouted = check.parameters.is_ in ("sentence", "lower") and not re.search("[a-z]", broken.text)
+    if not shouted and not any(expected.endswith("(sentence case)") for *_, expected in broken.faults):
+        return
+    request = broken.request
+    for match in _WORD.finditer(broken.text):
+        word, start = match.group().rstrip("'’.-/&+@_"), match.start()
+        if not word[:1].isupper() or _named(word, request) or _has_digit(word) or _is_unit(word, broken.text, start):
+            continue
+        opens = check.parameters.is_ == "sentence" and _opens(broken.text, start)
+        if shouted and len(word) > 1 and word.isupper():
+            yield Edit(start, start + len(word), word.capitalize() if opens else word.lower())
+        elif not shouted and not opens and _size(word) == "capital":
+            yield Edit(start, start + len(word), word.lower())
+
+
+CASE = Kind(
+    "case", "form", CaseParameters, _find_case, _say_case, _propose_case,
+    fix=Fix(
+        _fix_case, _lower_titles,
+        "Safe: capital or small letters as the rule asks. Unsafe: small letters where title case or capitals may hide names.",
+    ),
+)  # fmt: skip

@@ -1,12 +1,14 @@
 """The check `forbidden`: texts that must not occur in an output."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal, explain_plainly
+from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
+from ..parts import without_spans
 from ..schema import Check, Columns, Findings, faults, regex_places, text_fields, text_places
 from ..words import explain_slots, one_of, quoted, ready_pattern
 
@@ -107,6 +109,28 @@ def _names_items(values: pl.Series) -> bool:
     return values.n_unique() >= _DISTINCT_SHARE * len(values) and short.sum() >= 0.9 * len(values)
 
 
+# Marks that decorate a text and say nothing: trade marks, emphasis, bullets, stars.
+_DECORATION = re.compile(r"[\u00ae\u2122\u00a9*_#`~•●★☆✓✔➤►▪◆‼❗\u200b\u00ad\ufeff]+")
+
+
+def _fix_forbidden(check: Check, broken: Broken) -> Iterator[Edit]:
+    """White space becomes one space, or one line feed; marks that only decorate go."""
+    for found, start, end, _ in broken.spans:
+        if found.isspace():
+            yield Edit(start, end, "\n" if "\n" in found and len(found) > 1 else " ")
+        elif _DECORATION.fullmatch(found):
+            yield Edit(start, end, "")
+
+
+def _remove_forbidden(check: Check, broken: Broken) -> Iterator[Edit]:
+    return without_spans(broken.text, [(start, end) for _, start, end, _ in broken.spans])
+
+
 FORBIDDEN = Kind(
-    "forbidden", "wording", ForbiddenParameters, _find_forbidden, _say_forbidden, _propose_forbidden, _explain_forbidden
-)
+    "forbidden", "wording", ForbiddenParameters, _find_forbidden, _say_forbidden, _propose_forbidden,
+    _explain_forbidden,
+    Fix(
+        _fix_forbidden, _remove_forbidden,
+        "Safe: white space becomes one space, marks that only decorate (®, *) go. Unsafe: any other text goes.",
+    ),
+)  # fmt: skip

@@ -1,5 +1,6 @@
 """The check `grounded`: the facts that the output states are in the input."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -9,12 +10,14 @@ import polars as pl
 from ...core import ConfigError
 from ..facts.names import names_in, states_name, words_of
 from ..facts.numbers import SPAN, WORDS, Fact, Key, loose_code_keys, span_facts, spans_in, word_keys, words_in
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import facts_of, parts_of, without_parts
 from ..schema import Check, Columns, Findings, faults
 
 __all__ = [
     "GROUNDED",
     "nearest",
+    "without_numbering",
 ]
 
 
@@ -123,7 +126,7 @@ class _Spans:
 
 def _find_grounded(check: Check, columns: Columns) -> Findings:
     p: GroundedParameters = check.parameters
-    outputs, requests = _without_numbering(columns.output), _with_and_without_numbering(columns.input)
+    outputs, requests = without_numbering(columns.output), _with_andwithout_numbering(columns.input)
     rows: list[tuple[int, str, int, int, str]] = []
     if set(p.facts) & {"numbers", "codes"}:
         rows += _ungrounded_facts(outputs, requests, p)
@@ -214,7 +217,7 @@ def _ungrounded_names(columns: Columns, p: GroundedParameters) -> Iterator[tuple
         yield from ((index, output[a:b], a, b, "a name from the request") for a, b in places)
 
 
-def _without_numbering(texts: pl.Series) -> pl.Series:
+def without_numbering(texts: pl.Series) -> pl.Series:
     """The texts with the numbers of list items and steps blanked out; all places remain valid."""
     numbered = texts.str.contains(_HAS_ITEM)
     if not numbered.any():
@@ -225,12 +228,12 @@ def _without_numbering(texts: pl.Series) -> pl.Series:
             blank = blank.str.replace_all(
                 pattern.replace("{digits}", f"[0-9]{{{width}}}"), f"${{1}}{' ' * width}${{2}}"
             )
-    return texts.scatter(numbered.arg_true(), blank)
+    return texts.clone().scatter(numbered.arg_true(), blank)  # `scatter` writes into the series
 
 
-def _with_and_without_numbering(texts: pl.Series) -> pl.Series:
+def _with_andwithout_numbering(texts: pl.Series) -> pl.Series:
     """A request states facts with or without the numbers of its items: "25. November" may begin a line."""
-    plain = _without_numbering(texts)
+    plain = without_numbering(texts)
     frame = pl.DataFrame({"text": texts, "plain": plain})
     return frame.select(
         pl.when(pl.col("text") == pl.col("plain"))
@@ -256,6 +259,17 @@ def _propose_grounded(columns: Columns) -> Sequence[Proposal]:
     return [Proposal({"facts": ["numbers", "codes"]}, style=False)] if columns.input.str.contains("[0-9]").any() else []
 
 
+def _remove_ungrounded(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The sentences or facts that state something the request does not."""
+    for parts in (parts_of(broken.text), facts_of(broken.text)):
+        starts = [start for start, _ in parts]
+        gone = {bisect_right(starts, start) - 1 for _, start, _, _ in broken.spans}
+        if len(gone) < len(parts):
+            yield from without_parts(broken.text, parts, gone)
+            return
+
+
 GROUNDED = Kind(
-    "grounded", "facts", GroundedParameters, _find_grounded, _say_grounded, _propose_grounded, _explain_grounded
-)
+    "grounded", "facts", GroundedParameters, _find_grounded, _say_grounded, _propose_grounded, _explain_grounded,
+    Fix(unsafe=_remove_ungrounded, says="Unsafe: the sentence, or the fact between commas, that states it goes."),
+)  # fmt: skip

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import yaml
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults
 from ..words import quoted
+from .json_text import as_json
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -302,4 +303,20 @@ def _type_of(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-JSON = Kind("json", "form", JsonParameters, _find_json, _say_json, _propose_json, _explain_json)
+def _fix_json(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The text as JSON, if it is not and can be read as such."""
+    text = broken.text
+    if _parsed(text)[1] is None or text.count("[") + text.count("{") > _MAX_DEPTH:
+        return
+    written = as_json(text)
+    if written is not None and _parsed(written)[1] is None:
+        yield Edit(0, len(text), written)
+
+
+JSON = Kind(
+    "json", "form", JsonParameters, _find_json, _say_json, _propose_json, _explain_json,
+    Fix(
+        _fix_json,
+        says="Safe: JSON is cut out of a fence or prose and written as JSON: quotes, commas, constants. Values stay as they are.",
+    ),
+)  # fmt: skip

@@ -1,12 +1,14 @@
 """The check `key_values`: lines of a key and its value, in order."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import in_order, lines_of
 from ..schema import FAULT_SCHEMA, Check, Columns, Findings, faults
 from ..succession import common_succession, succession_faults
 from ..words import quoted, text_lines
@@ -109,6 +111,43 @@ def _propose_key_values(columns: Columns) -> list[Proposal]:
     return []
 
 
+def _fix_key_values(check: Check, broken: Broken) -> Iterator[Edit]:
+    """Keys and separators written as the rule asks; once all are there, the lines in its order."""
+    p: KeyValuesParameters = check.parameters
+    text, lines = broken.text, [*lines_of(broken.text)]
+    keyed = [(start, key) for start, _, line in lines if (key := _key(line, p))]
+    names = [key for _, key in keyed]
+    if missing := [key for key in p.keys if key not in names]:
+        yield from _written_keys(lines, missing, p)
+    elif len(set(names)) == len(names):
+        starts = [start for start, _ in keyed]
+        blocks = [*zip(starts, [*starts[1:], len(text)], strict=True)]
+        yield from in_order(text, blocks, {n: p.keys.index(name) for n, name in enumerate(names)})
+
+
+def _key(line: str, p: KeyValuesParameters) -> str | None:
+    """The key that a line begins with."""
+    short = p.separator.rstrip()
+    for key in p.keys:
+        if line.startswith(key) and (line[len(key) :].startswith(p.separator) or line[len(key) :].rstrip() == short):
+            return key
+    return None
+
+
+def _written_keys(lines: list[tuple[int, int, str]], missing: list[str], p: KeyValuesParameters) -> Iterator[Edit]:
+    """The key and its separator in place of a line's beginning in another case, with emphasis or another separator."""
+    wanted = {key.casefold(): key for key in missing}
+    for start, _, line in lines:
+        head = _LOOSE_KEY.match(line)
+        key = wanted.pop(head[1].strip(" *_").casefold(), None) if head else None
+        if head and key is not None:
+            rest = line[head.end() :].strip()
+            yield Edit(
+                start, start + head.end(), f"{key}{p.separator if rest else p.separator.rstrip() or p.separator}"
+            )
+
+
+_LOOSE_KEY = re.compile(r"[-*•]?[ \t]?([^:=|\t\n]{1,80}?)[ \t]?(?:[:=|\t]|[ ][-–—](?=[ ]))[*_]{0,3}[ \t]{0,4}")
 KEY_VALUES = Kind(
     "key_values",
     "form",
@@ -117,4 +156,8 @@ KEY_VALUES = Kind(
     _say_key_values,
     _propose_key_values,
     _explain_key_values,
+    Fix(
+        _fix_key_values,
+        says="Safe: a key in another case or with another separator is written anew; the lines are put in order.",
+    ),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
 
 __all__ = [
@@ -191,4 +191,87 @@ def _propose_clean(columns: Columns) -> Sequence[Proposal]:
     return (Proposal({}, style=False),)
 
 
-CLEAN = Kind("clean", "form", CleanParameters, _find_clean, _say_clean, _propose_clean, _explain_clean)
+# Remarks before and after the text itself. A remark before it ends with a colon or its line; one after it is a
+# paragraph or the last sentence.
+_OPENING_LINE = re.compile(
+    rf"\s*(?:{_OPENER}[,!.:]*\s*)?(?:here(?:['’]s| is| are)\b[^\n:]{{0,160}}:"
+    r"|(?:sure|certainly|of course|absolutely)[!:,.]*)[ \t]*(?:\n\s*|(?<=:) )",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    r"(?:(?<=\n)|(?<=[.!?] )|(?<=[.!?]))(?:i hope (?:this|that) helps|(?:please )?(?:let me know|feel free to)"
+    r"|would you like me to)\b[^\n]{0,200}\s*\Z",
+    re.IGNORECASE,
+)
+_SPECIAL = re.compile(
+    r"<\|[a-z][a-z0-9_▁]*\|>|\[/?inst\]|<</?sys>>|<(?:start|end)_of_turn>|\A\s*assistant\s*:\s*", re.IGNORECASE
+)
+_GARBLED = re.compile(r"[\u0080-\u2122]{2,}")
+
+
+def _fix_clean(check: Check, broken: Broken) -> Iterator[Edit]:
+    """Fences, remarks around the text, special tokens and repeated lines of the request go; garbled letters are decoded."""
+    text = broken.text
+    kinds = {expected for *_, expected in broken.faults}
+    if "no fences" in kinds:
+        yield from _unfenced(text)
+    if "no assistant phrases" in kinds:
+        yield from _without_remarks(text)
+    if "no mojibake" in kinds:
+        yield from _decoded(text)
+    for _, start, end, expected in broken.spans:
+        if expected == "no line of the request":
+            before = text.rfind("\n", 0, start) + 1
+            after = text.find("\n", end)
+            yield Edit(before, len(text) if after < 0 else after + 1, "")
+
+
+def _unfenced(text: str) -> Iterator[Edit]:
+    """The text without the fence around all of it, or around the only block after a remark."""
+    if text.count("```") != 2:
+        return
+    opening, closing = text.find("```"), text.rfind("```")
+    body = text.find("\n", opening) + 1
+    begins = text.rfind("\n", 0, opening) + 1
+    ends = text.rfind("\n", 0, closing)
+    alone = not (text[begins:opening].strip() or text[ends:closing].strip() or text[closing + 3 :].strip())
+    if (
+        alone
+        and 0 < body <= ends + 1
+        and text[body:closing].strip()
+        and re.fullmatch(r"```[\w+-]*\s*", text[opening:body])
+    ):
+        yield Edit(begins, body, "")
+        yield Edit(max(ends, body), len(text), "")
+
+
+def _without_remarks(text: str) -> Iterator[Edit]:
+    yield from (Edit(*match.span(), "") for match in _SPECIAL.finditer(text))
+    opening = _OPENING_LINE.match(text)
+    first = opening.end() if opening and opening.end() < len(text) else 0
+    if first:
+        yield Edit(0, first, "")
+    closing = _CLOSING.search(text, max(first, len(text) - 400))
+    if closing and text[first : closing.start()].strip():
+        yield Edit(len(text[: closing.start()].rstrip()), len(text), "")
+
+
+def _decoded(text: str) -> Iterator[Edit]:
+    """The letters of UTF-8 that was read as Windows-1252, wherever they can be decoded without doubt."""
+    for match in _GARBLED.finditer(text):
+        for encoding in ("cp1252", "latin-1"):
+            try:
+                yield Edit(*match.span(), match.group().encode(encoding).decode("utf-8"))
+                break
+            except UnicodeError:
+                continue
+
+
+CLEAN = Kind(
+    "clean", "form", CleanParameters, _find_clean, _say_clean, _propose_clean, _explain_clean,
+    Fix(
+        _fix_clean,
+        says="Safe: a fence around the text, remarks before and after it, special tokens and lines of the request go; letters "
+        "that were decoded wrongly are decoded right. Refusals and placeholders stay.",
+    ),
+)  # fmt: skip

@@ -1,12 +1,15 @@
 """The check `length`: how long an output may be."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import facts_of, parts_of
 from ..schema import Check, Columns, Findings, faults
 from ..words import how_many, mostly_json
 
@@ -112,4 +115,65 @@ def _propose_paragraphs(outputs: pl.Series) -> list[Proposal]:
     return [Proposal({"unit": "paragraphs", "min": number, "max": number})] if usual else []
 
 
-LENGTH = Kind("length", "form", LengthParameters, _find_length, _say_length, _propose_length, _explain_length)
+_BLANK_LINES = re.compile(r"(?<=\n)(?:[ \t]*\r?\n)+")
+
+
+def _fix_length(check: Check, broken: Broken) -> Iterator[Edit]:
+    """White space at both ends goes, where lines or characters are counted; then blank lines between others."""
+    p: LengthParameters = check.parameters
+    text = broken.text
+    if p.unit not in ("lines", "characters") or p.max is None or not _over(text, p):
+        return
+    first, last = len(text) - len(text.lstrip()), len(text.rstrip())
+    if first < last:
+        yield Edit(0, first, "")
+        yield Edit(last, len(text), "")
+        if p.unit == "lines":
+            yield from (Edit(*match.span(), "") for match in _BLANK_LINES.finditer(text, first, last))
+
+
+def _cut(check: Check, broken: Broken) -> Iterator[Edit]:
+    """What is over the length goes: whole sentences from the end, or facts where one sentence is too long."""
+    p: LengthParameters = check.parameters
+    text = broken.text
+    if p.max is None or p.unit == "tokens" or not _over(text, p):
+        return
+    for parts in (parts_of(text), facts_of(text)):
+        ends = [end for _, end in parts]
+        if (kept := _fitting(text, ends, p)) is not None:
+            closing = text.rstrip()[-1:]
+            mark = closing if closing in ".!。" and not text[: ends[kept]].endswith((".", "!", "?", "。")) else ""
+            mark = mark if not _over(text[: ends[kept]] + mark, p) else ""
+            yield Edit(ends[kept], len(text), mark)
+            return
+
+
+def _over(text: str, p: LengthParameters) -> bool:
+    return _count(text, p.unit) > (p.max or 0)
+
+
+def _fitting(text: str, ends: list[int], p: LengthParameters) -> int | None:
+    """The last of the rising `ends` up to which the text is within the limit; None if even the first is over."""
+    low, high = -1, len(ends)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _over(text[: ends[middle]], p) else (middle, high)
+    return low if low >= 0 else None
+
+
+def _count(text: str, unit: str) -> int:
+    """The size of one text: what takes a moment in Python is counted there."""
+    if unit == "characters":
+        return len(text)
+    if unit == "words":
+        return len(re.findall(r"\S+", text))
+    return int(pl.DataFrame({"text": [text]}, schema={"text": pl.String}).select(_UNITS[unit]).item())
+
+
+LENGTH = Kind(
+    "length", "form", LengthParameters, _find_length, _say_length, _propose_length, _explain_length,
+    Fix(
+        _fix_length, _cut,
+        "Safe: blank lines and white space at the ends go. Unsafe: what is over the length goes, by sentence or by fact.",
+    ),
+)  # fmt: skip

@@ -1,12 +1,14 @@
 """The check `list`: the marker of a list, how many items it has, and how long they are."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import lines_of
 from ..schema import FAULT_SCHEMA, Check, Columns, Findings, faults
 from ..words import how_many, mostly_json, quoted, text_lines
 
@@ -185,4 +187,53 @@ def _propose_list(columns: Columns) -> list[Proposal]:
     return [*short, *([Proposal(ranged)] if high <= 5 * low else []), Proposal(plain)]
 
 
-LIST = Kind("list", "form", ListParameters, _find_list, _say_list, _propose_list, _explain_list)
+def _fix_list(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The marker of each item of the outermost list, its numbers counting up."""
+    p: ListParameters = check.parameters
+    expected = {fault[3] for fault in broken.faults}
+    numbered = _NUMBERED.fullmatch(p.marker.rstrip())
+    wrong = f"the marker {quoted(p.marker.strip())}"
+    missing = any(found is None for found, *_ in broken.faults)  # all items may have another kind of marker
+    if numbered and (missing or any(text == wrong or text.startswith("the number ") for text in expected)):
+        yield from (
+            Edit(start, end, f"{n}{numbered[1]}") for n, (start, end) in enumerate(_signs(broken.text), start=1)
+        )
+    elif missing:
+        yield from (Edit(start, end, p.marker.strip()) for start, end in _signs(broken.text))
+    elif not numbered:
+        for found, start, end, text in broken.spans:
+            if text == wrong:
+                space = " " if p.marker.endswith(" ") and not broken.text[end : end + 1].isspace() else ""
+                yield Edit(start, start + len(found), f"{p.marker.strip()}{space}")
+
+
+_ITEM_SIGN = re.compile(rf"([ \t]*)({_ANY_BULLET}|\d{{1,9}}[^\w\s])(?=[ \t])")
+
+
+def _signs(text: str) -> list[tuple[int, int]]:
+    """The spans of the bullets or numbers of the outermost list."""
+    items = [(start, match) for start, _, line in lines_of(text) if (match := _ITEM_SIGN.match(line))]
+    lowest = min((len(match[1]) for _, match in items), default=0)
+    return [(start + match.start(2), start + match.end(2)) for start, match in items if len(match[1]) <= lowest + 1]
+
+
+def _cut_list(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The items beyond the last allowed one go, if nothing else follows."""
+    p: ListParameters = check.parameters
+    if p.max is None:
+        return
+    expected = how_many(p.min, p.max, "list items")
+    for _, start, _, text in broken.spans:
+        first = broken.text.rfind("\n", 0, start) + 1
+        rest = [line for line in broken.text[first:].split("\n") if line.strip()]
+        if text == expected and all(line[0] in " \t" or _ITEM_SIGN.match(line) for line in rest):
+            yield Edit(len(broken.text[:first].rstrip()), len(broken.text), "")
+
+
+LIST = Kind(
+    "list", "form", ListParameters, _find_list, _say_list, _propose_list, _explain_list,
+    Fix(
+        _fix_list, _cut_list,
+        "Safe: another marker is replaced, numbers count up. Unsafe: the items beyond the last allowed one go.",
+    ),
+)  # fmt: skip

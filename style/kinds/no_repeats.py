@@ -1,13 +1,15 @@
 """The check `no_repeats`: no phrase occurs twice and, optionally, none is copied from the input."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import facts_of, parts_of, without_parts
 from ..schema import Check, Columns, Findings, faults
 
 __all__ = ["NO_REPEATS"]
@@ -117,4 +119,27 @@ def _propose_repeats(columns: Columns) -> Sequence[Proposal]:
     return (Proposal({}, style=False),) if isinstance(words, float | int) and words >= _PROPOSE_WORDS else ()
 
 
-NO_REPEATS = Kind("no_repeats", "wording", NoRepeatsParameters, _find_repeats, _say_repeats, _propose_repeats)
+def _remove_repeats(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The sentences, or the facts between commas, that stand within a phrase repeated from the same text."""
+    text = broken.text
+    again = [(start, end) for _, start, end, expected in broken.spans if expected.endswith("a second time")]
+    for parts in (parts_of(text), facts_of(text)):
+        starts = [start for start, _ in parts]
+        gone = {
+            number
+            for start, end in again
+            for number in range(bisect_left(starts, start), len(parts))
+            if parts[number][0] < end
+            and len(text[parts[number][0] : parts[number][1]].rstrip(".!?,; ")) <= end - starts[number]
+        }
+        if gone and len(gone) < len(parts):
+            yield from without_parts(text, parts, gone)
+            return
+    # A phrase that goes on repeating itself without marks: nothing but the repetition goes.
+    yield from (Edit(start - (text[start - 1] == " "), end, "") for start, end in again if start)
+
+
+NO_REPEATS = Kind(
+    "no_repeats", "wording", NoRepeatsParameters, _find_repeats, _say_repeats, _propose_repeats,
+    fix=Fix(unsafe=_remove_repeats, says="Unsafe: the second occurrence goes; a phrase of the request stays."),
+)  # fmt: skip

@@ -11,7 +11,7 @@ import polars as pl
 from ...core import ConfigError
 from ..facts.numbers import SPAN, span_facts
 from ..facts.quantities import CURRENCIES, read_unit
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
 from ..words import mostly_json, one_of, quoted
 
@@ -117,8 +117,12 @@ def _judge_units(span: str, p: NumbersParameters, ignore_case: bool) -> tuple[bo
 
 def _judge_decimals(words: str, decimal: str | None) -> tuple[bool, list[Fault]]:
     numbers = [*_with_decimals(words)]
-    expected = f"{quoted(decimal or '')} before decimals"
+    expected = _decimal_expected(decimal)
     return bool(numbers), [(text, at, at + len(text), expected) for text, mark, at in numbers if mark != decimal]
+
+
+def _decimal_expected(decimal: str | None) -> str:
+    return f"{quoted(decimal or '')} before decimals"
 
 
 def _no_versions(texts: pl.Series, rows: Sequence[Row]) -> Iterator[Row]:
@@ -266,4 +270,31 @@ def _propose_numbers(columns: Columns) -> list[Proposal]:
     return proposals
 
 
-NUMBERS = Kind("numbers", "form", NumbersParameters, _find_numbers, _say_numbers, _propose_numbers, _explain_numbers)
+_OTHER_MARK = str.maketrans(".,", ",.")
+
+
+def _fix_numbers(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The space before a unit, the decimal mark, and the unit as the rule writes it."""
+    p: NumbersParameters = check.parameters
+    for found, start, end, expected in broken.spans:
+        if expected == _decimal_expected(p.decimal):
+            yield Edit(start, end, found.translate(_OTHER_MARK))
+        elif not expected.startswith("one of"):
+            yield Edit(start, end, expected[1:-1])
+        elif unit := _same_unit(found, p.units):
+            yield Edit(end - len(unit[0]), end, unit[1])
+
+
+def _same_unit(found: str, units: Sequence[str]) -> tuple[str, str] | None:
+    """The unit of a number as written, and the only allowed one that means the same."""
+    parts = _WITH_UNIT.fullmatch(found)
+    if parts is None or not (meanings := read_unit(parts["unit"])):
+        return None
+    same = [unit for unit in units if read_unit(unit) == meanings]
+    return (parts["unit"], same[0]) if len(same) == 1 else None
+
+
+NUMBERS = Kind(
+    "numbers", "form", NumbersParameters, _find_numbers, _say_numbers, _propose_numbers, _explain_numbers,
+    Fix(_fix_numbers, says="Safe: the space before a unit, the decimal mark, another sign of the same unit (volts, V)."),
+)  # fmt: skip

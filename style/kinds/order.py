@@ -1,11 +1,15 @@
 """The check `order`: the parts of an output come in a given order."""
 
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind
+from ..kind import Broken, Edit, Fix, Kind
+from ..parts import facts_of
 from ..schema import Check, Columns, Findings, faults
 from ..succession import longest_rising
 from ..words import quoted, ready_pattern
@@ -29,12 +33,21 @@ class OrderParameters:
                 )
 
 
+def _patterns(check: Check) -> list[str]:
+    return [ready_pattern(regex, ignore_case=check.ignore_case) for regex in check.parameters.parts.values()]
+
+
+def _places(texts: pl.Series, patterns: list[str]) -> pl.DataFrame:
+    """The first occurrence of each part: `index`, `text`, and a column by the part's number. Byte offsets compare as
+    well as code points; those of violations are converted."""
+    table = pl.DataFrame({"text": texts}).with_row_index()
+    return table.with_columns(pl.col("text").str.find(pattern).alias(str(n)) for n, pattern in enumerate(patterns))
+
+
 def _find_order(check: Check, columns: Columns) -> Findings:
     p: OrderParameters = check.parameters
-    patterns = [ready_pattern(regex, ignore_case=check.ignore_case) for regex in p.parts.values()]
-    text = pl.DataFrame({"text": columns.output}).with_row_index()
-    # Byte offsets are enough to compare; those of violations are converted to code points.
-    places = text.with_columns(pl.col("text").str.find(pattern).alias(str(n)) for n, pattern in enumerate(patterns))
+    patterns = _patterns(check)
+    places = _places(columns.output, patterns)
     numbers = [str(n) for n in range(len(patterns))]
     highest = [pl.max_horizontal(numbers[:n]) for n in range(1, len(numbers))]
     pairs = zip(numbers[1:], highest, strict=True)
@@ -68,4 +81,39 @@ def _explain_order(check: Check, found: str | None, expected: str) -> str:
     return f"{check.id}: {quoted(found or '')} is in the wrong place; expected {expected}"
 
 
-ORDER = Kind("order", "form", OrderParameters, _find_order, _say_order, explain=_explain_order)
+def _fix_order(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The facts that hold the named parts, put in order at the places that they have; the others stay."""
+    text, columns = broken.text, broken.columns
+    found = columns.once(check.id, lambda: _places(columns.output, _patterns(check)).drop("index", "text").rows())
+    facts = facts_of(text)
+    starts = [start for start, _ in facts]
+    ranks: dict[int, int] = {}
+    for number, at in enumerate(found[broken.row]):
+        if at is None:
+            continue
+        place = bisect_right(starts, at if text.isascii() else len(text.encode()[:at].decode())) - 1
+        if place in ranks:
+            return  # one fact holds two parts
+        ranks[place] = number
+    places = sorted(ranks)
+    for place, other in zip(places, sorted(places, key=lambda place: ranks[place]), strict=True):
+        if place != other:
+            yield Edit(*facts[place], _moved(text, facts, other, place))
+
+
+def _moved(text: str, facts: list[tuple[int, int]], fact: int, place: int) -> str:
+    """A fact as written at another place: the text's last mark stays there, and so does its first capital letter."""
+    words, there = text[slice(*facts[fact])], text[slice(*facts[place])]
+    if fact == len(facts) - 1:
+        words = words.rstrip(".!")
+    if place == len(facts) - 1:
+        words += there[len(there.rstrip(".!")) :]
+    if place == 0 and re.match(r"[A-Z]", there) and re.match(r"[a-z]+\b", words):
+        words = words[0].upper() + words[1:]
+    return words
+
+
+ORDER = Kind(
+    "order", "form", OrderParameters, _find_order, _say_order, explain=_explain_order,
+    fix=Fix(_fix_order, says="Safe: the facts between commas that hold the parts change places."),
+)  # fmt: skip

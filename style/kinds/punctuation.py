@@ -1,14 +1,14 @@
 """The check `punctuation`: the marks of an output."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
 from ..words import mostly_json, quoted
 
@@ -19,6 +19,7 @@ _END_MARKS = ".!?…;:,。！？"
 _ABBREVIATED = (
     r"\b(?:Inc|Ltd|Co|Corp|Jr|Sr|etc|approx|incl|excl|max|min|typ|resp|no|vs|p\.m|a\.m|e\.g|i\.e|U\.S|U\.K|usw)\.\z"
 )
+_SHORT_FORM = re.compile(_ABBREVIATED.replace(r"\z", r"\Z"))
 # Quotation marks. Single closing ones are omitted, as they are apostrophes too. A straight one after a digit is an inch.
 _QUOTES = {
     "straight": (r'"', 'straight (")'),
@@ -218,6 +219,92 @@ def _propose_marks(
     return [Proposal({key: best}, style=chosen, note=f"{counts[best]} of {len(rows)} outputs with any")]
 
 
+def _fix_punctuation(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The mark at the end, the marks of exclamation beyond the limit, other quotation marks and dashes."""
+    p: PunctuationParameters = check.parameters
+    marks = 0
+    for found, start, end, expected in broken.faults:
+        if expected.endswith(" at the end"):
+            yield from _fix_end(broken.text, p.end or "none")
+        elif found is None or start is None or end is None:
+            continue
+        elif expected.startswith(("no exclamation", "at most")):
+            marks += 1
+            if marks > (p.exclamation_marks or 0):
+                yield from _fix_exclamation(broken.text, start)
+        elif p.quotes not in (None, "none") and expected == _quotes_expected(p):
+            yield from _fix_quote(broken.text, start, p.quotes)
+        elif p.dashes not in (None, "none") and expected == _dashes_expected(p):
+            yield from _fix_dash(broken.text, start, end, p.dashes)
+
+
+# A question stays one, and an ellipsis or colon may promise something: these marks alone say nothing.
+_PLAIN_ENDS = ".,;。"
+
+
+def _fix_end(text: str, end: str) -> Iterator[Edit]:
+    """No mark at the end, or the wanted one in place of a plain one or after the last word."""
+    last = len(text.rstrip())
+    start = _last_word(text, last) if end == "none" else len(text[:last].rstrip(_PLAIN_ENDS))
+    if not start:
+        return
+    if end == "none":
+        if "?" not in text[start:last] and "？" not in text[start:last]:
+            yield Edit(start, last, "")
+    elif text[last - 1] == "!" and end == ".":
+        yield Edit(len(text[:last].rstrip("!")), last, end)
+    elif start < last or text[last - 1] not in _END_MARKS:
+        yield Edit(start, last, end)
+
+
+def _last_word(text: str, end: int) -> int:
+    """Where the text ends without its closing marks; the full stop of an abbreviation belongs to it."""
+    while (
+        end
+        and (text[end - 1] in _END_MARKS or text[end - 1].isspace())
+        and not _SHORT_FORM.search(text[max(end - 12, 0) : end])
+    ):
+        end -= 1
+    return end
+
+
+def _fix_exclamation(text: str, start: int) -> Iterator[Edit]:
+    """A full stop in place of the mark; nothing after another mark. Within a name (`Yahoo! Mail`) it stays."""
+    if text[start - 1 : start] in ("!", "！", "?", "."):
+        yield Edit(start, start + 1, "")
+    elif re.match(r"[!！]+[\"'”’)]*(?:\Z|\s+(?![a-z]))", text[start : start + 40]):
+        yield Edit(start, start + 1, "." if text[start] == "!" else "。")
+
+
+_PAIRS = {"straight": '""', "curly": "“”", "low": "„“", "angle": "«»"}
+_OPENING = " \t\n\u00a0([{—–-/"
+
+
+def _fix_quote(text: str, start: int, quotes: str) -> Iterator[Edit]:
+    """The wanted mark, opening before a word and closing after one; single marks stay."""
+    if text[start] not in '"“”„‟«»':
+        return
+    before, after = text[start - 1 : start], text[start + 1 : start + 2]
+    opens = (not before or before in _OPENING) and bool(after) and not after.isspace()
+    closes = not opens and bool(before) and not before.isspace()
+    if opens or closes:
+        yield Edit(start, start + 1, _PAIRS[quotes][0 if opens else 1])
+
+
+def _fix_dash(text: str, start: int, end: int, dashes: str) -> Iterator[Edit]:
+    """The wanted dash; a hyphen needs spaces around it, or it would join the words."""
+    if dashes != "hyphen":
+        yield Edit(start, end, "–" if dashes == "en" else "—")
+        return
+    left, right = text[start - 1 : start] == " ", text[end : end + 1] == " "
+    yield Edit(start, end, f"{'' if left else ' '}-{'' if right else ' '}")
+
+
 PUNCTUATION = Kind(
-    "punctuation", "form", PunctuationParameters, _find_punctuation, _say_punctuation, _propose_punctuation
-)
+    "punctuation", "form", PunctuationParameters, _find_punctuation, _say_punctuation, _propose_punctuation,
+    fix=Fix(
+        _fix_punctuation,
+        says="Safe: the mark at the end is put or taken off, a full stop replaces an exclamation mark too many, and quotation "
+        "marks and dashes are replaced. A question mark stays.",
+    ),
+)  # fmt: skip

@@ -1,12 +1,14 @@
 """The check `sections`: headings, in order."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
+from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..parts import in_order, lines_of
 from ..schema import Check, Columns, Findings
 from ..succession import common_succession, succession_faults
 from ..words import quoted, text_lines
@@ -104,6 +106,40 @@ def _propose_sections(columns: Columns) -> list[Proposal]:
     return proposals
 
 
+_AROUND_TITLE = " \t#*_:=-"
+
+
+def _fix_sections(check: Check, broken: Broken) -> Iterator[Edit]:
+    """Headings written as the rule asks; once all are there, the sections in its order."""
+    p: SectionsParameters = check.parameters
+    text, lines = broken.text, [*lines_of(broken.text)]
+    opening = re.compile(rf" {{0,3}}{re.escape(p.marker)}[ \t]*")
+    heads = [(start, _title(line[match.end() :], p)) for start, _, line in lines if (match := opening.match(line))]
+    names = [name for _, name in heads]
+    if missing := [title for title in p.titles if title not in names]:
+        yield from _written_titles(lines, missing, p)
+    elif len(set(names)) == len(names):
+        starts = [start for start, _ in heads]
+        blocks = [*zip(starts, [*starts[1:], len(text)], strict=True)]
+        ranks = {n: p.titles.index(name) for n, name in enumerate(names) if name in p.titles}
+        yield from in_order(text, blocks, ranks)
+
+
+def _title(line: str, p: SectionsParameters) -> str:
+    title = line.rstrip()
+    return title.removesuffix(p.marker.strip()).rstrip() if p.marker.strip() else title
+
+
+def _written_titles(lines: list[tuple[int, int, str]], missing: list[str], p: SectionsParameters) -> Iterator[Edit]:
+    """The heading in place of a line that holds its title alone, with another marker or in another case."""
+    wanted = {title.strip(_AROUND_TITLE).casefold(): title for title in missing}
+    for start, end, line in lines:
+        title = wanted.pop(line.strip(_AROUND_TITLE).casefold(), None)
+        if title is not None:
+            yield Edit(start, end, _shown(title, p.marker))
+
+
 SECTIONS = Kind(
-    "sections", "form", SectionsParameters, _find_sections, _say_sections, _propose_sections, _explain_sections
-)
+    "sections", "form", SectionsParameters, _find_sections, _say_sections, _propose_sections, _explain_sections,
+    Fix(_fix_sections, says="Safe: a heading with another marker or case is written anew; sections are put in order."),
+)  # fmt: skip

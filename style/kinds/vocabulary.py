@@ -1,10 +1,11 @@
 """The check `vocabulary`: terms that must or must not occur, and preferred spellings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal, explain_plainly
+from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
+from ..parts import without_spans
 from ..schema import Check, Columns, Findings, faults, regex_places
 from ..spelling import spelling_variants
 from ..words import one_of, quoted, whole_words
@@ -15,6 +16,7 @@ __all__ = ["VOCABULARY"]
 # outputs that contain the term, and of these the share that spell it otherwise.
 _MOST_TERMS, _TERM_SHARE, _DRIFT_SHARE = 12, 0.005, 0.01
 _STYLE_SHARE = 0.05
+_IN_PLACE = " in its place"
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,7 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
     for term in p.required:
         present = columns.output.str.contains(flag + whole_words([term]))
         rows += [(index, None, None, None, quoted(term)) for index in (~present).arg_true()]
-    unwanted = {
-        variant: f"{quoted(term)} in its place" for term, variants in p.preferred.items() for variant in variants
-    }
+    unwanted = {variant: f"{quoted(term)}{_IN_PLACE}" for term, variants in p.preferred.items() for variant in variants}
     unwanted |= {term: f"not {quoted(term)}" for term in p.forbidden}
     if unwanted:
         # The preferred terms are matched too, so that a variant inside one ("LDO" in "LDO regulator") is no violation.
@@ -77,7 +77,7 @@ def _distinct(variants: tuple[str, ...]) -> list[str]:
 def _explain_vocabulary(check: Check, found: str | None, expected: str) -> str:
     if found is None:
         return f"{check.id}: the term {expected} is missing"
-    return explain_plainly(check, found, expected.replace(" in its place", ""))
+    return explain_plainly(check, found, expected.replace(_IN_PLACE, ""))
 
 
 def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
@@ -99,7 +99,23 @@ def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
     return tuple(proposals)
 
 
+def _fix_spelling(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The preferred spelling in place of each variant; where case is ignored, a capital at the beginning stays."""
+    for found, start, end, expected in broken.spans:
+        if expected.endswith(_IN_PLACE):
+            term = expected.removesuffix(_IN_PLACE)[1:-1]
+            opens = check.ignore_case and not broken.text[:start].strip() and found[:1].isupper()
+            yield Edit(start, end, term[:1].upper() + term[1:] if opens else term)
+
+
+def _remove_terms(check: Check, broken: Broken) -> Iterator[Edit]:
+    """The text without the terms that must not occur."""
+    spans = [(start, end) for _, start, end, expected in broken.spans if not expected.endswith(_IN_PLACE)]
+    return without_spans(broken.text, spans)
+
+
 VOCABULARY = Kind(
     "vocabulary", "wording", VocabularyParameters, _find_vocabulary, _say_vocabulary, _propose_vocabulary,
     _explain_vocabulary,
+    Fix(_fix_spelling, _remove_terms, "Safe: the preferred spelling replaces a variant. Unsafe: a forbidden term goes."),
 )  # fmt: skip

@@ -260,3 +260,9 @@ def test_the_same_fact_twice_has_two_places():
     pairs = pl.DataFrame({"output": ["45 V here, 5 V there, and 45 V again"], "input": ["5 V"]})
     violations = check_outputs(pairs, parse_style("checks: [{kind: grounded}]")).violations
     assert violations.select("start", "end").rows() == [(0, 4), (26, 30)]
+
+
+def test_the_numbers_of_a_list_are_still_there_for_the_next_rule():
+    style = parse_style("checks: [{kind: grounded}, {kind: list, marker: '1. '}]")
+    table = pl.DataFrame({"output": ["1. a\n2. b"], "input": ["x"]})
+    assert check_outputs(table, style).status.row(0) == ("pass", "pass")

@@ -1,0 +1,129 @@
+"""Edits of one output: what the rules suggest, which fit together, and the text that they make."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import polars as pl
+
+from .kind import Broken, Edit
+from .kinds import KINDS
+from .schema import Check, Columns, StyleSchema
+
+__all__ = ["Planned", "planned_edits", "subsets", "written"]
+
+# Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
+_MOST_TRIES = 48
+
+
+class Planned(NamedTuple):
+    """An edit of one output with the rank of its rule, which decides between edits that overlap."""
+
+    rank: tuple[int, str]
+    start: int
+    end: int
+    text: str
+    rule: str
+
+
+def planned_edits(
+    style: StyleSchema, columns: Columns, violations: pl.DataFrame, *, safe: bool, unsafe: bool
+) -> dict[int, list[Planned]]:
+    """The edits that the rules suggest for each output: the safe ones, or else the unsafe ones that they allow."""
+    planned: dict[int, list[Planned]] = {}
+    broken = violations.partition_by("check", as_dict=True)
+    texts: list[str] | None = None
+    for check in style.checks:
+        function = _function(check, safe=safe, unsafe=unsafe)
+        faults = broken.get((check.id,))
+        if function is None or faults is None:
+            continue
+        texts = texts or columns.output.to_list()
+        rank = _rank(check)
+        table = faults.select("index", "found", "start", "end", "expected").iter_rows()
+        for index, rows in groupby(table, key=lambda row: row[0]):
+            text = texts[index]
+            faulty = Broken(text, [row[1:] for row in rows], columns, index)
+            edits = [
+                Planned(rank, *edit, check.id)
+                for edit in function(check, faulty)
+                if text[edit.start : edit.end] != edit.text
+            ]
+            if edits:
+                planned.setdefault(index, []).extend(edits)
+    return planned
+
+
+def _function(check: Check, *, safe: bool, unsafe: bool) -> Callable[[Check, Broken], Iterable[Edit]] | None:
+    """The kind's function for safe or unsafe edits, if the check allows them."""
+    fix = KINDS[check.kind].fix
+    if check.fix == "off":
+        return None
+    if safe:
+        return fix.safe
+    return fix.unsafe if check.fix == "unsafe" or (unsafe and check.fix is None) else None
+
+
+_RANKS = {name: number for number, name in enumerate(KINDS)}
+
+
+def _rank(check: Check) -> tuple[int, str]:
+    """The rank of a rule by what it says, whatever its place in the schema."""
+    when = sorted((check.when or {}).items())
+    return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix)))
+
+
+def subsets(edits: Sequence[Planned]) -> Iterator[tuple[Planned, ...]]:
+    """The edits to try in turn: all that do not overlap; then those of each rule; then halves of these, down to one."""
+    everything = _apart(edits)
+    yield everything
+    if len(edits) == 1:
+        return
+    halves = [_apart([*of_rule]) for _, of_rule in groupby(sorted(edits), key=lambda edit: edit.rank)]
+    tried = {everything}
+    while halves:
+        for some in halves:
+            if some not in tried:
+                tried.add(some)
+                yield some
+                if len(tried) == _MOST_TRIES:
+                    return
+        halves = [half for some in halves for half in _halves(some)]
+
+
+def _halves(edits: tuple[Planned, ...]) -> Iterator[tuple[Planned, ...]]:
+    if len(edits) > 1:
+        middle = len(edits) // 2
+        yield edits[:middle]
+        yield edits[middle:]
+
+
+def _apart(edits: Sequence[Planned]) -> tuple[Planned, ...]:
+    """The edits without those that overlap one of a lower rank, in text order."""
+    if len(edits) == 1:
+        return tuple(edits)
+    chosen: list[tuple[int, int]] = []
+    kept: list[Planned] = []
+    for edit in sorted(edits):
+        span = (edit.start, edit.end)
+        at = bisect_left(chosen, span)
+        near = chosen[max(at - 1, 0) : at + 2]
+        if not any(_overlap(span, other) for other in near):
+            insort(chosen, span)
+            kept.append(edit)
+    return tuple(sorted(kept, key=lambda edit: (edit.start, edit.end)))
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two spans share a character, or are the same place."""
+    return one == other or (one[0] < other[1] and other[0] < one[1])
+
+
+def written(text: str, edits: Sequence[Planned]) -> str:
+    """The text with the edits made; they are in order and do not overlap."""
+    pieces, at = [], 0
+    for edit in edits:
+        pieces += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*pieces, text[at:]])
