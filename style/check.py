@@ -88,10 +88,11 @@ def explain(check: Check, found: str | None, expected: str) -> str:
 
 
 def named_fields(check: Check) -> list[str]:
-    """The fields that a check names: in `when`, in `fields`, as `{field}` in its texts."""
-    texts = getattr(check.parameters, "any", ())
-    named = [*(check.when or {}), *getattr(check.parameters, "fields", ()), *(n for t in texts for n in field_names(t))]
-    return list(dict.fromkeys(named))
+    """The fields that a check names: in `when`, in `field` or `fields`, as `{field}` in its texts."""
+    p = check.parameters
+    texts = getattr(p, "any", ())
+    named = [*getattr(p, "fields", ()), *filter(None, [getattr(p, "field", None)])]
+    return list(dict.fromkeys([*(check.when or {}), *named, *(n for t in texts for n in field_names(t))]))
 
 
 def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:

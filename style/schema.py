@@ -16,6 +16,7 @@ __all__ = [
     "Findings",
     "StyleResults",
     "StyleSchema",
+    "Wordings",
     "faults",
     "field_names",
     "field_text",
@@ -32,11 +33,16 @@ UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 
 Level = Literal["must", "should"]
 About = Literal["form", "wording", "facts"]
+Wordings = Mapping[str, Mapping[str, tuple[str, ...]]]  # field -> value -> texts that also say it
 
 
 @dataclass(frozen=True)
 class Check:
-    """One rule. `parameters` are those of its kind; `when` limits it to pairs whose input fields match."""
+    """One rule. `parameters` are those of its kind; `when` limits it to pairs whose input fields match.
+
+    `part` and `each` limit it to pieces of the output: `first paragraph`, each `sentence`; with both, to each piece of
+    the part. `wordings` are those of the style, for the kinds that compare values.
+    """
 
     kind: str
     id: str
@@ -46,6 +52,9 @@ class Check:
     when: Mapping[str, tuple[str, ...] | None] | None = None  # field -> wanted values; None: present and not empty
     say: str | None = None
     ignore_case: bool = False
+    each: str | None = None
+    part: str | None = None
+    wordings: Wordings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class StyleSchema:
     about: str = ""
     reviewed: bool = True
     path: Path | None = field(default=None, compare=False)
+    wordings: Wordings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -239,6 +249,13 @@ class Columns:
                     indexes.append(index)
                     items.append(text)
         return pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
+
+    def with_outputs(self, texts: pl.Series, rows: pl.Series) -> "Columns":
+        """Other output texts, each with the input and fields of a row: `rows` holds the position of each."""
+        other = Columns(texts, self.input.gather(rows), self.fields_json.gather(rows), self.count_tokens)
+        if "fields" in self.__dict__:  # parsed already
+            other.__dict__["fields"] = [self.fields[row] for row in rows]
+        return other
 
     def filled(self, text: str) -> pl.Series:
         """`text` with each `{field}` replaced by its value; null where one of them is absent or empty."""

@@ -3,6 +3,7 @@
 from ..kind import Kind
 from .affix import ENDS_WITH, STARTS_WITH
 from .case import CASE
+from .contradicts import CONTRADICTS
 from .covers import COVERS
 from .forbidden import FORBIDDEN
 from .grounded import GROUNDED
@@ -46,6 +47,7 @@ KINDS: dict[str, Kind] = {
         CLEAN,
         GROUNDED,
         COVERS,
+        CONTRADICTS,
         LANGUAGE,
         READABILITY,
         NO_REPEATS,

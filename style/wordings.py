@@ -1,0 +1,234 @@
+"""The values of a field and the texts that say them: accepted wordings, and where a text mentions a value."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from ..core import shown_value
+from .schema import Wordings, regex_places
+
+__all__ = ["Mention", "Vocabulary", "mentions", "read_wordings", "value_key", "vocabulary", "wordings_of"]
+
+# Values that say nothing by themselves: a text with the word "no" in it does not say that the value is "no".
+_FLAGS = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
+_OPPOSITE = {"yes": "no", "no": "yes"}
+_NO_TEXT = frozenset(["yes", "no", "none", "n/a", "na", "unknown", "other", "unspecified", "not given"])
+_BREAK = r"[\s_\-‐‑–]+"
+_GAP = re.compile(r"\s*(?:\.\.\.|…)\s*")
+_GAP_PATTERN = r"(?:[^\w.!?]+\w+){0,4}?[^\w.!?]+"
+_CAPITALS = re.compile(r"[A-Z0-9/+]{1,3}")
+# Words before a value that deny it, and small words that may stand between.
+_NOT = (
+    r"(?i:\b(?:not|never|no|non|neither|nor|without|cannot|\w+n['’]t|rather\s+than|instead\s+of|unlike)\b[\s\-]+"
+    r"(?:(?:a|an|the|any|very|so|too|really|particularly|especially|exactly|necessarily|at|in|of|all|be|have|considered)\s+){0,3})"
+)
+_NOT_ALONE = re.compile(_NOT)
+_ALSO_DENIED = re.compile(r"\s*,?\s+n?or\s+(?:an?\s+|the\s+)?")
+_MOST_WORDS = 12  # of a value in which other values are looked for
+_MOST_VALUES = 2_000  # of the rows; the compiled pattern of more would exceed the engine's limit
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A place in a row's text that names a value, or denies it (`not red`). `key` identifies the value."""
+
+    index: int
+    text: str
+    start: int
+    end: int
+    key: str
+    denied: bool = False
+
+
+def value_key(value: Any) -> str:
+    """What two spellings of a value have in common: case, hyphens and spaces do not matter; true is yes."""
+    text = "yes" if value is True else "no" if value is False else str(value)
+    folded = _folded(text)
+    return _FLAGS.get(folded, folded)
+
+
+def _folded(text: str) -> str:
+    return re.sub(_BREAK, " ", text.replace("’", "'").casefold()).strip()
+
+
+def read_wordings(table: Any, problems: list[str]) -> Wordings:
+    """`wordings: {field: {value: [texts]}}` of a style file; a text that says two values of a field is a problem."""
+    if table is None:
+        return {}
+    if not isinstance(table, Mapping):
+        problems.append(f"wordings: expected {{field: {{value: [texts]}}}}, found {shown_value(table)}")
+        return {}
+    wordings = {str(name): _read_values(values, f"wordings.{name}", problems) for name, values in table.items()}
+    for name, values in wordings.items():
+        problems += _overlaps(name, values)
+    return wordings
+
+
+def _read_values(values: Any, where: str, problems: list[str]) -> dict[str, tuple[str, ...]]:
+    if not isinstance(values, Mapping) or not values:
+        problems.append(f"{where}: expected {{value: [texts]}}, found {shown_value(values)}")
+        return {}
+    read = {}
+    for value, given in values.items():
+        texts = [given] if isinstance(given, str) else given
+        name = value_key(value) if isinstance(value, bool) else str(value)  # YAML reads a bare yes as true
+        if not isinstance(texts, list) or not all(isinstance(text, str) and re.search(r"\w", text) for text in texts):
+            problems.append(f"{where}.{name}: expected texts with a letter or digit, found {shown_value(given)}")
+            continue
+        read[name] = tuple(texts)
+    return read
+
+
+def _overlaps(name: str, values: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """A problem for each text that says two values of one field."""
+    owner: dict[str, str] = {}
+    for value, texts in values.items():
+        own = [] if value_key(value) in _NO_TEXT else [value]
+        for text in dict.fromkeys([*own, *texts]):
+            other = owner.setdefault(_folded(text), value)
+            if other != value:
+                yield (
+                    f"wordings.{name}: {shown_value(text)} is a wording of both {shown_value(other)} and "
+                    f"{shown_value(value)}; keep it for one of them"
+                )
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The texts that say each value of one field. shown: a value as written, by its key."""
+
+    shown: Mapping[str, str]
+    texts: Mapping[str, str]  # text -> key of its value
+    _known: dict[str, str | None] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def pattern(self) -> str:
+        """A pattern for any of the texts, denied or not, longest first; empty if there is none."""
+        pieces = "|".join(_piece(text) for text in sorted(self.texts, key=lambda text: (-len(text), text)))
+        return f"(?:{pieces})|{_NOT}(?:{pieces})" if pieces else ""
+
+    @cached_property
+    def _plain(self) -> dict[str, str]:
+        exact = {text: key for text, key in self.texts.items() if _as_written(text)}
+        return {_folded(text): key for text, key in self.texts.items() if not _as_written(text)} | exact
+
+    @cached_property
+    def _gapped(self) -> list[tuple[re.Pattern[str], str]]:
+        return [(re.compile(_piece(text)), key) for text, key in self.texts.items() if _GAP.search(text)]
+
+    def key_of(self, found: str) -> str | None:
+        """The key of the value that a matched text says; None if it is preceded by a denial."""
+        if found not in self._known:
+            self._known[found] = self._look_up(found)
+        return self._known[found]
+
+    def keys_within(self, text: str) -> set[str]:
+        """The keys of all values that whole words of a value say: "dark red" is red too."""
+        words = _folded(text).split(" ")[:_MOST_WORDS]
+        spans = ((a, b) for a in range(len(words)) for b in range(a + 1, len(words) + 1))
+        return {self._plain[part] for a, b in spans if (part := " ".join(words[a:b])) in self._plain}
+
+    def _look_up(self, found: str) -> str | None:
+        folded = _folded(found)
+        stems = [folded, folded.removesuffix("'s"), folded.removesuffix("s"), folded.removesuffix("es"), f"{folded}s"]
+        plain = next((self._plain[form] for form in (found, *stems) if form in self._plain), None)
+        return plain or next((key for pattern, key in self._gapped if pattern.fullmatch(found)), None)
+
+
+def _as_written(text: str) -> bool:
+    """Whether case matters: in lower case a short abbreviation (US, M) would be another word."""
+    return _CAPITALS.fullmatch(text) is not None and any(c.isalpha() for c in text)
+
+
+def _piece(text: str) -> str:
+    """The pattern of one text as whole words; a plural ending may follow or be missing."""
+    stem, ending = text, ""
+    if text[-1:].isalpha() and not _as_written(text):
+        stem = text[:-1] if re.search(r"\w{2}[^su\W]s$", text) else text
+        ending = "s?" if stem != text else "(?:e?s|['’]s)?"
+    parts = [_words_pattern(part) for part in _GAP.split(stem)]
+    opening, closing = (r"\b" if re.match(r"\w", c) else "" for c in (text[:1], text[-1:]))
+    body = f"{opening}{_GAP_PATTERN.join(parts)}{ending}{closing}"
+    return body if _as_written(text) else f"(?i:{body})"
+
+
+def _words_pattern(text: str) -> str:
+    words = [re.escape(word).replace("'", "['’]").replace("’", "['’]") for word in re.split(_BREAK, text) if word]
+    return _BREAK.join(words)
+
+
+def vocabulary(
+    name: str, wordings: Wordings, *, values: Sequence[str] = (), items: pl.Series | None = None
+) -> Vocabulary:
+    """The vocabulary of the field `name`: its wordings, the stated `values`, and the `items` that rows have.
+
+    A value also says itself, but not if two fields with wordings share it: "high" alone does not name one of them.
+    Numbers without a word among the `items` name nothing; a check of facts compares them.
+    """
+    stated = wordings.get(name, {})
+    shown = {value_key(value): value for value in [*stated, *values]}
+    shared = {value_key(v) for other, table in wordings.items() if other != name for v in table} if stated else set()
+    texts = {value: key for key, value in shown.items() if key not in _NO_TEXT and key not in shared}
+    for item in _frequent(items):
+        key = value_key(item)
+        if key not in shown and re.search(r"[^\W\d_]{2}", item):
+            shown[key] = item
+            if key not in _NO_TEXT and key not in shared:
+                texts[item] = key
+    texts |= {text: value_key(value) for value, given in stated.items() for text in given}
+    return Vocabulary(shown, texts)
+
+
+def _frequent(items: pl.Series | None) -> list[str]:
+    """The most frequent values, in an order that depends only on their counts."""
+    if items is None or items.is_empty():
+        return []
+    counts = items.rename("item").value_counts().sort(["count", "item"], descending=[True, False])
+    return counts["item"].head(_MOST_VALUES).to_list()
+
+
+def wordings_of(wordings: Wordings, name: str, value: str) -> tuple[str, ...]:
+    """The accepted wordings of one value of a field."""
+    key = value_key(value)
+    return next((texts for given, texts in wordings.get(name, {}).items() if value_key(given) == key), ())
+
+
+def mentions(texts: pl.Series, words: Vocabulary) -> list[Mention]:
+    """The places where texts name a value, longest match first. A denied yes names no, and the reverse."""
+    if not words.pattern:
+        return []
+    found: list[Mention] = []
+    for index, text, start, end in regex_places(texts, words.pattern):
+        if not _whole_number(texts, index, text, start, end):
+            continue
+        key, denied = words.key_of(text), False
+        if key is None and (denial := _NOT_ALONE.match(text)):
+            key, denied = words.key_of(text[denial.end() :]), True
+        if key is None:
+            continue
+        denied = denied or _continues_denial(found, texts, index, start)
+        flipped = _OPPOSITE.get(key) if denied else None
+        found.append(Mention(index, text, start, end, flipped or key, denied and flipped is None))
+    return found
+
+
+def _whole_number(texts: pl.Series, index: int, text: str, start: int, end: int) -> bool:
+    """Whether digits at an edge of a match are a whole number: 5 is not said by 3.5 or 5.5."""
+    if not (text[0].isdigit() or text[-1].isdigit()):
+        return True
+    whole = texts[index]
+    before, after = whole[max(start - 2, 0) : start], whole[end : end + 2]
+    cut_before = text[0].isdigit() and re.search(r"\d[.,]$", before)
+    return not (cut_before or (text[-1].isdigit() and re.match(r"[.,]\d", after)))
+
+
+def _continues_denial(found: Sequence[Mention], texts: pl.Series, index: int, start: int) -> bool:
+    """Whether a value follows a denied one: in "not red or blue", blue is denied too."""
+    last = found[-1] if found else None
+    if last is None or last.index != index or not last.denied:
+        return False
+    return _ALSO_DENIED.fullmatch(texts[index][last.end : start]) is not None
