@@ -1,7 +1,7 @@
 """The values of a field and the texts that say them: accepted wordings, and where a text mentions a value."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ..core import shown_value
-from .schema import Wordings, regex_places
+from .schema import Columns, Wordings, regex_places
 
 __all__ = ["Mention", "Vocabulary", "mentions", "read_wordings", "value_key", "vocabulary", "wordings_of"]
 
@@ -34,7 +34,7 @@ _MOST_VALUES = 2_000  # of the rows; the compiled pattern of more would exceed t
 
 @dataclass(frozen=True)
 class Mention:
-    """A place in a row's text that names a value, or denies it (`not red`). `key` identifies the value."""
+    """A place in a row's text that names a value of a field, or denies it (`not red`). `key` identifies the value."""
 
     index: int
     text: str
@@ -99,11 +99,11 @@ def _overlaps(name: str, values: Mapping[str, Sequence[str]]) -> Iterable[str]:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The texts that say each value of one field. shown: a value as written, by its key."""
+    """The texts that say values of fields. values: of each field, the values as written by their keys."""
 
-    shown: Mapping[str, str]
-    texts: Mapping[str, str]  # text -> key of its value
-    _known: dict[str, str | None] = field(default_factory=dict, compare=False)
+    values: Mapping[str, Mapping[str, str]]
+    texts: Mapping[str, Mapping[str, str]]  # text -> field -> key of the value that it says
+    _known: dict[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def pattern(self) -> str:
@@ -112,31 +112,33 @@ class Vocabulary:
         return f"(?:{pieces})|{_NOT}(?:{pieces})" if pieces else ""
 
     @cached_property
-    def _plain(self) -> dict[str, str]:
-        exact = {text: key for text, key in self.texts.items() if _as_written(text)}
-        return {_folded(text): key for text, key in self.texts.items() if not _as_written(text)} | exact
+    def _plain(self) -> dict[str, dict[str, str]]:
+        plain: dict[str, dict[str, str]] = {}
+        for text, said in self.texts.items():
+            plain.setdefault(text if _as_written(text) else _folded(text), {}).update(said)
+        return plain
 
     @cached_property
-    def _gapped(self) -> list[tuple[re.Pattern[str], str]]:
-        return [(re.compile(_piece(text)), key) for text, key in self.texts.items() if _GAP.search(text)]
+    def _gapped(self) -> list[tuple[re.Pattern[str], Mapping[str, str]]]:
+        return [(re.compile(_piece(text)), said) for text, said in self.texts.items() if _GAP.search(text)]
 
-    def key_of(self, found: str) -> str | None:
-        """The key of the value that a matched text says; None if it is preceded by a denial."""
+    def said(self, found: str) -> Mapping[str, str]:
+        """The keys of the values that a matched text says, by field; empty if a denial precedes it."""
         if found not in self._known:
             self._known[found] = self._look_up(found)
         return self._known[found]
 
-    def keys_within(self, text: str) -> set[str]:
-        """The keys of all values that whole words of a value say: "dark red" is red too."""
+    def keys_within(self, text: str, name: str) -> set[str]:
+        """The keys of all values of a field that whole words of a text say: "dark red" is red too."""
         words = _folded(text).split(" ")[:_MOST_WORDS]
-        spans = ((a, b) for a in range(len(words)) for b in range(a + 1, len(words) + 1))
-        return {self._plain[part] for a, b in spans if (part := " ".join(words[a:b])) in self._plain}
+        parts = (" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1))
+        return {key for part in parts if (key := self._plain.get(part, {}).get(name))}
 
-    def _look_up(self, found: str) -> str | None:
+    def _look_up(self, found: str) -> Mapping[str, str]:
         folded = _folded(found)
         stems = [folded, folded.removesuffix("'s"), folded.removesuffix("s"), folded.removesuffix("es"), f"{folded}s"]
         plain = next((self._plain[form] for form in (found, *stems) if form in self._plain), None)
-        return plain or next((key for pattern, key in self._gapped if pattern.fullmatch(found)), None)
+        return plain or next((said for pattern, said in self._gapped if pattern.fullmatch(found)), {})
 
 
 def _as_written(text: str) -> bool:
@@ -161,32 +163,40 @@ def _words_pattern(text: str) -> str:
     return _BREAK.join(words)
 
 
-def vocabulary(
-    name: str, wordings: Wordings, *, values: Sequence[str] = (), items: pl.Series | None = None
-) -> Vocabulary:
-    """The vocabulary of the field `name`: its wordings, the stated `values`, and the `items` that rows have.
+def vocabulary(columns: Columns, name: str, wordings: Wordings, *, values: Sequence[str] = ()) -> Vocabulary:
+    """The texts that say values of the field `name`, and those of the other fields with wordings.
 
-    A value also says itself, but not if two fields with wordings share it: "high" alone does not name one of them.
-    Numbers without a word among the `items` name nothing; a check of facts compares them.
+    The values of a field are those with wordings, the stated `values`, or without these the values of the rows. A value
+    also says itself, but not if two fields with wordings share it: "high" alone does not say which. Numbers without a
+    word that rows have say nothing; checks of facts compare them.
     """
-    stated = wordings.get(name, {})
-    shown = {value_key(value): value for value in [*stated, *values]}
-    shared = {value_key(v) for other, table in wordings.items() if other != name for v in table} if stated else set()
-    texts = {value: key for key, value in shown.items() if key not in _NO_TEXT and key not in shared}
-    for item in _frequent(items):
-        key = value_key(item)
-        if key not in shown and re.search(r"[^\W\d_]{2}", item):
-            shown[key] = item
-            if key not in _NO_TEXT and key not in shared:
-                texts[item] = key
-    texts |= {text: value_key(value) for value, given in stated.items() for text in given}
+    shown: dict[str, Mapping[str, str]] = {}
+    texts: dict[str, dict[str, str]] = {}
+    for other in dict.fromkeys([name, *wordings]):
+        stated = wordings.get(other, {})
+        rows = [] if values and other == name else _frequent(columns.field_items(other)["item"])
+        shown[other] = {value_key(v): v for v in reversed([*stated, *values * (other == name), *rows])}
+        for text, key in _texts(other, shown[other], {*map(value_key, rows)}, wordings).items():
+            texts.setdefault(text, {})[other] = key
     return Vocabulary(shown, texts)
 
 
-def _frequent(items: pl.Series | None) -> list[str]:
+def _texts(name: str, shown: Mapping[str, str], seen: Collection[str], wordings: Wordings) -> dict[str, str]:
+    """Every text that says a value of one field, with the key of the value."""
+    stated = wordings.get(name, {})
+    elsewhere = {value_key(v) for other, table in wordings.items() if other != name and stated for v in table}
+    chosen = {value_key(value) for value in stated}
+    texts = {
+        value: key
+        for key, value in shown.items()
+        if key not in _NO_TEXT and key not in elsewhere
+        and (key in chosen or key not in seen or re.search(r"[^\W\d_]{2}", value))
+    }  # fmt: skip
+    return texts | {text: value_key(value) for value, given in stated.items() for text in given}
+
+
+def _frequent(items: pl.Series) -> list[str]:
     """The most frequent values, in an order that depends only on their counts."""
-    if items is None or items.is_empty():
-        return []
     counts = items.rename("item").value_counts().sort(["count", "item"], descending=[True, False])
     return counts["item"].head(_MOST_VALUES).to_list()
 
@@ -197,18 +207,18 @@ def wordings_of(wordings: Wordings, name: str, value: str) -> tuple[str, ...]:
     return next((texts for given, texts in wordings.get(name, {}).items() if value_key(given) == key), ())
 
 
-def mentions(texts: pl.Series, words: Vocabulary) -> list[Mention]:
-    """The places where texts name a value, longest match first. A denied yes names no, and the reverse."""
-    if not words.pattern:
-        return []
+def mentions(texts: pl.Series, words: Vocabulary, name: str) -> list[Mention]:
+    """The places where texts name a value of the field `name`, the longest text first.
+
+    A longer text of another field covers a shorter one: "low" in "low prices" is no rating. A denied yes is a no.
+    """
     found: list[Mention] = []
-    for index, text, start, end in regex_places(texts, words.pattern):
-        if not _whole_number(texts, index, text, start, end):
-            continue
-        key, denied = words.key_of(text), False
-        if key is None and (denial := _NOT_ALONE.match(text)):
-            key, denied = words.key_of(text[denial.end() :]), True
-        if key is None:
+    for index, text, start, end in regex_places(texts, words.pattern) if words.pattern else ():
+        said, denied = words.said(text), False
+        if not said and (denial := _NOT_ALONE.match(text)):
+            said, denied = words.said(text[denial.end() :]), True
+        key = said.get(name)
+        if key is None or not _whole_number(texts, index, text, start, end):
             continue
         denied = denied or _continues_denial(found, texts, index, start)
         flipped = _OPPOSITE.get(key) if denied else None

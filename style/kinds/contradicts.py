@@ -41,13 +41,12 @@ class ContradictsParameters:
 
 def _find_contradicts(check: Check, columns: Columns) -> Findings:
     p: ContradictsParameters = check.parameters
-    items = columns.field_items(p.field)
-    words = vocabulary(p.field, check.wordings, values=p.values, items=None if p.values else items["item"])
-    own = _own_values(items, words)
+    words = vocabulary(columns, p.field, check.wordings, values=p.values)
+    own = _own_values(columns.field_items(p.field), words, p.field)
     has_fields = pl.Series([bool(row) for row in columns.fields], dtype=pl.Boolean)
     given = columns.field(p.field).is_not_null()
     rows = []
-    for index, found in _by_row(mentions(columns.output, words)):
+    for index, found in _by_row(mentions(columns.output, words, p.field)):
         if own[index] or (p.silent and has_fields[index] and not given[index]):
             wrong = _wrong(found, own[index], columns.output[index], _others(columns.fields[index], p.field))
             value = field_text(columns.fields[index].get(p.field))
@@ -56,11 +55,11 @@ def _find_contradicts(check: Check, columns: Columns) -> Findings:
     return Findings(faults(rows), has_fields if p.silent else given)
 
 
-def _own_values(items: pl.DataFrame, words: Vocabulary) -> Mapping[int, frozenset[str]]:
+def _own_values(items: pl.DataFrame, words: Vocabulary, name: str) -> Mapping[int, frozenset[str]]:
     """The keys of the values that each row has; a value such as "red and blue" states those that it names too."""
     distinct = items["item"].unique(maintain_order=True)
-    keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item) for item in distinct}
-    for mention in mentions(distinct, words):
+    keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item, name) for item in distinct}
+    for mention in mentions(distinct, words, name):
         keys[distinct[mention.index]].add(mention.key)
     own: dict[int, frozenset[str]] = defaultdict(frozenset)
     for index, item in items.iter_rows():
@@ -125,12 +124,12 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         values = items["item"].value_counts()
         if len(items) < _FEWEST_ROWS or not 2 <= len(values) <= min(_MOST_VALUES, len(items) / _RECURS):
             continue
-        words = vocabulary(name, {}, items=items["item"])
+        words = vocabulary(columns, name, {})
         keys = dict(items.unique("index").iter_rows())
-        said = {m.index for m in mentions(columns.output, words) if value_key(keys.get(m.index, "")) == m.key}
+        said = {m.index for m in mentions(columns.output, words, name) if value_key(keys.get(m.index, "")) == m.key}
         if len(said) >= _SAID_SHARE * len(keys):
             note = f"{len(values)} values; the outputs say their own in {len(said):,} of {len(keys):,}"
-            listed = sorted(words.shown.values())
+            listed = sorted(words.values[name].values())
             silent = len(keys) < len(columns.output)
             entries = [{"field": name, "silent": True, "values": listed}] * silent + [{"field": name, "values": listed}]
             proposals += [Proposal(entry, style=False, note=note) for entry in entries]

@@ -53,11 +53,11 @@ def _unsaid(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
     A longer wording counts alone: "not suitable for children" does not say "suitable for children".
     """
     items = columns.field_items(name)
-    words = vocabulary(name, wordings, items=items["item"])
-    said = {(mention.index, mention.key) for mention in mentions(columns.output, words) if not mention.denied}
+    words = vocabulary(columns, name, wordings)
+    said = {(mention.index, mention.key) for mention in mentions(columns.output, words, name) if not mention.denied}
     keys = {item: value_key(item) for item in items["item"].unique()}
     unsaid = pl.Series([(index, keys[item]) not in said for index, item in items.iter_rows()], dtype=pl.Boolean)
-    worded = set(words.texts.values())
+    worded = {said[name] for said in words.texts.values() if name in said}
     known = items["item"].is_in([item for item, key in keys.items() if key in worded])
     # A value without any text in the vocabulary, such as a number, is compared as in a field without wordings.
     return pl.concat([items.filter(unsaid & known), _missing(columns, name, items.filter(~known))]).sort(
