@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,18 +18,22 @@ _FLAGS = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 _OPPOSITE = {"yes": "no", "no": "yes"}
 _NO_TEXT = frozenset(["yes", "no", "none", "n/a", "na", "unknown", "other", "unspecified", "not given"])
 _BREAK = r"[\s_\-‐‑–]+"
-_GAP = re.compile(r"\s*(?:\.\.\.|…)\s*")
-_GAP_PATTERN = r"(?:[^\w.!?]+\w+){0,4}?[^\w.!?]+"
+# Between words of a text: bounded, so that no hostile text makes a match slow.
+_BETWEEN = r"[\s_\-‐‑–]{1,10}"
 _CAPITALS = re.compile(r"[A-Z0-9/+]{1,3}")
-# Words before a value that deny it, and small words that may stand between.
-_NOT = (
-    r"(?i:\b(?:not|never|no|non|neither|nor|without|cannot|\w+n['’]t|rather\s+than|instead\s+of|unlike)\b[\s\-]+"
-    r"(?:(?:a|an|the|any|very|so|too|really|particularly|especially|exactly|necessarily|at|in|of|all|be|have|considered)\s+){0,3})"
-)
-_NOT_ALONE = re.compile(_NOT)
-_ALSO_DENIED = re.compile(r"\s*,?\s+n?or\s+(?:an?\s+|the\s+)?")
+_START = re.compile(r"[^\w\s]*[^\W_]*")
+# Words before a value that deny it, and small words that may stand between them.
+_NOT = frozenset(["not", "never", "no", "non", "neither", "nor", "without", "cannot", "unlike"])
+_NOT_IN_TWO = frozenset(["rather than", "instead of"])
+_SMALL = frozenset(
+    ["a", "an", "the", "any", "very", "so", "too", "really", "particularly", "especially", "exactly", "necessarily", "at",
+     "in", "of", "all", "be", "have", "considered"]
+)  # fmt: skip
+_LOOK_BACK = 48  # characters before a value in which a denial is looked for
+_TOKEN = re.compile(r"[^\s\-]+")
+_ALSO_DENIED = re.compile(r",?\s{1,10}n?or\s{1,10}(?:an?\s|the\s)?")
 _MOST_WORDS = 12  # of a value in which other values are looked for
-_MOST_VALUES = 2_000  # of the rows; the compiled pattern of more would exceed the engine's limit
+_MOST_VALUES = 5_000  # of the rows: a field with more has names, not a vocabulary
 
 
 @dataclass(frozen=True)
@@ -103,30 +107,33 @@ class Vocabulary:
 
     values: Mapping[str, Mapping[str, str]]
     texts: Mapping[str, Mapping[str, str]]  # text -> field -> key of the value that it says
-    _known: dict[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def starts(self) -> dict[str, tuple[re.Pattern[str], list[str]]]:
+        """For each first word: a pattern of all texts that may begin there, longest first, and these texts."""
+        by_start: dict[str, list[str]] = {}
+        for text in sorted(self.texts, key=lambda text: (-len(text), text)):
+            by_start.setdefault(_start(text), []).append(text)
+        table = {}
+        for start in by_start:
+            shorter = [start[:n] for n in range(1, len(start) + 1) if start[:n] in by_start]
+            texts = sorted((t for one in shorter for t in by_start[one]), key=lambda text: (-len(text), text))
+            table[start] = re.compile("|".join(f"({_piece(text)})" for text in texts)), texts
+        return table
 
     @cached_property
     def pattern(self) -> str:
-        """A pattern for any of the texts, denied or not, longest first; empty if there is none."""
-        pieces = "|".join(_piece(text) for text in sorted(self.texts, key=lambda text: (-len(text), text)))
-        return f"(?:{pieces})|{_NOT}(?:{pieces})" if pieces else ""
+        """A pattern for the first words, longest first; empty if there are no texts."""
+        edge = {start: r"\b" if re.match(r"\w", start) else "" for start in self.starts}
+        pieces = [edge[start] + re.escape(start) for start in sorted(self.starts, key=lambda s: (-len(s), s))]
+        return f"(?i){'|'.join(pieces)}" if pieces else ""
 
     @cached_property
     def _plain(self) -> dict[str, dict[str, str]]:
         plain: dict[str, dict[str, str]] = {}
         for text, said in self.texts.items():
-            plain.setdefault(text if _as_written(text) else _folded(text), {}).update(said)
+            plain.setdefault(_folded(text), {}).update(said)
         return plain
-
-    @cached_property
-    def _gapped(self) -> list[tuple[re.Pattern[str], Mapping[str, str]]]:
-        return [(re.compile(_piece(text)), said) for text, said in self.texts.items() if _GAP.search(text)]
-
-    def said(self, found: str) -> Mapping[str, str]:
-        """The keys of the values that a matched text says, by field; empty if a denial precedes it."""
-        if found not in self._known:
-            self._known[found] = self._look_up(found)
-        return self._known[found]
 
     def keys_within(self, text: str, name: str) -> set[str]:
         """The keys of all values of a field that whole words of a text say: "dark red" is red too."""
@@ -134,16 +141,17 @@ class Vocabulary:
         parts = (" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1))
         return {key for part in parts if (key := self._plain.get(part, {}).get(name))}
 
-    def _look_up(self, found: str) -> Mapping[str, str]:
-        folded = _folded(found)
-        stems = [folded, folded.removesuffix("'s"), folded.removesuffix("s"), folded.removesuffix("es"), f"{folded}s"]
-        plain = next((self._plain[form] for form in (found, *stems) if form in self._plain), None)
-        return plain or next((said for pattern, said in self._gapped if pattern.fullmatch(found)), {})
-
 
 def _as_written(text: str) -> bool:
     """Whether case matters: in lower case a short abbreviation (US, M) would be another word."""
     return _CAPITALS.fullmatch(text) is not None and any(c.isalpha() for c in text)
+
+
+def _start(text: str) -> str:
+    """The beginning of a text by which it is looked for: its first word without a plural ending, in lower case."""
+    found = _START.match(text)
+    start = found.group().lower() if found else ""
+    return start[:-1] if len(start) > 3 and start.endswith("s") else start
 
 
 def _piece(text: str) -> str:
@@ -152,15 +160,12 @@ def _piece(text: str) -> str:
     if text[-1:].isalpha() and not _as_written(text):
         stem = text[:-1] if re.search(r"\w{2}[^su\W]s$", text) else text
         ending = "s?" if stem != text else "(?:e?s|['’]s)?"
-    parts = [_words_pattern(part) for part in _GAP.split(stem)]
-    opening, closing = (r"\b" if re.match(r"\w", c) else "" for c in (text[:1], text[-1:]))
-    body = f"{opening}{_GAP_PATTERN.join(parts)}{ending}{closing}"
+    words = [re.escape(word.replace("’", "'")).replace("'", "['’]") for word in re.split(_BREAK, stem) if word]
+    # Digits at an edge are a whole number: 5 is not said by 3.5 or 5.5.
+    opening = (r"(?<!\w)" if text[0].isalnum() else "") + (r"(?<!\d[.,])" if text[0].isdigit() else "")
+    closing = (r"(?!\w)" if text[-1].isalnum() else "") + (r"(?![.,]\d)" if text[-1].isdigit() else "")
+    body = f"{opening}{_BETWEEN.join(words)}{ending}{closing}"
     return body if _as_written(text) else f"(?i:{body})"
-
-
-def _words_pattern(text: str) -> str:
-    words = [re.escape(word).replace("'", "['’]").replace("’", "['’]") for word in re.split(_BREAK, text) if word]
-    return _BREAK.join(words)
 
 
 def vocabulary(columns: Columns, name: str, wordings: Wordings, *, values: Sequence[str] = ()) -> Vocabulary:
@@ -213,32 +218,37 @@ def mentions(texts: pl.Series, words: Vocabulary, name: str) -> list[Mention]:
     A longer text of another field covers a shorter one: "low" in "low prices" is no rating. A denied yes is a no.
     """
     found: list[Mention] = []
-    for index, text, start, end in regex_places(texts, words.pattern) if words.pattern else ():
-        said, denied = words.said(text), False
-        if not said and (denial := _NOT_ALONE.match(text)):
-            said, denied = words.said(text[denial.end() :]), True
-        key = said.get(name)
-        if key is None or not _whole_number(texts, index, text, start, end):
+    last, text, reached = -1, "", 0
+    for index, start_word, start, _ in regex_places(texts, words.pattern) if words.pattern else ():
+        if index != last:
+            last, text, reached = index, texts[index], 0
+        pattern, options = words.starts[start_word.lower()]
+        match = pattern.match(text, start) if start >= reached else None
+        if match is None:
             continue
-        denied = denied or _continues_denial(found, texts, index, start)
-        flipped = _OPPOSITE.get(key) if denied else None
-        found.append(Mention(index, text, start, end, flipped or key, denied and flipped is None))
+        before, reached = reached, match.end()
+        if key := words.texts[options[(match.lastindex or 1) - 1]].get(name):
+            begins = _denial(text, max(start - _LOOK_BACK, before), start, found, index)
+            flipped = _OPPOSITE.get(key) if begins < start else None
+            denied = begins < start and flipped is None
+            begins = start if begins < before else begins
+            found.append(Mention(index, text[begins:reached], begins, reached, flipped or key, denied))
     return found
 
 
-def _whole_number(texts: pl.Series, index: int, text: str, start: int, end: int) -> bool:
-    """Whether digits at an edge of a match are a whole number: 5 is not said by 3.5 or 5.5."""
-    if not (text[0].isdigit() or text[-1].isdigit()):
-        return True
-    whole = texts[index]
-    before, after = whole[max(start - 2, 0) : start], whole[end : end + 2]
-    cut_before = text[0].isdigit() and re.search(r"\d[.,]$", before)
-    return not (cut_before or (text[-1].isdigit() and re.match(r"[.,]\d", after)))
-
-
-def _continues_denial(found: Sequence[Mention], texts: pl.Series, index: int, start: int) -> bool:
-    """Whether a value follows a denied one: in "not red or blue", blue is denied too."""
+def _denial(text: str, since: int, start: int, found: Sequence[Mention], index: int) -> int:
+    """Where the denial of the value at `start` begins; `start` if nothing denies it, -1 if it continues a denial."""
+    tokens = list(_TOKEN.finditer(text, since, start))
+    for _ in range(3):
+        if tokens and tokens[-1].group().lower() in _SMALL:
+            tokens.pop()
+    if tokens:
+        one, two = tokens[-1].group().lower(), " ".join(token.group().lower() for token in tokens[-2:])
+        if one in _NOT or one.replace("’", "'").endswith("n't"):
+            return tokens[-1].start()
+        if two in _NOT_IN_TWO:
+            return tokens[-2].start()
     last = found[-1] if found else None
-    if last is None or last.index != index or not last.denied:
-        return False
-    return _ALSO_DENIED.fullmatch(texts[index][last.end : start]) is not None
+    if last is not None and last.index == index and last.denied and _ALSO_DENIED.fullmatch(text, last.end, start):
+        return -1  # in "not red or blue", blue is denied too
+    return start
