@@ -231,6 +231,11 @@ class Columns:
         """The fields read so far: several checks read the same ones."""
         return {}
 
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """What one check found in these texts and others look for too."""
+        return {}
+
     def field(self, name: str) -> pl.Series:
         """The values of one field as text; null where it is absent or empty."""
         if name not in self._texts:
@@ -240,6 +245,8 @@ class Columns:
 
     def field_items(self, name: str) -> pl.DataFrame:
         """The values of one field, one row for each item of a list: `index`, `item` (no empty ones)."""
+        if ("items", name) in self.memory:
+            return self.memory["items", name]
         indexes: list[int] = []
         items: list[str] = []
         for index, row in enumerate(self.fields):
@@ -248,7 +255,9 @@ class Columns:
                 if text := field_text(item):
                     indexes.append(index)
                     items.append(text)
-        return pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
+        table = pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
+        self.memory["items", name] = table
+        return table
 
     def with_outputs(self, texts: pl.Series, rows: pl.Series) -> "Columns":
         """Other output texts, each with the input and fields of a row: `rows` holds the position of each."""

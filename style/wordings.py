@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -25,6 +25,7 @@ _START = re.compile(r"[^\w\s]*[^\W_]*")
 # Words before a value that deny it, and small words that may stand between them.
 _NOT = frozenset(["not", "never", "no", "non", "neither", "nor", "without", "cannot", "unlike"])
 _NOT_IN_TWO = frozenset(["rather than", "instead of"])
+_MAY_DENY = r"(?i)\b(?:not|never|non?|neither|nor|without|cannot|unlike|rather|instead)\b|n['’]t\b"
 _SMALL = frozenset(
     ["a", "an", "the", "any", "very", "so", "too", "really", "particularly", "especially", "exactly", "necessarily", "at",
      "in", "of", "all", "be", "have", "considered"]
@@ -36,8 +37,7 @@ _MOST_WORDS = 12  # of a value in which other values are looked for
 _MOST_VALUES = 5_000  # of the rows: a field with more has names, not a vocabulary
 
 
-@dataclass(frozen=True)
-class Mention:
+class Mention(NamedTuple):
     """A place in a row's text that names a value of a field, or denies it (`not red`). `key` identifies the value."""
 
     index: int
@@ -212,32 +212,61 @@ def wordings_of(wordings: Wordings, name: str, value: str) -> tuple[str, ...]:
     return next((texts for given, texts in wordings.get(name, {}).items() if value_key(given) == key), ())
 
 
-def mentions(texts: pl.Series, words: Vocabulary, name: str) -> list[Mention]:
-    """The places where texts name a value of the field `name`, the longest text first.
+class _Place(NamedTuple):
+    """Where a text of a vocabulary occurs, and how it is written there, with the words before it that deny it."""
+
+    index: int
+    text: str
+    found: str
+    start: int
+    end: int
+    denied: bool
+
+
+def mentions(texts: pl.Series | Columns, words: Vocabulary, name: str) -> list[Mention]:
+    """The places where texts name a value of the field `name`, the longest text first; of `Columns`, in the outputs.
 
     A longer text of another field covers a shorter one: "low" in "low prices" is no rating. A denied yes is a no.
     """
-    found: list[Mention] = []
+    found = []
+    places = _remembered(texts, words) if isinstance(texts, Columns) else _places(texts, words)
+    saying = {text: said[name] for text, said in words.texts.items() if name in said}
+    for index, text, written, start, end, denied in places:
+        if key := saying.get(text):
+            flipped = _OPPOSITE.get(key) if denied else None
+            found.append(Mention(index, written, start, end, flipped or key, denied and not flipped))
+    return found
+
+
+def _remembered(columns: Columns, words: Vocabulary) -> list[_Place]:
+    """The places in the outputs, searched once for all checks that use the same texts."""
+    key = ("places", *sorted(words.texts))
+    if key not in columns.memory:
+        columns.memory[key] = _places(columns.output, words)
+    return columns.memory[key]
+
+
+def _places(texts: pl.Series, words: Vocabulary) -> list[_Place]:
+    found: list[_Place] = []
     last, text, reached = -1, "", 0
+    may_deny = texts.str.contains(_MAY_DENY).to_list()  # most texts deny nothing, and need no look back
     for index, start_word, start, _ in regex_places(texts, words.pattern) if words.pattern else ():
         if index != last:
             last, text, reached = index, texts[index], 0
         pattern, options = words.starts[start_word.lower()]
-        match = pattern.match(text, start) if start >= reached else None
-        if match is None:
+        if start < reached or (match := pattern.match(text, start)) is None:
             continue
-        before, reached = reached, match.end()
-        if key := words.texts[options[(match.lastindex or 1) - 1]].get(name):
-            begins = _denial(text, max(start - _LOOK_BACK, before), start, found, index)
-            flipped = _OPPOSITE.get(key) if begins < start else None
-            denied = begins < start and flipped is None
-            begins = start if begins < before else begins
-            found.append(Mention(index, text[begins:reached], begins, reached, flipped or key, denied))
+        begins, denied = start, False
+        if may_deny[index]:
+            begins, denied = _denial(text, max(start - _LOOK_BACK, reached), start, found, index)
+        reached = match.end()
+        option = options[(match.lastindex or 1) - 1]
+        found.append(_Place(index, option, text[begins:reached], begins, reached, denied))
     return found
 
 
-def _denial(text: str, since: int, start: int, found: Sequence[Mention], index: int) -> int:
-    """Where the denial of the value at `start` begins; `start` if nothing denies it, -1 if it continues a denial."""
+def _denial(text: str, since: int, start: int, found: Sequence[_Place], index: int) -> tuple[int, bool]:
+    """Where the denial of the value at `start` begins, and whether there is one."""
     tokens = list(_TOKEN.finditer(text, since, start))
     for _ in range(3):
         if tokens and tokens[-1].group().lower() in _SMALL:
@@ -245,10 +274,10 @@ def _denial(text: str, since: int, start: int, found: Sequence[Mention], index: 
     if tokens:
         one, two = tokens[-1].group().lower(), " ".join(token.group().lower() for token in tokens[-2:])
         if one in _NOT or one.replace("’", "'").endswith("n't"):
-            return tokens[-1].start()
+            return tokens[-1].start(), True
         if two in _NOT_IN_TWO:
-            return tokens[-2].start()
+            return tokens[-2].start(), True
     last = found[-1] if found else None
-    if last is not None and last.index == index and last.denied and _ALSO_DENIED.fullmatch(text, last.end, start):
-        return -1  # in "not red or blue", blue is denied too
-    return start
+    # In "not red or blue", blue is denied too.
+    continues = last is not None and last.index == index and last.denied
+    return start, continues and _ALSO_DENIED.fullmatch(text, last.end, start) is not None

@@ -46,7 +46,7 @@ def _find_contradicts(check: Check, columns: Columns) -> Findings:
     has_fields = pl.Series([bool(row) for row in columns.fields], dtype=pl.Boolean)
     given = columns.field(p.field).is_not_null()
     rows = []
-    for index, found in _by_row(mentions(columns.output, words, p.field)):
+    for index, found in _by_row(mentions(columns, words, p.field)):
         if own[index] or (p.silent and has_fields[index] and not given[index]):
             wrong = _wrong(found, own[index], columns.output[index], _others(columns.fields[index], p.field))
             value = field_text(columns.fields[index].get(p.field))
@@ -126,7 +126,7 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
             continue
         words = vocabulary(columns, name, {})
         keys = dict(items.unique("index").iter_rows())
-        said = {m.index for m in mentions(columns.output, words, name) if value_key(keys.get(m.index, "")) == m.key}
+        said = {m.index for m in mentions(columns, words, name) if value_key(keys.get(m.index, "")) == m.key}
         if len(said) >= _SAID_SHARE * len(keys):
             note = f"{len(values)} values; the outputs say their own in {len(said):,} of {len(keys):,}"
             listed = sorted(words.values[name].values())
