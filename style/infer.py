@@ -293,7 +293,7 @@ _ABOUT_ALL = {
     "case", "clean", "grounded", "json", "key_values", "language", "list", "numbers", "no_repeats", "readability",
     "sections", "template",
 }  # fmt: skip
-_HOW_MUCH = ("min", "max", "ignore_case", "say", "level", "about", "id")
+_HOW_MUCH = ("min", "max", "silent", "ignore_case", "say", "level", "about", "id")
 
 
 def _subject(entry: Mapping[str, Any]) -> str:

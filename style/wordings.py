@@ -25,11 +25,17 @@ _START = re.compile(r"[^\w\s]*[^\W_]*")
 # Words before a value that deny it, and small words that may stand between them.
 _NOT = frozenset(["not", "never", "no", "non", "neither", "nor", "without", "cannot", "unlike"])
 _NOT_IN_TWO = frozenset(["rather than", "instead of"])
-_MAY_DENY = r"(?i)\b(?:not|never|non?|neither|nor|without|cannot|unlike|rather|instead)\b|n['’]t\b"
+# Words before a place that say where something else is.
+_BESIDE = frozenset(["near", "nearby", "outside", "beside", "opposite"])
+_BESIDE_IN_TWO = frozenset(
+    ["close to", "next to", "far from", "outside of", "north of", "south of", "east of", "west of", "away from"]
+)
 _SMALL = frozenset(
     ["a", "an", "the", "any", "very", "so", "too", "really", "particularly", "especially", "exactly", "necessarily", "at",
      "in", "of", "all", "be", "have", "considered"]
 )  # fmt: skip
+_TELLING = sorted(_NOT | _BESIDE | {two.partition(" ")[0] for two in _NOT_IN_TWO | _BESIDE_IN_TWO})
+_MAY_TELL = rf"(?i)\b(?:{'|'.join(_TELLING)})\b|n['’]t\b"
 _LOOK_BACK = 48  # characters before a value in which a denial is looked for
 _TOKEN = re.compile(r"[^\s\-]+")
 _ALSO_DENIED = re.compile(r",?\s{1,10}n?or\s{1,10}(?:an?\s|the\s)?")
@@ -38,7 +44,11 @@ _MOST_VALUES = 5_000  # of the rows: a field with more has names, not a vocabula
 
 
 class Mention(NamedTuple):
-    """A place in a row's text that names a value of a field, or denies it (`not red`). `key` identifies the value."""
+    """A place in a row's text that names a value of a field; `key` identifies the value.
+
+    `denied`: the text says that it is not this value (`not red`); `beside`: it says where something else is (`north of
+    the city centre`).
+    """
 
     index: int
     text: str
@@ -46,6 +56,7 @@ class Mention(NamedTuple):
     end: int
     key: str
     denied: bool = False
+    beside: bool = False
 
 
 def value_key(value: Any) -> str:
@@ -221,6 +232,7 @@ class _Place(NamedTuple):
     start: int
     end: int
     denied: bool
+    beside: bool
 
 
 def mentions(texts: pl.Series | Columns, words: Vocabulary, name: str) -> list[Mention]:
@@ -231,10 +243,10 @@ def mentions(texts: pl.Series | Columns, words: Vocabulary, name: str) -> list[M
     found = []
     places = _remembered(texts, words) if isinstance(texts, Columns) else _places(texts, words)
     saying = {text: said[name] for text, said in words.texts.items() if name in said}
-    for index, text, written, start, end, denied in places:
+    for index, text, written, start, end, denied, beside in places:
         if key := saying.get(text):
             flipped = _OPPOSITE.get(key) if denied else None
-            found.append(Mention(index, written, start, end, flipped or key, denied and not flipped))
+            found.append(Mention(index, written, start, end, flipped or key, denied and not flipped, beside))
     return found
 
 
@@ -249,35 +261,46 @@ def _remembered(columns: Columns, words: Vocabulary) -> list[_Place]:
 def _places(texts: pl.Series, words: Vocabulary) -> list[_Place]:
     found: list[_Place] = []
     last, text, reached = -1, "", 0
-    may_deny = texts.str.contains(_MAY_DENY).to_list()  # most texts deny nothing, and need no look back
+    may_tell = texts.str.contains(_MAY_TELL).to_list()  # most texts deny nothing, and need no look back
     for index, start_word, start, _ in regex_places(texts, words.pattern) if words.pattern else ():
         if index != last:
             last, text, reached = index, texts[index], 0
         pattern, options = words.starts[start_word.lower()]
         if start < reached or (match := pattern.match(text, start)) is None:
             continue
-        begins, denied = start, False
-        if may_deny[index]:
-            begins, denied = _denial(text, max(start - _LOOK_BACK, reached), start, found, index)
+        begins, denied, beside = start, False, False
+        if may_tell[index]:
+            begins, denied, beside = _before(text, max(start - _LOOK_BACK, reached), start, found, index)
         reached = match.end()
         option = options[(match.lastindex or 1) - 1]
-        found.append(_Place(index, option, text[begins:reached], begins, reached, denied))
+        found.append(_Place(index, option, text[begins:reached], begins, reached, denied, beside))
     return found
 
 
-def _denial(text: str, since: int, start: int, found: Sequence[_Place], index: int) -> tuple[int, bool]:
-    """Where the denial of the value at `start` begins, and whether there is one."""
+def _before(text: str, since: int, start: int, found: Sequence[_Place], index: int) -> tuple[int, bool, bool]:
+    """Where the denial of the value at `start` begins, whether there is one, and whether the value is only near."""
     tokens = list(_TOKEN.finditer(text, since, start))
     for _ in range(3):
-        if tokens and tokens[-1].group().lower() in _SMALL:
+        if tokens and tokens[-1].group().lower() in _SMALL and not _in_two(tokens):
             tokens.pop()
     if tokens:
-        one, two = tokens[-1].group().lower(), " ".join(token.group().lower() for token in tokens[-2:])
-        if one in _NOT or one.replace("’", "'").endswith("n't"):
-            return tokens[-1].start(), True
+        one, two = tokens[-1].group().lower().replace("’", "'"), _two(tokens)
+        if one in _NOT or one.endswith("n't"):
+            return tokens[-1].start(), True, False
         if two in _NOT_IN_TWO:
-            return tokens[-2].start(), True
+            return tokens[-2].start(), True, False
+        if one in _BESIDE or two in _BESIDE_IN_TWO:
+            return start, False, True
     last = found[-1] if found else None
     # In "not red or blue", blue is denied too.
     continues = last is not None and last.index == index and last.denied
-    return start, continues and _ALSO_DENIED.fullmatch(text, last.end, start) is not None
+    return start, continues and _ALSO_DENIED.fullmatch(text, last.end, start) is not None, False
+
+
+def _two(tokens: Sequence[re.Match[str]]) -> str:
+    """The last two of the words."""
+    return " ".join(token.group().lower() for token in tokens[-2:])
+
+
+def _in_two(tokens: Sequence[re.Match[str]]) -> bool:
+    return _two(tokens) in _NOT_IN_TWO or _two(tokens) in _BESIDE_IN_TWO

@@ -1,7 +1,7 @@
 """The check `contradicts`: the output names another value of a field than the one that the pair has."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +77,8 @@ def _by_row(found: Sequence[Mention]) -> Iterator[tuple[int, list[Mention]]]:
 def _wrong(found: Sequence[Mention], own: frozenset[str], output: str, others: Sequence[str]) -> list[Mention]:
     """The mentions that contradict the values of the row: another value, or a denial of its own."""
     affirmed = {mention.key for mention in found if not mention.denied}
+    if affirmed & own:  # what the text says the place is near to is then no place of its own
+        found = [mention for mention in found if not mention.beside]
     wrong = [m for m in found if (m.key in own and m.key not in affirmed if m.denied and own else m.key not in own)]
     return [mention for mention in wrong if not _stated_elsewhere(mention, output, others)] if wrong else []
 
@@ -117,22 +119,26 @@ def _explain_contradicts(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
-    """A check for each field with a few recurring values that most outputs say."""
+    """A check for each field with a few recurring values of its own that most outputs say."""
     proposals = []
-    for name in text_fields(columns):
+    names = text_fields(columns)
+    fields = Counter(value_key(value) for name in names for value in columns.field_items(name)["item"].unique())
+    for name in names:
         items = columns.field_items(name)
         values = items["item"].value_counts()
         if len(items) < _FEWEST_ROWS or not 2 <= len(values) <= min(_MOST_VALUES, len(items) / _RECURS):
             continue
         words = vocabulary(columns, name, {})
         keys = dict(items.unique("index").iter_rows())
-        said = {m.index for m in mentions(columns, words, name) if value_key(keys.get(m.index, "")) == m.key}
-        if len(said) >= _SAID_SHARE * len(keys):
+        found = mentions(columns, words, name)
+        said = {m.index for m in found if value_key(keys.get(m.index, "")) == m.key and not m.denied}
+        # A value that two fields have ("high") may be said of the other one.
+        listed = sorted(text for text, keyed in words.texts.items() if fields[keyed[name]] == 1)
+        if len(said) >= _SAID_SHARE * len(keys) and len(listed) > 1:
             note = f"{len(values)} values; the outputs say their own in {len(said):,} of {len(keys):,}"
-            listed = sorted(words.values[name].values())
-            silent = len(keys) < len(columns.output)
-            entries = [{"field": name, "silent": True, "values": listed}] * silent + [{"field": name, "values": listed}]
-            proposals += [Proposal(entry, style=False, note=note) for entry in entries]
+            entry = {"field": name, "values": listed}
+            silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
+            proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
     return tuple(proposals)
 
 
