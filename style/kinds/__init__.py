@@ -2,6 +2,7 @@
 
 from ..kind import Kind
 from .affix import ENDS_WITH, STARTS_WITH
+from .allowed import ALLOWED
 from .case import CASE
 from .contradicts import CONTRADICTS
 from .covers import COVERS
@@ -37,6 +38,7 @@ KINDS: dict[str, Kind] = {
         JSON,
         KEY_VALUES,
         ORDER,
+        ALLOWED,
         NUMBERS,
         CASE,
         FORBIDDEN,
