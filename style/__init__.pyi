@@ -1,6 +1,7 @@
 from .check import check_columns as check_columns
 from .check import check_outputs as check_outputs
 from .check import explain as explain
+from .check import find_violations as find_violations
 from .check import good_example as good_example
 from .check import missing_fields as missing_fields
 from .check import named_fields as named_fields
@@ -24,3 +25,5 @@ from .schema import StyleSchema as StyleSchema
 from .schema import field_text as field_text
 from .schema import given_fields as given_fields
 from .schema import render_fields as render_fields
+from .scope import scope_phrase as scope_phrase
+from .scope import unused_scopes as unused_scopes

@@ -6,12 +6,24 @@ import polars as pl
 
 from ..core import nearest
 from .kinds import KINDS
-from .schema import FAULT_SCHEMA, UNSCORED_SCHEMA, Check, Columns, StyleResults, StyleSchema, field_names, given_fields
+from .schema import (
+    FAULT_SCHEMA,
+    UNSCORED_SCHEMA,
+    Check,
+    Columns,
+    Findings,
+    StyleResults,
+    StyleSchema,
+    field_names,
+    given_fields,
+)
+from .scope import missing_scopes, scoped
 
 __all__ = [
     "check_columns",
     "check_outputs",
     "explain",
+    "find_violations",
     "good_example",
     "missing_fields",
     "named_fields",
@@ -58,9 +70,14 @@ def check_columns(columns: Columns, style: StyleSchema) -> StyleResults:
 _REST = [name for name in FAULT_SCHEMA if name != "index"]
 
 
+def find_violations(check: Check, columns: Columns) -> Findings:
+    """What a check finds in a column, in the pieces that it is limited to; its condition (`when`) is not applied."""
+    return scoped(KINDS[check.kind].find, check, columns)
+
+
 def _run(check: Check, columns: Columns) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
     """The status column of one check, its violations, and the reasons (index, why) for its unscored rows."""
-    findings = KINDS[check.kind].find(check, columns)
+    findings = find_violations(check, columns)
     frame = pl.DataFrame({"applies": columns.applies(check.when)}).with_row_index()
     if findings.applicable is not None:
         frame = frame.with_columns(applies=pl.col("applies") & findings.applicable)
@@ -96,9 +113,14 @@ def named_fields(check: Check) -> list[str]:
 
 
 def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
-    """A sentence for each field that a check needs and no row has: without it a misspelt field would pass every row."""
+    """A sentence for each field that a check needs and no row has: without it a misspelt field would pass every row.
+
+    Likewise for the pieces (`each`, `part`) that no output has.
+    """
     needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
-    return unknown_fields(needed, given_fields(columns)) if len(columns.output) else iter(())
+    if len(columns.output):
+        yield from unknown_fields(needed, given_fields(columns))
+        yield from missing_scopes(style, columns)
 
 
 def unknown_fields(needed: Iterable[tuple[str, str]], given: list[str]) -> Iterator[str]:

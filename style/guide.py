@@ -7,6 +7,7 @@ from typing import Any
 
 from .kinds import KINDS
 from .schema import Check, StyleSchema
+from .scope import scope_phrase
 from .words import how_many, one_of, quoted
 
 __all__ = ["check_sentence", "check_table", "write_guide"]
@@ -77,7 +78,8 @@ def _sentences(checks: Sequence[Check]) -> Iterator[str]:
     joined: dict[object, list[Check]] = {}
     for check in checks:
         mergeable = check.kind in _TOGETHER and not check.say
-        key = (check.kind, repr(check.when), check.ignore_case) if mergeable else check.id
+        scope = check.each, check.part, repr(check.when), check.ignore_case
+        key = (check.kind, *scope) if mergeable else check.id
         joined.setdefault(key, []).append(check)
     for related in joined.values():
         first = related[0]
@@ -86,6 +88,8 @@ def _sentences(checks: Sequence[Check]) -> Iterator[str]:
 
 
 def _with_condition(check: Check, sentence: str) -> str:
+    if phrase := scope_phrase(check):
+        sentence = f"In {phrase}: {sentence[:1].lower()}{sentence[1:]}"
     if not check.when:
         return sentence
     conditions = [

@@ -12,6 +12,7 @@ from ..core import ConfigError, build_settings, key_of, nearest, shown_value, un
 from .kinds import KINDS
 from .kinds.python_call import load_code
 from .schema import Check, StyleSchema, Wordings
+from .scope import PART, UNITS
 from .wordings import read_wordings
 
 __all__ = [
@@ -82,7 +83,7 @@ def _reason(error: yaml.YAMLError) -> str:
 
 
 _TOP_KEYS = ["name", "about", "reviewed", "wordings", "checks"]
-_CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case"]
+_CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "each", "part"]
 
 _WITH_WORDINGS = frozenset({"covers", "contradicts", "grounded"})
 
@@ -175,9 +176,16 @@ def _read_check(
             problems.append(
                 f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {shown_value(value)}"
             )
+    each = _choice(entry, "each", UNITS, None, where, problems) if "each" in entry else None
+    part = entry.get("part")
+    if part is not None and not (isinstance(part, str) and PART.fullmatch(part)):
+        problems.append(
+            f"{where}.part: expected a place and a piece such as first paragraph, found {shown_value(part)}"
+        )
     if parameters is None:
         return None
-    return Check(name, str(id), level, about, parameters, when, entry.get("say"), entry.get("ignore_case", False))
+    say, ignore_case = entry.get("say"), entry.get("ignore_case", False)
+    return Check(name, str(id), level, about, parameters, when, say, ignore_case, each, part)
 
 
 def _resolved(value: Any, field: Field[Any], folder: Path | None) -> Any:
@@ -196,7 +204,7 @@ def _as_lists(given: Mapping[str, Any], parameters: type) -> dict[str, Any]:
 
 
 def _choice(
-    entry: Mapping[str, Any], key: str, choices: tuple[str, ...], default: str, where: str, problems: list[str]
+    entry: Mapping[str, Any], key: str, choices: tuple[str, ...], default: str | None, where: str, problems: list[str]
 ) -> Any:
     value = entry.get(key, default)
     if value not in choices:

@@ -8,6 +8,7 @@ import polars as pl
 from ..core import ConfigError
 
 __all__ = [
+    "ABBREVIATION",
     "at_least_at_most",
     "explain_slots",
     "how_many",
@@ -19,6 +20,13 @@ __all__ = [
     "times",
     "whole_words",
 ]
+
+
+# A full stop after these does not end a sentence.
+ABBREVIATION = (
+    r"\b(e\.g|i\.e|z\.B|d\.h|u\.a|p\.m|a\.m|approx|ca|cf|vs|incl|excl|resp|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|Abb|"
+    r"usw|bzw|ggf|inkl|evtl)\."
+)
 
 
 def at_least_at_most(low: int | None, high: int | None) -> str:
