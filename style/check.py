@@ -18,6 +18,7 @@ from .schema import (
     given_fields,
 )
 from .scope import missing_scopes, scoped
+from .words import PATTERN_SLOT
 
 __all__ = [
     "check_columns",
@@ -109,6 +110,7 @@ def named_fields(check: Check) -> list[str]:
     p = check.parameters
     texts = getattr(p, "any", ())
     named = [*getattr(p, "fields", ()), *filter(None, [getattr(p, "field", None)])]
+    named += PATTERN_SLOT.findall(p.regex) if check.kind == "pattern" else []
     return list(dict.fromkeys([*(check.when or {}), *named, *(n for t in texts for n in field_names(t))]))
 
 
