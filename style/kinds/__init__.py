@@ -8,6 +8,7 @@ from .contradicts import CONTRADICTS
 from .covers import COVERS
 from .forbidden import FORBIDDEN
 from .grounded import GROUNDED
+from .html import HTML
 from .json_value import JSON
 from .key_values import KEY_VALUES
 from .language import LANGUAGE
@@ -36,6 +37,7 @@ KINDS: dict[str, Kind] = {
         LIST,
         TEMPLATE,
         JSON,
+        HTML,
         KEY_VALUES,
         ORDER,
         ALLOWED,
