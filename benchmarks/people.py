@@ -2,8 +2,8 @@
 
 Run: python benchmarks/people.py FOLDER; it writes benchmarks/people.md. FOLDER is a checkout of the public repository
 tuetschek/e2e-eval, in which workers rated each output as "ok", "missing" (information) or "added". The style is
-benchmarks/people_e2e.yaml. It was written from the development references of the challenge and from the rated outputs
-of every second request; the other requests are the test half. Of the workers only counts of ratings are read.
+benchmarks/people_e2e.yaml. It was written with the rated outputs of every second request at hand (development half); the
+other requests are the test half. Of the workers only counts of ratings are read.
 """
 
 import argparse
@@ -91,8 +91,8 @@ def _head(rated: pl.DataFrame) -> list[str]:
         f" outputs of the E2E NLG challenge (tuetschek/e2e-eval) with at least {FEWEST_RATERS} ratings, "
         f"{rated['system'].n_unique()} systems, {rated['mr'].n_unique()} requests. An output fails for people if most of its "
         "ratings are not *ok*, and for the style `people_e2e.yaml` if it breaks a rule; outputs on which people are evenly "
-        "divided are left out. The style was written from the challenge's development references and the rated outputs of "
-        "every second request (development half); the test half was not looked at.",
+        "divided are left out. The style was written with the rated outputs of every second request at hand (development "
+        "half); of the test half, only the figures below were seen.",
         "",
     ]
 

@@ -32,8 +32,10 @@ _BESIDE_IN_TWO = frozenset(
 )
 _SMALL = frozenset(
     ["a", "an", "the", "any", "very", "so", "too", "really", "particularly", "especially", "exactly", "necessarily", "at",
-     "in", "of", "all", "be", "have", "considered"]
+     "in", "of", "all", "be", "have", "considered", "for", "to", "your", "suitable", "recommended", "appropriate", "good",
+     "ideal", "meant", "known", "friendly"]
 )  # fmt: skip
+_MOST_SMALL = 4
 _TELLING = sorted(_NOT | _BESIDE | {two.partition(" ")[0] for two in _NOT_IN_TWO | _BESIDE_IN_TWO})
 _MAY_TELL = rf"(?i)\b(?:{'|'.join(_TELLING)})\b|n['’]t\b"
 _LOOK_BACK = 48  # characters before a value in which a denial is looked for
@@ -280,7 +282,7 @@ def _places(texts: pl.Series, words: Vocabulary) -> list[_Place]:
 def _before(text: str, since: int, start: int, found: Sequence[_Place], index: int) -> tuple[int, bool, bool]:
     """Where the denial of the value at `start` begins, whether there is one, and whether the value is only near."""
     tokens = list(_TOKEN.finditer(text, since, start))
-    for _ in range(3):
+    for _ in range(_MOST_SMALL):
         if tokens and tokens[-1].group().lower() in _SMALL and not _in_two(tokens):
             tokens.pop()
     if tokens:

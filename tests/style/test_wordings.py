@@ -75,6 +75,8 @@ CASES = [
     (FAMILY, "A family-friendly pub.", {"family": False}, "fail", ["family-friendly"]),
     (FAMILY, "It is not a family friendly pub.", {"family": True}, "fail", ["not a family friendly"]),
     (FAMILY, "It is not family friendly.", {"family": "no"}, "pass", []),
+    (FAMILY, "Not suitable for kids welcome times.", {"family": "no"}, "pass", []),
+    (FAMILY, "Not only family friendly.", {"family": "no"}, "fail", ["family friendly"]),
     (FAMILY, "There is no garden.", {"family": "yes"}, "pass", []),
     (FAMILY, "A pub for adults, not for kids.", {"family": "no"}, "pass", []),
     ("{kind: contradicts, field: rating}", "It has low prices.", {"rating": "high"}, "pass", []),
