@@ -52,7 +52,7 @@ class Mention(NamedTuple):
     the city centre`).
     """
 
-    index: int
+    row: int
     text: str
     start: int
     end: int
@@ -193,7 +193,8 @@ def vocabulary(columns: Columns, name: str, wordings: Wordings, *, values: Seque
     for other in dict.fromkeys([name, *wordings]):
         stated = wordings.get(other, {})
         rows = [] if values and other == name else _frequent(columns.field_items(other)["item"])
-        shown[other] = {value_key(v): v for v in reversed([*stated, *values * (other == name), *rows])}
+        own = values if other == name else ()
+        shown[other] = {value_key(v): v for v in reversed([*stated, *own, *rows])}
         for text, key in _texts(other, shown[other], {*map(value_key, rows)}, wordings).items():
             texts.setdefault(text, {})[other] = key
     return Vocabulary(shown, texts)
@@ -228,7 +229,7 @@ def wordings_of(wordings: Wordings, name: str, value: str) -> tuple[str, ...]:
 class _Place(NamedTuple):
     """Where a text of a vocabulary occurs, and how it is written there, with the words before it that deny it."""
 
-    index: int
+    row: int
     text: str
     found: str
     start: int
@@ -295,8 +296,9 @@ def _before(text: str, since: int, start: int, found: Sequence[_Place], index: i
             return start, False, True
     last = found[-1] if found else None
     # In "not red or blue", blue is denied too.
-    continues = last is not None and last.index == index and last.denied
-    return start, continues and _ALSO_DENIED.fullmatch(text, last.end, start) is not None, False
+    if last is None or last.row != index or not last.denied:
+        return start, False, False
+    return start, _ALSO_DENIED.fullmatch(text, last.end, start) is not None, False
 
 
 def _two(tokens: Sequence[re.Match[str]]) -> str:

@@ -58,8 +58,8 @@ def _find_allowed(check: Check, columns: Columns) -> Findings:
     for index, text, start, end in parts:
         given = fields[index] if fields else ()
         if fold(text) not in always and not any(fold(value) == fold(text) for value in given):
-            span = (text, start, end) if text else (None, None, None)
-            rows.append((index, *span, _expected(p, given)))
+            expected = _expected(p, given)
+            rows.append((index, text, start, end, expected) if text else (index, None, None, None, expected))
     stated = None if p.field is None or p.values else columns.field(p.field).is_not_null()
     if p.regex is not None:  # an output in which the pattern does not occur has nothing to be checked
         some = pl.Series(range(len(columns.output)), dtype=pl.UInt32).is_in([part[0] for part in parts])

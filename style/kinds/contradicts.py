@@ -60,7 +60,7 @@ def _own_values(items: pl.DataFrame, words: Vocabulary, name: str) -> Mapping[in
     distinct = items["item"].unique(maintain_order=True)
     keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item, name) for item in distinct}
     for mention in mentions(distinct, words, name):
-        keys[distinct[mention.index]].add(mention.key)
+        keys[distinct[mention.row]].add(mention.key)
     own: dict[int, frozenset[str]] = defaultdict(frozenset)
     for index, item in items.iter_rows():
         own[index] |= keys[item]
@@ -70,7 +70,7 @@ def _own_values(items: pl.DataFrame, words: Vocabulary, name: str) -> Mapping[in
 def _by_row(found: Sequence[Mention]) -> Iterator[tuple[int, list[Mention]]]:
     rows: dict[int, list[Mention]] = {}
     for mention in found:
-        rows.setdefault(mention.index, []).append(mention)
+        rows.setdefault(mention.row, []).append(mention)
     yield from rows.items()
 
 
@@ -131,7 +131,7 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         words = vocabulary(columns, name, {})
         keys = dict(items.unique("index").iter_rows())
         found = mentions(columns, words, name)
-        said = {m.index for m in found if value_key(keys.get(m.index, "")) == m.key and not m.denied}
+        said = {m.row for m in found if value_key(keys.get(m.row, "")) == m.key and not m.denied}
         # A value that two fields have ("high") may be said of the other one.
         listed = sorted(text for text, keyed in words.texts.items() if fields[keyed[name]] == 1)
         if len(said) >= _SAID_SHARE * len(keys) and len(listed) > 1:

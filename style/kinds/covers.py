@@ -54,7 +54,7 @@ def _unsaid(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
     """
     items = columns.field_items(name)
     words = vocabulary(columns, name, wordings)
-    said = {(mention.index, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
+    said = {(mention.row, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
     keys = {item: value_key(item) for item in items["item"].unique()}
     unsaid = pl.Series([(index, keys[item]) not in said for index, item in items.iter_rows()], dtype=pl.Boolean)
     worded = {said[name] for said in words.texts.values() if name in said}

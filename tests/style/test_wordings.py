@@ -175,7 +175,7 @@ def test_every_contradiction_is_a_whole_word_at_its_place(own, words):
     check = f"{{kind: contradicts, field: c, values: {COLOURS}}}"
     status, found = result(check, output, {"c": own}, "")
     assert (status == "fail") == bool(found)
-    assert all(any(part in text.lower() for part in [own.lower(), *map(str.lower, COLOURS)]) for text in found)
+    assert all(any(part in str(text).lower() for part in [own.lower(), *map(str.lower, COLOURS)]) for text in found)
 
 
 @given(st.sampled_from(COLOURS), st.sampled_from(COLOURS))
