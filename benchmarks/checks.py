@@ -43,6 +43,7 @@ ENTRIES = {
     "grounded": "facts: [numbers, codes]",
     "covers": "fields: [package, ratings]",
     "contradicts": "field: package, silent: true",
+    "known_words": "words: [low, dropout, regulator, linear, voltage, output, fixed, mosfet, channel, amplifier, converter]",
     "allowed": "field: package, regex: '\\bSO[A-Z]*-[0-9]+\\b'",
     "html": "tags: [p, ul, li], required: [ul], structure: [p, ul]",
     "language": "is: en",

@@ -290,8 +290,8 @@ def _likely(checks: Sequence[Check], entries: Sequence[Mapping[str, Any]], examp
 
 # A style has one check of each of these kinds; of the others, one for each value of the named parameter.
 _ABOUT_ALL = {
-    "allowed", "case", "clean", "grounded", "html", "json", "key_values", "language", "list", "numbers", "no_repeats",
-    "readability", "sections", "template",
+    "allowed", "case", "clean", "grounded", "html", "json", "key_values", "known_words", "language", "list", "numbers",
+    "no_repeats", "readability", "sections", "template",
 }  # fmt: skip
 _HOW_MUCH = ("min", "max", "silent", "ignore_case", "say", "level", "about", "id")
 

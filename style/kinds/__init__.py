@@ -11,6 +11,7 @@ from .grounded import GROUNDED
 from .html import HTML
 from .json_value import JSON
 from .key_values import KEY_VALUES
+from .known_words import KNOWN_WORDS
 from .language import LANGUAGE
 from .leftovers import CLEAN
 from .length import LENGTH
@@ -47,6 +48,7 @@ KINDS: dict[str, Kind] = {
         STARTS_WITH,
         ENDS_WITH,
         VOCABULARY,
+        KNOWN_WORDS,
         PUNCTUATION,
         CLEAN,
         GROUNDED,
