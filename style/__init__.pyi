@@ -5,8 +5,10 @@ from .check import find_violations as find_violations
 from .check import good_example as good_example
 from .check import missing_fields as missing_fields
 from .check import named_fields as named_fields
+from .check import open_fields as open_fields
 from .check import pair_columns as pair_columns
 from .check import unknown_fields as unknown_fields
+from .check import with_row_values as with_row_values
 from .evidence import Evidence as Evidence
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table

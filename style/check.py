@@ -1,6 +1,7 @@
 """Runs the checks of a style schema on a table of outputs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -18,6 +19,7 @@ from .schema import (
     given_fields,
 )
 from .scope import missing_scopes, scoped
+from .wordings import frequent_values
 from .words import PATTERN_SLOT
 
 __all__ = [
@@ -28,8 +30,10 @@ __all__ = [
     "good_example",
     "missing_fields",
     "named_fields",
+    "open_fields",
     "pair_columns",
     "unknown_fields",
+    "with_row_values",
 ]
 
 
@@ -98,6 +102,22 @@ def _no_violations() -> pl.DataFrame:
     return pl.DataFrame(
         schema={"index": pl.UInt32, "order": pl.Int32, "check": pl.String, **{k: FAULT_SCHEMA[k] for k in _REST}}
     )
+
+
+def open_fields(style: StyleSchema) -> list[str]:
+    """The fields whose values a check looks for without stating them: those of the rows that are checked count."""
+    checks = [check for check in style.checks if check.kind == "contradicts" and not check.parameters.values]
+    return list(dict.fromkeys(check.parameters.field for check in checks))
+
+
+def with_row_values(style: StyleSchema, columns: Columns) -> StyleSchema:
+    """The style with the values of these rows stated, so that parts of them are checked like the whole."""
+    checks = list(style.checks)
+    for at, check in enumerate(checks):
+        if check.kind == "contradicts" and not check.parameters.values:
+            values = tuple(frequent_values(columns.field_items(check.parameters.field)["item"]))
+            checks[at] = replace(check, parameters=replace(check.parameters, values=values))
+    return replace(style, checks=tuple(checks))
 
 
 def explain(check: Check, found: str | None, expected: str) -> str:

@@ -1,7 +1,7 @@
 """The values of a field and the texts that say them: accepted wordings, and where a text mentions a value."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,7 +11,16 @@ import polars as pl
 from ..core import shown_value
 from .schema import Columns, Wordings, regex_places
 
-__all__ = ["Mention", "Vocabulary", "mentions", "read_wordings", "value_key", "vocabulary", "wordings_of"]
+__all__ = [
+    "Mention",
+    "Vocabulary",
+    "frequent_values",
+    "mentions",
+    "read_wordings",
+    "value_key",
+    "vocabulary",
+    "wordings_of",
+]
 
 # Values that say nothing by themselves: a text with the word "no" in it does not say that the value is "no".
 _FLAGS = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
@@ -42,6 +51,7 @@ _LOOK_BACK = 48  # characters before a value in which a denial is looked for
 _TOKEN = re.compile(r"[^\s\-]+")
 _ALSO_DENIED = re.compile(r",?\s{1,10}n?or\s{1,10}(?:an?\s|the\s)?")
 _MOST_WORDS = 12  # of a value in which other values are looked for
+_WORDY = r"\p{L}{2}"
 _MOST_VALUES = 5_000  # of the rows: a field with more has names, not a vocabulary
 
 
@@ -181,43 +191,38 @@ def _piece(text: str) -> str:
     return body if _as_written(text) else f"(?i:{body})"
 
 
-def vocabulary(columns: Columns, name: str, wordings: Wordings, *, values: Sequence[str] = ()) -> Vocabulary:
+def vocabulary(
+    name: str, wordings: Wordings, *, values: Sequence[str] = (), rows: pl.Series | None = None
+) -> Vocabulary:
     """The texts that say values of the field `name`, and those of the other fields with wordings.
 
-    The values of a field are those with wordings, the stated `values`, or without these the values of the rows. A value
-    also says itself, but not if two fields with wordings share it: "high" alone does not say which. Numbers without a
-    word that rows have say nothing; checks of facts compare them.
+    The values of a field are those with wordings, the stated `values`, and those that `rows` have. A value also says
+    itself, but not if two fields with wordings share it: "high" alone does not say which. Numbers without a word that
+    rows have say nothing; checks of facts compare them.
     """
     shown: dict[str, Mapping[str, str]] = {}
     texts: dict[str, dict[str, str]] = {}
+    seen = [] if rows is None else frequent_values(rows)
     for other in dict.fromkeys([name, *wordings]):
-        stated = wordings.get(other, {})
-        rows = [] if values and other == name else _frequent(columns.field_items(other)["item"])
-        own = values if other == name else ()
-        shown[other] = {value_key(v): v for v in reversed([*stated, *own, *rows])}
-        for text, key in _texts(other, shown[other], {*map(value_key, rows)}, wordings).items():
+        own = [*values, *seen] if other == name else []
+        shown[other] = {value_key(value): value for value in reversed([*wordings.get(other, {}), *own])}
+        for text, key in _texts(other, shown[other], wordings).items():
             texts.setdefault(text, {})[other] = key
     return Vocabulary(shown, texts)
 
 
-def _texts(name: str, shown: Mapping[str, str], seen: Collection[str], wordings: Wordings) -> dict[str, str]:
+def _texts(name: str, shown: Mapping[str, str], wordings: Wordings) -> dict[str, str]:
     """Every text that says a value of one field, with the key of the value."""
     stated = wordings.get(name, {})
     elsewhere = {value_key(v) for other, table in wordings.items() if other != name and stated for v in table}
-    chosen = {value_key(value) for value in stated}
-    texts = {
-        value: key
-        for key, value in shown.items()
-        if key not in _NO_TEXT and key not in elsewhere
-        and (key in chosen or key not in seen or re.search(r"[^\W\d_]{2}", value))
-    }  # fmt: skip
+    texts = {value: key for key, value in shown.items() if key not in _NO_TEXT and key not in elsewhere}
     return texts | {text: value_key(value) for value, given in stated.items() for text in given}
 
 
-def _frequent(items: pl.Series) -> list[str]:
-    """The most frequent values, in an order that depends only on their counts."""
+def frequent_values(items: pl.Series) -> list[str]:
+    """The most frequent values with a word in them, in an order that depends only on their counts."""
     counts = items.rename("item").value_counts().sort(["count", "item"], descending=[True, False])
-    return counts["item"].head(_MOST_VALUES).to_list()
+    return counts["item"].filter(counts["item"].str.contains(_WORDY)).head(_MOST_VALUES).to_list()
 
 
 def wordings_of(wordings: Wordings, name: str, value: str) -> tuple[str, ...]:

@@ -41,8 +41,9 @@ class ContradictsParameters:
 
 def _find_contradicts(check: Check, columns: Columns) -> Findings:
     p: ContradictsParameters = check.parameters
-    words = vocabulary(columns, p.field, check.wordings, values=p.values)
-    own = _own_values(columns.field_items(p.field), words, p.field)
+    items = columns.field_items(p.field)
+    words = vocabulary(p.field, check.wordings, values=p.values, rows=None if p.values else items["item"])
+    own = _own_values(items, words, p.field)
     has_fields = pl.Series([bool(row) for row in columns.fields], dtype=pl.Boolean)
     given = columns.field(p.field).is_not_null()
     rows = []
@@ -128,7 +129,7 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         values = items["item"].value_counts()
         if len(items) < _FEWEST_ROWS or not 2 <= len(values) <= min(_MOST_VALUES, len(items) / _RECURS):
             continue
-        words = vocabulary(columns, name, {})
+        words = vocabulary(name, {}, rows=items["item"])
         keys = dict(items.unique("index").iter_rows())
         found = mentions(columns, words, name)
         said = {m.row for m in found if value_key(keys.get(m.row, "")) == m.key and not m.denied}

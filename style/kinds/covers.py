@@ -53,7 +53,7 @@ def _unsaid(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
     A longer wording counts alone: "not suitable for children" does not say "suitable for children".
     """
     items = columns.field_items(name)
-    words = vocabulary(columns, name, wordings)
+    words = vocabulary(name, wordings)
     said = {(mention.row, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
     keys = {item: value_key(item) for item in items["item"].unique()}
     unsaid = pl.Series([(index, keys[item]) not in said for index, item in items.iter_rows()], dtype=pl.Boolean)
