@@ -44,6 +44,10 @@ ENTRIES = {
     "clean": "",
     "grounded": "facts: [numbers, codes]",
     "covers": "fields: [package, ratings]",
+    "contradicts": "field: package, silent: true",
+    "known_words": "words: [low, dropout, regulator, linear, voltage, output, fixed, mosfet, channel, amplifier, converter]",
+    "allowed": "field: package, regex: '\\bSO[A-Z]*-[0-9]+\\b'",
+    "html": "tags: [p, ul, li], required: [ul], structure: [p, ul]",
     "language": "is: en",
     "readability": "grade_max: 12",
     "no_repeats": "words: 6, of_input: true",
@@ -53,6 +57,10 @@ ENTRIES = {
 
 def _sections(facts: list[str]) -> str:
     return f"## Part\n{facts[0]}\n\n## Facts\n" + "\n".join(facts[1:])
+
+
+def _html(facts: list[str]) -> str:
+    return f"<p>{facts[0]}</p><ul>" + "".join(f"<li>{fact}</li>" for fact in facts[1:]) + "</ul>"
 
 
 def _key_values(facts: list[str]) -> str:
@@ -65,6 +73,7 @@ SHAPES: dict[str, Callable[[list[str]], str]] = {
     "template": lambda facts: f"Part: {', '.join(facts)}",
     "json": lambda facts: json.dumps({"facts": facts}),
     "key_values": _key_values,
+    "html": _html,
 }
 
 

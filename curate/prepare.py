@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ..core import Clock, ConfigError
-from ..style import StyleSchema
+from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .check import (
     DETECTION_ROWS,
     Checked,
@@ -107,7 +107,8 @@ def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int,
     # First, so that no value reaches a hash, a message or a file; decisions name masked ids.
     masked, personal = _masked(job, read, clock) if request.settings.mask else (read, None)
     raw, decided = decide(masked.raw, request.overrides)
-    notes = job.run(_measured(masked, raw, read, request, buckets))
+    style = _with_row_values(job, masked.tables, request.style)
+    notes = job.run(_measured(masked, raw, read, replace(request, style=style), buckets))
     job.forget("read", "read again", "mask")
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
@@ -249,6 +250,14 @@ def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, request: Curate
         tasks.append(Task("measure", n, measure, {"pairs": [table]}, parameters=parameters))
         start += size
     return tasks
+
+
+def _with_row_values(job: Work, tables: Sequence[Table], style: StyleSchema | None) -> StyleSchema | None:
+    """The style with the values that all parts have, for the checks that look for those of the rows."""
+    if style is None or not open_fields(style):
+        return style
+    fields = pl.concat([job.read([table], columns=["fields"]) for table in tables])
+    return with_row_values(style, pair_columns(fields.with_columns(output=pl.lit(""), input=pl.lit(""))))
 
 
 def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], request: CurateRequest) -> None:

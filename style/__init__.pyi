@@ -1,13 +1,16 @@
 from .check import check_columns as check_columns
 from .check import check_outputs as check_outputs
 from .check import explain as explain
+from .check import find_violations as find_violations
 from .check import good_example as good_example
 from .check import missing_fields as missing_fields
 from .check import named_fields as named_fields
+from .check import open_fields as open_fields
 from .check import pair_columns as pair_columns
 from .check import unknown_fields as unknown_fields
-from .discrimination import Discrimination as Discrimination
+from .check import with_row_values as with_row_values
 from .discrimination import SAMPLE as SAMPLE
+from .discrimination import Discrimination as Discrimination
 from .discrimination import discriminates as discriminates
 from .discrimination import measure_discrimination as measure_discrimination
 from .evidence import Evidence as Evidence
@@ -33,3 +36,5 @@ from .schema import StyleSchema as StyleSchema
 from .schema import field_text as field_text
 from .schema import given_fields as given_fields
 from .schema import render_fields as render_fields
+from .scope import scope_phrase as scope_phrase
+from .scope import unused_scopes as unused_scopes

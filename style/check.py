@@ -1,22 +1,39 @@
 """Runs the checks of a style schema on a table of outputs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from ..core import nearest
 from .kinds import KINDS
-from .schema import FAULT_SCHEMA, UNSCORED_SCHEMA, Check, Columns, StyleResults, StyleSchema, field_names, given_fields
+from .schema import (
+    FAULT_SCHEMA,
+    UNSCORED_SCHEMA,
+    Check,
+    Columns,
+    Findings,
+    StyleResults,
+    StyleSchema,
+    field_names,
+    given_fields,
+)
+from .scope import missing_scopes, scoped
+from .wordings import frequent_values
+from .words import PATTERN_SLOT
 
 __all__ = [
     "check_columns",
     "check_outputs",
     "explain",
+    "find_violations",
     "good_example",
     "missing_fields",
     "named_fields",
+    "open_fields",
     "pair_columns",
     "unknown_fields",
+    "with_row_values",
 ]
 
 
@@ -58,9 +75,14 @@ def check_columns(columns: Columns, style: StyleSchema) -> StyleResults:
 _REST = [name for name in FAULT_SCHEMA if name != "index"]
 
 
+def find_violations(check: Check, columns: Columns) -> Findings:
+    """What a check finds in a column, in the pieces that it is limited to; its condition (`when`) is not applied."""
+    return scoped(KINDS[check.kind].find, check, columns)
+
+
 def _run(check: Check, columns: Columns) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
     """The status column of one check, its violations, and the reasons (index, why) for its unscored rows."""
-    findings = KINDS[check.kind].find(check, columns)
+    findings = find_violations(check, columns)
     frame = pl.DataFrame({"applies": columns.applies(check.when)}).with_row_index()
     if findings.applicable is not None:
         frame = frame.with_columns(applies=pl.col("applies") & findings.applicable)
@@ -82,22 +104,45 @@ def _no_violations() -> pl.DataFrame:
     )
 
 
+def open_fields(style: StyleSchema) -> list[str]:
+    """The fields whose values a check looks for without stating them: those of the rows that are checked count."""
+    checks = [check for check in style.checks if check.kind == "contradicts" and not check.parameters.values]
+    return list(dict.fromkeys(check.parameters.field for check in checks))
+
+
+def with_row_values(style: StyleSchema, columns: Columns) -> StyleSchema:
+    """The style with the values of these rows stated, so that parts of them are checked like the whole."""
+    checks = list(style.checks)
+    for at, check in enumerate(checks):
+        if check.kind == "contradicts" and not check.parameters.values:
+            values = tuple(frequent_values(columns.field_items(check.parameters.field)["item"]))
+            checks[at] = replace(check, parameters=replace(check.parameters, values=values))
+    return replace(style, checks=tuple(checks))
+
+
 def explain(check: Check, found: str | None, expected: str) -> str:
     """One violation in a sentence: which rule, what was found, what was expected."""
     return KINDS[check.kind].explain(check, found, expected)
 
 
 def named_fields(check: Check) -> list[str]:
-    """The fields that a check names: in `when`, in `fields`, as `{field}` in its texts."""
-    texts = getattr(check.parameters, "any", ())
-    named = [*(check.when or {}), *getattr(check.parameters, "fields", ()), *(n for t in texts for n in field_names(t))]
-    return list(dict.fromkeys(named))
+    """The fields that a check names: in `when`, in `field` or `fields`, as `{field}` in its texts."""
+    p = check.parameters
+    texts = getattr(p, "any", ())
+    named = [*getattr(p, "fields", ()), *filter(None, [getattr(p, "field", None)])]
+    named += PATTERN_SLOT.findall(p.regex) if check.kind == "pattern" else []
+    return list(dict.fromkeys([*(check.when or {}), *named, *(n for t in texts for n in field_names(t))]))
 
 
 def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
-    """A sentence for each field that a check needs and no row has: without it a misspelt field would pass every row."""
+    """A sentence for each field that a check needs and no row has: without it a misspelt field would pass every row.
+
+    Likewise for the pieces (`each`, `part`) that no output has.
+    """
     needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
-    return unknown_fields(needed, given_fields(columns)) if len(columns.output) else iter(())
+    if len(columns.output):
+        yield from unknown_fields(needed, given_fields(columns))
+        yield from missing_scopes(style, columns)
 
 
 def unknown_fields(needed: Iterable[tuple[str, str]], given: list[str]) -> Iterator[str]:

@@ -7,12 +7,14 @@ from typing import Any
 
 from .kinds import KINDS
 from .schema import Check, StyleSchema
+from .scope import scope_phrase
 from .words import how_many, one_of, quoted
 
 __all__ = ["check_sentence", "check_table", "write_guide"]
 
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
 _LINE_END = re.compile(r"\n(?!  - )")  # but for those of a list of terms
+_MOST_WORDINGS = 6  # of one value; a guide is read, and paid for, with every request
 _FEW_TERMS = 2  # more preferred spellings than this become a list
 
 
@@ -37,11 +39,24 @@ def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -
     # In the order of the headings, like the rules.
     preferences = [c for about in _HEADINGS for c in style.checks if c.about == about and c.level == "should"]
     parts += _section("Preferably", preferences)
+    if style.wordings:
+        parts.append(
+            "\n".join(["## Wordings", "", "Each of these values may also be written as:", "", *_wordings(style)])
+        )
     if example is not None:
         parts.append(
             f"## Example\n\nFor this request:\n\n{_fenced(example[0])}\n\na good answer is:\n\n{_fenced(example[1])}"
         )
     return "\n\n".join(parts) + "\n"
+
+
+def _wordings(style: StyleSchema) -> Iterator[str]:
+    """A line for each field value with accepted wordings."""
+    for name, values in style.wordings.items():
+        for value, texts in values.items():
+            if texts:
+                more = " and similar wordings" if len(texts) > _MOST_WORDINGS else ""
+                yield f"- {name} {value}: {one_of(texts[:_MOST_WORDINGS])}{more}"
 
 
 def check_table(style: StyleSchema) -> list[dict[str, Any]]:
@@ -63,7 +78,8 @@ def _sentences(checks: Sequence[Check]) -> Iterator[str]:
     joined: dict[object, list[Check]] = {}
     for check in checks:
         mergeable = check.kind in _TOGETHER and not check.say
-        key = (check.kind, repr(check.when), check.ignore_case) if mergeable else check.id
+        scope = check.each, check.part, repr(check.when), check.ignore_case
+        key = (check.kind, *scope) if mergeable else check.id
         joined.setdefault(key, []).append(check)
     for related in joined.values():
         first = related[0]
@@ -72,6 +88,8 @@ def _sentences(checks: Sequence[Check]) -> Iterator[str]:
 
 
 def _with_condition(check: Check, sentence: str) -> str:
+    if phrase := scope_phrase(check):
+        sentence = f"In {phrase}: {sentence[:1].lower()}{sentence[1:]}"
     if not check.when:
         return sentence
     conditions = [

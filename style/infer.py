@@ -279,10 +279,10 @@ def _likely(checks: Sequence[Check], entries: Sequence[Mapping[str, Any]], examp
 
 # A style has one check of each of these kinds; of the others, one for each value of the named parameter.
 _ABOUT_ALL = {
-    "case", "clean", "grounded", "json", "key_values", "language", "list", "numbers", "no_repeats", "readability",
-    "sections", "template",
+    "allowed", "case", "clean", "grounded", "html", "json", "key_values", "known_words", "language", "list", "numbers",
+    "no_repeats", "readability", "sections", "template",
 }  # fmt: skip
-_HOW_MUCH = ("min", "max", "ignore_case", "say", "level", "about", "id")
+_HOW_MUCH = ("min", "max", "silent", "ignore_case", "say", "level", "about", "id")
 
 
 def _subject(entry: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from ..core import ConfigError, build_settings, key_of, nearest, shown_value, un
 from .kind import Kind
 from .kinds import KINDS
 from .kinds.python_call import load_code
-from .schema import Check, StyleSchema
+from .schema import Check, StyleSchema, Wordings
+from .scope import PART, UNITS
+from .wordings import read_wordings
 
 __all__ = [
     "parse_style",
@@ -81,8 +83,10 @@ def _reason(error: yaml.YAMLError) -> str:
     return problem
 
 
-_TOP_KEYS = ["name", "about", "reviewed", "checks"]
-_CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "fix"]
+_TOP_KEYS = ["name", "about", "reviewed", "wordings", "checks"]
+_CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "fix", "each", "part"]
+
+_WITH_WORDINGS = frozenset({"covers", "contradicts", "grounded"})
 
 
 def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
@@ -112,7 +116,8 @@ def parse_style(text: str, *, where: str = "style", path: Path | None = None, al
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {shown_value(table)}")
     problems = unknown_keys(table, _TOP_KEYS, where="top level")
-    checks = _read_checks(table.get("checks"), problems, path.parent if path else None)
+    wordings = read_wordings(table.get("wordings"), problems)
+    checks = _read_checks(table.get("checks"), wordings, problems, path.parent if path else None)
     checks = load_code(checks, problems, folder=path.parent if path else None, allow_code=allow_code)
     for key, kind, wanted in (("name", str, "a text"), ("about", str, "a text"), ("reviewed", bool, "true or false")):
         if key in table and not isinstance(table[key], kind):
@@ -120,10 +125,10 @@ def parse_style(text: str, *, where: str = "style", path: Path | None = None, al
     if problems:
         raise ConfigError.of(problems, where=where)
     name = table.get("name", path.stem if path else "style")
-    return StyleSchema(name, checks, table.get("about", ""), table.get("reviewed", True), path)
+    return StyleSchema(name, checks, table.get("about", ""), table.get("reviewed", True), path, wordings)
 
 
-def _read_checks(entries: Any, problems: list[str], folder: Path | None) -> tuple[Check, ...]:
+def _read_checks(entries: Any, wordings: Wordings, problems: list[str], folder: Path | None) -> tuple[Check, ...]:
     if not isinstance(entries, list) or not entries:
         problems.append("checks: expected a list with at least one check")
         return ()
@@ -137,7 +142,7 @@ def _read_checks(entries: Any, problems: list[str], folder: Path | None) -> tupl
         if check is None and len(problems) == before:
             problems.append(f"{where}: expected a mapping with `kind`, found {shown_value(entry)}")
         if check is not None:
-            checks.append(check)
+            checks.append(replace(check, wordings=wordings) if check.kind in _WITH_WORDINGS else check)
     doubled = [id for id, times in Counter(check.id for check in checks).items() if times > 1]
     problems += [f'several checks have the id "{id}"; give each a different id' for id in doubled]
     return tuple(checks)
@@ -173,9 +178,16 @@ def _read_check(
             problems.append(
                 f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {shown_value(value)}"
             )
+    each = _choice(entry, "each", UNITS, None, where, problems) if "each" in entry else None
+    part = entry.get("part")
+    if part is not None and not (isinstance(part, str) and PART.fullmatch(part)):
+        problems.append(
+            f"{where}.part: expected a place and a piece such as first paragraph, found {shown_value(part)}"
+        )
     if parameters is None:
         return None
-    return Check(name, str(id), level, about, parameters, when, entry.get("say"), entry.get("ignore_case", False), fix)
+    say, ignore_case = entry.get("say"), entry.get("ignore_case", False)
+    return Check(name, str(id), level, about, parameters, when, say, ignore_case, fix, each, part)
 
 
 def _read_fix(entry: Mapping[str, Any], kind: Kind, where: str, problems: list[str]) -> Any:
@@ -206,7 +218,7 @@ def _as_lists(given: Mapping[str, Any], parameters: type) -> dict[str, Any]:
 
 
 def _choice(
-    entry: Mapping[str, Any], key: str, choices: tuple[str, ...], default: str, where: str, problems: list[str]
+    entry: Mapping[str, Any], key: str, choices: tuple[str, ...], default: str | None, where: str, problems: list[str]
 ) -> Any:
     value = entry.get(key, default)
     if value not in choices:

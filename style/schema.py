@@ -16,6 +16,7 @@ __all__ = [
     "Findings",
     "StyleResults",
     "StyleSchema",
+    "Wordings",
     "faults",
     "field_names",
     "field_text",
@@ -33,6 +34,7 @@ UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 Level = Literal["must", "should"]
 Repairs = Literal["safe", "unsafe", "off"]
 About = Literal["form", "wording", "facts"]
+Wordings = Mapping[str, Mapping[str, tuple[str, ...]]]  # field -> value -> texts that also say it
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Check:
     """One rule. `parameters` are those of its kind; `when` limits it to pairs whose input fields match.
 
     fix: the repairs that it allows. None: safe ones, and unsafe ones where the caller asks for them.
+    `part` and `each` limit it to pieces of the output: `first paragraph`, each `sentence`; with both, to each piece of
+    the part. `wordings` are those of the style, for the kinds that compare values.
     """
 
     kind: str
@@ -51,6 +55,9 @@ class Check:
     say: str | None = None
     ignore_case: bool = False
     fix: Repairs | None = None
+    each: str | None = None
+    part: str | None = None
+    wordings: Wordings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class StyleSchema:
     about: str = ""
     reviewed: bool = True
     path: Path | None = field(default=None, compare=False)
+    wordings: Wordings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,11 @@ class Columns:
         """The fields read so far: several checks read the same ones."""
         return {}
 
+    @cached_property
+    def memory(self) -> dict[Any, Any]:
+        """What one check found in these texts and others look for too."""
+        return {}
+
     def field(self, name: str) -> pl.Series:
         """The values of one field as text; null where it is absent or empty."""
         if name not in self._texts:
@@ -251,6 +264,8 @@ class Columns:
 
     def field_items(self, name: str) -> pl.DataFrame:
         """The values of one field, one row for each item of a list: `index`, `item` (no empty ones)."""
+        if ("items", name) in self.memory:
+            return self.memory["items", name]
         indexes: list[int] = []
         items: list[str] = []
         for index, row in enumerate(self.fields):
@@ -259,7 +274,16 @@ class Columns:
                 if text := field_text(item):
                     indexes.append(index)
                     items.append(text)
-        return pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
+        table = pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
+        self.memory["items", name] = table
+        return table
+
+    def with_outputs(self, texts: pl.Series, rows: pl.Series) -> "Columns":
+        """Other output texts, each with the input and fields of a row: `rows` holds the position of each."""
+        other = Columns(texts, self.input.gather(rows), self.fields_json.gather(rows), self.count_tokens)
+        if "fields" in self.__dict__:  # parsed already
+            other.__dict__["fields"] = [self.fields[row] for row in rows]
+        return other
 
     def filled(self, text: str) -> pl.Series:
         """`text` with each `{field}` replaced by its value; null where one of them is absent or empty."""

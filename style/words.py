@@ -8,6 +8,8 @@ import polars as pl
 from ..core import ConfigError
 
 __all__ = [
+    "ABBREVIATION",
+    "PATTERN_SLOT",
     "at_least_at_most",
     "explain_slots",
     "how_many",
@@ -19,6 +21,13 @@ __all__ = [
     "times",
     "whole_words",
 ]
+
+
+# A full stop after these does not end a sentence.
+ABBREVIATION = (
+    r"\b(e\.g|i\.e|z\.B|d\.h|u\.a|p\.m|a\.m|approx|ca|cf|vs|incl|excl|resp|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|Abb|"
+    r"usw|bzw|ggf|inkl|evtl)\."
+)
 
 
 def at_least_at_most(low: int | None, high: int | None) -> str:
@@ -68,6 +77,8 @@ def explain_slots(texts: Sequence[str]) -> str:
 
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
+# In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.
+PATTERN_SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{([^\W\d][^{}]*)\}")
 
 
 def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:

@@ -18,7 +18,9 @@ from ...style import (
     given_fields,
     named_fields,
     pair_columns,
+    scope_phrase,
     unknown_fields,
+    unused_scopes,
 )
 from .personal import mask_column, mask_text
 from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
@@ -43,7 +45,8 @@ class Findings:
     fail. evidence: index, rule, start, end, evidence, sorted by index; the faults of `find_faults`, and `style:ID` of the
     first `must` check that a row fails. unscored: check, why, rows; reasons in order of first occurrence.
     fails: check -> rows, in the order of the schema. needed: (check, field) that the schema refers to. given: the
-    fields that rows have, in order of first occurrence. `index` is the position among these pairs.
+    fields that rows have, in order of first occurrence. idle: checks of pieces that apply to no row -> the pieces.
+    `index` is the position among these pairs.
     """
 
     rows: pl.DataFrame
@@ -52,6 +55,7 @@ class Findings:
     fails: Mapping[str, int]
     needed: Sequence[tuple[str, str]]
     given: Sequence[str]
+    idle: Mapping[str, str] = field(default_factory=dict)
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """The tables by name, for storage; `note` holds the rest."""
@@ -59,13 +63,15 @@ class Findings:
 
     def note(self) -> dict[str, Any]:
         """Everything except the tables, as JSON."""
-        return {"fails": dict(self.fails), "needed": [list(pair) for pair in self.needed], "given": list(self.given)}
+        needed = [list(pair) for pair in self.needed]
+        return {"fails": dict(self.fails), "needed": needed, "given": list(self.given), "idle": dict(self.idle)}
 
     @classmethod
     def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Findings":
         """Rebuild the object from `tables` and `note`."""
         needed = [(check, name) for check, name in note["needed"]]
-        return cls(tables["rows"], tables["evidence"], tables["unscored"], note["fails"], needed, note["given"])
+        rest = note["fails"], needed, note["given"], note.get("idle", {})
+        return cls(tables["rows"], tables["evidence"], tables["unscored"], *rest)
 
 
 def examine(
@@ -92,7 +98,13 @@ def examine(
     evidence = pl.concat([evidence, _first_violations(results, failed)]).sort("index", maintain_order=True)
     unscored = results.unscored.group_by("check", "why", maintain_order=True).agg(rows=pl.len())
     fails = {check.id: int(failed[check.id].sum()) for check in style.checks}
-    return Findings(rows, evidence, unscored, fails, *_fields(style, columns))
+    return Findings(rows, evidence, unscored, fails, *_fields(style, columns), _idle(results))
+
+
+def _idle(results: StyleResults) -> dict[str, str]:
+    """The checks that are limited to pieces of the outputs and apply to none, with the pieces."""
+    phrases = {check.id: scope_phrase(check) for check in results.style.checks}
+    return {id: phrase for id, phrase in phrases.items() if phrase and (results.status[id] == "not applicable").all()}
 
 
 def _count(failed: pl.DataFrame, checks: list[str]) -> np.ndarray:
@@ -146,6 +158,7 @@ def merge_findings(parts: Sequence[Findings]) -> Findings:
         {check: sum(part.fails[check] for part in parts) for check in first.fails},
         first.needed,
         list(dict.fromkeys(name for part in parts for name in part.given)),
+        {check: pieces for check, pieces in first.idle.items() if all(check in part.idle for part in parts)},
     )
 
 
@@ -204,7 +217,7 @@ def judge(parts: Sequence[Findings], names: pl.DataFrame) -> Checked:
         quality=quality.summary(names),
         unscored=_unscored(whole),
         habits=quality.habits,
-        missing=tuple(unknown_fields(whole.needed, list(whole.given))),
+        missing=(*unknown_fields(whole.needed, list(whole.given)), *unused_scopes(whole.idle, n)),
     )
 
 

@@ -2,12 +2,16 @@
 
 from ..kind import Kind
 from .affix import ENDS_WITH, STARTS_WITH
+from .allowed import ALLOWED
 from .case import CASE
+from .contradicts import CONTRADICTS
 from .covers import COVERS
 from .forbidden import FORBIDDEN
 from .grounded import GROUNDED
+from .html import HTML
 from .json_value import JSON
 from .key_values import KEY_VALUES
+from .known_words import KNOWN_WORDS
 from .language import LANGUAGE
 from .leftovers import CLEAN
 from .length import LENGTH
@@ -34,18 +38,22 @@ KINDS: dict[str, Kind] = {
         LIST,
         TEMPLATE,
         JSON,
+        HTML,
         KEY_VALUES,
         ORDER,
+        ALLOWED,
         NUMBERS,
         CASE,
         FORBIDDEN,
         STARTS_WITH,
         ENDS_WITH,
         VOCABULARY,
+        KNOWN_WORDS,
         PUNCTUATION,
         CLEAN,
         GROUNDED,
         COVERS,
+        CONTRADICTS,
         LANGUAGE,
         READABILITY,
         NO_REPEATS,

@@ -9,7 +9,8 @@ import polars as pl
 from ...core import ConfigError
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, given_fields
+from ..schema import Check, Columns, Findings, Wordings, faults, given_fields
+from ..wordings import mentions, value_key, vocabulary
 from ..words import quoted
 
 __all__ = ["COVERS"]
@@ -23,7 +24,10 @@ _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 
 @dataclass(frozen=True)
 class CoversParameters:
-    """The input fields whose values must occur in the output; each item of a list counts."""
+    """The input fields whose values must occur in the output, as given or in one of their `wordings`.
+
+    Each item of a list counts. Numbers count by value.
+    """
 
     fields: tuple[str, ...]
 
@@ -38,14 +42,32 @@ def _find_covers(check: Check, columns: Columns) -> Findings:
     rows = []
     for name in p.fields:
         applicable |= columns.field(name).is_not_null()
-        missing = _missing(columns, name)
+        missing = _unsaid(columns, name, check.wordings) if name in check.wordings else _missing(columns, name)
         rows += [(index, None, None, None, f"{name} {quoted(item)}") for index, item in missing.iter_rows()]
     return Findings(faults(sorted(rows, key=lambda row: row[0])), applicable)
 
 
-def _missing(columns: Columns, name: str) -> pl.DataFrame:
+def _unsaid(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
+    """The items of a field with wordings that their row's output does not say: index, item.
+
+    A longer wording counts alone: "not suitable for children" does not say "suitable for children".
+    """
+    items = columns.field_items(name)
+    words = vocabulary(name, wordings)
+    said = {(mention.row, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
+    keys = {item: value_key(item) for item in items["item"].unique()}
+    unsaid = pl.Series([(index, keys[item]) not in said for index, item in items.iter_rows()], dtype=pl.Boolean)
+    worded = {said[name] for said in words.texts.values() if name in said}
+    known = items["item"].is_in([item for item, key in keys.items() if key in worded])
+    # A value without any text in the vocabulary, such as a number, is compared as in a field without wordings.
+    return pl.concat([items.filter(unsaid & known), _missing(columns, name, items.filter(~known))]).sort(
+        "index", maintain_order=True
+    )
+
+
+def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> pl.DataFrame:
     """The items of a field that do not occur in their row's output: index, item."""
-    items = columns.field_items(name).filter(pl.col("item").str.contains(r"\S"))
+    items = (columns.field_items(name) if items is None else items).filter(pl.col("item").str.contains(r"\S"))
     plain = columns.output.to_frame("output").select(_normalised("output")).to_series()
     table = items.with_columns(output=plain.gather(items["index"]), plain=_normalised("item"))
     found = table.select(pl.col("output").str.contains(pl.col("plain"), literal=True)).to_series()

@@ -12,7 +12,8 @@ from ..facts.names import names_in, states_name, words_of
 from ..facts.numbers import SPAN, WORDS, Fact, Key, loose_code_keys, span_facts, spans_in, word_keys, words_in
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Check, Columns, Findings, faults
+from ..schema import Check, Columns, Findings, Wordings, faults
+from ..wordings import wordings_of
 
 __all__ = [
     "GROUNDED",
@@ -126,12 +127,13 @@ class _Spans:
 
 def _find_grounded(check: Check, columns: Columns) -> Findings:
     p: GroundedParameters = check.parameters
-    outputs, requests = without_numbering(columns.output), _with_andwithout_numbering(columns.input)
+    given = _with_wordings(columns, check.wordings)
+    outputs, requests = without_numbering(columns.output), _with_and_without_numbering(given)
     rows: list[tuple[int, str, int, int, str]] = []
     if set(p.facts) & {"numbers", "codes"}:
         rows += _ungrounded_facts(outputs, requests, p)
     if "names" in p.facts:
-        rows += _ungrounded_names(columns, p)
+        rows += _ungrounded_names(columns.output, given, p)
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2], row[3]))))
 
 
@@ -200,12 +202,29 @@ def _expected(wrong: Sequence[Fact], known: Sequence[str]) -> Iterator[str]:
         yield f"{plain}; it states {near}" if near else plain
 
 
-def _ungrounded_names(columns: Columns, p: GroundedParameters) -> Iterator[tuple[int, str, int, int, str]]:
+def _with_wordings(columns: Columns, wordings: Wordings) -> pl.Series:
+    """Each request with the accepted wordings of its values: what they state, the request states."""
+    if not wordings:
+        return columns.input
+    texts = pl.DataFrame({"index": range(len(columns.output)), "text": columns.input}).cast({"index": pl.UInt32})
+    for name in wordings:
+        items = columns.field_items(name)
+        said = {item: "\n".join(wordings_of(wordings, name, item)) for item in items["item"].unique()}
+        added = items.with_columns(added=pl.col("item").replace_strict(said, return_dtype=pl.String))
+        joined = added.group_by("index").agg(pl.col("added").str.join("\n"))
+        texts = texts.join(joined, on="index", how="left", maintain_order="left")
+        text = pl.concat_str("text", pl.lit("\n"), pl.col("added").fill_null(""))
+        texts = texts.select("index", text=pl.when(pl.col("added") != "").then(text).otherwise("text"))
+    return texts["text"]
+
+
+def _ungrounded_names(
+    outputs: pl.Series, requests: pl.Series, p: GroundedParameters
+) -> Iterator[tuple[int, str, int, int, str]]:
     """The names of each output that are not in its request; adjacent words are one name."""
     allowed = " ".join(p.allow).casefold()
-    capitals = columns.output.str.contains(r"\p{Lu}")
-    for index in capitals.arg_true():
-        output, request = columns.output[index], f"{columns.input[index]}\n{allowed}"
+    for index in outputs.str.contains(r"\p{Lu}").arg_true():
+        output, request = outputs[index], f"{requests[index]}\n{allowed}"
         folded, words = request.casefold(), words_of(request)
         places: list[tuple[int, int]] = []
         for name in names_in(output):
@@ -231,7 +250,7 @@ def without_numbering(texts: pl.Series) -> pl.Series:
     return texts.clone().scatter(numbered.arg_true(), blank)  # `scatter` writes into the series
 
 
-def _with_andwithout_numbering(texts: pl.Series) -> pl.Series:
+def _with_and_without_numbering(texts: pl.Series) -> pl.Series:
     """A request states facts with or without the numbers of its items: "25. November" may begin a line."""
     plain = without_numbering(texts)
     frame = pl.DataFrame({"text": texts, "plain": plain})

@@ -11,7 +11,7 @@ from ...core import ConfigError
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of
 from ..schema import Check, Columns, Findings, faults
-from ..words import how_many, mostly_json
+from ..words import ABBREVIATION, how_many, mostly_json
 
 __all__ = ["LENGTH"]
 
@@ -34,12 +34,7 @@ class LengthParameters:
 
 
 _TEXT = pl.col("text")
-# A full stop after these does not end a sentence.
-_ABBREVIATION = (
-    r"\b(?:e\.g|i\.e|z\.B|d\.h|u\.a|p\.m|a\.m|approx|ca|cf|vs|incl|excl|resp|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|Abb|"
-    r"usw|bzw|ggf|inkl|evtl)\."
-)
-_SENTENCES = _TEXT.str.replace_all(_ABBREVIATION, "x")
+_SENTENCES = _TEXT.str.replace_all(ABBREVIATION, "x")
 _UNITS = {
     "characters": _TEXT.str.len_chars(),
     "words": _TEXT.str.count_matches(r"\S+"),

@@ -9,14 +9,17 @@ import polars as pl
 from ...core import ConfigError
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
-from ..words import mostly_json, quoted, ready_pattern, times
+from ..words import PATTERN_SLOT, explain_slots, mostly_json, quoted, ready_pattern, times
 
 __all__ = ["PATTERN"]
 
 
 @dataclass(frozen=True)
 class PatternParameters:
-    """A regular expression (Rust syntax, linear time) and how often it occurs; `whole`: it matches the whole output."""
+    """A regular expression (Rust syntax, linear time) and how often it occurs; `whole`: it matches the whole output.
+
+    `{field}` in it stands for the value of that input field, taken literally; without the field it does not apply.
+    """
 
     regex: str
     min: int = 1
@@ -24,38 +27,80 @@ class PatternParameters:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        ready_pattern(self.regex)
+        ready_pattern(PATTERN_SLOT.sub("x", self.regex))
         if self.min < 0 or (self.max is not None and self.max < self.min):
             raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {self.min}, max {self.max}")
 
 
 def _find_pattern(check: Check, columns: Columns) -> Findings:
     p: PatternParameters = check.parameters
+    if PATTERN_SLOT.search(p.regex):
+        return _find_filled(check, columns)
     pattern = ready_pattern(p.regex, ignore_case=check.ignore_case, whole=p.whole)
-    counts = columns.output.str.count_matches(pattern)
-    high = p.max if p.max is not None else 2**31
-    wrong = pl.DataFrame({"text": columns.output, "n": counts}).with_row_index()
-    wrong = wrong.filter(~pl.col("n").is_between(p.min, high))
-    expected = f"the whole text to match {p.regex}" if p.whole else f"{quoted(p.regex)} {times(p.min, p.max)}"
-    rows: list[tuple[int, str | None, int | None, int | None, str]] = [
-        (index, None, None, None, expected) for index in wrong.filter(pl.col("n") < p.min)["index"]
-    ]
+    wrong = _wrong_counts(columns.output, columns.output.str.count_matches(pattern), p)
     too_many = wrong.filter(pl.col("n") > p.min) if p.max is not None else wrong.clear()
-    for place, found, start, end in regex_places(too_many["text"], pattern):
-        rows.append((too_many["index"][place], found, start, end, expected))
-    # Empty matches have no span, but they count.
+    places = [(too_many["index"][place], *found) for place, *found in regex_places(too_many["text"], pattern)]
+    return Findings(_as_faults(wrong, places, p))
+
+
+def _wrong_counts(texts: pl.Series, counts: pl.Series, p: PatternParameters) -> pl.DataFrame:
+    """The texts in which the pattern occurs too rarely or too often: index, text, n."""
+    high = p.max if p.max is not None else 2**31
+    return pl.DataFrame({"text": texts, "n": counts}).with_row_index().filter(~pl.col("n").is_between(p.min, high))
+
+
+def _as_faults(wrong: pl.DataFrame, places: list[Any], p: PatternParameters) -> pl.DataFrame:
+    expected = f"the whole text to match {p.regex}" if p.whole else f"{quoted(p.regex)} {times(p.min, p.max)}"
+    rows = [(*place, expected) for place in places]
+    # Too few occurrences, and empty matches that count, have no span.
     located = {row[0] for row in rows}
-    rows += [(index, None, None, None, expected) for index in too_many["index"] if index not in located]
-    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
+    rows += [(index, None, None, None, expected) for index in wrong["index"] if index not in located]
+    return faults(sorted(rows, key=lambda row: (row[0], row[2] or 0)))
+
+
+def _find_filled(check: Check, columns: Columns) -> Findings:
+    """The violations of a pattern with slots: each row has its own, with the values of its fields."""
+    p: PatternParameters = check.parameters
+    patterns = _filled(check, columns)
+    long = (patterns.str.len_bytes() > _LONGEST).fill_null(False)
+    table = pl.DataFrame({"text": columns.output, "pattern": patterns}).with_row_index()
+    table = table.filter(pl.col("pattern").is_not_null() & ~long)
+    counts = table.select(n=pl.col("text").str.count_matches(pl.col("pattern")))["n"]
+    wrong = _wrong_counts(table["text"], counts, p)
+    wrong = wrong.with_columns(index=table["index"].gather(wrong["index"]))
+    places = []
+    for index, text, n in wrong.iter_rows():
+        if p.max is not None and n > p.min:
+            found = regex_places(pl.Series([text]), patterns[index])
+            places += [(index, *place) for _, *place in found]
+    why = pl.DataFrame({"long": long}).select(pl.when("long").then(pl.lit(_TOO_LONG)))["literal"]
+    return Findings(_as_faults(wrong, places, p), patterns.is_not_null(), why)
+
+
+def _filled(check: Check, columns: Columns) -> pl.Series:
+    """The pattern of each row; null where a field is missing."""
+    p: PatternParameters = check.parameters
+    pieces = PATTERN_SLOT.split(p.regex)
+    parts: list[pl.Expr] = [pl.lit(("(?i)" if check.ignore_case else "") + (r"\A(?:" if p.whole else ""))]
+    for number, piece in enumerate(pieces):
+        parts.append(pl.lit(columns.field(piece)).str.escape_regex() if number % 2 else pl.lit(piece))
+    parts.append(pl.lit(r")\z" if p.whole else ""))
+    rows = pl.DataFrame({"n": range(len(columns.output))})
+    return rows.select(pattern=pl.concat_str(parts))["pattern"]
+
+
+_LONGEST = 20_000  # bytes; the compiled pattern of a longer one may exceed the engine's limit
+_TOO_LONG = "the value of a field is too long for a pattern"
 
 
 def _say_pattern(check: Check) -> str:
     p: PatternParameters = check.parameters
+    slots = explain_slots([f"{{{name}}}" for name in PATTERN_SLOT.findall(p.regex)])
     if p.whole:
-        return f"The whole text matches the pattern `{p.regex}`."
+        return f"The whole text matches the pattern `{p.regex}`.{slots}"
     if p.max == 0:
-        return f"Nothing matches the pattern `{p.regex}`."
-    return f"The pattern `{p.regex}` occurs {times(p.min, p.max)}."
+        return f"Nothing matches the pattern `{p.regex}`.{slots}"
+    return f"The pattern `{p.regex}` occurs {times(p.min, p.max)}.{slots}"
 
 
 def _explain_pattern(check: Check, found: str | None, expected: str) -> str:

@@ -25,6 +25,7 @@ checks:
 - {kind: length, id: tokens, unit: tokens, max: 5}
 - {kind: forbidden, any: ["{colour}", "{coluor}"]}
 - {kind: forbidden, id: mail, regex: '\\S+@\\S+'}
+- {kind: length, id: bullets, unit: words, max: 9, each: bullet, level: should}
 - {kind: pattern, id: brass, regex: brass, level: should, when: {size: [big]}}
 """
 )
@@ -170,8 +171,15 @@ def test_the_reason_that_most_rows_give_is_told_and_of_equals_the_first(tmp_path
 
 def test_a_field_that_any_part_has_is_not_missing():
     pairs = pair_table([("plain", "A lamp."), ({"colour": "red", "size": "big"}, "A lamp.")])
-    (missing,) = judge(examined_in_parts(pairs, [1], STYLE), pairs).missing
-    assert missing == 'rule "forbidden" needs the field "coluor", which no row has; did you mean "colour"?'
+    assert judge(examined_in_parts(pairs, [1], STYLE), pairs).missing == (
+        'rule "forbidden" needs the field "coluor", which no row has; did you mean "colour"?',
+        'rule "bullets" looks at each bullet and applies to none of the 2 outputs',
+    )
+
+
+def test_a_piece_that_any_part_has_is_not_missing():
+    pairs = pair_table([({"coluor": "red"}, "A lamp."), ("plain", "- A lamp.")])
+    assert not any("bullets" in text for text in judge(examined_in_parts(pairs, [1], STYLE), pairs).missing)
 
 
 @pytest.mark.parametrize("parts", [[], [[]]])

@@ -31,12 +31,16 @@ checks:
   - {kind: punctuation, end: none, exclamation_marks: 0, quotes: none, dashes: none}
   - {kind: punctuation, quotes: curly, dashes: en, id: sorts}
   - {kind: json, schema: {type: object, required: [a]}}
+  - {kind: allowed, values: [a, B], separator: ','}
+  - {kind: html, tags: [b], structure: ['b*']}
+  - {kind: punctuation, end: none, each: sentence, id: sentences}
+  - {kind: case, is: lower, each: item, part: last paragraph, id: items}
 """)
 PIECES = [
     *["a", "B", "ß", "İ", "ǅ", "é", "e\u0301", "😀", "\u202e", "مر", "你", "\x00", "\ufdd0", "\ufdd1", "\u2028"],
     *["\n", "\r\n", "\n\n", "  ", "\t", "\xa0", "## a", "**a**", "- ", "* ", "1. ", "3. ", "a: ", "B:", "```\n"],
     *["30 V", "5mA", "3,5", "1.000", "-5", ".", "!", "…", '"', "“", "’", "«", " - ", "--", "–", "—", '{"a": 1}', "["],
-    *["Abcd Efgh Ijkl Mnop", "ABCD", "&", "_"],
+    *["Abcd Efgh Ijkl Mnop", "ABCD", "&", "_", "<b>", "</b>", "<p>", "<li ", "<!--"],
 ]
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=10).map("".join) | st.text(max_size=20)
 

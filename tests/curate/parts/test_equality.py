@@ -14,7 +14,7 @@ from tuneworth.curate import Executor, Override, PinnedSplits, Processes
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.storage import Done, Storage
 from tuneworth.curate.jobs.tasks import Result, Task, carry_out
-from tuneworth.style import read_style
+from tuneworth.style import parse_style, read_style
 
 from .both_ways import assert_equal, contents, in_parts, messy, on_one_machine, with_splits, write_files
 
@@ -220,6 +220,21 @@ def test_names_are_looked_for_in_all_parts_also_where_the_first_hold_none(
     path.write_text("\n".join([*rows, json.dumps(late)]), encoding="utf-8")
     found = compare(path, tmp_path, most_bytes=200, **asked)
     assert isinstance(found, str) == ("late" not in str(asked))
+
+
+def test_values_that_another_part_has_contradict(tmp_path: Path) -> None:
+    colours = ["red"] * 30 + ["blue"] * 2
+    rows = [
+        {
+            "input": {"colour": colour, "thing": f"chair {n}"},
+            "output": f"The {'blue' if n % 3 else 'red'} chair, no. {n}",
+        }
+        for n, colour in enumerate(colours)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = compare(path, tmp_path, style=parse_style("checks: [{kind: contradicts, field: colour}]"), most_bytes=300)
+    assert found[1]["checks"]["contradicts"]["fail"] == 21
 
 
 # --- order ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,149 @@
+"""The check `contradicts`: the output names another value of a field than the one that the pair has."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from ...core import ConfigError
+from ..kind import Kind, Proposal
+from ..schema import Check, Columns, Findings, faults, field_text, text_fields
+from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
+from ..words import quoted
+
+__all__ = ["CONTRADICTS"]
+
+# Proposed for fields with a few values that recur and that the outputs say.
+_FEWEST_ROWS, _MOST_VALUES, _RECURS, _SAID_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
+
+
+@dataclass(frozen=True)
+class ContradictsParameters:
+    """The input field whose values the output must not confuse; `silent`: where it is not given, none may be stated.
+
+    `values`: the other values to look for; without them, those of the rows that are checked. Their `wordings` always
+    count. Whole words, in any case and number; a value that another field of the pair states is no contradiction.
+    """
+
+    field: str
+    silent: bool = False
+    values: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.field.strip():
+            raise ConfigError('"field" is empty')
+        if not all(re.search(r"\w", value) for value in self.values):
+            raise ConfigError('a value in "values" has no letter or digit')
+
+
+def _find_contradicts(check: Check, columns: Columns) -> Findings:
+    p: ContradictsParameters = check.parameters
+    items = columns.field_items(p.field)
+    words = vocabulary(p.field, check.wordings, values=p.values, rows=None if p.values else items["item"])
+    own = _own_values(items, words, p.field)
+    has_fields = pl.Series([bool(row) for row in columns.fields], dtype=pl.Boolean)
+    given = columns.field(p.field).is_not_null()
+    rows = []
+    for index, found in _by_row(mentions(columns, words, p.field)):
+        if own[index] or (p.silent and has_fields[index] and not given[index]):
+            wrong = _wrong(found, own[index], columns.output[index], _others(columns.fields[index], p.field))
+            value = field_text(columns.fields[index].get(p.field))
+            expected = f"{p.field} {quoted(value)}" if value else f"no {p.field}, since none is given"
+            rows += [(index, m.text, m.start, m.end, expected) for m in wrong]
+    return Findings(faults(rows), has_fields if p.silent else given)
+
+
+def _own_values(items: pl.DataFrame, words: Vocabulary, name: str) -> Mapping[int, frozenset[str]]:
+    """The keys of the values that each row has; a value such as "red and blue" states those that it names too."""
+    distinct = items["item"].unique(maintain_order=True)
+    keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item, name) for item in distinct}
+    for mention in mentions(distinct, words, name):
+        keys[distinct[mention.row]].add(mention.key)
+    own: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for index, item in items.iter_rows():
+        own[index] |= keys[item]
+    return own
+
+
+def _by_row(found: Sequence[Mention]) -> Iterator[tuple[int, list[Mention]]]:
+    rows: dict[int, list[Mention]] = {}
+    for mention in found:
+        rows.setdefault(mention.row, []).append(mention)
+    yield from rows.items()
+
+
+def _wrong(found: Sequence[Mention], own: frozenset[str], output: str, others: Sequence[str]) -> list[Mention]:
+    """The mentions that contradict the values of the row: another value, or a denial of its own."""
+    affirmed = {mention.key for mention in found if not mention.denied}
+    if affirmed & own:  # what the text says the place is near to is then no place of its own
+        found = [mention for mention in found if not mention.beside]
+    wrong = [m for m in found if (m.key in own and m.key not in affirmed if m.denied and own else m.key not in own)]
+    return [mention for mention in wrong if not _stated_elsewhere(mention, output, others)] if wrong else []
+
+
+def _others(fields: Mapping[str, Any], name: str) -> list[str]:
+    """The values of the other fields of a pair."""
+    return [field_text(value) for other, value in fields.items() if other != name]
+
+
+def _stated_elsewhere(mention: Mention, output: str, others: Sequence[str]) -> bool:
+    """Whether another field states the words of a mention: as its value, in a longer text, or in a name used there."""
+    word = re.compile(rf"(?<!\w){re.escape(mention.text)}(?!\w)", re.IGNORECASE)
+    for text in others:
+        if word.search(text) and (len(text.split()) > _MOST_WORDS or text.casefold() == mention.text.casefold()):
+            return True
+        if len(text) > len(mention.text) and word.search(text) and _inside(mention, output, text):
+            return True
+    return False
+
+
+def _inside(mention: Mention, output: str, text: str) -> bool:
+    """Whether the place of a mention is within an occurrence of a longer text."""
+    around = output[max(0, mention.start - len(text)) : mention.end + len(text)].casefold()
+    return text.casefold() in around
+
+
+def _say_contradicts(check: Check) -> str:
+    p: ContradictsParameters = check.parameters
+    silent = f" Where no {p.field} is given, state none." if p.silent else ""
+    return f"State no other {p.field} than the one given.{silent}"
+
+
+def _explain_contradicts(check: Check, found: str | None, expected: str) -> str:
+    """`"red" contradicts the colour "blue"`."""
+    if expected.endswith("none is given"):
+        return f"{check.id}: {quoted(found or '')} is stated, but the request gives {expected.partition(',')[0]}"
+    return f"{check.id}: {quoted(found or '')} contradicts the {expected}"
+
+
+def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
+    """A check for each field with a few recurring values of its own that most outputs say."""
+    proposals = []
+    names = text_fields(columns)
+    fields = Counter(value_key(value) for name in names for value in columns.field_items(name)["item"].unique())
+    for name in names:
+        items = columns.field_items(name)
+        values = items["item"].value_counts()
+        if len(items) < _FEWEST_ROWS or not 2 <= len(values) <= min(_MOST_VALUES, len(items) / _RECURS):
+            continue
+        words = vocabulary(name, {}, rows=items["item"])
+        keys = dict(items.unique("index").iter_rows())
+        found = mentions(columns, words, name)
+        said = {m.row for m in found if value_key(keys.get(m.row, "")) == m.key and not m.denied}
+        # A value that two fields have ("high") may be said of the other one.
+        listed = sorted(text for text, keyed in words.texts.items() if fields[keyed[name]] == 1)
+        if len(said) >= _SAID_SHARE * len(keys) and len(listed) > 1:
+            note = f"{len(values)} values; the outputs say their own in {len(said):,} of {len(keys):,}"
+            entry = {"field": name, "values": listed}
+            silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
+            proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
+    return tuple(proposals)
+
+
+CONTRADICTS = Kind(
+    "contradicts", "facts", ContradictsParameters, _find_contradicts, _say_contradicts, _propose_contradicts,
+    _explain_contradicts,
+)  # fmt: skip

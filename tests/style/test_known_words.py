@@ -1,0 +1,87 @@
+"""The check that an output has no word that neither the request nor the known words hold."""
+
+import polars as pl
+import pytest
+
+from tuneworth.core import ConfigError
+from tuneworth.style import check_outputs, explain, infer_style, parse_style, read_style, write_guide
+
+WORDS = "{kind: known_words, words: [Dual, step-down, DC/DC, converter, big, power, regulate, café], allow: [Acme]}"
+
+
+def found(output: str, request: str = "", check: str = WORDS) -> list[str | None]:
+    style = parse_style(f"checks:\n  - {check}")
+    results = check_outputs(pl.DataFrame({"output": [output], "input": [request]}), style)
+    for text, start, end in results.violations.select("found", "start", "end").iter_rows():
+        assert output[start:end] == text
+    return results.violations["found"].to_list()
+
+
+CASES = [
+    ("Dual Step-Down DC/DC converters, 5V, 2N7002", "", []),
+    ("Big dual converter, Acme's", "", []),
+    ("A dual snorkel converter", "", ["snorkel"]),
+    ("A dual snorkel converter", "with Snorkels", []),
+    ("Dual DC/DC/DC/DC converter", "", ["DC/DC/DC/DC"]),
+    ("DC/DC-Converter, big-power", "", []),
+    ("Step-Down DC/DC/DC/BIG-POWER", "", ["DC/DC/DC/BIG-POWER"]),
+    ("power-snorkel, power-big", "", ["power-snorkel"]),
+    ("regulated, regulating, regulates", "", []),
+    ("CAFÉ, cafe\u0301", "", ["cafe\u0301"]),
+    ("SnorkelPro", "the SnorkelPro", []),
+    ("snorkel", "SnorkelPro", []),
+    ("x y 5The", "", []),
+]
+
+
+@pytest.mark.parametrize(("output", "request_text", "expected"), CASES)
+def test_unknown_words_and_compounds_are_found(output, request_text, expected):
+    assert found(output, request_text) == expected
+
+
+def test_words_may_stand_in_a_file_beside_the_style(tmp_path):
+    (tmp_path / "words.txt").write_text("dual\nconverter\n", encoding="utf-8")
+    (tmp_path / "style.yaml").write_text("checks: [{kind: known_words, path: words.txt}]", encoding="utf-8")
+    style = read_style(tmp_path / "style.yaml")
+    results = check_outputs(pl.DataFrame({"output": ["Dual converters", "Snorkel"], "input": ["", ""]}), style)
+    assert results.status["known_words"].to_list() == ["pass", "fail"]
+    row = results.violations.row(0, named=True)
+    said = 'known_words: "Snorkel" is neither in the request nor one of the 2 known words'
+    assert explain(style.checks[0], row["found"], row["expected"]) == said
+    assert "- Use no word that is neither in the request nor usual" in write_guide(style)
+
+
+def test_an_unknown_word_is_explained_with_the_nearest_known_one():
+    style = parse_style(f"checks:\n  - {WORDS}")
+    row = check_outputs(pl.DataFrame({"output": ["A convertor"], "input": [""]}), style).violations.row(0, named=True)
+    assert row["expected"] == 'a word of the request or one of the 9 known; known is "converter"'
+    assert explain(style.checks[0], row["found"], row["expected"]).endswith('known words; known is "converter"')
+
+
+@pytest.mark.parametrize(
+    ("check", "problem"),
+    [
+        ("{kind: known_words}", 'needs either "words" or "path"'),
+        ("{kind: known_words, words: [a], path: b}", 'needs either "words" or "path"'),
+        ("{kind: known_words, words: [' ']}", "holds no word"),
+        ("{kind: known_words, path: /nowhere/words.txt}", "cannot be read"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(check, problem):
+    with pytest.raises(ConfigError) as error:
+        parse_style(f"checks: [{check}]")
+    assert problem in str(error.value)
+
+
+@pytest.mark.parametrize("piece", ["a-", "dc/", "dual ", "snorkel ", "x", "dc-dc/"])
+def test_a_million_characters_are_read_to_the_end(piece):
+    assert len(found(piece * (1_000_000 // len(piece)))) in (0, 1, 1_000_000 // len(piece))
+
+
+def test_infer_proposes_few_words_that_recur():
+    outputs = [
+        f"A {colour} chair of {'oak' if n % 2 else 'pine'}, {n} cm" for n in range(50) for colour in ("red", "blue")
+    ]
+    inferred = infer_style(pl.DataFrame({"output": outputs, "input": [str(n) for n in range(100)]}))
+    rule = next(one for one in inferred.evidence if one.check.kind == "known_words")
+    assert rule.entry == {"kind": "known_words", "words": ["a", "blue", "chair", "cm", "oak", "of", "pine", "red"]}

@@ -1,0 +1,203 @@
+"""Wordings of values, and the check that the output names no other value than the pair's own."""
+
+import json
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuneworth.core import ConfigError
+from tuneworth.style import KINDS, check_outputs, explain, infer_style, pair_columns, parse_style, write_guide
+
+WORDINGS = """
+wordings:
+  colour: {red: [crimson, deep red], blue: navy, US: [stars and stripes]}
+  family: {yes: [family friendly, kids welcome], no: [adults only, not for kids]}
+  price: {high: [expensive, high prices], low: [cheap, low prices]}
+  rating: {high: [highly rated], low: [poorly rated]}
+"""
+
+
+def pairs(*rows) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "output": [output for output, _ in rows],
+            "input": ["; ".join(map(str, (fields or {}).values())) for _, fields in rows],
+            "fields": [json.dumps(fields) if fields is not None else None for _, fields in rows],
+        },
+        schema=dict.fromkeys(("output", "input", "fields"), pl.String),
+    )
+
+
+def result(check: str, output: str, fields, wordings: str = WORDINGS) -> tuple[str, list[str | None]]:
+    """The status of one check on one output, and what it found; each place must hold what was found."""
+    style = parse_style(f"{wordings}\nchecks:\n  - {check}")
+    results = check_outputs(pairs((output, fields)), style)
+    for found, start, end in results.violations.select("found", "start", "end").iter_rows():
+        assert start is None or output[start:end] == found
+    return results.status.row(0)[0], results.violations["found"].to_list()
+
+
+COLOUR = "{kind: contradicts, field: colour}"
+SILENT = "{kind: contradicts, field: colour, silent: true}"
+FAMILY = "{kind: contradicts, field: family}"
+RED, BLUE = {"colour": "red"}, {"colour": "blue"}
+CASES = [
+    (COLOUR, "A crimson chair in red.", RED, "pass", []),
+    (COLOUR, "A navy chair.", RED, "fail", ["navy"]),
+    (COLOUR, "A CRIMSON chair.", BLUE, "fail", ["CRIMSON"]),
+    (COLOUR, "It comes in red or blue.", RED, "fail", ["blue"]),
+    (COLOUR, "It comes in red or blue.", {"colour": ["red", "blue"]}, "pass", []),
+    (COLOUR, "It comes in red or blue.", {"colour": "red / blue"}, "pass", []),
+    (COLOUR, "A red chair, not blue.", RED, "pass", []),
+    (COLOUR, "A chair, not at all red.", RED, "fail", ["not at all red"]),
+    (COLOUR, "A chair in blue rather than red.", BLUE, "pass", []),
+    (COLOUR, "A chair that isn’t red or blue.", BLUE, "fail", ["blue"]),
+    (COLOUR, "A red chair in no reds but these.", RED, "pass", []),
+    (COLOUR, "Two blues.", RED, "fail", ["blues"]),
+    (COLOUR, "A bluebird on a redundant chair.", RED, "pass", []),
+    (COLOUR, "Ask us about this red chair.", RED, "pass", []),
+    (COLOUR, "A chair for the US.", RED, "fail", ["US"]),
+    (COLOUR, "Deep-red\nwood.", BLUE, "fail", ["Deep-red"]),
+    (COLOUR, "A red chair.", {"colour": "dark red"}, "pass", []),
+    (COLOUR, "A blue chair.", {"size": "L"}, "not applicable", []),
+    (COLOUR, "A blue chair.", None, "not applicable", []),
+    (SILENT, "A blue chair.", {"size": "L"}, "fail", ["blue"]),
+    (SILENT, "A chair.", {"size": "L"}, "pass", []),
+    (SILENT, "A blue chair.", None, "not applicable", []),
+    (COLOUR, "Blue Spice sells a red chair.", {"colour": "red", "name": "Blue Spice"}, "pass", []),
+    (COLOUR, "A red chair with blue legs.", {"colour": "red", "legs": "Blue"}, "pass", []),
+    (COLOUR, "A blue chair of Blue Spice.", {"colour": "red", "name": "Blue Spice"}, "fail", ["blue"]),
+    (COLOUR, "A red house north of the blue one, near blue.", RED, "pass", []),
+    (COLOUR, "A house north of the navy one.", RED, "fail", ["navy"]),
+    (FAMILY, "A family-friendly pub.", {"family": "yes"}, "pass", []),
+    (FAMILY, "A family-friendly pub.", {"family": False}, "fail", ["family-friendly"]),
+    (FAMILY, "It is not a family friendly pub.", {"family": True}, "fail", ["not a family friendly"]),
+    (FAMILY, "It is not family friendly.", {"family": "no"}, "pass", []),
+    (FAMILY, "Not suitable for kids welcome times.", {"family": "no"}, "pass", []),
+    (FAMILY, "Not only family friendly.", {"family": "no"}, "fail", ["family friendly"]),
+    (FAMILY, "There is no garden.", {"family": "yes"}, "pass", []),
+    (FAMILY, "A pub for adults, not for kids.", {"family": "no"}, "pass", []),
+    ("{kind: contradicts, field: rating}", "It has low prices.", {"rating": "high"}, "pass", []),
+    ("{kind: contradicts, field: size, values: ['5', '5.5']}", "Size 5 or 3.5, 15.", {"size": "5"}, "pass", []),
+    ("{kind: contradicts, field: size, values: ['5', '5.5']}", "Size 5.5.", {"size": "5"}, "fail", ["5.5"]),
+    ("{kind: covers, fields: [colour]}", "A crimson chair.", RED, "pass", []),
+    ("{kind: covers, fields: [colour]}", "A chair that is not red.", RED, "fail", [None]),
+    ("{kind: covers, fields: [colour]}", "A pink chair.", {"colour": "pink"}, "pass", []),
+    ("{kind: covers, fields: [family]}", "Not family friendly.", {"family": "yes"}, "fail", [None]),
+    ("{kind: covers, fields: [family]}", "Not family friendly.", {"family": "no"}, "pass", []),
+    ("{kind: covers, fields: [family]}", "No kids. Yes.", {"family": "yes"}, "fail", [None]),
+    ("{kind: covers, fields: [rating]}", "High prices.", {"rating": "high"}, "fail", [None]),
+    ("{kind: covers, fields: [rating]}", "Highly rated.", {"rating": "high"}, "pass", []),
+    ("{kind: covers, fields: [weight]}", "It weighs 2 kg.", {"weight": "2000 g"}, "pass", []),
+]
+
+
+@pytest.mark.parametrize(("check", "output", "fields", "status", "found"), CASES)
+def test_values_are_covered_and_contradicted_by_their_wordings(check, output, fields, status, found):
+    assert result(check, output, fields) == (status, found)
+
+
+def test_a_number_given_as_a_wording_is_grounded():
+    wordings = "wordings: {stars: {five: [5 out of 5, rated 5/5]}}"
+    check = "{kind: grounded, facts: [numbers]}"
+    assert result(check, "Rated 5 out of 5.", {"stars": "five"}, wordings) == ("pass", [])
+    assert result(check, "Rated 5 out of 5.", {"stars": "four"}, wordings) == ("fail", ["5", "5"])
+    names = "{kind: grounded, facts: [names]}"
+    named = "wordings: {maker: {acme: [the Roadrunner people]}}"
+    text = "It was made by the people of Roadrunner in an afternoon."
+    assert result(names, text, {"maker": "acme"}, named)[0] == "pass"
+    assert result(names, text, {"maker": "other"}, named)[0] == "fail"
+
+
+def test_without_values_those_of_the_rows_are_looked_for():
+    style = parse_style("checks: [{kind: contradicts, field: colour}]")
+    results = check_outputs(pairs(("A blue chair.", RED), ("A blue chair.", BLUE), ("A red one.", {"size": 4})), style)
+    assert results.status["contradicts"].to_list() == ["fail", "pass", "not applicable"]
+    assert results.violations.row(0) == (0, "contradicts", "blue", 2, 6, 'colour "red"')
+
+
+def test_a_contradiction_is_explained_with_the_value_given():
+    check = parse_style("checks: [{kind: contradicts, field: colour, silent: true}]").checks[0]
+    assert explain(check, "navy", 'colour "red"') == 'contradicts: "navy" contradicts the colour "red"'
+    silent = explain(check, "navy", "no colour, since none is given")
+    assert silent == 'contradicts: "navy" is stated, but the request gives no colour'
+
+
+def test_the_guide_lists_the_wordings():
+    guide = write_guide(parse_style(WORDINGS + "checks: [{kind: contradicts, field: colour, silent: true}]"))
+    assert "- State no other colour than the one given. Where no colour is given, state none." in guide
+    assert (
+        '## Wordings\n\nEach of these values may also be written as:\n\n- colour red: "crimson" or "deep red"' in guide
+    )
+
+
+@pytest.mark.parametrize(
+    ("wordings", "problem"),
+    [
+        ("{c: {red: [crimson], maroon: [Crimson]}}", '"Crimson" is a wording of both "red" and "maroon"'),
+        ("{c: {red: [dark-red], dark red: [wine]}}", '"dark red" is a wording of both "red" and "dark red"'),
+        ("{c: {yes: ['no'], no: [never]}}", ""),
+        ("{c: {red: [], blue: 3}}", "wordings.c.blue: expected texts"),
+        ("{c: {red: ['--']}}", "wordings.c.red: expected texts"),
+        ("{c: red}", "wordings.c: expected {value: [texts]}"),
+        ("[red]", "wordings: expected {field: {value: [texts]}}"),
+    ],
+)
+def test_wordings_that_cannot_be_read_are_named(wordings, problem):
+    text = f"wordings: {wordings}\nchecks: [{{kind: covers, fields: [c]}}]"
+    if not problem:
+        assert parse_style(text).wordings == {"c": {"yes": ("no",), "no": ("never",)}}
+        return
+    with pytest.raises(ConfigError) as error:
+        parse_style(text)
+    assert problem in str(error.value)
+
+
+def test_the_same_wording_may_say_values_of_two_fields():
+    style = parse_style(
+        "wordings: {rating: {'5': [top]}, price: {'1': [top]}}\n"
+        "checks: [{kind: covers, fields: [rating]}, {kind: covers, fields: [price], id: price}]"
+    )
+    results = check_outputs(pairs(("The top choice.", {"rating": "5", "price": 1})), style)
+    assert results.status.row(0) == ("pass", "pass")
+
+
+COLOURS = ["red", "dark red", "blue", "navy-blue", "green", "off white", "S", "glass", "families"]
+WORDS = [*COLOURS, "not", "or", "and", "rather than", "chair", ",", ".", "’s", "\n", "İ", "\u202e", "5", "redder", ""]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(COLOURS), st.lists(st.sampled_from(WORDS), max_size=8))
+def test_every_contradiction_is_a_whole_word_at_its_place(own, words):
+    output = " ".join(words)
+    check = f"{{kind: contradicts, field: c, values: {COLOURS}}}"
+    status, found = result(check, output, {"c": own}, "")
+    assert (status == "fail") == bool(found)
+    assert all(any(part in str(text).lower() for part in [own.lower(), *map(str.lower, COLOURS)]) for text in found)
+
+
+@given(st.sampled_from(COLOURS), st.sampled_from(COLOURS))
+def test_a_value_contradicts_exactly_the_others(own, other):
+    check = f"{{kind: contradicts, field: c, values: {COLOURS}}}"
+    within = other in own.split(" ")  # red is part of dark red
+    assert result(check, f"The {other} one.", {"c": own}, "")[0] == ("pass" if own == other or within else "fail")
+
+
+@pytest.mark.parametrize("piece", ["red ", "not ", "dark ", "red or ", "- ", "a", "not red or "])
+def test_a_million_characters_are_read_to_the_end(piece):
+    output = piece * (1_000_000 // len(piece))
+    assert result(SILENT, output, {"colour": "blue"})[0] in ("pass", "fail")
+
+
+def test_infer_proposes_the_values_that_outputs_say():
+    rows = [
+        (f"The chair number {n} comes in {c} wood.", {"colour": c, "n": n}) for n in range(60) for c in ("red", "blue")
+    ]
+    rows += [(f"The chair number {n} is made of wood.", {"n": n}) for n in range(100, 130)]
+    inferred = infer_style(pairs(*rows))
+    rule = next(one for one in inferred.evidence if one.check.kind == "contradicts")
+    assert rule.entry == {"kind": "contradicts", "field": "colour", "values": ["blue", "red"], "silent": True}
+    assert rule.holds == rule.applicable == 150
+    assert [*KINDS["contradicts"].propose(pair_columns(pairs(("a", {"colour": "red"}))))] == []
