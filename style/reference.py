@@ -122,6 +122,26 @@ EXAMPLES = [
         "each case that at least half of the outputs follow",
     ),
     KindExample(
+        "that the output names no other value of a field than the pair's own; with `silent`, none where the field is not given",
+        {"kind": "contradicts", "field": "package", "values": ["TO-92", "SOT-23"]}, "NPN transistor, TO-92",
+        "NPN transistor, SOT-23", "each field with a limited set of values that the outputs name", PART,
+    ),
+    KindExample(
+        "that the whole output, each item of a list, or each match of a pattern is one of some values",
+        {"kind": "allowed", "values": ["NPN", "PNP"], "regex": "^(\\w+) transistor"}, "NPN transistor, TO-92",
+        "Bipolar transistor, TO-92", "where nearly all outputs are one of a few values",
+    ),
+    KindExample(
+        "that the output is made of known words; numbers and codes do not count",
+        {"kind": "known_words", "words": ["NPN", "transistor"]}, "NPN transistor, TO-92", "NPN transistoid, TO-92",
+        "the words that recur in the examples, where held-out examples use hardly any others",
+    ),
+    KindExample(
+        "that HTML is well-formed, uses allowed tags, and has the required tags and structure",
+        {"kind": "html", "tags": ["p", "b"]}, "<p>NPN <b>transistor</b></p>", "<p>NPN <b>transistor</p>",
+        "the tags and structure that nearly all outputs share",
+    ),
+    KindExample(
         "that an output is valid JSON, by a JSON Schema if there is one",
         {"kind": "json", "schema": {"type": "object", "required": ["type"]}}, '{"type": "NPN"}', '{"kind": "NPN"}',
         "the types, keys and enumerated texts that all outputs share",
@@ -179,7 +199,7 @@ the fault. It runs only with `--allow-code`.
 
 
 def explain_kind(name: str) -> str:
-    """One kind in Markdown: what it checks, its parameters, an example, when it is inferred, its sentence in the guide.
+    """One kind in Markdown: what it checks, parameters, example, repair, inference, and its sentence in the guide.
 
     Raises: ConfigError for an unknown kind.
     """
@@ -198,6 +218,7 @@ def explain_kind(name: str) -> str:
         f"- **Parameters:** {_parameters(name)}.",
         f"- **Example:** `{_flow(example.entry)}`{given}. Passes: {_quoted(example.passes)}. "
         f"Fails: {_quoted(example.fails)}, with the message *{_one_line(example.message(example.fails) or '')}*.",
+        f"- **Repair:** {KINDS[name].fix.says or 'none.'}",
         f"- **Inferred:** {example.inferred}.",
         f"- **In the guide:** {check_sentence(example.style.checks[0])}",
     ]

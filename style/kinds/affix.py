@@ -243,8 +243,8 @@ def _joint(edge: str, text: str, *, at_start: bool) -> str:
 
 
 _AFFIX_SAYS = (
-    "Safe: the text is put at that end; a value that stands between commas is moved there, a shortened one completed. "
-    "With several texts to choose from, only one that is there already is moved."
+    "Safe: adds the text at that end, moves a comma-separated value there, or completes a shortened one. With several "
+    "texts to choose from, only moves one that is already there."
 )
 STARTS_WITH = Kind(
     "starts_with", "form", AffixParameters,

@@ -263,6 +263,6 @@ CASE = Kind(
     "case", "form", CaseParameters, _find_case, _say_case, _propose_case,
     fix=Fix(
         _fix_case, _lower_titles,
-        "Safe: capital or small letters as the rule asks. Unsafe: small letters where title case or capitals may hide names.",
+        "Safe: changes capital or small letters. Unsafe: changes to small letters where capitals may be names.",
     ),
 )  # fmt: skip

@@ -131,6 +131,6 @@ FORBIDDEN = Kind(
     _explain_forbidden,
     Fix(
         _fix_forbidden, _remove_forbidden,
-        "Safe: white space becomes one space, marks that only decorate (®, *) go. Unsafe: any other text goes.",
+        "Safe: replaces unusual white space, removes decoration (®, *). Unsafe: removes any other text.",
     ),
 )  # fmt: skip

@@ -317,6 +317,6 @@ JSON = Kind(
     "json", "form", JsonParameters, _find_json, _say_json, _propose_json, _explain_json,
     Fix(
         _fix_json,
-        says="Safe: JSON is cut out of a fence or prose and written as JSON: quotes, commas, constants. Values stay as they are.",
+        says="Safe: takes JSON out of a fence or prose and serialises it (quotes, commas, constants); values are kept.",
     ),
 )  # fmt: skip

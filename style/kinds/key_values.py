@@ -158,6 +158,6 @@ KEY_VALUES = Kind(
     _explain_key_values,
     Fix(
         _fix_key_values,
-        says="Safe: a key in another case or with another separator is written anew; the lines are put in order.",
+        says="Safe: corrects the case and separator of keys and puts the lines in order.",
     ),
 )

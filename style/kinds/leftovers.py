@@ -271,7 +271,7 @@ CLEAN = Kind(
     "clean", "form", CleanParameters, _find_clean, _say_clean, _propose_clean, _explain_clean,
     Fix(
         _fix_clean,
-        says="Safe: a fence around the text, remarks before and after it, special tokens and lines of the request go; letters "
-        "that were decoded wrongly are decoded right. Refusals and placeholders stay.",
+        says="Safe: removes a fence around the text, remarks before and after it, special tokens and lines of the "
+        "request, and decodes damaged letters. Refusals and placeholders are kept.",
     ),
 )  # fmt: skip

@@ -169,6 +169,6 @@ LENGTH = Kind(
     "length", "form", LengthParameters, _find_length, _say_length, _propose_length, _explain_length,
     Fix(
         _fix_length, _cut,
-        "Safe: blank lines and white space at the ends go. Unsafe: what is over the length goes, by sentence or by fact.",
+        "Safe: removes blank lines and outer white space. Unsafe: removes what exceeds the length, by sentence or by fact.",
     ),
 )  # fmt: skip

@@ -234,6 +234,6 @@ LIST = Kind(
     "list", "form", ListParameters, _find_list, _say_list, _propose_list, _explain_list,
     Fix(
         _fix_list, _cut_list,
-        "Safe: another marker is replaced, numbers count up. Unsafe: the items beyond the last allowed one go.",
+        "Safe: replaces other markers, corrects the numbering. Unsafe: removes items beyond the last allowed one.",
     ),
 )  # fmt: skip

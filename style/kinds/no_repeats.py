@@ -141,5 +141,5 @@ def _remove_repeats(check: Check, broken: Broken) -> Iterator[Edit]:
 
 NO_REPEATS = Kind(
     "no_repeats", "wording", NoRepeatsParameters, _find_repeats, _say_repeats, _propose_repeats,
-    fix=Fix(unsafe=_remove_repeats, says="Unsafe: the second occurrence goes; a phrase of the request stays."),
+    fix=Fix(unsafe=_remove_repeats, says="Unsafe: removes the second occurrence; a phrase of the request is kept."),
 )  # fmt: skip

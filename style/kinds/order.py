@@ -115,5 +115,5 @@ def _moved(text: str, facts: list[tuple[int, int]], fact: int, place: int) -> st
 
 ORDER = Kind(
     "order", "form", OrderParameters, _find_order, _say_order, explain=_explain_order,
-    fix=Fix(_fix_order, says="Safe: the facts between commas that hold the parts change places."),
+    fix=Fix(_fix_order, says="Safe: reorders the comma-separated facts that contain the parts."),
 )  # fmt: skip

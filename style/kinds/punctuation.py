@@ -304,7 +304,7 @@ PUNCTUATION = Kind(
     "punctuation", "form", PunctuationParameters, _find_punctuation, _say_punctuation, _propose_punctuation,
     fix=Fix(
         _fix_punctuation,
-        says="Safe: the mark at the end is put or taken off, a full stop replaces an exclamation mark too many, and quotation "
-        "marks and dashes are replaced. A question mark stays.",
+        says="Safe: adds or removes the mark at the end, turns extra exclamation marks into full stops, replaces "
+        "quotation marks and dashes. A question mark is kept.",
     ),
 )  # fmt: skip

@@ -141,5 +141,5 @@ def _written_titles(lines: list[tuple[int, int, str]], missing: list[str], p: Se
 
 SECTIONS = Kind(
     "sections", "form", SectionsParameters, _find_sections, _say_sections, _propose_sections, _explain_sections,
-    Fix(_fix_sections, says="Safe: a heading with another marker or case is written anew; sections are put in order."),
+    Fix(_fix_sections, says="Safe: corrects the marker and case of headings and puts the sections in order."),
 )  # fmt: skip

@@ -117,5 +117,5 @@ def _remove_terms(check: Check, broken: Broken) -> Iterator[Edit]:
 VOCABULARY = Kind(
     "vocabulary", "wording", VocabularyParameters, _find_vocabulary, _say_vocabulary, _propose_vocabulary,
     _explain_vocabulary,
-    Fix(_fix_spelling, _remove_terms, "Safe: the preferred spelling replaces a variant. Unsafe: a forbidden term goes."),
+    Fix(_fix_spelling, _remove_terms, "Safe: replaces a variant with the preferred spelling. Unsafe: removes a forbidden term."),
 )  # fmt: skip
