@@ -247,14 +247,17 @@ def _only(results: StyleResults, rows: Sequence[int]) -> StyleResults:
 def _joined(states: Sequence[_State], style: StyleSchema) -> _State:
     """Several states as one."""
     if not states:
-        nothing = Columns(*(pl.Series([], dtype=pl.String) for _ in range(3)))
+        none = pl.Series([], dtype=pl.String)
+        nothing = Columns(none, none, none)
         return _State(nothing, check_columns(nothing, style), pl.Series([], dtype=pl.UInt32))
     if len(states) == 1:
         return states[0]
-    first = states[0].columns
+    tables = [state.columns for state in states]
     columns = Columns(
-        *(pl.concat([getattr(state.columns, name) for state in states]) for name in ("output", "input", "fields_json")),
-        first.count_tokens,
+        pl.concat([table.output for table in tables]),
+        pl.concat([table.input for table in tables]),
+        pl.concat([table.fields_json for table in tables]),
+        tables[0].count_tokens,
     )
     if all("fields" in state.columns.__dict__ for state in states):
         columns.__dict__["fields"] = [row for state in states for row in state.columns.fields]
