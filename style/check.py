@@ -137,11 +137,15 @@ def named_fields(check: Check) -> list[str]:
 def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
     """A sentence for each field that a check needs and no row has: without it a misspelt field would pass every row.
 
-    Likewise for the pieces (`each`, `part`) that no output has.
+    Likewise for the fields of wordings, and for the pieces (`each`, `part`) that no output has.
     """
     needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
     if len(columns.output):
-        yield from unknown_fields(needed, given_fields(columns))
+        given = given_fields(columns)
+        yield from unknown_fields(needed, given)
+        for name in style.wordings:
+            if name not in given:
+                yield f'"wordings" lists values of the field "{name}", which no row has; {_hint(name, given)}'
         yield from missing_scopes(style, columns)
 
 
@@ -149,8 +153,11 @@ def unknown_fields(needed: Iterable[tuple[str, str]], given: list[str]) -> Itera
     """A sentence for each needed field (check id, name) that is not among the `given` names."""
     for check, name in needed:
         if name not in given:
-            hint = nearest(name, given) if given else "the inputs are plain text without fields"
-            yield f'rule "{check}" needs the field "{name}", which no row has; {hint}'
+            yield f'rule "{check}" needs the field "{name}", which no row has; {_hint(name, given)}'
+
+
+def _hint(name: str, given: list[str]) -> str:
+    return nearest(name, given) if given else "the inputs are plain text without fields"
 
 
 def good_example(pairs: pl.DataFrame, style: StyleSchema) -> tuple[str, str] | None:

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError
-from tuneworth.style import KINDS, check_outputs, explain, infer_style, pair_columns, parse_style, write_guide
+from tuneworth.style import (
+    KINDS,
+    check_outputs,
+    explain,
+    infer_style,
+    missing_fields,
+    pair_columns,
+    parse_style,
+    write_guide,
+)
 
 WORDINGS = """
 wordings:
@@ -153,6 +162,13 @@ def test_wordings_that_cannot_be_read_are_named(wordings, problem):
     with pytest.raises(ConfigError) as error:
         parse_style(text)
     assert problem in str(error.value)
+
+
+def test_wordings_of_a_field_that_no_row_has_are_reported():
+    style = parse_style("wordings: {color: {red: [crimson]}}\nchecks: [{kind: covers, fields: [colour]}]")
+    assert [*missing_fields(style, pair_columns(pairs(("A red chair.", RED))))] == [
+        '"wordings" lists values of the field "color", which no row has; did you mean "colour"?'
+    ]
 
 
 def test_the_same_wording_may_say_values_of_two_fields():
