@@ -56,9 +56,9 @@ def planned_edits(
 
 
 def _function(check: Check, *, safe: bool, unsafe: bool) -> Callable[[Check, Broken], Iterable[Edit]] | None:
-    """The kind's function for safe or unsafe edits, if the check allows them."""
+    """The kind's function for safe or unsafe edits, if the check allows them; none for a check of pieces of an output."""
     fix = KINDS[check.kind].fix
-    if check.fix == "off":
+    if check.fix == "off" or check.each or check.part:
         return None
     if safe:
         return fix.safe

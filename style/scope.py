@@ -142,7 +142,12 @@ def _items(texts: pl.Series) -> pl.DataFrame:
 
 
 def _listed(texts: pl.Series, marker: str) -> pl.DataFrame:
-    """The items of Markdown lists without their markers; indented lines after an item belong to it."""
+    """The items of Markdown lists without their markers; indented lines after an item belong to it.
+
+    A text with items of HTML has those alone: a marker inside one is part of its text.
+    """
+    tagged = texts.str.contains(r"(?i)<li\b")
+    texts = pl.select(text=pl.when(tagged).then(pl.lit("")).otherwise(texts))["text"]
     opening = rf"^[ \t]*{marker}[ \t]+"
     if not texts.str.contains(f"(?m){opening}").any():
         return pl.DataFrame(schema=_SCHEMA)

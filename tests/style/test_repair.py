@@ -259,3 +259,12 @@ def test_a_long_text_is_repaired_by_every_rule(piece):
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_text_of_fifty_thousand_characters_is_repaired_to_the_end(piece):
     assert len(repair(EVERY, [piece * (50_000 // len(piece))], unsafe=True).texts) == 1
+
+
+def test_a_check_of_pieces_is_kept_but_not_repaired_and_says_so():
+    style = parse_style("checks: [{kind: punctuation, end: ., each: line}, {kind: punctuation, end: ., id: whole}]")
+    done = repair(style, ["a\nb"], [{}])
+    assert done.texts.to_list() == ["a\nb."]
+    assert done.results.status["punctuation"].to_list() == ["fail"]
+    with pytest.raises(ConfigError, match='"safe" does nothing; a check with "each" or "part" is not repaired'):
+        parse_style("checks: [{kind: punctuation, end: ., each: line, fix: safe}]")

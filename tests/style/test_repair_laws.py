@@ -39,6 +39,10 @@ CHECKS = {
     "language": ["is: de, min_characters: 5"],
     "readability": ["grade_max: 1"],
     "no_repeats": ["words: 2", "words: 3, of_input: true"],
+    "contradicts": ["field: package, values: [SOT-23, SOT-89]", "field: part, silent: true, values: [red, blue]"],
+    "allowed": ["values: [red, blue, Box]", "field: package, separator: ', '", "values: ['5', '3'], regex: '([0-9])A'"],
+    "known_words": ["words: [box, red, big]"],
+    "html": ["tags: [p, b], required: [p]", "structure: ['p+']"],
     "python": ["call: json.loads"],
 }  # fmt: skip
 # What the checks of a kind find or look for; texts are made of the pieces of their rules' kinds, and of a few of all.
@@ -65,6 +69,10 @@ PIECES = {
     "language": ["Das ist ein Text. "],
     "readability": ["international organisations "],
     "no_repeats": ["a b c", "a b c, ", "d. ", "package: SOT-23"],
+    "contradicts": ["SOT-23", "SOT-89", "red", "blue or red"],
+    "allowed": ["red", "Box, red", "5A", "8A"],
+    "known_words": ["box", "red", "boxxes", "big/red/big/red"],
+    "html": ["<p>", "</p>", "<b>", "</b>", "<i>x</i>"],
     "python": ["8", "[1]"],
 }  # fmt: skip
 COMMON = [", ", ". ", ".", " ", "\n", "!", "a", "Box", "5V", "😀", "\u202e", "مر", "你。", "\x00", "\ufdd0", "\u2028", "e\u0301",
