@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..facts.numbers import span_facts
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
 from ..schema import Check, Columns, Findings, faults, field_names, text_fields
@@ -168,7 +169,7 @@ def _fix_affix(check: Check, broken: Broken, *, at_start: bool) -> Iterator[Edit
         if moved := _moved(text, value, name, at_start=at_start):
             yield from moved
             return
-    if len(choices) == 1:
+    if len(choices) == 1 and not _taken(text, choices[0][0], at_start=at_start):
         value, name = choices[0]
         yield from _added(text, value, at_start=at_start, listed=bool(name) and _lists_facts(text))
 
@@ -214,6 +215,19 @@ def _added(text: str, value: str, *, at_start: bool, listed: bool) -> Iterator[E
         yield Edit(marked, last, f", {value}")
     else:
         yield Edit(last, last, f"{_joint(value[0], text, at_start=False)}{value}")
+
+
+def _taken(text: str, value: str, *, at_start: bool) -> bool:
+    """Whether the fact where a code is wanted names another one: with both, there would be two (`SOIC-8-1EP, SOIC-8`)."""
+    parts = facts_of(text)
+    start, end = parts[0 if at_start else -1] if parts else (0, 0)
+    there = text[start:end]
+    return _names_code(value) and _names_code(there) and not _shortened(there, value)
+
+
+def _names_code(fact: str) -> bool:
+    """Whether a word of a fact is a code, such as a package, and no number with a unit."""
+    return any(found.kind == "codes" for word in fact.split() for found in span_facts(word))
 
 
 def _lists_facts(text: str) -> bool:
