@@ -76,7 +76,7 @@ class FixedOutputs:
         before, after = self.acceptable
         return (
             f"{say.count(self.repaired.changed)} of {say.count(len(self.pairs))} outputs changed; "
-            f"{say.count(after)} follow every must rule, before {say.count(before)}"
+            f"{say.count(after)} follow every must rule ({say.count(before)} before)"
         )
 
     def __repr__(self) -> str:

@@ -45,7 +45,7 @@ def test_the_diff_and_the_counts_by_rule(command, files):
     done = command("fix", pairs, "--style", style, "--diff")
     assert done.code == 0, done.err
     assert "@ row 1 (a): ends_with, numbers\n- LDO, SOT-23, 30 V.\n+ LDO, 30V, SOT-23\n" in done.out
-    assert "1 of 3 outputs changed; 2 follow every must rule, before 1" in done.out
+    assert "1 of 3 outputs changed; 2 follow every must rule (1 before)" in done.out
     assert "row 2" not in done.out
     assert pairs.read_bytes() == before
 
