@@ -1,7 +1,7 @@
 """How well a style tells a right answer from a wrong one: what it accepts besides the outputs that belong to the inputs.
 
 Every rule is applied to the examples' own outputs, to outputs of other examples, and to texts made of the inputs alone.
-A rule that accepts all three alike checks form only: it cannot notice that an output answers another request.
+A rule that accepts all three equally checks form only: it cannot notice that an output answers another request.
 """
 
 import hashlib

@@ -232,7 +232,7 @@ def _kept_where_safe(before: pl.Series, after: Columns, safe: pl.Series, good: p
 
 
 def _only(results: StyleResults, rows: Sequence[int]) -> StyleResults:
-    """The results of some rows, which are in order, numbered anew."""
+    """The results of some rows, which are in order, numbered again."""
     if len(rows) == len(results.status):
         return results
     places = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)}).with_row_index("new")
