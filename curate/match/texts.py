@@ -122,7 +122,7 @@ class StoredTexts:
         method = Method(
             "candidates", expected_recall(threshold), "asked for" if setting == "candidates" else "in parts"
         )
-        found = stored_candidates(self._job, f"alike {threshold:g}", self._tables, self._offsets, threshold)
+        found = stored_candidates(self._job, f"similar {threshold:g}", self._tables, self._offsets, threshold)
         return Join(method, found.pairs, lambda: found.skew)
 
     def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:

@@ -131,7 +131,7 @@ def _measured(
         for kind in ("inputs", "outputs")
     }
     repeats = _repeated(numbers, blocks)
-    within, between = _similar_pairs(job, numbers, texts["inputs"]["key"], blocks, f"alike {threshold:g}-verify")
+    within, between = _similar_pairs(job, numbers, texts["inputs"]["key"], blocks, f"similar {threshold:g}-verify")
     rules = Counter(ledger.filter(pl.col("outcome") == "duplicate")["rule"].to_list())
     lengths = {kind: int(table["text"].str.len_chars().sum()) for kind, table in texts.items()}
     return Measured(
@@ -145,7 +145,7 @@ def _measured(
         near=rules["near_duplicate"],
         within=within,
         between=between,
-        met=sum(d["tables"].get("pairs", {"rows": 0})["rows"] for d in done[f"alike {threshold:g}-attach"]),
+        met=sum(d["tables"].get("pairs", {"rows": 0})["rows"] for d in done[f"similar {threshold:g}-attach"]),
         repeats_within=repeats[0],
         repeats_between=repeats[1],
         largest_bucket=summary["near_duplicate"]["largest_bucket"],

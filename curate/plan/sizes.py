@@ -227,7 +227,7 @@ def _stage_seconds(whole: Measured, times: float, met: float, partitions: int) -
 
 
 def _group(stage: str) -> str:
-    if stage.startswith(("alike", "distinct")):
+    if stage.startswith(("similar", "distinct")):
         return "near duplicates"
     if stage.startswith("search"):
         return "exact searches, texts divided"

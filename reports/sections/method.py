@@ -58,7 +58,7 @@ def methods_of(run: StoredRun) -> dict[str, Values]:
         "ranges": _ranges(run),
         "comparison": _comparison(run),
         "checks": _checks(run),
-        "likeness": _likeness(run),
+        "similarity": _similarity(run),
         "judgements": _judgements(run),
         **_curating(run.results.get("data") or {}),
         "training": _training(run),
@@ -163,7 +163,7 @@ def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
         "recall": say.percent(recall) if is_number(recall) else "",
         "identifiers": bool(data.get("identifiers")),
     }
-    return {"alike": similarity, "split": {"tied": f"{tied:g}" if is_number(tied) else ""}}
+    return {"similar_rows": similarity, "split": {"tied": f"{tied:g}" if is_number(tied) else ""}}
 
 
 # --- the statistics -----------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def check_lines(run: StoredRun) -> list[CheckLine]:
     ]
 
 
-def _likeness(run: StoredRun) -> Values | None:
+def _similarity(run: StoredRun) -> Values | None:
     parts = [mapping(part) for part in (run.results.get("quality") or {}).values()]
     n = max((((part.get("similarity") or {}).get("chrf") or {}).get("n") or 0 for part in parts), default=0)
     classifier = any((part.get("two_sample") or {}).get("accuracy") is not None for part in parts)

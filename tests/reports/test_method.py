@@ -68,15 +68,23 @@ def test_the_comparison_names_the_test_that_was_made(method: str, wanted: str, u
 def test_what_a_run_did_not_do_is_not_told():
     assert set(texts(stored({}))) == {"requests", "scores"}
     found = texts(stored(compared("exact McNemar test; Newcombe's paired interval (method 10)")))
-    assert not {"money", "risks", "likeness", "judgements", "training", "alike", "verdict"} & set(found)
+    assert not {"money", "risks", "similarity", "judgements", "training", "similar_rows", "verdict"} & set(found)
 
 
 def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluated_run):
     run = read_run(evaluated_run(n=42))
     found = texts(run)
-    assert {"requests", "variants", "scores", "ranges", "comparison", "checks", "likeness", "money", "verdict"} <= set(
-        found
-    )
+    assert {
+        "requests",
+        "variants",
+        "scores",
+        "ranges",
+        "comparison",
+        "checks",
+        "similarity",
+        "money",
+        "verdict",
+    } <= set(found)
     assert run.results["comparison"]["method"] in found["comparison"]
     assert "10,000 simulated scenarios" in found["money"]
     assert f"Here it was rule {run.results['verdict']['rule']}:" in found["verdict"]

@@ -53,9 +53,9 @@ def rows_of(drawn: Drawn) -> list[str]:
 def measured(**changed: Any) -> Measured:
     """A sample of 20,000 rows with round numbers."""
     plain = Measured(
-        rows=20_000, seconds={"read": 1.0, "measure": 2.0, "alike 0.8-bands": 2.0, "alike 0.8-verify": 1.0},
+        rows=20_000, seconds={"read": 1.0, "measure": 2.0, "similar 0.8-bands": 2.0, "similar 0.8-verify": 1.0},
         searches=[Search("inputs", 1_000_000, 2_000_000)], driver_seconds=1.0,
-        stored={"measure": 10_000_000, "alike 0.8-verify": 10_000}, written=5_000_000, repeats=200, near=100, within=100,
+        stored={"measure": 10_000_000, "similar 0.8-verify": 10_000}, written=5_000_000, repeats=200, near=100, within=100,
         between=400, met=600, repeats_within=50, repeats_between=150,
         largest_bucket=5, capped=0, work={"inputs": 4_000_000}, candidates={"inputs": 300_000.0},
         characters={"inputs": 3_000_000},
