@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from .kind import Broken, Edit
+from .kind import Broken, Edit, Fault
 from .kinds import KINDS
 from .schema import Check, Columns, StyleSchema
+from .scope import in_pieces
 
 __all__ = ["Planned", "planned_edits", "subsets", "written"]
 
@@ -33,32 +34,50 @@ def planned_edits(
     """The edits that the rules suggest for each output: the safe ones, or else the unsafe ones that they allow."""
     planned: dict[int, list[Planned]] = {}
     broken = violations.partition_by("check", as_dict=True)
-    texts: list[str] | None = None
     for check in style.checks:
         function = _function(check, safe=safe, unsafe=unsafe)
         faults = broken.get((check.id,))
         if function is None or faults is None:
             continue
-        texts = texts or columns.output.to_list()
         rank = _rank(check)
-        table = faults.select("index", "found", "start", "end", "expected").iter_rows()
-        for index, rows in groupby(table, key=lambda row: row[0]):
-            text = texts[index]
-            faulty = Broken(text, [row[1:] for row in rows], columns, index)
+        for index, by, faulty in _broken(check, columns, faults):
             edits = [
-                Planned(rank, *edit, check.id)
+                Planned(rank, edit.start + by, edit.end + by, edit.text, check.id)
                 for edit in function(check, faulty)
-                if text[edit.start : edit.end] != edit.text
+                if faulty.text[edit.start : edit.end] != edit.text
             ]
             if edits:
                 planned.setdefault(index, []).extend(edits)
     return planned
 
 
+def _broken(check: Check, columns: Columns, faults: pl.DataFrame) -> Iterator[tuple[int, int, Broken]]:
+    """The outputs that break a check, or the pieces of them that do: row, place in the output, text with violations."""
+    if not (check.each or check.part):
+        texts = columns.once("texts", columns.output.to_list)
+        yield from ((row, 0, Broken(texts[row], found, columns, row)) for row, found in _by_row(faults))
+        return
+    rows = faults["index"].unique().sort()
+    pieces = in_pieces(KINDS[check.kind].find, check, columns.changed(rows.to_list(), columns.output.gather(rows)))
+    places = [*zip(rows.gather(pieces.table["index"]), pieces.table["start"], pieces.table["text"], strict=True)]
+    applies = pieces.findings.applicable
+    for piece, found in _by_row(pieces.findings.violations.sort("index", maintain_order=True)):
+        if applies is None or applies[piece]:
+            row, start, text = places[piece]
+            yield row, start, Broken(text, found, pieces.columns, piece)
+
+
+def _by_row(faults: pl.DataFrame) -> Iterator[tuple[int, list[Fault]]]:
+    """The violations (found, start, end, expected) of each row, which are in order."""
+    table = faults.select("index", "found", "start", "end", "expected").iter_rows()
+    for row, some in groupby(table, key=lambda fault: fault[0]):
+        yield row, [fault[1:] for fault in some]
+
+
 def _function(check: Check, *, safe: bool, unsafe: bool) -> Callable[[Check, Broken], Iterable[Edit]] | None:
-    """The kind's function for safe or unsafe edits, if the check allows them; none for a check of pieces of an output."""
+    """The kind's function for safe or unsafe edits, if the check allows them."""
     fix = KINDS[check.kind].fix
-    if check.fix == "off" or check.each or check.part:
+    if check.fix == "off":
         return None
     if safe:
         return fix.safe
@@ -71,7 +90,8 @@ _RANKS = {name: number for number, name in enumerate(KINDS)}
 def _rank(check: Check) -> tuple[int, str]:
     """The rank of a rule by what it says, whatever its place in the schema."""
     when = sorted((check.when or {}).items())
-    return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix)))
+    scope = (check.each, check.part)
+    return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix, scope)))
 
 
 def subsets(edits: Sequence[Planned]) -> Iterator[tuple[Planned, ...]]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from .schema import About, Check, Columns, Findings
 
-__all__ = ["Broken", "Edit", "Fix", "Kind", "Proposal", "explain_plainly", "propose_nothing"]
+__all__ = ["Broken", "Edit", "Fault", "Fix", "Kind", "Proposal", "explain_plainly", "propose_nothing"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,10 @@ Fault = tuple[str | None, int | None, int | None, str]
 
 @dataclass(frozen=True)
 class Broken:
-    """An output that breaks a check, with its violations (found, start, end, expected)."""
+    """An output that breaks a check, with its violations (found, start, end, expected).
+
+    For a check that is limited to pieces, the piece is the text, and `columns` hold the pieces.
+    """
 
     text: str
     faults: Sequence[Fault]

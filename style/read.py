@@ -195,9 +195,6 @@ def _read_fix(entry: Mapping[str, Any], kind: Kind, where: str, problems: list[s
     if "fix" not in entry or entry["fix"] in (False, "off"):
         return "off" if "fix" in entry else None
     value = _choice(entry, "fix", ("safe", "unsafe", "off"), "off", where, problems)
-    if value != "off" and ("each" in entry or "part" in entry):
-        problems.append(f'{where}.fix: "{value}" does nothing; a check with "each" or "part" is not repaired')
-        return "off"
     possible = kind.fix.possible
     if value in ("safe", "unsafe") and value not in possible:
         can = f'only "{possible[0]}" or "off" has an effect on' if possible else "no repair exists for"

@@ -232,8 +232,10 @@ def reference_page() -> str:
         "# The checks of a style\n\n"
         "For readers who write or review a `style.yaml`. Each check is an entry under `checks`: its `kind`, the parameters "
         "below, and optionally `id`, `level` (`must`, the default, or `should`), `when` (a field, or fields with values: the "
-        "check then applies only where they are given), `say` (its sentence in the guide), `about` (`form`, `wording`, "
-        "`facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same."
+        "check then applies only where they are given), `each` (`sentence`, `line`, `bullet`, `paragraph`, `item`) and `part` "
+        "(such as `first paragraph`: the check then looks at these pieces, and repairs them, as if each were an output), `fix` "
+        "(`safe`, `unsafe` or `off`: the repairs that it allows), `say` (its sentence in the guide), `about` (`form`, "
+        "`wording`, `facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same."
     )
     return "\n\n".join([head, *map(explain_kind, names)]) + "\n"
 

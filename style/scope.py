@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import polars as pl
 
 from .schema import Check, Columns, Findings, StyleSchema, regex_places
 from .words import ABBREVIATION, text_lines
 
-__all__ = ["PART", "UNITS", "missing_scopes", "scope_phrase", "scoped", "unused_scopes"]
+__all__ = ["PART", "UNITS", "Pieces", "in_pieces", "missing_scopes", "scope_phrase", "scoped", "unused_scopes"]
 
 UNITS = ("sentence", "line", "bullet", "paragraph", "item")
 _PLACES = {"first": 0, "second": 1, "third": 2, "last": -1}
@@ -39,14 +40,32 @@ def scoped(find: Callable[[Check, Columns], Findings], check: Check, columns: Co
     """
     if not (check.each or check.part):
         return find(check, columns)
-    table = _pieces_of(columns.output, check)
-    found = find(check, columns.with_outputs(table["text"], table["index"]))
-    table = table.rename({"index": "row", "start": "offset"}).drop("end").with_row_index("index")
+    pieces = in_pieces(find, check, columns)
+    found = pieces.findings
+    table = pieces.table.rename({"index": "row", "start": "offset"}).drop("end").with_row_index("index")
     applies = pl.lit(True) if found.applicable is None else pl.lit(found.applicable)
     table = table.with_columns(
         applies=applies, why=pl.lit(None, pl.String) if found.unscored is None else found.unscored
     )
     return Findings(_moved(found.violations, table, check), *_by_row(table, len(columns.output)))
+
+
+class Pieces(NamedTuple):
+    """The pieces that a check is limited to, as outputs with their own violations.
+
+    table: the place of each piece in the whole outputs (index, start, end, text).
+    """
+
+    columns: Columns
+    findings: Findings
+    table: pl.DataFrame
+
+
+def in_pieces(find: Callable[[Check, Columns], Findings], check: Check, columns: Columns) -> Pieces:
+    """What a check finds in its pieces, with places within the pieces."""
+    table = _pieces_of(columns.output, check)
+    pieces = columns.with_outputs(table["text"], table["index"])
+    return Pieces(pieces, find(check, pieces), table)
 
 
 def _moved(violations: pl.DataFrame, table: pl.DataFrame, check: Check) -> pl.DataFrame:

@@ -261,13 +261,38 @@ def test_a_text_of_fifty_thousand_characters_is_repaired_to_the_end(piece):
     assert len(repair(EVERY, [piece * (50_000 // len(piece))], unsafe=True).texts) == 1
 
 
-def test_a_check_of_pieces_is_kept_but_not_repaired_and_says_so():
-    style = parse_style("checks: [{kind: punctuation, end: ., each: line}, {kind: punctuation, end: ., id: whole}]")
-    done = repair(style, ["a\nb"], [{}])
-    assert done.texts.to_list() == ["a\nb."]
-    assert done.results.status["punctuation"].to_list() == ["fail"]
-    with pytest.raises(ConfigError, match='"safe" does nothing; a check with "each" or "part" is not repaired'):
-        parse_style("checks: [{kind: punctuation, end: ., each: line, fix: safe}]")
+PIECES = [
+    ("kind: punctuation, end: ., each: line", "a\n\n  b \nc.", "a.\n\n  b. \nc."),
+    ("kind: punctuation, end: none, each: bullet", "See:\n- one.\n- two\n\nEnd.", "See:\n- one\n- two\n\nEnd."),
+    ("kind: case, is: sentence, each: sentence", "one. two three.  Four", "One. Two three.  Four"),
+    ("kind: case, is: upper, part: first line", "note\nsmall", "NOTE\nsmall"),
+    ("kind: numbers, space: none, part: last paragraph", "5 V\n\n6 V and 7 V", "5 V\n\n6V and 7V"),
+    ("kind: order, parts: {volt: '[0-9]+V', amp: '[0-9]+A'}, each: line", "x, 3A, 5V\ny, 1A, 2V", "x, 5V, 3A\ny, 2V, 1A"),
+    ("kind: starts_with, any: ['Note: '], part: last paragraph", "Hi.\n\nIt is.", "Hi.\n\nNote: It is."),
+    ("kind: vocabulary, preferred: {low dropout: [LDO]}, part: second sentence", "LDO. LDO. LDO.", "LDO. low dropout. LDO."),
+    ("kind: punctuation, end: ., each: item", "<ul><li>One</li><li>Two.</li></ul>", "<ul><li>One.</li><li>Two.</li></ul>"),
+    ("kind: punctuation, end: ., each: sentence, part: last line", "😀 a\nü", "😀 a\nü."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "text", "expected"), PIECES)
+def test_a_check_of_pieces_repairs_each_of_them_in_its_place(check, text, expected):
+    after = repair(style(check), ["", text], [{}] * 2)
+    assert after.texts.to_list() == ["", expected]
+    assert all(
+        text[start:end] == before for before, start, end in after.changes.select("before", "start", "end").rows()
+    )
+
+
+def test_an_unsafe_repair_shortens_the_piece_that_is_too_long():
+    text = "One, two, three. One two."
+    assert fixed("kind: length, unit: words, max: 2, each: sentence, fix: unsafe", text) == "One, two. One two."
+
+
+def test_a_piece_is_not_repaired_where_the_condition_of_its_check_does_not_hold():
+    check = "kind: ends_with, any: ['{package}'], when: package, each: line"
+    after = repair(style(check), ["a\nb"] * 2, [{"package": "X1"}, {}])
+    assert after.texts.to_list() == ["a, X1\nb, X1", "a\nb"]
 
 
 @pytest.mark.parametrize(("text", "package", "expected"), [
