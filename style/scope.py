@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from .schema import Check, Columns, Findings, StyleSchema, regex_places
+from .schema import Check, Columns, Findings, StyleSchema, no_faults, regex_places
 from .words import ABBREVIATION, text_lines
 
 __all__ = ["PART", "UNITS", "Pieces", "in_pieces", "missing_scopes", "scope_phrase", "scoped", "unused_scopes"]
@@ -65,7 +65,8 @@ def in_pieces(find: Callable[[Check, Columns], Findings], check: Check, columns:
     """What a check finds in its pieces, with places within the pieces."""
     table = _pieces_of(columns.output, check)
     pieces = columns.with_outputs(table["text"], table["index"])
-    return Pieces(pieces, find(check, pieces), table)
+    # A kind need not know what to do without any text.
+    return Pieces(pieces, find(check, pieces) if len(table) else Findings(no_faults()), table)
 
 
 def _moved(violations: pl.DataFrame, table: pl.DataFrame, check: Check) -> pl.DataFrame:

@@ -87,6 +87,13 @@ def test_a_check_of_pieces_finds_what_is_wrong_in_one(check, output, status, exp
     assert found(check, output, '{"name": "Ada"}') == (status, expected)
 
 
+@pytest.mark.parametrize(
+    "check", ["kind: no_repeats, words: 2", "kind: known_words, words: [a]", "kind: grounded", "kind: json"]
+)
+def test_a_check_of_pieces_applies_to_no_output_where_none_has_them(check):
+    assert found(f"{{{check}, each: bullet}}", "a b a b") == ("not applicable", [])
+
+
 def test_a_violation_without_a_place_names_its_piece():
     style = parse_style("checks: [{kind: length, unit: words, max: 3, each: sentence}]")
     row = check_outputs(table("One two. One two three four."), style).violations.row(0, named=True)
