@@ -1,38 +1,41 @@
 """The check `known_words`: no word or compound that neither the request nor the team's own texts hold."""
 
 import re
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
 from ...core import ConfigError
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
+from ..word_forms import KnownForms
 from ..words import mostly_json, quoted
 
-__all__ = ["KNOWN_WORDS"]
+__all__ = ["KNOWN_WORDS", "established_words"]
 
 # Letters with inner hyphens, slashes and apostrophes. What touches a digit is a number or a code, which `grounded` reads.
 _WORD = r"[\p{L}\p{M}]+(?:[-/'’][\p{L}\p{M}]+)*"
 _TOKEN = r"[\p{L}\p{M}\p{N}_]+(?:[-/'’.+][\p{L}\p{M}\p{N}_]+)*"
 _PARTS = re.compile(r"[-/]")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_SUFFIXES = ("'s", "s", "es", "ed", "ing", "ly")
 _MOST_PARTS = 6  # of a compound; a longer one is a run of words that nothing holds together
 _SHORT, _LONG = 3, 40  # characters of a word for which the nearest known one is shown
 _RECURS, _MOST_WORDS, _FEWEST_ROWS = 3, 300, 50
+_OWN_SHARE = 0.05  # of the outputs with a word of their own, up to which one output is enough for a word to be known
+_SLIP_TIMES = 10
 
 
 @dataclass(frozen=True)
 class KnownWordsParameters:
     """The known `words`, or a file with one on each line (`path`), and what else may be written (`allow`).
 
-    Case does not matter, and an ending (`s`, `ed`, `ing`) makes no other word. A compound is known if it is made of known
-    words and compounds, none of them twice: `DC/DC` does not make `DC/DC/DC/DC` known. Numbers and codes are not words.
+    Case does not matter, nor do endings and prefixes: `regulator` makes `regulated` known; words such as `the` or `two`
+    always are. A compound is known if it is made of known words and compounds, none of them twice: `DC/DC` does not make
+    `DC/DC/DC/DC` known. Numbers and codes are not words.
     """
 
     words: tuple[str, ...] = ()
@@ -50,6 +53,11 @@ class KnownWordsParameters:
         """The known words and compounds in small letters."""
         listed = self.words if self.path is None else _read_words(Path(self.path))
         return frozenset(_folded(word) for text in (*listed, *self.allow) for word in text.split())
+
+    @cached_property
+    def forms(self) -> KnownForms:
+        """The known words, to compare other forms of them with."""
+        return KnownForms(self.known)
 
 
 def _read_words(path: Path) -> list[str]:
@@ -70,65 +78,52 @@ def _find_known_words(check: Check, columns: Columns) -> Findings:
     )
     distinct = tokens["token"].unique()
     words = distinct.filter(distinct.str.contains(rf"^{_WORD}$"))
-    unknown = [word for word in words if not _is_known(_folded(word), p.known)]
+    unknown = [word for word in words if not _is_known(_folded(word), (p.forms,))]
     doubtful = tokens.filter(pl.col("token").is_in(unknown))["index"].unique().sort()
     expected = {word: _expected(word, p.known) for word in unknown}
     rows = []
     for place, word, start, end in regex_places(columns.output.gather(doubtful), _TOKEN):
         if word in expected:
             index = doubtful[place]
-            given = _words_of(columns.input[index])
-            if not _is_known(_folded(word), _Either(p.known, given)):
+            if not _is_known(_folded(word), (p.forms, _words_of(columns.input[index]))):
                 rows.append((index, word, start, end, expected[word]))
     return Findings(faults(rows))
 
 
 @lru_cache(maxsize=1_000)
-def _words_of(request: str) -> frozenset[str]:
+def _words_of(request: str) -> KnownForms:
     """The words of a request, whole and in parts; `PicoBuck` also as two words."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", request)
     tokens = re.findall(r"[^\W\d_]+(?:[-/'’][^\W\d_]+)*", request)
-    return frozenset(map(_folded, [*tokens, *_LETTERS.findall(request), *_LETTERS.findall(apart)]))
+    return KnownForms(map(_folded, [*tokens, *_LETTERS.findall(request), *_LETTERS.findall(apart)]))
 
 
-class _Either(NamedTuple):
-    """The words of two sets, without the cost of joining them for each row."""
-
-    known: Collection[str]
-    given: Collection[str]
-
-    def __contains__(self, word: object) -> bool:
-        return word in self.known or word in self.given
-
-
-def _is_known(word: str, known: Container[str]) -> bool:
+def _is_known(word: str, known: Sequence[KnownForms]) -> bool:
     """Whether a folded word is known, or made of known ones, none of them twice."""
     if _has(word, known):
         return True
     parts = _PARTS.split(word)
-    if not 1 < len(parts) <= _MOST_PARTS:
+    if len(parts) == 1:
+        return any(forms.derives(word) for forms in known)
+    if len(parts) > _MOST_PARTS:
         return False
     return any(len(set(pieces)) == len(pieces) for pieces in _splits(parts, word, known))
 
 
-def _splits(parts: Sequence[str], word: str, known: Container[str]) -> Iterator[list[str]]:
+def _splits(parts: Sequence[str], word: str, known: Sequence[KnownForms]) -> Iterator[list[str]]:
     """The ways to cut a compound into known words and compounds."""
     if not parts:
         yield []
     at = 0
     for count in range(1, len(parts) + 1):
         at += len(parts[count - 1]) + (count > 1)
-        if _has(piece := word[:at], known):
+        piece = word[:at]
+        if _has(piece, known) or (count == 1 and any(forms.derives(piece) for forms in known)):
             yield from ([piece, *rest] for rest in _splits(parts[count:], word[at + 1 :], known))
 
 
-def _has(word: str, known: Container[str]) -> bool:
-    if len(word) < 2 or word in known:
-        return True
-    stems = [word.removesuffix(suffix) for suffix in _SUFFIXES if word.endswith(suffix)]
-    return any(form in known for stem in stems for form in (stem, f"{stem}e")) or any(
-        word + s in known for s in ("s", "es")
-    )
+def _has(word: str, known: Sequence[KnownForms]) -> bool:
+    return any(forms.holds(word) for forms in known)
 
 
 def _expected(word: str, known: frozenset[str]) -> str:
@@ -154,21 +149,55 @@ def _explain_known_words(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_known_words(columns: Columns) -> list[Proposal]:
-    """The words of the outputs, where they are so few that a person can look them over."""
+    """The words of the outputs, where they are so few that a person can look them over.
+
+    All of them, without likely slips, if hardly an output has a word of its own; else those that recur.
+    """
     if len(columns.output) < _FEWEST_ROWS or mostly_json(columns.output):
         return []
     words: dict[str, Any] = {"word": columns.output.str.extract_all(_TOKEN)}
     table = pl.DataFrame(words).with_row_index().explode("word").drop_nulls()
-    table = (
-        table.filter(pl.col("word").str.contains(rf"^{_WORD}$"))
-        .with_columns(pl.col("word").str.to_lowercase())
-        .unique()
-    )
-    counts = table.group_by("word").len().filter(pl.col("len") >= _RECURS)
-    if not 0 < len(counts) <= _MOST_WORDS:
+    table = table.filter(pl.col("word").str.contains(rf"^{_WORD}$"))
+    table = table.with_columns(pl.col("word").map_elements(_folded, return_dtype=pl.String)).unique()
+    counts = dict(table.group_by("word").len().iter_rows())
+    recurring = [word for word, count in counts.items() if count >= _RECURS]
+    if not 0 < len(recurring) <= _MOST_WORDS:
         return []
-    note = f"{len(counts)} words that at least {_RECURS} outputs hold"
-    return [Proposal({"words": sorted(map(_folded, counts["word"]))}, style=False, note=note)]
+    listed = established_words(counts)
+    if len(listed) > _MOST_WORDS or _with_own_words(table, counts) > _OWN_SHARE * len(columns.output):
+        note = f"{len(recurring)} words that at least {_RECURS} outputs hold"
+        return [Proposal({"words": sorted(recurring)}, style=False, note=note)]
+    return [Proposal({"words": sorted(listed)}, style=False, note=f"the {len(listed)} words of the outputs")]
+
+
+def _with_own_words(table: pl.DataFrame, counts: Mapping[str, int]) -> int:
+    """The number of outputs with a word that no other output holds in any form."""
+    others = KnownForms(word for word, count in counts.items() if count > 1)
+    alone = [word for word, count in counts.items() if count == 1 and not _is_known(word, (others,))]
+    return table.filter(pl.col("word").is_in(alone))["index"].n_unique()
+
+
+def established_words(counts: Mapping[str, int]) -> list[str]:
+    """The words (folded, with the number of texts that hold each) without the likely slips among the rare ones.
+
+    A slip is one letter away from a word that is at least ten times as frequent, and no form of it.
+    """
+    from rapidfuzz import process  # only to propose words
+    from rapidfuzz.distance import OSA
+
+    frequent = [word for word, n in counts.items() if n >= _SLIP_TIMES and len(word) > _SHORT]
+    kept = []
+    for word, count in counts.items():
+        near = ()
+        if count < _RECURS and len(word) > _SHORT:
+            near = process.extract(word, frequent, scorer=OSA.distance, score_cutoff=1)
+        if not any(_is_slip(word, other, count, counts[other]) for other, _, _ in near):
+            kept.append(word)
+    return kept
+
+
+def _is_slip(word: str, other: str, count: int, other_count: int) -> bool:
+    return other_count >= _SLIP_TIMES * count and word[0] == other[0] and not KnownForms([other]).holds(word)
 
 
 KNOWN_WORDS = Kind(

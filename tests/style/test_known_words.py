@@ -30,6 +30,12 @@ CASES = [
     ("SnorkelPro", "the SnorkelPro", []),
     ("snorkel", "SnorkelPro", []),
     ("x y 5The", "", []),
+    ("It won't be two of the bigger ones", "", []),
+    ("unregulated regulator, regulation, regulative", "", []),
+    ("nonlinear multipower", "", ["nonlinear"]),
+    ("converterpower, powerconverters", "", ["powerconverters"]),
+    ("powerpowre, powre, converpower, dualter", "", ["powerpowre", "powre", "converpower", "dualter"]),
+    ("recharged", "It charges fast", []),
 ]
 
 
@@ -52,7 +58,7 @@ def test_words_may_stand_in_a_file_beside_the_style(tmp_path):
 
 def test_an_unknown_word_is_explained_with_the_nearest_known_one():
     style = parse_style(f"checks:\n  - {WORDS}")
-    row = check_outputs(pl.DataFrame({"output": ["A convertor"], "input": [""]}), style).violations.row(0, named=True)
+    row = check_outputs(pl.DataFrame({"output": ["A convertre"], "input": [""]}), style).violations.row(0, named=True)
     assert row["expected"] == 'a word of the request or one of the 9 known; known is "converter"'
     assert explain(style.checks[0], row["found"], row["expected"]).endswith('known words; known is "converter"')
 
@@ -69,3 +75,18 @@ def test_infer_proposes_few_words_that_recur():
     inferred = infer_style(pl.DataFrame({"output": outputs, "input": [str(n) for n in range(100)]}))
     rule = next(one for one in inferred.evidence if one.check.kind == "known_words")
     assert rule.entry == {"kind": "known_words", "words": ["a", "blue", "chair", "cm", "oak", "of", "pine", "red"]}
+
+
+def test_infer_lists_rare_words_too_but_no_slips_where_hardly_an_output_has_words_of_its_own():
+    rows = [f"A {colour} chair, {n} cm" for n in range(60) for colour in ("red", "blue")]
+    inferred = infer_style(pl.DataFrame({"output": [*rows, "A red chiar", "A green chair"], "input": ["x"] * 122}))
+    rule = next(one for one in inferred.evidence if one.check.kind == "known_words")
+    assert rule.entry["words"] == ["a", "blue", "chair", "cm", "green", "red"]
+
+
+def test_only_words_that_recur_are_listed_where_many_outputs_have_their_own():
+    own = ["".join(chr(97 + n // 26**place % 26) for place in range(4)) for n in range(20)]
+    rows = [f"A red chair {word}" for word in own] + ["A blue chair"] * 100
+    inferred = infer_style(pl.DataFrame({"output": rows, "input": [str(n) for n in range(120)]}))
+    rules = [one for one in inferred.evidence if one.check.kind == "known_words"]
+    assert [rule.entry["words"] for rule in rules] in ([], [["a", "blue", "chair", "red"]])
