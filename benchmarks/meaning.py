@@ -1,8 +1,9 @@
 """Measures how often rules about meaning break on right answers, and how often on answers to other requests.
 
-Run: python benchmarks/meaning.py E2E SQL; it writes benchmarks/meaning.md. E2E is a checkout of the public repository
-tuetschek/e2e-dataset, SQL one of jkkummerfeld/text2sql-data; neither is part of this repository. The right answers are
-the references that people wrote, which are not all right: what was read by hand is stated beside the rates.
+Run: python benchmarks/meaning.py E2E SQL WEBNLG; it writes benchmarks/meaning.md. The three are checkouts of the public
+repositories tuetschek/e2e-dataset, jkkummerfeld/text2sql-data and ThiagoCF05/webnlg; none is part of this repository. The
+right answers are the references that people wrote, which are not all right: what was read by hand is stated beside the
+rates. `--show RULE` prints thirty of the broken rules (seed 7) to read.
 """
 
 import argparse

@@ -51,6 +51,8 @@ _LOOK_BACK = 48  # characters before a value in which a denial is looked for
 _TOKEN = re.compile(r"[^\s\-]+")
 _ALSO_DENIED = re.compile(r",?\s{1,10}n?or\s{1,10}(?:an?\s|the\s)?")
 _MOST_WORDS = 12  # of a value in which other values are looked for
+_MARKS = ',;:.()"“”„«»'  # around a word of a value
+_STEM, _ENDING = 5, 3  # letters of a value, and of an ending that makes another word of it
 _WORDY = r"\p{L}{2}"
 _MOST_VALUES = 5_000  # of the rows: a field with more has names, not a vocabulary
 
@@ -159,9 +161,10 @@ class Vocabulary:
         return plain
 
     def keys_within(self, text: str, name: str) -> set[str]:
-        """The keys of all values of a field that whole words of a text say: "dark red" is red too."""
-        words = _folded(text).split(" ")[:_MOST_WORDS]
-        parts = (" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1))
+        """The keys of all values of a field that words of a text say: "dark red" is red too, and Colombian Colombia."""
+        words = [word.strip(_MARKS) for word in re.split(r"[ /]", _folded(text))][:_MOST_WORDS]
+        parts = [" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1)]
+        parts += [word[:-n] for word in words for n in range(1, _ENDING + 1) if len(word) >= _STEM + n]
         return {key for part in parts if (key := self._plain.get(part, {}).get(name))}
 
 

@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -18,6 +20,7 @@ __all__ = ["CONTRADICTS"]
 
 # Proposed for fields with a few values that recur and that the outputs say.
 _FEWEST_ROWS, _MOST_VALUES, _RECURS, _SAID_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
+_NEAR_SHARE = 0.1  # of the outputs of a value that say another one, which is then near to it rather than an error
 
 
 @dataclass(frozen=True)
@@ -26,24 +29,33 @@ class ContradictsParameters:
 
     `values`: the other values to look for; without them, those of the rows that are checked. Their `wordings` always
     count. Whole words, in any case and number; a value that another field of the pair states is no contradiction.
+    `near`: for a value, others that may be said of it too: `{navy: [blue]}`.
     """
 
     field: str
     silent: bool = False
     values: tuple[str, ...] = ()
+    near: dict[str, tuple[str, ...]] = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.field.strip():
             raise ConfigError('"field" is empty')
         if not all(re.search(r"\w", value) for value in self.values):
             raise ConfigError('a value in "values" has no letter or digit')
+        if not all(re.search(r"\w", text) for texts in self.near.values() for text in texts):
+            raise ConfigError('a value in "near" has no letter or digit')
+
+    @cached_property
+    def keys_near(self) -> Mapping[str, frozenset[str]]:
+        """The keys of the values that may be said of a value, by its key."""
+        return {value_key(value): frozenset(map(value_key, texts)) for value, texts in self.near.items()}
 
 
 def _find_contradicts(check: Check, columns: Columns) -> Findings:
     p: ContradictsParameters = check.parameters
     items = columns.field_items(p.field)
     words = vocabulary(p.field, check.wordings, values=p.values, rows=None if p.values else items["item"])
-    own = _own_values(items, words, p.field)
+    own = _own_values(items, words, p)
     has_fields = pl.Series([bool(row) for row in columns.fields], dtype=pl.Boolean)
     given = columns.field(p.field).is_not_null()
     rows = []
@@ -56,12 +68,14 @@ def _find_contradicts(check: Check, columns: Columns) -> Findings:
     return Findings(faults(rows), has_fields if p.silent else given)
 
 
-def _own_values(items: pl.DataFrame, words: Vocabulary, name: str) -> Mapping[int, frozenset[str]]:
+def _own_values(items: pl.DataFrame, words: Vocabulary, p: ContradictsParameters) -> Mapping[int, frozenset[str]]:
     """The keys of the values that each row has; a value such as "red and blue" states those that it names too."""
     distinct = items["item"].unique(maintain_order=True)
-    keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item, name) for item in distinct}
-    for mention in mentions(distinct, words, name):
+    keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item, p.field) for item in distinct}
+    for mention in mentions(distinct, words, p.field):
         keys[distinct[mention.row]].add(mention.key)
+    if p.near:
+        keys = {item: own.union(*(p.keys_near.get(key, ()) for key in own)) for item, own in keys.items()}
     own: dict[int, frozenset[str]] = defaultdict(frozenset)
     for index, item in items.iter_rows():
         own[index] |= keys[item]
@@ -138,9 +152,25 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         if len(said) >= _SAID_SHARE * len(keys) and len(listed) > 1:
             note = f"{len(values)} values; the outputs say their own in {len(said):,} of {len(keys):,}"
             entry = {"field": name, "values": listed}
+            if near := _near(keys, found, {words.texts[text][name] for text in listed}):
+                entry["near"] = near
             silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
             proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
     return tuple(proposals)
+
+
+def _near(keys: Mapping[int, str], found: Sequence[Mention], listed: Collection[str]) -> dict[str, list[str]]:
+    """For each value (as written), the others that a tenth of its outputs say of it: "cheap" where less than £20 is given."""
+    own = {row: value_key(item) for row, item in keys.items()}
+    shown = {value_key(item): item for item in sorted(keys.values(), reverse=True)}
+    pairs = {(m.row, own[m.row], m.key) for m in found if m.row in own and not m.denied and m.key in listed}
+    counts = Counter((value, said) for _, value, said in pairs if value != said)
+    rows = Counter(own.values())
+    near: dict[str, list[str]] = {}
+    for (value, said), count in sorted(counts.items()):
+        if count >= max(_RECURS, _NEAR_SHARE * rows[value]):
+            near.setdefault(shown[value], []).append(shown[said])
+    return near
 
 
 CONTRADICTS = Kind(

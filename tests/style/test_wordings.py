@@ -90,6 +90,43 @@ CASES = [
     (FAMILY, "A pub for adults, not for kids.", {"family": "no"}, "pass", []),
     ("{kind: contradicts, field: rating}", "It has low prices.", {"rating": "high"}, "pass", []),
     ("{kind: contradicts, field: size, values: ['5', '5.5']}", "Size 5 or 3.5, 15.", {"size": "5"}, "pass", []),
+    (
+        "{kind: contradicts, field: c, values: [blue, navy, red], near: {navy: [blue]}}",
+        "A blue one.",
+        {"c": "navy"},
+        "pass",
+        [],
+    ),
+    (
+        "{kind: contradicts, field: c, values: [blue, navy, red], near: {navy: [blue]}}",
+        "A red one.",
+        {"c": "navy"},
+        "fail",
+        ["red"],
+    ),
+    (
+        "{kind: contradicts, field: c, values: [blue, navy], near: {navy: [blue]}}",
+        "A navy one.",
+        {"c": "blue"},
+        "fail",
+        ["navy"],
+    ),
+    (
+        "{kind: contradicts, field: c, values: [Colombia, Italy]}",
+        "From Colombia.",
+        {"c": "Colombian cuisine"},
+        "pass",
+        [],
+    ),
+    ("{kind: contradicts, field: c, values: [Livorno, Italy]}", "In Livorno.", {"c": "Livorno, Tuscany"}, "pass", []),
+    (
+        "{kind: contradicts, field: c, values: [Livorno, Italy]}",
+        "In Italy.",
+        {"c": "Livorno, Tuscany"},
+        "fail",
+        ["Italy"],
+    ),
+    ("{kind: contradicts, field: c, values: [grey, white]}", "A white one.", {"c": "grey/white"}, "pass", []),
     ("{kind: contradicts, field: size, values: ['5', '5.5']}", "Size 5.5.", {"size": "5"}, "fail", ["5.5"]),
     ("{kind: covers, fields: [colour]}", "A crimson chair.", RED, "pass", []),
     ("{kind: covers, fields: [colour]}", "A chair that is not red.", RED, "fail", [None]),
@@ -217,3 +254,10 @@ def test_infer_proposes_the_values_that_outputs_say():
     assert rule.entry == {"kind": "contradicts", "field": "colour", "values": ["blue", "red"], "silent": True}
     assert rule.holds == rule.applicable == 150
     assert [*KINDS["contradicts"].propose(pair_columns(pairs(("a", {"colour": "red"}))))] == []
+
+
+def test_infer_lists_values_that_go_together_in_many_outputs_as_near():
+    rows = [(f"A {said} lamp {n}", {"colour": own, "n": n}) for n in range(40) for own, said in
+            [("navy", "blue" if n % 4 == 0 else "navy"), ("blue", "blue"), ("red", "blue" if n == 0 else "red")]]  # fmt: skip
+    [entry] = [dict(one.entry) for one in KINDS["contradicts"].propose(pair_columns(pairs(*rows)))]
+    assert entry == {"field": "colour", "values": ["blue", "navy", "red"], "near": {"navy": ["blue"]}}
