@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Literal
 
-from .dates import DATE, MONTHS, TIME, Date, month_number, read_date, read_time
+from .dates import DATE, MONTHS, TIME, Date, read_date, read_time
 from .digits import Value, values_of
+from .number_words import Key
 from .quantities import MULTIPLIERS, NUMBER, UNIT_WORDS, Quantity, read_number, share_units
 
 __all__ = [
     "SPAN",
-    "WORDS",
     "Fact",
     "Key",
     "code_keys",
@@ -22,11 +22,7 @@ __all__ = [
     "same_number",
     "span_facts",
     "spans_in",
-    "word_keys",
-    "words_in",
 ]
-
-Key = tuple[Any, ...]
 
 # A span is one or more words with digits and their context: the unit or month before or after, the other end of a
 # range. It never crosses a line end, and has no look-around, so that polars and Python read it the same way.
@@ -59,27 +55,12 @@ _THREAD = re.compile(r"[A-Za-z][0-9]+")  # of a screw: M4x20
 _PART = re.compile(r"[0-9]+|[^\W\d_]+|\d")
 _NAMED = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?=[0-9])")
 _MOST_PARTS = 8  # of a code; in a longer one, windows of this many parts count
-# Words for numbers. The first of each may precede a unit (five euros); the others only count things: dual is not 2 V.
-NUMBER_WORDS = {
-    1: "one single once mono first", 2: "two dual double twin pair twice both second couple", 3: "three triple thrice third",
-    4: "four quad quadruple fourth", 5: "five fifth", 6: "six hex sixth", 7: "seven seventh", 8: "eight octal eighth",
-    9: "nine ninth", 10: "ten tenth", 11: "eleven eleventh", 12: "twelve dozen twelfth",
-}  # fmt: skip
-
-
-def _word_keys() -> dict[str, tuple[Key, ...]]:
-    """The keys that each number word and month gives."""
-    table: dict[str, tuple[Key, ...]] = {}
-    for value, words in NUMBER_WORDS.items():
-        for place, word in enumerate(words.split()):
-            kinds = "v" if place else "0v"
-            table[word] = table[f"{word}s"] = tuple((kind, (value, 1), sign) for kind in kinds for sign in ("*", ""))
-    return table | {month: (("m", month_number(month)),) for month in MONTHS.lower().split("|")}
-
-
-_WORD_KEYS = _word_keys()
-WORDS = rf"\b(?:{'|'.join(sorted(_WORD_KEYS, key=len, reverse=True))})\b"  # of a text in small letters
-_WORD = re.compile(WORDS)
+# A small word that a space should part from a number: `the5`, `5of5`. No name or code is made of these.
+_STUCK = re.compile(
+    r"(?<![^\W_])(?:(?i:the|from|with|and|for|since|until|over|under|than|about|around|only|nearly|has|have|was|are)|in|of)"
+    r"(?=[0-9]+(?:[.,][0-9]+)*(?:[A-Za-zµΩ]{1,2}|%)?(?![\w-]))"
+    r"|(?<=[0-9])(?:of|out|to|and|by|or|in)(?=[0-9]+(?![\w-]))"
+)
 
 
 @dataclass(frozen=True)
@@ -127,16 +108,6 @@ def same_number(stated: Fact, known: Fact) -> bool:
     return not stated.needs.isdisjoint(known.gives) or any(known.gives.issuperset(keys) for keys in stated.together)
 
 
-def words_in(text: str) -> list[str]:
-    """The number words and months of a text, in small letters."""
-    return _WORD.findall(text.lower())
-
-
-def word_keys(words: Iterable[str]) -> set[Key]:
-    """The keys that words give: two, dual and a pair are 2, November is a month."""
-    return {key for word in words for key in _WORD_KEYS[word]}
-
-
 def span_facts(span: str) -> tuple[Fact, ...]:
     """The facts of one span (a match of SPAN), cached if it is short: similar texts repeat their spans."""
     return _remembered(span) if len(span) <= 120 else tuple(_scan(span))
@@ -154,6 +125,7 @@ def _remembered(span: str) -> tuple[Fact, ...]:
 
 def _scan(span: str) -> list[Fact]:
     """The facts of a span from left to right: a date, a time, a version, a number, or else a code."""
+    span = _STUCK.sub(lambda match: " " * len(match.group()), span)
     dates, times = DATE.search(span) is not None, TIME.search(span) is not None
     facts: list[Fact] = []
     quantities: list[Quantity] = []

@@ -7,6 +7,7 @@ from functools import lru_cache
 import polars as pl
 
 from ...core import ConfigError
+from ..facts.number_words import WORDS, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, Wordings, faults, given_fields
@@ -80,11 +81,14 @@ def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> 
     )
     contained = found.scatter(found.arg_true(), whole.to_series())
     absent = table.filter(~contained)
-    # Without a digit on both sides there is no value to compare.
-    numeric = absent.filter(pl.all_horizontal(pl.col("output", "item").str.contains(r"\d")))
-    spans = columns.output.gather(numeric["index"]).str.extract_all(SPAN)
+    # Without a number on both sides there is no value to compare.
+    valued = absent.with_columns(value=pl.col("item").map_elements(as_digits, return_dtype=pl.String))
+    numeric = valued.filter(pl.col("value").str.contains(r"\d") & pl.col("output").str.contains(rf"\d|{WORDS}"))
+    spans = columns.output.gather(numeric["index"]).str.extract_all(SPAN).to_list()
+    words = numeric["output"].str.extract_all(WORDS).to_list()
     states = [
-        _states_numbers(item, row_spans) for item, row_spans in zip(numeric["item"], spans.to_list(), strict=True)
+        _states_numbers(value, row_spans, row_words)
+        for value, row_spans, row_words in zip(numeric["value"], spans, words, strict=True)
     ]
     stated = numeric.filter(pl.Series(states, dtype=pl.Boolean))
     return absent.join(stated, on=["index", "item"], how="anti", maintain_order="left").select("index", "item")
@@ -94,12 +98,17 @@ def _normalised(name: str) -> pl.Expr:
     return pl.col(name).str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
-def _states_numbers(item: str, spans: Sequence[str]) -> bool:
-    """Whether the spans of an output state every number of the item, by value and unit."""
+def _states_numbers(item: str, spans: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether the spans and number words of an output state every number of the item, by value and unit."""
+    keys = word_keys(words)
     if len(item) > _LONG:
         wanted, stated = numbers_in(item), [number for span in spans for number in _numbers(span)]
-        return bool(wanted) and all(any(same_number(number, other) for other in stated) for number in wanted)
-    stated_bits, needed = 0, (1 << len(_wanted(item))) - 1
+        return bool(wanted) and all(
+            not number.needs.isdisjoint(keys) or any(same_number(number, other) for other in stated)
+            for number in wanted
+        )
+    needed = (1 << len(_wanted(item))) - 1
+    stated_bits = sum(1 << place for place, number in enumerate(_wanted(item)) if not number.needs.isdisjoint(keys))
     for span in spans:
         stated_bits |= _stated(item, span) if len(span) <= _LONG else _stated.__wrapped__(item, span)
     return bool(needed) and stated_bits == needed

@@ -9,7 +9,8 @@ import polars as pl
 
 from ...core import ConfigError
 from ..facts.names import names_in, states_name, words_of
-from ..facts.numbers import SPAN, WORDS, Fact, Key, loose_code_keys, span_facts, spans_in, word_keys, words_in
+from ..facts.number_words import STATED, WORDS, stated_numbers, word_keys, words_in
+from ..facts.numbers import SPAN, Fact, Key, loose_code_keys, span_facts, spans_in
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
 from ..schema import Check, Columns, Findings, Wordings, faults
@@ -132,6 +133,8 @@ def _find_grounded(check: Check, columns: Columns) -> Findings:
     rows: list[tuple[int, str, int, int, str]] = []
     if set(p.facts) & {"numbers", "codes"}:
         rows += _ungrounded_facts(outputs, requests, p)
+    if "numbers" in p.facts:
+        rows += _ungrounded_words(columns, requests, p)
     if "names" in p.facts:
         rows += _ungrounded_names(columns.output, given, p)
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2], row[3]))))
@@ -200,6 +203,22 @@ def _expected(wrong: Sequence[Fact], known: Sequence[str]) -> Iterator[str]:
         near = nearest(fact, facts) if shown < _SHOWN else None
         plain = f"a {fact.kind.removesuffix('s')} from the request"
         yield f"{plain}; it states {near}" if near else plain
+
+
+def _ungrounded_words(
+    columns: Columns, requests: pl.Series, p: GroundedParameters
+) -> Iterator[tuple[int, str, int, int, str]]:
+    """The numbers from three on that an output states as words and its request neither states nor counts."""
+    allowed, terms = word_keys(words_in(" ".join(p.allow).lower())), {term.casefold() for term in p.allow}
+    for index in columns.output.str.contains(STATED).arg_true():
+        output, request = columns.output[index], requests[index]
+        keys = allowed | word_keys(words_in(request))
+        keys.update(key for span in spans_in(request) for fact in span_facts(span) for key in fact.gives)
+        counts = {len(value) for value in columns.fields[index].values() if isinstance(value, list)}
+        for number, start, end in stated_numbers(output):
+            given = not keys.isdisjoint({("v", (number, 1), "*"), ("0", (number, 1), "*")}) or number in counts
+            if not given and output[start:end].casefold() not in terms:
+                yield index, output[start:end], start, end, "a number from the request"
 
 
 def _with_wordings(columns: Columns, wordings: Wordings) -> pl.Series:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tuneworth.style.facts.dates import DATE, Date, read_date
 from tuneworth.style.facts.digits import ratio, ratio_of, times, values_of
+from tuneworth.style.facts.number_words import as_digits, stated_numbers, word_keys, words_in
 from tuneworth.style.facts.numbers import facts_in, numbers_in, same_number
 from tuneworth.style.facts.quantities import read_unit
 
@@ -22,6 +23,13 @@ from tuneworth.style.facts.quantities import read_unit
         ('2"x1" and 2.5 x 2.0mm', ['2"', '1"', "2.5", "2.0mm"]),
         ("the 67th minute, 10^6, 1½ cups", ["67th", "10^6", "1½ cups"]),
         ("no digits here: one, two", []),
+        ("5The kit, the5 parts, The5, 5of5", ["5", "5", "5", "5", "5"]),
+        ("since2019 and until2020, 3to4, from5V, with10%", ["2019", "2020", "3", "4", "5V", "10%"]),
+        ("5V, M3x10, SOT-23, 3D, 4K", ["5V", "M3", "10", "SOT-23", "3D", "4K"]),
+        (
+            "AT90, to220, IN4148, as5600, OF5, theta5, in2p3",
+            ["AT90", "to220", "IN4148", "as5600", "OF5", "theta5", "in2p3"],
+        ),
     ],
 )
 def test_facts_stand_in_the_order_of_the_text(text, found):
@@ -90,3 +98,24 @@ def test_ratios_multiply_as_fractions_do(a, b, c, d):
 @given(st.text(st.characters(), max_size=40))
 def test_any_text_is_read(text):
     assert all(text[fact.start : fact.end] == fact.text for fact in facts_in(text))
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("Three rooms, twenty-one beds and forty two chairs", [(3, "Three"), (21, "twenty-one"), (42, "forty two")]),
+    ("one, two, both, first, dual, a dozen", []),
+    ("three-piece, the Seven Sisters, seventy-six-year-old, threefold", []),
+    ("five hundred seats", [(500, "five hundred")]),
+])  # fmt: skip
+def test_words_that_state_a_number_by_themselves(text, found):
+    assert [(value, text[start:end]) for value, start, end in stated_numbers(text)] == found
+
+
+@given(st.integers(0, 99))
+def test_a_number_word_gives_what_its_digits_need(number):
+    units = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    teens = [*units, "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+    tens = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+    word = teens[number] if number < 20 else tens[number // 10] + (f"-{units[number % 10]}" if number % 10 else "")
+    assert as_digits(word) == str(number)
+    [fact] = facts_in(str(number))
+    assert not fact.needs.isdisjoint(word_keys(words_in(f"the {word} rooms")))
