@@ -81,7 +81,8 @@ def value_key(value: Any) -> str:
 
 
 def _folded(text: str) -> str:
-    return re.sub(_BREAK, " ", text.replace("’", "'").casefold()).strip()
+    plain = re.sub(_BREAK, " ", text.replace("’", "'").casefold()).strip()
+    return plain.replace(" & ", " and ")
 
 
 def read_wordings(table: Any, problems: list[str]) -> Wordings:
@@ -187,6 +188,7 @@ def _piece(text: str) -> str:
         stem = text[:-1] if re.search(r"\w{2}[^su\W]s$", text) else text
         ending = "s?" if stem != text else "(?:e?s|['’]s)?"
     words = [re.escape(word.replace("’", "'")).replace("'", "['’]") for word in re.split(_BREAK, stem) if word]
+    words = [r"(?:and|&)" if word in ("and", r"\&") else word for word in words]
     # Digits at an edge are a whole number: 5 is not said by 3.5 or 5.5.
     opening = (r"(?<!\w)" if text[0].isalnum() else "") + (r"(?<!\d[.,])" if text[0].isdigit() else "")
     closing = (r"(?!\w)" if text[-1].isalnum() else "") + (r"(?![.,]\d)" if text[-1].isdigit() else "")

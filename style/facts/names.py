@@ -35,6 +35,7 @@ _NO_NAMES = frozenset(
 _MONTH = re.compile(rf"(?:{MONTHS})", re.IGNORECASE)
 _PIECE = re.compile(rf"{_LETTERS}+")
 _LONGEST_ABBREVIATION = 6
+_SHORT_FORMS = {"saint": "st", "mount": "mt", "mt": "mount", "fort": "ft", "doctor": "dr", "professor": "prof"}
 # Small words that occur in sentences but not in catalogue lines: only in a sentence does a capital indicate a name.
 _SMALL = re.compile(
     r"(?i)(?<![\w-])(?:the|a|an|of|in|on|at|to|and|from|by|for|with|is|are|was|were|has|have|it|that|near|as|or)(?![\w-])"
@@ -109,7 +110,9 @@ def _without_ending(word: str) -> str:
 
 
 def _known(piece: str, request: str, words: set[str], *, short: bool) -> bool:
-    if len(piece) < 2 or piece in words or f"{piece}s" in words or (len(piece) > 3 and piece in request):
+    if not words.isdisjoint({piece, f"{piece}s", _SHORT_FORMS.get(piece, piece)}):
+        return True
+    if len(piece) < 2 or (len(piece) > 3 and piece in request):
         return True
     return short and len(piece) <= _LONGEST_ABBREVIATION and _spelled_out(piece).search(request) is not None
 

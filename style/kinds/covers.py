@@ -80,6 +80,7 @@ def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> 
         & ~pl.col("item").str.contains(r"^[\d.,]+$")
     )
     contained = found.scatter(found.arg_true(), whole.to_series())
+    contained |= _said_loosely(table, ~contained)
     absent = table.filter(~contained)
     # Without a number on both sides there is no value to compare.
     valued = absent.with_columns(value=pl.col("item").map_elements(as_digits, return_dtype=pl.String))
@@ -92,6 +93,29 @@ def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> 
     ]
     stated = numeric.filter(pl.Series(states, dtype=pl.Boolean))
     return absent.join(stated, on=["index", "item"], how="anti", maintain_order="left").select("index", "item")
+
+
+# What may be written in another way or left out: a qualifier as in "Train (band)", the sign for "and", "St." for "Saint".
+_LOOSE = r"\(|&|\b(?:and|st|saint)\b"
+_QUALIFIER = r"(\p{L}.*?)\s*\(\p{L}[^()\d]*\)$"
+
+
+def _said_loosely(table: pl.DataFrame, wanted: pl.Series) -> pl.Series:
+    """Where an item is a name that the output writes without its qualifier, or with another sign for a small word."""
+    rows = (wanted & table["plain"].str.contains(_LOOSE)).arg_true()
+    said = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(table))
+    if not len(rows):
+        return said
+    name = pl.col("plain").str.replace(rf"^{_QUALIFIER}", "${1}")
+    item, output = (_spelled_out(side) for side in (name, pl.col("output")))
+    found = table[rows.to_list()].select((item != "  ") & output.str.contains(item, literal=True)).to_series()
+    return said.scatter(rows, found)
+
+
+def _spelled_out(text: pl.Expr) -> pl.Expr:
+    """The words of a text in small letters between spaces."""
+    words = text.str.replace_all("&", " and ", literal=True).str.replace_all(_NO_WORD, " ").str.strip_chars(" ")
+    return pl.concat_str(pl.lit(" "), words.str.replace_all(r"\bsaint\b", "st"), pl.lit(" "))
 
 
 def _normalised(name: str) -> pl.Expr:

@@ -195,6 +195,9 @@ def test_another_value_unit_or_code_is_not_stated(output, request_text, found):
 NAMES = [
     ("The mayor of Graz met Peter Novak.", "city: Graz", ["Peter Novak"]),
     ("Mayor Keller's speech in Graz was short.", "Maria Keller, Graz", []),
+    ("We like the songs of Train and of Saint Vincent.", "Train (band), St. Vincent", []),
+    ("They sing at Marks and Spencer, on Mount Etna.", "Marks & Spencer, Mt. Etna", []),
+    ("They sing on Mount Etna.", "Etna", ["Mount"]),
     ("The WHO and NATO said so.", "World Health Organization", ["NATO"]),
     ("An LDO regulator", "low-dropout regulator", []),
     ("OpenHaus competes with BuildCo.", "OpenHaus GmbH", ["BuildCo"]),
