@@ -45,6 +45,7 @@ ENTRIES = {
     "grounded": "facts: [numbers, codes]",
     "covers": "fields: [package, ratings]",
     "contradicts": "field: package, silent: true",
+    "sums": "total: 100",
     "known_words": "words: [low, dropout, regulator, linear, voltage, output, fixed, mosfet, channel, amplifier, converter]",
     "allowed": "field: package, regex: '\\bSO[A-Z]*-[0-9]+\\b'",
     "html": "tags: [p, ul, li], required: [ul], structure: [p, ul]",
@@ -67,7 +68,12 @@ def _key_values(facts: list[str]) -> str:
     return f"Part: {facts[0]}\nFacts: {', '.join(facts[1:])}"
 
 
+def _shares(facts: list[str]) -> str:
+    return f"{facts[0]}, {30 + len(facts[-1])}% silicon, 60% copper"
+
+
 SHAPES: dict[str, Callable[[list[str]], str]] = {
+    "sums": _shares,
     "sections": _sections,
     "list": lambda facts: "\n".join(f"- {fact}" for fact in facts),
     "template": lambda facts: f"Part: {', '.join(facts)}",

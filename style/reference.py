@@ -132,6 +132,11 @@ EXAMPLES = [
         "Bipolar transistor, TO-92", "where nearly all outputs are one of a few values",
     ),
     KindExample(
+        "that percentages (or parts in another unit) which are listed together add up to the whole",
+        {"kind": "sums"}, "60% cotton, 40% linen", "60% cotton, 30% linen",
+        "where at least 20 outputs list percentages and nearly all of these lists add up",
+    ),
+    KindExample(
         "that the output is made of known words; numbers and codes do not count",
         {"kind": "known_words", "words": ["NPN", "transistor"]}, "NPN transistor, TO-92", "NPN transistoid, TO-92",
         "the words that recur in the examples, where held-out examples use hardly any others",

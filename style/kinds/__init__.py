@@ -24,6 +24,7 @@ from .punctuation import PUNCTUATION
 from .python_call import PYTHON
 from .readability import READABILITY
 from .sections import SECTIONS
+from .sums import SUMS
 from .template import TEMPLATE
 from .vocabulary import VOCABULARY
 
@@ -54,6 +55,7 @@ KINDS: dict[str, Kind] = {
         GROUNDED,
         COVERS,
         CONTRADICTS,
+        SUMS,
         LANGUAGE,
         READABILITY,
         NO_REPEATS,
