@@ -92,14 +92,20 @@ def judge_outputs(
 
 
 def _style(project: Project | None, style: str | Path | StyleSchema | None, *, allow_code: bool) -> StyleSchema:
-    """The style. Raises: ConfigError if neither the project nor the caller gives one, or it is invalid."""
+    """The style, with the values that the project's newest run knows.
+
+    Raises: ConfigError if neither the project nor the caller gives one, or it is invalid.
+    """
     if isinstance(style, StyleSchema):
         return style
     if style is not None:
         return read_style(Path(style), allow_code=allow_code)
     if project is None:
         raise ConfigError("no style is given\nPass --style STYLE.yaml, which defines a good output.")
-    return project.style
+    try:
+        return Run(project.folder, project=project).style
+    except DataError:  # nothing was curated yet: the pairs at hand have the only values
+        return project.style
 
 
 def _check_distinct(sources: Mapping[str, Any]) -> None:

@@ -123,7 +123,7 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
         forgetting=None if gathered.probes is None else gathered.probes.forgetting,
     )
     evaluated = evaluate_outputs(
-        pairs, [gathered.raw[variant.name, "test"] for variant in variants], project.style,
+        pairs, [gathered.raw[variant.name, "test"] for variant in variants], run.style,
         baseline=choice.baseline, candidate=settings.candidate, margin=settings.margin, roi=roi, context=context,
         seed=run.seed,
     )  # fmt: skip
@@ -166,7 +166,7 @@ def _choice(run: Run, gathered: Gathered, output_sets: Sequence[OutputSet], roi:
             gathered.raw[output_set.variant.name, output_set.part],
             groups_of(output_set.pairs),
         )
-        scored = score_outputs(output_set.pairs, raw.outputs, run.project.style, count_tokens=raw.count_tokens)
+        scored = score_outputs(output_set.pairs, raw.outputs, run.style, count_tokens=raw.count_tokens)
         scores[name] = scored.items["acceptable"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         tokens = tokens_of(scored.table, np.ones(len(scored.table), dtype=bool), raw.fixed_tokens)
         counted = (tokens[key] for key in ("fixed", "input", "output"))

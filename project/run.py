@@ -11,6 +11,7 @@ import polars as pl
 
 from ..core import Talk, TuneworthError, printable, quoted_page
 from ..curate import ledger_files, read_ledger, split_files
+from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, read_stored, run_folder, update_run
@@ -101,6 +102,20 @@ class Run:
     def test(self) -> pl.DataFrame:
         """The pairs that the variants are evaluated on; columns and errors as of `train`."""
         return self._split("test")
+
+    @property
+    def style(self) -> StyleSchema:
+        """The project's style; its checks for other values of a field know those of all pairs of the run.
+
+        Raises: DataError if the run was not curated and a check needs these values.
+        """
+        style = self.project.style
+        if not open_fields(style):
+            return style
+        pairs = pl.concat(
+            [part.select("output", "input", "fields") for part in (self.train, self.validation, self.test)]
+        )
+        return with_row_values(style, pair_columns(pairs))
 
     @property
     def ledger(self) -> pl.DataFrame:

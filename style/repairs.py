@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from .check import check_columns
+from .check import check_columns, with_row_values
 from .edits import Planned, planned_edits, subsets, written
 from .preserved import preserved
 from .schema import Columns, StyleResults, StyleSchema, render_fields
@@ -77,6 +77,7 @@ def repair(
 
 def repair_columns(columns: Columns, style: StyleSchema, *, unsafe: bool = False) -> Repaired:
     """The outputs of a table repaired, as `repair`."""
+    style = with_row_values(style, columns)  # a step looks at some rows alone
     results = check_columns(columns, style)
     work = _Work(style, unsafe)
     state = _State(columns, results, pl.int_range(len(columns.output), dtype=pl.UInt32, eager=True))

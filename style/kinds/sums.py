@@ -16,7 +16,9 @@ __all__ = ["SUMS"]
 
 _NUMBER = r"[0-9]{1,6}(?:[.,][0-9]{1,3})?"
 _WORD = r"\p{L}[\p{L}'’®-]*"
-_NAME = rf"(?:{_WORD}[ \u00a0]){{0,3}}?{_WORD}"  # as short as possible: "und" is no part of "Polyester und 5 % Elasthan"
+_NAME = (
+    rf"(?:{_WORD}[ \u00a0]){{0,3}}?{_WORD}"  # as short as possible: "und" is no part of "Polyester und 5 % Elasthan"
+)
 _AND = r"(?:and|und|et|with|mit|plus)"
 _BETWEEN = rf"(?:\s*[,;/+&·|]\s*(?:{_AND}\s+)?|[ \u00a0]{_AND}[ \u00a0]|[ \t]*\n[-*• \t]*)"
 # What follows a percentage that is no share of a whole: 80% of guests, 20% off, 30% more.

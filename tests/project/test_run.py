@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, run_project
+from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, judge_outputs, run_project
 from tuneworth.evaluate import variants as planning
 
 face = import_module("tuneworth.curate")  # splits are read through it, when a run is asked for one
@@ -129,3 +129,31 @@ def test_gates_are_checked_on_request_and_from_the_stored_results(labels: Path) 
         with pytest.raises(GateFailed, match=r"prompted\.acceptable\.share > 0\.9: it is 0"):
             each.check_gates()
     evaluate_run(labels, gates=["quality.tuned.acceptable.share >= 0.9"]).check_gates()
+
+
+def _lines(file: Path, rows: list[dict[str, Any]]) -> None:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_outputs_are_checked_for_the_values_of_all_pairs_of_the_run(labels: Path) -> None:
+    parts = ["train"] * 42 + ["validation"] * 6 + ["test"] * 12
+    colours = ["blue" if n % 2 and part == "train" else "red" for n, part in enumerate(parts)]
+    pairs = [
+        {"id": f"p{n}", "input": {"colour": colour, "item": f"lamp{n}x"}, "output": f"A {colour} lamp{n}x", "split": part,
+         "family": f"f{n}"}
+        for n, (colour, part) in enumerate(zip(colours, parts, strict=True))
+    ]  # fmt: skip
+    test = pairs[48:]
+    _lines(labels / "pairs.jsonl", pairs)
+    _lines(labels / "prompted.jsonl", [{"id": pair["id"], "output": "A blue lamp"} for pair in test])
+    _lines(labels / "tuned.jsonl", [{"id": pair["id"], "output": pair["output"]} for pair in test])
+    (labels.parent / "style.yaml").write_text("checks: [{kind: contradicts, field: colour}]", encoding="utf-8")
+    (labels / "collected.jsonl").write_text((labels / "prompted.jsonl").read_text(), encoding="utf-8")
+    _lines(labels / "test.jsonl", test)
+    curate_project(labels)
+    run = evaluate_run(labels)
+    assert run.style.checks[0].parameters.values == ("red", "blue")
+    shares = {name: quality["acceptable"]["share"] for name, quality in run.results["quality"].items()}
+    assert shares == {"prompted": 0, "tuned": 1}
+    judged = judge_outputs(labels / "test.jsonl", {"tuned": labels / "collected.jsonl"}, project=labels)
+    assert judged.results["quality"]["tuned"]["acceptable"]["share"] == 0
