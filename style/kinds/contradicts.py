@@ -28,7 +28,7 @@ class ContradictsParameters:
     """The input field whose values the output must not confuse; `silent`: where it is not given, none may be stated.
 
     `values`: the other values to look for; without them, those of the data at hand (in a run, of all its pairs). Their
-    `wordings` always count. Whole words, in any case and number; a value that another field of the pair states is no contradiction.
+    `wordings` always count. Whole words, in any case and number; what another field of the pair states is no contradiction.
     `near`: for a value, others that may be said of it too: `{navy: [blue]}`.
     """
 
