@@ -94,17 +94,24 @@ def _lists(texts: pl.Series, p: SumsParameters) -> Iterator[tuple[int, str, int,
 
 
 def _rest(shares: Sequence[float], p: SumsParameters) -> float:
-    """What the shares add up to beyond one or several wholes, one after the other (the shell, then the lining)."""
-    whole = [True] + [False] * len(shares)  # whether the shares up to there are wholes
+    """What the shares add up to beyond one or several wholes, one after the other (the shell, then the lining).
+
+    A little more than a whole of several shares belongs to it: 60% + 40% + 10% are 110%.
+    """
+    begins: dict[int, int] = {0: 0}  # where a whole may end, and where it then begins
     for end in range(1, len(shares) + 1):
         total = 0.0
         for start in range(end - 1, max(-1, end - 1 - _MOST_SHARES), -1):
             total += shares[start]
             if total > p.total + p.tolerance + _EPSILON:
                 break
-            whole[end] |= whole[start] and total >= p.total - p.tolerance - _EPSILON
-    last = max(end for end, holds in enumerate(whole) if holds)
-    return sum(shares[last:])
+            if start in begins and total >= p.total - p.tolerance - _EPSILON:
+                begins[end] = start
+    last = max(begins)
+    rest = sum(shares[last:])
+    if last - begins[last] > 1 and 0 < rest < _NEAR_WHOLE[0] * p.total:
+        return sum(shares[begins[last] :])
+    return rest
 
 
 def _complete(text: str, start: int, end: int, unit: str) -> bool:
