@@ -238,7 +238,7 @@ _SUMS = [
     "2026-11-28: 64 texts with percentages from public repositories (searched for `% cotton`, `% wool and`, `% nitrogen`,"
     " `% protein`, `% stocks`, `% training`, `% Baumwolle`, `% accuracy` and others; clothes, nutrition, finance, data splits),"
     " all read. 46 list shares of a whole: 44 of these pass, none fails, two (ranges, `~78%`) are not judged. Of the other 18,"
-    " two fail: shares of no whole (14% nitrogen, 35% phosphorous and 14% potassium in a fertiliser) and no shares (70% stocks, 2%"
+    " two fail: shares of no whole (14% nitrogen, 35% phosphorous, 14% potassium in a fertiliser) and no shares (70% stocks, 2%"
     " real return). Of 212 copies of the passing lists with one number changed by 5 to 20 points, 193 fail (91%); in the others"
     " the changed number stands alone, in a second list that still is near a whole, or is smaller than the tolerance.",
 ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from .kind import Edit
 
@@ -15,19 +16,20 @@ _BRACKETS = re.compile(r"[()\[\]]")
 _ENDS = " \t\r\n.!?…。！？"
 
 
-def facts_of(text: str) -> list[Span]:
+def facts_of(text: str) -> Sequence[Span]:
     """The spans between the commas, semicolons and line ends of a text; a comma within brackets separates nothing."""
     return _split(text, _BETWEEN_FACTS)
 
 
-def parts_of(text: str) -> list[Span]:
+def parts_of(text: str) -> Sequence[Span]:
     """The sentences of a text if it has several, else the facts between its commas."""
     sentences = _split(text, _BETWEEN_SENTENCES)
     closed = sum(text[end - 1 : end] in ".!?…。！？\"'”’)" for _, end in sentences)
     return sentences if len(sentences) > 1 and 2 * closed >= len(sentences) else facts_of(text)
 
 
-def _split(text: str, between: re.Pattern[str]) -> list[Span]:
+@lru_cache(maxsize=64)  # a repair asks for the parts of one text several times
+def _split(text: str, between: re.Pattern[str]) -> Sequence[Span]:
     """The spans between the separators, without blank margins; empty ones are left out."""
     depths = _depths(text)
     cuts: list[Span] = []
@@ -39,7 +41,7 @@ def _split(text: str, between: re.Pattern[str]) -> list[Span]:
             cuts.append(match.span())
     spans = zip([0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)], strict=True)
     trimmed = (_stripped(text, *span) for span in spans)
-    return [(start, end) for start, end in trimmed if start < end]
+    return tuple((start, end) for start, end in trimmed if start < end)
 
 
 def _depths(text: str) -> list[Span]:

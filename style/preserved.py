@@ -1,8 +1,9 @@
 """Whether a changed text still says the same: its numbers, its codes, and the values of the fields that it names."""
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -114,12 +115,21 @@ def _same_values(before: pl.Series, after: Columns) -> pl.Series:
     if not len(rows):
         return same
     texts = zip(rows, plain["before"].gather(rows), plain["after"].gather(rows), strict=True)
-    kept = [_has_values(f" {text} ", f" {other} ", after.fields[row]) for row, text, other in texts]
+    given = after.fields_json.gather(rows)
+    kept = [
+        _has_values(f" {text} ", f" {other} ", fields) for (_, text, other), fields in zip(texts, given, strict=True)
+    ]
     return same.scatter(rows, kept)
 
 
-def _has_values(before: str, after: str, fields: Mapping[str, Any]) -> bool:
-    return all(words not in before or words in after for value in fields.values() for words in _values(value))
+def _has_values(before: str, after: str, fields: str | None) -> bool:
+    return not fields or all(words in after for words in _field_words(fields) if words in before)
+
+
+@lru_cache(maxsize=65_536)
+def _field_words(fields: str) -> tuple[str, ...]:
+    """The words of every value of the fields (a JSON object). A step of a repair looks at most rows again."""
+    return tuple(dict.fromkeys(words for value in json.loads(fields).values() for words in _values(value)))
 
 
 def _values(value: Any) -> Iterator[str]:

@@ -89,19 +89,15 @@ def repair_columns(columns: Columns, style: StyleSchema, *, unsafe: bool = False
     return work.result(columns, results)
 
 
+Edits = tuple[Planned, ...]  # of one output, to be made together
+
+
 class _State(NamedTuple):
     """Outputs that may still change: their columns, the checks on them, and their rows in the whole table."""
 
     columns: Columns
     results: StyleResults
     rows: pl.Series
-
-
-class _Try(NamedTuple):
-    """Edits of one output to be made together."""
-
-    edits: tuple[Planned, ...]
-    safe: bool
 
 
 @dataclass
@@ -115,45 +111,50 @@ class _Work:
 
     def step(self, state: _State, step: int) -> _State:
         """The outputs that this step changed; the others have come to rest."""
-        waiting = self._tries(state)
-        texts = state.columns.output
         passed: list[_State] = []
-        while True:
-            drawn = {row: attempt for row, tries in waiting.items() if (attempt := next(tries, None))}
-            if not drawn:
-                break
-            waiting = {row: waiting[row] for row in drawn}
-            rows, chosen = [*drawn], [*drawn.values()]
-            before = texts.gather(rows)
-            texts_after = pl.Series(
-                "output", [written(text, one.edits) for text, one in zip(before, chosen, strict=True)], dtype=pl.String
-            )
-            columns = state.columns.changed(rows, texts_after)
-            results = check_columns(columns, self.style)
-            safe = pl.Series([one.safe for one in chosen], dtype=pl.Boolean)
-            good = _better(self.style, _only(state.results, rows), results)
-            good &= _kept_where_safe(before, columns, safe, good)
-            places = good.arg_true().to_list()
-            if not places:
-                continue
-            origin = state.rows.gather([rows[place] for place in places])
-            for place, index in zip(places, origin, strict=True):
-                self._note(index, step, before[place], chosen[place].edits)
-                del waiting[rows[place]]
-            part = columns if len(places) == len(rows) else columns.changed(places, texts_after.gather(places))
-            passed.append(_State(part, _only(results, places), origin))
+        done: set[int] = set()
+        for safe in (True, False):
+            passed += self._tried(state, step, self._tries(state, done, safe=safe), done, safe=safe)
         following = _joined(passed, self.style)
         if len(following.rows):
             self.done.append(following)
         return following
 
-    def _tries(self, state: _State) -> dict[int, Iterator[_Try]]:
-        """The edits to try for each output that breaks a rule, safe ones first."""
-        safe, unsafe = (
-            planned_edits(self.style, state.columns, state.results.violations, safe=safe, unsafe=self.unsafe)
-            for safe in (True, False)
-        )
-        return {row: _attempts(safe.get(row), unsafe.get(row)) for row in sorted({**safe, **unsafe})}
+    def _tried(
+        self, state: _State, step: int, waiting: dict[int, Iterator[Edits]], done: set[int], *, safe: bool
+    ) -> Iterator[_State]:
+        """The outputs for which edits proved good, round by round; they are then `done`."""
+        texts = state.columns.output
+        while drawn := {row: edits for row, tries in waiting.items() if (edits := next(tries, None))}:
+            waiting = {row: waiting[row] for row in drawn}
+            rows, chosen = [*drawn], [*drawn.values()]
+            before = texts.gather(rows)
+            texts_after = pl.Series(
+                "output", [written(text, edits) for text, edits in zip(before, chosen, strict=True)], dtype=pl.String
+            )
+            columns = state.columns.changed(rows, texts_after)
+            results = check_columns(columns, self.style)
+            good = _better(self.style, _only(state.results, rows), results)
+            if safe:
+                good &= _kept_where_good(before, columns, good)
+            places = good.arg_true().to_list()
+            if not places:
+                continue
+            origin = state.rows.gather([rows[place] for place in places])
+            for place, index in zip(places, origin, strict=True):
+                self._note(index, step, before[place], chosen[place])
+                done.add(rows[place])
+                del waiting[rows[place]]
+            part = columns if len(places) == len(rows) else columns.changed(places, texts_after.gather(places))
+            yield _State(part, _only(results, places), origin)
+
+    def _tries(self, state: _State, done: set[int], *, safe: bool) -> dict[int, Iterator[Edits]]:
+        """The edits to try for each output that breaks a rule."""
+        broken = state.results.violations
+        if done:
+            broken = broken.filter(~pl.col("index").is_in([*done]))
+        planned = planned_edits(self.style, state.columns, broken, safe=safe, unsafe=self.unsafe)
+        return {row: subsets(planned[row]) for row in sorted(planned)}
 
     def _note(self, index: int, step: int, text: str, edits: Sequence[Planned]) -> None:
         rows = [(index, step, e.rule, text[e.start : e.end], e.text, e.start, e.end) for e in edits]
@@ -183,12 +184,6 @@ class _Work:
                 texts = texts.scatter(rows, state.columns.output.gather(places))
                 final = _replaced(final, rows, _only(state.results, places))
         return Repaired(texts, table, results, final)
-
-
-def _attempts(safe: Sequence[Planned] | None, unsafe: Sequence[Planned] | None) -> Iterator[_Try]:
-    for edits, is_safe in ((safe, True), (unsafe, False)):
-        if edits:
-            yield from (_Try(some, is_safe) for some in subsets(edits))
 
 
 def _better(style: StyleSchema, before: StyleResults, after: StyleResults) -> pl.Series:
@@ -223,13 +218,12 @@ def _score(style: StyleSchema, results: StyleResults, must: Sequence[str]) -> pl
     return pl.DataFrame(columns)
 
 
-def _kept_where_safe(before: pl.Series, after: Columns, safe: pl.Series, good: pl.Series) -> pl.Series:
-    """Where a safe change keeps every fact; only those that are good so far are compared."""
-    rows = (safe & good).arg_true()
-    kept = ~safe
+def _kept_where_good(before: pl.Series, after: Columns, good: pl.Series) -> pl.Series:
+    """Where a change keeps every fact; only those that are good so far are compared."""
+    rows = good.arg_true()
     if not len(rows):
-        return kept
-    return kept.scatter(rows, preserved(before.gather(rows), after.changed(rows.to_list(), after.output.gather(rows))))
+        return good
+    return good.scatter(rows, preserved(before.gather(rows), after.changed(rows.to_list(), after.output.gather(rows))))
 
 
 def _only(results: StyleResults, rows: Sequence[int]) -> StyleResults:

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -101,7 +101,7 @@ def _fix_order(check: Check, broken: Broken) -> Iterator[Edit]:
             yield Edit(*facts[place], _moved(text, facts, other, place))
 
 
-def _moved(text: str, facts: list[tuple[int, int]], fact: int, place: int) -> str:
+def _moved(text: str, facts: Sequence[tuple[int, int]], fact: int, place: int) -> str:
     """A fact as written at another place: the text's last mark stays there, and so does its first capital letter."""
     words, there = text[slice(*facts[fact])], text[slice(*facts[place])]
     if fact == len(facts) - 1:
