@@ -41,13 +41,16 @@ _LONGEST = 40  # letters of a word; a longer run is no form of anything
 class KnownForms:
     """A set of known words in small letters, with all that other forms of them are compared by."""
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], *, common: bool = True) -> None:
+        """`common`: the words that every text may use are known too."""
         self.words = frozenset(words)
+        self.common = common
 
     @cached_property
     def stems(self) -> frozenset[str]:
         """The stems of the words."""
-        return _COMMON_STEMS.union(map(_stem, self.words))
+        own = frozenset(map(_stem, self.words))
+        return own | _COMMON_STEMS if self.common else own
 
     def holds(self, word: str) -> bool:
         """Whether a word in small letters is one of them, or a form of one."""
@@ -67,7 +70,7 @@ class KnownForms:
 
     @cached_property
     def _parts(self) -> Collection[str]:
-        return self.words | _COMMON
+        return self.words | _COMMON if self.common else self.words
 
 
 @lru_cache(maxsize=100_000)

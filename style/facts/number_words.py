@@ -81,7 +81,9 @@ _WORD = re.compile(WORDS)
 _STATING = sorted(
     (word for word, value in _CARDINALS.items() if 3 <= value < 1000), key=lambda word: (-len(word), word)
 )
-STATED = rf"(?i)\b(?:{'|'.join(_STATING)})\b"
+STATED = tuple(
+    sorted({re.split("[- ]", word)[0] for word in _STATING} - {"one", "two", "a"} | {"hundred"})
+)  # one of them
 _STATED = re.compile(rf"(?<![\w-])(?:(?i:{'|'.join(_STATING)}))(?![\w-]| [A-Z])")
 
 

@@ -82,17 +82,27 @@ def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> 
     contained = found.scatter(found.arg_true(), whole.to_series())
     contained |= _said_loosely(table, ~contained)
     absent = table.filter(~contained)
-    # Without a number on both sides there is no value to compare.
-    valued = absent.with_columns(value=pl.col("item").map_elements(as_digits, return_dtype=pl.String))
-    numeric = valued.filter(pl.col("value").str.contains(r"\d") & pl.col("output").str.contains(rf"\d|{WORDS}"))
-    spans = columns.output.gather(numeric["index"]).str.extract_all(SPAN).to_list()
-    words = numeric["output"].str.extract_all(WORDS).to_list()
-    states = [
-        _states_numbers(value, row_spans, row_words)
-        for value, row_spans, row_words in zip(numeric["value"], spans, words, strict=True)
-    ]
-    stated = numeric.filter(pl.Series(states, dtype=pl.Boolean))
+    # Without a number on both sides there is no value to compare: first those in digits, then those in words.
+    valued = absent.with_columns(value=_as_digits(absent["item"])).filter(pl.col("value").str.contains(r"\d"))
+    stated = _stated_in(columns, valued.filter(pl.col("output").str.contains(r"\d")), words=False)
+    rest = valued.join(stated, on=["index", "item"], how="anti", maintain_order="left")
+    worded = rest.filter(pl.col("output").str.contains(WORDS))
+    stated = pl.concat([stated, _stated_in(columns, worded, words=True)])
     return absent.join(stated, on=["index", "item"], how="anti", maintain_order="left").select("index", "item")
+
+
+def _as_digits(items: pl.Series) -> pl.Series:
+    """The items, numbers that are one word as digits."""
+    letters = items.filter(~items.str.contains(r"\d")).unique().to_list()
+    return items.replace({item: digits for item in letters if (digits := as_digits(item)) != item})
+
+
+def _stated_in(columns: Columns, table: pl.DataFrame, *, words: bool) -> pl.DataFrame:
+    """The rows (index, item) whose output states every number of its `value`; `words`: in words too."""
+    spans = columns.output.gather(table["index"]).str.extract_all(SPAN).to_list()
+    worded = table["output"].str.extract_all(WORDS).to_list() if words else [[]] * len(table)
+    states = [_states_numbers(*row) for row in zip(table["value"], spans, worded, strict=True)]
+    return table.filter(pl.Series(states, dtype=pl.Boolean)).select("index", "item")
 
 
 # What may be written in another way or left out: a qualifier as in "Train (band)", the sign for "and", "St." for "Saint".

@@ -210,12 +210,14 @@ def _ungrounded_words(
 ) -> Iterator[tuple[int, str, int, int, str]]:
     """The numbers from three on that an output states as words and its request neither states nor counts."""
     allowed, terms = word_keys(words_in(" ".join(p.allow).lower())), {term.casefold() for term in p.allow}
-    for index in columns.output.str.contains(STATED).arg_true():
+    for index in columns.output.str.contains_any(STATED, ascii_case_insensitive=True).arg_true():
         output, request = columns.output[index], requests[index]
+        if not (numbers := [*stated_numbers(output)]):
+            continue
         keys = allowed | word_keys(words_in(request))
         keys.update(key for span in spans_in(request) for fact in span_facts(span) for key in fact.gives)
         counts = {len(value) for value in columns.fields[index].values() if isinstance(value, list)}
-        for number, start, end in stated_numbers(output):
+        for number, start, end in numbers:
             given = not keys.isdisjoint({("v", (number, 1), "*"), ("0", (number, 1), "*")}) or number in counts
             if not given and output[start:end].casefold() not in terms:
                 yield index, output[start:end], start, end, "a number from the request"

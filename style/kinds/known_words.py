@@ -22,6 +22,8 @@ _WORD = r"[\p{L}\p{M}]+(?:[-/'’][\p{L}\p{M}]+)*"
 _TOKEN = r"[\p{L}\p{M}\p{N}_]+(?:[-/'’.+][\p{L}\p{M}\p{N}_]+)*"
 _PARTS = re.compile(r"[-/]")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_REQUEST_WORD = re.compile(r"[^\W\d_]+(?:[-/'][^\W\d_]+)+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_PARTS = 6  # of a compound; a longer one is a run of words that nothing holds together
 _SHORT, _LONG = 3, 40  # characters of a word for which the nearest known one is shown
 _RECURS, _MOST_WORDS, _FEWEST_ROWS = 3, 300, 50
@@ -85,7 +87,9 @@ def _find_known_words(check: Check, columns: Columns) -> Findings:
     for place, word, start, end in regex_places(columns.output.gather(doubtful), _TOKEN):
         if word in expected:
             index = doubtful[place]
-            if not _is_known(_folded(word), (p.forms, _words_of(columns.input[index]))):
+            folded, request = _folded(word), _words_of(columns.input[index])
+            # What is made of one word alone is not known by the list: it was looked for there.
+            if not _is_known(folded, (p.forms, request) if _PARTS.search(folded) else (request,)):
                 rows.append((index, word, start, end, expected[word]))
     return Findings(faults(rows))
 
@@ -93,9 +97,11 @@ def _find_known_words(check: Check, columns: Columns) -> Findings:
 @lru_cache(maxsize=1_000)
 def _words_of(request: str) -> KnownForms:
     """The words of a request, whole and in parts; `PicoBuck` also as two words."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", request)
-    tokens = re.findall(r"[^\W\d_]+(?:[-/'’][^\W\d_]+)*", request)
-    return KnownForms(map(_folded, [*tokens, *_LETTERS.findall(request), *_LETTERS.findall(apart)]))
+    text, apart = _folded(request), _HUMP.sub(" ", request)
+    words = [*_REQUEST_WORD.findall(text), *_LETTERS.findall(text)]
+    if apart != request:
+        words += _LETTERS.findall(_folded(apart))
+    return KnownForms(words, common=False)
 
 
 def _is_known(word: str, known: Sequence[KnownForms]) -> bool:
