@@ -81,9 +81,8 @@ _WORD = re.compile(WORDS)
 _STATING = sorted(
     (word for word, value in _CARDINALS.items() if 3 <= value < 1000), key=lambda word: (-len(word), word)
 )
-STATED = tuple(
-    sorted({re.split("[- ]", word)[0] for word in _STATING} - {"one", "two", "a"} | {"hundred"})
-)  # one of them
+# Each text with such a word holds one of these in small letters or capitals; most texts hold none.
+STATED = ["hundred", *sorted(word for word in _STATING if word.isalpha())]
 _STATED = re.compile(rf"(?<![\w-])(?:(?i:{'|'.join(_STATING)}))(?![\w-]| [A-Z])")
 
 
