@@ -11,7 +11,7 @@ import yaml
 from ..core import ConfigError, key_of, nearest
 from .check import check_outputs, explain
 from .guide import check_sentence
-from .infer_yaml import entries_text
+from .infer import entries_text
 from .kinds import KINDS
 from .read import parse_style
 from .schema import StyleSchema, render_fields

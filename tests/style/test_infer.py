@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from tuneworth.style import InferredStyle, infer_style, pair_columns, parse_style, read_style
-from tuneworth.style import infer as infer_module
-from tuneworth.style.evidence import wilson_low
-from tuneworth.style.infer import content_order, infer_proposed
+from tuneworth.style.discrimination import content_order
+from tuneworth.style.infer import infer as infer_module
+from tuneworth.style.infer import infer_proposed
+from tuneworth.style.infer.evidence import wilson_low
 from tuneworth.style.kind import Proposal
 
 SIGNED = ("pattern", Proposal({"regex": "signed"}))

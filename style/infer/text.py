@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from ..core import say
-from .discrimination import Discrimination
+from ...core import say
+from ..discrimination import Discrimination
 from .evidence import Evidence, Instance
 
 __all__ = ["entries_text", "style_text"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from .check import check_columns
-from .schema import Check, Columns, Level, StyleSchema
-from .words import whole_words
+from ..check import check_columns
+from ..schema import Check, Columns, Level, StyleSchema
+from ..words import whole_words
 
 __all__ = [
     "Evidence",
