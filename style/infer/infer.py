@@ -14,6 +14,7 @@ from ..kind import Proposal
 from ..kinds import KINDS
 from ..read import parse_style
 from ..schema import Check, Columns, StyleSchema, field_names
+from ..words import label_counts
 from .evidence import Evidence, count_evidence, with_ids
 from .redundant import joined_spellings, without_redundant
 from .text import entries_text, style_text
@@ -35,7 +36,8 @@ class InferredStyle:
 
     schema: the rules that hold, `reviewed` False; None if there is no style. evidence: for each check of the schema, in
     its order. suggestions: habits of the majority that are not rules. text: `style.yaml` with the evidence as comments;
-    empty if there is no style. rows: the number of examples. counted: the number of examples behind the evidence.
+    empty if there is no style. rows: the number of examples. different: those with an output of their own. counted:
+    those behind the evidence.
     message: the result in a sentence. discrimination: what the rules accept besides the examples' own outputs.
     """
 
@@ -44,6 +46,7 @@ class InferredStyle:
     suggestions: tuple[Evidence, ...]
     text: str
     rows: int
+    different: int
     counted: int
     message: str
     discrimination: Discrimination | None = None
@@ -64,17 +67,27 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
     """The style that `pairs` (columns `output`, `input`; optionally `fields`, `id`, `row`) follow.
 
     A check becomes `must` if the lower end of Wilson's 95% interval of its share is at least 0.95, and `should` if it
-    is at least 0.80. The order of the rows does not matter. Above 20,000 rows a seeded sample is counted. `source`
-    names the examples in the text.
+    is at least 0.80. An output that many rows repeat counts once, unless the outputs are labels. The order of the rows
+    does not matter. Of more than 20,000 different outputs a seeded sample is counted. `source` names the examples in
+    the text.
     """
-    examples = content_order(pairs, seed=seed).head(MOST_EXAMPLES)
-    distinct = examples.select("output", "input").n_unique()
-    if distinct < FEWEST_EXAMPLES:
-        message = f"{distinct} different examples are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
-        return InferredStyle(None, (), (), "", len(pairs), len(examples), message)
+    different = _different(content_order(pairs, seed=seed))
+    examples = different.head(MOST_EXAMPLES)
+    if len(different) < FEWEST_EXAMPLES:
+        message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
+        return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
     proposals = ((kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns))
-    return infer_proposed(proposals, examples, columns, name=name, source=source, rows=len(pairs))
+    return infer_proposed(
+        proposals, examples, columns, name=name, source=source, rows=len(pairs), different=len(different)
+    )
+
+
+def _different(examples: pl.DataFrame) -> pl.DataFrame:
+    """The first example of each output; of labels, which recur by nature, each different pair."""
+    labels = label_counts(examples["output"].str.strip_chars())
+    subset = ["output"] if labels.is_empty() else ["output", "input"]
+    return examples.unique(subset, keep="first", maintain_order=True)
 
 
 def infer_proposed(
@@ -85,28 +98,32 @@ def infer_proposed(
     name: str,
     source: str = "",
     rows: int,
+    different: int | None = None,
 ) -> InferredStyle:
-    """The style among `proposals`, each with its kind, as counted on `examples`, a selection of `rows` rows.
+    """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
+    `rows` rows.
 
     `columns` are the examples as the checks read them.
     """
-    counted = len(examples)
+    counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples)
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
     if not any(rule.makes_style(counted) for rule in rules):
         message = "no style found: the outputs share no rule that a guide could state"
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
-        return InferredStyle(None, (), near, "", rows, counted, message)
+        return InferredStyle(None, (), near, "", rows, different, counted, message)
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    write = partial(style_text, name, with_ids(evidence), habits, rows=rows, counted=counted, source=source)
+    write = partial(
+        style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, source=source
+    )
     schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
     text = write(found)  # the same rules, with what they accept in comments
     message = " ".join(filter(None, (_message(final, habits) + ".", found and found.sentence)))
-    return InferredStyle(schema, final, habits, text, rows, counted, message, found)
+    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
 
 
 def _counted(
@@ -123,7 +140,8 @@ def _counted(
     found = count_evidence([checks[n] for n in likely], [entries[n] for n in likely], columns, examples)
     subjects: dict[object, list[Evidence]] = {}
     for n, counted in zip(likely, found, strict=True):
-        evidence = replace(counted, style=proposals[n][1].style, note=proposals[n][1].note)
+        proposal = proposals[n][1]
+        evidence = replace(counted, style=proposal.style, note=proposal.note, most=proposal.most)
         subjects.setdefault(_subject(counted.entry), []).append(evidence)
     return list(subjects.values())
 

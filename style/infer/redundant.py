@@ -1,5 +1,6 @@
 """Rules that say what another rule says already, and spellings that belong in one rule."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -91,10 +92,25 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
         return False
     if b.kind in _WHOLE.get(a.kind, ()):
         return not (a.kind == "template" and _names_field(b))  # a slot does not name the field that fills it
+    if a.kind == "allowed" and a.parameters.values and not a.parameters.regex and b.about != "facts":
+        return True  # each value was counted with that rule
     return any(
         implies(a, b)
-        for implies in (_end_implies_mark, _line_implies_paragraph, _words_imply_characters, _affix_implies_covers)
+        for implies in (
+            _tags_imply_affix,
+            _end_implies_mark,
+            _line_implies_paragraph,
+            _words_imply_characters,
+            _affix_implies_covers,
+        )
     )
+
+
+def _tags_imply_affix(a: Check, b: Check) -> bool:
+    """The outermost elements of HTML are the tags at both ends."""
+    if a.kind != "html" or not a.parameters.structure or b.kind not in ("starts_with", "ends_with"):
+        return False
+    return all(re.fullmatch(r"(?:</?[a-zA-Z0-9]+>\s*)+", text) for text in b.parameters.any)
 
 
 def _names_field(check: Check) -> bool:

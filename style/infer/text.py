@@ -57,13 +57,14 @@ def style_text(
     discrimination: Discrimination | None,
     *,
     rows: int,
+    different: int,
     counted: int,
     source: str,
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out; `discrimination` of the checks."""
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
-        f"# Inferred from {_of_how_many(rows, counted)}{of}; not reviewed yet.",
+        f"# Inferred from {_of_how_many(rows, different, counted)}{of}; not reviewed yet.",
         "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
@@ -94,8 +95,13 @@ def _form_only(one: Evidence, discrimination: Discrimination | None) -> list[str
     return [f"  # form only: {say.percent(shares.shuffled)} of answers to other requests follow it too"]
 
 
-def _of_how_many(rows: int, counted: int) -> str:
-    return f"{rows:,} examples" if rows == counted else f"a sample of {counted:,} of {rows:,} examples"
+def _of_how_many(rows: int, different: int, counted: int) -> str:
+    if rows == different == counted:
+        return f"{rows:,} examples"
+    of = "" if rows == different else f" of {rows:,} examples"
+    if counted == different:
+        return f"{different:,} different outputs{of}"
+    return f"a sample of {counted:,} of {different:,} {'different outputs' if of else 'examples'}{of}"
 
 
 def _leveled(one: Evidence) -> dict[str, Any]:
