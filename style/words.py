@@ -9,7 +9,6 @@ from ..core import ConfigError
 
 __all__ = [
     "ABBREVIATION",
-    "PATTERN_SLOT",
     "at_least_at_most",
     "explain_slots",
     "how_many",
@@ -78,8 +77,6 @@ def explain_slots(texts: Sequence[str]) -> str:
 
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
-# In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.
-PATTERN_SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{([^\W\d][^{}]*)\}")
 
 
 def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:

@@ -142,7 +142,11 @@ def _words_imply_characters(a: Check, b: Check) -> bool:
 
 
 def _affix_implies_covers(a: Check, b: Check) -> bool:
-    """A field's value at either end occurs in the output."""
+    """A field's value at either end, or in the slot of a template, occurs in the output."""
+    if a.kind == "template" and b.kind == "covers":
+        return set(b.parameters.fields) <= {
+            name for regex in a.parameters.slots.values() for name in field_names(regex)
+        }
     if a.kind not in ("starts_with", "ends_with") or b.kind != "covers" or len(a.parameters.any) != 1:
         return False
     return set(b.parameters.fields) <= set(field_names(a.parameters.any[0]))

@@ -5,7 +5,7 @@ import random
 
 import polars as pl
 
-from tuneworth.style import infer_style, write_guide
+from tuneworth.style import check_outputs, infer_style, parse_style, write_guide
 
 
 def inferred(rows):
@@ -54,3 +54,29 @@ def test_whose_value_begins_a_template_is_said_beside_it():
     said = {check.kind: check.parameters for check in inferred(rows).checks}
     assert "template" in said
     assert said["starts_with"].any == ("{drug}",)
+
+
+def orders(seed: int = 5):
+    chance = random.Random(seed)
+    for n in range(200):
+        fields = {"colour": chance.choice(["red", "blue"]), "thing": chance.choice(["hose (long)", "pot", "rake"])}
+        yield f"Your {fields['colour']} {fields['thing']}, number {n}, is on its way, thank you.", fields
+
+
+def test_the_slots_of_a_template_are_tied_to_their_fields():
+    style = inferred([*orders()])
+    (template,) = [check for check in style.checks if check.kind == "template"]
+    assert template.parameters.text == "Your {colour} {thing}, number {part 2}, is on its way, thank you."
+    assert template.parameters.slots == {"colour": "{colour}", "thing": "{thing}"}
+    assert "{colour} is the colour in the request" in write_guide(style)
+    assert not [check for check in style.checks if check.kind == "covers"]
+
+
+def test_a_slot_tied_to_a_field_takes_its_value_alone():
+    style = parse_style('checks: [{kind: template, text: "A {thing} of {n}.", slots: {thing: "{thing}", n: "[0-9]+"}}]')
+    outputs = ["A pot (1) of 5.", "A pot of 5.", "A pot of 5.", "A rake of x."]
+    fields = ['{"thing": "pot (1)"}', '{"thing": "rake"}', '{"other": "x"}', '{"thing": "rake"}']
+    found = check_outputs(pl.DataFrame({"output": outputs, "input": fields, "fields": fields}), style)
+    assert found.status["template"].to_list() == ["pass", "fail", "not applicable", "fail"]
+    assert found.violations["found"].to_list() == ["pot of 5.", "x."]
+    assert found.violations["expected"].to_list() == ["the thing in the request", "{n} that matches [0-9]+"]
