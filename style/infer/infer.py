@@ -16,6 +16,7 @@ from ..read import parse_style
 from ..schema import Check, Columns, StyleSchema, field_names
 from ..words import label_counts
 from .evidence import Evidence, count_evidence, with_ids
+from .pieces import propose_for_pieces
 from .redundant import joined_spellings, without_redundant
 from .text import entries_text, style_text
 
@@ -77,7 +78,8 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
-    proposals = ((kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns))
+    proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
+    proposals += propose_for_pieces(columns)
     return infer_proposed(
         proposals, examples, columns, name=name, source=source, rows=len(pairs), different=len(different)
     )
@@ -168,7 +170,7 @@ _HOW_MUCH = ("min", "max", "silent", "ignore_case", "say", "level", "about", "id
 
 def _subject(entry: Mapping[str, Any]) -> str:
     """The subject of an entry: of two entries with the same subject, one is the stricter form of the other."""
-    when = entry.get("when")
+    when = [entry.get(key) for key in ("when", "each", "part")]
     if entry["kind"] in _ABOUT_ALL:
         return repr((entry["kind"], when))
     keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}

@@ -74,6 +74,7 @@ _WHOLE = {
     "list": {"pattern", "starts_with"},
     "sections": {"pattern", "starts_with", "order"},
 }  # fmt: skip
+_LINES = ("sections", "key_values", "template")  # they say what each line is
 _RANKS = {None: 0, "should": 1, "must": 2}
 _MARKS = ".!?…;:,"
 
@@ -88,6 +89,8 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
     if _RANKS[strong.level] < _RANKS[weak.level]:
         return False
     a, b = strong.check, weak.check
+    if (a.each, a.part) != (b.each, b.part):
+        return b.part is not None and a.kind in _LINES and not (a.each or a.part)
     if a.when is not None and a.when != b.when and not _needs_field(a, b):
         return False
     if b.kind in _WHOLE.get(a.kind, ()):
