@@ -1,6 +1,6 @@
 """A style schema inferred from examples: the rules that nearly all of them follow, with the evidence."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,7 +18,8 @@ from ..words import label_counts
 from .evidence import Evidence, count_evidence, with_ids
 from .pieces import propose_for_pieces
 from .redundant import joined_spellings, without_redundant
-from .text import entries_text, style_text
+from .text import entries_text, style_text, wordings_text
+from .wordings import propose_wordings
 
 __all__ = ["InferredStyle", "infer_proposed", "infer_style"]
 
@@ -80,9 +81,34 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
     columns = pair_columns(examples)
     proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
     proposals += propose_for_pieces(columns)
+    wordings = propose_wordings(columns)
+    proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
-        proposals, examples, columns, name=name, source=source, rows=len(pairs), different=len(different)
+        proposals,
+        examples,
+        columns,
+        name=name,
+        source=source,
+        rows=len(pairs),
+        different=len(different),
+        wordings=wordings,
     )
+
+
+def _about_worded(
+    proposals: Sequence[tuple[str, Proposal]], columns: Columns, wordings: Mapping[str, Mapping[str, Sequence[str]]]
+) -> Iterator[tuple[str, Proposal]]:
+    """Checks of the fields with wordings that the values as written did not suggest."""
+    entries = [(kind, dict(proposal.entry)) for kind, proposal in proposals]
+    for name, values in wordings.items():
+        if ("covers", {"fields": [name]}) not in entries:
+            yield "covers", Proposal({"fields": [name]})
+        if not any(kind == "contradicts" and entry["field"] == name for kind, entry in entries):
+            entry = {"field": name, "values": sorted(columns.field(name).drop_nulls().unique())}
+            note = f"{say.count(sum(map(len, values.values())), 'wording')} of its values are above"
+            given = columns.field(name).null_count() == 0
+            silent = [] if given else [{**entry, "silent": True}]
+            yield from (("contradicts", Proposal(one, style=False, note=note)) for one in [*silent, entry])
 
 
 def _different(examples: pl.DataFrame) -> pl.DataFrame:
@@ -101,14 +127,15 @@ def infer_proposed(
     source: str = "",
     rows: int,
     different: int | None = None,
+    wordings: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
 ) -> InferredStyle:
     """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
-    `rows` rows.
+    `rows` rows. `wordings` are those of the style.
 
     `columns` are the examples as the checks read them.
     """
     counted, different = len(examples), len(examples) if different is None else different
-    groups = _counted(list(proposals), columns, examples)
+    groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
     if not any(rule.makes_style(counted) for rule in rules):
         message = "no style found: the outputs share no rule that a guide could state"
@@ -117,9 +144,8 @@ def infer_proposed(
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    write = partial(
-        style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, source=source
-    )
+    numbers = {"rows": rows, "different": different, "counted": counted}
+    write = partial(style_text, name, with_ids(evidence), habits, **numbers, source=source, wordings=wordings or {})
     schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
@@ -129,14 +155,19 @@ def infer_proposed(
 
 
 def _counted(
-    proposals: Sequence[tuple[str, Proposal]], columns: Columns, examples: pl.DataFrame
+    proposals: Sequence[tuple[str, Proposal]],
+    columns: Columns,
+    examples: pl.DataFrame,
+    wordings: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> list[list[Evidence]]:
     """The evidence for each proposal, grouped by subject, strictest first."""
     if not proposals:
         return []
     entries = [{"kind": kind, **proposal.entry} for kind, proposal in proposals]
     # Parsed like a file, so that the text written from it can be parsed again.
-    text = "checks:\n" + entries_text([{**entry, "id": f"check {n}"} for n, entry in enumerate(entries)])
+    text = f"{wordings_text(wordings)}checks:\n" + entries_text(
+        [{**entry, "id": f"check {n}"} for n, entry in enumerate(entries)]
+    )
     checks = parse_style(text, where="proposals").checks
     likely = _likely(checks, entries, examples)
     found = count_evidence([checks[n] for n in likely], [entries[n] for n in likely], columns, examples)

@@ -10,7 +10,7 @@ from ...core import say
 from ..discrimination import Discrimination
 from .evidence import Evidence, Instance
 
-__all__ = ["entries_text", "style_text"]
+__all__ = ["entries_text", "style_text", "wordings_text"]
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
@@ -44,6 +44,11 @@ def entries_text(entries: Sequence[Mapping[str, Any]]) -> str:
     return "".join(f"  {line}\n" for line in text.split("\n") if line)
 
 
+def wordings_text(wordings: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """`wordings` as they appear at the top of the file; empty if there are none."""
+    return _dumped({"wordings": _plain(wordings)}) if wordings else ""
+
+
 def _dumped(value: Any) -> str:
     """The value as YAML. What is not printable is in double quotes (`_text`), so an escape means the same there."""
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
@@ -60,6 +65,7 @@ def style_text(
     different: int,
     counted: int,
     source: str,
+    wordings: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out; `discrimination` of the checks."""
     of = f" of {_shown(source, 200)}" if source else ""
@@ -70,7 +76,13 @@ def style_text(
     ]
     lines += [f"# {discrimination.sentence}"] if discrimination else []
     top = {"name": name, "reviewed": False}
-    lines += [*_dumped(top).rstrip("\n").split("\n"), "checks:"]
+    lines += _dumped(top).rstrip("\n").split("\n")
+    if wordings:
+        lines.append(
+            "# Phrases that outputs use for a value of a field in place of its name. Remove those that do not say it."
+        )
+        lines += wordings_text(wordings).rstrip("\n").split("\n")
+    lines.append("checks:")
     about = None
     for one in evidence:
         if one.check.about != about:
