@@ -13,6 +13,7 @@ __all__ = [
     "explain_slots",
     "how_many",
     "label_counts",
+    "mostly_html",
     "mostly_json",
     "one_of",
     "quoted",
@@ -146,6 +147,11 @@ def text_lines(texts: pl.Series) -> pl.DataFrame:
 def mostly_json(texts: pl.Series) -> bool:
     """Whether half of the texts look like JSON: their words, marks and capitals mean nothing for style."""
     return bool(len(texts)) and float(texts.str.contains(r"^\s*[\[{]").mean() or 0) >= 0.5  # type: ignore[arg-type]
+
+
+def mostly_html(texts: pl.Series) -> bool:
+    """Whether half of the texts have tags of HTML: what is at their ends and in capitals is markup, not writing."""
+    return bool(len(texts)) and float(texts.str.contains(r"</[A-Za-z][A-Za-z0-9]*\s*>").mean() or 0) >= 0.5  # type: ignore[arg-type]
 
 
 _MOST_LABELS, _LABEL_CHARACTERS, _LABEL_WORDS, _LABEL_SHARE, _LABEL_RECURS = 30, 60, 5, 0.8, 3

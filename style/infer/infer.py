@@ -8,16 +8,16 @@ from typing import Any
 import polars as pl
 
 from ...core import printable, quoted_page, say
-from ..check import pair_columns
+from ..check import check_columns, pair_columns
 from ..discrimination import Discrimination, content_order, measure_discrimination
 from ..kind import Proposal
 from ..kinds import KINDS
 from ..read import parse_style
 from ..schema import Check, Columns, StyleSchema, field_names
 from ..words import label_counts
-from .evidence import Evidence, count_evidence, with_ids
+from .evidence import SHOULD_FROM, Evidence, count_evidence, with_ids
 from .pieces import propose_for_pieces
-from .redundant import joined_spellings, without_redundant
+from .redundant import joined_fields, joined_spellings, without_redundant
 from .text import entries_text, style_text, wordings_text
 from .wordings import propose_wordings
 
@@ -137,7 +137,8 @@ def infer_proposed(
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
-    if not any(rule.makes_style(counted) for rule in rules):
+    rules = joined_fields(rules, columns, examples)
+    if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
         return InferredStyle(None, (), near, "", rows, different, counted, message)
@@ -152,6 +153,20 @@ def infer_proposed(
     text = write(found)  # the same rules, with what they accept in comments
     message = " ".join(filter(None, (_message(final, habits) + ".", found and found.sentence)))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
+
+
+def _is_style(rules: Sequence[Evidence], columns: Columns) -> bool:
+    """Whether the rules are about half of the examples: one of them alone, or several together."""
+    count = len(columns.output)
+    if any(rule.makes_style(count) for rule in rules):
+        return True
+    some = [
+        replace(rule.check, id=f"check {n}") for n, rule in enumerate(rules) if rule.style and rule.low >= SHOULD_FROM
+    ]
+    if not some:
+        return False
+    status = check_columns(columns, StyleSchema("candidates", tuple(some))).status
+    return 2 * int(status.select(pl.any_horizontal(pl.all() != "not applicable")).to_series().sum()) >= count
 
 
 def _counted(
@@ -202,7 +217,7 @@ _HOW_MUCH = ("min", "max", "silent", "ignore_case", "say", "level", "about", "id
 def _subject(entry: Mapping[str, Any]) -> str:
     """The subject of an entry: of two entries with the same subject, one is the stricter form of the other."""
     when = [entry.get(key) for key in ("when", "each", "part")]
-    if entry["kind"] in _ABOUT_ALL:
+    if entry["kind"] in _ABOUT_ALL and "from_request" not in entry:
         return repr((entry["kind"], when))
     keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
     if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in keys["any"]):

@@ -12,27 +12,47 @@ from ..schema import Check, Columns, field_names
 from .evidence import Evidence, count_evidence
 from .text import entries_text
 
-__all__ = ["joined_spellings", "without_redundant"]
+__all__ = ["joined_fields", "joined_spellings", "without_redundant"]
+
+
+def joined_fields(rules: Sequence[Evidence], columns: Columns, examples: pl.DataFrame) -> list[Evidence]:
+    """The rules, with one check per level for all fields whose values outputs mention instead of one for each."""
+    joined: list[Evidence] = []
+    for level in ("must", "should"):
+        single = [rule for rule in rules if _is_mention(rule) and rule.level == level]
+        if len(single) > 1:
+            entry = {"kind": "covers", "fields": [name for rule in single for name in rule.entry["fields"]]}
+            # Each field was counted by itself: what breaks the joint rule broke one of them.
+            single = [replace(_joined(entry, single, columns, examples), low=min(rule.low for rule in single))]
+        joined += single
+    return [rule for rule in rules if not _is_mention(rule)] + joined
 
 
 def joined_spellings(rules: Sequence[Evidence], columns: Columns, examples: pl.DataFrame) -> list[Evidence]:
     """The rules, with one check per level for all preferred spellings instead of one for each term."""
     joined: list[Evidence] = []
     for level in ("must", "should"):
-        spellings = _compatible([rule for rule in rules if _is_spelling(rule) and rule.level == level])
-        if len(spellings) < 2:
-            joined += spellings
-            continue
-        entry: dict[str, Any] = {
-            "kind": "vocabulary", "preferred": {k: v for rule in spellings for k, v in rule.entry["preferred"].items()}
-        }  # fmt: skip
-        checks = parse_style("checks:\n" + entries_text([entry]), where="spellings").checks
-        counted = count_evidence(checks, [entry], columns, examples)[0]
-        # The level is that of the single terms: outputs that contain none of them would raise every share.
-        low = min(counted.low, *(rule.low for rule in spellings))
-        style = any(rule.style for rule in spellings)
-        joined.append(replace(counted, low=low, terms=tuple(spellings), style=style, variants=_all_variants(spellings)))
+        single = _compatible([rule for rule in rules if _is_spelling(rule) and rule.level == level])
+        if len(single) > 1:
+            preferred = {term: variants for rule in single for term, variants in rule.entry["preferred"].items()}
+            counted = _joined({"kind": "vocabulary", "preferred": preferred}, single, columns, examples)
+            # The level is that of the single terms: outputs that contain none of them would raise every share.
+            low = min(counted.low, *(rule.low for rule in single))
+            single = [replace(counted, low=low, variants=_all_variants(single))]
+        joined += single
     return [rule for rule in rules if not _is_spelling(rule)] + joined
+
+
+def _joined(entry: dict[str, Any], single: Sequence[Evidence], columns: Columns, examples: pl.DataFrame) -> Evidence:
+    """The evidence for the check that says what several say."""
+    (parsed,) = parse_style("checks:\n" + entries_text([entry]), where="joined rules").checks
+    check = replace(parsed, wordings=single[0].check.wordings)
+    counted = count_evidence([check], [entry], columns, examples)[0]
+    return replace(counted, terms=tuple(single), style=any(rule.style for rule in single))
+
+
+def _is_mention(rule: Evidence) -> bool:
+    return set(rule.entry) == {"kind", "fields"} and rule.check.kind == "covers"
 
 
 def _is_spelling(rule: Evidence) -> bool:

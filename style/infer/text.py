@@ -128,7 +128,8 @@ def _evidence_lines(one: Evidence) -> list[str]:
     # A note that is only a count repeats the evidence.
     lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
     if one.terms:
-        return [*lines, f"{_holds(one)}; of those that contain the term:", *(f"  {_term(term)}" for term in one.terms)]
+        of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("by field", _field)
+        return [*lines, f"{_holds(one)}; {of}:", *(f"  {each(term)}" for term in one.terms)]
     if one.variants:
         return [*lines, _term(one)]
     text = _holds(one)
@@ -140,7 +141,7 @@ def _evidence_lines(one: Evidence) -> list[str]:
 
 
 def _holds(one: Evidence) -> str:
-    if one.terms:
+    if one.terms and "preferred" in one.entry:
         return f"{one.holds:,} of {one.applicable:,} examples use only these spellings"
     return f"holds in {one.holds:,} of {one.applicable:,}{_percent(one)}"
 
@@ -148,6 +149,11 @@ def _holds(one: Evidence) -> str:
 def _percent(one: Evidence) -> str:
     """` (55%)`; empty if all follow it."""
     return "" if one.holds == one.applicable else f" ({say.percent(one.share)})"
+
+
+def _field(one: Evidence) -> str:
+    """`colour: 198 of 200 (99%)`."""
+    return f"{', '.join(one.entry['fields'])}: {one.holds:,} of {one.applicable:,}{_percent(one)}"
 
 
 def _term(one: Evidence) -> str:

@@ -11,6 +11,7 @@ from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 __all__ = ["propose_wordings"]
 
+_SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic
 _READ = 5_000  # examples: a wording in a hundredth of them still shows
 _FEWEST_ROWS, _MOST_VALUES, _MOST_WORDINGS, _MOST_TOKENS = 20, 30, 8, 4
 # A wording is in this share of the outputs that do not name the value, in so many of them, and so much rarer elsewhere.
@@ -18,6 +19,7 @@ _SHARE, _FEWEST, _LIKELIER, _PRECISION = 0.02, 8, 10.0, 0.9
 _COMMON = 0.25  # a word in this share of all outputs is no edge of a wording
 _CLAUSE = re.compile(r"[.!?,;:()\n]+(?:\s|$)")
 _TOKEN = re.compile(r"[^\W_]+(?:['’.\-/][^\W_]+)*")
+_NAMED = re.compile(r"[^\W\d_]{2}")
 _DENIED_WITHIN = 3  # words after a denial
 
 
@@ -110,10 +112,14 @@ def _of_field(columns: Columns, name: str, rows: Sequence[_Row]) -> dict[str, li
     found = mentions(columns, vocabulary(name, {}, rows=columns.field(name).drop_nulls()), name)
     named = {mention.row for mention in found if mention.key == value_key(given[mention.row] or "")}
     counts = Counter(value for value in given if value is not None)
+    if len(named) < _SAID * counts.total() and not {value_key(value) for value in counts} <= {"yes", "no"}:
+        return {}
     taken = {" ".join(_words(value)) for value in counts}
     everywhere = Counter(chain.from_iterable(row.phrases for row in rows))
     proposed = {}
     for value, count in sorted(counts.items()):
+        if not _NAMED.search(value):  # a number has no other name
+            continue
         own = [row for row, text in zip(rows, given, strict=True) if text == value]
         within = Counter(chain.from_iterable(row.phrases for row in own))
         telling = {

@@ -21,6 +21,7 @@ _HABIT_SHARE, _FEWEST_ROWS = 0.5, 20
 _FOLDED_SHARE = 0.01
 # A fixed text must end nearly all outputs; one of a few words, this share of them.
 _COMMON_SHARE, _CHOICE_SHARE, _MOST_CHOICES, _MOST_CHARACTERS = 0.8, 0.95, 6, 200
+_MARK_SHARE = 0.05
 # Marks that belong to the text before a common end.
 _BEFORE_END = " \t\r\n.,;:!?…"
 # Outputs with at most this many words are labels, which have no ending of interest.
@@ -130,6 +131,18 @@ def _propose_texts(outputs: pl.Series, *, at_start: bool) -> Iterator[Proposal]:
         yield from _propose_choice(found.value_counts(sort=True), len(texts))
     if re.search(r"\w", common := _common_text(texts, at_start=at_start)):
         yield Proposal({"any": [common]})
+    elif not at_start and (marks := _end_marks(texts)):
+        yield Proposal({"any": marks}, style=False)
+
+
+def _end_marks(texts: pl.Series) -> list[str]:
+    """The two or three marks of which one ends nearly all texts; empty if one of them ends most."""
+    counts = texts.str.tail(1).rename("mark").value_counts(sort=True).filter(pl.col("mark").is_in(list(".?!")))
+    counts = counts.filter(pl.col("count") >= _MARK_SHARE * len(texts))
+    enough = counts["count"].sum() >= _CHOICE_SHARE * len(texts)
+    return (
+        sorted(counts["mark"]) if len(counts) > 1 and enough and counts["count"][0] < _COMMON_SHARE * len(texts) else []
+    )
 
 
 def _common_text(texts: pl.Series, *, at_start: bool) -> str:
