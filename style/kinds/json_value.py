@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -111,9 +112,9 @@ def _find_json(check: Check, columns: Columns) -> Findings:
         rows += [(index, *fault) for fault in known[text]]
     if p.from_request:
         valid = (index for index, text in enumerate(columns.output) if not known[text])
-        rows += [
-            (index, *fault) for index in valid for fault in _invented(p, columns.output[index], columns.input[index])
-        ]
+        for index in valid:
+            invented = _invented(p, columns.output[index], columns.input[index])
+            rows += [(index, *fault) for fault in islice(invented, _MAX_FAULTS)]
     return Findings(faults(sorted(rows, key=lambda row: row[0])))
 
 
