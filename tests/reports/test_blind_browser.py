@@ -122,7 +122,9 @@ def test_marks_are_saved_with_the_choice_and_can_be_changed_and_removed(window: 
     press(opened, "73")  # the same mark again removes it
     press(opened, "571")
     press(opened, "b")
-    pressed = {one: box.locator(f'button[value="{one}"]').get_attribute("aria-pressed") for one in ("left-no", "right-yes")}
+    pressed = {
+        one: box.locator(f'button[value="{one}"]').get_attribute("aria-pressed") for one in ("left-no", "right-yes")
+    }
     assert pressed == {"left-no": "true", "right-yes": "false"}
     press(opened, "6")
     path = saved(opened, tmp_path)
