@@ -133,12 +133,12 @@ E2E_ABOUT = (
 )
 WEBNLG_ABOUT = (
     f'Workers answered "Does the text correctly represent the meaning in the data?" with 1 to 3; all but {MEANING_KEPT} '
-    "fail. It is harder: there are 163 relations, most of them in one or two requests, and a text is wrong as well if it joins the right names by "
-    "the wrong relation or in the wrong direction. Fields of a triple set: `names` (all subjects and objects, without "
-    "disambiguation such as *(film)* and *, Texas*; quoted lists as their parts), `relations`, and each relation in words "
-    "(*birth place*) with its objects, so that a rule with `when` asks how a relation is said. Names and outputs are "
-    "compared without accents and marks, since every system has its own tokens. Rules cannot say which of two names a "
-    "relation starts from."
+    "fail. It is harder: there are 163 relations, most of them in one or two requests, and a text is wrong as well if it "
+    "joins the right names by the wrong relation or in the wrong direction. Fields of a triple set: `names` (all subjects "
+    "and objects, without disambiguation such as *(film)* and *, Texas*; quoted lists as their parts), `relations`, and "
+    "each relation in words (*birth place*) with its objects, so that a rule with `when` asks how a relation is said. Names "
+    "and outputs are compared without accents and marks, since every system has its own tokens. Rules cannot say which of "
+    "two names a relation starts from."
 )
 
 

@@ -143,7 +143,7 @@ class Numbers:
         """A coefficient between -1 and 1, such as kappa, with two decimals: `0.60`."""
         if not _known(value):
             return UNKNOWN
-        return self._signed(value, f"{_nudged(abs(value)):.2f}")
+        return self._signed(value, f"{_nudged(abs(float(value))):.2f}")
 
     def coefficient_range(self, low: Real | None, high: Real | None) -> str:
         """Two coefficients as a range: `-0.12 to 0.60`."""
