@@ -52,7 +52,7 @@ MONEY = (
 
 def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> str:
     """The page for an evaluated run."""
-    judged = f"{judgements.lead(run)} {judgements.agreement(run)}" if run.results.get("judgements") else ""
+    judged = " ".join((judgements.lead(run), judgements.agreement(run), *judgements.against_rules(run))).strip()
     risks = risk_rows(run)
     return _rendered(
         "report.md.j2", project=project, headline=headline, baseline=run.baseline, candidate=run.candidate,
