@@ -29,9 +29,12 @@ MEANING_KEPT = "3"  # of the answers 1 to 3 to "Does the text correctly represen
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("e2e", type=Path)
-    parser.add_argument("webnlg", type=Path)
+    parser.add_argument("e2e", type=Path, nargs="?")
+    parser.add_argument("webnlg", type=Path, nargs="?")
     options = parser.parse_args()
+    if options.webnlg is None:
+        print("Nothing was measured: name both checkouts.")
+        return
     parts = [
         ("E2E NLG challenge", "tuetschek/e2e-eval", "people_e2e.yaml", read_e2e(options.e2e), E2E_ABOUT),
         ("WebNLG challenge 2017", "abevieiramota/challenge-webnlg", "people_webnlg.yaml", read_webnlg(options.webnlg),
