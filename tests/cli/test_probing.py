@@ -31,6 +31,7 @@ def asked(tuned, tiny_model, *, tested=6, **settings):
     return probe(Run(run, project=project), variant, loaded=tiny_model, tested=tested)
 
 
+@pytest.mark.slow
 def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(tuned, tiny_model):
     _, run, _ = tuned
     found = asked(tuned, tiny_model)

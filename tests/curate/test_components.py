@@ -54,6 +54,7 @@ def test_the_split_has_its_sizes_and_cannot_leak(raw):
     assert done.kept.select("group", "split").unique().height == done.kept["group"].n_unique()
 
 
+@pytest.mark.slow
 def test_a_written_run_reads_back_as_it_was(run):
     ledger = read_ledger(run)
     splits = {split: read_split(run, split) for split in ("train", "validation", "test")}

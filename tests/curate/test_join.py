@@ -69,6 +69,7 @@ def test_the_join_is_exact_at_any_size_and_threshold(n, threshold):
     assert found(texts, threshold) == exhaustive(texts, threshold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.7, 0.8, 0.95])
 def test_the_join_is_exact_on_real_inputs(threshold):
     lines = (example_path("components") / "pairs.jsonl").read_text().splitlines()[:2400:8]

@@ -133,6 +133,7 @@ def rows_of(seed, n, fields=False):
     return rows
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(1, 45), st.sampled_from([0.5, 0.75, 0.8, 0.95, 1.0]), st.booleans())
 def test_every_pair_of_rows_is_what_comparing_all_with_all_says(seed, n, threshold, fields):
     pairs = table(rows_of(seed, n, fields))
@@ -188,6 +189,7 @@ def greedy(found, rank, conflicts):
     return outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tie_siblings", [True, False, "auto"])
 @pytest.mark.parametrize("seed", range(8))
 def test_ties_are_the_components_of_a_search_by_hand(seed, tie_siblings):
@@ -237,6 +239,7 @@ def test_a_forest_connects_at_every_similarity_what_all_pairs_connect(seed, monk
         assert components(60, as_sets[0]) == components(60, as_sets[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_more_siblings_than_are_listed_tie_the_same_rows(seed, monkeypatch):
     chance = random.Random(seed)

@@ -131,6 +131,7 @@ def test_a_text_has_the_same_hashes_beside_any_others():
         assert together.sketches[at].tolist() == alone.sketches[0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 def test_sketches_rule_out_no_pair_that_is_alike(threshold):
     texts = edited(4, 250)
@@ -188,6 +189,7 @@ def test_an_empty_side_has_no_pairs():
     assert not list(verified_texts(some, np.zeros(0, np.int64), np.zeros(0, np.int64), Fraction(4, 5)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95, 1.0])
 def test_the_join_by_segments_is_that_by_prefixes(monkeypatch, threshold):
     texts = edited(7, 500)

@@ -141,6 +141,7 @@ def expected(table: dict) -> dict:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60))
 def test_every_figure_equals_the_day_by_day_table(seed):
     table = some_table(random.Random(seed))

@@ -95,6 +95,7 @@ def test_a_stated_variant_named_like_a_tuned_model_is_not_an_alternative():
     assert [row["name"] for row in account(roi)["alternatives"] if row["key"] == "variant"] == ["other"]
 
 
+@pytest.mark.slow
 def test_variants_on_the_same_model_share_its_prices_and_trained_ones_are_not_alternatives():
     def run(fixed, model, tuned=False):
         tokens = np.full(4, 150.0)

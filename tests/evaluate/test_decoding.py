@@ -50,6 +50,7 @@ def test_one_token_attends_like_torch(prefix: int, masked: bool) -> None:
     torch.testing.assert_close(next_token(q[:, :, 0], keys, values, added, scale=d**-0.5, front=pair), expected)
 
 
+@pytest.mark.slow
 def test_rows_in_one_sequence_equal_padded_rows(fast: Any) -> None:
     assert isinstance(fast.rows, SequenceRows)
     torch.testing.assert_close(told(fast.rows, shared=0), fast.told, rtol=1e-4, atol=1e-4)
@@ -58,6 +59,7 @@ def test_rows_in_one_sequence_equal_padded_rows(fast: Any) -> None:
         torch.testing.assert_close(told(PaddedRows(fast.model), shared=shared), fast.told, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["SCORES", "MOST"])
 def test_long_prompts_attend_in_parts_with_the_same_result(fast: Any, monkeypatch: Any, limit: str) -> None:
     monkeypatch.setattr(module, limit, 4 * 20 * 24)

@@ -70,6 +70,7 @@ def moved(table):
             yield key, table | {key: Decimal(value) * Decimal("1.01")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_assumption_that_moves_a_figure_is_reached_from_it(situation):
     table = filled(SITUATIONS[situation])

@@ -48,6 +48,7 @@ def adapter(tiny_model: Any, tmp_path: Path) -> Path:
     return tmp_path / "adapter"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 @pytest.mark.parametrize("guide", [None, GUIDE])
 def test_greedy_outputs_equal_those_of_transformers(tiny_model: Any, guide: str | None, batch_size: int) -> None:

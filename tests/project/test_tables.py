@@ -44,6 +44,7 @@ def test_outputs_of_any_kind_are_judged_the_same(kind: str, labels: Path, style_
     assert judged.report.is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_style_is_inferred_from_and_checked_on_any_kind(kind: str, pairs_file: Path, style_file: Path) -> None:
     pairs = KINDS[kind](pairs_file)

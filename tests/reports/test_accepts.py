@@ -1,5 +1,7 @@
 """What the rules accept, in the report of a curation and of a run, and in the terminal."""
 
+import pytest
+
 from tuneworth.reports.sections.curation.accepts import accepted_rows, accepts_sentence
 from tuneworth.reports.terminal import curated_text
 
@@ -25,6 +27,7 @@ def test_nothing_is_shown_that_was_not_measured() -> None:
         assert accepts_sentence(data) == ""
 
 
+@pytest.mark.slow
 def test_a_curation_shows_it_on_its_page_and_in_the_terminal(clean) -> None:
     import json
 

@@ -77,6 +77,7 @@ def test_a_part_within_a_part_of_another_kind_gives_a_page_or_an_error(
     assert each_of_another_kind(evaluated_run(n=42), wrong, depth=3) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_part_of_another_kind_gives_a_page_or_an_error(make_run: Callable[..., Path], wrong: Any) -> None:
     assert each_of_another_kind(make_run(n=3), wrong, depth=1) > 10

@@ -39,6 +39,7 @@ def before_method(run: Path) -> str:
     return html[html.index("<body") : html.index('<section class="part" id="method"')]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_run_says_what_to_do_how_sure_and_why_to_doubt(runs: Callable[[str], Path], kind: str) -> None:
     found, (label, sure, sentence, doubt, step) = headline(read_run(runs(kind))), KINDS[kind][1]

@@ -79,6 +79,7 @@ def judged(piece: str, length: int) -> int:
     return results.status.width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", REPEATED)
 def test_a_long_output_is_judged_by_every_check(piece):
     assert judged(piece, 5_000) == len(STYLE.checks)

@@ -58,6 +58,7 @@ def test_the_guide_says_tags_and_structure():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["<b>", "<ul><li>", "</b>", "<!--", "<b '", '<b "', "<", "<a", "<p>x", "<b></i>", "<p><p>"]
 )

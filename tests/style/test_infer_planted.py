@@ -103,6 +103,7 @@ def examples(seed: int, make: Callable[[random.Random], str], *, n: int = 400, w
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLANTED)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_planted_style_is_found_in_spite_of_exceptions(name, seed):

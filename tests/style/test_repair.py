@@ -248,6 +248,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_long_text_is_repaired_by_every_rule(piece):
     text = piece * (3_000 // len(piece))

@@ -166,6 +166,7 @@ def test_pieces_are_in_order_do_not_overlap_and_are_found_alone(scope, outputs):
         assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["a. ", "- a\n", "<li>", "<p>a", "\n\n", "1. ", "<p", "a", ".", "<p <p>"])
 @pytest.mark.parametrize("scope", SCOPES)
 def test_long_outputs_are_cut_to_the_end(scope, piece):

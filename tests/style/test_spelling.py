@@ -87,6 +87,7 @@ APART = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", APART)
 def test_two_terms_are_never_called_one(counts):
     assert spelling_variants(of_texts(counts)) == []

@@ -206,6 +206,7 @@ def test_a_repeat_is_found_exactly_where_there_is_one(outputs):
     assert results.status["no_repeats"].to_list() == ["fail" if repeats_slowly(t, 2) else "pass" for t in outputs]
 
 
+@pytest.mark.slow
 def test_repeats_take_time_in_proportion_to_the_text():
     text = "again and again the same few words " * 30_000
     ((start, end, copied),) = repeats(text, words=6)

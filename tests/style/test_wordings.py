@@ -252,6 +252,7 @@ def test_a_value_contradicts_exactly_the_others(own, other):
     assert result(check, f"The {other} one.", {"c": own}, "")[0] == ("pass" if own == other or within else "fail")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["red ", "not ", "dark ", "red or ", "- ", "a", "not red or "])
 def test_a_million_characters_are_read_to_the_end(piece):
     output = piece * (1_000_000 // len(piece))

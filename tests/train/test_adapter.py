@@ -89,6 +89,7 @@ def learnt(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", ["adapter", "merged"])
 def test_the_code_of_the_card_loads_it_and_its_answer_ends(learnt: Path, made: str) -> None:
     card = (learnt / made / "README.md").read_text()

@@ -116,6 +116,7 @@ def gradients(adapted: Any, loss: Any) -> dict[str, Any]:
     return {name: p.grad.clone() for name, p in adapted.named_parameters() if p.requires_grad}
 
 
+@pytest.mark.slow
 def test_the_fast_path_gives_the_loss_and_gradients_of_the_family(family: Any, family_model: Any) -> None:
     examples = to_examples(pairs(system="Answer in the manner of a catalogue."), model=family_model)
     adapted = attach_adapter(family_model.model, rank=4, alpha=8, seed=5, name="tiny")
@@ -141,6 +142,7 @@ def test_the_fast_path_gives_the_loss_and_gradients_of_the_family(family: Any, f
 # --- a fit --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_fit_leaves_an_adapter_that_plain_peft_loads_and_that_stops(
     family_to_fit: Any, family_models: Callable[[Any], Any], tmp_path: Path

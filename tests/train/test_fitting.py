@@ -34,6 +34,7 @@ def equal(a: Path, b: Path) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_same_seed_same_adapter_and_another_seed_another(tiny_model: Any, tmp_path: Path) -> None:
     for name, seed in [("a", 0), ("b", 0), ("c", 1)]:
         torch.manual_seed(seed + len(name) * 7)  # the caller's own chance must not matter
@@ -159,6 +160,7 @@ def test_a_setting_out_of_range_is_named(wrong: dict[str, Any]) -> None:
         TrainSettings(**wrong)
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_keeps_its_parts_of_a_batch_whatever_the_settings_say_now(
     tiny_model: Any, tmp_path: Path
 ) -> None:
@@ -177,6 +179,7 @@ def test_a_resumed_fit_keeps_its_parts_of_a_batch_whatever_the_settings_say_now(
     assert resumed.threads == torch.get_num_threads()
 
 
+@pytest.mark.slow
 def test_parts_of_a_batch_change_the_result_by_rounding_alone(tiny_model: Any, tmp_path: Path) -> None:
     one = fit(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path / "one")
     parts = fit(pairs(10), pairs(3), model=tiny_model, settings=replace(QUICK, micro_batch=1), out=tmp_path / "parts")

@@ -70,6 +70,7 @@ def made(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_file_says_what_the_adapter_says(tiny_model: Any, made: Path, tmp_path: Path) -> None:
     result = write_gguf(
         tiny_model, made / "adapter", made / "merged", tmp_path / "out", source=made / "source.gguf", pairs=PAIRS

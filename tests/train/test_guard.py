@@ -172,6 +172,7 @@ def taught_model(tiny_model: Any, lesson: Path) -> Iterator[Any]:
         yield replace(tiny_model, model=merged)
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_far_too_high_ends_the_run_and_says_what_to_change(taught_model: Any, tmp_path: Path) -> None:
     settings = replace(LEARNS, learning_rate=1.0, checkpoint_steps=5)
     with pytest.raises(RunBroken, match=r'diverged at step 10 of 45: (.|\n)*Lower "learning_rate" \(now 1\)'):

@@ -298,6 +298,7 @@ def without(name: str) -> Callable[[dict[str, torch.Tensor], dict[str, Any]], No
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

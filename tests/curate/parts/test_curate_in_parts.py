@@ -196,6 +196,7 @@ def curated(
     return found.ledger, found.summary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "text"),
     [

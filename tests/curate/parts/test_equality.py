@@ -222,6 +222,7 @@ def test_names_are_looked_for_in_all_parts_also_where_the_first_hold_none(
     assert isinstance(found, str) == ("late" not in str(asked))
 
 
+@pytest.mark.slow
 def test_values_that_another_part_has_contradict(tmp_path: Path) -> None:
     colours = ["red"] * 30 + ["blue"] * 2
     rows = [

@@ -67,6 +67,7 @@ def measured(**changed: Any) -> Measured:
 QUARTER = measured(rows=5_000, repeats=20, near=10, within=25, between=25, work={"inputs": 500_000})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["jsonl", "parquet", "csv", "jsonl.gz", "json"])
 def test_a_sample_has_each_row_once_and_tells_how_many_there_are(tmp_path: Path, kind: str) -> None:
     table = pl.DataFrame(
