@@ -91,7 +91,8 @@ def _propose_length(columns: Columns) -> list[Proposal]:
     words = columns.output.str.count_matches(r"\S+")
     if not len(words) or mostly_json(columns.output):
         return []
-    if (low := int(words.min() or 0)) and (high := int(words.max() or 0)) <= _WIDEST * low:  # type: ignore[arg-type]
+    low, high = int(words.min() or 0), int(words.max() or 0)  # type: ignore[arg-type]
+    if 0 < high <= _WIDEST * low:
         proposals = [Proposal({"unit": "words", "min": _rounded(low, down=True), "max": _rounded(high)})]
     else:
         # A range that some outputs do not keep drops them, so it is no rule that an output must follow.
