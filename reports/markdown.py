@@ -15,6 +15,7 @@ from .sections.certificate import certificate
 from .sections.data import style_rows
 from .sections.dropped import dropped_rows
 from .sections.first_screen import Headline
+from .sections.fixes import fix_sentence
 from .sections.gates import gate_rows
 from .sections.money import money_rows
 from .sections.risks import risk_rows
@@ -69,7 +70,7 @@ def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -
     warnings = [warning["text"] for warning in data.get("warnings") or []]
     return _rendered(
         "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
-        certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
+        fixed=fix_sentence(data), certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from .sections.certificate import certificate
 from .sections.costs import alternative_rows, cost_rows
 from .sections.data import override_line
 from .sections.first_screen import Number, plain_sentence, three_numbers
+from .sections.fixes import fix_sentence
 from .sections.money import money_rows
 from .stored import StoredRun
 from .words import capital, short
@@ -186,6 +187,7 @@ def derivation_text(money: Mapping[str, Any]) -> str:
 def curated_text(summary: Mapping[str, Any]) -> str:
     """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
     lines = [*_outcomes(summary), *_splits(summary), *(f"  {text}" for text in summary["split_notes"])]
+    lines += filled(fix_sentence(summary)) if fix_sentence(summary) else []
     lines += filled(accepts_sentence(summary)) if accepts_sentence(summary) else []
     lines += filled(certificate(summary)) if certificate(summary) else []
     lines += filled(override_line(summary)) if override_line(summary) else []
