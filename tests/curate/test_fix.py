@@ -168,7 +168,10 @@ def test_an_output_that_is_bad_in_any_style_is_not_kept_because_its_style_was_re
 
 
 def test_personal_data_of_repaired_rows_reaches_neither_ledger_nor_summary():
-    rows = [{"id": f"r{n}", "input": f"part {n} of {n * n}", "output": f"Ask jane{n}@example.org low-noise."} for n in range(9)]
+    rows = [
+        {"id": f"r{n}", "input": f"part {n} of {n * n}", "output": f"Ask jane{n}@example.org low-noise."}
+        for n in range(9)
+    ]
     done = curate(rows, STYLE, settings=CurateSettings(fix="safe", mask=True, split=SplitShares(train=1)))
     assert done.ledger["fixed"].count() == 9
     assert "example.org" not in json.dumps([done.summary, done.kept.to_dicts(), done.ledger["evidence"].to_list()])
@@ -178,7 +181,9 @@ def test_personal_data_of_repaired_rows_reaches_neither_ledger_nor_summary():
 
 def test_lines_carry_the_text_as_written_and_why_names_the_change(safe, tmp_path):
     write_curated(safe, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "curate" / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "curate" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     changed = {line["row"]: line for line in lines if line["written"] is not None}
     assert len(changed) == safe.splits["train"]["written"].count()
     row = next(row for row, line in changed.items() if line["output"].startswith(f"{line['written']}, "))
@@ -198,5 +203,5 @@ def test_with_fix_off_lines_and_ledger_only_have_the_empty_columns(off):
 
 
 def test_an_unknown_repair_is_refused():
-    with pytest.raises(ValueError, match="fix must be "off" or "safe" or "unsafe""):
+    with pytest.raises(ValueError, match='fix must be "off" or "safe" or "unsafe"'):
         CurateSettings(fix="always")  # type: ignore[arg-type]
