@@ -2,15 +2,12 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ..core import ConfigError, DataError, Talk
+from ..core import ConfigError, DataError, Fix, Talk
 from .options import code_option, common_options, reading_options
-
-if TYPE_CHECKING:
-    from ..curate import Fix
 
 __all__ = ["command"]
 
@@ -66,7 +63,7 @@ _PATH = click.Path(path_type=Path)
 @reading_options
 @common_options
 def command(
-    source: Path | None, mask: bool, fix: "Fix | None", dry_run: bool, threshold_table: bool, name: str | None, cluster: bool,
+    source: Path | None, mask: bool, fix: Fix | None, dry_run: bool, threshold_table: bool, name: str | None, cluster: bool,
     allow_code: bool, talk: Talk, **stated: Any,
 ) -> None:  # fmt: skip
     """Turn raw pairs into clean, leak-proof splits, with a ledger of every row.

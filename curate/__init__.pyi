@@ -49,7 +49,6 @@ from .run_files import table_name as table_name
 from .run_files import tested_files as tested_files
 from .settings import CurateSettings as CurateSettings
 from .settings import DataSettings as DataSettings
-from .settings import Fix as Fix
 from .settings import SplitShares as SplitShares
 from .split.assign import SPLITS as SPLITS
 from .split.given import PinnedSplits as PinnedSplits

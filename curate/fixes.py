@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ..core import Fix
 from ..style import Columns
 from .check import mask_text, repair_outputs, usable_repairs
 from .prepare import CountTokens, Prepared
 from .resolve import Resolved
-from .settings import CurateSettings, Fix
+from .settings import CurateSettings
 
 __all__ = ["summarise_fixes"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import Clock, ConfigError
+from ..core import Clock, ConfigError, Fix
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .check import (
     DETECTION_ROWS,
@@ -39,7 +39,7 @@ from .read import (
     renamed,
     without_guide,
 )
-from .settings import CurateSettings, Fix
+from .settings import CurateSettings
 from .split import (
     find_values,
     names_found,

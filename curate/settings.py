@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from ..core import misfits
+from ..core import Fix, misfits
 
-__all__ = ["CurateSettings", "DataSettings", "Fix", "SplitShares"]
-
-Fix = Literal["off", "safe", "unsafe"]
+__all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
 
 @dataclass(frozen=True, kw_only=True)

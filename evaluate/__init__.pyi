@@ -5,6 +5,7 @@ from .evaluation import Evaluated as Evaluated
 from .evaluation import Raw as Raw
 from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
+from .evaluation import score_variant as score_variant
 from .evaluation import write_evaluated as write_evaluated
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money

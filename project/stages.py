@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..core import UNKNOWN, ConfigError, Talk, disk_refusals, say
-from ..curate import Curated, Fix
+from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
+from ..curate import Curated
 from ..reports import curated_text
 from .curate import curate_stage, curate_unwritten
 from .gates import parse_gate

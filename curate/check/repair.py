@@ -5,8 +5,8 @@ from itertools import groupby
 
 import polars as pl
 
+from ...core import Fix
 from ...style import Columns, StyleSchema, repair_columns
-from ..settings import Fix
 from .personal import mask_column
 from .quality import FAULTS, find_faults
 

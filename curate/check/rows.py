@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ...core import Fix
 from ...style import (
     Columns,
     Level,
@@ -22,7 +23,6 @@ from ...style import (
     unknown_fields,
     unused_scopes,
 )
-from ..settings import Fix
 from .personal import mask_column, mask_text
 from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
 from .repair import REPAIR_SCHEMA, repair_outputs, usable_repairs
