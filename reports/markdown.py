@@ -56,7 +56,8 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     judged = f"{judgements.lead(run)} {judgements.agreement(run)}" if run.results.get("judgements") else ""
     risks = risk_rows(run)
     return _rendered(
-        "report.md.j2", project=project, headline=headline, baseline=run.baseline, candidate=run.candidate,
+        "report.md.j2", project=project, headline=headline,
+        baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
         variants=variant_rows(run), moved=moved_rows(run), money=money_lines(run), risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged,
@@ -110,6 +111,10 @@ def _escaped(match: re.Match[str]) -> str:
     return f"&#{ord(found[0])};{found[1:]}" if found[0].isdigit() else f"\\{found}"
 
 
+def _label(run: StoredRun, name: str | None) -> str | None:
+    return None if name is None else run.label(name)
+
+
 def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
     """Per variant: name, requests, three shares with ranges, tokens and cost per request; the compared pair comes first."""
     compared = [name for name in (run.candidate, run.baseline) if name in run.variants]
@@ -127,7 +132,7 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
     money = run.results.get("money") or {}
     priced = (money.get("variants") or {}).get(name) or {}
     return (
-        name,
+        run.label(name),
         say.count(scored.get("n")),
         *(share_text(scored.get(key)) for key in ("acceptable", "consistent", "faithful")),
         say.count(round(sum(known))) if known else "not counted",

@@ -67,7 +67,7 @@ def _tested(run: StoredRun) -> float | None:
 
 
 def _quality(run: StoredRun) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    return ((name, run.results["quality"][name]["acceptable"]) for name in run.variants)
+    return ((run.label(name), run.results["quality"][name]["acceptable"]) for name in run.variants)
 
 
 def _acceptable(name: str, found: Mapping[str, Any]) -> Row:

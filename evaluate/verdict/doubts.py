@@ -12,6 +12,7 @@ from .sentences import (
     groups_of_similar,
     input_name,
     listed,
+    scored_name,
     variant_name,
 )
 
@@ -165,7 +166,7 @@ def _weak_baseline(results: Results, decision: str) -> str | None:
     if decision == "keep prompting" or share is None or share >= WEAK_BASELINE or not _ahead(results):
         return None
     outputs = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
-    text = f"The baseline is weak: {variant_name(name)} gives {outputs}"
+    text = f"The baseline is weak: {scored_name(results, name)} gives {outputs}"
     if _by_us(results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
     return f"{text}; a stronger model with the same guide may close the gap."

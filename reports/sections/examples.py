@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from markupsafe import Markup
 
 from ...core import sha256_file
 from ...core import unbroken as say
-from ...evaluate import discordant_clause
+from ...evaluate import discordant_clause, repaired
 from ...style import field_text
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted
+from .certificate import differing
 from .marks import clip, mark_text, placed_numbers
 from .quality import samples_of
 
@@ -58,7 +59,8 @@ class Note:
 class Shown:
     """One output as the page shows it, with its violations, or in brief with the checks that it breaks.
 
-    `anchor` is the prefix of the ids of its marks and notes.
+    `anchor` is the prefix of the ids of its marks and notes. `repaired`: whether outputs of this variant were repaired;
+    `before`: the output as it came, if this one was changed, with the differences marked; `fixed`: by which rules.
     """
 
     name: str
@@ -69,6 +71,9 @@ class Shown:
     more_notes: int
     breaks: tuple[str, ...]
     anchor: str
+    repaired: bool = False
+    before: Markup = Markup("")  # noqa: RUF009 - a text
+    fixed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,8 @@ class Examples:
 
     def characters(self) -> int:
         """The length of all outputs and references: a lower bound for the size of the page in bytes."""
-        texts = [text for row in self.rows for text in (*(s.text for s in (*row.sides, *row.others)), row.reference)]
+        sides = [side for row in self.rows for side in (*row.sides, *row.others)]
+        texts = [*(text for side in sides for text in (side.text, side.before)), *(row.reference for row in self.rows)]
         return sum(map(len, texts))
 
     def kinds(self) -> list[tuple[str, int]]:
@@ -205,14 +211,26 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     return Example(
         id=id_,
         request=tuple((name, _clipped(text, context_limit)) for name, text in _request(pair)),
-        sides=tuple(sides.pop(name) for name in names),
-        others=tuple(sides.values()),
+        sides=tuple(_with_repair(run, sides.pop(name), lines[name], context_limit) for name in names),
+        others=tuple(
+            _with_repair(run, side, lines[side.name], min(context_limit, OTHERS_LIMIT)) for side in sides.values()
+        ),
         reference=_clipped(str(pair.get("output") or ""), context_limit),
         reference_ok=pair.get("reference_ok") is not False,
         kind=kind,
         checks=tuple(sorted(broken)),
         group=None if group is None else str(group),
     )
+
+
+def _with_repair(run: StoredRun, side: Shown, line: Mapping[str, Any] | None, limit: int) -> Shown:
+    """The output with what repair changed in it."""
+    raw, output = (line or {}).get("raw"), (line or {}).get("output")
+    side = replace(side, repaired=repaired(run.results, side.name))
+    if raw is None:
+        return side
+    before, _ = differing(_clipped(str(raw), limit), _clipped(str(output or ""), limit))
+    return replace(side, before=before, fixed=tuple(map(str, (line or {}).get("fixed") or ())))
 
 
 def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
@@ -302,7 +320,7 @@ def _one_side(run: StoredRun) -> str:
     if share is None or not n:
         return "The requests with their outputs, none of which could be scored."
     return capital(
-        f"{named(run.candidate)} is acceptable on {say.count(round(share * n))} of {say.count(n, 'request')}."
+        f"{named(run.candidate, run.results)} is acceptable on {say.count(round(share * n))} of {say.count(n, 'request')}."
     )
 
 
