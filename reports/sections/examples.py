@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ...style import field_text
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted
-from .certificate import differing
+from .fixes import before_repair
 from .marks import clip, mark_text, placed_numbers
 from .quality import samples_of
 
@@ -59,8 +59,8 @@ class Note:
 class Shown:
     """One output as the page shows it, with its violations, or in brief with the checks that it breaks.
 
-    `anchor` is the prefix of the ids of its marks and notes. `repaired`: whether outputs of this variant were repaired;
-    `before`: the output as it came, if this one was changed, with the differences marked; `fixed`: by which rules.
+    `anchor` is the prefix of the ids of its marks and notes. `before` is the output as it came, if it
+    was repaired, with the differences marked; `fixed` are the rules by which it was.
     """
 
     name: str
@@ -71,9 +71,8 @@ class Shown:
     more_notes: int
     breaks: tuple[str, ...]
     anchor: str
-    repaired: bool = False
-    before: Markup = Markup("")  # noqa: RUF009 - a text
-    fixed: tuple[str, ...] = ()
+    before: Markup
+    fixed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -211,10 +210,8 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     return Example(
         id=id_,
         request=tuple((name, _clipped(text, context_limit)) for name, text in _request(pair)),
-        sides=tuple(_with_repair(run, sides.pop(name), lines[name], context_limit) for name in names),
-        others=tuple(
-            _with_repair(run, side, lines[side.name], min(context_limit, OTHERS_LIMIT)) for side in sides.values()
-        ),
+        sides=tuple(sides.pop(name) for name in names),
+        others=tuple(sides.values()),
         reference=_clipped(str(pair.get("output") or ""), context_limit),
         reference_ok=pair.get("reference_ok") is not False,
         kind=kind,
@@ -223,25 +220,16 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     )
 
 
-def _with_repair(run: StoredRun, side: Shown, line: Mapping[str, Any] | None, limit: int) -> Shown:
-    """The output with what repair changed in it."""
-    raw, output = (line or {}).get("raw"), (line or {}).get("output")
-    side = replace(side, repaired=repaired(run.results, side.name))
-    if raw is None:
-        return side
-    before, _ = differing(_clipped(str(raw), limit), _clipped(str(output or ""), limit))
-    return replace(side, before=before, fixed=tuple(map(str, (line or {}).get("fixed") or ())))
-
-
 def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
     if line is None:
         missing = Note("no output", "this request has no output", times=1, placed=False)
-        return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor)
-    violations = list(line.get("violations") or [])
+        return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor, Markup(""), ())
+    violations, fixed = list(line.get("violations") or []), tuple(map(str, line.get("fixed") or ()))
+    before = before_repair(line, limit)
     text, left_off = clip(str(line.get("output") or ""), limit)
     if brief:
         marks = mark_text(text, violations)
-        return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor)
+        return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor, before, fixed)
     # The same violation in several places is one note; each place shows the note's number.
     wordings = [(str(found.get("check")), _note(found)) for found in violations]
     times = Counter(wordings)
@@ -251,6 +239,7 @@ def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str
     placed = placed_numbers(text, marked, numbers=numbers)
     return Shown(
         name=name, acceptable=line.get("acceptable"), left_off=left_off, breaks=(), anchor=anchor,
+        before=before, fixed=fixed,
         text=mark_text(text, marked, numbers=numbers, anchor=anchor),
         notes=tuple(Note(*wording, times[wording], number in placed) for wording, number in listed.items()),
         more_notes=len(times) - len(listed),
@@ -289,6 +278,7 @@ def section(run: StoredRun, examples: Examples | None) -> Section | None:
         "printed": printed(examples),
         "printed_rows": PRINTED_ROWS,
         "kind_words": words,
+        "repaired": [name for name in run.variants if repaired(run.results, name)],
     }
     return Section("examples", "Examples", lead(run), "examples", shown)
 

@@ -1,4 +1,4 @@
-"""The repaired outputs: the sentence about them, and a sample of the changes by rule."""
+"""Repaired outputs of curation and of variants: the sentences about them, and what was changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,12 @@ from typing import Any
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from ..words import short
+from ..stored import StoredRun
+from ..words import capital, named, short
 from .certificate import differing
 from .dropped import ID, SENTENCE, rule_words, sentences_of
 
-__all__ = ["FixedRow", "FixedRule", "fix_sentence", "fixed_rules"]
+__all__ = ["FixedRow", "FixedRule", "before_repair", "fix_sentence", "fixed_rules", "repair_lines"]
 
 _NAMED = 6  # rules in the sentence
 
@@ -79,3 +80,24 @@ def fixed_rules(data: Mapping[str, Any], *, texts: bool) -> list[FixedRule]:
 def _row(example: Mapping[str, Any], *, texts: bool) -> FixedRow:
     before, after = differing(example["before"], example["after"]) if texts else (Markup(""), Markup(""))
     return FixedRow(example["row"], short(example["id"] or "", ID), before, after)
+
+
+def repair_lines(run: StoredRun) -> list[str]:
+    """For each variant that was repaired, a sentence with its acceptable share before and after."""
+    lines = []
+    for name in run.variants:
+        found = run.results["quality"][name]
+        raw, share = found.get("raw") or {}, (found.get("acceptable") or {}).get("share")
+        if raw.get("share") is not None:
+            changed = say.count(raw.get("changed") or 0, "output")
+            lines.append(
+                f"{capital(named(name))} is acceptable in {say.percent(raw['share'])} of cases as it answers, and in "
+                f"{say.percent(share)} after repair, which changed {changed}."
+            )
+    return lines
+
+
+def before_repair(line: Mapping[str, Any], limit: int) -> Markup:
+    """The first characters of a variant's output as it came, the differences marked; empty if it was not changed."""
+    raw, output = line.get("raw"), line.get("output")
+    return Markup("") if raw is None else differing(str(raw)[:limit], str(output or "")[:limit])[0]

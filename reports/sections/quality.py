@@ -16,6 +16,7 @@ from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, share_text
 from .accepts import accepted_rows, accepts_sentence
+from .fixes import repair_lines
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "lead",
     "no_classifier_lines",
     "pairs_figure",
-    "repair_lines",
     "repeat_rows",
     "role_of",
     "samples_of",
@@ -107,21 +107,6 @@ def _moves_words(run: StoredRun) -> str:
 
 def _rules(count: int) -> str:
     return say.count(count, "rule")
-
-
-def repair_lines(run: StoredRun) -> list[str]:
-    """For each variant that was repaired, a sentence with its acceptable share before and after."""
-    lines = []
-    for name in run.variants:
-        found = run.results["quality"][name]
-        raw, share = found.get("raw") or {}, (found.get("acceptable") or {}).get("share")
-        if raw.get("share") is not None:
-            changed = say.count(raw.get("changed") or 0, "output")
-            lines.append(
-                f"{capital(named(name))} is acceptable in {say.percent(raw['share'])} of cases as it answers, and in "
-                f"{say.percent(share)} after repair, which changed {changed}."
-            )
-    return lines
 
 
 def role_of(run: StoredRun, name: str) -> str:
