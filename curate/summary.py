@@ -40,7 +40,7 @@ LEDGER_SCHEMA = {
     "other_id": pl.String,
     "similarity": pl.Float64,
     "content": pl.String,  # 128 bits of the normalised content, which identifies a row
-    "fixed": pl.List(pl.String),  # the rules by which the output was repaired
+    "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
 
 
@@ -59,7 +59,7 @@ def build_ledger(raw: RawPairs, outcomes: Outcomes, table: pl.DataFrame, content
             "other_id": raw.pairs["id"].gather(other),
             "similarity": pl.Series(outcomes.similarity, dtype=pl.Float64).fill_nan(None),
             "content": content,
-            "fixed": table["fixed"],
+            "fixed": table["fixed"].list.join(", "),
         },
         schema=LEDGER_SCHEMA,
     )

@@ -209,7 +209,7 @@ def why(run: Path, row_or_id: str) -> Explanation:
         group=pair.get("group"),
         reference_ok=pair.get("reference_ok"),
         written=pair.get("written"),
-        fixed=tuple(entry.get("fixed") or ()),
+        fixed=tuple(entry["fixed"].split(", ")) if entry.get("fixed") else (),
         numbered_id=None if entry["row"] in numbered["row"] else _id_of(numbered),
     )
 

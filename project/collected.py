@@ -192,7 +192,7 @@ def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSett
             raise ConfigError(f'repair of "{name}": it is not among the variants; {nearest(name, names)}')
         if repair not in get_args(Fix):
             raise ConfigError(f'repair of "{name}": unknown repair "{repair}"; {nearest(repair, list(get_args(Fix)))}')
-    usual = {name: "off" if settings is None else settings.of(name).repair for name in names}
+    usual: dict[str, Fix] = {name: "off" if settings is None else settings.of(name).repair for name in names}
     return {**usual, **stated}
 
 
