@@ -141,6 +141,7 @@ def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
         "found_style": inferred.found_style,
         "message": inferred.message,
         "rows": inferred.rows,
+        "different": inferred.different,
         "counted": inferred.counted,
         "checks": _evidence(inferred.evidence),
         "suggestions": _evidence(inferred.suggestions),

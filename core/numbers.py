@@ -139,6 +139,16 @@ class Numbers:
             return _between(first, last)
         return " to ".join(text.partition(self.gap)[0] for text in (first, last)) + f"{self.gap}points"
 
+    def coefficient(self, value: Real | None) -> str:
+        """A coefficient between -1 and 1, such as kappa, with two decimals: `0.60`."""
+        if not _known(value):
+            return UNKNOWN
+        return self._signed(value, f"{_nudged(abs(float(value))):.2f}")
+
+    def coefficient_range(self, low: Real | None, high: Real | None) -> str:
+        """Two coefficients as a range: `-0.12 to 0.60`."""
+        return _between(self.coefficient(low), self.coefficient(high))
+
     # --- money --------------------------------------------------------------------------------------------------
 
     def money(self, amount: Real | None, currency: str) -> str:

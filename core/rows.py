@@ -21,9 +21,10 @@ LABEL = 28  # columns of a label; a longer one shifts its own value
 class Row:
     """One figure.
 
-    `unit` is `share`, `chance`, `points` (a difference of shares), `days`, `seconds`, `bytes`, the code of a currency, a
-    noun that is counted, or nothing, for a bare number; a text value is shown unchanged. A value of None was not
-    measured; in days it means never, also at the end of a range in days whose other end is known.
+    `unit` is `share`, `chance`, `points` (a difference of shares), `coefficient` (such as kappa), `days`, `seconds`,
+    `bytes`, the code of a currency, a noun that is counted, or nothing, for a bare number; a text value is shown
+    unchanged. A value of None was not measured; in days it means never, also at the end of a range in days whose other
+    end is known.
     """
 
     key: str
@@ -45,8 +46,9 @@ def value_text(row: Row, numbers: Numbers = say) -> str:
     if isinstance(value, str):
         return value
     plain = {
-        "share": numbers.percent, "chance": numbers.chance, "points": numbers.signed_points, "days": numbers.days,
-        "seconds": numbers.duration, "bytes": numbers.size, "": numbers.count,
+        "share": numbers.percent, "chance": numbers.chance, "points": numbers.signed_points,
+        "coefficient": numbers.coefficient, "days": numbers.days, "seconds": numbers.duration, "bytes": numbers.size,
+        "": numbers.count,
     }  # fmt: skip
     if unit in plain:
         return plain[unit](value)
@@ -70,6 +72,8 @@ def range_text(row: Row, numbers: Numbers = say) -> str:
         text = numbers.percent_range(low, high)
     elif unit == "points":
         text = numbers.points_range(low, high)
+    elif unit == "coefficient":
+        text = numbers.coefficient_range(low, high)
     else:
         text = f"from {numbers.money(low, unit)}" if high is None else numbers.money_range(low, high, unit)
     return "" if text == value_text(row, numbers) else text

@@ -69,6 +69,7 @@ from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
 from .verdict.next_step import RISK_ADVICE as RISK_ADVICE
 from .verdict.rules import decide as decide
+from .verdict.rules import with_judgements as with_judgements
 from .verdict.sentences import both_shares as both_shares
 from .verdict.sentences import discordant_clause as discordant_clause
 from .verdict.sentences import futures_clause as futures_clause

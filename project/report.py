@@ -45,7 +45,7 @@ def _store_judgements(folder: Path, files: Sequence[Path]) -> None:
 
     Raises: DataError if a file has no judgements, or those of another run.
     """
-    from ..evaluate import JudgedRun, judgement_results, read_judgements
+    from ..evaluate import JudgedRun, judgement_results, read_judgements, with_judgements
     from ..reports import read_run
 
     stored = read_run(folder)
@@ -61,7 +61,7 @@ def _store_judgements(folder: Path, files: Sequence[Path]) -> None:
     judgements = judgement_results(read_judgements(files, run), run)
     if judgements is None:
         raise DataError(f"{files[0]}: the file has no choices yet")
-    text = json.dumps({**stored.results, "judgements": judgements}, ensure_ascii=False, indent=2)
+    text = json.dumps(with_judgements(stored.results, judgements), ensure_ascii=False, indent=2)
     write_whole(folder / "results.json", text.encode("utf-8", errors="replace"))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import unbroken as say
-from .sections.certificate import certificate
+from .sections.curation.certificate import certificate
 from .sections.gates import gate_value
 from .stored import StoredCuration, StoredRun
 from .words import share_text

@@ -11,11 +11,11 @@ import jinja2
 from ..core import row_text
 from ..core import unbroken as say
 from .sections import judgements
-from .sections.certificate import certificate
-from .sections.data import style_rows
-from .sections.dropped import dropped_rows
+from .sections.curation.certificate import certificate
+from .sections.curation.data import style_rows
+from .sections.curation.dropped import dropped_rows
+from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
-from .sections.fixes import fix_sentence
 from .sections.gates import gate_rows
 from .sections.money import money_rows
 from .sections.risks import risk_rows
@@ -53,7 +53,7 @@ MONEY = (
 
 def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> str:
     """The page for an evaluated run."""
-    judged = f"{judgements.lead(run)} {judgements.agreement(run)}" if run.results.get("judgements") else ""
+    judged = " ".join((judgements.lead(run), judgements.agreement(run), *judgements.against_rules(run))).strip()
     risks = risk_rows(run)
     return _rendered(
         "report.md.j2", project=project, headline=headline,

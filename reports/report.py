@@ -9,7 +9,6 @@ from .junit import junit_of_curation, junit_of_run
 from .markdown import curated_markdown, evaluated_markdown
 from .page import Section, render_page
 from .sections import (
-    data,
     examples,
     gates,
     judgements,
@@ -23,7 +22,8 @@ from .sections import (
     what_if,
     why,
 )
-from .sections.curated import curated_headline, curated_sections
+from .sections.curation import data
+from .sections.curation.curated import curated_headline, curated_sections
 from .sections.first_screen import headline
 from .stored import (
     StoredCuration,

@@ -6,13 +6,13 @@ from typing import Any
 
 from ..core import Row, filled, row_lines, say
 from .charts.axes import shortened
-from .sections.accepts import accepts_sentence
 from .sections.assumptions import words
-from .sections.certificate import certificate
 from .sections.costs import alternative_rows, cost_rows
-from .sections.data import override_line
+from .sections.curation.accepts import accepts_sentence
+from .sections.curation.certificate import certificate
+from .sections.curation.data import override_line
+from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Number, plain_sentence, three_numbers
-from .sections.fixes import fix_sentence
 from .sections.money import money_rows
 from .stored import StoredRun
 from .words import capital, short

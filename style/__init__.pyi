@@ -13,10 +13,10 @@ from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
 from .discrimination import discriminates as discriminates
 from .discrimination import measure_discrimination as measure_discrimination
-from .evidence import Evidence as Evidence
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
 from .guide import write_guide as write_guide
+from .infer import Evidence as Evidence
 from .infer import InferredStyle as InferredStyle
 from .infer import infer_style as infer_style
 from .kinds import KINDS as KINDS

@@ -9,6 +9,7 @@ from ..core import nearest
 from .kinds import KINDS
 from .schema import (
     FAULT_SCHEMA,
+    PATTERN_SLOT,
     UNSCORED_SCHEMA,
     Check,
     Columns,
@@ -20,7 +21,6 @@ from .schema import (
 )
 from .scope import missing_scopes, scoped
 from .wordings import frequent_values
-from .words import PATTERN_SLOT
 
 __all__ = [
     "check_columns",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .schema import About, Check, Columns, Findings
+from .schema import About, Check, Columns, Findings, Level
 
 __all__ = ["Broken", "Edit", "Fix", "Kind", "Proposal", "explain_plainly", "propose_nothing"]
 
@@ -15,11 +15,13 @@ class Proposal:
 
     `style` is False if the check holds for most texts of any style (no leftovers of a prompt): it accompanies other
     rules but does not make a style by itself. `note`: the finding in the examples, for the comment next to the check.
+    `most`: the highest level that it may get, whatever the evidence.
     """
 
     entry: Mapping[str, Any]
     style: bool = True
     note: str = ""
+    most: Level = "must"
 
 
 def explain_plainly(check: Check, found: str | None, expected: str) -> str:

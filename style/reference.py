@@ -11,7 +11,7 @@ import yaml
 from ..core import ConfigError, key_of, nearest
 from .check import check_outputs, explain
 from .guide import check_sentence
-from .infer_yaml import entries_text
+from .infer import entries_text
 from .kinds import KINDS
 from .read import parse_style
 from .schema import StyleSchema, render_fields
@@ -63,7 +63,7 @@ EXAMPLES = [
     KindExample(
         "how long an output is, in characters, words, sentences, lines, paragraphs or tokens",
         {"kind": "length", "unit": "words", "max": 6}, "NPN transistor, TO-92", "An NPN transistor in the package TO-92",
-        "the range of nearly all outputs if it is narrow, and one line if no output has a second",
+        "the range of all outputs if it is narrow (of most, as a should rule), one line, and the words of a title line",
     ),
     KindExample(
         "that texts, field values or a pattern do not occur",
@@ -78,17 +78,17 @@ EXAMPLES = [
     KindExample(
         "that an output ends with one of some texts or with a field's value",
         {"kind": "ends_with", "any": ["{package}"], "when": "package"}, "NPN transistor, TO-92", "NPN transistor",
-        "a field whose value most outputs end with, or a few fixed texts", PART,
+        "a field whose value most outputs end with, a fixed text or tag, or a few words or marks", PART,
     ),
     KindExample(
         "that an output starts with one of some texts or with a field's value",
         {"kind": "starts_with", "any": ["feat: ", "fix: "]}, "fix: read empty files", "Read empty files",
-        "a field whose value most outputs start with, or a few fixed texts",
+        "a field whose value most outputs start with, a fixed text or tag, or a few words",
     ),
     KindExample(
         "the mark at the end, exclamation marks, and the form of quotation marks and dashes",
         {"kind": "punctuation", "end": "none"}, "NPN transistor, TO-92", "NPN transistor, TO-92.",
-        "the end that most outputs have, and the form of their quotation marks and dashes",
+        "the end of most outputs, list items and title lines, and the form of quotation marks and dashes",
     ),
     KindExample(
         "how often a regular expression (Rust syntax, linear time) matches, or that it matches the whole output",
@@ -103,7 +103,7 @@ EXAMPLES = [
     KindExample(
         "that the values of some fields occur in the output",
         {"kind": "covers", "fields": ["package"]}, "NPN transistor, TO-92", "NPN transistor",
-        "each field whose values occur in most outputs", PART,
+        "the fields whose values, or `wordings` of them, occur in most outputs", PART,
     ),
     KindExample(
         "that there are no leftovers: code fences, remarks of an assistant, placeholders, damaged characters, refusals, echoes "
@@ -119,7 +119,7 @@ EXAMPLES = [
     KindExample(
         "capitals: sentence case, title case, capitals only, or small letters only",
         {"kind": "case", "is": "sentence"}, "Transistor for small signals", "transistor for small signals",
-        "each case that at least half of the outputs follow",
+        "each case that at least half of the outputs, or of their list items, follow",
     ),
     KindExample(
         "that the output names no other value of a field than the pair's own; with `silent`, none where the field is not given",
@@ -142,9 +142,9 @@ EXAMPLES = [
         "the tags and structure that nearly all outputs share",
     ),
     KindExample(
-        "that an output is valid JSON, by a JSON Schema if there is one",
+        "that an output is valid JSON, by a JSON Schema if there is one, and that texts in it are copied from the request",
         {"kind": "json", "schema": {"type": "object", "required": ["type"]}}, '{"type": "NPN"}', '{"kind": "NPN"}',
-        "the types, keys and enumerated texts that all outputs share",
+        "the types, keys and enumerated texts that all outputs share, and the keys whose texts come from the request",
     ),
     KindExample(
         "a list: its marker, the number of its items, their length",
@@ -164,7 +164,8 @@ EXAMPLES = [
     KindExample(
         "that the whole output is a text with slots, each of which may have a pattern",
         {"kind": "template", "text": "{type} transistor, {package}", "slots": {"type": "NPN|PNP"}},
-        "NPN transistor, TO-92", "A transistor, TO-92", "the words that nearly all outputs have in one order",
+        "NPN transistor, TO-92", "A transistor, TO-92",
+        "the words that nearly all outputs have in one order, with the fields that fill the gaps",
     ),
     KindExample(
         "that parts, each given by a pattern, come in one order where they occur",
@@ -232,8 +233,9 @@ def reference_page() -> str:
         "# The checks of a style\n\n"
         "For readers who write or review a `style.yaml`. Each check is an entry under `checks`: its `kind`, the parameters "
         "below, and optionally `id`, `level` (`must`, the default, or `should`), `when` (a field, or fields with values: the "
-        "check then applies only where they are given), `say` (its sentence in the guide), `about` (`form`, `wording`, "
-        "`facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same."
+        "check then applies only where they are given), `each` and `part` (the pieces that it looks at: `each: bullet`, "
+        "`part: first paragraph`), `fix` (the repairs that it allows: `safe`, `unsafe` or `off`), `say` (its sentence in the "
+        "guide), `about` (`form`, `wording`, `facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same."
     )
     return "\n\n".join([head, *map(explain_kind, names)]) + "\n"
 

@@ -13,6 +13,7 @@ import polars as pl
 from ..core import Fix
 
 __all__ = [
+    "PATTERN_SLOT",
     "Check",
     "Columns",
     "Findings",
@@ -201,6 +202,8 @@ def text_places(text: str, wanted: str, *, ignore_case: bool) -> list[tuple[int,
 
 # {name} in a text stands for the value of that input field.
 _SLOT = re.compile(r"\{([^{}]+)\}")
+# In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.
+PATTERN_SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{([^\W\d][^{}]*)\}")
 _PARSED_AT_ONCE = 2_000
 
 
@@ -297,6 +300,15 @@ class Columns:
         for value, piece in zip(values, pieces[1:], strict=True):
             expressions += [pl.lit(value), pl.lit(piece)]
         return pl.DataFrame({"n": range(len(self.output))}).select(text=pl.concat_str(expressions))["text"]
+
+    def filled_pattern(self, regex: str) -> pl.Series:
+        """`regex` with each `{field}` replaced by its value, taken literally; null where one of them is absent or empty."""
+        pieces = PATTERN_SLOT.split(regex)
+        parts = [
+            pl.lit(self.field(piece)).str.escape_regex() if number % 2 else pl.lit(piece)
+            for number, piece in enumerate(pieces)
+        ]
+        return pl.DataFrame({"n": range(len(self.output))}).with_columns(pattern=pl.concat_str(parts))["pattern"]
 
     def applies(self, when: Mapping[str, tuple[str, ...] | None] | None) -> pl.Series:
         """Whether a check's condition holds: each field is present and, if values are named, has one of them."""

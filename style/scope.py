@@ -8,7 +8,7 @@ import polars as pl
 from .schema import Check, Columns, Findings, StyleSchema, regex_places
 from .words import ABBREVIATION, text_lines
 
-__all__ = ["PART", "UNITS", "missing_scopes", "scope_phrase", "scoped", "unused_scopes"]
+__all__ = ["PART", "UNITS", "missing_scopes", "pieces_of", "scope_phrase", "scoped", "unused_scopes"]
 
 UNITS = ("sentence", "line", "bullet", "paragraph", "item")
 _PLACES = {"first": 0, "second": 1, "third": 2, "last": -1}
@@ -39,7 +39,7 @@ def scoped(find: Callable[[Check, Columns], Findings], check: Check, columns: Co
     """
     if not (check.each or check.part):
         return find(check, columns)
-    table = _pieces_of(columns.output, check)
+    table = pieces_of(columns.output, each=check.each, part=check.part)
     found = find(check, columns.with_outputs(table["text"], table["index"]))
     table = table.rename({"index": "row", "start": "offset"}).drop("end").with_row_index("index")
     applies = pl.lit(True) if found.applicable is None else pl.lit(found.applicable)
@@ -68,18 +68,18 @@ def _by_row(table: pl.DataFrame, count: int) -> tuple[pl.Series, pl.Series]:
     return joined["applies"].fill_null(False), joined["why"]
 
 
-def _pieces_of(texts: pl.Series, check: Check) -> pl.DataFrame:
-    """The pieces that a check is limited to: index, start and end in the whole text, text."""
+def pieces_of(texts: pl.Series, *, each: str | None = None, part: str | None = None) -> pl.DataFrame:
+    """The pieces of a scope, `each` in the `part`: index of the text, start and end in the whole text, text."""
     table = pl.DataFrame({"index": pl.Series(range(len(texts)), dtype=pl.UInt32), "start": 0, "text": texts})
-    if check.part:
-        place, unit = check.part.split(" ")
+    if part:
+        place, unit = part.split(" ")
         parts = _pieces(table["text"], unit)
         number = pl.int_range(pl.len()).over("index")
         wanted = number == (pl.len().over("index") - 1 if place == "last" else _PLACES[place])
         table = parts.filter(wanted)
-    if check.each:
+    if each:
         outer = table.select(pl.col("index").alias("row"), pl.col("start").alias("before")).with_row_index("index")
-        inner = _pieces(table["text"], check.each).join(outer, on="index", how="left", maintain_order="left")
+        inner = _pieces(table["text"], each).join(outer, on="index", how="left", maintain_order="left")
         before = pl.col("before")
         table = inner.select(pl.col("row").alias("index"), pl.col("start") + before, pl.col("end") + before, "text")
     return table
@@ -189,7 +189,11 @@ def _name(tag: str) -> str:
 def missing_scopes(style: StyleSchema, columns: Columns) -> Iterator[str]:
     """A sentence for each check whose pieces occur in no output: it would pass them all."""
     scopes = {check.id: scope_phrase(check) for check in style.checks if scope_phrase(check)}
-    empty = {c.id: scopes[c.id] for c in style.checks if c.id in scopes and _pieces_of(columns.output, c).is_empty()}
+    empty = {
+        check.id: scopes[check.id]
+        for check in style.checks
+        if check.id in scopes and pieces_of(columns.output, each=check.each, part=check.part).is_empty()
+    }
     return unused_scopes(empty, len(columns.output))
 
 

@@ -70,7 +70,7 @@ def spelling_variants(texts: pl.Series, *, fewest_rows: int = _FEWEST_ROWS) -> l
     """
     tokens = _tokens(texts.drop_nulls())
     single = _terms(tokens, 1)
-    clusters = [*_joined(tokens, single), *_names(single), *_one_word(single)]
+    clusters = [*_joined(tokens, single), *_names(single, _in_capitals(tokens)), *_one_word(single)]
     terms = []
     for cluster in _not_nested([cluster for cluster in clusters if len(cluster.rows) >= fewest_rows]):
         (preferred, rows), *others = cluster.forms.items()
@@ -119,9 +119,19 @@ def _joined(tokens: pl.DataFrame, single: pl.DataFrame) -> list[_Cluster]:
     return _clusters(table.join(several, on="key", how="semi"), _same_term)
 
 
-def _names(single: pl.DataFrame) -> list[_Cluster]:
+def _in_capitals(tokens: pl.DataFrame) -> pl.Series:
+    """The words in capitals that mostly come next to others: part of a title in capitals, and no name."""
+    shouted = pl.col("word").str.contains(r"^\p{Lu}{2,}$")
+    beside = pl.any_horizontal(
+        (shouted.shift(n) & (pl.col("row").shift(n) == pl.col("row"))).fill_null(False) for n in (1, -1)
+    )
+    words = tokens.select("word", shouted=shouted, beside=beside).filter("shouted")
+    return words.group_by("word").agg(pl.col("beside").mean()).filter(pl.col("beside") >= 0.5)["word"]
+
+
+def _names(single: pl.DataFrame, in_capitals: pl.Series) -> list[_Cluster]:
     """Names recognised by their capitals: `GitHub` and `Github`. The same word all in capitals is emphasis, not an error."""
-    table = single.with_columns(key=pl.col("lower"))
+    table = single.filter(~pl.col("form").is_in(in_capitals.implode())).with_columns(key=pl.col("lower"))
     several = table.select("key", "form").unique().group_by("key").len().filter(pl.col("len") > 1)
     clusters = _clusters(table.join(several, on="key", how="semi"), _same_name)
     return [c for c in clusters if len(next(iter(c.forms.values()))) >= _NAME_SHARE * len(c.rows)]

@@ -12,6 +12,7 @@ from ..core import shown_value
 from .schema import Columns, Wordings, regex_places
 
 __all__ = [
+    "DENIALS",
     "Mention",
     "Vocabulary",
     "frequent_values",
@@ -32,7 +33,7 @@ _BETWEEN = r"[\s_\-‐‑–]{1,10}"
 _CAPITALS = re.compile(r"[A-Z0-9/+]{1,3}")
 _START = re.compile(r"[^\w\s]*[^\W_]*")
 # Words before a value that deny it, and small words that may stand between them.
-_NOT = frozenset(["not", "never", "no", "non", "neither", "nor", "without", "cannot", "unlike"])
+DENIALS = frozenset(["not", "never", "no", "non", "neither", "nor", "without", "cannot", "unlike"])
 _NOT_IN_TWO = frozenset(["rather than", "instead of"])
 # Words before a place that say where something else is.
 _BESIDE = frozenset(["near", "nearby", "outside", "beside", "opposite"])
@@ -45,7 +46,7 @@ _SMALL = frozenset(
      "ideal", "meant", "known", "friendly"]
 )  # fmt: skip
 _MOST_SMALL = 4
-_TELLING = sorted(_NOT | _BESIDE | {two.partition(" ")[0] for two in _NOT_IN_TWO | _BESIDE_IN_TWO})
+_TELLING = sorted(DENIALS | _BESIDE | {two.partition(" ")[0] for two in _NOT_IN_TWO | _BESIDE_IN_TWO})
 _MAY_TELL = rf"(?i)\b(?:{'|'.join(_TELLING)})\b|n['’]t\b"
 _LOOK_BACK = 48  # characters before a value in which a denial is looked for
 _TOKEN = re.compile(r"[^\s\-]+")
@@ -293,7 +294,7 @@ def _before(text: str, since: int, start: int, found: Sequence[_Place], index: i
             tokens.pop()
     if tokens:
         one, two = tokens[-1].group().lower().replace("’", "'"), _two(tokens)
-        if one in _NOT or one.endswith("n't"):
+        if one in DENIALS or one.endswith("n't"):
             return tokens[-1].start(), True, False
         if two in _NOT_IN_TWO:
             return tokens[-2].start(), True, False

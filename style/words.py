@@ -9,10 +9,11 @@ from ..core import ConfigError
 
 __all__ = [
     "ABBREVIATION",
-    "PATTERN_SLOT",
     "at_least_at_most",
     "explain_slots",
     "how_many",
+    "label_counts",
+    "mostly_html",
     "mostly_json",
     "one_of",
     "quoted",
@@ -77,8 +78,6 @@ def explain_slots(texts: Sequence[str]) -> str:
 
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
-# In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.
-PATTERN_SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{([^\W\d][^{}]*)\}")
 
 
 def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:
@@ -148,3 +147,20 @@ def text_lines(texts: pl.Series) -> pl.DataFrame:
 def mostly_json(texts: pl.Series) -> bool:
     """Whether half of the texts look like JSON: their words, marks and capitals mean nothing for style."""
     return bool(len(texts)) and float(texts.str.contains(r"^\s*[\[{]").mean() or 0) >= 0.5  # type: ignore[arg-type]
+
+
+def mostly_html(texts: pl.Series) -> bool:
+    """Whether half of the texts have tags of HTML: what is at their ends and in capitals is markup, not writing."""
+    return bool(len(texts)) and float(texts.str.contains(r"</[A-Za-z][A-Za-z0-9]*\s*>").mean() or 0) >= 0.5  # type: ignore[arg-type]
+
+
+_MOST_LABELS, _LABEL_CHARACTERS, _LABEL_WORDS, _LABEL_SHARE, _LABEL_RECURS = 30, 60, 5, 0.8, 3
+
+
+def label_counts(texts: pl.Series) -> pl.DataFrame:
+    """The texts that are labels if most are, each with its `count`: few short ones that recur; empty if they are not."""
+    few_words = texts.str.count_matches(r"\S+") <= _LABEL_WORDS
+    short = texts.filter((texts.str.len_chars() <= _LABEL_CHARACTERS) & few_words)
+    counts = short.rename("label").value_counts().filter(pl.col("count") >= _LABEL_RECURS).sort("label")
+    are = 2 <= len(counts) <= _MOST_LABELS and counts["count"].sum() >= _LABEL_SHARE * len(texts)
+    return counts if are else counts.clear()

@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core import DataError
+from ..statistics.agreement import people_agreement
 from ..statistics.intervals import grouped, share_interval
 from ..statistics.paired import sign_flip
 
@@ -19,6 +20,7 @@ __all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "read_judge
 
 SCHEMA = "tuneworth/judgements/1"
 MOST_BYTES = 5_000_000
+MOST_APART = 20  # enough to see what is wrong with the rules
 CHOICES = ("left", "right", "equal")
 # Characters that no page can show, which a saved file therefore replaces with a sign; all line ends count the same.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -41,11 +43,15 @@ class JudgedRun:
 
 @dataclass(frozen=True)
 class Judgements:
-    """One person's choices by pair: `candidate`, `baseline` or `equal`; `seed` is the seed of the shuffled sides."""
+    """One person's choices by pair: `candidate`, `baseline` or `equal`; `seed` is the seed of the shuffled sides.
+
+    `acceptable` says of each output that was also judged by itself, by (pair, side), whether it is acceptable.
+    """
 
     judge: str
     seed: int
     choices: Mapping[str, str]
+    acceptable: Mapping[tuple[str, str], bool] = field(default_factory=dict)
 
 
 def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:
@@ -58,7 +64,7 @@ def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:
     for path in paths:
         session = _judgements(_content(path), run, where=path)
         earlier = sessions.get(session.seed)
-        if earlier is not None and earlier[1].choices != session.choices:
+        if earlier is not None and (earlier[1].choices, earlier[1].acceptable) != (session.choices, session.acceptable):
             raise DataError(
                 f"{path}: another state of the session in {earlier[0]} (seed {session.seed})\n"
                 "Pass only the latest file of each session."
@@ -100,6 +106,7 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
         problems.append(f"judge: expected a text, found {_brief(judge)}")
     shown = {_shown(id_): id_ for id_ in run.groups}
     choices: dict[str, str] = {}
+    acceptable: dict[tuple[str, str], bool] = {}
     for number, row in enumerate(rows if isinstance(rows, list) else [], start=1):
         parsed = _choice(row, run, shown)
         if isinstance(parsed, str):
@@ -108,14 +115,15 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
             problems.append(f"judgement {number}: the id {parsed[0]!r} is listed twice")
         else:
             choices[parsed[0]] = parsed[1]
+            acceptable |= {(parsed[0], side): good for side, good in parsed[2].items()}
     if problems:
         more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
         raise DataError(f"{where}: {problems[0]}{more}")
-    return Judgements(judge=judge.strip()[:80], seed=int(seed or 0), choices=choices)
+    return Judgements(judge=judge.strip()[:80], seed=int(seed or 0), choices=choices, acceptable=acceptable)
 
 
-def _choice(row: Any, run: JudgedRun, shown: Mapping[str, str]) -> tuple[str, str] | str:
-    """(id, side) of one judgement, or its problem."""
+def _choice(row: Any, run: JudgedRun, shown: Mapping[str, str]) -> tuple[str, str, dict[str, bool]] | str:
+    """(id, preferred side, whether each side is acceptable) of one judgement, or its problem."""
     if not isinstance(row, dict):
         return f"expected an object, found {row!r}"[:120]
     id_, choice = shown.get(_shown(str(row.get("id")))), row.get("choice")
@@ -128,7 +136,12 @@ def _choice(row: Any, run: JudgedRun, shown: Mapping[str, str]) -> tuple[str, st
     if set(names) != set(sides):
         compared = f"{row.get('left')!r} and {row.get('right')!r}"
         return f"compares {compared}, but this run compares {run.baseline!r} and {run.candidate!r}"[:300]
-    return id_, "equal" if choice == "equal" else sides[names[CHOICES.index(choice)]]
+    marks = {side: row.get(f"{side}_acceptable") for side in CHOICES[:2]}
+    for side, mark in marks.items():
+        if not (mark is None or isinstance(mark, bool)):
+            return f"{side}_acceptable: expected true or false, found {mark!r}"[:200]
+    acceptable = {sides[name]: mark for name, mark in zip(names, marks.values(), strict=True) if mark is not None}
+    return id_, "equal" if choice == "equal" else sides[names[CHOICES.index(choice)]], acceptable
 
 
 def _shown(text: str) -> str:
@@ -151,7 +164,7 @@ def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str,
     `preferred` is the candidate's share of the choices that preferred one side, over the rows with such a choice; a row
     with several judges counts with their mean. `p_value` is from the exact sign test against one half, or with groups
     from the exact sign-flip test. `agreement` is the share of equal choices among pairs of judges on the same row;
-    `checks` counts how often people preferred the only acceptable side.
+    `checks` counts how often people preferred the only acceptable side; `rules` compares people with the rules.
     """
     judged = [session for session in judged if session.choices]
     if not judged:
@@ -167,6 +180,7 @@ def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str,
             side: _checks(judged, run, side=side, alone=alone)
             for side, alone in (("candidate", (False, True)), ("baseline", (True, False)))
         },
+        "rules": _against_rules(judged, run),
     }
 
 
@@ -215,6 +229,44 @@ def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: t
     )
     other = "baseline" if side == "candidate" else "candidate"
     return {"choices": counts.total(), "same": counts[side], "other": counts[other], "equal": counts["equal"]}
+
+
+def _against_rules(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
+    """The rules against people: `acceptable` on outputs that were judged by themselves, `preferences` between two.
+
+    A preference says something about the rules only where they accept one side alone.
+    """
+    single, sided = Counter[tuple[str, str, bool]](), Counter[tuple[str, str, bool]]()
+    for session in judged:
+        single.update((id_, side, good) for (id_, side), good in session.acceptable.items())
+        sided.update((id_, "", side == "candidate") for id_, side in session.choices.items() if side != "equal")
+    return {"acceptable": _against_votes(single, run), "preferences": _against_votes(sided, run, mirrored=True)}
+
+
+def _against_votes(
+    votes: Mapping[tuple[str, str, bool], int], run: JudgedRun, *, mirrored: bool = False
+) -> dict[str, Any] | None:
+    """The agreement on each (id, side) with a vote and a decision of the rules, and where most people say otherwise."""
+    decided = {(id_, side): _rule(run.acceptable.get(id_), side) for id_, side, _ in sorted(votes)}
+    rules = {item: rule for item, rule in decided.items() if rule is not None}
+    yes, no = (np.array([votes.get((*item, good), 0) for item in rules], dtype=np.int64) for good in (True, False))
+    groups = [("pair", id_) if (group := run.groups.get(id_)) is None else ("group", group) for id_, _ in rules]
+    decisions = np.array(list(rules.values()), dtype=bool)
+    found = people_agreement(decisions, yes, yes + no, groups, mirrored=mirrored)
+    if found is None:
+        return None
+    apart = [item for item, rule, more in zip(rules, decisions, yes - no, strict=True) if more and (more > 0) != rule]
+    names = {"candidate": run.candidate, "baseline": run.baseline}
+    return {**found, "apart": [{"id": id_, "variant": names.get(side)} for id_, side in apart[:MOST_APART]]}
+
+
+def _rule(acceptable: tuple[bool, bool] | None, side: str) -> bool | None:
+    """Whether the rules accept this side or, without a side, whether they accept the candidate alone; None if unknown."""
+    if acceptable is None:
+        return None
+    if side:
+        return acceptable[side == "candidate"]
+    return None if acceptable[0] == acceptable[1] else acceptable[1]
 
 
 def _groups(ids: Iterable[str], run: JudgedRun) -> list[Any] | None:

@@ -8,16 +8,20 @@ from .rivals import same_model
 from .sentences import (
     compared,
     listed,
+    rules_unlike_people,
     scored_name,
     share_of,
     variant_name,
 )
 
-__all__ = ["Problem", "found_invalid"]
+__all__ = ["Problem", "found_invalid", "unlike_people"]
 
 MOST_UNSCORED = 0.02
 WEAK = 0.5  # a guide below this share that gains nothing over no guide is not the team's best prompt
 AGAIN = "then run again"
+# Judgements of people count from this many on, in this many requests or groups: an interval from fewer is unreliable.
+FEWEST_JUDGED, FEWEST_REQUESTS = 50, 20
+SLIGHT = 0.2  # agreement up to this kappa is slight (Landis and Koch 1977, Biometrics 33, 159)
 Results = Mapping[str, Any]
 Problem = dict[str, str]
 
@@ -25,8 +29,9 @@ Problem = dict[str, str]
 def found_invalid(results: Results) -> list[Problem]:
     """One `{what, text}` per problem that the caller found (`validity`) or that the results show (with its `remedy`).
 
-    These are leakage, too many unscored outputs, a guide that is empty, cut off or without effect, different settings,
-    and no acceptable output at all. Invalid data come first, as they make the comparison invalid too.
+    These are leakage, people who judge otherwise than the rules, too many unscored outputs, a guide that is empty, cut
+    off or without effect, different settings, and no acceptable output at all. Invalid data come first, as they make the
+    comparison invalid too.
     """
     problems = [dict(problem) for problem in results.get("validity") or []]
     leaked = (((results.get("data") or {}).get("certificate")) or {}).get("pairs_at_or_above") or 0
@@ -35,13 +40,39 @@ def found_invalid(results: Results) -> list[Problem]:
         text = f"{leaked:,} test or validation {inputs} in the training data, so the test proves nothing"
         remedy = "split again with `tuneworth curate`, which keeps duplicates on one side, then train and compare again"
         problems.append(_problem(text, remedy, what="data"))
-    for check in (_unscored, _guide, _settings, _nothing):
+    for check in (unlike_people, _unscored, _guide, _settings, _nothing):
         problems += check(results)
     return sorted(problems, key=lambda problem: problem["what"] != "data")
 
 
 def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
     return {"what": what, "text": text, "remedy": remedy}
+
+
+def unlike_people(results: Results) -> list[Problem]:
+    """The rules surely agree with people less than one person does with the others; with one person, hardly at all.
+
+    Outputs judged by themselves are decisive if there are enough, else preferences.
+    """
+    rules = (results.get("judgements") or {}).get("rules") or {}
+    basis = next((key for key in ("acceptable", "preferences") if _enough(rules.get(key))), None)
+    if basis is None:
+        return []
+    found, raters = rules[basis], rules[basis]["raters"]
+    high = raters["difference"]["high"] if _enough(raters) else None
+    if _enough(raters):
+        unlike = high is not None and high < 0
+    else:
+        unlike, raters = found["kappa"]["high"] is not None and found["kappa"]["high"] < SLIGHT, None
+    remedy = (
+        "change the rules until they accept what people accept (`judgements.rules` in results.json lists outputs on which "
+        "they differ), then run `tuneworth evaluate` and judge again"
+    )
+    return [_problem(rules_unlike_people(found, raters), remedy)] if unlike else []
+
+
+def _enough(found: Results | None) -> bool:
+    return found is not None and found["n"] >= FEWEST_JUDGED and found["groups"] >= FEWEST_REQUESTS
 
 
 def _unscored(results: Results) -> list[Problem]:

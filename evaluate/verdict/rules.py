@@ -7,7 +7,7 @@ from typing import Any
 from ...core import say
 from .confidence import confidence
 from .doubts import Doubt, found_doubts
-from .invalid import found_invalid
+from .invalid import found_invalid, unlike_people
 from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
 from .next_step import RISK_ADVICE, next_step
 from .rivals import better_untuned, guide_can_go
@@ -23,7 +23,7 @@ from .sentences import (
     variant_name,
 )
 
-__all__ = ["decide"]
+__all__ = ["decide", "with_judgements"]
 
 Results = Mapping[str, Any]
 MONEY_AFTER = 5  # rules up to this one ignore the money
@@ -76,6 +76,19 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
         "next": next_step(results, verdict, doubts, flips, margin=margin),
     }
+
+
+def with_judgements(results: Results, judgements: Mapping[str, Any]) -> dict[str, Any]:
+    """The results with people's judgements in place of earlier ones, and the verdict that follows.
+
+    Judgements change a verdict only by its first rule, so the margin is irrelevant. The verdict without them is kept in
+    `judgements.verdict_without` where they change it, so that better rules or other judgements restore it.
+    """
+    before = (results.get("judgements") or {}).get("verdict_without") or results.get("verdict")
+    judged = {**results, "judgements": judgements}
+    verdict = decide(judged) if unlike_people(judged) else before
+    kept = None if verdict == before else before
+    return {**judged, "judgements": {**judgements, "verdict_without": kept}, "verdict": verdict}
 
 
 def _first(results: Results, margin: float) -> tuple[int, Verdict]:

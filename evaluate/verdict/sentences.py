@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ...core import roughly, say
+from ...core import Row, roughly, row_text, say
 from ..money.flips import SURE, UNSURE
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "listed",
     "outputs_clause",
     "repaired",
+    "rules_unlike_people",
     "scored_name",
     "sentence",
     "share_of",
@@ -112,6 +113,18 @@ def discordant_clause(results: Results) -> str:
     if any((results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (baseline, candidate)):
         return f"{variant_name(candidate)} was right more often in {won}, {variant_name(baseline)} in {lost}"
     return f"only {variant_name(candidate)} was right in {won}, only {variant_name(baseline)} in {lost}"
+
+
+def rules_unlike_people(found: Results, raters: Results | None) -> str:
+    """The problem that the rules agree with people less than one person does, or with one person hardly at all."""
+    text = "the rules do not measure what people want, as they agree with people"
+    if raters is None:
+        value, low, high = (found["kappa"][end] for end in ("value", "low", "high"))
+        kappa = row_text(Row("kappa", "", value, "coefficient", low, high))
+        return f"{text} little more than chance would, with a kappa of {kappa}"
+    rules, person = (say.coefficient(raters[who]["kappa"]["value"]) for who in ("rules", "one_person"))
+    apart = say.coefficient_range(raters["difference"]["low"], raters["difference"]["high"])
+    return f"{text} less than one person does with the others, with a kappa of {rules} against {person} (difference {apart})"
 
 
 def groups_line(results: Results) -> str:

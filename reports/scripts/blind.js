@@ -39,6 +39,8 @@ const preferenceTally = (choices) => {
   let seed = 0;
   let order = [];
   let at = 0;
+  let shown = null; // the id of the request on the page
+  let marks = {}; // which of its outputs are marked, with `true` for acceptable
   let revealed = false;
   let since = 0;
   let kept = null; // the browser storage as this tab last saw it
@@ -55,6 +57,7 @@ const preferenceTally = (choices) => {
     seed = chosen;
     judged = choices;
     revealed = false;
+    shown = null;
     order = [...rows.keys()].map((id) => [hash(`order ${id}`), id]).sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1))
       .map(([, id]) => id);
     at = unjudged(-1);
@@ -68,6 +71,9 @@ const preferenceTally = (choices) => {
     if (known) return [known.left, known.right];
     return hash(`side ${id}`) & 1 ? [baseline, candidate] : [candidate, baseline];
   };
+
+  const MARKS = ["left_acceptable", "right_acceptable"];
+  const marked = (one) => Object.fromEntries(MARKS.filter((key) => one[key] !== undefined).map((key) => [key, one[key]]));
 
   const content = () => ({
     schema: SCHEMA, run: { created, outputs }, baseline, candidate, seed, judge: find("[name=judge]").value.trim(),
@@ -93,6 +99,7 @@ const preferenceTally = (choices) => {
     for (const one of data.judgements) {
       if (!one || !every.has(one.id)) return "These judgements refer to requests that are not shown here.";
       if (!["left", "right", "equal"].includes(one.choice)) return "This file contains a choice other than left, right or equal.";
+      if (Object.values(marked(one)).some((mark) => typeof mark !== "boolean")) return "This file contains a mark other than true or false.";
       if ([one.left, one.right].sort().join("\n") !== names) return "These judgements compare other variants.";
     }
     return "";
@@ -101,8 +108,10 @@ const preferenceTally = (choices) => {
     const problem = problemOf(data);
     if (problem) return problem;
     find("[name=judge]").value = typeof data.judge === "string" ? data.judge.slice(0, 80) : "";
-    const choices = data.judgements.filter((one) => rows.has(one.id)).map(({ id, left, right, choice, seconds }) =>
-      [id, { id, left, right, choice, seconds: Number.isFinite(seconds) ? seconds : null }]);
+    const choices = data.judgements.filter((one) => rows.has(one.id)).map((one) => {
+      const { id, left, right, choice, seconds } = one;
+      return [id, { id, left, right, choice, seconds: Number.isFinite(seconds) ? seconds : null, ...marked(one) }];
+    });
     begin(data.seed >>> 0, new Map(choices));
     return "";
   };
@@ -151,6 +160,9 @@ const preferenceTally = (choices) => {
         sides[side].classList.toggle("empty", !texts.get(name));
         sides[side].nextElementSibling.textContent = cuts.get(name);
       });
+      if (known || shown !== order[at]) marks = marked(known || {});
+      shown = order[at];
+      drawMarks();
       for (const choice of ["left", "equal", "right"]) {
         press(choice).setAttribute("aria-pressed", String(Boolean(known) && known.choice === choice));
       }
@@ -158,12 +170,32 @@ const preferenceTally = (choices) => {
     since = performance.now();
     tell();
   };
+  const drawMarks = () => {
+    for (const key of MARKS) {
+      const side = key.split("_")[0];
+      press(`${side}-yes`).setAttribute("aria-pressed", String(marks[key] === true));
+      press(`${side}-no`).setAttribute("aria-pressed", String(marks[key] === false));
+    }
+  };
+  // The same mark again removes it; that of a request with a choice is saved at once, others with the choice.
+  const mark = (key, good) => {
+    if (at >= order.length) return;
+    const { [key]: before, ...rest } = marks;
+    marks = before === good ? rest : { ...rest, [key]: good };
+    const known = judged.get(order[at]);
+    if (known) {
+      const { id, left, right, choice, seconds } = known;
+      judged.set(id, { id, left, right, choice, seconds, ...marks });
+      keep();
+    }
+    drawMarks();
+  };
   const choose = (choice) => {
     if (at >= order.length) return;
     const id = order[at];
     const [left, right] = placed(id);
     const seconds = Math.min(Math.round((performance.now() - since) / 100) / 10, 3600);
-    judged.set(id, { id, left, right, choice, seconds });
+    judged.set(id, { id, left, right, choice, seconds, ...marks });
     keep();
     at = unjudged(at);
     draw();
@@ -172,6 +204,10 @@ const preferenceTally = (choices) => {
     left: () => choose("left"),
     right: () => choose("right"),
     equal: () => choose("equal"),
+    "left-yes": () => mark("left_acceptable", true),
+    "left-no": () => mark("left_acceptable", false),
+    "right-yes": () => mark("right_acceptable", true),
+    "right-no": () => mark("right_acceptable", false),
     skip: () => { if (at < order.length) { at = unjudged(at); draw(); } },
     back: () => { if (at > 0) { at -= 1; draw(); } },
     skipped: () => { at = unjudged(-1); draw(); },
@@ -195,7 +231,10 @@ const preferenceTally = (choices) => {
     const button = event.target.closest("button");
     if (button && Object.hasOwn(act, button.value)) act[button.value]();
   });
-  const keys = { 1: "left", 2: "right", 3: "equal", ArrowLeft: "left", ArrowRight: "right", s: "skip", b: "back" };
+  const keys = {
+    1: "left", 2: "right", 3: "equal", ArrowLeft: "left", ArrowRight: "right", s: "skip", b: "back",
+    4: "left-yes", 5: "left-no", 6: "right-yes", 7: "right-no",
+  };
   box.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest("input")) return;
     if (!Object.hasOwn(keys, event.key)) return;

@@ -17,7 +17,7 @@ from ...style import field_text
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted
-from .fixes import before_repair
+from .curation.fixes import before_repair
 from .marks import clip, mark_text, placed_numbers
 from .quality import samples_of
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...core import Row, row_text
 from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named, share_text
 from .examples import MOST_ROWS
 
-__all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "lead", "section"]
+__all__ = ["JudgeRow", "against_checks", "against_rules", "agreement", "caution", "judge_rows", "lead", "section"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
     found = run.results.get("judgements")
     if not found:
         return None
-    lines = [text for text in (caution(run), agreement(run), *against_checks(run)) if text]
+    lines = [text for text in (caution(run), agreement(run), *against_rules(run), *against_checks(run)) if text]
     shown = {key: found.get(key) for key in ("candidate", "baseline")}
     shown |= {"rows": judge_rows(run, names=texts), "lines": lines}
     return Section("judgements", "Human preference", lead(run), "judgements", shown)
@@ -120,6 +121,60 @@ def against_checks(run: StoredRun) -> list[str]:
             f"{say.count(part['equal'])}."
         )
     return sentences
+
+
+def against_rules(run: StoredRun) -> list[str]:
+    """How far the rules agree with people, beside one person with the others; empty if that was not measured."""
+    rules = (run.results.get("judgements") or {}).get("rules") or {}
+    lines = []
+    for basis in ("acceptable", "preferences"):
+        found = rules.get(basis)
+        if found:
+            lines += [_with_most(found, basis), _with_one(found["raters"])]
+    if lines and not rules["acceptable"]:
+        lines.append(
+            "How many of the outputs that people reject the rules reject cannot be measured from preferences; mark outputs "
+            "as acceptable or not while judging."
+        )
+    return [line for line in lines if line]
+
+
+def _with_most(found: Mapping[str, Any], basis: str) -> str:
+    agreed = f"the rules agree with most people in {share_text(found['agreement'])}{_kappa(found['kappa'])}."
+    if basis == "preferences":
+        return f"On {say.count(found['n'], 'request')} where only one output keeps the rules and people prefer one, {agreed}"
+    right = [
+        f"{say.percent(found[key]['share'])} of the outputs that {who}"
+        for key, who in (("precision", "the rules reject"), ("recall", "people reject"))
+        if found[key]
+    ]
+    both = f" Rejected by both are {' and '.join(right)}." if right else ""
+    return f"On {say.count(found['n'], 'output')} that people judged acceptable or not, {agreed}{both}"
+
+
+def _with_one(raters: Mapping[str, Any] | None) -> str:
+    if raters is None:
+        return ""
+    rules, person = (
+        say.percent(raters[who]["agreement"]) + _kappa({"value": raters[who]["kappa"]["value"]})
+        for who in ("rules", "one_person")
+    )
+    text = (
+        f"Several people judged {say.count(raters['n'])} of these: one person agrees with most of the others in {person}; "
+        f"the rules agree with the same people in {rules}."
+    )
+    if raters["difference"]["value"] is None:
+        return text
+    return f"{text} The difference in kappa is {_coefficient(raters['difference'])}."
+
+
+def _kappa(found: Mapping[str, Any]) -> str:
+    """Kappa as an addition to a share; empty if it is undefined."""
+    return "" if found["value"] is None else f", a kappa of {_coefficient(found)}"
+
+
+def _coefficient(found: Mapping[str, Any]) -> str:
+    return row_text(Row("", "", found["value"], "coefficient", found.get("low"), found.get("high")), say)
 
 
 def _times(count: int) -> str:

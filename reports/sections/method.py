@@ -259,7 +259,8 @@ def _judgements(run: StoredRun) -> Values | None:
     together = mapping(run.results.get("judgements")).get("together")
     if not isinstance(together, Mapping):
         return None
-    return {"method": together.get("method"), "p": _p(together.get("p_value"))}
+    rules = mapping(mapping(run.results.get("judgements")).get("rules"))
+    return {"method": together.get("method"), "p": _p(together.get("p_value")), "rules": any(rules.values())}
 
 
 def _must(checks: Mapping[str, Any]) -> int:

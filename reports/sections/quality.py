@@ -15,8 +15,8 @@ from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, share_text
-from .accepts import accepted_rows, accepts_sentence
-from .fixes import repair_lines
+from .curation.accepts import accepted_rows, accepts_sentence
+from .curation.fixes import repair_lines
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [

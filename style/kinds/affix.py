@@ -20,7 +20,10 @@ _HABIT_SHARE, _FEWEST_ROWS = 0.5, 20
 # Case is ignored if this many more outputs then follow the habit.
 _FOLDED_SHARE = 0.01
 # A fixed text must end nearly all outputs; one of a few words, this share of them.
-_COMMON_SHARE, _CHOICE_SHARE, _MOST_CHOICES, _MOST_WORDS = 0.8, 0.95, 6, 6
+_COMMON_SHARE, _CHOICE_SHARE, _MOST_CHOICES, _MOST_CHARACTERS = 0.8, 0.95, 6, 200
+_MARK_SHARE = 0.05
+# Marks that belong to the text before a common end.
+_BEFORE_END = " \t\r\n.,;:!?…"
 # Outputs with at most this many words are labels, which have no ending of interest.
 _LABEL_WORDS = 2
 
@@ -122,19 +125,54 @@ def _propose_texts(outputs: pl.Series, *, at_start: bool) -> Iterator[Proposal]:
     texts = outputs.str.strip_chars().filter(outputs.str.count_matches(r"\S+") > _LABEL_WORDS)
     if len(texts) < max(_FEWEST_ROWS, 0.5 * len(outputs)):
         return
-    common = ""
-    for words in range(1, _MOST_WORDS + 1):
-        pieces = r"\S+" + r"\s+\S+" * (words - 1)
-        found = texts.str.extract(rf"^({pieces})(?:\s|$)" if at_start else rf"(?:^|\s)({pieces})$").drop_nulls()
-        counts = found.value_counts(sort=True)
-        # The last word of several lines is not a choice of endings.
-        if words == 1 and (at_start or texts.str.contains("\n", literal=True).mean() < 0.5):  # type: ignore[operator]
-            yield from _propose_choice(counts, len(texts))
-        if counts.is_empty() or counts["count"][0] < _COMMON_SHARE * len(texts):
-            break
-        common = counts.to_series()[0]
-    if re.search(r"\w", common):
+    # The last word of several lines is not a choice of endings.
+    if at_start or texts.str.contains("\n", literal=True).mean() < 0.5:  # type: ignore[operator]
+        found = texts.str.extract(r"^(\S+)" if at_start else r"(\S+)$").drop_nulls()
+        yield from _propose_choice(found.value_counts(sort=True), len(texts))
+    if re.search(r"\w", common := _common_text(texts, at_start=at_start)):
         yield Proposal({"any": [common]})
+    elif not at_start and (marks := _end_marks(texts)):
+        yield Proposal({"any": marks}, style=False)
+
+
+def _end_marks(texts: pl.Series) -> list[str]:
+    """The two or three marks of which one ends nearly all texts; empty if one of them ends most."""
+    counts = texts.str.tail(1).rename("mark").value_counts(sort=True).filter(pl.col("mark").is_in(list(".?!")))
+    counts = counts.filter(pl.col("count") >= _MARK_SHARE * len(texts))
+    enough = counts["count"].sum() >= _CHOICE_SHARE * len(texts)
+    return (
+        sorted(counts["mark"]) if len(counts) > 1 and enough and counts["count"][0] < _COMMON_SHARE * len(texts) else []
+    )
+
+
+def _common_text(texts: pl.Series, *, at_start: bool) -> str:
+    """The longest text of whole words and marks at that end of nearly all texts; empty if there is none."""
+    low, high, common = 0, _MOST_CHARACTERS + 1, ""
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = (texts.str.head(middle) if at_start else texts.str.tail(middle)).rename("text")
+        text, rows = found.value_counts().sort(["count", "text"], descending=[True, False]).row(0)
+        if rows >= _COMMON_SHARE * len(texts):
+            low, common = middle, text
+        else:
+            high = middle
+    # The word at the inner edge goes on in some texts, unless all of them break there.
+    if common and _edge_is_open(texts, common, at_start=at_start):
+        common = re.sub(r"[\w-]+\Z" if at_start else r"\A[\w-]+", "", common)
+    return common.rstrip() if at_start else common.lstrip(_BEFORE_END).rstrip()
+
+
+def _edge_is_open(texts: pl.Series, common: str, *, at_start: bool) -> bool:
+    """Whether a word at the inner end of the common text goes on in one of the texts that have it."""
+    if not re.match(r"[\w-]", common[-1 if at_start else 0]):
+        return False
+    size = len(common)
+    if at_start:
+        following = texts.filter(texts.str.starts_with(common)).str.slice(size, 1)
+    else:
+        following = texts.filter(texts.str.ends_with(common)).str.tail(size + 1).str.slice(0, 1)
+        following = following.filter(texts.filter(texts.str.ends_with(common)).str.len_chars() > size)
+    return bool(following.str.contains(r"[\w-]").any())
 
 
 def _propose_choice(counts: pl.DataFrame, rows: int) -> Iterator[Proposal]:

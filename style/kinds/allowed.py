@@ -9,15 +9,14 @@ import polars as pl
 from ...core import ConfigError
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, given_fields, regex_places
-from ..words import one_of, quoted, ready_pattern
+from ..words import label_counts, mostly_json, one_of, quoted, ready_pattern
 
 __all__ = ["ALLOWED"]
 
 _SEPARATORS = re.compile(r"\s*[,;|\n]\s*")  # between the values of a field that is written as one text
 _SHOWN = 8
 # Proposed for labels: short outputs with few values, each of which recurs.
-_FEWEST_ROWS, _MOST_LABELS, _LABEL_CHARACTERS, _LABEL_WORDS, _SHARE = 20, 30, 60, 5, 0.8
-_RECURS = 3
+_FEWEST_ROWS, _LABEL_CHARACTERS, _LABEL_WORDS, _SHARE = 20, 60, 5, 0.8
 
 Part = tuple[int, str, int, int]  # index, text, start, end
 
@@ -145,11 +144,8 @@ def _propose_allowed(columns: Columns) -> list[Proposal]:
         chosen = sum(many and text in given for many, text, given in zip(several, texts, values, strict=True))
         if chosen >= _SHARE * len(texts):
             return [Proposal({"field": name}, note=f"{chosen:,} outputs are one of the values of {name}")]
-    counts = texts.filter(short).rename("label").value_counts().filter(pl.col("count") >= _RECURS)
-    labels = sorted(counts["label"])
-    if 2 <= len(labels) <= _MOST_LABELS and counts["count"].sum() >= _SHARE * len(texts):
-        return [Proposal({"values": labels}, note=f"{len(labels)} labels")]
-    return []
+    labels = [] if mostly_json(texts) else label_counts(texts)["label"].to_list()
+    return [Proposal({"values": labels}, note=f"{len(labels)} labels")] if labels else []
 
 
 ALLOWED = Kind("allowed", "form", AllowedParameters, _find_allowed, _say_allowed, _propose_allowed)

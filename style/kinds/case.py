@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
-from ..words import mostly_json, quoted
+from ..words import mostly_html, mostly_json, quoted
 
 __all__ = ["CASE"]
 
@@ -215,7 +215,7 @@ def _propose_case(columns: Columns) -> list[Proposal]:
     """Each case that at least half of the outputs seem to follow, if most could be in another."""
     texts = columns.output
     several = texts.str.contains(r"\p{L}{2}.*?\P{L}\p{L}{2}") & texts.str.contains(r"[\p{Lu}\p{Ll}]")
-    if several.sum() < max(0.5 * len(texts), 1) or mostly_json(texts):
+    if several.sum() < max(0.5 * len(texts), 1) or mostly_json(texts) or mostly_html(texts):
         return []
     seen = {
         "upper": ~texts.str.contains(r"\p{Ll}"),

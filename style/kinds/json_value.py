@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -39,9 +40,12 @@ class JsonParameters:
     """A JSON Schema (draft 2020-12 unless `$schema` names another), inline or in a JSON or YAML file next to the style
     file; without one any JSON is accepted. Formats (`date`, `email`) are checked. Nothing is fetched: a `$ref` must point
     into the schema itself. Patterns run in linear time. Duplicate keys, NaN and Infinity are not JSON.
+
+    `from_request`: keys, at any depth, whose texts are copied from the request; case and spaces do not matter.
     """
 
     schema: dict[str, Any] | bool | str = field(default_factory=dict, metadata={"file": True})
+    from_request: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         schema = _load(Path(self.schema)) if isinstance(self.schema, str) else self.schema
@@ -106,7 +110,36 @@ def _find_json(check: Check, columns: Columns) -> Findings:
         if text not in known:
             known[text] = _faults_of(text, p.validator)
         rows += [(index, *fault) for fault in known[text]]
-    return Findings(faults(rows))
+    if p.from_request:
+        valid = (index for index, text in enumerate(columns.output) if not known[text])
+        for index in valid:
+            invented = _invented(p, columns.output[index], columns.input[index])
+            rows += [(index, *fault) for fault in islice(invented, _MAX_FAULTS)]
+    return Findings(faults(sorted(rows, key=lambda row: row[0])))
+
+
+def _invented(p: JsonParameters, text: str, request: str) -> Iterator[Fault]:
+    """The texts under the keys that must come from the request and do not."""
+    plain = _plain(request)
+    wanted = frozenset(p.from_request)
+    for path, value in _texts(_parsed(text)[0]):
+        key = next((step for step in reversed(path) if isinstance(step, str)), None)
+        if key in wanted and _plain(value) not in plain:
+            yield _fault(text, *_place(text, path), f"{_json_path(path)}: a text of the request")
+
+
+def _texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text in a JSON value with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(item, (*path, step))
+
+
+def _plain(text: str) -> str:
+    """The text for comparison, with a space at both ends so that it is found as whole words."""
+    return f" {' '.join(_WORDS.findall(text.casefold()))} "
 
 
 def _faults_of(text: str, validator: "jsonschema_rs.Validator") -> list[Fault]:
@@ -206,6 +239,7 @@ def _json_path(path: Sequence[str | int]) -> str:
     return f"${''.join(steps)}"
 
 
+_WORDS = re.compile(r"\w+|[^\w\s]")
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
@@ -237,11 +271,18 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _say_json(check: Check) -> str:
-    schema = check.parameters.schema
+    p: JsonParameters = check.parameters
+    copied = f" Copy the text of {_listed(p.from_request)} from the request." if p.from_request else ""
+    schema = p.schema
     if not isinstance(schema, dict) or not schema:
-        return "Answer with valid JSON and nothing else."
+        return f"Answer with valid JSON and nothing else.{copied}"
     shape = json.dumps(schema, ensure_ascii=False, separators=(", ", ": "))
-    return f"Answer with JSON and nothing else, by this JSON Schema: `{shape}`."
+    return f"Answer with JSON and nothing else, by this JSON Schema: `{shape}`.{copied}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    marked = [f"`{name}`" for name in names]
+    return " and ".join(filter(None, (", ".join(marked[:-1]), marked[-1])))
 
 
 def _explain_json(check: Check, found: str | None, expected: str) -> str:
@@ -255,10 +296,13 @@ def _explain_json(check: Check, found: str | None, expected: str) -> str:
 
 _PROPOSE_FROM = 2_000  # outputs are enough for a schema
 _FEW_VALUES = 8
+_FEWEST, _COPIED = 20, 0.97  # of a key: texts, and the share of them that requests hold
 
 
 def _propose_json(columns: Columns) -> list[Proposal]:
-    """A schema of the types, keys and enumerated strings that the outputs share; then any JSON."""
+    """A schema of the types, keys and enumerated strings that the outputs share; then any JSON; and the keys whose texts
+    come from the request.
+    """
     texts = columns.output.gather_every(max(len(columns.output) // _PROPOSE_FROM, 1))
     if not len(texts) or not texts.str.contains(r"^\s*[\[{]").mean() >= 0.8:  # type: ignore[operator]
         return []
@@ -266,7 +310,30 @@ def _propose_json(columns: Columns) -> list[Proposal]:
     if len(values) < 0.8 * len(texts):
         return []
     schemas = [_schema_of(values, strict=True), _schema_of(values, strict=False)]
-    return [*(Proposal({"schema": schema}) for schema in schemas), Proposal({}, note="any JSON")]
+    shapes = [*(Proposal({"schema": schema}) for schema in schemas), Proposal({}, note="any JSON")]
+    copied = _copied_keys(
+        columns.changed(range(min(len(columns.output), _PROPOSE_FROM)), columns.output.head(_PROPOSE_FROM))
+    )
+    return [*shapes, *([Proposal({"from_request": copied, "about": "facts"})] if copied else [])]
+
+
+def _copied_keys(columns: Columns) -> list[str]:
+    """The keys whose texts are nearly always in the request, and are different ones."""
+    found: dict[str, list[bool]] = {}
+    values: dict[str, set[str]] = {}
+    for text, request in zip(columns.output, columns.input, strict=True):
+        if (parsed := _parsed(text))[1] is not None:
+            continue
+        plain = _plain(request)
+        for path, value in _texts(parsed[0]):
+            if key := next((step for step in reversed(path) if isinstance(step, str)), None):
+                found.setdefault(key, []).append(_plain(value) in plain)
+                values.setdefault(key, set()).add(value)
+    return [
+        key
+        for key, held in found.items()
+        if len(held) >= _FEWEST and len(values[key]) > _FEW_VALUES and sum(held) >= _COPIED * len(held)
+    ]
 
 
 def _schema_of(values: list[Any], *, strict: bool, depth: int = 0) -> dict[str, Any]:

@@ -82,24 +82,35 @@ def _explain_length(check: Check, found: str | None, expected: str) -> str:
 
 # A range wider than this factor means nothing for style: any texts fit.
 _WIDEST = 10
-# With at least this many examples, the rarest 1% at either end may be exceptions; with fewer, every example counts.
-_MANY = 200
+# The share at either end that may be exceptions where the whole range is too wide.
+_EXCEPTIONAL = 0.01
 
 
 def _propose_length(columns: Columns) -> list[Proposal]:
-    """The range of the central 98% in words if it is narrow, and one line if no output has a second."""
+    """The range of words that all outputs keep, or else most of them, if it is narrow; one line if there is no second."""
     words = columns.output.str.count_matches(r"\S+")
     if not len(words) or mostly_json(columns.output):
         return []
-    share = 0.01 if len(words) >= _MANY else 0.0
-    low, high = int(words.quantile(share, "lower") or 0), int(words.quantile(1 - share, "higher") or 0)
-    narrow = low > 0 and high <= _WIDEST * low
-    proposals = [Proposal({"unit": "words", "min": low, "max": high})] if narrow else []
+    if (low := int(words.min() or 0)) and (high := int(words.max() or 0)) <= _WIDEST * low:  # type: ignore[arg-type]
+        proposals = [Proposal({"unit": "words", "min": _rounded(low, down=True), "max": _rounded(high)})]
+    else:
+        # A range that some outputs do not keep drops them, so it is no rule that an output must follow.
+        low, high = (
+            int(words.quantile(q, way) or 0) for q, way in ((_EXCEPTIONAL, "lower"), (1 - _EXCEPTIONAL, "higher"))
+        )
+        narrow = low > 0 and high <= _WIDEST * low
+        proposals = [Proposal({"unit": "words", "min": low, "max": high}, most="should")] if narrow else []
     lines = pl.DataFrame({"text": columns.output}).select(_UNITS["lines"])["text"]
     if (lines <= 1).mean() >= 0.8:  # type: ignore[operator]
         # Single words, and texts of widely varying length, are one line without any rule.
-        proposals.append(Proposal({"unit": "lines", "max": 1}, style=narrow and high >= 6))
+        proposals.append(Proposal({"unit": "lines", "max": 1}, style=bool(proposals) and high >= 6))
     return [*proposals, *_propose_paragraphs(columns.output)]
+
+
+def _rounded(words: int, *, down: bool = False) -> int:
+    """Outward to a number that people would say: the next output may be a little longer than the longest so far."""
+    step = 1 if words < 20 else 5 if words < 100 else 10 if words < 500 else 50
+    return words // step * step if down else -(-words // step) * step
 
 
 def _propose_paragraphs(outputs: pl.Series) -> list[Proposal]:

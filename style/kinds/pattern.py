@@ -8,8 +8,8 @@ import polars as pl
 
 from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
-from ..words import PATTERN_SLOT, explain_slots, mostly_json, quoted, ready_pattern, times
+from ..schema import PATTERN_SLOT, Check, Columns, Findings, faults, regex_places
+from ..words import explain_slots, mostly_json, quoted, ready_pattern, times
 
 __all__ = ["PATTERN"]
 
@@ -61,7 +61,8 @@ def _as_faults(wrong: pl.DataFrame, places: list[Any], p: PatternParameters) -> 
 def _find_filled(check: Check, columns: Columns) -> Findings:
     """The violations of a pattern with slots: each row has its own, with the values of its fields."""
     p: PatternParameters = check.parameters
-    patterns = _filled(check, columns)
+    regex = rf"\A(?:{p.regex})\z" if p.whole else p.regex
+    patterns = columns.filled_pattern(f"(?i){regex}" if check.ignore_case else regex)
     long = (patterns.str.len_bytes() > _LONGEST).fill_null(False)
     table = pl.DataFrame({"text": columns.output, "pattern": patterns}).with_row_index()
     table = table.filter(pl.col("pattern").is_not_null() & ~long)
@@ -75,18 +76,6 @@ def _find_filled(check: Check, columns: Columns) -> Findings:
             places += [(index, *place) for _, *place in found]
     why = pl.DataFrame({"long": long}).select(pl.when("long").then(pl.lit(_TOO_LONG)))["literal"]
     return Findings(_as_faults(wrong, places, p), patterns.is_not_null(), why)
-
-
-def _filled(check: Check, columns: Columns) -> pl.Series:
-    """The pattern of each row; null where a field is missing."""
-    p: PatternParameters = check.parameters
-    pieces = PATTERN_SLOT.split(p.regex)
-    parts: list[pl.Expr] = [pl.lit(("(?i)" if check.ignore_case else "") + (r"\A(?:" if p.whole else ""))]
-    for number, piece in enumerate(pieces):
-        parts.append(pl.lit(columns.field(piece)).str.escape_regex() if number % 2 else pl.lit(piece))
-    parts.append(pl.lit(r")\z" if p.whole else ""))
-    rows = pl.DataFrame({"n": range(len(columns.output))})
-    return rows.select(pattern=pl.concat_str(parts))["pattern"]
 
 
 _LONGEST = 20_000  # bytes; the compiled pattern of a longer one may exceed the engine's limit

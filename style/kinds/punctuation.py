@@ -10,7 +10,7 @@ import polars as pl
 from ...core import ConfigError
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, regex_places
-from ..words import mostly_json, quoted
+from ..words import mostly_html, mostly_json, quoted
 
 __all__ = ["PUNCTUATION"]
 
@@ -183,7 +183,7 @@ def _propose_punctuation(columns: Columns) -> list[Proposal]:
     if not len(outputs) or mostly_json(outputs):
         return []
     return [
-        *_propose_end(outputs),
+        *([] if mostly_html(outputs) else _propose_end(outputs)),
         *_propose_marks(_quotes(outputs), len(outputs), "quotes", list(_QUOTES), _is_quote),
         *_propose_marks(_dashes(outputs), len(outputs), "dashes", list(_DASHES), _is_dash),
         Proposal({"exclamation_marks": 0}, style=False),

@@ -15,14 +15,17 @@ from ..words import quoted, text_lines
 
 __all__ = ["SECTIONS"]
 
-_PROPOSED_MARKERS = ("# ", "## ", "### ", "**")
+_COLON = ":"  # the marker of headings that are lines which end with it
+_PROPOSED_MARKERS = ("# ", "## ", "### ", "**", _COLON)
+_COLON_LINE = r"^ {0,3}[^\s:][^:]{0,60}:[ \t]*$"
 
 
 @dataclass(frozen=True)
 class SectionsParameters:
     """The headings of an output, in order: lines that begin with `marker`. `extra` False: no other headings.
 
-    A marker after the heading (`**Title**`, `## Title ##`) is not part of its title. Lines in a code block do not count.
+    A marker after the heading (`**Title**`, `## Title ##`) is not part of its title. With the marker `:` a heading is a
+    line that ends with a colon (`Ingredients:`). Lines in a code block do not count.
     """
 
     titles: tuple[str, ...]
@@ -42,8 +45,9 @@ class SectionsParameters:
 
 def _headings(texts: pl.Series, marker: str) -> pl.DataFrame:
     """Index, name, start and end of each heading."""
-    opening = rf"^ {{0,3}}{re.escape(marker)}[ \t]*"
-    lines = text_lines(texts).filter(~pl.col("fenced") & pl.col("line").str.contains(opening))
+    opening = _opening(marker)
+    wanted = _COLON_LINE if marker.strip() == _COLON else opening
+    lines = text_lines(texts).filter(~pl.col("fenced") & pl.col("line").str.contains(wanted))
     title = pl.col("line").str.replace(opening, "").str.strip_chars_end()
     if closing := marker.strip():
         title = title.str.strip_suffix(closing).str.strip_chars_end()
@@ -51,6 +55,11 @@ def _headings(texts: pl.Series, marker: str) -> pl.DataFrame:
     return lines.select("index", start=start, name=title).with_columns(
         end=pl.col("start") + pl.col("name").str.len_chars()
     )
+
+
+def _opening(marker: str) -> str:
+    """A pattern for what is before the title in the line of a heading."""
+    return r"^ {0,3}" if marker.strip() == _COLON else rf"^ {{0,3}}{re.escape(marker)}[ \t]*"
 
 
 def _find_sections(check: Check, columns: Columns) -> Findings:
@@ -68,6 +77,8 @@ def _find_sections(check: Check, columns: Columns) -> Findings:
 
 def _shown(title: str, marker: str) -> str:
     """The heading as written in a text: a marker of emphasis closes it too."""
+    if marker.strip() == _COLON:
+        return f"{title}:"
     return f"{marker}{title}{marker}" if marker.strip(" *_") == "" and marker.strip() else f"{marker}{title}"
 
 
@@ -113,8 +124,9 @@ def _fix_sections(check: Check, broken: Broken) -> Iterator[Edit]:
     """Headings written as the rule asks; once all are there, the sections in its order."""
     p: SectionsParameters = check.parameters
     text, lines = broken.text, [*lines_of(broken.text)]
-    opening = re.compile(rf" {{0,3}}{re.escape(p.marker)}[ \t]*")
-    heads = [(start, _title(line[match.end() :], p)) for start, _, line in lines if (match := opening.match(line))]
+    opening = re.compile(_opening(p.marker))
+    wanted = re.compile(_COLON_LINE) if p.marker.strip() == _COLON else opening
+    heads = [(start, _title(opening.sub("", line, count=1), p)) for start, _, line in lines if wanted.match(line)]
     names = [name for _, name in heads]
     if missing := [title for title in p.titles if title not in names]:
         yield from _written_titles(lines, missing, p)

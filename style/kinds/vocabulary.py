@@ -8,7 +8,7 @@ from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
 from ..parts import without_spans
 from ..schema import Check, Columns, Findings, faults, regex_places
 from ..spelling import spelling_variants
-from ..words import one_of, quoted, whole_words
+from ..words import mostly_json, one_of, quoted, whole_words
 
 __all__ = ["VOCABULARY"]
 
@@ -82,6 +82,8 @@ def _explain_vocabulary(check: Check, found: str | None, expected: str) -> str:
 
 def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
     """A check with the preferred spelling of each term that is spelled in several ways."""
+    if mostly_json(columns.output):  # its texts come from the request, as written there
+        return ()
     proposals = []
     drifting = [
         term

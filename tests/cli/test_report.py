@@ -10,12 +10,17 @@ import pytest
 from tuneworth.evaluate.scores.judgements import SCHEMA
 
 from ..conftest import STYLE, pair
+from ..reports.described import assert_described
 
 
 @pytest.fixture
 def judged(command, tmp_path: Path) -> Path:
-    """A run of 20 requests: both variants are right on every second one, then the tuned one alone."""
-    pairs = [pair(n) for n in range(20)]
+    return evaluated(command, tmp_path, 20)
+
+
+def evaluated(command, tmp_path: Path, requests: int) -> Path:
+    """A run in which both variants are right on every second request, and on the others the tuned one alone."""
+    pairs = [pair(n) for n in range(requests)]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs), encoding="utf-8")
     (tmp_path / "style.yaml").write_text(STYLE, encoding="utf-8")
     words = ["evaluate", "--pairs", tmp_path / "pairs.jsonl", "--style", tmp_path / "style.yaml", "--quiet"]
@@ -56,6 +61,7 @@ def test_judgements_stand_in_results_and_report_and_stay_for_later_reports(comma
     before = results(judged)
     assert command("report", judged, "--judgements", save(judged, "a.json")).code == 0
     after = results(judged)
+    assert_described(after)
     assert after.pop("judgements")["together"]["candidate"] == 10
     assert after == before
     assert command("report", judged).code == 0
@@ -81,6 +87,32 @@ def test_several_people_are_counted_apart_and_together_against_the_checks(comman
     assert found["together"]["preferred"]["share"] == 0.5
     assert found["agreement"]["share"] == 0
     assert found["checks"]["candidate"] == {"choices": 10, "same": 5, "other": 5, "equal": 0}
+
+
+def test_people_who_judge_otherwise_than_the_rules_change_the_verdict_until_others_agree(command, tmp_path):
+    run = evaluated(command, tmp_path, 80)
+    before = results(run)["verdict"]
+
+    def marked(name: str, seed: int, *, like_the_rules: bool) -> Path:
+        rows = []
+        for n in range(80):
+            other = n % 2 == 1 if like_the_rules else n % 3 == 0
+            row = {"id": f"p{n}", "left": "tuned", "right": "prompted", "choice": "equal"}
+            # The second person sees every tenth output otherwise than the first.
+            rows.append({**row, "left_acceptable": True, "right_acceptable": other != (seed % 2 == 0 and n % 10 == 0)})
+        return save(run, name, seed=seed, judgements=rows)
+
+    others = [marked(f"{seed}.json", seed, like_the_rules=False) for seed in (1, 2)]
+    assert command("report", run, "--judgements", others[0], "--judgements", others[1]).code == 0
+    after = results(run)
+    assert_described(after)
+    assert after["verdict"]["decision"] == "fix first"
+    assert "the rules do not measure what people want" in after["verdict"]["sentence"]
+    assert "the rules do not measure what people want" in (run / "report.md").read_text(encoding="utf-8")
+    assert after["judgements"]["verdict_without"] == before
+    alike = [marked(f"{seed}.json", seed, like_the_rules=True) for seed in (3, 4)]
+    assert command("report", run, "--judgements", alike[0], "--judgements", alike[1]).code == 0
+    assert results(run)["verdict"] == before
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,6 @@ def test_the_shipped_example_is_found_out(command):
     spellings = next(c for (kind, _), c in rules.items() if kind == "vocabulary" and c["level"] == "should")
     assert {"Low-Dropout", "low dropout"} <= set(spellings["variants"])
     pattern = next(c for (kind, _), c in rules.items() if kind == "pattern")
-    assert (pattern["level"], pattern["holds"]) == ("must", 2922)
+    assert (pattern["level"], pattern["holds"]) == ("must", 2746)
     package = [c for c in found["checks"] + found["suggestions"] if c["kind"] == "ends_with"]
     assert [(c["holds"], c["applicable"]) for c in package][:1] == [(1470, 2677)]

@@ -38,6 +38,8 @@ def test_the_examples_in_the_docstrings_are_true():
     (say.points(0.0696), "7 points"), (say.points(0.0003), "0.03 points"), (say.points(0), "0 points"),
     (say.signed_points(0.6), "+60 points"), (unbroken.signed_points(-0.015), f"−1.5{NBSP}points"),
     (say.signed_points(0.0), "0 points"), (say.points_range(-0.03, 0.101), "-3 to +10 points"),
+    (say.coefficient(0.6), "0.60"), (unbroken.coefficient(-0.125), "−0.13"), (say.coefficient(-0.001), "0.00"),
+    (say.coefficient_range(-0.12, 1), "-0.12 to 1.00"), (say.coefficient(None), "not measured"),
     (say.points_range(0.01, 0.02), "+1 to +2 points"), (say.points_range(-0.02, 0.01), "-2 to +1 points"),
 ])  # fmt: skip
 def test_shares_and_their_differences(said, expected):

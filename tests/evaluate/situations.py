@@ -9,6 +9,7 @@ import numpy as np
 
 from tuneworth.evaluate import compare, share_interval
 from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
+from tuneworth.evaluate.statistics.agreement import people_agreement
 
 TODAY = date(2026, 11, 1)
 
@@ -74,6 +75,19 @@ def _quality(values, groups):
 def _compared(outcomes, baseline, candidate, groups):
     found = compare(outcomes[baseline], outcomes[candidate], groups).to_json()
     return {"baseline": baseline, "candidate": candidate, **found}
+
+
+def simulated_people(rng, *, base, noise, rule_noise, requests, people, mirrored=False) -> dict[str, Any]:
+    """The rules against people on two outputs of each request, a share `base` of which is good.
+
+    Each person sees it otherwise with the chance `noise`, the rules with the chance `rule_noise`.
+    """
+    good = rng.random(2 * requests) < base
+    votes = (rng.random((people, 2 * requests)) < noise) ^ good
+    rules, groups = (rng.random(2 * requests) < rule_noise) ^ good, np.arange(2 * requests) // 2
+    found = people_agreement(rules, votes.sum(axis=0), np.full(2 * requests, people), groups, mirrored=mirrored)
+    assert found is not None
+    return {**found, "apart": []}
 
 
 def costs(volume: Any = 5000, *, tuned: Any = 5, prompted: Any = 5, investment: Any = 200, guide: Any = 500, **more):

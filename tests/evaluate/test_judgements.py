@@ -79,6 +79,8 @@ def test_choosing_a_side_chooses_the_variant_on_that_side(tmp_path_factory: pyte
         (row(choice=["left"]), "expected left, right or equal, found ['left']"),
         (row(left="rival"), "judgement 1: compares 'rival' and 'tuned', but this run compares 'prompted' and 'tuned'"),
         (row(left="tuned", right="tuned"), "judgement 1: compares 'tuned' and 'tuned'"),
+        (row(left_acceptable="no"), "judgement 1: left_acceptable: expected true or false, found 'no'"),
+        (row(right_acceptable=0), "judgement 1: right_acceptable: expected true or false, found 0"),
         (content(judgements=content()["judgements"] * 2), "judgement 3: the id 'pair 0' is listed twice; 1 more"),
     ],
 )  # fmt: skip
@@ -122,6 +124,17 @@ def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path):
 def test_a_session_given_twice_counts_once(tmp_path: Path):
     assert len(read_judgements(write(tmp_path, content(), content()), RUN)) == 1
     assert len(read_judgements(write(tmp_path, content(), content(seed=8)), RUN)) == 2
+
+
+def test_marks_are_read_for_the_variant_on_their_side(tmp_path: Path):
+    marked = {"left": "tuned", "right": "prompted", "choice": "left", "left_acceptable": True, "right_acceptable": None}
+    rows = [{"id": IDS[0], **marked}, {"id": IDS[1], **marked, "left_acceptable": False, "right_acceptable": True}]
+    [found] = read_judgements(write(tmp_path, content(judgements=rows)), RUN)
+    assert found.acceptable == {
+        (IDS[0], "candidate"): True, (IDS[1], "candidate"): False, (IDS[1], "baseline"): True,
+    }  # fmt: skip
+    with pytest.raises(DataError, match="another state of the session"):
+        read_judgements(write(tmp_path, content(judgements=rows), content(judgements=rows[:1])), RUN)
 
 
 def test_two_states_of_one_session_are_an_error_that_names_both(tmp_path: Path):
@@ -237,3 +250,50 @@ def test_a_judge_without_a_choice_is_dropped():
     found = judgement_results(people({}, {IDS[0]: "candidate"}), RUN)
     assert found is not None
     assert [judge["seed"] for judge in found["judges"]] == [1]
+
+
+MARKS = st.dictionaries(st.tuples(st.sampled_from(IDS), st.sampled_from(["candidate", "baseline"])), st.booleans())
+
+
+@given(st.lists(st.tuples(CHOICES, MARKS), min_size=1, max_size=4))
+def test_rules_are_compared_with_most_people_on_marked_outputs_and_on_preferences(given_: list[tuple[Choices, Any]]):
+    found = judgement_results(
+        [Judgements(judge="", seed=seed, choices=one, acceptable=marks) for seed, (one, marks) in enumerate(given_)],
+        RUN,
+    )
+    assert found is not None
+    marked: dict[Any, list[bool]] = {}
+    preferred: dict[Any, list[bool]] = {}
+    for choices, marks in given_:
+        for (id_, side), good in marks.items():
+            if (rules := RUN.acceptable[id_]) is not None:
+                marked.setdefault((id_, side, rules[side == "candidate"]), []).append(good)
+        for id_, side in choices.items():
+            if (rules := RUN.acceptable[id_]) in ((False, True), (True, False)) and side != "equal":
+                preferred.setdefault((id_, None, rules[1]), []).append(side == "candidate")
+    for basis, items in (("acceptable", marked), ("preferences", preferred)):
+        votes = {item: sum(values) / len(values) for item, values in items.items() if sum(values) * 2 != len(values)}
+        rules = found["rules"][basis]
+        if not votes:
+            assert rules is None
+            continue
+        apart = {(id_, side) for (id_, side, rule), share in votes.items() if (share > 0.5) != rule}
+        assert rules["n"] == len(votes)
+        assert rules["agreement"]["share"] == pytest.approx(1 - len(apart) / len(votes))
+        names = {"candidate": "tuned", "baseline": "prompted", None: None}
+        shown = {(one["id"], one["variant"]) for one in rules["apart"]}
+        assert shown <= {(id_, names[side]) for id_, side in apart}
+        assert len(shown) == min(len(apart), 20)
+
+
+def test_outputs_of_one_group_count_together_against_the_rules():
+    grouped = JudgedRun(
+        RUN.outputs, "prompted", "tuned", {**dict.fromkeys(IDS), **dict.fromkeys(IDS[:20], 7)}, RUN.acceptable
+    )
+    marks = {(id_, side): True for id_ in IDS for side in ("candidate", "baseline")}
+    for run, groups in ((RUN, 30), (grouped, 16)):  # ten of the forty rows are not scored, five of them in the group
+        found = judgement_results([Judgements("", 1, {IDS[0]: "equal"}, marks)], run)
+        assert found is not None
+        assert found["rules"]["acceptable"]["groups"] == groups
+        assert found["rules"]["acceptable"]["n"] == 60
+        assert found["rules"]["acceptable"]["recall"] is None  # people reject nothing

@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import decide
+from tuneworth.evaluate import decide, with_judgements
 from tuneworth.evaluate.verdict.sentences import input_name, when_it_pays
 
-from .situations import costs, later, other, situation
+from .situations import costs, later, other, simulated_people, situation
 
 FIX, KEEP, OPEN, FINE_TUNE = "fix first", "keep prompting", "cannot tell yet", "fine-tune"
 BETTER, EQUAL, WORSE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 36)
@@ -54,6 +54,18 @@ def refused():
     return results
 
 
+def judged(*, mirrored=False, groups=None, noise=0.1, base=0.7, requests=100, people=3, **rules):
+    """The situation with judgements of people."""
+    found = simulated_people(
+        np.random.default_rng(3), noise=noise, base=base, requests=requests, people=people, mirrored=mirrored, **rules
+    )
+    if groups is not None:
+        found["groups"] = found["raters"]["groups"] = groups
+    basis = "preferences" if mirrored else "acceptable"
+    measured = {"acceptable": None, "preferences": None, basis: found}
+    return situation(roi=costs(), judgements={"rules": measured})
+
+
 TABLE = [
     # 1: an invalid comparison comes before everything
     ("a leak", later(roi=costs(), data=LEAK), 1, "1 test or validation input also occurs in the training"),
@@ -72,6 +84,17 @@ TABLE = [
     ("2.5% of the baseline unscored", lambda: unscored(5, "prompted"), 1, "of the prompted model could not"),
     ("settings that differ", settings, 1, "temperature 0.0 and 0.7"),
     ("a setting that the endpoint refused", refused, 7, "pays back"),
+    ("rules that agree less than a person", lambda: judged(rule_noise=0.4), 1,
+     "the rules do not measure what people want, as they agree with people less than one person does with the others"),
+    ("rules that agree like a person", lambda: judged(rule_noise=0.1), 7, "pays back"),
+    ("rules that agree less, on few outputs", lambda: judged(rule_noise=0.5, requests=24), 7, "pays back"),
+    ("rules that agree less, in few groups", lambda: judged(rule_noise=0.4, requests=200, groups=19), 7, "pays back"),
+    ("random rules and one person", lambda: judged(rule_noise=0.5, people=1), 1, "little more than chance would"),
+    ("fair rules and one person", lambda: judged(rule_noise=0.2, people=1), 7, "pays back"),
+    ("rules against preferences", lambda: judged(rule_noise=0.5, mirrored=True), 1, "less than one person does"),
+    ("rules that all people share", lambda: judged(rule_noise=0, noise=0), 7, "pays back"),
+    ("rules and people that accept everything", lambda: judged(rule_noise=0, noise=0, base=1), 7, "pays back"),
+    ("people who disagree among themselves", lambda: judged(rule_noise=0.5, noise=0.5), 7, "pays back"),
     # 2: worse
     ("worse", later(WORSE, roi=costs()), 2, "52% of cases, the prompted model in 80%"),
     ("worse and cheaper", later(WORSE, roi=costs(tuned=0.1)), 2, "80%"),
@@ -195,6 +218,29 @@ def test_the_first_rule_that_fires_decides(results, rule, part):
 def test_the_table_covers_every_rule():
     assert {row[2] for row in TABLE} == set(range(1, 10))
     assert len(TABLE) >= 40
+
+
+def test_people_who_judge_otherwise_change_the_verdict_and_others_restore_it():
+    bad, good = (judged(rule_noise=noise)["judgements"] for noise in (0.4, 0.1))
+    results = situation(roi=costs())
+    results["verdict"] = before = decide(results)
+    fixed = with_judgements(results, bad)
+    assert (fixed["verdict"]["decision"], fixed["verdict"]["what"]) == (FIX, "comparison")
+    assert "`judgements.rules`" in fixed["verdict"]["next"]
+    assert fixed["judgements"]["verdict_without"] == before
+    assert with_judgements(fixed, bad) == fixed
+    restored = with_judgements(fixed, good)
+    assert restored["verdict"] == before
+    assert restored["judgements"]["verdict_without"] is None
+    assert results["verdict"] == before
+
+
+def test_preferences_decide_only_without_enough_marked_outputs():
+    against, with_people = judged(rule_noise=0.5, mirrored=True)["judgements"], judged(rule_noise=0.1)["judgements"]
+    both = {"rules": {**against["rules"], "acceptable": with_people["rules"]["acceptable"]}}
+    assert decide(situation(roi=costs(), judgements=both))["rule"] == 7
+    both["rules"]["acceptable"]["n"] = 49
+    assert decide(situation(roi=costs(), judgements=both))["rule"] == 1
 
 
 def test_groups_can_make_300_rows_count_as_80():

@@ -10,6 +10,7 @@ from tuneworth.evaluate import decide
 from tuneworth.evaluate.statistics.paired import pairs_needed
 
 from .situations import costs, later, situation
+from .test_verdict import judged
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "verdict.md").read_text(encoding="utf-8")
@@ -28,6 +29,7 @@ EXAMPLES = [
     ("**Cannot tell yet** (rule 3)", later((140, 20, 20, 20), roi=costs(), draws=10_000)),
     ("**Cannot tell yet** (rule 6)", later((134, 54, 6, 6), roi=costs(tuned=12), draws=10_000)),
     ("**Fix first** (rule 1)", cut_off),
+    ("**Fix first** (rule 1, people)", lambda: judged(rule_noise=0.4)),
 ]
 
 

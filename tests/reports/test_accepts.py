@@ -1,6 +1,6 @@
 """What the rules accept, in the report of a curation and of a run, and in the terminal."""
 
-from tuneworth.reports.sections.accepts import accepted_rows, accepts_sentence
+from tuneworth.reports.sections.curation.accepts import accepted_rows, accepts_sentence
 from tuneworth.reports.terminal import curated_text
 
 from .test_curated import clean as clean

@@ -115,6 +115,31 @@ def test_what_the_keys_chose_is_what_is_saved_and_what_the_command_reads(window:
     assert f"(range {low}% to {high}%)" in said
 
 
+def test_marks_are_saved_with_the_choice_and_can_be_changed_and_removed(window: Window, run: Path, tmp_path: Path):
+    opened, box = begin(window, run)
+    press(opened, "4512")  # yes and then no for the left output; the second request without a mark
+    press(opened, "67")
+    press(opened, "73")  # the same mark again removes it
+    press(opened, "571")
+    press(opened, "b")
+    pressed = {
+        one: box.locator(f'button[value="{one}"]').get_attribute("aria-pressed") for one in ("left-no", "right-yes")
+    }
+    assert pressed == {"left-no": "true", "right-yes": "false"}
+    press(opened, "6")
+    path = saved(opened, tmp_path)
+    rows = json.loads(path.read_text(encoding="utf-8"))["judgements"]
+    marks = [{key: value for key, value in row.items() if key.endswith("_acceptable")} for row in rows]
+    assert marks == [{"left_acceptable": False}, {}, {}, {"left_acceptable": False, "right_acceptable": True}]
+    opened.reload()
+    opened.get_by_role("button", name="Judge blind").click()
+    assert json.loads(saved(opened, tmp_path).read_text(encoding="utf-8"))["judgements"] == rows
+    [found] = read_judgements([path], judged_run(run))
+    assert sorted(found.acceptable.values()) == [False, False, True]
+    sides = {"tuned": "candidate", "prompted": "baseline"}
+    assert found.acceptable[rows[3]["id"], sides[rows[3]["right"]]] is True
+
+
 def test_how_it_stands_is_not_told_before_ten_choices(window: Window, run: Path):
     opened, box = begin(window, run)
     for _ in range(9):
@@ -252,6 +277,7 @@ def test_a_saved_file_is_gone_on_with_and_a_wrong_one_is_said(window: Window, ru
         (json.dumps({**good, "judgements": [{**row, "id": "nobody"}]}), "not shown here"),
         (json.dumps({**good, "judgements": [{**row, "choice": "both"}]}), "other than left, right or equal"),
         (json.dumps({**good, "judgements": [{**row, "left": row["right"]}]}), "other variants"),
+        (json.dumps({**good, "judgements": [{**row, "left_acceptable": "no"}]}), "a mark other than true or false"),
     ):
         path.write_text(wrong, encoding="utf-8")
         box.get_by_label("Resume from a saved file").set_input_files(path)

@@ -15,8 +15,8 @@ from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.certificate import differing, similarity_text
-from tuneworth.reports.sections.curated import (
+from tuneworth.reports.sections.curation.certificate import differing, similarity_text
+from tuneworth.reports.sections.curation.curated import (
     apart_lead,
     content_lead,
     curated_headline,
@@ -24,8 +24,8 @@ from tuneworth.reports.sections.curated import (
     style_lead,
     warnings_lead,
 )
-from tuneworth.reports.sections.dropped import funnel_steps
-from tuneworth.reports.sections.fixes import fix_sentence
+from tuneworth.reports.sections.curation.dropped import funnel_steps
+from tuneworth.reports.sections.curation.fixes import fix_sentence
 from tuneworth.reports.stored import StoredCuration
 from tuneworth.style import parse_style, read_style
 

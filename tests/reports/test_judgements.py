@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.judgements import against_checks, agreement, caution, judge_rows, lead
+from tuneworth.reports.sections.judgements import against_checks, against_rules, agreement, caution, judge_rows, lead
 from tuneworth.reports.stored import StoredRun
 
 PART: dict[str, Any] = {
@@ -102,3 +102,50 @@ def test_a_run_without_judgements_has_no_such_section(make_run: Callable[..., Pa
     assert 'id="judgements"' not in html
     assert "Human preference" not in markdown
     assert "judgements" not in json.loads((run / "results.json").read_text(encoding="utf-8"))
+
+
+def measured(**changed: Any) -> dict[str, Any]:
+    interval = {"value": 0.6, "low": 0.45, "high": 0.72}
+    person = {"agreement": 0.79, "kappa": {"value": 0.54, "low": 0.4, "high": 0.66}}
+    return {
+        "n": 120, "groups": 60, "agreement": {"share": 0.84, "low": 0.76, "high": 0.9}, "kappa": interval,
+        "precision": {"share": 0.77, "low": 0.6, "high": 0.9}, "recall": {"share": 0.72, "low": 0.6, "high": 0.9},
+        "raters": {"n": 100, "decisions": 210, "groups": 50, "one_person": person, "rules": person,
+                   "difference": {"value": -0.05, "low": -0.2, "high": 0.1}},
+        "apart": [], **changed,
+    }  # fmt: skip
+
+
+def test_the_rules_stand_beside_one_person_for_marked_outputs():
+    run = stored(rules={"acceptable": measured(), "preferences": None})
+    assert [plain(line) for line in against_rules(run)] == [
+        "On 120 outputs that people judged acceptable or not, the rules agree with most people in 84% (76 to 90%), a kappa "
+        "of 0.60 (0.45 to 0.72). Rejected by both are 77% of the outputs that the rules reject and 72% of the outputs that "
+        "people reject.",
+        "Several people judged 100 of these: one person agrees with most of the others in 79%, a kappa of 0.54; the "
+        "rules agree with the same people in 79%, a kappa of 0.54. The difference in kappa is −0.05 (−0.20 to 0.10).",
+    ]
+
+
+def test_what_cannot_be_measured_from_preferences_is_said():
+    nothing = {"value": None, "low": None, "high": None}
+    preferences = measured(n=1, precision=None, recall=None, raters=None, kappa=nothing)
+    lines = against_rules(stored(rules={"acceptable": None, "preferences": preferences}))
+    assert plain(lines[0]) == (
+        "On 1 request where only one output keeps the rules and people prefer one, the rules agree with most people in 84% "
+        "(76 to 90%)."
+    )
+    assert "cannot be measured from preferences; mark outputs" in lines[1]
+    assert against_rules(stored(rules={"acceptable": measured(), "preferences": preferences}))[-1] == lines[0]
+    assert against_rules(stored(rules={"acceptable": None, "preferences": None})) == against_rules(stored()) == []
+
+
+def test_the_agreement_with_people_is_on_the_page_in_markdown_and_in_the_methods(make_run: Callable[..., Path]):
+    found = {**FOUND, "rules": {"acceptable": measured(), "preferences": None}}
+    html, markdown, *_ = (
+        plain(path.read_text(encoding="utf-8"))
+        for path in write_report(make_run(change=lambda results: results.update(judgements=found)))
+    )
+    for text in (html, markdown):
+        assert "the rules agree with most people in 84% (76 to 90%)" in text
+    assert "Bennett, Alpert and Goldstein" in html

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "cli"]
 # Sub-folders in the order in which they may import each other; those that are not named here stand beside each other.
 INSIDE = {
-    "style": ["facts", "kinds"],
+    "style": ["facts", "kinds", "infer"],
     "curate": ["read", "check", "match", "split"],
     "evaluate": ["statistics", "scores", "risks"],
 }

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.style import check_outputs, parse_style
+from tuneworth.style import check_outputs, infer_style, parse_style
 
 SCHEMAS = [
     {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}}, "required": ["a"]},
@@ -87,3 +87,31 @@ def test_a_date_that_yaml_reads_is_the_text_that_stands_there():
 
 def test_a_hostile_pattern_of_a_schema_cannot_hang():
     assert violations({"pattern": "^(a+)+$"}, json.dumps("a" * 100_000 + "b"))
+
+
+def copied(output: str, request: str, keys: list[str]) -> list[dict]:
+    style = parse_style(f"checks: [{{kind: json, from_request: {json.dumps(keys)}}}]")
+    pairs = pl.DataFrame({"output": [output], "input": [request]})
+    return check_outputs(pairs, style).violations.to_dicts()
+
+
+def test_texts_of_the_named_keys_are_copied_from_the_request():
+    request = "Play  Blue\nMonday by New Order, please"
+    fine = {"track": "blue monday", "by": {"artist": ["New Order"]}, "action": "play music"}
+    assert copied(json.dumps(fine), request, ["track", "artist"]) == []
+    (wrong,) = copied(json.dumps(fine | {"track": "Blue Mon"}), request, ["track", "artist"])
+    assert (wrong["found"], wrong["expected"]) == ('"Blue Mon"', "$.track: a text of the request")
+    (wrong,) = copied(json.dumps(fine | {"by": {"artist": ["Joy Division"]}}), request, ["track", "artist"])
+    assert wrong["expected"].startswith("$.by.artist[0]")
+    assert copied(json.dumps({"track": 5}), request, ["track"]) == []  # numbers are facts, which other checks compare
+
+
+def test_very_many_invented_texts_are_cut_short():
+    assert len(copied(json.dumps({"a": [f"x{n}" for n in range(5_000)]}), "y", ["a"])) == 20
+
+
+def test_keys_copied_from_requests_are_inferred():
+    rows = [(f"play song number {n} now", json.dumps({"song": f"song number {n}", "n": "one"})) for n in range(100)]
+    pairs = pl.DataFrame({"input": [i for i, _ in rows], "output": [o for _, o in rows]})
+    style = infer_style(pairs).schema
+    assert [c.parameters.from_request for c in style.checks if c.kind == "json" and c.about == "facts"] == [("song",)]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from tuneworth.style import InferredStyle, infer_style, pair_columns, parse_style, read_style
-from tuneworth.style import infer as infer_module
-from tuneworth.style.evidence import wilson_low
-from tuneworth.style.infer import content_order, infer_proposed
+from tuneworth.style.discrimination import content_order
+from tuneworth.style.infer import infer as infer_module
+from tuneworth.style.infer import infer_proposed
+from tuneworth.style.infer.evidence import wilson_low
 from tuneworth.style.kind import Proposal
 
 SIGNED = ("pattern", Proposal({"regex": "signed"}))
@@ -60,10 +61,24 @@ def test_a_rule_that_many_examples_break_is_never_a_must_rule(n, share):
         assert bad <= 0.2 * n
 
 
-def test_exact_repeats_of_a_pair_count_once():
-    outputs, same = signed(500, 0), ["the same request"] * 490 + [f"request {n}" for n in range(10)]
-    assert inferred(outputs, SIGNED, input=same).schema is None
-    assert inferred(outputs, SIGNED).evidence[0].level == "must"
+def test_an_output_that_many_rows_repeat_counts_once():
+    words = [f"{name} {kind} with a long description of the thing" for name in "abcdef" for kind in ("shirt", "shoe")]
+    ends = ["."] * 11 + ["!"]
+    outputs = [f"{word}{end}" for word, end in zip(words * 40, ends * 40, strict=True)]
+    other = [f"item {n} with a text that is its own and ends plainly." for n in range(18)]
+    found = infer_style(
+        pl.DataFrame({"output": outputs + other, "input": [f"r{n}" for n in range(len(outputs + other))]})
+    )
+    assert (found.rows, found.different, found.counted) == (498, 30, 30)
+    assert "Inferred from 30 different outputs of 498 examples" in found.text
+    (end,) = [one for one in found.evidence if one.check.kind == "punctuation"]
+    assert (end.holds, end.applicable, end.level) == (29, 30, "should")
+
+
+def test_labels_recur_by_nature_and_are_counted_by_pairs():
+    outputs = ["cat", "dog", "bird"] * 100
+    found = infer_style(pl.DataFrame({"output": outputs, "input": [f"r{n}" for n in range(300)]}))
+    assert [(one.check.kind, one.level) for one in found.evidence if one.check.about == "form"] == [("allowed", "must")]
 
 
 def test_of_one_subject_the_strictest_that_holds_is_taken():

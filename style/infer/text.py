@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-from ..core import say
-from .discrimination import Discrimination
+from ...core import say
+from ..discrimination import Discrimination
 from .evidence import Evidence, Instance
 
-__all__ = ["entries_text", "style_text"]
+__all__ = ["entries_text", "style_text", "wordings_text"]
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
@@ -44,6 +44,11 @@ def entries_text(entries: Sequence[Mapping[str, Any]]) -> str:
     return "".join(f"  {line}\n" for line in text.split("\n") if line)
 
 
+def wordings_text(wordings: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """`wordings` as they appear at the top of the file; empty if there are none."""
+    return _dumped({"wordings": _plain(wordings)}) if wordings else ""
+
+
 def _dumped(value: Any) -> str:
     """The value as YAML. What is not printable is in double quotes (`_text`), so an escape means the same there."""
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
@@ -57,19 +62,27 @@ def style_text(
     discrimination: Discrimination | None,
     *,
     rows: int,
+    different: int,
     counted: int,
     source: str,
+    wordings: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out; `discrimination` of the checks."""
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
-        f"# Inferred from {_of_how_many(rows, counted)}{of}; not reviewed yet.",
+        f"# Inferred from {_of_how_many(rows, different, counted)}{of}; not reviewed yet.",
         "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
     lines += [f"# {discrimination.sentence}"] if discrimination else []
     top = {"name": name, "reviewed": False}
-    lines += [*_dumped(top).rstrip("\n").split("\n"), "checks:"]
+    lines += _dumped(top).rstrip("\n").split("\n")
+    if wordings:
+        lines.append(
+            "# Phrases that outputs use for a value of a field in place of its name. Remove those that do not say it."
+        )
+        lines += wordings_text(wordings).rstrip("\n").split("\n")
+    lines.append("checks:")
     about = None
     for one in evidence:
         if one.check.about != about:
@@ -94,8 +107,13 @@ def _form_only(one: Evidence, discrimination: Discrimination | None) -> list[str
     return [f"  # form only: {say.percent(shares.shuffled)} of answers to other requests follow it too"]
 
 
-def _of_how_many(rows: int, counted: int) -> str:
-    return f"{rows:,} examples" if rows == counted else f"a sample of {counted:,} of {rows:,} examples"
+def _of_how_many(rows: int, different: int, counted: int) -> str:
+    if rows == different == counted:
+        return f"{rows:,} examples"
+    of = "" if rows == different else f" of {rows:,} examples"
+    if counted == different:
+        return f"{different:,} different outputs{of}"
+    return f"a sample of {counted:,} of {different:,} {'different outputs' if of else 'examples'}{of}"
 
 
 def _leveled(one: Evidence) -> dict[str, Any]:
@@ -110,7 +128,8 @@ def _evidence_lines(one: Evidence) -> list[str]:
     # A note that is only a count repeats the evidence.
     lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
     if one.terms:
-        return [*lines, f"{_holds(one)}; of those that contain the term:", *(f"  {_term(term)}" for term in one.terms)]
+        of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("by field", _field)
+        return [*lines, f"{_holds(one)}; {of}:", *(f"  {each(term)}" for term in one.terms)]
     if one.variants:
         return [*lines, _term(one)]
     text = _holds(one)
@@ -122,7 +141,7 @@ def _evidence_lines(one: Evidence) -> list[str]:
 
 
 def _holds(one: Evidence) -> str:
-    if one.terms:
+    if one.terms and "preferred" in one.entry:
         return f"{one.holds:,} of {one.applicable:,} examples use only these spellings"
     return f"holds in {one.holds:,} of {one.applicable:,}{_percent(one)}"
 
@@ -130,6 +149,11 @@ def _holds(one: Evidence) -> str:
 def _percent(one: Evidence) -> str:
     """` (55%)`; empty if all follow it."""
     return "" if one.holds == one.applicable else f" ({say.percent(one.share)})"
+
+
+def _field(one: Evidence) -> str:
+    """`colour: 198 of 200 (99%)`."""
+    return f"{', '.join(one.entry['fields'])}: {one.holds:,} of {one.applicable:,}{_percent(one)}"
 
 
 def _term(one: Evidence) -> str:

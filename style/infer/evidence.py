@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from .check import check_columns
-from .schema import Check, Columns, Level, StyleSchema
-from .words import whole_words
+from ..check import check_columns
+from ..schema import Check, Columns, Level, StyleSchema
+from ..words import whole_words
 
 __all__ = [
+    "SHOULD_FROM",
     "Evidence",
     "Instance",
     "count_evidence",
@@ -44,8 +45,8 @@ class Evidence:
     """A check with the evidence for it.
 
     entry: the check as in `style.yaml`, without its level. holds: how many of the `applicable` examples follow it; for
-    the spelling of a term, of those that contain the term. low: the lower end of Wilson's 95% interval of that share,
-    exact repeats of a pair counted once. exceptions: examples that break it. variants: how many examples contain each
+    the spelling of a term, of those that contain the term. low: the lower end of Wilson's 95% interval of that share.
+    most: the highest level that it may have. exceptions: examples that break it. variants: how many examples contain each
     unwanted spelling. style: False if it holds for texts of any style. terms: for a check that joins several
     spellings, the evidence for each.
     """
@@ -59,6 +60,7 @@ class Evidence:
     variants: tuple[tuple[str, int], ...] = ()
     style: bool = True
     note: str = ""
+    most: Level = "must"
     terms: tuple["Evidence", ...] = ()
 
     @property
@@ -69,7 +71,7 @@ class Evidence:
     @property
     def level(self) -> Level | None:
         """The level that the evidence supports; None where it supports none."""
-        if self.low >= MUST_FROM:
+        if self.low >= MUST_FROM and self.most == "must":
             return "must"
         drifts = bool(self.variants) and self.share > SPELLING_ABOVE and self.applicable >= SPELLING_ROWS
         return "should" if self.low >= SHOULD_FROM or drifts else None
@@ -98,15 +100,12 @@ def count_evidence(
     """The evidence for each check on `columns`; `examples` holds the same rows with `output`, `input`, `id`, `row`."""
     results = check_columns(columns, StyleSchema("candidates", tuple(checks)))
     violations = results.violations.partition_by("check", as_dict=True)
-    distinct_share = examples.select("output", "input").n_unique() / max(len(examples), 1)
     evidence = []
     for check, entry in zip(checks, entries, strict=True):
         broken = violations.get((check.id,), results.violations.clear())
         holds, applicable = _counts(results.status[check.id], check, columns)
-        low = wilson_low(holds * distinct_share, applicable * distinct_share)
-        evidence.append(
-            Evidence(check, entry, holds, applicable, low, _exceptions(broken, examples), _variants(broken, check))
-        )
+        exceptions, variants = _exceptions(broken, examples), _variants(broken, check)
+        evidence.append(Evidence(check, entry, holds, applicable, wilson_low(holds, applicable), exceptions, variants))
     return evidence
 
 

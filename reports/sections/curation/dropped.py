@@ -7,11 +7,11 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from ...core import unbroken as say
-from ..charts.figure import Figure, render_figure
-from ..charts.funnel import FunnelStep, funnel_chart, funnel_table, funnel_words
-from ..stored import StoredCuration, ledger_place, read_texts
-from ..words import capital, short
+from ....core import unbroken as say
+from ...charts.figure import Figure, render_figure
+from ...charts.funnel import FunnelStep, funnel_chart, funnel_table, funnel_words
+from ...stored import StoredCuration, ledger_place, read_texts
+from ...words import capital, short
 
 __all__ = [
     "DroppedRule",

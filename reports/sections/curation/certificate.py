@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...core import UNKNOWN, Row
-from ...core import unbroken as say
-from ..stored import read_texts
-from ..words import is_number, short
+from ....core import UNKNOWN, Row
+from ....core import unbroken as say
+from ...stored import read_texts
+from ...words import is_number, short
 from .dropped import ID
 
 __all__ = [

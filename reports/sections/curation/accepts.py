@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ...core import unbroken as say
-from ...style import discriminates
+from ....core import unbroken as say
+from ....style import discriminates
 
 __all__ = ["Accepted", "accepted_rows", "accepts_sentence"]
 

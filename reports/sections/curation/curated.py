@@ -5,13 +5,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...core import Row
-from ...core import unbroken as say
-from ..charts.axes import Axis
-from ..charts.rows import Bar, mini_rows
-from ..page import Section
-from ..stored import StoredCuration
-from ..words import capital, sentence, short, typeset
+from ....core import Row
+from ....core import unbroken as say
+from ...charts.axes import Axis
+from ...charts.rows import Bar, mini_rows
+from ...page import Section
+from ...stored import StoredCuration
+from ...words import capital, sentence, short, typeset
+from ..first_screen import Headline, Number, Side
 from .accepts import accepted_rows, accepts_sentence
 from .certificate import certificate, certificate_values, held_out, near_rows, similarity_text
 from .data import (
@@ -27,7 +28,6 @@ from .data import (
     warning_texts,
 )
 from .dropped import funnel_figure, rule_words, sentences_of
-from .first_screen import Headline, Number, Side
 
 __all__ = [
     "apart_lead",

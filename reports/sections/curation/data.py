@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...core import Row
-from ...core import unbroken as say
-from ..page import Section
-from ..stored import StoredCuration, StoredRun, ledger_place
-from ..words import finite, short
+from ....core import Row
+from ....core import unbroken as say
+from ...page import Section
+from ...stored import StoredCuration, StoredRun, ledger_place
+from ...words import finite, short
 from .certificate import certificate_values, leak_clause, near_rows
 from .dropped import dropped_rest, dropped_rows, funnel_figure, rule_words, sentences_of
 from .fixes import fix_sentence, fixed_rules

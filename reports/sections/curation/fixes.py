@@ -6,9 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...core import unbroken as say
-from ..stored import StoredRun
-from ..words import capital, named, short
+from ....core import unbroken as say
+from ...stored import StoredRun
+from ...words import capital, named, short
 from .certificate import differing
 from .dropped import ID, SENTENCE, rule_words, sentences_of
 

@@ -1,0 +1,262 @@
+"""A style schema inferred from examples: the rules that nearly all of them follow, with the evidence."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from ...core import printable, quoted_page, say
+from ..check import check_columns, pair_columns
+from ..discrimination import Discrimination, content_order, measure_discrimination
+from ..kind import Proposal
+from ..kinds import KINDS
+from ..read import parse_style
+from ..schema import Check, Columns, StyleSchema, field_names
+from ..words import label_counts
+from .evidence import SHOULD_FROM, Evidence, count_evidence, with_ids
+from .pieces import propose_for_pieces
+from .redundant import joined_fields, joined_spellings, without_redundant
+from .text import entries_text, style_text, wordings_text
+from .wordings import propose_wordings
+
+__all__ = ["InferredStyle", "infer_proposed", "infer_style"]
+
+# More examples than this do not change a share; they only take time.
+MOST_EXAMPLES = 20_000
+# With fewer than 16, Wilson's lower end stays under 0.80 even if all agree, so nothing could be inferred.
+FEWEST_EXAMPLES = 20
+_SAMPLED = 1_000  # examples on which unlikely proposals are dropped
+# A habit of most outputs that is not a rule yet is worth showing, for a person to decide.
+_HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
+
+
+@dataclass(frozen=True, repr=False)
+class InferredStyle:
+    """The style of some examples.
+
+    schema: the rules that hold, `reviewed` False; None if there is no style. evidence: for each check of the schema, in
+    its order. suggestions: habits of the majority that are not rules. text: `style.yaml` with the evidence as comments;
+    empty if there is no style. rows: the number of examples. different: those with an output of their own. counted:
+    those behind the evidence.
+    message: the result in a sentence. discrimination: what the rules accept besides the examples' own outputs.
+    """
+
+    schema: StyleSchema | None
+    evidence: tuple[Evidence, ...]
+    suggestions: tuple[Evidence, ...]
+    text: str
+    rows: int
+    different: int
+    counted: int
+    message: str
+    discrimination: Discrimination | None = None
+
+    @property
+    def found_style(self) -> bool:
+        """Whether the examples share any rule that a guide could state."""
+        return self.schema is not None
+
+    def __repr__(self) -> str:
+        return printable(f"{self.message}\n\n{self.text}".rstrip())
+
+    def _repr_html_(self) -> str:
+        return quoted_page(repr(self))
+
+
+def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:
+    """The style that `pairs` (columns `output`, `input`; optionally `fields`, `id`, `row`) follow.
+
+    A check becomes `must` if the lower end of Wilson's 95% interval of its share is at least 0.95, and `should` if it
+    is at least 0.80. An output that many rows repeat counts once, unless the outputs are labels. The order of the rows
+    does not matter. Of more than 20,000 different outputs a seeded sample is counted. `source` names the examples in
+    the text.
+    """
+    different = _different(content_order(pairs, seed=seed))
+    examples = different.head(MOST_EXAMPLES)
+    if len(different) < FEWEST_EXAMPLES:
+        message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
+        return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
+    columns = pair_columns(examples)
+    proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
+    proposals += propose_for_pieces(columns)
+    wordings = propose_wordings(columns)
+    proposals += _about_worded(proposals, columns, wordings)
+    return infer_proposed(
+        proposals,
+        examples,
+        columns,
+        name=name,
+        source=source,
+        rows=len(pairs),
+        different=len(different),
+        wordings=wordings,
+    )
+
+
+def _about_worded(
+    proposals: Sequence[tuple[str, Proposal]], columns: Columns, wordings: Mapping[str, Mapping[str, Sequence[str]]]
+) -> Iterator[tuple[str, Proposal]]:
+    """Checks of the fields with wordings that the values as written did not suggest."""
+    entries = [(kind, dict(proposal.entry)) for kind, proposal in proposals]
+    for name, values in wordings.items():
+        if ("covers", {"fields": [name]}) not in entries:
+            yield "covers", Proposal({"fields": [name]})
+        if not any(kind == "contradicts" and entry["field"] == name for kind, entry in entries):
+            entry = {"field": name, "values": sorted(columns.field(name).drop_nulls().unique())}
+            note = f"{say.count(sum(map(len, values.values())), 'wording')} of its values are above"
+            given = columns.field(name).null_count() == 0
+            silent = [] if given else [{**entry, "silent": True}]
+            yield from (("contradicts", Proposal(one, style=False, note=note)) for one in [*silent, entry])
+
+
+def _different(examples: pl.DataFrame) -> pl.DataFrame:
+    """The first example of each output; of labels, which recur by nature, each different pair."""
+    labels = label_counts(examples["output"].str.strip_chars())
+    subset = ["output"] if labels.is_empty() else ["output", "input"]
+    return examples.unique(subset, keep="first", maintain_order=True)
+
+
+def infer_proposed(
+    proposals: Iterable[tuple[str, Proposal]],
+    examples: pl.DataFrame,
+    columns: Columns,
+    *,
+    name: str,
+    source: str = "",
+    rows: int,
+    different: int | None = None,
+    wordings: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+) -> InferredStyle:
+    """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
+    `rows` rows. `wordings` are those of the style.
+
+    `columns` are the examples as the checks read them.
+    """
+    counted, different = len(examples), len(examples) if different is None else different
+    groups = _counted(list(proposals), columns, examples, wordings or {})
+    rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
+    rules = joined_fields(rules, columns, examples)
+    if not _is_style(rules, columns):
+        message = "no style found: the outputs share no rule that a guide could state"
+        near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
+        return InferredStyle(None, (), near, "", rows, different, counted, message)
+    evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
+    ruled = {id(rule) for rule in rules}
+    habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
+    numbers = {"rows": rows, "different": different, "counted": counted}
+    write = partial(style_text, name, with_ids(evidence), habits, **numbers, source=source, wordings=wordings or {})
+    schema = parse_style(write(None), where="the inferred style")
+    final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
+    found = measure_discrimination(examples, schema)
+    text = write(found)  # the same rules, with what they accept in comments
+    message = " ".join(filter(None, (_message(final, habits) + ".", found and found.sentence)))
+    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
+
+
+def _is_style(rules: Sequence[Evidence], columns: Columns) -> bool:
+    """Whether the rules are about half of the examples: one of them alone, or several together."""
+    count = len(columns.output)
+    if any(rule.makes_style(count) for rule in rules):
+        return True
+    some = [
+        replace(rule.check, id=f"check {n}") for n, rule in enumerate(rules) if rule.style and rule.low >= SHOULD_FROM
+    ]
+    if not some:
+        return False
+    status = check_columns(columns, StyleSchema("candidates", tuple(some))).status
+    return 2 * int(status.select(pl.any_horizontal(pl.all() != "not applicable")).to_series().sum()) >= count
+
+
+def _counted(
+    proposals: Sequence[tuple[str, Proposal]],
+    columns: Columns,
+    examples: pl.DataFrame,
+    wordings: Mapping[str, Mapping[str, Sequence[str]]],
+) -> list[list[Evidence]]:
+    """The evidence for each proposal, grouped by subject, strictest first."""
+    if not proposals:
+        return []
+    entries = [{"kind": kind, **proposal.entry} for kind, proposal in proposals]
+    # Parsed like a file, so that the text written from it can be parsed again.
+    text = f"{wordings_text(wordings)}checks:\n" + entries_text(
+        [{**entry, "id": f"check {n}"} for n, entry in enumerate(entries)]
+    )
+    checks = parse_style(text, where="proposals").checks
+    likely = _likely(checks, entries, examples)
+    found = count_evidence([checks[n] for n in likely], [entries[n] for n in likely], columns, examples)
+    subjects: dict[object, list[Evidence]] = {}
+    for n, counted in zip(likely, found, strict=True):
+        proposal = proposals[n][1]
+        evidence = replace(counted, style=proposal.style, note=proposal.note, most=proposal.most)
+        subjects.setdefault(_subject(counted.entry), []).append(evidence)
+    return list(subjects.values())
+
+
+def _likely(checks: Sequence[Check], entries: Sequence[Mapping[str, Any]], examples: pl.DataFrame) -> list[int]:
+    """The positions of the checks that a sample of the examples does not rule out: counting all of them is slow.
+
+    The order of the examples is as good as random, so a share under 0.3 of 100 or more is very unlikely to be 0.5 of all.
+    """
+    if len(examples) <= 2 * _SAMPLED:
+        return list(range(len(checks)))
+    some = examples.head(_SAMPLED)
+    found = count_evidence(checks, entries, pair_columns(some), some)
+    return [n for n, one in enumerate(found) if one.applicable < 100 or one.share >= 0.3]
+
+
+# A style has one check of each of these kinds; of the others, one for each value of the named parameter.
+_ABOUT_ALL = {
+    "allowed", "case", "clean", "grounded", "html", "json", "key_values", "known_words", "language", "list", "numbers",
+    "no_repeats", "readability", "sections", "template",
+}  # fmt: skip
+_HOW_MUCH = ("min", "max", "silent", "ignore_case", "say", "level", "about", "id")
+
+
+def _subject(entry: Mapping[str, Any]) -> str:
+    """The subject of an entry: of two entries with the same subject, one is the stricter form of the other."""
+    when = [entry.get(key) for key in ("when", "each", "part")]
+    if entry["kind"] in _ABOUT_ALL and "from_request" not in entry:
+        return repr((entry["kind"], when))
+    keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
+    if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in keys["any"]):
+        keys["any"] = "the same text"
+    if entry["kind"] == "punctuation":
+        keys = dict.fromkeys(keys)
+    if "preferred" in keys:
+        keys["preferred"] = sorted(keys["preferred"])
+    return repr((entry["kind"], when, sorted(keys.items())))
+
+
+def _first_habits(groups: Sequence[Sequence[Evidence]]) -> list[Evidence]:
+    """For each subject without a rule, the strictest habit of most outputs."""
+    loose = [group for group in groups if not any(one.level for one in group)]
+    return [habit for group in loose if (habit := next(filter(_is_habit, group), None))]
+
+
+def _is_habit(one: Evidence) -> bool:
+    return one.style and one.share >= _HABIT_FROM and one.applicable >= _HABIT_ROWS
+
+
+def _habits(habits: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The habits that most examples follow, in the order of a style file."""
+    most = sorted(habits, key=lambda one: (-one.low, repr(sorted(one.entry.items()))))[:_MOST_HABITS]
+    return tuple(sorted(most, key=_place))
+
+
+def _place(one: Evidence) -> tuple[Any, ...]:
+    """Form, wording, facts; within them by level, then by kind in the order of `KINDS`."""
+    subject = ("form", "wording", "facts").index(one.check.about)
+    return subject, one.level != "must", list(KINDS).index(one.check.kind), repr(sorted(one.entry.items()))
+
+
+def _message(evidence: Sequence[Evidence], habits: Sequence[Evidence]) -> str:
+    """`5 must rules and 2 should rules; 1 habit of most outputs, commented out`."""
+    must = sum(one.level == "must" for one in evidence)
+    should = len(evidence) - must
+    counts = [f"{must} must rule{'s' * (must != 1)}"] * bool(must) + [
+        f"{should} should rule{'s' * (should != 1)}"
+    ] * bool(should)
+    more = f"; {say.count(len(habits), 'habit')} of most outputs, commented out" if habits else ""
+    return f"style found: {' and '.join(counts)}{more}"

@@ -1,0 +1,159 @@
+"""Other ways in which outputs say the values of a field, found by what they have in common."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from ..schema import Columns, field_text, text_fields
+from ..wordings import DENIALS, mentions, value_key, vocabulary
+
+__all__ = ["propose_wordings"]
+
+_SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic
+_READ = 5_000  # examples: a wording in a hundredth of them still shows
+_FEWEST_ROWS, _MOST_VALUES, _MOST_WORDINGS, _MOST_TOKENS = 20, 30, 8, 4
+# A wording is in this share of the outputs that do not name the value, in so many of them, and so much rarer elsewhere.
+_SHARE, _FEWEST, _LIKELIER, _PRECISION = 0.02, 8, 10.0, 0.9
+_COMMON = 0.25  # a word in this share of all outputs is no edge of a wording
+_CLAUSE = re.compile(r"[.!?,;:()\n]+(?:\s|$)")
+_TOKEN = re.compile(r"[^\W_]+(?:['’.\-/][^\W_]+)*")
+_NAMED = re.compile(r"[^\W\d_]{2}")
+_DENIED_WITHIN = 3  # words after a denial
+
+
+@dataclass(frozen=True)
+class _Row:
+    """An output: the phrases in it, and the words that other fields of its request have."""
+
+    phrases: frozenset[str]
+    fields: Mapping[str, frozenset[str]]
+
+    def foreign(self, name: str) -> set[str]:
+        """The words of the values of other fields that the value of the field `name` does not share."""
+        others = (words for field, words in self.fields.items() if field != name)
+        return set(chain.from_iterable(others)) - self.fields.get(name, frozenset())
+
+
+def propose_wordings(columns: Columns) -> dict[str, dict[str, list[str]]]:
+    """For fields with a few recurring values, the phrases that outputs use in place of a value: field -> value -> texts.
+
+    A phrase says a value if it is common in the outputs that should say the value and do not name it, and rare in all
+    others (likelihood ratio of at least ten). A phrase that would say values of two fields says neither.
+    """
+    some = columns.changed(range(min(len(columns.output), _READ)), columns.output.head(_READ))
+    names = [name for name in text_fields(some) if _is_enumerated(some, name)]
+    if not names:
+        return {}
+    rows = _rows(some)
+    found = {name: _of_field(some, name, rows) for name in names}
+    fields = Counter(
+        chain.from_iterable({text for texts in values.values() for text in texts} for values in found.values())
+    )
+    single = {
+        name: {
+            value: kept for value, texts in values.items() if (kept := [text for text in texts if fields[text] == 1])
+        }
+        for name, values in found.items()
+    }
+    return {name: values for name, values in single.items() if values}
+
+
+def _is_enumerated(columns: Columns, name: str) -> bool:
+    values = columns.field(name).drop_nulls()
+    return len(values) >= _FEWEST_ROWS and 2 <= values.n_unique() <= min(_MOST_VALUES, len(values) / 5)
+
+
+def _rows(columns: Columns) -> list[_Row]:
+    clauses = [
+        [[match.group().lower() for match in _TOKEN.finditer(part)] for part in _CLAUSE.split(text)]
+        for text in columns.output
+    ]
+    seen = Counter(chain.from_iterable(set(chain.from_iterable(parts)) for parts in clauses))
+    common = {word for word, count in seen.items() if count >= _COMMON * len(clauses)}
+    return [
+        _Row(
+            frozenset(chain.from_iterable(_phrases(words, common) for words in parts)),
+            {name: frozenset(_words(field_text(value))) for name, value in fields.items()},
+        )
+        for parts, fields in zip(clauses, columns.fields, strict=True)
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return [match.group().lower() for match in _TOKEN.finditer(text)]
+
+
+def _phrases(words: Sequence[str], common: set[str]) -> Iterator[str]:
+    """Up to four words in a row that a telling word begins and ends, without those that a word before them denies.
+
+    None with a number: numbers are compared by their values.
+    """
+    for start, word in enumerate(words):
+        before = words[max(start - _DENIED_WITHIN, 0) : start]
+        if word in common or any(map(_denies, before)):
+            continue
+        for end in range(start + 1, min(start + _MOST_TOKENS, len(words)) + 1):
+            last = words[end - 1]
+            if any(character.isdigit() for character in last):
+                break
+            if last not in common and not _denies(last):
+                yield " ".join(words[start:end])
+
+
+def _denies(word: str) -> bool:
+    return word in DENIALS or word.endswith(("n't", "n’t"))
+
+
+def _of_field(columns: Columns, name: str, rows: Sequence[_Row]) -> dict[str, list[str]]:
+    """The wordings of each value of one field."""
+    given = columns.field(name).to_list()
+    found = mentions(columns, vocabulary(name, {}, rows=columns.field(name).drop_nulls()), name)
+    named = {mention.row for mention in found if mention.key == value_key(given[mention.row] or "")}
+    counts = Counter(value for value in given if value is not None)
+    if len(named) < _SAID * counts.total() and not {value_key(value) for value in counts} <= {"yes", "no"}:
+        return {}
+    taken = {" ".join(_words(value)) for value in counts}
+    everywhere = Counter(chain.from_iterable(row.phrases for row in rows))
+    proposed = {}
+    for value, count in sorted(counts.items()):
+        if not _NAMED.search(value):  # a number has no other name
+            continue
+        own = [row for row, text in zip(rows, given, strict=True) if text == value]
+        within = Counter(chain.from_iterable(row.phrases for row in own))
+        telling = {
+            text
+            for text, n in within.items()
+            if text not in taken and _tells(n, count, everywhere[text] - n, len(rows) - count)
+        }
+        unnamed = [rows[n] for n, text in enumerate(given) if text == value and n not in named]
+        outputs = [row.phrases & telling - _foreign(row.phrases & telling, row, name) for row in unnamed]
+        if texts := _cover(outputs, max(_SHARE * len(unnamed), _FEWEST)):
+            proposed[value] = texts
+    return proposed
+
+
+def _tells(within: int, rows: int, outside: int, others: int) -> bool:
+    """Whether a phrase tells a value: it is in `within` of its `rows` outputs, and in `outside` of the `others`."""
+    ratio = ((within + 0.5) / (rows + 1)) / ((outside + 0.5) / (others + 1))
+    return others >= _FEWEST_ROWS and ratio >= _LIKELIER and within >= _PRECISION * (within + outside)
+
+
+def _foreign(texts: frozenset[str], row: _Row, name: str) -> set[str]:
+    """The phrases with a word that the request has in another field."""
+    others = row.foreign(name)
+    return {text for text in texts if not others.isdisjoint(text.split())}
+
+
+def _cover(outputs: list[frozenset[str]], least: float) -> list[str]:
+    """The phrases that cover most outputs, each in at least `least` that no earlier one covers; of equals the shortest."""
+    chosen: list[str] = []
+    while len(chosen) < _MOST_WORDINGS:
+        counts = Counter(chain.from_iterable(outputs))
+        best = min(counts, key=lambda text: (-counts[text], len(text), text), default=None)
+        if best is None or counts[best] < least:
+            break
+        chosen.append(best)
+        outputs = [texts for texts in outputs if best not in texts]
+    return chosen
