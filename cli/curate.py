@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..core import ConfigError, DataError, Talk
+from ..core import ConfigError, DataError, Fix, Talk
 from .options import code_option, common_options, reading_options
 
 __all__ = ["command"]
@@ -48,6 +48,11 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--mask", is_flag=True, help="Replace e-mail addresses and phone, card and account numbers with placeholders."
 )
+@click.option(
+    "--fix",
+    type=click.Choice(["off", "safe", "unsafe"]),
+    help="Repair outputs that break a must rule and keep them for training: safely, or also by leaving something out.",
+)
 @click.option("--overrides", type=_PATH, help="Decisions about rows (FILE only; default: overrides.jsonl in --out).")
 @click.option("--splits", type=_PATH, help="The file that pins each row to its split (FILE only).")
 @click.option("--dry-run", is_flag=True, help="Show what would happen to the rows; write nothing.")
@@ -58,7 +63,7 @@ _PATH = click.Path(path_type=Path)
 @reading_options
 @common_options
 def command(
-    source: Path | None, mask: bool, dry_run: bool, threshold_table: bool, name: str | None, cluster: bool,
+    source: Path | None, mask: bool, fix: Fix | None, dry_run: bool, threshold_table: bool, name: str | None, cluster: bool,
     allow_code: bool, talk: Talk, **stated: Any,
 ) -> None:  # fmt: skip
     """Turn raw pairs into clean, leak-proof splits, with a ledger of every row.
@@ -80,7 +85,7 @@ def command(
             raise ConfigError(
                 "--cluster needs a project, whose [cluster] names the workers; a file is curated on this machine"
             )
-        summary = _of_file(source, given, mask=mask, dry_run=dry_run, **how)
+        summary = _of_file(source, given, rules={"mask": mask} | ({"fix": fix} if fix else {}), dry_run=dry_run, **how)
         folder = None if dry_run else given["out"]
     else:
         _refuse_options(source, given)
@@ -88,7 +93,7 @@ def command(
             raise ConfigError(
                 f"--{option} cannot be combined with --cluster: it works on this machine, on a sample if necessary"
             )
-        summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, **how)
+        summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, fix=fix, **how)
     _print_summary(summary, folder, talk)
 
 
@@ -141,7 +146,9 @@ def _refuse_options(source: Path | None, given: dict[str, Any]) -> None:
         raise ConfigError(f"--{_option(option)} needs a file of pairs; for a project, {advice}")
 
 
-def _of_file(source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, **how: Any) -> dict[str, Any]:
+def _of_file(
+    source: Path, given: dict[str, Any], *, rules: dict[str, Any], dry_run: bool, **how: Any
+) -> dict[str, Any]:
     """The summary of a file's pairs; errors in an option name the option."""
     from ..curate import CurateSettings, DataSettings
     from ..project import curate_pairs
@@ -152,7 +159,7 @@ def _of_file(source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, 
             f"a file needs a folder to write to\nName one with --out: tuneworth curate {quote(str(source))} --out DIR"
         )
     columns = {key: given[key] for key in _COLUMNS if key in given}
-    rules: dict[str, Any] = {"mask": mask} | {key: given[key] for key in _RULES if key in given}
+    rules |= {key: given[key] for key in _RULES if key in given}
     try:
         DataSettings(path=str(source), **columns)
         CurateSettings(**rules)

@@ -1,10 +1,11 @@
 """`tuneworth evaluate`: race the variants and give the verdict."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Fix, Talk
 from .options import code_option, common_options
 
 __all__ = ["command"]
@@ -25,6 +26,10 @@ EXAMPLE = (
     "--style", "style_path", type=click.Path(path_type=Path), help="The style schema (default: the project's)."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to write to (with --pairs).")
+@click.option(
+    "--repair", multiple=True, metavar="NAME=safe|unsafe",
+    help="Repair a variant's outputs by the style before scoring (with --pairs).",
+)  # fmt: skip
 @click.option("--baseline", help="The variant to beat (default prompted, or the first).")
 @click.option("--candidate", help="The variant to judge (default tuned, or the second).")
 @click.option("--run", "name", help="The run to evaluate (default: the newest).")
@@ -39,7 +44,7 @@ EXAMPLE = (
 @common_options
 def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
-    baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
+    repair: tuple[str, ...], baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
     dry_run: bool, cluster: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
@@ -68,18 +73,31 @@ def command(
             )
         run = judge_outputs(
             pairs, _named(outputs), style_path, project=project, baseline=baseline, candidate=candidate, gates=gates,
-            out=out, allow_code=allow_code, talk=talk,
+            repair=_repairs(repair), out=out, allow_code=allow_code, talk=talk,
         )  # fmt: skip
     else:
-        if style_path or out or baseline or candidate:
+        if style_path or out or baseline or candidate or repair:
             raise ConfigError(
-                "--style, --out, --baseline and --candidate need --pairs and --outputs; a project sets them in its file"
+                "--style, --out, --repair, --baseline and --candidate need --pairs and --outputs; a project sets them in its file"
             )
         run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}
     talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
     run.check_gates()  # the report is written anyway
     talk.next(f"open {run.report}")
+
+
+def _repairs(repairs: tuple[str, ...]) -> dict[str, Fix]:
+    """The repair of each named variant. Raises: ConfigError if one is not written as NAME=safe."""
+    from ..core import ConfigError
+
+    stated: dict[str, Any] = {}
+    for text in repairs:
+        name, sign, repair = text.partition("=")
+        if not sign:
+            raise ConfigError(f'--repair "{text}": expected NAME=safe or NAME=unsafe')
+        stated[name] = repair
+    return stated
 
 
 def _named(outputs: tuple[str, ...]) -> dict[str, Path]:

@@ -36,6 +36,7 @@ from .rows import range_text as range_text
 from .rows import row_lines as row_lines
 from .rows import row_text as row_text
 from .rows import value_text as value_text
+from .settings import Fix as Fix
 from .settings import build_settings as build_settings
 from .settings import key_of as key_of
 from .settings import misfits as misfits

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from .errors import ConfigError
 
 __all__ = [
+    "Fix",
     "build_settings",
     "key_of",
     "misfits",
@@ -24,6 +25,7 @@ __all__ = [
 
 
 Settings = TypeVar("Settings")
+Fix = Literal["off", "safe", "unsafe"]  # repairs of an output: none, safe ones, or also those that leave something out
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -61,10 +61,12 @@ class Curated:
     """The result of curating.
 
     kept: the kept pairs, columns `row` (record number), `id, input, fields` (JSON text or null)`, output, system,
-    group, split, reference_ok` (whether the output keeps every `must` rule)`, meta` (JSON text or null).
+    group, split, reference_ok` (whether the output keeps every `must` rule)`, meta` (JSON text or null)`, written` (the
+    output before repair, null where it is unchanged).
     dropped: the other pairs, the same columns with `outcome` and `rule`; records that are not pairs have no texts.
     ledger: one row per row read, columns `row, id, outcome, split` (null unless kept)`, rule, evidence, other_id,
-    similarity, content` (hash of the normalised pair), and `file` where several were read.
+    similarity, content` (hash of the normalised pair)`, fixed` (the rules of a repaired output), and `file` where several
+    were read.
     summary: counts, certificate, warnings, as `curate/summary.json` holds them.
     """
 
@@ -105,7 +107,7 @@ class CuratedParts:
     """The result of curating pairs stored in the parts of a job.
 
     raw: as read, without texts. ledger, summary: as in `Curated`. decisions: for each row `row, outcome, split, rule,
-    reference_ok`. offsets: the number of the row before each part.
+    fixed, reference_ok`. offsets: the number of the row before each part.
     """
 
     raw: RawPairs
@@ -149,8 +151,8 @@ def curate(
         job, ReadParts.of(job, raw), request, pinned=pinned or PinnedSplits(), seed=seed, buckets=1,
         with_threshold_table=with_threshold_table, clock=Clock({"read": raw.seconds}),
     )  # fmt: skip
-    pairs, dropped = (job.read([Table("measure", 0, name)]) for name in ("pairs", "dropped"))
-    return Curated(*with_decisions(pairs, dropped, done.decisions), done.ledger, done.summary)
+    pairs, dropped, repairs = (job.read([Table("measure", 0, name)]) for name in PART_TABLES)
+    return Curated(*with_decisions(pairs, dropped, repairs, done.decisions), done.ledger, done.summary)
 
 
 def curate_parts(
@@ -182,26 +184,36 @@ def curate_parts(
     if with_threshold_table:
         thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=request.settings)
         clock.lap("threshold table")
-    ledger = build_ledger(ready.raw, found.outcomes, found.table["split"], ready.corpus.content)
+    ledger = build_ledger(ready.raw, found.outcomes, found.table, ready.corpus.content)
     summary = summarise(
-        ready, found, ledger, request.style, settings=request.settings, identifiers=request.identifiers,
-        threshold_table=thresholds, seconds=clock.seconds,
+        ready, found, ledger, request, threshold_table=thresholds, seconds=clock.seconds
     )  # fmt: skip
-    decisions = ledger.select("row", "outcome", "split", "rule")
+    decisions = ledger.select("row", "outcome", "split", "rule", "fixed")
     decisions = decisions.join(found.table.select("row", "reference_ok"), on="row", how="left", maintain_order="left")
     return CuratedParts(ready.raw, ledger, summary, decisions, read.offsets)
 
 
+PART_TABLES = ("pairs", "dropped", "findings repairs")  # of the stage `measure`, for `with_decisions`
+
+
 def with_decisions(
-    pairs: pl.DataFrame, dropped: pl.DataFrame, decisions: pl.DataFrame
+    pairs: pl.DataFrame, dropped: pl.DataFrame, repairs: pl.DataFrame, decisions: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The kept pairs with their split, and the others with outcome and rule, both by row.
 
-    `dropped`: the pairs dropped by decision, as they were read.
+    `dropped`: the pairs dropped by decision, as they were read. `repairs`: the outputs after repair, by position in
+    `pairs`; those that `decisions` call fixed replace the output, which is then in `written`.
     """
+    repaired = repairs.select(row=pairs["row"].gather(repairs["index"]), repaired="output")
     table = pl.concat([pairs, dropped]).sort("row") if len(dropped) else pairs
     table = table.drop("split", "reference_ok").join(decisions, on="row", maintain_order="left")
-    table = table.with_columns(pl.col("reference_ok").fill_null(True)).select(*PAIR_SCHEMA, "outcome", "rule")
+    table = table.join(repaired, on="row", how="left", maintain_order="left")
+    fixed = pl.col("fixed").is_not_null()
+    table = table.with_columns(
+        pl.col("reference_ok").fill_null(True),
+        written=pl.when(fixed).then("output"),
+        output=pl.when(fixed).then("repaired").otherwise("output"),
+    ).select(*PAIR_SCHEMA, "written", "outcome", "rule")
     kept = pl.col("outcome") == "kept"
     return table.filter(kept).drop("outcome", "rule"), table.filter(~kept)
 

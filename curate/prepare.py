@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import Clock, ConfigError
+from ..core import Clock, ConfigError, Fix
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .check import (
     DETECTION_ROWS,
@@ -63,6 +63,10 @@ class CurateRequest:
     overrides: Sequence[Override] = ()
     count_tokens: Callable[[], CountTokens | None] | None = None
 
+    def token_counter(self) -> CountTokens | None:
+        """The token counter, if one is needed."""
+        return None if self.count_tokens is None else self.count_tokens()
+
     @property
     def columns(self) -> dict[str, str]:
         """The columns or fields that the split uses."""
@@ -73,6 +77,7 @@ class CurateRequest:
 @dataclass(frozen=True)
 class Prepared:
     """raw: the remaining pairs, with rows dropped by decision among the rejected. personal: entry for the summary.
+    style: with the values that the rows have, for checks that look for those.
 
     stratum, dates: one entry per pair; dates are None unless the split is by time. notes: sentences. identifier_like:
     fields that look like identifiers. checked: the faults of each output.
@@ -80,6 +85,7 @@ class Prepared:
 
     raw: RawPairs
     personal: dict[str, Any]
+    style: StyleSchema | None
     decided: Decided
     corpus: Corpus
     checked: Checked
@@ -124,8 +130,9 @@ def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int,
     clock.lap("check")
     found = personal if personal is not None else [note["personal"] for note in notes]
     return Prepared(
-        raw, merge_personal(found, masked=request.settings.mask), decided, corpus, without_failures(checked, decided),
-        stratum, dates, notes_on_dates, identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
+        raw, merge_personal(found, masked=request.settings.mask), style, decided, corpus,
+        without_failures(checked, decided), stratum, dates, notes_on_dates,
+        identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
     )  # fmt: skip
 
 
@@ -153,6 +160,7 @@ def measure(
     columns: Mapping[str, str],
     buckets: int,
     find_personal: bool,
+    fix: Fix,
 ) -> Result:
     """The measurements of each pair that decisions need, and the remaining pairs.
 
@@ -180,7 +188,7 @@ def measure(
     tables = {"pairs": pairs, "dropped": dropped, "numbers": numbers}
     tables |= {name: table.unique("key", keep="first", maintain_order=True) for name, table in texts.items()}
     clock.lap("normalise")
-    findings = examine(pairs, style, None if count_tokens is None else count_tokens())
+    findings = examine(pairs, style, None if count_tokens is None else count_tokens(), fix=fix)
     clock.lap("check")
     tables |= {f"findings {name}": table for name, table in findings.tables().items()}
     return Result(tables, note | {"findings": findings.note(), "seconds": clock.seconds})
@@ -239,7 +247,7 @@ def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, request: Curate
     common = {
         "guide": masked.guide, "groups": groups, "identifiers": request.identifiers, "style": request.style,
         "count_tokens": request.count_tokens, "columns": request.columns, "buckets": buckets,
-        "find_personal": not request.settings.mask,
+        "find_personal": not request.settings.mask, "fix": request.settings.fix,
     }  # fmt: skip
     tasks, start = [], 0
     for n, (table, offset, size, ids) in enumerate(
@@ -274,10 +282,9 @@ def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], reques
 
 
 def _findings(job: Work, part: int, note: Any) -> Findings:
-    names = ("rows", "evidence", "unscored")
-    return Findings.of(
-        {name: job.read([Table("measure", part, f"findings {name}")]) for name in names}, note["findings"]
-    )
+    columns = {"rows": None, "evidence": None, "unscored": None, "repairs": ["index", "rules", "evidence", "faults"]}
+    tables = {name: job.read([Table("measure", part, f"findings {name}")], read) for name, read in columns.items()}
+    return Findings.of(tables, note["findings"])
 
 
 def _first(job: Work, tables: Sequence[Table], columns: Sequence[str]) -> pl.DataFrame:

@@ -34,7 +34,8 @@ BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
 
 @dataclass(frozen=True)
 class Resolved:
-    """table: the pair table with `split` (null unless kept) and `reference_ok`; kept: those of its rows that are kept.
+    """table: the pair table with `split` (null unless kept), `reference_ok` and `fixed` (the rules of a repaired output,
+    else null); kept: those of its rows that are kept.
 
     rank: the order of preference. notes: sentences about the split; cautions: warnings about it.
     """
@@ -134,10 +135,22 @@ def _divided(
 ) -> tuple[pl.DataFrame, pl.DataFrame, Outcomes]:
     """All pairs with their split and whether the output is a good reference; the kept ones; the outcomes.
 
-    The evidence of a row that is dropped although a decision keeps it says so.
+    The evidence says what was repaired in a row, and that a row is dropped although a decision keeps it.
     """
-    table = pairs.with_columns(split=placed.splits(outcomes.kept), reference_ok=pl.Series(ready.checked.must == 0))
-    return table, table.filter(pl.Series(outcomes.kept)), despite_decision(outcomes, ready.decided)
+    checked, outcomes = ready.checked, despite_decision(outcomes, ready.decided)
+    splits = placed.splits(outcomes.kept)
+    fixed = checked.repairable & splits.is_in(["train", "validation"]).fill_null(False).to_numpy()
+    repairs = checked.repairs.filter(pl.Series(fixed).gather(checked.repairs["index"]))
+    outcomes = outcomes.mark(
+        repairs["index"].to_numpy(), "kept", rule=None, evidence=("Repaired: " + repairs["evidence"] + ".").to_list()
+    )
+    rows = pl.int_range(len(pairs), dtype=pl.UInt32, eager=True).to_frame("index")
+    table = pairs.with_columns(
+        split=splits,
+        reference_ok=pl.Series((checked.must == 0) | fixed),
+        fixed=rows.join(repairs.select("index", "rules"), on="index", how="left", maintain_order="left")["rules"],
+    )
+    return table, table.filter(pl.Series(outcomes.kept)), outcomes
 
 
 def _first_given(*sides: np.ndarray) -> np.ndarray:

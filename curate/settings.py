@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from ..core import misfits
+from ..core import Fix, misfits
 
 __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
@@ -55,7 +55,10 @@ class SplitShares:
 
 @dataclass(frozen=True, kw_only=True)
 class CurateSettings:
-    """Thresholds for duplicates, the handling of conflicts, and how the rest is split."""
+    """Thresholds for duplicates, the handling of conflicts, and how the rest is split.
+
+    With `fix`, outputs that break a must rule are repaired for train and validation where that makes them acceptable.
+    """
 
     near_duplicate: float = 0.8
     keep: Literal["best style", "first", "longest"] = "best style"
@@ -66,6 +69,7 @@ class CurateSettings:
     split: SplitShares = field(default_factory=lambda: SplitShares(train=0.7, validation=0.1, test=0.2))
     stratify: str | None = None
     mask: bool = False
+    fix: Fix = "off"
 
     def __post_init__(self) -> None:
         if problems := misfits(self):

@@ -1,6 +1,6 @@
 """The results of curating as numbers: the content of curate/summary.json."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,9 @@ import polars as pl
 from ..style import SAMPLE, Discrimination, StyleSchema, check_table, measure_discrimination
 from .check import is_label
 from .decisions import Decided, settle_decided
+from .fixes import summarise_fixes
 from .match import Corpus, Edges, Outcomes, Relations, first_rows, relate
-from .prepare import Prepared
+from .prepare import CurateRequest, Prepared
 from .read import RawPairs
 from .resolve import Resolved
 from .settings import CurateSettings
@@ -39,10 +40,11 @@ LEDGER_SCHEMA = {
     "other_id": pl.String,
     "similarity": pl.Float64,
     "content": pl.String,  # 128 bits of the normalised content, which identifies a row
+    "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
 
 
-def build_ledger(raw: RawPairs, outcomes: Outcomes, splits: pl.Series, content: pl.Series) -> pl.DataFrame:
+def build_ledger(raw: RawPairs, outcomes: Outcomes, table: pl.DataFrame, content: pl.Series) -> pl.DataFrame:
     """One row per row read, in the order of the rows; `file` is added if several files were read."""
     named = pl.Series("other", outcomes.other.astype(np.int64))
     other = named.set(named < 0, None)
@@ -51,12 +53,13 @@ def build_ledger(raw: RawPairs, outcomes: Outcomes, splits: pl.Series, content: 
             "row": raw.pairs["row"],
             "id": raw.pairs["id"],
             "outcome": outcomes.outcome.tolist(),
-            "split": splits,
+            "split": table["split"],
             "rule": outcomes.rule.tolist(),
             "evidence": outcomes.evidence.tolist(),
             "other_id": raw.pairs["id"].gather(other),
             "similarity": pl.Series(outcomes.similarity, dtype=pl.Float64).fill_nan(None),
             "content": content,
+            "fixed": table["fixed"].list.join(", "),
         },
         schema=LEDGER_SCHEMA,
     )
@@ -71,14 +74,13 @@ def summarise(
     ready: Prepared,
     found: Resolved,
     ledger: pl.DataFrame,
-    style: StyleSchema | None,
+    request: CurateRequest,
     *,
-    settings: CurateSettings,
-    identifiers: Collection[str],
     threshold_table: Sequence[dict[str, Any]] | None,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     """The summary as a dictionary for JSON."""
+    style, settings, identifiers = request.style, request.settings, request.identifiers
     raw, kept, relations = ready.raw, found.kept, found.relations
     components = found.placed.components()[found.outcomes.kept]
     dropped = ledger.filter(pl.col("outcome") != "kept")
@@ -113,6 +115,7 @@ def summarise(
         "certificate": found.certificate,
         "style": None if style is None else _style(style, discrimination),
         "checks": ready.checked.checks,
+        "fix": summarise_fixes(ready, found, settings=settings, count_tokens=request.token_counter()),
         "unscored": ready.checked.unscored,
         "quality": {**ready.checked.quality, **found.canned.summary(len(raw.pairs))},
         "personal_data": ready.personal,

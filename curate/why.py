@@ -102,8 +102,9 @@ class Explanation:
     """A row's outcome with its reason; texts are None if the row could not be read or there is no other row.
 
     other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the most similar
-    kept row, with the similarity of their inputs, if the data are small enough to search. numbered_id: if the
-    requested id is also the number of another row, that row's id in quotes.
+    kept row, with the similarity of their inputs, if the data are small enough to search. written, fixed: the output
+    before repair and the rules by which it was repaired. numbered_id: if the requested id is also the number of another
+    row, that row's id in quotes.
     """
 
     row: int
@@ -124,6 +125,8 @@ class Explanation:
     file: str | None = None
     group: str | None = None
     reference_ok: bool | None = None
+    written: str | None = None
+    fixed: tuple[str, ...] = ()
     numbered_id: str | None = None
 
     def __repr__(self) -> str:
@@ -146,13 +149,15 @@ class Explanation:
             lines.append("Its text was not stored, because it could not be read as a pair. See that row of the file.")
         else:
             lines += ["", "Input:", _indented(self.input), "Output:", _indented(self.output or "")]
+            lines += ["Output before repair:", _indented(self.written)] if self.written is not None else []
         if self.other_input is not None:
             lines += ["", self._other_title(), "Input:", _indented(self.other_input)]
             lines += ["Output:", _indented(self.other_output or "")]
         return "\n".join(lines)
 
     def _reason(self) -> str:
-        reason = self.evidence or _MEANS[self.outcome].format(split=self.split) + "."
+        means = _MEANS[self.outcome].format(split=self.split) + "."
+        reason = f"{means} {self.evidence}" if self.fixed else self.evidence or means
         if self.reference_ok is False and self.outcome == "kept":
             reason += (
                 " Its output breaks a must rule, so it is no reference; test rows are not chosen by their outputs."
@@ -203,6 +208,8 @@ def why(run: Path, row_or_id: str) -> Explanation:
         file=entry.get("file"),
         group=pair.get("group"),
         reference_ok=pair.get("reference_ok"),
+        written=pair.get("written"),
+        fixed=tuple(entry["fixed"].split(", ")) if entry.get("fixed") else (),
         numbered_id=None if entry["row"] in numbered["row"] else _id_of(numbered),
     )
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from ..core import DataError, disk_refusals, whole_folder, write_whole
 from .jobs.tasks import Result, Table, Task, Work
-from .pipeline import Curated, CuratedParts, with_decisions
+from .pipeline import PART_TABLES, Curated, CuratedParts, with_decisions
 from .read import PAIR_SCHEMA
 from .run_files import CURATED, part_name, set_aside_files, split_files
 from .split import SPLITS
@@ -32,7 +32,7 @@ __all__ = [
     "write_summary",
 ]
 
-_ORDER = ("id", "input", "fields", "output", "system", "group", "row", "split", "reference_ok", "meta")
+_ORDER = ("id", "input", "fields", "output", "written", "system", "group", "row", "split", "reference_ok", "meta")
 _OBJECTS = ("fields", "meta")  # JSON text in the table, objects in the lines
 _CHUNK = 20_000  # lines made or read at once
 _FILES = {"name": pl.String, "content": pl.Binary}
@@ -77,10 +77,12 @@ def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
     return Path(run) / "curate"
 
 
-def part_files(pairs: pl.DataFrame, dropped: pl.DataFrame, *, ledger: pl.DataFrame, decisions: pl.DataFrame) -> Result:
+def part_files(
+    pairs: pl.DataFrame, dropped: pl.DataFrame, repairs: pl.DataFrame, *, ledger: pl.DataFrame, decisions: pl.DataFrame
+) -> Result:
     """The files of one part of a run, by name: the lines of each split and of the set-aside pairs, and the ledger."""
     files: dict[str, bytes] = {}
-    for name, table in _tables(*with_decisions(pairs, dropped, decisions)).items():
+    for name, table in _tables(*with_decisions(pairs, dropped, repairs, decisions)).items():
         lines = BytesIO()
         _write_lines(lines, table)
         files[name] = lines.getvalue()
@@ -95,7 +97,7 @@ def _written(stage: str, part: int, curated: CuratedParts) -> Task:
     rows = curated.ledger["row"].to_numpy()
     bounds = [*curated.offsets, np.iinfo(np.uint32).max]
     a, b = (int(np.searchsorted(rows, bounds[at], side="right")) for at in (part, part + 1))
-    tables = {name: [Table("measure", part, name)] for name in ("pairs", "dropped")}
+    tables = {name.rpartition(" ")[2]: [Table("measure", part, name)] for name in PART_TABLES}
     parameters = {"ledger": curated.ledger[a:b], "decisions": curated.decisions[a:b]}
     return Task(stage, part, part_files, tables, parameters=parameters)
 

@@ -5,6 +5,7 @@ from .evaluation import Evaluated as Evaluated
 from .evaluation import Raw as Raw
 from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
+from .evaluation import score_variant as score_variant
 from .evaluation import write_evaluated as write_evaluated
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money
@@ -73,5 +74,7 @@ from .verdict.sentences import both_shares as both_shares
 from .verdict.sentences import discordant_clause as discordant_clause
 from .verdict.sentences import futures_clause as futures_clause
 from .verdict.sentences import gap_clause as gap_clause
+from .verdict.sentences import repaired as repaired
+from .verdict.sentences import scored_name as scored_name
 from .verdict.sentences import variant_name as variant_name
 from .verdict.sentences import when_it_pays as when_it_pays

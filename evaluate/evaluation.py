@@ -22,7 +22,7 @@ from .scores.similarity import item_similarity
 from .variants import Variant, describe
 from .verdict.rules import decide
 
-__all__ = ["Evaluated", "Raw", "evaluate_outputs", "write_evaluated"]
+__all__ = ["Evaluated", "Raw", "RunContext", "evaluate_outputs", "score_variant", "write_evaluated"]
 
 SCHEMA = "tuneworth/results/1"
 
@@ -92,7 +92,7 @@ def evaluate_outputs(
     no comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     context = context or RunContext()
-    scores = {r.variant.name: score_outputs(pairs, r.outputs, style, count_tokens=r.count_tokens) for r in raw}
+    scores = {r.variant.name: score_variant(pairs, r, style) for r in raw}
     rows, groups = scored_rows(scores), groups_of(pairs)
     written = _written(pairs, style, raw)
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
@@ -130,7 +130,12 @@ def evaluate_outputs(
             results["money"] = _money(roi, raw, scores, rows, groups, context, baseline, candidate, seed)
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
         results["verdict"] = decide(results, margin=margin)
-    return Evaluated(results, pl.concat([s.table for s in scores.values()]))
+    return Evaluated(results, pl.concat([s.table for s in scores.values()], how="diagonal"))
+
+
+def score_variant(pairs: pl.DataFrame, raw: Raw, style: StyleSchema) -> Scores:
+    """The scores of a variant's outputs for these pairs, repaired first if its settings say so."""
+    return score_outputs(pairs, raw.outputs, style, count_tokens=raw.count_tokens, repair=raw.variant.settings.repair)
 
 
 def _described(raw: Raw) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..core import ConfigError, build_settings, nearest
+from ..core import ConfigError, Fix, build_settings, nearest
 from .money.prices import is_tuned_name
 
 __all__ = [
@@ -28,7 +28,8 @@ class VariantSettings:
 
     guide: `style.yaml` (rendered as a guide) or a text file. model: a local folder or hub name, by default that of
     `[train]`; with `endpoint`, the name of the model there. adapter: a folder, or "run" for the one trained in this run.
-    tuned: whether the model was fine-tuned, if its name does not show it. key_env: the environment variable with the key.
+    tuned: whether the model was fine-tuned, if its name does not show it. repair: outputs are repaired by the style before
+    they are scored. key_env: the environment variable with the key.
     most_seconds: the limit for one request with all its attempts and waits; None for no additional limit. parameters:
     passed unchanged to the endpoint.
     """
@@ -39,6 +40,7 @@ class VariantSettings:
     model: str | None = None
     adapter: str | None = None
     tuned: bool | None = None
+    repair: Fix = "off"
     endpoint: str | None = None
     key_env: str | None = None
     concurrency: int = 8
@@ -193,7 +195,8 @@ class EvaluateSettings:
             if name not in self.variants
         ]
         for name in self.variants:
-            if name not in BUILT_IN and self.of(name) == VariantSettings(tuned=self.of(name).tuned):
+            stated = self.of(name)
+            if name not in BUILT_IN and stated == VariantSettings(tuned=stated.tuned, repair=stated.repair):
                 problems.append(
                     f'variant "{name}" needs a table [evaluate.{name}] that defines it: guide = "FILE", '
                     'model = "NAME", endpoint = "URL", adapter = "FOLDER" or outputs = "FILE"'

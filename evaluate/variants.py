@@ -224,6 +224,7 @@ def describe(
         "model": model,
         "endpoint": variant.endpoint,
         "tuned": variant.tuned,
+        "repair": variant.settings.repair,
         "guide": variant.guide_origin,
         "guide_tokens": guide_tokens,
         "few_shot": len(variant.examples),

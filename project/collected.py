@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
-from ..core import ConfigError, DataError, Talk, nearest, write_whole
+from ..core import ConfigError, DataError, Fix, Talk, nearest, write_whole
 from ..curate import DataSettings, RawPairs, read_frame, read_pairs
 from ..evaluate import (
     AUTO,
@@ -17,6 +17,7 @@ from ..evaluate import (
     Raw,
     RunContext,
     Variant,
+    VariantSettings,
     check_roi,
     evaluate_outputs,
     is_tuned_name,
@@ -44,6 +45,7 @@ def judge_outputs(
     candidate: str | None = None,
     roi: Mapping[str, Any] | None = None,
     margin: float | None = None,
+    repair: Mapping[str, Fix] | None = None,
     gates: Sequence[str] = (),
     out: str | Path | None = None,
     allow_code: bool = False,
@@ -55,7 +57,8 @@ def judge_outputs(
     `pairs` and each value of `outputs` (by the name of its variant) are paths or tables: polars or pandas DataFrames,
     lists of dictionaries; outputs have columns `id` and `output`, and may have more (docs/collected.md). The sections
     [style], [data], [evaluate] and [roi] of a `project` apply; `roi` is such a [roi] table. The `baseline` is usually
-    `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). Everything is written to the
+    `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). `repair` says
+    for variants by name whether their outputs are repaired by the style first. Everything is written to the
     folder `out`, by default a new temporary one.
 
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
@@ -71,10 +74,14 @@ def judge_outputs(
     if money is not None and first in sources and second in sources:
         known = dict.fromkeys([*sources, *(settings.variants if settings else ())])
         check_roi(money, list(known), required=[first, second])
+    repairs = _repairs(list(sources), repair or {}, settings)
     watch = Stopwatch()
     table = _pairs(pairs, opened, talk).pairs
     ids = table["id"].to_list()
-    read = [_raw(name, source, ids, talk, candidate=second, settings=settings) for name, source in sources.items()]
+    read = [
+        _raw(name, source, ids, talk, candidate=second, settings=settings, repair=repairs[name])
+        for name, source in sources.items()
+    ]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
     run = _start(out, opened, files, style, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
@@ -165,7 +172,14 @@ def _run_context(run: Run) -> RunContext:
 
 
 def _raw(
-    name: str, source: Any, ids: list[str], talk: Talk, *, candidate: str, settings: EvaluateSettings | None
+    name: str,
+    source: Any,
+    ids: list[str],
+    talk: Talk,
+    *,
+    candidate: str,
+    settings: EvaluateSettings | None,
+    repair: Fix,
 ) -> Raw:
     """A variant's outputs, with the model that the lines name if they all agree."""
     outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
@@ -173,7 +187,19 @@ def _raw(
     model = models[0] if len(models) == 1 else None
     tuned = _is_tuned(name, model, candidate, settings)
     file = source if isinstance(source, Path) else None
-    return Raw(Variant(name, "outputs", file=file, tuned=tuned), outputs, model=model)
+    how = VariantSettings(repair=repair)
+    return Raw(Variant(name, "outputs", file=file, tuned=tuned, settings=how), outputs, model=model)
+
+
+def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:
+    """The repair of each variant: as stated, or as in the project. Raises: ConfigError for an unknown name or repair."""
+    for name, repair in stated.items():
+        if name not in names:
+            raise ConfigError(f'repair of "{name}": it is not among the variants; {nearest(name, names)}')
+        if repair not in get_args(Fix):
+            raise ConfigError(f'repair of "{name}": unknown repair "{repair}"; {nearest(repair, list(get_args(Fix)))}')
+    usual: dict[str, Fix] = {name: "off" if settings is None else settings.of(name).repair for name in names}
+    return {**usual, **stated}
 
 
 def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSettings | None) -> bool:

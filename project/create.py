@@ -54,6 +54,9 @@ path = "style.yaml"
 # gradient_checkpointing = true  # if that is not enough: a third slower
 # drop_long = true         # drop pairs that are longer than the model's context instead of failing
 
+# [curate]
+# fix = "safe"             # repair outputs that break a rule and keep them for training; test rows stay as written
+
 [evaluate.prompted]
 guide = "style.yaml"       # better: a text file with your own guide
 few_shot = 3

@@ -22,7 +22,7 @@ from ..evaluate import (
     cost_of_request,
     evaluate_outputs,
     groups_of,
-    score_outputs,
+    score_variant,
     tokens_of,
     write_evaluated,
 )
@@ -166,7 +166,7 @@ def _choice(run: Run, gathered: Gathered, output_sets: Sequence[OutputSet], roi:
             gathered.raw[output_set.variant.name, output_set.part],
             groups_of(output_set.pairs),
         )
-        scored = score_outputs(output_set.pairs, raw.outputs, run.style, count_tokens=raw.count_tokens)
+        scored = score_variant(output_set.pairs, raw, run.style)
         scores[name] = scored.items["acceptable"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         tokens = tokens_of(scored.table, np.ones(len(scored.table), dtype=bool), raw.fixed_tokens)
         counted = (tokens[key] for key in ("fixed", "input", "output"))

@@ -147,7 +147,10 @@ def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: 
             store=run.generated, seed=run.seed,
             progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
         )  # fmt: skip
-    scores = score_outputs(test, raced.outputs, run.style, count_tokens=loaded.count_tokens)
+    settings = run.project.evaluate
+    scores = score_outputs(
+        test, raced.outputs, run.style, count_tokens=loaded.count_tokens, repair=settings.of(settings.candidate).repair
+    )  # fmt: skip
     acceptable = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
     run.talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(acceptable)))}")
     return acceptable

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..core import UNKNOWN, Talk, disk_refusals, say
+from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
 from ..reports import curated_text
 from .curate import curate_stage, curate_unwritten
@@ -23,6 +23,7 @@ def curate_project(
     *,
     run: str | None = None,
     mask: bool = False,
+    fix: Fix | None = None,
     thresholds: bool = False,
     cluster: bool = False,
     allow_code: bool = False,
@@ -31,13 +32,13 @@ def curate_project(
 ) -> Run:
     """Curate a project's pairs into a new run, or again into the named `run`.
 
-    `mask` replaces personal data, `thresholds` adds the table of near-duplicate thresholds, and `cluster` curates in
-    parts on the workers of [cluster]. `splits.jsonl` records the split assignments; the decisions in `overrides.jsonl`
-    are replayed.
+    `mask` replaces personal data, `fix` takes the place of [curate] fix, `thresholds` adds the table of near-duplicate
+    thresholds, and `cluster` curates in parts on the workers of [cluster]. `splits.jsonl` records the split assignments;
+    the decisions in `overrides.jsonl` are replayed.
 
     Raises: ConfigError or DataError for errors in the project or its pairs; RunBroken for disk errors.
     """
-    talk, opened = console_for(talk, seed), _masked(project, mask=mask, allow_code=allow_code)
+    talk, opened = console_for(talk, seed), _opened(project, mask=mask, fix=fix, allow_code=allow_code)
     if cluster:
         from .cluster_curate import cluster_settings
 
@@ -59,13 +60,14 @@ def preview_curation(
     project: At = None,
     *,
     mask: bool = False,
+    fix: Fix | None = None,
     thresholds: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Curated:
     """The result of `curate_project` without writing anything. Raises: as `curate_project`."""
-    opened = _masked(project, mask=mask, allow_code=allow_code)
+    opened = _opened(project, mask=mask, fix=fix, allow_code=allow_code)
     return curate_unwritten(opened, thresholds=thresholds, talk=console_for(talk, seed))
 
 
@@ -121,6 +123,11 @@ def _curated(project: Project, name: str | None, talk: Talk) -> Run:
     return run
 
 
-def _masked(path: At, *, allow_code: bool, mask: bool) -> Project:
+def _opened(path: At, *, allow_code: bool, mask: bool, fix: Fix | None) -> Project:
+    """The project with the settings that a command states. Raises: ConfigError if `fix` is unknown."""
     project = project_at(path, allow_code=allow_code)
-    return replace(project, curate=replace(project.curate, mask=True)) if mask else project
+    try:
+        curate = replace(project.curate, mask=mask or project.curate.mask, fix=fix or project.curate.fix)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return replace(project, curate=curate)

@@ -14,6 +14,7 @@ from .sections import judgements
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
 from .sections.curation.dropped import dropped_rows
+from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money import money_rows
@@ -55,7 +56,8 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     judged = " ".join((judgements.lead(run), judgements.agreement(run), *judgements.against_rules(run))).strip()
     risks = risk_rows(run)
     return _rendered(
-        "report.md.j2", project=project, headline=headline, baseline=run.baseline, candidate=run.candidate,
+        "report.md.j2", project=project, headline=headline,
+        baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
         variants=variant_rows(run), moved=moved_rows(run), money=money_lines(run), risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged,
@@ -69,7 +71,7 @@ def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -
     warnings = [warning["text"] for warning in data.get("warnings") or []]
     return _rendered(
         "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
-        certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
+        fixed=fix_sentence(data), certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
     )  # fmt: skip
 
 
@@ -109,6 +111,10 @@ def _escaped(match: re.Match[str]) -> str:
     return f"&#{ord(found[0])};{found[1:]}" if found[0].isdigit() else f"\\{found}"
 
 
+def _label(run: StoredRun, name: str | None) -> str | None:
+    return None if name is None else run.label(name)
+
+
 def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
     """Per variant: name, requests, three shares with ranges, tokens and cost per request; the compared pair comes first."""
     compared = [name for name in (run.candidate, run.baseline) if name in run.variants]
@@ -126,7 +132,7 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
     money = run.results.get("money") or {}
     priced = (money.get("variants") or {}).get(name) or {}
     return (
-        name,
+        run.label(name),
         say.count(scored.get("n")),
         *(share_text(scored.get(key)) for key in ("acceptable", "consistent", "faithful")),
         say.count(round(sum(known))) if known else "not counted",

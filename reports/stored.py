@@ -14,6 +14,7 @@ import polars as pl
 
 from ..core import DataError
 from ..curate import SPLITS, ledger_files, parts_of_ids, set_aside_files, split_files, table_name, tested_files
+from ..evaluate import repaired
 
 __all__ = [
     "StoredCuration",
@@ -64,6 +65,10 @@ class StoredRun:
         comparison = self.results.get("comparison") or {}
         others = [name for name in self.variants if name != self.candidate]
         return comparison.get("baseline") or (others[0] if others else None)
+
+    def label(self, name: str) -> str:
+        """The variant's name beside a share; it says so if the outputs were repaired before they were scored."""
+        return f"{name} (after repair)" if repaired(self.results, name) else name
 
 
 def read_run(run: Path) -> StoredRun:

@@ -11,6 +11,7 @@ from .sections.costs import alternative_rows, cost_rows
 from .sections.curation.accepts import accepts_sentence
 from .sections.curation.certificate import certificate
 from .sections.curation.data import override_line
+from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money import money_rows
 from .stored import StoredRun
@@ -66,7 +67,7 @@ def _tested(run: StoredRun) -> float | None:
 
 
 def _quality(run: StoredRun) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    return ((name, run.results["quality"][name]["acceptable"]) for name in run.variants)
+    return ((run.label(name), run.results["quality"][name]["acceptable"]) for name in run.variants)
 
 
 def _acceptable(name: str, found: Mapping[str, Any]) -> Row:
@@ -186,6 +187,7 @@ def derivation_text(money: Mapping[str, Any]) -> str:
 def curated_text(summary: Mapping[str, Any]) -> str:
     """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
     lines = [*_outcomes(summary), *_splits(summary), *(f"  {text}" for text in summary["split_notes"])]
+    lines += filled(fix_sentence(summary)) if fix_sentence(summary) else []
     lines += filled(accepts_sentence(summary)) if accepts_sentence(summary) else []
     lines += filled(certificate(summary)) if certificate(summary) else []
     lines += filled(override_line(summary)) if override_line(summary) else []

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from ..core import Row, kept_together, row_text
 from ..core import unbroken as say
-from ..evaluate import variant_name
+from ..evaluate import scored_name
 
 __all__ = [
     "capital",
@@ -39,9 +39,9 @@ _PART = r"[^\s/\\\"'“”‘’<>|,;]+"
 _PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z]:|\\)\\{_PART}(?:\\{_PART})*\\?)")
 
 
-def named(name: str | None) -> str:
-    """`the tuned model`; any other name is quoted: `“rival”`."""
-    shown = variant_name(str(name))
+def named(name: str | None, results: Mapping[str, Any] | None = None) -> str:
+    """`the tuned model`; any other name is quoted: `“rival”`. With `results`, it says that its outputs were repaired."""
+    shown = scored_name(results or {}, str(name))
     return f"“{name}”" if shown.startswith('"') else shown  # a name may contain quotation marks
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from ..core import Fix
+
 __all__ = [
     "PATTERN_SLOT",
     "Check",
@@ -33,7 +35,6 @@ __all__ = [
 UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 
 Level = Literal["must", "should"]
-Repairs = Literal["safe", "unsafe", "off"]
 About = Literal["form", "wording", "facts"]
 Wordings = Mapping[str, Mapping[str, tuple[str, ...]]]  # field -> value -> texts that also say it
 
@@ -55,7 +56,7 @@ class Check:
     when: Mapping[str, tuple[str, ...] | None] | None = None  # field -> wanted values; None: present and not empty
     say: str | None = None
     ignore_case: bool = False
-    fix: Repairs | None = None
+    fix: Fix | None = None
     each: str | None = None
     part: str | None = None
     wordings: Wordings = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ...core import Fix
 from ...style import (
     Columns,
     Level,
@@ -24,6 +25,7 @@ from ...style import (
 )
 from .personal import mask_column, mask_text
 from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
+from .repair import REPAIR_SCHEMA, repair_outputs, usable_repairs
 
 __all__ = [
     "Checked",
@@ -46,7 +48,7 @@ class Findings:
     first `must` check that a row fails. unscored: check, why, rows; reasons in order of first occurrence.
     fails: check -> rows, in the order of the schema. needed: (check, field) that the schema refers to. given: the
     fields that rows have, in order of first occurrence. idle: checks of pieces that apply to no row -> the pieces.
-    `index` is the position among these pairs.
+    repairs: as from `repair_outputs`, of the rows that fail a `must` check. `index` is the position among these pairs.
     """
 
     rows: pl.DataFrame
@@ -56,10 +58,11 @@ class Findings:
     needed: Sequence[tuple[str, str]]
     given: Sequence[str]
     idle: Mapping[str, str] = field(default_factory=dict)
+    repairs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REPAIR_SCHEMA))
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """The tables by name, for storage; `note` holds the rest."""
-        return {"rows": self.rows, "evidence": self.evidence, "unscored": self.unscored}
+        return {"rows": self.rows, "evidence": self.evidence, "unscored": self.unscored, "repairs": self.repairs}
 
     def note(self) -> dict[str, Any]:
         """Everything except the tables, as JSON."""
@@ -71,17 +74,20 @@ class Findings:
         """Rebuild the object from `tables` and `note`."""
         needed = [(check, name) for check, name in note["needed"]]
         rest = note["fails"], needed, note["given"], note.get("idle", {})
-        return cls(tables["rows"], tables["evidence"], tables["unscored"], *rest)
+        return cls(tables["rows"], tables["evidence"], tables["unscored"], *rest, tables["repairs"])
 
 
 def examine(
     pairs: pl.DataFrame,
     style: StyleSchema | None,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+    *,
+    fix: Fix = "off",
 ) -> Findings:
     """Findings for each output of a pair table that do not depend on the others: quality and style checks.
 
-    Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
+    Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens. `fix`: the repairs that
+    outputs which break a `must` check may have.
     """
     columns = pair_columns(pairs, count_tokens=count_tokens)
     rows, evidence = find_faults(columns, style)
@@ -98,7 +104,8 @@ def examine(
     evidence = pl.concat([evidence, _first_violations(results, failed)]).sort("index", maintain_order=True)
     unscored = results.unscored.group_by("check", "why", maintain_order=True).agg(rows=pl.len())
     fails = {check.id: int(failed[check.id].sum()) for check in style.checks}
-    return Findings(rows, evidence, unscored, fails, *_fields(style, columns), _idle(results))
+    repairs = repair_outputs(columns, style, (rows["must"] > 0).arg_true(), fix=fix)
+    return Findings(rows, evidence, unscored, fails, *_fields(style, columns), _idle(results), repairs)
 
 
 def _idle(results: StyleResults) -> dict[str, str]:
@@ -145,20 +152,26 @@ def _fields(style: StyleSchema, columns: Columns) -> tuple[list[tuple[str, str]]
 def merge_findings(parts: Sequence[Findings]) -> Findings:
     """Combine the parts in order, as if all pairs had been checked together; needs at least one part."""
     starts = [0, *accumulate(len(part.rows) for part in parts)]
-    evidence = [
-        part.evidence.with_columns(pl.col("index") + pl.lit(start, pl.UInt32))
-        for part, start in zip(parts, starts, strict=False)
-    ]
+    evidence, repairs = (
+        pl.concat(
+            [
+                table.with_columns(pl.col("index") + pl.lit(start, pl.UInt32))
+                for table, start in zip(tables, starts, strict=False)
+            ]
+        )
+        for tables in ([part.evidence for part in parts], [part.repairs for part in parts])
+    )
     unscored = pl.concat([part.unscored for part in parts])
     first = parts[0]
     return Findings(
         pl.concat([part.rows for part in parts]),
-        pl.concat(evidence),
+        evidence,
         unscored.group_by("check", "why", maintain_order=True).agg(pl.col("rows").sum()),
         {check: sum(part.fails[check] for part in parts) for check in first.fails},
         first.needed,
         list(dict.fromkeys(name for part in parts for name in part.given)),
         {check: pieces for check, pieces in first.idle.items() if all(check in part.idle for part in parts)},
+        repairs,
     )
 
 
@@ -173,7 +186,8 @@ class Checked:
     row breaks, and how, in a sentence. Quality comes first, as a refusal has no style. checks: id -> fail (rows)
     and share. unscored: id -> rows that the check could not score, and the most frequent reason. quality: rule -> rows,
     share, level, examples. habits: quality rules that too many outputs break to be applied. missing: a
-    sentence for each field that the schema refers to and no row has.
+    sentence for each field that the schema refers to and no row has. repairs: as from `repair_outputs`, of the rows
+    that break no `must` rule afterwards.
     """
 
     must: np.ndarray
@@ -184,6 +198,14 @@ class Checked:
     unscored: dict[str, dict[str, Any]] = field(default_factory=dict)
     habits: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    repairs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REPAIR_SCHEMA))
+
+    @property
+    def repairable(self) -> np.ndarray:
+        """Whether each row breaks a `must` rule as written, and none after repair."""
+        repairable = np.zeros(len(self.must), bool)
+        repairable[self.repairs["index"].to_numpy()] = True
+        return repairable & (self.must > 0)
 
     def rule_of(self, rows: np.ndarray) -> list[str | None]:
         """The first `must` rule that each of the rows (positions) breaks; None where it breaks none."""
@@ -218,6 +240,7 @@ def judge(parts: Sequence[Findings], names: pl.DataFrame) -> Checked:
         unscored=_unscored(whole),
         habits=quality.habits,
         missing=(*unknown_fields(whole.needed, list(whole.given)), *unused_scopes(whole.idle, n)),
+        repairs=usable_repairs(whole.repairs, quality.habits),
     )
 
 

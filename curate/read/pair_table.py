@@ -19,7 +19,7 @@ __all__ = ["REJECTED_SCHEMA", "TURNS", "PairBatch", "pair_table", "stored_turns"
 
 REJECTED_SCHEMA = {"row": pl.UInt32, "id": pl.String, "outcome": pl.String, "rule": pl.String, "evidence": pl.String}
 TURNS = "input_turns"  # in meta: role and length of each turn of an input of several turns
-_RECOMPUTED = ("row", "reference_ok")  # columns of a run's own lines that a new run computes again
+_RECOMPUTED = ("row", "reference_ok", "written")  # columns of a run's own lines that a new run computes again
 _TEXTS = {
     "input": pl.String,
     "fields": pl.String,

@@ -200,8 +200,12 @@ def _at(found: Bridges, rows: np.ndarray) -> Bridges:
 
 
 def drop_failing(outcomes: Outcomes, side: np.ndarray, checked: Checked) -> Outcomes:
-    """Drop outputs that break a `must` rule from train and validation; test is not selected by its outputs."""
-    rows = np.flatnonzero(outcomes.kept & (checked.must > 0) & (side != SPLITS.index("test")))
+    """Drop outputs that break a `must` rule, repaired or not, from train and validation.
+
+    The test is not selected by its outputs.
+    """
+    failing = (checked.must > 0) & ~checked.repairable
+    rows = np.flatnonzero(outcomes.kept & failing & (side != SPLITS.index("test")))
     return _invalid(outcomes, rows, checked)
 
 

@@ -56,11 +56,20 @@ def quality_of(
         "groups": primary.groups,
         "n_effective": primary.n_effective,
         **{name: share_of(scores.items[name].to_numpy()[rows], kept, seed=seed) for name in SHARES},
+        "raw": _raw(table, scores.samples, kept, seed=seed),
         **repeats_of(outcomes, kept),
         "checks": {check.id: _check(scores, rows, kept, check, seed=seed) for check in style.checks},
         "similarity": None if similarity is None else similarity_of(similarity, rows, groups),
         **_against_references(scores, table, rows, kept, references, seed=seed),
     }
+
+
+def _raw(table: pl.DataFrame, samples: int, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
+    """The acceptable share before repair, and how many outputs were changed; None if none was to be repaired."""
+    if "raw_acceptable" not in table.columns:
+        return None
+    means = by_item(table["raw_acceptable"], samples).mean(axis=1)
+    return {**share_of(means, groups, seed=seed), "changed": table["raw"].count()}
 
 
 def share_of(values: np.ndarray, groups: np.ndarray | None, *, seed: int) -> dict[str, float | None]:

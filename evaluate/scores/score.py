@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...style import StyleSchema, check_outputs, refused
+from ...core import Fix
+from ...style import Columns, StyleResults, StyleSchema, check_columns, pair_columns, refused, repair_columns
 from ..outputs.table import CUT, WITHHELD, finish_word
 from ..statistics.intervals import share_interval
 
@@ -128,21 +129,63 @@ def score_outputs(
     style: StyleSchema,
     *,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+    repair: Fix = "off",
 ) -> Scores:
     """Scores of one variant's outputs (columns of OUTPUT_SCHEMA): one or more for each pair, in the order of the pairs.
 
     An output that is missing, empty, a refusal or cut at the token limit fails all three shares, regardless of its
     checks. An output with an `error` never arrived and is unscored. `count_tokens` is for lengths in tokens, which are
     unscored without it.
+
+    With `repair`, outputs that do not fail as a whole are repaired by the style first. The table then has `raw` (the
+    output as it came) and `fixed` (the rules by which it was repaired), both null where it is unchanged, and
+    `raw_acceptable`; its tokens are still those of the output as it came.
     """
     samples = samples_of(outputs["id"])
     if pairs["id"].to_list() != outputs["id"].gather_every(samples).to_list():
         raise ValueError("pairs and outputs must have the same ids in the same order")
     texts = outputs["output"].fill_null("")
     repeated = pairs if samples == 1 else pairs[[row for row in range(len(pairs)) for _ in range(samples)]]
-    results = check_outputs(repeated.with_columns(output=texts), style, count_tokens=count_tokens)
+    columns = pair_columns(repeated.with_columns(output=texts), count_tokens=count_tokens)
+    results = check_columns(columns, style)
     failures, lost = _failures(outputs, texts), outputs["error"].is_not_null()
-    shares = results.shares().select(
+    if repair != "off":
+        as_given = _shares(results, failures, lost)["acceptable"]
+        outputs = _repaired(outputs, columns, style, failures.is_null() & ~lost, unsafe=repair == "unsafe")
+        outputs = outputs.with_columns(as_given.alias("raw_acceptable"))
+        texts = outputs["output"].fill_null("")
+        results = check_columns(pair_columns(repeated.with_columns(output=texts), count_tokens=count_tokens), style)
+        failures = failures.fill_null(_failures(outputs, texts))  # nothing may be left of an output
+    shares = _shares(results, failures, lost)
+    status = results.status.select(pl.when(pl.lit(lost)).then(pl.lit("unscored")).otherwise(pl.all()).name.keep())
+    listed = _listed(results.violations, failures, texts, lost)
+    return Scores(pl.concat([outputs, shares, listed], how="horizontal"), status)
+
+
+def _repaired(
+    outputs: pl.DataFrame, columns: Columns, style: StyleSchema, sound: pl.Series, *, unsafe: bool
+) -> pl.DataFrame:
+    """The outputs after repair of the `sound` ones, with `raw` and `fixed`."""
+    rows = sound.arg_true()
+    repaired = repair_columns(columns.changed(rows.to_list(), columns.output.gather(rows)), style, unsafe=unsafe)
+    changed = repaired.changes["index"].unique().sort()
+    rules = repaired.changes.group_by("index", maintain_order=True).agg(
+        fixed=pl.col("rule").unique(maintain_order=True)
+    )
+    new = pl.DataFrame(
+        {"place": rows.gather(changed), "repaired": repaired.texts.gather(changed), "fixed": rules["fixed"]}
+    )
+    table = outputs.with_row_index("place").join(new, on="place", how="left", maintain_order="left")
+    fixed = pl.col("fixed").is_not_null()
+    table = table.with_columns(
+        raw=pl.when(fixed).then("output"), output=pl.when(fixed).then("repaired").otherwise("output")
+    )
+    return table.select(*outputs.columns, "raw", "fixed")
+
+
+def _shares(results: StyleResults, failures: pl.Series, lost: pl.Series) -> pl.DataFrame:
+    """The three shares of each output: false if it fails as a whole, null if it never arrived."""
+    return results.shares().select(
         pl.when(pl.lit(lost))
         .then(None)
         .when(pl.lit(failures.is_not_null()))
@@ -150,9 +193,6 @@ def score_outputs(
         .otherwise(pl.all())
         .name.keep()
     )
-    status = results.status.select(pl.when(pl.lit(lost)).then(pl.lit("unscored")).otherwise(pl.all()).name.keep())
-    listed = _listed(results.violations, failures, texts, lost)
-    return Scores(pl.concat([outputs, shares, listed], how="horizontal"), status)
 
 
 def _failures(outputs: pl.DataFrame, texts: pl.Series) -> pl.Series:

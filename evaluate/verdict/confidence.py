@@ -32,6 +32,7 @@ AGAINST_TUNING = {
     "foreign_guide": "the guide is not the team's own",
 }
 AGAINST_BOTH = {
+    "one_repaired": "only one side was repaired",
     "form_only": "the rules hardly tell a right answer from a wrong one",
     "few_cases": "there are few independent cases",
     "near_flip": "a small change of one input flips it",

@@ -12,6 +12,8 @@ from .sentences import (
     groups_of_similar,
     input_name,
     listed,
+    repaired,
+    scored_name,
     variant_name,
 )
 
@@ -47,7 +49,7 @@ def found_doubts(
 
     `flips` are the flip points of the verdict. Doubts about the money count only where the verdict depends on it.
     """
-    flipping = (_better_untuned, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
+    flipping = (_better_untuned, _one_repaired, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
     money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
     way, stated, near, volume = ((finder,) for finder in money) if money else ((), (), (), ())
     extended = {**results, "verdict_flips": flips, "margin": margin}
@@ -97,6 +99,15 @@ def _better_untuned(results: Results, decision: str) -> str | None:
         f"{capital(variant_name(name))} does better than {variant_name(baseline)} without any training, but the tuned "
         "model was not compared with it."
     )
+
+
+def _one_repaired(results: Results, decision: str) -> str | None:
+    """Only the variant that the verdict is for was repaired."""
+    pair = (results["comparison"]["baseline"], results["comparison"]["candidate"])
+    other, chosen = pair[::-1] if decision == "keep prompting" else pair
+    if not repaired(results, chosen) or repaired(results, other):
+        return None
+    return f"Only the outputs of {variant_name(chosen)} were repaired; the same repair may help {variant_name(other)} as much."
 
 
 def _cheaper_way(results: Results, decision: str) -> str | None:
@@ -165,7 +176,7 @@ def _weak_baseline(results: Results, decision: str) -> str | None:
     if decision == "keep prompting" or share is None or share >= WEAK_BASELINE or not _ahead(results):
         return None
     outputs = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
-    text = f"The baseline is weak: {variant_name(name)} gives {outputs}"
+    text = f"The baseline is weak: {scored_name(results, name)} gives {outputs}"
     if _by_us(results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
     return f"{text}; a stronger model with the same guide may close the gap."

@@ -9,6 +9,7 @@ from .sentences import (
     compared,
     listed,
     rules_unlike_people,
+    scored_name,
     share_of,
     variant_name,
 )
@@ -113,8 +114,8 @@ def _guide(results: Results) -> list[Problem]:
         return []
     return [
         _problem(
-            f"the guide has no effect, as {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
-            f"of cases with it and in {say.percent(without)} without it",
+            f"the guide has no effect, as {scored_name(results, baseline)} gives an acceptable output in "
+            f"{say.percent(with_guide)} of cases with it and in {say.percent(without)} without it",
             f"improve the guide or use a model that can follow it, {AGAIN}",
         )
     ]

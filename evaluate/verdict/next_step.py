@@ -66,6 +66,8 @@ def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float)
         way = cheaper_way(results, margin)
         assert way is not None
         return f"try {way.what} first, then run again"
+    if doubt == "one_repaired":
+        return f"repair the outputs of {baseline} as well and run `tuneworth evaluate` again; {then}"
     if doubt == "weak_baseline":
         return f"repeat the comparison with a stronger model and the same guide; {then}"
     if doubt == "foreign_guide":

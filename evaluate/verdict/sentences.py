@@ -25,7 +25,9 @@ __all__ = [
     "it_would_pay",
     "listed",
     "outputs_clause",
+    "repaired",
     "rules_unlike_people",
+    "scored_name",
     "sentence",
     "share_of",
     "thousand",
@@ -48,18 +50,28 @@ def share_of(results: Results, name: str) -> float | None:
     return ((results["quality"].get(name) or {}).get("acceptable") or {}).get("share")
 
 
+def repaired(results: Results, name: str) -> bool:
+    """Whether a variant's outputs were repaired before they were scored."""
+    return ((results.get("variants") or {}).get(name) or {}).get("repair", "off") != "off"
+
+
+def scored_name(results: Results, name: str) -> str:
+    """`variant_name`, with a note that its outputs were repaired."""
+    return f"{variant_name(name)} after repair" if repaired(results, name) else variant_name(name)
+
+
 def both_shares(results: Results) -> str:
     """Both shares in one clause; a guide that Tuneworth wrote is named."""
     baseline, candidate = compared(results)
     one, other = share_of(results, candidate), share_of(results, baseline)
     assert one is not None
     assert other is not None
-    name = variant_name(baseline)
+    name = scored_name(results, baseline)
     if ((results.get("variants") or {}).get(baseline) or {}).get("guide") == "written by Tuneworth":
         name += " with a guide that Tuneworth wrote"
     also = "also " if say.percent(one) == say.percent(other) else ""
     return (
-        f"{variant_name(candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} {also}in "
+        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} {also}in "
         f"{say.percent(other)}"
     )
 

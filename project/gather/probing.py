@@ -97,7 +97,9 @@ def _on_train(prober: _Prober, variant: Variant, *, most: int) -> Outcomes | Non
         return None
     settings = replace(run.project.evaluate, samples=1)
     raced = prober.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, train")
-    scores = score_outputs(pairs, raced.outputs, run.style, count_tokens=prober.loaded.count_tokens)
+    scores = score_outputs(
+        pairs, raced.outputs, run.style, count_tokens=prober.loaded.count_tokens, repair=variant.settings.repair
+    )  # fmt: skip
     acceptable = scores.table["acceptable"].cast(pl.Float64).fill_null(float("nan"))
     return Outcomes(acceptable.to_numpy(), groups_of(pairs))
 

@@ -12,11 +12,12 @@ from markupsafe import Markup
 
 from ...core import sha256_file
 from ...core import unbroken as say
-from ...evaluate import discordant_clause
+from ...evaluate import discordant_clause, repaired
 from ...style import field_text
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted
+from .curation.fixes import before_repair
 from .marks import clip, mark_text, placed_numbers
 from .quality import samples_of
 
@@ -58,7 +59,8 @@ class Note:
 class Shown:
     """One output as the page shows it, with its violations, or in brief with the checks that it breaks.
 
-    `anchor` is the prefix of the ids of its marks and notes.
+    `anchor` is the prefix of the ids of its marks and notes. `before` is the output as it came, if it
+    was repaired, with the differences marked; `fixed` are the rules by which it was.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Shown:
     more_notes: int
     breaks: tuple[str, ...]
     anchor: str
+    before: Markup
+    fixed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ class Examples:
 
     def characters(self) -> int:
         """The length of all outputs and references: a lower bound for the size of the page in bytes."""
-        texts = [text for row in self.rows for text in (*(s.text for s in (*row.sides, *row.others)), row.reference)]
+        sides = [side for row in self.rows for side in (*row.sides, *row.others)]
+        texts = [*(text for side in sides for text in (side.text, side.before)), *(row.reference for row in self.rows)]
         return sum(map(len, texts))
 
     def kinds(self) -> list[tuple[str, int]]:
@@ -218,12 +223,13 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
 def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
     if line is None:
         missing = Note("no output", "this request has no output", times=1, placed=False)
-        return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor)
-    violations = list(line.get("violations") or [])
+        return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor, Markup(""), ())
+    violations, fixed = list(line.get("violations") or []), tuple(map(str, line.get("fixed") or ()))
+    before = before_repair(line, limit)
     text, left_off = clip(str(line.get("output") or ""), limit)
     if brief:
         marks = mark_text(text, violations)
-        return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor)
+        return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor, before, fixed)
     # The same violation in several places is one note; each place shows the note's number.
     wordings = [(str(found.get("check")), _note(found)) for found in violations]
     times = Counter(wordings)
@@ -233,6 +239,7 @@ def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str
     placed = placed_numbers(text, marked, numbers=numbers)
     return Shown(
         name=name, acceptable=line.get("acceptable"), left_off=left_off, breaks=(), anchor=anchor,
+        before=before, fixed=fixed,
         text=mark_text(text, marked, numbers=numbers, anchor=anchor),
         notes=tuple(Note(*wording, times[wording], number in placed) for wording, number in listed.items()),
         more_notes=len(times) - len(listed),
@@ -271,6 +278,7 @@ def section(run: StoredRun, examples: Examples | None) -> Section | None:
         "printed": printed(examples),
         "printed_rows": PRINTED_ROWS,
         "kind_words": words,
+        "repaired": [name for name in run.variants if repaired(run.results, name)],
     }
     return Section("examples", "Examples", lead(run), "examples", shown)
 
@@ -302,7 +310,7 @@ def _one_side(run: StoredRun) -> str:
     if share is None or not n:
         return "The requests with their outputs, none of which could be scored."
     return capital(
-        f"{named(run.candidate)} is acceptable on {say.count(round(share * n))} of {say.count(n, 'request')}."
+        f"{named(run.candidate, run.results)} is acceptable on {say.count(round(share * n))} of {say.count(n, 'request')}."
     )
 
 

@@ -87,7 +87,11 @@ def _acceptable(run: StoredRun) -> Number:
     sides, marks = [], []
     for name, role in _sides(run):
         found = (run.results["quality"].get(name) or {}).get("acceptable") or {}
-        row = Row("acceptable", name, found.get("share"), "share", found.get("low"), found.get("high"))
+        raw = (run.results["quality"].get(name) or {}).get("raw") or {}
+        before = f"{say.percent(raw['share'])} before repair" if raw.get("share") is not None else ""
+        row = Row(
+            "acceptable", run.label(name), found.get("share"), "share", found.get("low"), found.get("high"), before
+        )  # fmt: skip
         sides.append(Side(row, role, "" if row.value is None else "#shares"))
         if row.value is not None:
             marks.append(Mark(row.value, row.low, row.high, role))
@@ -96,7 +100,7 @@ def _acceptable(run: StoredRun) -> Number:
     if difference.get("value") is not None:
         change, origin = row_text(Row("difference", "", unit="points", **difference), say), "#difference"
     elif sides:
-        change = f"of {say.count(run.results['quality'][sides[-1].row.label].get('n'), 'output')}"
+        change = f"of {say.count(run.results['quality'][_sides(run)[-1][0]].get('n'), 'output')}"
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
     return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin)
 
@@ -318,12 +322,10 @@ def plain_sentence(run: StoredRun) -> str:
     scored = run.results["quality"][run.candidate]
     if not scored.get("n"):
         return NOTHING_SCORED
-    share = say.percent((scored.get("acceptable") or {}).get("share"))
+    share, whose = say.percent((scored.get("acceptable") or {}).get("share")), named(run.candidate, run.results)
     if run.baseline is None:
-        return f"{share} of the {say.count(scored.get('n'))} outputs of {named(run.candidate)} are acceptable."
-    return (
-        f"{share} of the outputs of {named(run.candidate)} are acceptable. The variants were scored but not compared."
-    )
+        return f"{share} of the {say.count(scored.get('n'))} outputs of {whose} are acceptable."
+    return f"{share} of the outputs of {whose} are acceptable. The variants were scored but not compared."
 
 
 def _plain_doubt(run: StoredRun) -> str:

@@ -99,6 +99,8 @@ def _variant(name: str, how: Mapping[str, Any]) -> str:
         parts.append(f"style guide: {how['guide']}{tokens}")
     if how.get("few_shot"):
         parts.append(f"{how['few_shot']} examples in the prompt")
+    if how.get("repair", "off") != "off":
+        parts.append(f"outputs repaired before scoring ({how['repair']})")
     settings = {key: value for key, value in (how.get("settings") or {}).items() if value is not None}
     parts += [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in settings.items()]
     if how.get("refused_settings"):

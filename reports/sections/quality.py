@@ -16,6 +16,7 @@ from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, share_text
 from .curation.accepts import accepted_rows, accepts_sentence
+from .curation.fixes import repair_lines
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
@@ -54,6 +55,8 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "baseline": run.baseline,
         "candidate": run.candidate,
         "variants": run.variants,
+        "labels": [run.label(name) for name in run.variants],
+        "repaired": repair_lines(run),
         "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
         "unscored": [
             (name, scored["no_output"], scored["unscored"])
@@ -87,7 +90,7 @@ def lead(run: StoredRun) -> str:
     if name is None or share is None:
         return "No output could be scored, so it is unknown how well the rules are kept."
     if not run.results.get("comparison") or (other.get("acceptable") or {}).get("share") is None:
-        return f"{capital(named(name))} keeps every must rule on {say.percent(share)} of the requests."
+        return f"{capital(named(name, run.results))} keeps every must rule on {say.percent(share)} of the requests."
     return f"{capital(quoted(both_shares(run.results)))}{_moves_words(run)}."
 
 
@@ -115,7 +118,9 @@ def shares_figure(run: StoredRun) -> Markup:
     """The three shares of each variant, and of the references if they were scored."""
     rows, table = [], []
     for key, (title, about) in SHARES.items():
-        lines = [(name, run.results["quality"][name].get(key) or {}, role_of(run, name)) for name in run.variants]
+        lines = [
+            (run.label(name), run.results["quality"][name].get(key) or {}, role_of(run, name)) for name in run.variants
+        ]
         reference = (run.results.get("reference") or {}).get(key)
         if reference:
             lines.append(("human answers", reference, "reference"))
@@ -144,7 +149,8 @@ def difference_figure(run: StoredRun) -> Markup:
         value, low, high = ((found.get("difference") or {}).get(key) for key in ("value", "low", "high"))
         if value is None:
             continue
-        name, role = f"{found['candidate']} minus {found['baseline']}", role_of(run, found["candidate"])
+        name = f"{run.label(found['candidate'])} minus {run.label(found['baseline'])}"
+        role = role_of(run, found["candidate"])
         ends += [value, low or 0, high or 0]
         rows.append(Row(name, (Mark(value, low, high, role),), _points_with_range(value, low, high)))
         table.append((name, say.signed_points(value), say.points_range(low, high)))
@@ -180,13 +186,13 @@ def pairs_figure(run: StoredRun) -> Markup:
     if any(comparison.get(key) is None for key in keys):
         return Markup("")
     candidate, baseline = comparison["candidate"], comparison["baseline"]
-    names = ("Both acceptable", f"Only {candidate}", f"Only {baseline}", "Neither")
+    names = ("Both acceptable", f"Only {run.label(candidate)}", f"Only {run.label(baseline)}", "Neither")
     if any((run.results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (candidate, baseline)):
         # With several outputs, a request counts for the variant with the larger share of acceptable ones.
         names = (
             "Equal, mostly acceptable",
-            f"{candidate} acceptable more often",
-            f"{baseline} acceptable more often",
+            f"{run.label(candidate)} acceptable more often",
+            f"{run.label(baseline)} acceptable more often",
             "Equal, rarely acceptable",
         )
     roles = ("both", "candidate", "baseline", "neither")
@@ -268,7 +274,11 @@ def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
         chrf, ratio = (_share(similarity.get(key), "mean") for key in ("chrf", "ratio"))
         rows.append(
             SimilarityRow(
-                name, chrf, ratio, _length_words(part["length"]), _distinguished(part.get("two_sample") or {})
+                run.label(name),
+                chrf,
+                ratio,
+                _length_words(part["length"]),
+                _distinguished(part.get("two_sample") or {}),
             )
         )
     written = next((part["length"].get("references") for part in found.values()), None)
@@ -307,7 +317,7 @@ def repeat_rows(run: StoredRun) -> list[RepeatRow]:
         if k > 1:
             passes = found.get("pass_all") or {}
             once, always = say.percent(passes.get("1")), say.percent(passes.get(str(k)))
-            rows.append(RepeatRow(name, k, once, always, _share(found.get("unstable"), "share")))
+            rows.append(RepeatRow(run.label(name), k, once, always, _share(found.get("unstable"), "share")))
     return rows
 
 

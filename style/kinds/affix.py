@@ -256,11 +256,13 @@ def _added(text: str, value: str, *, at_start: bool, listed: bool) -> Iterator[E
 
 
 def _taken(text: str, value: str, *, at_start: bool) -> bool:
-    """Whether the fact where a code is wanted names another one: with both, there would be two (`SOIC-8-1EP, SOIC-8`)."""
+    """Whether the fact at that end begins with the value and says more (`DirectFET MX` for `DirectFET`), or is another code
+    where one is wanted: there would be two (`SOIC-8-1EP, SOIC-8`)."""
     parts = facts_of(text)
     start, end = parts[0 if at_start else -1] if parts else (0, 0)
     there = text[start:end]
-    return _names_code(value) and _names_code(there) and not _shortened(there, value)
+    longer = there.casefold().startswith(f"{value} ".casefold())
+    return longer or (_names_code(value) and _names_code(there) and not _shortened(there, value))
 
 
 def _names_code(fact: str) -> bool:

@@ -104,3 +104,47 @@ def test_every_file_that_a_run_read_is_named_with_its_role_and_fingerprint(judge
         "outputs of prompted": "prompted.jsonl", "outputs of tuned": "tuned.jsonl",
     }  # fmt: skip
     assert all(len(entry["sha256"]) == 64 for entry in inputs)
+
+
+def stopped(n):
+    return {"id": f"p{n}", "output": f"{pair(n)['output']}."}
+
+
+def test_outputs_are_repaired_before_scoring_where_asked(judge, tmp_path):
+    bad = [stopped(n) if n % 2 else {"id": f"p{n}", "output": "Box, 999 kg."} for n in range(60)]
+    done = judge("--repair", "tuned=safe", "--json", prompted=bad, tuned=bad)
+    assert done.code == 0, done.err
+    tuned, prompted = (done.json["quality"][name] for name in ("tuned", "prompted"))
+    assert (tuned["raw"]["share"], tuned["acceptable"]["share"], tuned["raw"]["changed"]) == (0, 0.5, 60)
+    assert (prompted["raw"], prompted["acceptable"]["share"]) == (None, 0)
+    lines = [json.loads(line) for line in (tmp_path / "judged/evaluate/outputs.jsonl").read_text().splitlines()]
+    line = next(line for line in lines if line["variant"] == "tuned" and line["id"] == "p1")
+    assert (line["output"], line["raw"], line["fixed"]) == (pair(1)["output"], f"{pair(1)['output']}.", ["no-stop"])
+    page, text = ((tmp_path / f"judged/report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))
+    assert "<bdi>tuned</bdi> <small>after repair</small>" in page
+    assert "repaired: no-stop; as it came:" in page
+    assert "The tuned model is acceptable in 0% of cases as it answers, and in 50% after repair" in page
+    assert "| tuned (after repair) | 60 | 50%" in text
+    again = judge("--repair", "tuned=safe", prompted=bad, tuned=bad)
+    said = " ".join(again.out.split())
+    assert "the tuned model after repair gives an acceptable output in 50% of cases" in said
+    assert "tuned (after repair): 50% (38 to 62%; 0% before repair)" in said
+
+
+def test_the_project_says_which_outputs_are_repaired(judge, tmp_path):
+    (tmp_path / "tuneworth.toml").write_text('[data]\npath = "pairs.jsonl"\n[evaluate.tuned]\nrepair = "safe"\n')
+    bad = [stopped(n) for n in range(60)]
+    assert judge(tmp_path, "--json", prompted=bad, tuned=bad).json["quality"]["tuned"]["acceptable"]["share"] == 1
+    off = judge(tmp_path, "--repair", "tuned=off", "--json", prompted=bad, tuned=bad).json
+    assert (off["quality"]["tuned"]["raw"], off["variants"]["tuned"]["repair"]) == (None, "off")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("tunde=safe", 'repair of "tunde": it is not among the variants; did you mean "tuned"?'),
+    ("tuned=save", 'repair of "tuned": unknown repair "save"; did you mean "safe"?'),
+    ("tuned", '--repair "tuned": expected NAME=safe or NAME=unsafe'),
+])  # fmt: skip
+def test_a_repair_that_cannot_be_is_refused(judge, words, said):
+    done = judge("--repair", words, prompted=rows(1), tuned=rows(1))
+    assert done.code == 2
+    assert said in done.err

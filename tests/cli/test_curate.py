@@ -299,3 +299,51 @@ def test_next_steps_hold_for_folders_with_spaces(command, pairs_file, tmp_path):
     assert command("curate", pairs_file, "--out", folder).out.splitlines()[-1].endswith(f"why '{folder}' ROW")
     assert f"--pairs '{folder / 'curate' / 'test.jsonl'}'" in command("export", folder, "--format", "csv").out
     assert f"--style '{inferred}'" in command("style", "infer", pairs_file, "--out", inferred).out
+
+
+SPELLING = 'checks: [{kind: vocabulary, id: spelling, preferred: {"low noise": ["low-noise"]}}]\n'
+
+
+@pytest.fixture
+def misspelt(tmp_path):
+    """A project of thirty rows, of which the style drops every second one that is not in test."""
+    rows = [
+        {"id": f"p{n}", "input": f"part {n} of {n * n}", "output": f"Part {n}, low{'- '[n % 2]}noise"}
+        for n in range(30)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "style.yaml").write_text(SPELLING)
+    (tmp_path / "tuneworth.toml").write_text('[data]\npath = "pairs.jsonl"\n[style]\npath = "style.yaml"\n')
+    return tmp_path
+
+
+def test_repairs_are_offered_and_made_in_a_project_and_a_file_alike(command, misspelt):
+    plain = command("curate", misspelt, "--dry-run")
+    n = command("curate", misspelt, "--dry-run", "--json").json["fix"]["offer"]["rows"]
+    assert n > 5
+    assert f"With --fix safe, {n} of the {n} invalid rows would be kept: spelling {n}." in plain.out
+    done = command("curate", misspelt, "--fix", "safe")
+    assert done.code == 0, done.err
+    assert f"{n} rows are kept with their outputs repaired: spelling {n}." in done.out
+    (misspelt / "splits.jsonl").unlink()
+    file = ("curate", misspelt / "pairs.jsonl", "--style", misspelt / "style.yaml", "--out", misspelt / "out")
+    assert command(*file, "--fix", "safe").code == 0
+    assert content(misspelt / "out") == content(only_run(misspelt))
+    text = (misspelt / "tuneworth.toml").read_text() + '[curate]\nfix = "safe"\n'
+    (misspelt / "tuneworth.toml").write_text(text)
+    assert command("curate", misspelt, "--dry-run", "--json").json["fix"]["rows"] == n
+    assert command("curate", misspelt, "--dry-run", "--fix", "off", "--json").json["fix"]["rows"] == 0
+    assert command("curate", misspelt, "--fix", "always").code == 2
+
+
+def test_the_page_shows_what_a_repair_changed(command, misspelt):
+    assert command("curate", misspelt, "--fix", "safe", "--json").code == 0
+    run = only_run(misspelt)
+    assert command("report", run).code == 0
+    page, markdown = ((run / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))
+    assert "<h3>Repaired outputs</h3>" in page
+    assert "<mark>low-noise</mark>" in page
+    assert "<mark>low noise</mark>" in page
+    assert "## Repaired outputs" in markdown
+    assert command("report", run, "--no-examples").code == 0
+    assert "<mark>" not in (run / "report.html").read_text(encoding="utf-8")

@@ -49,7 +49,7 @@ def test_every_table_gives_the_same_pairs_and_stays_as_it_was(table):
 def test_the_result_has_kept_dropped_splits_ledger_and_summary():
     rows = [*ROWS, ROWS[0] | {"id": "copy"}, {"input": "no answer", "output": ""}]
     result = curate(pl.DataFrame(rows, infer_schema_length=None), StyleSchema("none", ()))
-    assert result.kept.columns == PAIR_COLUMNS
+    assert result.kept.columns == [*PAIR_COLUMNS, "written"]
     assert result.dropped.columns[: len(PAIR_COLUMNS)] == PAIR_COLUMNS
     assert result.dropped.select("id", "outcome").rows()[0][1] == "duplicate"
     assert dict(result.ledger["outcome"].value_counts().iter_rows()) == {"kept": 20, "duplicate": 1, "invalid": 1}

@@ -47,8 +47,8 @@ def whole(tmp_path_factory):
     (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     raw = read_pairs(folder / "pairs.jsonl")
     dropped = [Override(id=name, decision="drop", who="", why="") for name in raw.pairs["id"][[3, 333]].to_list()]
-    conflicts = CurateSettings(conflicts="quarantine")
-    write_curated(curate(raw, read_style(SOURCE / "style.yaml"), settings=conflicts, overrides=dropped), folder)
+    rules = CurateSettings(conflicts="quarantine", fix="safe")
+    write_curated(curate(raw, read_style(SOURCE / "style.yaml"), settings=rules, overrides=dropped), folder)
     return folder
 
 
@@ -111,17 +111,24 @@ def test_the_ledger_is_asked_by_column_and_row(whole, parts):
 
 @pytest.fixture(scope="module")
 def tables(whole):
-    """What a run in parts has of its rows: all pairs with their texts, the ledger, and the decisions."""
+    """What a run in parts has of its rows: all pairs as written, the repairs, the ledger, and the decisions."""
     kept = pl.concat([read_split(whole, split) for split in SPLITS])
     pairs = pl.concat([kept, read_set_aside(whole).select(kept.columns)]).sort("row")
     ledger = read_ledger(whole).sort("row")
-    decisions = ledger.select("row", "outcome", "split", "rule")
-    return pairs, ledger, decisions.join(pairs.select("row", "reference_ok"), on="row", how="left")
+    decisions = ledger.select("row", "outcome", "split", "rule", "fixed")
+    lines = [json.loads(line) for name in LINES for line in joined(whole, name).splitlines()]
+    written = {line["row"]: line["written"] for line in lines if line["written"] is not None}
+    assert len(written) > 20
+    repairs = pairs.filter(pl.col("row").is_in(list(written))).select("row", "output")
+    pairs = pairs.with_columns(output=pl.col("row").replace_strict(written, default=pl.col("output")))
+    return pairs, repairs, ledger, decisions.join(pairs.select("row", "reference_ok"), on="row", how="left")
 
 
-def files_of(pairs, ledger, decisions):
+def files_of(pairs, repairs, ledger, decisions):
     """The files of a part by name."""
-    table = part_files(pairs, pairs.clear(), ledger=ledger, decisions=decisions).tables["files"]
+    places = pairs.select("row").with_row_index()
+    repairs = repairs.join(places, on="row").select("index", "output")
+    table = part_files(pairs, pairs.clear(), repairs, ledger=ledger, decisions=decisions).tables["files"]
     return dict(table.iter_rows())
 
 

@@ -174,6 +174,7 @@ def test_the_next_step_is_an_action(results, part):
 # What a next step must and must not contain for a doubt of this kind.
 CALLED_FOR = {
     "better_untuned": ("Compare with", "small share"),
+    "one_repaired": ("repair the outputs of the prompted model as well", "nothing now"),
     "weak_baseline": ("stronger model", "nothing now"),
     "foreign_guide": ("have the team improve the guide", "nothing now"),
     "few_cases": ("50 independent cases", "nothing now"),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import DataError
-from tuneworth.curate import curate, read_pairs, write_curated
+from tuneworth.curate import CurateSettings, curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
 from tuneworth.reports.sections.curation.certificate import differing, similarity_text
@@ -25,8 +25,9 @@ from tuneworth.reports.sections.curation.curated import (
     warnings_lead,
 )
 from tuneworth.reports.sections.curation.dropped import funnel_steps
+from tuneworth.reports.sections.curation.fixes import fix_sentence
 from tuneworth.reports.stored import StoredCuration
-from tuneworth.style import read_style
+from tuneworth.style import parse_style, read_style
 
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> {{ 7*7 }} `x` | y"
 
@@ -280,3 +281,32 @@ def test_the_data_section_of_an_evaluated_run_opens_with_what_was_kept_and_shows
     assert said in part
     assert part.count('id="certificate"') == 1
     assert "37 pairs across the split are similar but with different facts." in part
+
+
+@pytest.mark.parametrize(("found", "said"), [
+    ({"fix": "safe", "rows": 2, "rules": {"a": 2, "b": 1}, "offer": None},
+     "2 rows are kept with their outputs repaired: a 2, b 1."),
+    ({"fix": "unsafe", "rows": 1, "rules": {"a": 1}, "offer": None},
+     "1 row is kept with its output repaired, also by leaving something out: a 1."),
+    ({"fix": "off", "rows": 0, "offer": {"rows": 4, "rules": {"a": 4}, "failing": 9, "tried": 9}},
+     "With --fix safe, 4 of the 15 invalid rows would be kept: a 4."),
+    ({"fix": "off", "rows": 0, "offer": {"rows": 4, "rules": {"a": 4}, "failing": 9, "tried": 5}},
+     "With --fix safe, about 4 of the 15 invalid rows would be kept (estimated from 5 of them): a 4."),
+    ({"fix": "safe", "rows": 8, "rules": dict.fromkeys("abcdefgh", 1)},
+     "8 rows are kept with their outputs repaired: a 1, b 1, c 1, d 1, e 1, f 1 and 2 more rules."),
+    ({"fix": "off", "rows": 0, "offer": {"rows": 0, "rules": {}, "failing": 9, "tried": 9}}, ""),
+    ({"fix": "safe", "rows": 0, "rules": {}, "offer": None}, ""),
+    (None, ""),
+])  # fmt: skip
+def test_the_repairs_are_said_in_a_sentence(found: dict[str, Any] | None, said: str):
+    assert fix_sentence(summary(fix=found)) == said
+
+
+def test_hostile_texts_stay_texts_in_the_repairs(tmp_path):
+    style = parse_style("checks: [{kind: punctuation, end: none, id: no-stop}]")
+    rows = [{"id": f"r{n}", "input": f"{ATTACK} {n} item", "output": f"{ATTACK} {n}."} for n in range(30)]
+    write_curated(curate(rows, style, settings=CurateSettings(fix="safe")), tmp_path)
+    html, markdown = pages(tmp_path)
+    assert "Repaired outputs" in html
+    assert "<script>document" not in html
+    assert "<img" not in html + markdown

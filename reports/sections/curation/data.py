@@ -10,6 +10,7 @@ from ...stored import StoredCuration, StoredRun, ledger_place
 from ...words import finite, short
 from .certificate import certificate_values, leak_clause, near_rows
 from .dropped import dropped_rest, dropped_rows, funnel_figure, rule_words, sentences_of
+from .fixes import fix_sentence, fixed_rules
 
 __all__ = [
     "canned_rows",
@@ -56,6 +57,8 @@ def rows_values(curated: StoredCuration, *, texts: bool) -> dict[str, Any]:
         "rest": dropped_rest(curated),
         "ledger": ledger_place(curated.path),
         "thresholds": threshold_rows(curated.summary, texts=texts),
+        "fixed_sentence": fix_sentence(curated.summary),
+        "fixed": fixed_rules(curated.summary, texts=texts),
     }
 
 

@@ -97,6 +97,25 @@ def test_every_setting_gives_the_same(data: Path, style: Any, tmp_path: Path, ru
     assert compare(data, tmp_path, style=style, **{"data": NAMED, **rules}) is not None
 
 
+REPAIRING = parse_style("""
+name: Label
+checks:
+  - {kind: starts_with, any: [Box], id: starts}
+  - {kind: vocabulary, id: spelling, preferred: {hand-polished: [polished by hand]}}
+  - {kind: punctuation, end: none, id: no-stop}
+  - {kind: grounded}
+""")
+
+
+@pytest.mark.parametrize("fix", ["off", "safe", pytest.param("unsafe", marks=pytest.mark.slow)])
+def test_repairs_and_their_offer_are_the_same(data: Path, tmp_path: Path, fix: str) -> None:
+    ledger, summary = compare(data, tmp_path, style=REPAIRING, data=NAMED, fix=fix, mask=fix == "unsafe")
+    assert ledger["fixed"].count() == summary["fix"]["rows"]
+    found = summary["fix"]["offer"] or summary["fix"]
+    assert found["rows"] > 5
+    assert {"spelling", "starts"} <= set(found["examples"])
+
+
 @pytest.mark.slow
 def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_path: Path) -> None:
     rows = with_splits(messy(200, 2), 3)
