@@ -96,9 +96,8 @@ def _propose_length(columns: Columns) -> list[Proposal]:
         proposals = [Proposal({"unit": "words", "min": _rounded(low, down=True), "max": _rounded(high)})]
     else:
         # A range that some outputs do not keep drops them, so it is no rule that an output must follow.
-        low, high = (
-            int(words.quantile(q, way) or 0) for q, way in ((_EXCEPTIONAL, "lower"), (1 - _EXCEPTIONAL, "higher"))
-        )
+        low = int(words.quantile(_EXCEPTIONAL, "lower") or 0)
+        high = int(words.quantile(1 - _EXCEPTIONAL, "higher") or 0)
         narrow = low > 0 and high <= _WIDEST * low
         proposals = [Proposal({"unit": "words", "min": low, "max": high}, most="should")] if narrow else []
     lines = pl.DataFrame({"text": columns.output}).select(_UNITS["lines"])["text"]

@@ -39,9 +39,8 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES if page != "README.md")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
 def test_every_command_prints_what_the_page_shows(page, command, clone):
     for words, lines in shown(page):
         done = command(*shlex.split(words)[1:])

@@ -63,6 +63,7 @@ def run(rows: Any, **options: Any) -> Any:
         return None
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(tables(), st.sampled_from(["safe", "unsafe"]))
 def test_only_rows_that_would_be_dropped_change(rows, fix):
@@ -94,6 +95,7 @@ def assert_only_dropped_rows_changed(plain: Any, fixed: Any) -> None:
     assert repaired["row"].to_list() == fixed.ledger.filter(pl.col("fixed").is_not_null())["row"].to_list()
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(tables(), st.sampled_from(["off", "safe", "unsafe"]))
 def test_no_test_reference_differs_from_the_text_as_written(rows, fix):

@@ -136,6 +136,7 @@ def test_groups_that_agree_count_less_than_single_outputs():
     assert grouped["kappa"]["high"] - grouped["kappa"]["low"] > 1.3 * (alone["kappa"]["high"] - alone["kappa"]["low"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("base", "noise"), [(0.7, 0.15), (0.9, 0.1), (0.5, 0.25)])
 def test_rules_as_good_as_a_person_are_rarely_below_and_random_ones_usually(base: float, noise: float):
     rng = np.random.default_rng(5)

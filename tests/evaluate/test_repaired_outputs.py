@@ -50,6 +50,7 @@ def outputs(texts: list[str | None], **columns: list) -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=8), st.sampled_from(["safe", "unsafe"]))
 def test_repaired_outputs_are_scored_as_the_repaired_texts_are(texts, how):

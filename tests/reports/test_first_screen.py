@@ -54,6 +54,7 @@ def test_each_kind_of_run_says_what_to_do_how_sure_and_why_to_doubt(runs: Callab
     assert '"' not in found.sentence + found.doubt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_link_within_the_page_has_its_end(runs: Callable[[str], Path], kind: str) -> None:
     html = (runs(kind) / "report.html").read_text(encoding="utf-8")

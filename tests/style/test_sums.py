@@ -102,6 +102,7 @@ def test_infer_proposes_it_where_nearly_all_lists_add_up():
     assert [rule for rule in infer_style(one).evidence if rule.check.kind == "sums"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["5% a, ", "5% a ", "a: 5%", "5%", "a ", "a b c d 5% ", "5% a\n- "])
 def test_a_million_characters_are_read_to_the_end(piece):
     assert found(piece * (1_000_000 // len(piece)))[0] in ("pass", "fail", "not applicable")
