@@ -79,6 +79,7 @@ def test_style_guide_prints_markdown(command, style_file):
     assert command("style", "guide", style_file).out.startswith("# Label")
 
 
+@pytest.mark.slow
 def test_init_makes_a_project_that_curates(command, pairs_file, tmp_path):
     done = command("init", tmp_path / "new", "--from", pairs_file)
     assert done.code == 0, done.err

@@ -65,6 +65,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(command, project):
     assert "threshold  dropped  conflicts" in text.out
 
 
+@pytest.mark.slow
 def test_a_project_keeps_its_test_rows_when_the_data_grow(command, project):
     assert command("curate", project).code == 0
     run = only_run(project)
@@ -97,6 +98,7 @@ def test_a_damaged_file_beside_the_project_is_refused(command, project):
     assert 'overrides.jsonl: line 1: unknown decision "remove"' in done.err
 
 
+@pytest.mark.slow
 def test_a_decision_is_written_beside_the_project_and_replayed(command, project):
     command("curate", project)
     done = command("why", project, "p3", "--decide", "drop", "--because", "no such lamp", "--who", "Ada")
@@ -317,6 +319,7 @@ def misspelt(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_repairs_are_offered_and_made_in_a_project_and_a_file_alike(command, misspelt):
     plain = command("curate", misspelt, "--dry-run")
     n = command("curate", misspelt, "--dry-run", "--json").json["fix"]["offer"]["rows"]

@@ -81,6 +81,7 @@ def outputs_of(run: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
+@pytest.mark.slow
 def test_a_project_of_endpoints_goes_from_pairs_to_a_verdict(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)
@@ -152,6 +153,7 @@ def test_a_missing_key_is_found_before_anything_is_curated(command, hosted, monk
     assert not (project / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_key_goes_to_the_endpoint_and_nowhere_else(command, hosted, monkeypatch):
     monkeypatch.setenv("TUNED_KEY", "sk-secret-of-the-test")
     with EndpointServer(labels) as server:
@@ -164,6 +166,7 @@ def test_the_key_goes_to_the_endpoint_and_nowhere_else(command, hosted, monkeypa
     assert b"sk-secret" not in left + (done.out + done.err).encode()
 
 
+@pytest.mark.slow
 def test_personal_data_is_held_back_unless_allowed(command, hosted, pairs_file):
     rows = [pair(n) for n in range(60)]
     for row in rows:

@@ -19,6 +19,7 @@ def labels(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_project_has_the_style_of_its_examples(command, labels, tmp_path):
     done = command("init", tmp_path / "new", "--from", labels, "--json")
     assert done.code == 0, done.err
@@ -31,6 +32,7 @@ def test_a_project_has_the_style_of_its_examples(command, labels, tmp_path):
     assert curated.json["outcomes"]["invalid"] <= 10
 
 
+@pytest.mark.slow
 def test_the_project_file_names_what_may_group_and_what_may_identify(command, labels, tmp_path):
     command("init", tmp_path / "new", "--from", labels)
     text = (tmp_path / "new" / "tuneworth.toml").read_text()

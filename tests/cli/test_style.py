@@ -21,6 +21,7 @@ def labels(tmp_path):
     return write(tmp_path / "labels.jsonl", [pair(n) for n in range(200)])
 
 
+@pytest.mark.slow
 def test_infer_prints_a_style_that_can_be_written_by_redirection(command, labels):
     done = command("style", "infer", labels)
     assert done.code == 0, done.err
@@ -30,6 +31,7 @@ def test_infer_prints_a_style_that_can_be_written_by_redirection(command, labels
     assert "style found" in done.err
 
 
+@pytest.mark.slow
 def test_infer_writes_a_file_and_never_over_one(command, labels, tmp_path):
     out = tmp_path / "inferred.yaml"
     assert command("style", "infer", labels, "--out", out).code == 0
@@ -41,6 +43,7 @@ def test_infer_writes_a_file_and_never_over_one(command, labels, tmp_path):
     assert "already exists" in again.err
 
 
+@pytest.mark.slow
 def test_infer_as_json_has_the_evidence(command, labels):
     found = command("style", "infer", labels, "--json").json
     assert (found["found_style"], found["rows"], found["written"]) == (True, 200, None)

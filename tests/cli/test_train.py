@@ -34,6 +34,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 # --- before -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_everything_and_writes_nothing(command, curated):
     before = contents(run_of(curated))
     done = command("train", curated, "--dry-run")
@@ -154,6 +155,7 @@ def test_the_answer_is_for_people(command, curated):
     assert json.loads((run / "train/preflight.json").read_text())["steps"] == 4
 
 
+@pytest.mark.slow
 def test_progress_is_a_line_at_each_look(command, curated):
     lines = [line for line in command("train", curated).err.splitlines() if line.startswith("train: step")]
     assert len(lines) == 4
@@ -171,6 +173,7 @@ def test_without_validation_pairs_there_is_progress_too(command, project):
     assert "validation loss" not in done.out
 
 
+@pytest.mark.slow
 def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
     first = command("train", curated, "--json")
     before = contents(run_of(curated))
@@ -247,6 +250,7 @@ def test_what_changes_no_adapter_may_be_changed(command, trained):
     assert "is already trained" in done.err
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, trained):
     (run_of(trained) / "train/checkpoint.safetensors").write_bytes(b"")
     before = contents(run_of(trained))
@@ -259,6 +263,7 @@ def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, trained):
     assert command("train", trained, "--again", "--quiet").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["{", '{"steps": 3}'])
 def test_a_damaged_summary_is_no_training(command, trained, damaged):
     summary = run_of(trained) / "train/summary.json"

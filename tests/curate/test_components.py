@@ -36,6 +36,7 @@ def run(raw, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_copies_and_repeats_are_those_counted_elsewhere(raw):
     done = curate(raw, settings=CurateSettings(conflicts="report"), identifiers=["part"])
     assert done.summary["outcomes"]["duplicate"] == 154
@@ -44,6 +45,7 @@ def test_copies_and_repeats_are_those_counted_elsewhere(raw):
     assert done.summary["groups"] == 1067
 
 
+@pytest.mark.slow
 def test_the_split_has_its_sizes_and_cannot_leak(raw):
     done = curate(raw, identifiers=["part"], settings=CurateSettings(stratify="category"))
     n = len(done.kept)
@@ -67,6 +69,7 @@ def test_a_written_run_reads_back_as_it_was(run):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_why_shows_the_row_beside_the_other(run):
     entry = read_ledger(run).filter(outcome="duplicate").row(0, named=True)
     found = why(run, entry["id"])

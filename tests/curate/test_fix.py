@@ -74,6 +74,7 @@ def test_only_rows_that_would_be_dropped_change(rows, fix):
     assert_only_dropped_rows_changed(plain, fixed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fix", ["safe", "unsafe"])
 def test_in_the_example_only_rows_that_would_be_dropped_change(off, fix):
     fixed = example(fix=fix)
@@ -110,6 +111,7 @@ def test_no_test_reference_differs_from_the_text_as_written(rows, fix):
     assert done.dropped["written"].null_count() == len(done.dropped)
 
 
+@pytest.mark.slow
 def test_a_repaired_output_keeps_every_must_rule_and_says_so(safe):
     repaired = safe.kept.filter(pl.col("written").is_not_null())
     style = read_style(SOURCE / "style.yaml")
@@ -142,6 +144,7 @@ def test_the_summary_shows_three_changes_of_each_rule(safe):
             assert rule in fixed[case["row"]]
 
 
+@pytest.mark.slow
 def test_of_very_many_rows_the_offer_is_estimated():
     rows = [{"input": f"part {n} of {n * n}", "output": f"Part number {n}{'.' * (n % 4 > 0)}"} for n in range(5_000)]
     found = curate(rows, STYLE, settings=CurateSettings(split=SplitShares(train=0.9, test=0.1))).summary["fix"]["offer"]

@@ -297,6 +297,7 @@ def test_pairs_that_differ_in_a_masked_value_only_are_duplicates():
     assert [o["duplicate"] for o in outcomes] == [0, 1] or outcomes[1]["duplicate"] == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
 def test_masking_twice_changes_nothing(texts):

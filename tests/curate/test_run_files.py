@@ -62,6 +62,7 @@ def joined(run: Path, name: str) -> bytes:
     return b"".join(file.read_bytes() for file in files)
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_reads_as_the_one_in_one_piece(whole, parts):
     assert [len(split_files(run, "train")) for run in (whole, parts)] == [1, 4]
     assert {name: joined(whole, name) for name in LINES} == {name: joined(parts, name) for name in LINES}

@@ -67,6 +67,7 @@ def test_dense_tiles_of_templated_texts_hold_every_pair(threshold):
     assert (pairs.shared == product(texts)[pairs.left, pairs.right]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [3, 64, 2048])
 def test_the_size_of_the_tiles_changes_nothing(rows, monkeypatch):
     texts = [text[: random.Random(i).randint(0, 150)] for i, text in enumerate(templated(300, seed=2))]

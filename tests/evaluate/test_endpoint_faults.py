@@ -58,6 +58,7 @@ def test_another_attempt_succeeds(name: str) -> None:
     assert (reply.output, reply.error, reply.attempts) == ("ONE", None, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_if_no_attempt_succeeds_the_error_has_the_last_problem(name: str) -> None:
     with EndpointServer(lambda asked: BAD[name]()) as server:
@@ -180,6 +181,7 @@ def test_an_excessive_wait_is_capped_and_reported_once() -> None:
     assert "the endpoint limits the rate and requests a wait of 24 h; all calls wait 0.0" in warning
 
 
+@pytest.mark.slow
 def test_one_call_ends_after_most_seconds() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)
     for step in (

@@ -48,6 +48,7 @@ def quality(texts, samples=1, groups=None):
 OUTPUTS = st.lists(st.sampled_from(TEXTS), min_size=2, max_size=14)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(OUTPUTS)
 def test_repeats_that_are_all_the_same_change_nothing(texts):

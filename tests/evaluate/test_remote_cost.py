@@ -129,6 +129,7 @@ def test_no_limit_is_exceeded_and_requests_that_fit_are_sent(tmp_path_factory, l
         assert budget.spent == cost_at(server) <= limit
 
 
+@pytest.mark.slow
 def test_requests_in_flight_count_with_their_worst_case(file):
     """An endpoint that uses all its tokens, with sixteen requests at once."""
 

@@ -46,6 +46,7 @@ def pages(run: Path, **options: bool) -> tuple[str, str]:
     return html.read_text(encoding="utf-8"), markdown.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_first_screen_counts_what_the_summary_counts(clean):
     html, markdown = pages(clean)
     summary = json.loads((clean / "curate" / "summary.json").read_text())

@@ -120,6 +120,7 @@ def test_what_newer_versions_added_may_be_missing_as_a_whole(evaluated_run: Call
     assert "pays back" in write_report(run)[0].read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "content", "said"), [
     ("results.json", "[" * 100_000, "not readable as JSON"),
     ("results.json", '{"schema": "tuneworth/results/1", "quality": 5}', "missing or has an unexpected form"),

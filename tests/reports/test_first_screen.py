@@ -64,6 +64,7 @@ def test_every_link_within_the_page_has_its_end(runs: Callable[[str], Path], kin
     assert ends - ids - {f"i-{tone}" for tone in ("go", "stay", "open", "fix", "none")} == set()
 
 
+@pytest.mark.slow
 def test_each_of_the_three_numbers_leads_to_where_it_comes_from(runs: Callable[[str], Path]) -> None:
     acceptable, cost, payback = three_numbers(read_run(runs("pays")))
     assert [side.origin for side in acceptable.sides] == ["#shares", "#shares"]
@@ -77,6 +78,7 @@ def test_each_of_the_three_numbers_leads_to_where_it_comes_from(runs: Callable[[
     assert '<a class="origin" href="#f-payback_days">53' in shown
 
 
+@pytest.mark.slow
 def test_a_payback_says_against_what_where_a_way_without_training_is_cheaper(runs: Callable[[str], Path]) -> None:
     _, _, payback = three_numbers(read_run(runs("a rival as good")))
     said = [text.replace("\xa0", " ") for text in (payback.sides[0].name, payback.sides[0].detail)]
@@ -93,6 +95,7 @@ def test_a_payback_says_against_what_where_a_way_without_training_is_cheaper(run
         assert said == ["to recover 1,560 EUR", alone]
 
 
+@pytest.mark.slow
 def test_without_prices_the_tokens_lead_to_their_section(runs: Callable[[str], Path]) -> None:
     _, tokens, payback = three_numbers(read_run(runs("no prices")))
     assert tokens.title == "Tokens per request"
@@ -100,6 +103,7 @@ def test_without_prices_the_tokens_lead_to_their_section(runs: Callable[[str], P
     assert payback.sides[0].origin == payback.change_origin == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_term_of_the_trade_stands_before_the_method(runs: Callable[[str], Path], kind: str) -> None:
     shown = words(before_method(runs(kind)))

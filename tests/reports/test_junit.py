@@ -179,6 +179,7 @@ def test_a_part_may_be_missing(part):
     assert set(found) == {"prompted", "tuned", "verdict"}
 
 
+@pytest.mark.slow
 def test_every_run_writes_one_and_a_broken_rule_of_a_real_run_fails(evaluated_run: Callable[..., Path]):
     run = evaluated_run(variants=("prompted", "tuned"), roi=None, good={"prompted": 6, "tuned": 1})
     root = ET.parse(run / "junit.xml").getroot()

@@ -57,6 +57,7 @@ def counted(**changes: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+@pytest.mark.slow
 def test_the_cost_table_has_the_range_that_the_first_screen_shows(evaluated_run: Callable[..., Path]) -> None:
     run = read_run(evaluated_run(variants=("prompted", "tuned")))
     row = next(row for row in linked_cost_rows(run) if row.key == "range")
@@ -231,6 +232,7 @@ def test_without_prices_the_section_says_what_to_state_and_nothing_else(pages):
     assert "<h3" not in section
 
 
+@pytest.mark.slow
 def test_the_cost_table_marks_what_counts(pages):
     for failures, label in (
         ("ignore", "Cost of one request"), ("drop", "Cost of one acceptable output"),

@@ -66,6 +66,7 @@ def test_the_files_are_those_that_a_run_has(evaluated_run: Callable[..., Path]):
     assert [name for name in files if not (run / name).is_file()] == []
 
 
+@pytest.mark.slow
 def test_every_section_of_a_page_is_described_in_its_order(evaluated_run: Callable[..., Path], make_run):
     from tuneworth.reports import write_report
 

@@ -35,6 +35,7 @@ def shown(page: Path) -> tuple[int, list[int]]:
     return len(html.encode()), [len(re.sub("<[^>]+>", "", text)) for text in texts]
 
 
+@pytest.mark.slow
 def test_200_rows_of_long_text_fit_and_are_cut_no_shorter_than_needed(make_run: Callable[..., Path]) -> None:
     run = make_run(n=200)
     lengthen(run, characters=4000)

@@ -22,11 +22,13 @@ def counted(tmp_path: Path, text: str, **options: Any) -> tuple[Number, Number]:
     return cost, payback
 
 
+@pytest.mark.slow
 def test_a_share_that_is_not_the_derived_one_does_not_lead_there(tmp_path: Path) -> None:
     ignored, _ = counted(tmp_path, ROI.replace('failures = "repair"\nfailure_cost = [0.05, 0.10, 0.20]', ""))
     assert (ignored.title, ignored.change[-4:], ignored.change_origin) == ("Cost per acceptable output", "less", "")
 
 
+@pytest.mark.slow
 def test_what_counts_where_failures_are_tried_again_is_what_all_calls_cost(tmp_path: Path) -> None:
     cost, _ = counted(tmp_path, ROI.replace('"repair"', '"retry"\ntries = 3'))
     assert cost.title == "Cost per request, including retries"
@@ -41,6 +43,7 @@ MENDED = 'failures = "repair"\nfailure_cost = [0.05, 0.10, 0.20]'
 HOSTED = ROI.replace(PRICES, "hourly = 3\nrequests_per_second = 2").replace(MENDED, "")
 
 
+@pytest.mark.slow
 def test_a_machine_of_ones_own_is_in_the_cost_of_an_output(tmp_path: Path) -> None:
     cost, _ = counted(tmp_path, HOSTED)
     money, quality = (read_run(tmp_path / "run" / "run").results[part] for part in ("money", "quality"))
@@ -90,6 +93,7 @@ def test_without_a_volume_a_machines_day_stands_beside_the_cost(tmp_path: Path) 
     assert cost.change == "which one costs less depends on the volume"
 
 
+@pytest.mark.slow
 def test_no_price_is_called_missing_where_nothing_is_acceptable(tmp_path: Path) -> None:
     text = ROI.replace('"repair"\nfailure_cost = [0.05, 0.10, 0.20]', '"drop"')
     _, payback = counted(tmp_path, text, good={"prompted": 0, "tuned": 6})

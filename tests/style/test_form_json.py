@@ -110,6 +110,7 @@ def test_very_many_invented_texts_are_cut_short():
     assert len(copied(json.dumps({"a": [f"x{n}" for n in range(5_000)]}), "y", ["a"])) == 20
 
 
+@pytest.mark.slow
 def test_keys_copied_from_requests_are_inferred():
     rows = [(f"play song number {n} now", json.dumps({"song": f"song number {n}", "n": "one"})) for n in range(100)]
     pairs = pl.DataFrame({"input": [i for i, _ in rows], "output": [o for _, o in rows]})

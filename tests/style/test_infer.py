@@ -205,6 +205,7 @@ def test_any_texts_read_back_to_the_same_schema(texts, name, source):
     assert parse_style(found.text) == found.schema
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_does_not_matter():
     outputs = [f"signed {n}{'.' * (n % 9 == 0)}" for n in range(300)]
     table = pl.DataFrame({"output": outputs, "input": outputs, "id": [f"p{n}" for n in range(300)]})

@@ -4,6 +4,7 @@ import json
 import random
 
 import polars as pl
+import pytest
 
 from tuneworth.style import check_outputs, infer_style, parse_style, write_guide
 
@@ -30,6 +31,7 @@ def replies():
         yield text, {"name": name, "number": n}
 
 
+@pytest.mark.slow
 def test_a_letter_has_its_paragraphs_and_its_last_lines_stay_in_one_item():
     guide = write_guide(inferred([*replies()]))
     assert "exactly 3 paragraphs" in guide
@@ -95,6 +97,7 @@ def recipes():
         )
 
 
+@pytest.mark.slow
 def test_headings_with_a_colon_and_items_with_a_full_stop_are_rules():
     style = inferred([*recipes()])
     (sections,) = [check for check in style.checks if check.kind == "sections"]

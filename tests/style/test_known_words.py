@@ -63,6 +63,7 @@ def test_an_unknown_word_is_explained_with_the_nearest_known_one():
     assert explain(style.checks[0], row["found"], row["expected"]).endswith('known words; known is "converter"')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["a-", "dc/", "dual ", "snorkel ", "x", "dc-dc/"])
 def test_a_million_characters_are_read_to_the_end(piece):
     assert len(found(piece * (1_000_000 // len(piece)))) in (0, 1, 1_000_000 // len(piece))

@@ -76,6 +76,7 @@ def test_the_shipped_style_reads():
     assert read_style(example_path("components") / "style.yaml").reviewed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [

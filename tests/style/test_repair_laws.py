@@ -146,6 +146,7 @@ def test_repairing_twice_gives_what_repairing_once_gives(case, unsafe):
     assert again.changed == 0
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans())
 def test_no_must_rule_is_broken_that_was_not(case, unsafe):
     checks, rows = case
@@ -235,6 +236,7 @@ def test_the_order_of_the_rules_does_not_matter(case, unsafe, random):
     assert one.changes.equals(other.changes)
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans())
 def test_what_breaks_no_rule_is_not_touched(case, unsafe):
     checks, rows = case
@@ -248,6 +250,7 @@ def test_what_breaks_no_rule_is_not_touched(case, unsafe):
         assert (after.texts[index] == text) == (index not in changed)
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans())
 def test_the_changes_made_one_after_the_other_give_the_texts(case, unsafe):
     checks, rows = case
@@ -260,6 +263,7 @@ def test_the_changes_made_one_after_the_other_give_the_texts(case, unsafe):
     assert texts == after.texts.to_list()
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans())
 def test_what_is_still_broken_is_what_a_check_finds(case, unsafe):
     checks, rows = case
@@ -270,6 +274,7 @@ def test_what_is_still_broken_is_what_a_check_finds(case, unsafe):
     assert after.results.unscored.sort("index", "check").equals(again.unscored.sort("index", "check"))
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans())
 def test_a_row_is_repaired_alone(case, unsafe):
     checks, rows = case

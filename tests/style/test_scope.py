@@ -151,6 +151,7 @@ PARTS = [
 SCOPES = ["each: sentence", "each: line", "each: bullet", "each: paragraph", "each: item", "part: last line"]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(SCOPES),

@@ -184,6 +184,7 @@ def test_a_rate_that_is_far_too_high_ends_the_run_and_says_what_to_change(taught
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 10
 
 
+@pytest.mark.slow
 def test_a_sensible_rate_on_the_same_model_is_left_alone(taught_model: Any, tmp_path: Path) -> None:
     others = [{**pair, "output": pair["output"].replace("yes", "no")} for pair in PAIRS]
     settings = replace(LEARNS, learning_rate=5e-3, max_steps=20)

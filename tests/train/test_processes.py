@@ -242,6 +242,7 @@ def test_an_environment_that_is_half_a_launcher_s_is_an_error(monkeypatch: pytes
     _known.clear()
 
 
+@pytest.mark.slow
 def test_others_that_cannot_be_reached_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import timedelta
 

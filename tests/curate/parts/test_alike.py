@@ -136,6 +136,7 @@ def test_stored_pairs_are_read_as_often_as_asked_and_made_once(tmp_path):
     assert [path.stat().st_mtime_ns for path in files] == stamps
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

@@ -31,6 +31,7 @@ def test_a_chain_of_stages_gives_what_a_count_by_hand_gives(stages: ModuleType, 
     assert rows[2] == (2, sum(n for n in range(240) if n * 7 % 5 == 2))
 
 
+@pytest.mark.slow
 def test_processes_give_what_one_process_gives(stages: ModuleType, tmp_path: Path) -> None:
     assert _chain(stages, tmp_path / "two", Processes(2)) == _chain(stages, tmp_path / "here", Here())
 
