@@ -55,6 +55,7 @@ def test_curating_a_file_writes_splits_and_why_explains_a_row(command, pairs_fil
     assert json.loads(command("why", tmp_path / "clean", "8", "--json").out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["openai", "trl", "csv", "parquet"])
 def test_export_writes_every_split(command, pairs_file, style_file, tmp_path, kind):
     command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "clean")

@@ -117,6 +117,7 @@ TEXTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXTS)
 def test_the_answer_and_its_derivation_fit_80_columns(tmp_path, command, name):
     done = command("roi", "--config", config(tmp_path, TEXTS[name]), "--explain")

@@ -134,6 +134,7 @@ def test_a_real_limit_on_memory_ends_in_words(curated):
 # --- after ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_answer_is_for_people(command, curated):
     done = command("train", curated)
     assert done.code == 0, done.err
@@ -195,6 +196,7 @@ def test_other_settings_do_not_overwrite_what_was_trained(command, trained):
     assert contents(run_of(trained)) == before
 
 
+@pytest.mark.slow
 def test_again_trains_anew_and_keeps_the_earlier_one(command, trained):
     run = run_of(trained)
     before = contents(run / "train")

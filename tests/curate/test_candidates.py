@@ -64,6 +64,7 @@ def as_set(pairs):
     return set(zip(pairs.left.tolist(), pairs.right.tolist(), pairs.shared.tolist(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 def test_candidates_are_exact_pairs_and_almost_all_of_them(threshold):
     texts = edited(1, 600)

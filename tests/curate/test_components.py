@@ -88,6 +88,7 @@ def test_why_of_an_unknown_row_names_the_nearest(run):
         why(run / "elsewhere", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["openai", "trl", "csv", "parquet", "datasets"])
 def test_every_export_reads_back_with_all_pairs(run, tmp_path, format):
     written = export_pairs(run, format, tmp_path / "out")

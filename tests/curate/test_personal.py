@@ -135,6 +135,7 @@ def test_what_only_looks_like_personal_data_is_left_alone(text):
     assert find_personal(column([text])).rows() == []
 
 
+@pytest.mark.slow
 def test_no_part_of_the_components_is_called_personal():
     raw = read_pairs(example_path("components") / "pairs.jsonl")
     assert find_places(raw.pairs).rows() == []

@@ -153,6 +153,7 @@ def test_every_pair_of_real_rows_is_what_comparing_all_with_all_says(threshold):
     assert expected["sibling"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conflicts", ["quarantine", "report", "keep best"])
 @pytest.mark.parametrize("seed", range(6))
 def test_stars_are_those_of_the_greedy_rule(seed, conflicts):

@@ -163,6 +163,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("results", "part"), STEPS)
 def test_the_next_step_is_an_action(results, part):
     found = decide(results(), margin=0.03)

@@ -51,6 +51,7 @@ def patience(name: str) -> float:
     return 0.3 if name in {"hang", "slow drip"} else 10.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_another_attempt_succeeds(name: str) -> None:
     with EndpointServer(lambda asked: BAD[name]() if asked.attempt == 1 else echo(asked)) as server:

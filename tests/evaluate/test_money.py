@@ -129,6 +129,7 @@ WITH_MACHINES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("failures", "expected"), WITH_MACHINES)
 def test_an_output_includes_its_share_of_the_machines(failures, expected):
     found = money(article(tuned=MACHINE, **failures))

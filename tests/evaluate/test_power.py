@@ -57,6 +57,7 @@ def power_of_mcnemar(difference, discordant, n, *, exact):
     return reached
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("p", "difference", "discordant"), [(0.7, 0.24, 0.324), (0.9, 0.04, 0.12), (0.8, 0.1, 0.15), (0.5, 0.1, 0.5)]
 )

@@ -21,6 +21,7 @@ KINDS: dict[str, Callable[[Path], Any]] = {
 FOUND = ("id", "input", "output", "group", "split", "reference_ok")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_pairs_of_any_kind_are_curated_the_same(kind: str, pairs_file: Path, style_file: Path) -> None:
     of_file = tw.curate_pairs(pairs_file, style_file, group="family")
@@ -31,6 +32,7 @@ def test_pairs_of_any_kind_are_curated_the_same(kind: str, pairs_file: Path, sty
     assert "<table" in clean._repr_html_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_of_any_kind_are_judged_the_same(kind: str, labels: Path, style_file: Path) -> None:
     pairs = labels / "test.jsonl"

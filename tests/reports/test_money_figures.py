@@ -51,6 +51,7 @@ LEADS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_first_sentence_is_what_was_found(stored, situation):
     said = lead(stored(**SITUATIONS[situation])).replace("\u00a0", " ")

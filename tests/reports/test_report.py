@@ -78,6 +78,7 @@ def test_no_term_of_the_trade_stands_before_the_method(make_run: Callable[..., P
     assert "Wilson" in words(html)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_may_be_missing(make_run: Callable[..., Path], part: str) -> None:
     html, markdown = read(make_run(change=leave_out(part)))

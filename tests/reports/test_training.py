@@ -231,6 +231,7 @@ def test_a_torn_train_file_is_named(make_run: Callable[..., Path]) -> None:
         write_report(run)
 
 
+@pytest.mark.slow
 def test_what_a_real_fit_leaves_is_shown(make_run: Callable[..., Path], tiny_model: Any) -> None:
     from tuneworth.train import fit
 

@@ -34,6 +34,7 @@ def violations(schema: dict, *outputs: str) -> list[dict]:
     return rows.to_dicts()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", SCHEMAS)
 @settings(max_examples=30, deadline=None)
 @given(values=st.lists(VALUES, min_size=1, max_size=4), indent=st.sampled_from([None, 2]))

@@ -142,6 +142,7 @@ PLANTED: list[tuple[str, dict, Callable[[random.Random], str]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "entry", "write"), PLANTED)
 def test_a_style_that_is_there_is_proposed(kind, entry, write):
     chance = random.Random(1)

@@ -66,6 +66,7 @@ def test_ten_thousand_tags_that_are_wrong_are_read_to_the_end(piece):
     assert 0 < len(found("{kind: html, structure: [p*, ul*]}", piece * 10_000)) <= 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["a", "<b>a</b>", "<!-- a -->", "> ", "< "])
 def test_a_million_characters_are_read_to_the_end(piece):
     assert found(PLAIN, piece * (1_000_000 // len(piece))) == []

@@ -38,6 +38,7 @@ def test_a_letter_has_its_paragraphs_and_its_last_lines_stay_in_one_item():
     assert '- End with "Kind regards,\n  The Team".\n' in guide
 
 
+@pytest.mark.slow
 def test_the_last_word_of_a_list_is_no_choice_of_an_end():
     chance = random.Random(3)
     word = lambda: chance.choice(["panel", "view", "button"])  # noqa: E731
@@ -110,6 +111,7 @@ def test_headings_with_a_colon_and_items_with_a_full_stop_are_rules():
     assert "each bullet" in guide.lower()
 
 
+@pytest.mark.slow
 def test_outputs_of_html_have_their_tags_at_both_ends_without_two_rules():
     chance = random.Random(7)
     words = ["oak", "ash", "elm", "fir", "yew", "birch", "maple", "linden"]

@@ -117,6 +117,7 @@ def test_a_planted_style_is_found_in_spite_of_exceptions(name, seed):
     assert parse_style(found.text) == found.schema
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.4, 0.7])
 def test_a_field_at_the_end_has_the_level_of_its_share(share):
     draw = random.Random(1)

@@ -137,6 +137,7 @@ def test_every_kind_is_tried_and_says_how_it_repairs():
         assert bool(kind.fix.says) == bool(kind.fix.possible), kind.name
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans())
 def test_repairing_twice_gives_what_repairing_once_gives(case, unsafe):
     checks, rows = case

@@ -259,6 +259,7 @@ def test_a_million_characters_are_read_to_the_end(piece):
     assert result(SILENT, output, {"colour": "blue"})[0] in ("pass", "fail")
 
 
+@pytest.mark.slow
 def test_infer_proposes_the_values_that_outputs_say():
     rows = [
         (f"The chair number {n} comes in {c} wood.", {"colour": c, "n": n}) for n in range(60) for c in ("red", "blue")

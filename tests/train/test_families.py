@@ -30,6 +30,7 @@ def answer(model: Any, example: Example) -> str:
 # --- the traps ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_answer_ends_with_the_end_token_inside_the_loss(family: Any, family_model: Any) -> None:
     examples = to_examples(pairs(), model=family_model)
     end = family_model.tokenizer.convert_tokens_to_ids(family.end)

@@ -68,6 +68,7 @@ def test_the_fast_path_gives_the_loss_and_gradients_of_peft(tiny_model: Any, row
         )
 
 
+@pytest.mark.slow
 def test_in_bf16_the_fast_gradients_are_as_near_to_fp32_as_those_of_peft(tiny_model: Any, tiny_folder: Any) -> None:
     from tuneworth.train import load_model
 

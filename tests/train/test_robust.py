@@ -280,6 +280,7 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
 def test_a_checkpoint_that_is_cut_off_is_named(tiny_model: Any, cut: Path, share: float) -> None:
     path = cut / "checkpoint.safetensors"

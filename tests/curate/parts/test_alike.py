@@ -95,6 +95,7 @@ def test_any_number_of_buckets_gives_the_pairs_in_memory(tmp_path_factory, seed,
     assert found == in_memory(texts, threshold, caps)
 
 
+@pytest.mark.slow
 def test_slices_change_nothing(tmp_path, monkeypatch):
     texts = edited(1, 300)
     expected = in_memory(texts, 0.7, Caps())

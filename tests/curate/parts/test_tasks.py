@@ -37,6 +37,7 @@ def test_a_job_behind_a_url_gives_the_same(stages: ModuleType, tmp_path: Path) -
         assert [job.run(tasks) for tasks in stages.chain(4, str(tmp_path))] == stages.expected(4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_the_order_in_which_tasks_end_changes_nothing(stages: ModuleType, tmp_path: Path, seed: int) -> None:
     with Job.open(open_storage(tmp_path / "store"), {}, executor=Shuffled(seed)) as job:
