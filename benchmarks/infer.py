@@ -106,6 +106,19 @@ SETS = {
 }  # fmt: skip
 
 
+# What was found on data that nothing above was built with; the rule about case was corrected only afterwards.
+UNSEEN = [
+    "## A set that was not looked at before",
+    "",
+    "The questions about courses in jkkummerfeld/text2sql-data (`advising.json`, variables filled in; 4,387 rows, 3,147",
+    "different outputs), 2026-11-28, read by hand: seven must rules and two should rules in 3 s. Of the eight rules that an",
+    "expert would write five were found (one line, begin with SELECT, end with a semicolon, straight quotation marks, the",
+    "query alone) and three not (key words in capitals, no number and no quoted text that the question does not state). One",
+    "must rule was wrong: *small letters*, since it looked at capitalised words alone. Neither it nor *sentence case* is",
+    "proposed any more where key words are in capitals.",
+]
+
+
 def table_of(pairs: Iterator[Pair]) -> pl.DataFrame:
     rows = [
         (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False),
@@ -187,7 +200,8 @@ def main() -> None:
         f"{date.today()}. Made by `benchmarks/infer.py`, whose first lines say how.", "",
         "| data | rows | different outputs | must + should | an expert's rules found | must rules that do harm | "
         "accepts own / other outputs |",
-        "|---|---|---|---|---|---|---|", *rows, "", "## The data", "", *sources, "", "## Rules that were not found", "", *missed,
+        "|---|---|---|---|---|---|---|", *rows, "", "## The data", "", *sources, "",
+        "## Rules that were not found", "", *missed, "", *UNSEEN,
     ]) + "\n"  # fmt: skip
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
 

@@ -37,6 +37,7 @@ _PIECES = re.compile(r"[\-./&+@'’_]+")
 # Title case: at least this many words could be small, and this share of them is not. Shorter words do not count: many
 # of them are acronyms, units or small words.
 _TITLE_WORDS, _TITLE_SHARE, _LETTERS = 3, 0.75, 4
+_CAPITALS_SHARE = 0.1  # of the words of a text in small letters
 _AROUND_SENTENCES = " \t\u00a0\"'“”„‘’«»()[]*_#-•"
 _SENTENCE_ENDS = ".!?…:\n"
 
@@ -217,11 +218,13 @@ def _propose_case(columns: Columns) -> list[Proposal]:
     several = texts.str.contains(r"\p{L}{2}.*?\P{L}\p{L}{2}") & texts.str.contains(r"[\p{Lu}\p{Ll}]")
     if several.sum() < max(0.5 * len(texts), 1) or mostly_json(texts) or mostly_html(texts):
         return []
+    # Abbreviations may be in capitals; key words of a language would make "small letters" a false description.
+    few_capitals = texts.str.count_matches(r"\b\p{Lu}{2,}\b") <= _CAPITALS_SHARE * texts.str.count_matches(r"\S+")
     seen = {
         "upper": ~texts.str.contains(r"\p{Ll}"),
-        "lower": ~texts.str.contains(r"\b\p{Lu}\p{Ll}"),
+        "lower": ~texts.str.contains(r"\b\p{Lu}\p{Ll}") & few_capitals,
         "title": ~texts.str.contains(r"\s\p{Ll}{5,}\b") & texts.str.contains(r"\p{Lu}\p{Ll}"),
-        "sentence": ~texts.str.contains(r"\A\P{L}*\p{Ll}+\b") & texts.str.contains(r"\s\p{Ll}"),
+        "sentence": ~texts.str.contains(r"\A\P{L}*\p{Ll}+\b") & texts.str.contains(r"\s\p{Ll}") & few_capitals,
     }
     # Sentences begin with a capital letter anyway; only lines that are not sentences could be titles.
     line = ~texts.str.contains(r"[.!?。][\"'”’)]*\s*\z|\n")

@@ -137,3 +137,10 @@ def test_a_title_line_has_rules_of_its_own():
     first = {check.kind: check.parameters for check in style.checks if check.part == "first line"}
     assert (first["length"].min, first["length"].max) == (2, 4)
     assert first["punctuation"].end == "none"
+
+
+def test_key_words_in_capitals_are_no_small_letters():
+    chance = random.Random(9)
+    names = ["name", "year", "price", "area"]
+    rows = [(f"SELECT {chance.choice(names)} FROM t WHERE {chance.choice(names)} > {n};", {"n": n}) for n in range(100)]
+    assert not [check for check in inferred(rows).checks if check.kind == "case"]
