@@ -83,7 +83,7 @@ def judge_outputs(
         for name, source in sources.items()
     ]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
-    run = _start(out, opened, files, style, talk)
+    run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
     run.update(test_set=fingerprint, test_set_used=uses)
     evaluated = evaluate_outputs(
@@ -142,9 +142,13 @@ def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
 
 
 def _start(
-    out: str | Path | None, project: Project | None, sources: Sequence[tuple[str, Any]], style: Any, talk: Talk
+    out: str | Path | None,
+    project: Project | None,
+    sources: Sequence[tuple[str, Any]],
+    style: StyleSchema | None,
+    talk: Talk,
 ) -> Run:
-    """The run folder, with the fingerprints of its inputs.
+    """The run folder, with the fingerprints of its inputs; `style` is the one given in place of the project's.
 
     Raises: ConfigError if the folder contains something other than a run.
     """
@@ -159,7 +163,7 @@ def _start(
     inputs = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
     project_inputs = project.inputs if project is not None else []
     inputs += [entry for entry in project_inputs if style is None or entry[0] != "style"]
-    inputs += [("style", Path(style))] if isinstance(style, str | Path) else []
+    inputs += style.sources if style is not None else []
     run = Run(folder, project=project, talk=talk)
     run.update(inputs=inputs)
     return run

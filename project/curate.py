@@ -125,7 +125,6 @@ def _project_of_pairs(
             "data": {"path": None if path is None else Path(path).name, **data},
             "curate": {"mask": False, **rules},
         },
-        style_path=file,
     )
 
 

@@ -33,7 +33,6 @@ class Project:
     evaluate: EvaluateSettings
     roi: Mapping[str, Any] | None = field(default=None, compare=False)
     resolved: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    style_path: Path | None = None
     cluster: ClusterSettings | None = None
 
     @property
@@ -45,11 +44,11 @@ class Project:
     def inputs(self) -> list[tuple[str, Path]]:
         """(role, file) of the project's inputs other than its pairs: the project file, the style, the guides."""
         files = [("project", self.folder / PROJECT_FILE)]
-        files += [("style", self.style_path)] if self.style_path is not None else []
+        files += self.style.sources
         guides = dict.fromkeys(
             variant.guide for name in self.evaluate.named if (variant := self.evaluate.of(name)).guide
         )
-        files += [("guide", self.folder / guide) for guide in guides if self.folder / guide != self.style_path]
+        files += [("guide", self.folder / guide) for guide in guides if self.folder / guide != self.style.path]
         return [(role, path) for role, path in files if path.is_file()]
 
     @property
@@ -113,7 +112,6 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
         evaluate,
         with_price_path(table.get("roi"), folder),
         _plain(table),
-        folder / style.path,
         cluster,
     )
 

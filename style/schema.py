@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -72,6 +72,18 @@ class StyleSchema:
     reviewed: bool = True
     path: Path | None = field(default=None, compare=False)
     wordings: Wordings = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[tuple[str, Path]]:
+        """("style", file) for the style file and those that its checks read, such as lists of words and JSON Schemas."""
+        values = [
+            getattr(check.parameters, parameter.name)
+            for check in self.checks
+            for parameter in fields(check.parameters)
+            if parameter.metadata.get("file")
+        ]
+        named = (Path(value) for value in values if isinstance(value, str))
+        return [("style", path) for path in dict.fromkeys((self.path, *named)) if path is not None]
 
 
 @dataclass(frozen=True)

@@ -96,12 +96,14 @@ def test_failed_calls_are_not_scored_and_too_many_make_the_comparison_invalid(ju
 
 
 def test_every_file_that_a_run_read_is_named_with_its_role_and_fingerprint(judge, tmp_path, style_file):
+    (style_file.parent / "words.txt").write_text("a word", encoding="utf-8")
+    with style_file.open("a", encoding="utf-8") as file:
+        file.write("\n  - {kind: known_words, path: words.txt, level: should}\n")
     judge(prompted=rows(0), tuned=rows(1))
     inputs = json.loads((tmp_path / "judged/run.json").read_text())["inputs"]
-    found = {entry["role"]: entry["path"] for entry in inputs}
-    assert found == {
-        "pairs": "pairs.jsonl", "style": style_file.name,
-        "outputs of prompted": "prompted.jsonl", "outputs of tuned": "tuned.jsonl",
+    assert {(entry["role"], entry["path"]) for entry in inputs} == {
+        ("pairs", "pairs.jsonl"), ("style", style_file.name), ("style", "words.txt"),
+        ("outputs of prompted", "prompted.jsonl"), ("outputs of tuned", "tuned.jsonl"),
     }  # fmt: skip
     assert all(len(entry["sha256"]) == 64 for entry in inputs)
 

@@ -48,6 +48,7 @@ def test_words_may_stand_in_a_file_beside_the_style(tmp_path):
     (tmp_path / "words.txt").write_text("dual\nconverter\n", encoding="utf-8")
     (tmp_path / "style.yaml").write_text("checks: [{kind: known_words, path: words.txt}]", encoding="utf-8")
     style = read_style(tmp_path / "style.yaml")
+    assert [path.name for _, path in style.sources] == ["style.yaml", "words.txt"]
     results = check_outputs(pl.DataFrame({"output": ["Dual converters", "Snorkel"], "input": ["", ""]}), style)
     assert results.status["known_words"].to_list() == ["pass", "fail"]
     row = results.violations.row(0, named=True)
