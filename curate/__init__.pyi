@@ -1,9 +1,6 @@
 from .check.facts import identifier_like as identifier_like
 from .check.personal import find_personal as find_personal
 from .check.personal import mask_text as mask_text
-from .decisions import Override as Override
-from .decisions import add_override as add_override
-from .decisions import read_overrides as read_overrides
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count
@@ -16,6 +13,12 @@ from .jobs.settings import ClusterSettings as ClusterSettings
 from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor
 from .jobs.tasks import Job as Job
+from .overrides import DECISIONS as DECISIONS
+from .overrides import Decision as Decision
+from .overrides import Override as Override
+from .overrides import add_overrides as add_overrides
+from .overrides import read_overrides as read_overrides
+from .overrides import undo_overrides as undo_overrides
 from .pipeline import Curated as Curated
 from .pipeline import curate as curate
 from .plan.measure import Measured as Measured
@@ -55,6 +58,9 @@ from .split.given import PinnedSplits as PinnedSplits
 from .split.given import pin_splits as pin_splits
 from .split.given import read_splits as read_splits
 from .split.given import write_splits as write_splits
+from .waiting import FILTERED as FILTERED
+from .waiting import RowFilter as RowFilter
+from .waiting import find_rows as find_rows
 from .why import Explanation as Explanation
 from .why import why as why
 from .write import read_split as read_split

@@ -1,122 +1,29 @@
 """Applies people's decisions about single rows: rows to drop at once, rows to keep whatever the rules say."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError, DataError, nearest, say, write_whole
+from ..core import say
 from .check import Checked
 from .match import Corpus, Edges, Outcomes, Relations, settle
+from .overrides import Override
 from .read import RawPairs
 from .settings import CurateSettings
 from .split import SPLITS
 
 __all__ = [
-    "DECISIONS",
     "Decided",
-    "Override",
-    "add_override",
     "decide",
     "despite_decision",
     "preferred_first",
-    "read_overrides",
     "settle_decided",
     "without_failures",
 ]
-
-
-Decision = Literal["keep", "drop", "train", "validation", "test"]
-DECISIONS: tuple[Decision, ...] = get_args(Decision)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Override:
-    """A decision about the row with this id.
-
-    keep: kept whatever the rules say. drop: dropped. train, validation, test: kept in that split.
-    """
-
-    id: str
-    decision: Decision
-    who: str = ""
-    why: str = ""
-
-    def __post_init__(self) -> None:
-        if self.decision not in DECISIONS:
-            raise ConfigError(f'unknown decision "{self.decision}"; {nearest(self.decision, list(DECISIONS))}')
-
-    def __str__(self) -> str:
-        by = f" by {self.who}" if self.who else ""
-        return f"Decided{by}: {self.decision}" + (f" ({self.why})" if self.why else "")
-
-
-def read_overrides(path: Path) -> tuple[Override, ...]:
-    """The decisions of a file, in its order; empty if there is no such file.
-
-    Raises:
-        DataError: naming every line that is not a decision, and what is wrong with it.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        return ()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error})") from None
-    found, problems = [], []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                found.append(_override(line))
-            except (ConfigError, ValueError, RecursionError) as error:
-                problems.append(f"line {number}: {error}")
-    if problems:
-        raise DataError.of(problems, where=str(path))
-    return tuple(found)
-
-
-def add_override(path: Path, override: Override) -> None:
-    """Append a decision to the file, which is created if missing.
-
-    Raises:
-        DataError: the file holds an invalid line.
-    """
-    read_overrides(path)
-    before = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    before += "\n" if before and not before.endswith("\n") else ""
-    write_whole(path, before + json.dumps(asdict(override), ensure_ascii=False) + "\n")
-
-
-def _override(line: str) -> Override:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        raise ValueError('is not JSON; expected {"id": ..., "decision": ..., "who": ..., "why": ...}') from None
-    if not isinstance(value, Mapping):
-        raise ValueError('expected an object with "id" and "decision"')
-    if problems := _problems(value):
-        raise ValueError("; ".join(problems))
-    # An id that the data hold as a number is text everywhere else.
-    return Override(**{name: str(value[name]) for name in _KEYS if value.get(name) is not None})  # type: ignore[arg-type]
-
-
-_KEYS = ("id", "decision", "who", "why")
-
-
-def _problems(value: Mapping[str, Any]) -> list[str]:
-    missing = [f'"{name}" is missing' for name in ("id", "decision") if value.get(name) in (None, "")]
-    unknown = [f'unknown key "{name}"; {nearest(name, list(_KEYS))}' for name in value if name not in _KEYS]
-    wrong = [
-        f'"{name}" must be a text, found {json.dumps(value[name], ensure_ascii=False)[:60]}'
-        for name in _KEYS
-        if isinstance(value.get(name), dict | list | bool)
-    ]
-    return [*missing, *unknown, *wrong]
 
 
 RULE = "override"
@@ -127,12 +34,14 @@ _NAMED = 5  # unmatched ids that a warning shows
 class Decided:
     """kept, side, evidence: one entry per pair, in the order of the table; side is -1 if no split was chosen.
 
-    dropped: the pairs dropped by decision, as read. applied: the number of rows with a decision.
+    texts: the outputs that people gave, by row number. dropped: the pairs dropped by decision, as read. applied: the
+    number of rows with a decision.
     """
 
     kept: np.ndarray
     side: np.ndarray
     evidence: np.ndarray
+    texts: Mapping[int, str]
     dropped: pl.DataFrame
     applied: int
     unmatched: tuple[str, ...]
@@ -157,6 +66,8 @@ def decide(raw: RawPairs, overrides: Sequence[Override]) -> tuple[RawPairs, Deci
         evidence[place] = str(override)
         side[place] = SPLITS.index(override.decision) if override.decision in SPLITS else -1
     kept = np.array([text is not None for text in evidence], bool) & ~drop
+    rows = raw.pairs["row"]
+    texts = {rows[place]: override.text for place, override in applied.items() if override.text is not None}
     rejected = set(raw.rejected["id"].drop_nulls().to_list()) if last else set()
     unread = [name for name in last if name not in places and name in rejected]
     unmatched = tuple(name for name in last if name not in places and name not in rejected)
@@ -164,6 +75,7 @@ def decide(raw: RawPairs, overrides: Sequence[Override]) -> tuple[RawPairs, Deci
         kept[~drop],
         side[~drop],
         evidence[~drop],
+        texts,
         raw.pairs.filter(pl.Series(drop)),
         len(applied),
         unmatched,
@@ -176,7 +88,7 @@ def _without(raw: RawPairs, drop: np.ndarray, evidence: np.ndarray) -> RawPairs:
     dropped = raw.pairs.filter(pl.Series(drop)).select(
         "row",
         "id",
-        outcome=pl.lit("invalid"),
+        outcome=pl.lit("decided"),
         rule=pl.lit(RULE),
         evidence=pl.Series(evidence[drop].tolist(), dtype=pl.String),
     )

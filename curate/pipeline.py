@@ -9,9 +9,9 @@ import polars as pl
 
 from ..core import FIRST_ROWS, Clock, DataError, quoted_page, say
 from ..style import StyleSchema
-from .decisions import Override
 from .jobs.tasks import InMemory, Table, Work
 from .match import Outcomes
+from .overrides import Override
 from .prepare import CountTokens, CurateRequest, prepare
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
 from .resolve import resolve
@@ -62,7 +62,7 @@ class Curated:
 
     kept: the kept pairs, columns `row` (record number), `id, input, fields` (JSON text or null)`, output, system,
     group, split, reference_ok` (whether the output keeps every `must` rule)`, meta` (JSON text or null)`, written` (the
-    output before repair, null where it is unchanged).
+    output as it was read, null where neither a repair nor a person changed it).
     dropped: the other pairs, the same columns with `outcome` and `rule`; records that are not pairs have no texts.
     ledger: one row per row read, columns `row, id, outcome, split` (null unless kept)`, rule, evidence, other_id,
     similarity, content` (hash of the normalised pair)`, fixed` (the rules of a repaired output), and `file` where several
@@ -205,13 +205,13 @@ def with_decisions(
     `pairs`; those that `decisions` call fixed replace the output, which is then in `written`.
     """
     repaired = repairs.select(row=pairs["row"].gather(repairs["index"]), repaired="output")
-    table = pl.concat([pairs, dropped]).sort("row") if len(dropped) else pairs
+    table = pl.concat([pairs, dropped], how="diagonal").sort("row") if len(dropped) else pairs
     table = table.drop("split", "reference_ok").join(decisions, on="row", maintain_order="left")
     table = table.join(repaired, on="row", how="left", maintain_order="left")
     fixed = pl.col("fixed").is_not_null()
     table = table.with_columns(
         pl.col("reference_ok").fill_null(True),
-        written=pl.when(fixed).then("output"),
+        written=pl.when(fixed & pl.col("written").is_null()).then("output").otherwise("written"),
         output=pl.when(fixed).then("repaired").otherwise("output"),
     ).select(*PAIR_SCHEMA, "written", "outcome", "rule")
     kept = pl.col("outcome") == "kept"

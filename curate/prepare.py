@@ -21,12 +21,14 @@ from .check import (
     mask_groups,
     mask_outside,
     mask_part,
+    mask_text,
     merge_personal,
     personal_note,
 )
-from .decisions import Decided, Override, decide, without_failures
+from .decisions import Decided, decide, without_failures
 from .jobs.tasks import Result, Table, Task, Work
 from .match import Corpus
+from .overrides import Override
 from .read import (
     RawPairs,
     ReadParts,
@@ -114,7 +116,7 @@ def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int,
     masked, personal = _masked(job, read, clock) if request.settings.mask else (read, None)
     raw, decided = decide(masked.raw, request.overrides)
     style = _with_row_values(job, masked.tables, request.style)
-    notes = job.run(_measured(masked, raw, read, replace(request, style=style), buckets))
+    notes = job.run(_measured(masked, raw, decided.texts, read, replace(request, style=style), buckets))
     job.forget("read", "read again", "mask")
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
@@ -154,6 +156,7 @@ def measure(
     ids: Mapping[int, str],
     groups: Mapping[str, str],
     drop: Sequence[int],
+    texts: Mapping[int, str],
     identifiers: Collection[str],
     style: StyleSchema | None,
     count_tokens: Callable[[], CountTokens | None] | None,
@@ -165,28 +168,30 @@ def measure(
     """The measurements of each pair that decisions need, and the remaining pairs.
 
     `offset` is added to the row numbers. `ids` are new ids by position; `groups` maps groups to their masks; `drop`
-    holds the positions dropped by decision. `columns` names values to extract: name -> column or field. Tables: pairs,
-    dropped, numbers (a row per pair), inputs and outputs (key, text, bucket: each text once), and those of `Findings`.
+    holds the positions dropped by decision, `texts` the outputs that people gave, by row number. `columns` names values to
+    extract: name -> column or field. Tables: pairs, dropped, numbers (a row per pair), inputs and outputs (key, text,
+    bucket: each text once), and those of `Findings`.
     """
     clock = Clock({})
     pairs = _numbered_pairs(pairs, offset, guide, ids)
     note: dict[str, Any] = {"personal": personal_note(find_places(pairs))} if find_personal else {}
     clock.lap("personal data")
     pairs, dropped = _parted(mask_groups(pairs, groups), drop)
+    pairs = _with_texts(pairs, texts)
     inputs, outputs = normalised_inputs(pairs, identifiers), normalised_outputs(pairs)
     content = [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)]
-    texts = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
+    keyed = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
     taken = {name: find_values(pairs, column) for name, column in columns.items()}
     numbers = pairs.select("row", "id", "group", "split").with_columns(
         pl.Series("content", content, dtype=pl.String),
-        texts["inputs"]["key"].alias("input"),
-        texts["outputs"]["key"].alias("output"),
+        keyed["inputs"]["key"].alias("input"),
+        keyed["outputs"]["key"].alias("output"),
         pairs["output"].str.len_chars().alias("length"),
         *(pl.Series(f"value {name}", values, dtype=pl.String) for name, (values, _) in taken.items()),
     )
     note |= {"found": {name: found for name, (_, found) in taken.items()}, "fields": names_found(pairs, identifiers)}
     tables = {"pairs": pairs, "dropped": dropped, "numbers": numbers}
-    tables |= {name: table.unique("key", keep="first", maintain_order=True) for name, table in texts.items()}
+    tables |= {name: table.unique("key", keep="first", maintain_order=True) for name, table in keyed.items()}
     clock.lap("normalise")
     findings = examine(pairs, style, None if count_tokens is None else count_tokens(), fix=fix)
     clock.lap("check")
@@ -206,6 +211,17 @@ def _parted(pairs: pl.DataFrame, drop: Sequence[int]) -> tuple[pl.DataFrame, pl.
         return pairs, pairs.clear()
     dropped = pl.int_range(len(pairs), eager=True).is_in(pl.Series(drop, dtype=pl.Int64).implode())
     return pairs.filter(~dropped), pairs.filter(dropped)
+
+
+def _with_texts(pairs: pl.DataFrame, texts: Mapping[int, str]) -> pl.DataFrame:
+    """The pairs with the outputs that people gave; `written` is then the output as it was read, else null."""
+    given = (
+        pl.col("row").replace_strict(texts, default=None, return_dtype=pl.String) if texts else pl.lit(None, pl.String)
+    )
+    edited = given.is_not_null()
+    return pairs.with_columns(
+        output=pl.coalesce(given, "output"), written=pl.when(edited).then("output").otherwise(None)
+    )
 
 
 def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:
@@ -240,10 +256,13 @@ def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[A
     return ReadParts(raw, tables, [0] * len(tables), read.sizes, ids, None), notes
 
 
-def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, request: CurateRequest, buckets: int) -> list[Task]:
-    """The tasks that measure each part. `raw` no longer has the rows dropped by decision."""
+def _measured(
+    masked: ReadParts, raw: RawPairs, texts: Mapping[int, str], read: ReadParts, request: CurateRequest, buckets: int
+) -> list[Task]:
+    """The tasks that measure each part. `raw` no longer has the rows dropped by decision; `texts` are outputs by row."""
     remaining = masked.raw.pairs["row"].is_in(raw.pairs["row"].implode())
     groups = group_masks(read.raw.pairs["group"]) if request.settings.mask else {}
+    texts = {row: mask_text(text) if request.settings.mask else text for row, text in texts.items()}
     common = {
         "guide": masked.guide, "groups": groups, "identifiers": request.identifiers, "style": request.style,
         "count_tokens": request.count_tokens, "columns": request.columns, "buckets": buckets,
@@ -254,7 +273,9 @@ def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, request: Curate
         zip(masked.tables, masked.offsets, masked.sizes, masked.ids, strict=True)
     ):
         drop = (~remaining.slice(start, size)).arg_true().to_list()
-        parameters = {**common, "offset": offset, "ids": ids, "drop": drop}
+        rows = set(masked.raw.pairs["row"].slice(start, size).to_list()) if texts else set()
+        given = {row: text for row, text in texts.items() if row in rows}
+        parameters = {**common, "offset": offset, "ids": ids, "drop": drop, "texts": given}
         tasks.append(Task("measure", n, measure, {"pairs": [table]}, parameters=parameters))
         start += size
     return tasks

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-OUTCOMES = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined")
+OUTCOMES = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided")
 LEDGER_SCHEMA = {
     "row": pl.UInt32,
     "id": pl.String,

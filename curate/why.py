@@ -94,6 +94,7 @@ _MEANS = {
     "invalid": "It cannot be used",
     "leaked": "It would be in two splits",
     "quarantined": "A person must review it",
+    "decided": "A person dropped it",
 }
 
 
@@ -102,9 +103,9 @@ class Explanation:
     """A row's outcome with its reason; texts are None if the row could not be read or there is no other row.
 
     other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the most similar
-    kept row, with the similarity of their inputs, if the data are small enough to search. written, fixed: the output
-    before repair and the rules by which it was repaired. numbered_id: if the requested id is also the number of another
-    row, that row's id in quotes.
+    kept row, with the similarity of their inputs, if the data are small enough to search. written, fixed: the output as it
+    was read, if a repair or a person changed it, and the rules by which it was repaired. numbered_id: if the requested id
+    is also the number of another row, that row's id in quotes.
     """
 
     row: int
@@ -149,7 +150,8 @@ class Explanation:
             lines.append("Its text was not stored, because it could not be read as a pair. See that row of the file.")
         else:
             lines += ["", "Input:", _indented(self.input), "Output:", _indented(self.output or "")]
-            lines += ["Output before repair:", _indented(self.written)] if self.written is not None else []
+            before = "Output before repair:" if self.fixed else "Output as it was read:"
+            lines += [before, _indented(self.written)] if self.written is not None else []
         if self.other_input is not None:
             lines += ["", self._other_title(), "Input:", _indented(self.other_input)]
             lines += ["Output:", _indented(self.other_output or "")]

@@ -19,10 +19,13 @@ from .project import Project as Project
 from .project import find_project as find_project
 from .project import read_project as read_project
 from .report import report_run as report_run
-from .rows import Decision as Decision
+from .rows import Waiting as Waiting
 from .rows import decide_row as decide_row
+from .rows import decide_rows as decide_rows
 from .rows import explain_row as explain_row
 from .rows import export_splits as export_splits
+from .rows import list_rows as list_rows
+from .rows import undo_decisions as undo_decisions
 from .run import Run as Run
 from .runs import decisions_file as decisions_file
 from .stages import curate_project as curate_project

@@ -1,19 +1,43 @@
 """Single rows of a run: what happened to them, and people's decisions about them; the clean pairs in other formats."""
 
 import getpass
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+
+import polars as pl
 
 from ..core import ConfigError, disk_refusals
-from ..curate import Explanation, Override, add_override, export_cautions, export_pairs, why
+from ..curate import (
+    Decision,
+    Explanation,
+    Override,
+    RowFilter,
+    add_overrides,
+    export_cautions,
+    export_pairs,
+    find_rows,
+    read_overrides,
+    undo_overrides,
+    why,
+)
 from .run import Run
 from .runs import decisions_file
 
-__all__ = ["FORMATS", "Exported", "decide_row", "explain_row", "export_splits"]
+__all__ = [
+    "FORMATS",
+    "Exported",
+    "Waiting",
+    "decide_row",
+    "decide_rows",
+    "explain_row",
+    "export_splits",
+    "list_rows",
+    "undo_decisions",
+]
 
 FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
-Decision = Literal["keep", "drop", "train", "validation", "test"]
 
 
 def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
@@ -28,24 +52,74 @@ def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
 
 
 def decide_row(
-    run: str | Path | Run, row: int | str, decision: Decision, *, because: str = "", who: str | None = None
+    run: str | Path | Run,
+    row: int | str,
+    decision: Decision,
+    *,
+    because: str = "",
+    who: str | None = None,
+    text: str | None = None,
 ) -> tuple[Explanation, Path]:
     """Decide about a row for all later curations: keep it, drop it, or assign it to a split.
 
     Returns the row's current state and the overrides.jsonl that was written: next to the project file, or in the folder of
-    a run that was made from a file. `who` defaults to the user of this machine.
+    a run that was made from a file. `who` defaults to the user of this machine. `text` replaces the output of the row.
 
-    Raises: DataError as `explain_row`; ConfigError if the row has no id; RunBroken for disk errors.
+    Raises: DataError as `explain_row`; ConfigError if the row has no id, or a dropped row is given a text; RunBroken for
+    disk errors.
     """
     opened = _opened(run)
     explanation = explain_row(opened, row)
     if explanation.id is None:
         raise ConfigError("this row has no id, since it could not be read; fix it in the file")
-    file = decisions_file(opened.folder)
-    override = Override(id=explanation.id, decision=decision, who=_user() if who is None else who, why=because)
+    return explanation, decide_rows(opened, [explanation.id], decision, because=because, who=who, text=text)
+
+
+def decide_rows(
+    run: str | Path | Run,
+    ids: Iterable[str],
+    decision: Decision,
+    *,
+    because: str = "",
+    who: str | None = None,
+    text: str | None = None,
+) -> Path:
+    """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back."""
+    file = decisions_file(_opened(run).folder)
+    who, when = _user() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
+    made = [Override(id=id, decision=decision, who=who, why=because, text=text, when=when) for id in ids]
     with disk_refusals(file):
-        add_override(file, override)
-    return explanation, file
+        add_overrides(file, made)
+    return file
+
+
+def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
+    """Take back the decisions that were made last, and the file; none if nothing was decided.
+
+    Raises: DataError if the file cannot be read; RunBroken for disk errors.
+    """
+    file = decisions_file(_opened(run).folder)
+    with disk_refusals(file):
+        return undo_overrides(file), file
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Rows as `find_rows` returns them; decided: rows of the run that were decided after it was made."""
+
+    rows: pl.DataFrame
+    decided: int
+
+
+def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
+    """The rows of a run that wait for a decision, or those that fit a filter.
+
+    Raises: DataError, ConfigError as `find_rows`; DataError if overrides.jsonl cannot be read.
+    """
+    folder, chosen = _opened(run).folder, which or RowFilter()
+    decided = {override.id for override in read_overrides(decisions_file(folder))}
+    rows = find_rows(folder, chosen, decided=decided)
+    return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What people decided about single rows: read, added, replayed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,10 +11,11 @@ from tuneworth.curate import (
     Override,
     PinnedSplits,
     SplitShares,
-    add_override,
+    add_overrides,
     curate,
     read_overrides,
     read_splits,
+    undo_overrides,
     write_splits,
 )
 from tuneworth.style import parse_style
@@ -92,10 +94,58 @@ def test_both_sides_of_a_conflict_may_stay():
 def test_a_dropped_row_leaves_and_its_conflict_with_it():
     rows = [pair("a"), pair("b", output=ANSWER + " 7")]
     done = decided(rows, ("b", "drop"))
-    assert [outcomes(done)[id] for id in "ab"] == ["kept", "invalid"]
+    assert [outcomes(done)[id] for id in "ab"] == ["kept", "decided"]
     assert entry(done, "b")["rule"] == "override"
     assert done.dropped.filter(id="b").select("output", "rule").row(0) == (ANSWER + " 7", "override")
     assert len(done.kept) + len(done.dropped) == len(done.ledger)
+
+
+def test_a_text_of_a_person_replaces_the_output_and_the_row_is_new_content():
+    rows = [pair("a"), pair("b", output=ANSWER + " 7"), pair("c", "quite another text on boats", "words")]
+    given = [
+        Override(id="b", decision="keep", who="Ada", text=ANSWER),
+        Override(id="c", decision="train", text="Better."),
+    ]
+    done, before = curate([*rows, *FILLER], overrides=given), curate([*rows, *FILLER])
+    assert [outcomes(before)[id] for id in "ab"] == ["conflict", "conflict"]
+    assert [outcomes(done)[id] for id in "abc"] == ["duplicate", "kept", "kept"]
+    assert entry(done, "b")["evidence"] == "Decided by Ada: keep, with another output"
+    kept = {row["id"]: (row["output"], row["written"]) for row in done.kept.iter_rows(named=True)}
+    assert (kept["b"], kept["c"], kept["f3"]) == ((ANSWER, ANSWER + " 7"), ("Better.", "words"), ("text 3", None))
+    assert entry(done, "c")["content"] != entry(before, "c")["content"]
+
+
+def test_a_text_of_a_person_is_masked_like_the_data():
+    given = [Override(id="a", decision="keep", text="Write to ann.lee@example.org")]
+    done = curate([pair("a"), *FILLER], settings=CurateSettings(mask=True), overrides=given)
+    assert "example.org" not in str(done.kept.filter(id="a").row(0))
+
+
+@pytest.mark.parametrize(
+    ("decision", "text", "said"), [("drop", "x", "cannot be given another"), ("keep", " ", "is empty")]
+)
+def test_a_text_must_be_one_that_can_be_kept(decision, text, said):
+    with pytest.raises(ConfigError, match=said):
+        Override(id="a", decision=decision, text=text)
+
+
+def test_what_was_decided_together_is_taken_back_together(tmp_path):
+    file = tmp_path / "overrides.jsonl"
+    one, two, three = (Override(id=id, decision="drop", when=when) for id, when in (("a", "1"), ("b", "2"), ("c", "2")))
+    add_overrides(file, [Override(id="old", decision="keep")])
+    add_overrides(file, [one])
+    add_overrides(file, [two, three])
+    assert undo_overrides(file) == (two, three)
+    assert undo_overrides(file) == (one,)
+    assert [override.id for override in undo_overrides(file)] == ["old"]
+    assert (undo_overrides(file), file.read_text()) == ((), "")
+
+
+def test_decisions_made_at_the_same_moment_are_all_kept(tmp_path):
+    file = tmp_path / "overrides.jsonl"
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(lambda n: add_overrides(file, [Override(id=str(n), decision="keep")]), range(40)))
+    assert {override.id for override in read_overrides(file)} == {str(n) for n in range(40)}
 
 
 def test_an_output_that_breaks_a_rule_stays_where_a_person_says_so():
@@ -151,9 +201,9 @@ def test_decisions_are_added_and_read_back(tmp_path):
     file = tmp_path / "overrides.jsonl"
     assert read_overrides(file) == ()
     one, other = Override(id="ä#2", decision="keep"), Override(id="b", decision="test", who="Ada", why='says "so"\n')
-    add_override(file, one)
+    add_overrides(file, [one])
     file.write_text(file.read_text().rstrip("\n"))  # an editor left the last line open
-    add_override(file, other)
+    add_overrides(file, [other])
     assert read_overrides(file) == (one, other)
 
 
@@ -171,7 +221,7 @@ def test_a_wrong_file_names_every_line(tmp_path):
     ):  # fmt: skip
         assert words in said
     with pytest.raises(DataError):
-        add_override(file, Override(id="a", decision="keep"))
+        add_overrides(file, [Override(id="a", decision="keep")])
     with pytest.raises(ConfigError, match="unknown decision"):
         Override(id="a", decision="maybe")
 

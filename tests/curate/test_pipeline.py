@@ -209,7 +209,7 @@ def test_decisions_hold_whatever_the_rules_say(rows, options, data):
         row = ledger[own]
         assert "Decided by Ada" in row["evidence"]
         if decision == "drop":
-            assert (row["outcome"], row["rule"]) == ("invalid", "override")
+            assert (row["outcome"], row["rule"]) == ("decided", "override")
         else:
             assert row["outcome"] in ("kept", "leaked")
             assert row["split"] in ((decision, None) if decision != "keep" else ("train", "validation", "test", None))

@@ -57,7 +57,7 @@ def run(tmp_path_factory):
         ("two", "conflict", 'Compared with "one" (similarity 0.'),
         ("stops", "invalid", "Rule: style:no-stop"),
         ("empty", "invalid", "could not be read as a pair. See that row"),
-        ("gone", "invalid", "Why: Decided by Ada: drop (wrong)"),
+        ("gone", "decided", "Why: Decided by Ada: drop (wrong)"),
         ("stops-in-test", "kept", "it is no reference"),
         ("f3", "kept", "Most similar kept row: "),
     ],

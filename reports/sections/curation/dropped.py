@@ -193,6 +193,7 @@ def funnel_steps(data: Mapping[str, Any]) -> list[FunnelStep]:
                 ("Repeats another row", outcomes.get("duplicate") or 0),
                 ("Contradicts another row", outcomes.get("conflict") or 0),
                 ("Waits for a manual decision", outcomes.get("quarantined") or 0),
+                (RULES["override"], outcomes.get("decided") or 0),
             ],
         ),
         ("On one side of the split", [("Would be on both sides", outcomes.get("leaked") or 0)]),

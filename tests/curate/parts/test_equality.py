@@ -124,6 +124,11 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
     assert not isinstance(earlier, str)
     pinned = PinnedSplits().grown(earlier[0])
     decided = [Override(id=name, decision=what, who="reviewer") for name, what in _decisions(earlier[0])]
+    kept = earlier[0].filter(earlier[0]["outcome"] == "kept")["id"].to_list()
+    given = [
+        Override(id=name, decision="keep", text=f"Box with a text of Ann Lee, {name}@x.org") for name in kept[40:44]
+    ]
+    decided += given
     for mask in (False, True):
         folder = tmp_path / f"mask {mask}"
         folder.mkdir()
@@ -132,6 +137,7 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
         )
         assert set(one[0]["rule"]) >= {"override", "leaked"}
         assert one[1]["overrides"]["unmatched"] == ["nobody's"]
+        assert one[0]["evidence"].str.contains("with another output").sum() >= 2
 
 
 def _decisions(ledger: Any) -> Iterator[tuple[str, Any]]:
