@@ -1,6 +1,7 @@
 from .facts import DETECTION_ROWS as DETECTION_ROWS
 from .facts import identifier_like as identifier_like
 from .facts import is_label as is_label
+from .facts import token_facts as token_facts
 from .masking import find_places as find_places
 from .masking import group_masks as group_masks
 from .masking import mask_groups as mask_groups

@@ -18,6 +18,7 @@ __all__ = [
     "identifier_like",
     "is_label",
     "text_facts",
+    "token_facts",
 ]
 
 
@@ -46,6 +47,11 @@ def text_facts(text: str) -> frozenset[str]:
     """
     if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := normalise(text)):
         return frozenset([label])
+    return token_facts(text)
+
+
+def token_facts(text: str) -> frozenset[str]:
+    """As `text_facts`, for a text of any length: without the rule for short ones."""
     tokens = _END.sub(" ", text if text.isascii() else unicodedata.normalize("NFKC", text)).split()
     facts = set()
     for position, parsed in enumerate(map(_parsed, tokens), start=1):
