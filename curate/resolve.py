@@ -38,8 +38,8 @@ BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
 
 @dataclass(frozen=True)
 class Resolved:
-    """table: the pair table with `split` (null unless kept), `reference_ok` and `fixed` (the rules of a repaired output,
-    else null); kept: those of its rows that are kept.
+    """table: the pair table with `split` (null unless kept), `component` (the tied set, null if alone), `reference_ok` and
+    `fixed` (the rules of a repaired output, else null); kept: those of its rows that are kept.
 
     rank: the order of preference. notes: sentences about the split; cautions: warnings about it.
     """
@@ -161,6 +161,7 @@ def _divided(
     rows = pl.int_range(len(pairs), dtype=pl.UInt32, eager=True).to_frame("index")
     table = pairs.with_columns(
         split=splits,
+        component=placed.tied_sets(pairs["id"]),
         reference_ok=pl.Series((checked.must == 0) | fixed),
         fixed=rows.join(repairs.select("index", "rules"), on="index", how="left", maintain_order="left")["rules"],
     )

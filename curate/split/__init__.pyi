@@ -1,5 +1,5 @@
+from .answer_words import answers_in_train as answers_in_train
 from .answers import Answers as Answers
-from .answers import answers_in_train as answers_in_train
 from .answers import find_answers as find_answers
 from .assign import SPLITS as SPLITS
 from .assign import effective_size as effective_size

@@ -1,17 +1,15 @@
 """Answers that stand in train: held-out rows whose long output a model may have seen, though their request is new."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ...core import say
 from ..match.corpus import Corpus
 from ..match.join import SimilarPairs
 
-__all__ = ["Answers", "answers_in_train", "find_answers", "first_by_id"]
+__all__ = ["Answers", "find_answers", "first_by_id"]
 
 _MOST = 5_000_000  # crossing pairs that are remembered, 80 MB: enough to judge what would tie them
 
@@ -66,25 +64,6 @@ def find_answers(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, thresh
         output, asked & np.isin(output, same), asked & similar[output],
         np.concatenate((same, pairs.left)), np.concatenate((same, pairs.right)),
     )  # fmt: skip
-
-
-def answers_in_train(summary: Mapping[str, Any]) -> str:
-    """How many answers stand in train, as a clause: of the test rows, or of validation where test has none; else empty."""
-    found, splits = summary.get("certificate") or {}, summary.get("splits") or {}
-    in_test = found.get("answers_in_test") or {}
-    kinds = ("verbatim", "similar")
-    verbatim, similar = (in_test.get(kind) or 0 for kind in kinds)
-    name = "test"
-    if not verbatim + similar:
-        verbatim, similar = (found.get(f"answers_{kind}") or 0 for kind in kinds)
-        name = "validation"
-    n, of = verbatim + similar, splits.get(name)
-    if not n:
-        return ""
-    share = f" ({say.percent(n / of)})" if of else ""
-    nearly = "word for word" + (" or nearly so" if similar else "") if verbatim else "nearly word for word"
-    rows = f"{say.count(n)} of the {say.count(of)} {name} rows{share}"
-    return f"{rows} {'has' if n == 1 else 'have'} an output that is also in train, {nearly}"
 
 
 def first_by_id(order: np.ndarray, numbers: np.ndarray, which: np.ndarray) -> np.ndarray:

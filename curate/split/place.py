@@ -43,6 +43,13 @@ class Placed:
         component[self.rows] = self.ties.component
         return component
 
+    def tied_sets(self, ids: pl.Series) -> pl.Series:
+        """The tied set of each row, named by its smallest id; null for a row that is tied to no other."""
+        placed = pl.DataFrame({"component": self.ties.component, "id": ids.gather(self.rows)})
+        name = pl.when(pl.len().over("component") > 1).then(pl.col("id").min().over("component"))
+        names = pl.repeat(None, len(self.side), dtype=pl.String, eager=True)
+        return names.scatter(self.rows, placed.select(name).to_series())
+
     def splits(self, kept: np.ndarray) -> pl.Series:
         """The name of each row's split; null if the row is not kept in the end."""
         names = pl.Series([*SPLITS, None], dtype=pl.String)  # -1 is the last
