@@ -15,8 +15,9 @@ __all__ = ["command"]
 _FILE_OPTIONS = {
     "style": "[style] path", "out": "", "group": "[data] group", "identifiers": "[data] identifiers",
     "date": "[data] date", "stratify": "[curate] stratify", "near_duplicate": "[curate] near_duplicate",
-    "keep": "[curate] keep", "conflicts": "[curate] conflicts", "overrides": "", "splits": "", "input": "[data] input",
-    "output": "[data] output", "encoding": "[data] encoding", "delimiter": "[data] delimiter",
+    "keep": "[curate] keep", "conflicts": "[curate] conflicts", "tie_outputs": "[curate] tie_outputs",
+    "overrides": "", "splits": "", "input": "[data] input", "output": "[data] output", "encoding": "[data] encoding",
+    "delimiter": "[data] delimiter",
 }  # fmt: skip
 _COLUMNS = ("input", "output", "group", "identifiers", "date", "encoding", "delimiter")
 _RULES = ("stratify", "near_duplicate", "keep", "conflicts")
@@ -44,6 +45,11 @@ _PATH = click.Path(path_type=Path)
     "--conflicts",
     type=click.Choice(["quarantine", "report", "keep best"]),
     help="What to do when one input has two answers (FILE only).",
+)
+@click.option(
+    "--tie-outputs",
+    type=click.Choice(["auto", "true", "false"]),
+    help="Keep rows with the same output on one side: identical ones (auto), also similar ones (true), or none (FILE only).",
 )
 @click.option(
     "--mask", is_flag=True, help="Replace e-mail addresses and phone, card and account numbers with placeholders."
@@ -160,6 +166,8 @@ def _of_file(
         )
     columns = {key: given[key] for key in _COLUMNS if key in given}
     rules |= {key: given[key] for key in _RULES if key in given}
+    if ties := given.get("tie_outputs"):
+        rules["tie_outputs"] = ties if ties == "auto" else ties == "true"
     try:
         DataSettings(path=str(source), **columns)
         CurateSettings(**rules)

@@ -53,6 +53,7 @@ from .run_files import tested_files as tested_files
 from .settings import CurateSettings as CurateSettings
 from .settings import DataSettings as DataSettings
 from .settings import SplitShares as SplitShares
+from .split.answer_words import answers_in_train as answers_in_train
 from .split.assign import SPLITS as SPLITS
 from .split.given import PinnedSplits as PinnedSplits
 from .split.given import pin_splits as pin_splits

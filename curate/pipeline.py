@@ -61,8 +61,9 @@ class Curated:
     """The result of curating.
 
     kept: the kept pairs, columns `row` (record number), `id, input, fields` (JSON text or null)`, output, system,
-    group, split, reference_ok` (whether the output keeps every `must` rule)`, meta` (JSON text or null)`, written` (the
-    output as it was read, null where neither a repair nor a person changed it).
+    group, component` (shared by the rows that a row is tied to, null without)`, split, reference_ok` (whether the output keeps
+    every `must` rule)`, meta` (JSON text or null)`, written` (the output as it was read, null where neither a repair nor a
+    person changed it).
     dropped: the other pairs, the same columns with `outcome` and `rule`; records that are not pairs have no texts.
     ledger: one row per row read, columns `row, id, outcome, split` (null unless kept)`, rule, evidence, other_id,
     similarity, content` (hash of the normalised pair)`, fixed` (the rules of a repaired output), and `file` where several
@@ -107,7 +108,7 @@ class CuratedParts:
     """The result of curating pairs stored in the parts of a job.
 
     raw: as read, without texts. ledger, summary: as in `Curated`. decisions: for each row `row, outcome, split, rule,
-    fixed, reference_ok`. offsets: the number of the row before each part.
+    fixed, component, reference_ok`. offsets: the number of the row before each part.
     """
 
     raw: RawPairs
@@ -177,7 +178,7 @@ def curate_parts(
     """
     ready = prepare(job, read, request, buckets=buckets, clock=clock)
     found = resolve(
-        ready, settings=request.settings, pinned=pinned, seed=seed, clock=clock,
+        ready, settings=request.settings, identifiers=request.identifiers, pinned=pinned, seed=seed, clock=clock,
         check=lambda kept, outcomes: _require_train(kept, ready.raw, outcomes),
     )  # fmt: skip
     thresholds = None
@@ -189,7 +190,9 @@ def curate_parts(
         ready, found, ledger, request, threshold_table=thresholds, seconds=clock.seconds
     )  # fmt: skip
     decisions = ledger.select("row", "outcome", "split", "rule", "fixed")
-    decisions = decisions.join(found.table.select("row", "reference_ok"), on="row", how="left", maintain_order="left")
+    decisions = decisions.join(
+        found.table.select("row", "component", "reference_ok"), on="row", how="left", maintain_order="left"
+    )
     return CuratedParts(ready.raw, ledger, summary, decisions, read.offsets)
 
 
@@ -206,7 +209,7 @@ def with_decisions(
     """
     repaired = repairs.select(row=pairs["row"].gather(repairs["index"]), repaired="output")
     table = pl.concat([pairs, dropped], how="diagonal").sort("row") if len(dropped) else pairs
-    table = table.drop("split", "reference_ok").join(decisions, on="row", maintain_order="left")
+    table = table.drop("split", "component", "reference_ok").join(decisions, on="row", maintain_order="left")
     table = table.join(repaired, on="row", how="left", maintain_order="left")
     fixed = pl.col("fixed").is_not_null()
     table = table.with_columns(

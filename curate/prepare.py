@@ -17,6 +17,7 @@ from .check import (
     find_places,
     group_masks,
     identifier_like,
+    is_label,
     judge,
     mask_groups,
     mask_outside,
@@ -170,7 +171,7 @@ def measure(
     `offset` is added to the row numbers. `ids` are new ids by position; `groups` maps groups to their masks; `drop`
     holds the positions dropped by decision, `texts` the outputs that people gave, by row number. `columns` names values to
     extract: name -> column or field. Tables: pairs, dropped, numbers (a row per pair), inputs and outputs (key, text,
-    bucket: each text once), and those of `Findings`.
+    bucket: each text once, outputs also as repaired), and those of `Findings`.
     """
     clock = Clock({})
     pairs = _numbered_pairs(pairs, offset, guide, ids)
@@ -178,23 +179,28 @@ def measure(
     clock.lap("personal data")
     pairs, dropped = _parted(mask_groups(pairs, groups), drop)
     pairs = _with_texts(pairs, texts)
+    findings = examine(pairs, style, None if count_tokens is None else count_tokens(), fix=fix)
+    clock.lap("check")
     inputs, outputs = normalised_inputs(pairs, identifiers), normalised_outputs(pairs)
+    repaired = _keyed(normalised_outputs(findings.repairs), buckets)
     content = [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)]
     keyed = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
+    keys = pl.repeat(None, len(pairs), dtype=pl.String, eager=True).scatter(findings.repairs["index"], repaired["key"])
     taken = {name: find_values(pairs, column) for name, column in columns.items()}
     numbers = pairs.select("row", "id", "group", "split").with_columns(
         pl.Series("content", content, dtype=pl.String),
         keyed["inputs"]["key"].alias("input"),
         keyed["outputs"]["key"].alias("output"),
+        keys.alias("repaired"),
         pairs["output"].str.len_chars().alias("length"),
+        pl.Series("long", [not is_label(text) for text in outputs], dtype=pl.Boolean),
         *(pl.Series(f"value {name}", values, dtype=pl.String) for name, (values, _) in taken.items()),
     )
     note |= {"found": {name: found for name, (_, found) in taken.items()}, "fields": names_found(pairs, identifiers)}
     tables = {"pairs": pairs, "dropped": dropped, "numbers": numbers}
+    keyed["outputs"] = pl.concat([keyed["outputs"], repaired])
     tables |= {name: table.unique("key", keep="first", maintain_order=True) for name, table in keyed.items()}
     clock.lap("normalise")
-    findings = examine(pairs, style, None if count_tokens is None else count_tokens(), fix=fix)
-    clock.lap("check")
     tables |= {f"findings {name}": table for name, table in findings.tables().items()}
     return Result(tables, note | {"findings": findings.note(), "seconds": clock.seconds})
 

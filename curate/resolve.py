@@ -1,6 +1,6 @@
 """The second half of curation: computes outcomes and splits from numbers; texts are fetched only for evidence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,16 @@ from .read import (
 )
 from .settings import CurateSettings
 from .split import (
+    LOOK_FIRST,
+    Answers,
     Crossing,
     PinnedSplits,
     Placed,
     certify,
     drop_failing,
     drop_followers,
+    find_answers,
+    find_remedy,
     given_sides,
     place_rows,
     split_notes,
@@ -34,8 +38,8 @@ BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
 
 @dataclass(frozen=True)
 class Resolved:
-    """table: the pair table with `split` (null unless kept), `reference_ok` and `fixed` (the rules of a repaired output,
-    else null); kept: those of its rows that are kept.
+    """table: the pair table with `split` (null unless kept), `component` (the tied set, null if alone), `reference_ok` and
+    `fixed` (the rules of a repaired output, else null); kept: those of its rows that are kept.
 
     rank: the order of preference. notes: sentences about the split; cautions: warnings about it.
     """
@@ -56,6 +60,7 @@ def resolve(
     ready: Prepared,
     *,
     settings: CurateSettings,
+    identifiers: Collection[str],
     pinned: PinnedSplits,
     seed: int,
     clock: Clock,
@@ -91,23 +96,32 @@ def resolve(
     clock.lap("split")
 
     canned = find_canned(corpus)
-    certificate, crossing = _certified(corpus, kept, outcomes, placed, settings)
+    certificate, crossing, answers = _certified(corpus, kept, outcomes, placed, settings)
     if len(crossing.train) and relations.method.name == "candidates":
         final = _final_outcomes(_drop_crossing(final, crossing, table), placed, ready)
         table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
         check(kept, outcomes)
-        certificate, _ = _certified(corpus, kept, outcomes, placed, settings)
+        certificate, _, answers = _certified(corpus, kept, outcomes, placed, settings)
+    remedy = None
+    in_test = sum(certificate["answers_in_test"].values())
+    if in_test > LOOK_FIRST * (kept["split"] == "test").sum():
+        remedy = find_remedy(
+            corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, identifiers=identifiers,
+            given=current, pinned=before,
+        )  # fmt: skip
+    certificate["answers_remedy"] = remedy
     clock.lap("certificate")
     return Resolved(table, kept, outcomes, placed, relations, rank, canned, certificate, notes, cautions)
 
 
 def _certified(
     corpus: Corpus, kept: pl.DataFrame, outcomes: Outcomes, placed: Placed, settings: CurateSettings
-) -> tuple[dict[str, Any], Crossing]:
-    return certify(
-        corpus, kept, np.flatnonzero(outcomes.kept), threshold=settings.near_duplicate,
-        siblings_tied_from=placed.ties.siblings_tied_from,
-    )  # fmt: skip
+) -> tuple[dict[str, Any], Crossing, Answers]:
+    rows, ties, threshold = np.flatnonzero(outcomes.kept), placed.ties, settings.near_duplicate
+    certificate, crossing = certify(corpus, kept, rows, threshold=threshold, siblings_tied_from=ties.siblings_tied_from)
+    answers = find_answers(corpus, kept, rows, threshold=threshold)
+    tied = {"outputs_tied": ties.outputs, "outputs_untied": dict(zip(("outputs", "rows"), ties.untied, strict=True))}
+    return certificate | tied | answers.to_json(kept["split"]), crossing, answers
 
 
 def _drop_crossing(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcomes:
@@ -147,6 +161,7 @@ def _divided(
     rows = pl.int_range(len(pairs), dtype=pl.UInt32, eager=True).to_frame("index")
     table = pairs.with_columns(
         split=splits,
+        component=placed.tied_sets(pairs["id"]),
         reference_ok=pl.Series((checked.must == 0) | fixed),
         fixed=rows.join(repairs.select("index", "rules"), on="index", how="left", maintain_order="left")["rules"],
     )

@@ -64,7 +64,7 @@ class CurateSettings:
     keep: Literal["best style", "first", "longest"] = "best style"
     conflicts: Literal["quarantine", "report", "keep best"] = "quarantine"
     tie_siblings: bool | Literal["auto"] = "auto"
-    tie_outputs: bool = False
+    tie_outputs: bool | Literal["auto"] = "auto"
     method: Literal["auto", "exact", "candidates"] = "auto"
     split: SplitShares = field(default_factory=lambda: SplitShares(train=0.7, validation=0.1, test=0.2))
     stratify: str | None = None

@@ -15,7 +15,7 @@ from .prepare import Prepared
 from .read import RawPairs
 from .resolve import Resolved
 from .settings import CurateSettings
-from .split import Ties, effective_size
+from .split import Ties, answers_in_train, effective_size
 
 __all__ = ["find_warnings"]
 
@@ -53,6 +53,7 @@ def find_warnings(
         *_amount(raw, kept),
         *_identifiers(ready.identifier_like, identifiers),
         *_outputs(raw, found.canned),
+        *_answers(found.certificate, kept["split"]),
         *_weight(kept, found.placed.components()[found.outcomes.kept]),
         *_rules(raw, style, checked),
         *_form_only(discrimination),
@@ -123,6 +124,13 @@ def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, s
             f"The {len(test):,} test rows are in {len(np.unique(test)):,} tied sets and count as about "
             f"{max(1, round(weight)):,} independent rows. Add rows that differ from these to get more certain results.",
         )
+
+
+def _answers(certificate: Mapping[str, Any], split: pl.Series) -> Iterator[tuple[str, str]]:
+    """So many answers of test in train that the test shows recital; the certificate has what to set against it."""
+    if certificate["answers_remedy"] is not None:
+        clause = answers_in_train({"certificate": certificate, "splits": {"test": int((split == "test").sum())}})
+        yield "answers_in_train", f"{clause}: a model can recite them. {certificate['answers_remedy']}".strip()
 
 
 def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str]]:

@@ -32,7 +32,20 @@ __all__ = [
     "write_summary",
 ]
 
-_ORDER = ("id", "input", "fields", "output", "written", "system", "group", "row", "split", "reference_ok", "meta")
+_ORDER = (
+    "id",
+    "input",
+    "fields",
+    "output",
+    "written",
+    "system",
+    "group",
+    "component",
+    "row",
+    "split",
+    "reference_ok",
+    "meta",
+)
 _OBJECTS = ("fields", "meta")  # JSON text in the table, objects in the lines
 _CHUNK = 20_000  # lines made or read at once
 _FILES = {"name": pl.String, "content": pl.Binary}
@@ -67,7 +80,7 @@ def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
     """
     started, parts = time.perf_counter(), range(len(curated.offsets))
     # A different ledger gets a separate stage: rows that were pinned meanwhile may be in another split.
-    hashes = curated.ledger.hash_rows(seed=0).to_numpy()
+    hashes = curated.ledger.with_columns(curated.decisions["component"]).hash_rows(seed=0).to_numpy()
     stage = f"write {hashlib.sha256(hashes.tobytes()).hexdigest()[:8]}"
     job.run([_written(stage, part, curated) for part in parts])
     with curated_folder(run) as folder:
@@ -204,6 +217,7 @@ def _row(line: bytes, schema: dict[str, Any], where: str) -> list[Any]:
     try:
         value = json.loads(line)
         objects = {k: json.dumps(value[k], ensure_ascii=False) for k in ("fields", "meta") if value[k] is not None}
+        value.setdefault("component", None)  # runs of earlier versions have none
         return [objects.get(name, value[name]) for name in schema]
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{where}: is not a line that `tuneworth curate` wrote; curate again") from None

@@ -54,6 +54,7 @@ from .risks.overfitting import Outcomes as Outcomes
 from .scores.judgements import JudgedRun as JudgedRun
 from .scores.judgements import judgement_results as judgement_results
 from .scores.judgements import read_judgements as read_judgements
+from .scores.quality import groups_by_id as groups_by_id
 from .scores.quality import groups_of as groups_of
 from .scores.quality import tokens_of as tokens_of
 from .scores.score import score_outputs as score_outputs

@@ -45,7 +45,7 @@ def _store_judgements(folder: Path, files: Sequence[Path]) -> None:
 
     Raises: DataError if a file has no judgements, or those of another run.
     """
-    from ..evaluate import JudgedRun, judgement_results, read_judgements, with_judgements
+    from ..evaluate import JudgedRun, groups_by_id, judgement_results, read_judgements, with_judgements
     from ..reports import read_run
 
     stored = read_run(folder)
@@ -55,7 +55,7 @@ def _store_judgements(folder: Path, files: Sequence[Path]) -> None:
         raise DataError(f"{folder}: no two variants were compared in this run, so there is nothing to judge")
     run = JudgedRun(
         outputs=sha256_file(outputs), baseline=baseline, candidate=candidate,
-        groups={id_: pair.get("group") for id_, pair in stored.pairs.items()},
+        groups=groups_by_id(stored.pairs.values()),
         acceptable={id_: _acceptable(stored.outputs, id_, baseline, candidate) for id_ in stored.pairs},
     )  # fmt: skip
     judgements = judgement_results(read_judgements(files, run), run)

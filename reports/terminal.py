@@ -210,6 +210,9 @@ def _outcomes(summary: Mapping[str, Any]) -> list[str]:
 
 def _splits(summary: Mapping[str, Any]) -> list[str]:
     lines = ["splits: " + ", ".join(f"{say.count(n)} {name}" for name, n in summary["splits"].items())]
+    found = (summary.get("certificate") or {}).get("answers_in_test") or {}
+    if answers := sum(found.values()):
+        lines[0] += f" ({say.count(answers)} with an output that is also in train)"
     failing = summary["references_failing"]["test"]
     if failing:
         breaks = "row breaks a rule but is" if failing == 1 else "rows break a rule but are"

@@ -22,7 +22,8 @@ class Corpus:
     """All pairs by row, a position in the table of all pairs. Texts are identified by numbers and fetched on demand.
 
     pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
-    output. text, output: the number of each row's normalised input (without identifiers) and output, without gaps.
+    output. text, output: the number of each row's normalised input (without identifiers) and output. repaired: that of
+    the output after repair, where there is one, else of the output. long: whether the output has more than five words.
     """
 
     pairs: pl.DataFrame
@@ -30,6 +31,8 @@ class Corpus:
     lengths: np.ndarray
     text: np.ndarray
     output: np.ndarray
+    repaired: np.ndarray
+    long: np.ndarray
     _inputs: Texts
     _outputs: Texts
     _rows: "_Rows"
@@ -40,14 +43,16 @@ class Corpus:
     ) -> "Corpus":
         """The corpus of measured parts with these `numbers`; each text is stored once, in one of the buckets."""
         table = pl.concat(numbers)
-        text, inputs = _numbered(job, table["input"], "inputs", parts=len(numbers), buckets=buckets)
-        output, outputs = _numbered(job, table["output"], "outputs", parts=len(numbers), buckets=buckets)
+        (text,), inputs = _numbered(job, [table["input"]], "inputs", parts=len(numbers), buckets=buckets)
+        written = [table["output"], table["repaired"].fill_null(table["output"])]
+        (output, repaired), outputs = _numbered(job, written, "outputs", parts=len(numbers), buckets=buckets)
         rows = _Rows(
             job, np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64))), identifiers
         )
         return cls(
             table.select("row", "id", "group", "split"), table["content"],
-            table["length"].to_numpy().astype(np.int64), text, output, inputs, outputs, rows,
+            table["length"].to_numpy().astype(np.int64), text, output, repaired, table["long"].to_numpy(), inputs, outputs,
+            rows,
         )  # fmt: skip
 
     def inputs(self, rows: np.ndarray) -> list[str]:
@@ -70,6 +75,10 @@ class Corpus:
         """The input fields of these rows as JSON; None if the input is plain text."""
         return self._rows.find(rows, "fields")
 
+    def meta(self, rows: np.ndarray) -> list[str | None]:
+        """The other columns of these rows as JSON; None if there are none."""
+        return self._rows.find(rows, "meta")
+
     def whole(self) -> pl.Series:
         """A hash of everything in a row, for rows that share their content with others; empty for the others."""
         repeated = self.content.is_duplicated().arg_true()
@@ -83,6 +92,10 @@ class Corpus:
     def output_facts(self, rows: np.ndarray) -> np.ndarray:
         """The same for the outputs."""
         return self._rows.number(rows, "output facts")
+
+    def repaired_facts(self, rows: np.ndarray) -> np.ndarray:
+        """The same for the outputs after repair, of rows that have one."""
+        return self._rows.number(rows, "repaired facts", like="output facts")
 
     def join(self, threshold: float, setting: MethodSetting) -> Join:
         """The join of all inputs."""
@@ -114,20 +127,24 @@ def distinct_texts(texts: pl.DataFrame) -> Result:
     return Result({"texts": once.select("key", "text")}, len(once))
 
 
-def _numbered(job: Work, keys: pl.Series, name: str, *, parts: int, buckets: int) -> tuple[np.ndarray, Texts]:
-    """The number of each row's text, its index among the texts of all buckets in order; and the texts."""
+def _numbered(
+    job: Work, columns: Sequence[pl.Series], name: str, *, parts: int, buckets: int
+) -> tuple[list[np.ndarray], Texts]:
+    """For each column of keys the numbers of its texts, their index among the texts of all buckets in order; and the texts."""
     stage, measured = f"distinct {name}", [Table("measure", part, name) for part in range(parts)]
     job.run([Task(stage, bucket, distinct_texts, {"texts": measured}, bucket=bucket) for bucket in range(buckets)])
     tables = [Table(stage, bucket, "texts") for bucket in range(buckets)]
     keys_of = [job.read([table], columns=["key"])["key"] for table in tables]
     known = pl.concat(keys_of).to_frame("key").with_row_index("number")
-    found = keys.to_frame("key").join(known, on="key", how="left", maintain_order="left")["number"]
+    found = [
+        keys.to_frame("key").join(known, on="key", how="left", maintain_order="left")["number"] for keys in columns
+    ]
     if isinstance(job, InMemory):
         texts: Texts = TextsHere(job.read(tables, columns=["text"])["text"])
     else:
         offsets = np.concatenate(([0], np.cumsum([len(part) for part in keys_of], dtype=np.int64)))
         texts = StoredTexts(job, name, tables, offsets)
-    return found.to_numpy().astype(np.int64), texts
+    return [numbers.to_numpy().astype(np.int64) for numbers in found], texts
 
 
 # --- queries about the pairs --------------------------------------------------------------------------------------
@@ -135,8 +152,11 @@ def _numbered(job: Work, keys: pl.Series, name: str, *, parts: int, buckets: int
 # The columns that each query reads; None means all.
 _QUERIES: dict[str, tuple[str, ...] | None] = {
     "input facts": ("input", "fields"), "output facts": ("output",), "requests": ("input",), "written": ("output",),
-    "fields": ("fields",), "whole": None,
+    "fields": ("fields",), "meta": ("meta",), "whole": None, "repaired facts": ("index", "output"),
 }  # fmt: skip
+
+
+_TABLES = {"repaired facts": "findings repairs"}  # of the stage `measure`, where it is not the pairs
 
 
 class _Rows:
@@ -148,9 +168,9 @@ class _Rows:
         self._identifiers = identifiers
         self._known: dict[str, dict[Any, int]] = {}
 
-    def number(self, rows: np.ndarray, what: str) -> np.ndarray:
-        """A number for the queried value of each row, equal if the values are."""
-        known = self._known.setdefault(what, {})
+    def number(self, rows: np.ndarray, what: str, *, like: str | None = None) -> np.ndarray:
+        """A number for the queried value of each row, equal if the values are; as those of the query `like`."""
+        known = self._known.setdefault(like or what, {})
         return np.array([known.setdefault(key, len(known)) for key in self.find(rows, what)], np.int64)
 
     def find(self, rows: np.ndarray, what: str) -> list[Any]:
@@ -159,7 +179,7 @@ class _Rows:
         bounds = np.searchsorted(once, self._starts)
         tasks = [
             Task(
-                "look up", part, look_up, {"pairs": [Table("measure", part, "pairs")]},
+                "look up", part, look_up, {"pairs": [Table("measure", part, _TABLES.get(what, "pairs"))]},
                 parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers},
                 columns=_QUERIES[what],
             )
@@ -172,12 +192,15 @@ class _Rows:
 
 def look_up(pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str]) -> Result:
     """One value of the pairs at these positions, as text, in a table `found`."""
+    if what == "repaired facts":
+        # A row's place in the table of repairs, which has only the rows with one.
+        rows = np.searchsorted(pairs["index"].to_numpy(), rows)
     found = pl.Series("found", _values(pairs[rows], what, identifiers), dtype=pl.String)
     return Result({"found": found.to_frame()})
 
 
 def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
-    columns = {"requests": "input", "written": "output", "fields": "fields"}
+    columns = {"requests": "input", "written": "output", "fields": "fields", "meta": "meta"}
     if what in columns:
         return pairs[columns[what]].to_list()
     if what == "whole":

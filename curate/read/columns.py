@@ -37,6 +37,7 @@ PAIR_SCHEMA = {
     "output": pl.String,
     "system": pl.String,
     "group": pl.String,
+    "component": pl.String,
     "split": pl.String,
     "reference_ok": pl.Boolean,
     "meta": pl.String,

@@ -19,7 +19,12 @@ __all__ = ["REJECTED_SCHEMA", "TURNS", "PairBatch", "pair_table", "stored_turns"
 
 REJECTED_SCHEMA = {"row": pl.UInt32, "id": pl.String, "outcome": pl.String, "rule": pl.String, "evidence": pl.String}
 TURNS = "input_turns"  # in meta: role and length of each turn of an input of several turns
-_RECOMPUTED = ("row", "reference_ok", "written")  # columns of a run's own lines that a new run computes again
+_RECOMPUTED = (
+    "row",
+    "component",
+    "reference_ok",
+    "written",
+)  # columns of a run's own lines that a new run computes again
 _TEXTS = {
     "input": pl.String,
     "fields": pl.String,
@@ -55,6 +60,7 @@ def pair_table(batch: Batch, layout: Layout, where: str) -> PairBatch:
         row=pl.Series(batch.numbers, dtype=pl.UInt32),
         id=_scalars(batch, layout.id),
         group=_groups(batch, layout, texts["fields"]),
+        component=_scalars(batch, "component" if {"component", "reference_ok"} <= set(batch.names) else None),
         split=_splits(batch, layout.split),
         reference_ok=pl.lit(True),
         meta=_meta(batch, layout, lengths, stored),

@@ -1,3 +1,6 @@
+from .answer_words import answers_in_train as answers_in_train
+from .answers import Answers as Answers
+from .answers import find_answers as find_answers
 from .assign import SPLITS as SPLITS
 from .assign import effective_size as effective_size
 from .assign import effective_splits as effective_splits
@@ -10,6 +13,8 @@ from .place import Placed as Placed
 from .place import drop_failing as drop_failing
 from .place import drop_followers as drop_followers
 from .place import place_rows as place_rows
+from .remedy import LOOK_FIRST as LOOK_FIRST
+from .remedy import find_remedy as find_remedy
 from .strata import find_values as find_values
 from .strata import names_found as names_found
 from .strata import no_such_identifiers as no_such_identifiers

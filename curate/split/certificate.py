@@ -9,6 +9,7 @@ import polars as pl
 from ..match.corpus import Corpus
 from ..match.join import SimilarPairs
 from ..match.subjects import Subjects
+from .answers import first_by_id
 
 __all__ = ["Crossing", "certify"]
 
@@ -40,14 +41,13 @@ def certify(
     """Counts over pairs of a held-out row and a train row; `kept` has `id, split` of these rows of the corpus.
 
     pairs_at_or_above: similar with the same facts, which must be 0. siblings_at_or_above: similar with other facts.
-    nearest: the closest remaining pairs, closest first, found by a search down to searched_to. outputs_alike:
-    held-out rows whose output is similar to one in train. Also returns each train row that is similar to a held-out
-    row with the same facts, with that row.
+    nearest: the closest remaining pairs, closest first, found by a search down to searched_to. Also returns
+    each train row that is similar to a held-out row with the same facts, with that row.
     """
     in_train = (kept["split"] == "train").to_numpy()
     text = corpus.text[rows]
     order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
-    held, train = _first_rows(order, text, ~in_train), _first_rows(order, text, in_train)
+    held, train = first_by_id(order, text, ~in_train), first_by_id(order, text, in_train)
     subjects = Subjects(text, int(text.max(initial=-1)) + 1, lambda positions: corpus.input_facts(rows[positions]))
     nearest, same, siblings, crossing = SimilarPairs.joined([]), 0, 0, []
     between = np.flatnonzero(held >= 0), np.flatnonzero(train >= 0)
@@ -74,7 +74,6 @@ def certify(
             for a, b, similarity in zip(nearest.left, nearest.right, nearest.similarity.tolist(), strict=True)
         ],
         "searched_to": at,
-        "outputs_alike": _similar_outputs(corpus, rows, in_train, threshold),
     }
     return certificate, _crossing(SimilarPairs.joined(crossing), subjects, order, rows, in_train)
 
@@ -83,7 +82,7 @@ def _crossing(
     found: SimilarPairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
 ) -> Crossing:
     """All train rows of the right subjects, each with the most similar held-out row; ties go to the smallest id."""
-    held = _first_rows(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
+    held = first_by_id(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
     found = found.take(np.flatnonzero(held[found.left] >= 0))
     most = np.lexsort((order[held[found.left]], -found.similarity, found.right))
     right, first = np.unique(found.right[most], return_index=True)
@@ -92,15 +91,6 @@ def _crossing(
     crossing = np.flatnonzero(in_train & (nearest[subjects.of_row] >= 0))
     best = nearest[subjects.of_row[crossing]]
     return Crossing(rows[crossing], rows[held[found.left[best]]], found.similarity[best])
-
-
-def _first_rows(order: np.ndarray, text: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """For each text the selected row with the smallest id, -1 if there is none."""
-    rows = np.flatnonzero(which)
-    rows = rows[np.argsort(order[rows])][::-1]
-    first = np.full(int(text.max(initial=-1)) + 1, -1)
-    first[text[rows]] = rows  # the last write, which is the smallest id, wins
-    return first
 
 
 def _rows_across(found: SimilarPairs, subjects: Subjects, in_train: np.ndarray) -> int:
@@ -118,13 +108,3 @@ def _closest(parts: list[SimilarPairs], order: np.ndarray, held: np.ndarray, tra
     by_similarity = np.lexsort((order[train[found.right]], order[held[found.left]], -found.similarity))
     _, first = np.unique(found.left[by_similarity], return_index=True)  # the best of each held-out text
     return found.take(by_similarity[np.sort(first)[:_NEAREST]])
-
-
-def _similar_outputs(corpus: Corpus, rows: np.ndarray, in_train: np.ndarray, threshold: float) -> int:
-    output = corpus.output[rows]
-    held, train = np.unique(output[~in_train]), np.unique(output[in_train])
-    similar = np.zeros(int(output.max(initial=-1)) + 1, bool)
-    similar[np.intersect1d(held, train)] = True
-    for found in corpus.outputs_between(held[~similar[held]], train, threshold):
-        similar[found.left] = True
-    return int(similar[output[~in_train]].sum())

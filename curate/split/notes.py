@@ -14,6 +14,7 @@ from ..read.dates import UNDATED
 from ..settings import CurateSettings
 from .assign import SPLITS, split_targets
 from .place import Placed
+from .ties import Ties
 
 __all__ = ["split_notes"]
 
@@ -41,6 +42,7 @@ def split_notes(
     notes = [
         *_pinned(pinned[rows], given[rows], side),
         *sizes,
+        *_untied(placed.ties),
         *([] if dates is None else _by_date(dates[rows], side)),
     ]
     return notes, [{"code": "split_size", "text": text} for text in warned]
@@ -55,6 +57,18 @@ def _pinned(pinned: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str
             f"{count} not in the split of splits.jsonl, because the data or overrides.jsonl state another one."
         )
     return notes
+
+
+def _untied(ties: Ties) -> list[str]:
+    """Which identical outputs could not be kept on one side."""
+    outputs, rows = ties.untied
+    if not outputs:
+        return []
+    which = f"{say.count(outputs, 'output')} in {say.count(rows, 'row')} {'is' if outputs == 1 else 'are'} not"
+    others = "Rows with identical outputs are kept on one side, but " if ties.outputs == "identical" else ""
+    return [
+        f"{others}{which}: tying {'it' if outputs == 1 else 'them'} would put more than a fifth of the rows into one split."
+    ]
 
 
 def _sizes(

@@ -15,7 +15,7 @@ from ..match.relations import Relations
 from ..settings import CurateSettings
 from .assign import SPLITS, split_by_date, split_components
 from .given import Bridges, leaked_rows, pull_siblings, pull_tied, pull_to_given
-from .ties import Ties, tie_rows
+from .ties import Ties, output_edges, tie_rows
 
 __all__ = [
     "Placed",
@@ -42,6 +42,13 @@ class Placed:
         component = np.full(len(self.side), -1)
         component[self.rows] = self.ties.component
         return component
+
+    def tied_sets(self, ids: pl.Series) -> pl.Series:
+        """The tied set of each row, named by its smallest id; null for a row that is tied to no other."""
+        placed = pl.DataFrame({"component": self.ties.component, "id": ids.gather(self.rows)})
+        name = pl.when(pl.len().over("component") > 1).then(pl.col("id").min().over("component"))
+        names = pl.repeat(None, len(self.side), dtype=pl.String, eager=True)
+        return names.scatter(self.rows, placed.select(name).to_series())
 
     def splits(self, kept: np.ndarray) -> pl.Series:
         """The name of each row's split; null if the row is not kept in the end."""
@@ -126,16 +133,26 @@ def _pull(
     keys: np.ndarray,
     settings: CurateSettings,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Components, sides, and rows that would still join two sides: by similar outputs, or by siblings always tied."""
-    if settings.tie_siblings is True:
-        sides, joins = pull_to_given(ties.component, sides)
-        return ties.component, sides, joins
-    apart = replace(settings, tie_siblings=False)
-    firm = tie_rows(corpus, rows, groups, relations, settings=apart).component
+    """Components, sides, and rows that would still join two sides by what is always tied, such as similar outputs if set.
+
+    What "auto" ties, identical outputs before siblings, is tied as far as the given sides allow.
+    """
+    always = replace(settings, tie_siblings=settings.tie_siblings is True, tie_outputs=settings.tie_outputs is True)
+    firm = tie_rows(corpus, rows, groups, relations, settings=always).component
     sides, joins = pull_to_given(firm, sides)
-    siblings = _siblings(rows, relations, ties.siblings_tied_from, keys)
-    component, sides = pull_siblings(firm, ties.component, sides, siblings)
+    start = ties.siblings_tied_from if settings.tie_siblings == "auto" else None
+    parts = [_equal_outputs(corpus, rows, ties, keys), _siblings(rows, relations, start, keys)]
+    edges = tuple(np.concatenate(ends) for ends in zip(*parts, strict=True))
+    component, sides = pull_siblings(firm, ties.component, sides, (edges[0], edges[1]))
     return component, sides, joins
+
+
+def _equal_outputs(corpus: Corpus, rows: np.ndarray, ties: Ties, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows with one output as pairs of positions in `rows`: that with the smallest key and each of the others, in order."""
+    by_key = np.argsort(keys[rows], kind="stable")
+    first, others = output_edges(corpus, rows[by_key], ties)
+    order = np.lexsort((others, first))
+    return by_key[first[order]], by_key[others[order]]
 
 
 def _siblings(

@@ -11,6 +11,7 @@ import polars as pl
 
 from ...core import DataError
 from ...curate import tested_files
+from ..scores.quality import groups_by_id
 from .inputs import MeasuredVariant, TrainingCost
 
 __all__ = ["StoredMeasures", "read_measures"]
@@ -113,7 +114,8 @@ def _groups(run: Path, ids: Sequence[str]) -> np.ndarray | None:
     """The group of each item, from the pairs that the run was evaluated on."""
     files = tested_files(run)
     rows = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").split("\n") if line]
-    known = {row["id"]: row.get("group") for row in rows}
+    asked = set(ids)
+    known = groups_by_id(row for row in rows if row["id"] in asked)
     groups = np.array([known.get(id) for id in ids], dtype=object)
     return groups if any(group is not None for group in groups) else None
 

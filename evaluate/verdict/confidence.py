@@ -26,6 +26,7 @@ SURELY, SURELY_NOT = 0.9, 0.1
 RATHER_NOT = 0.2
 # Doubts that could flip the verdict, each as a clause; other doubts only weaken it.
 AGAINST_TUNING = {
+    "answers_in_train": "a tuned model may recite answers of the test",
     "cheaper_way": "a cheaper alternative was not tried",
     "better_untuned": "another variant without training does better",
     "weak_baseline": "the baseline is weak",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import say
+from ...curate import answers_in_train
 from ...style import discriminates
 from .rivals import better_untuned, cheaper_way
 from .sentences import (
@@ -55,6 +56,7 @@ def found_doubts(
     extended = {**results, "verdict_flips": flips, "margin": margin}
     finders = (
         _form_only,
+        _answers_in_train,
         *way,
         *flipping,
         *stated,
@@ -83,6 +85,14 @@ def _form_only(results: Results, decision: str) -> str | None:
     found = (results.get("style") or {}).get("discrimination")
     discriminating, sentence = discriminates(found) if found else (True, "")
     return None if discriminating else sentence
+
+
+def _answers_in_train(results: Results, decision: str) -> str | None:
+    """Only a model that was trained on these pairs can recite their answers."""
+    data = results.get("data") or {}
+    if decision == "keep prompting" or not (data.get("certificate") or {}).get("answers_remedy"):
+        return None
+    return f"{capital(answers_in_train(data))}: a tuned model can recite them."
 
 
 def _sample(results: Results, decision: str) -> str:

@@ -36,6 +36,8 @@ def next_step(
         return found.get("next") or sentence("Fix the problem above, then run again")
     if doubt == "form_only":
         return sentence(f"{CONTENT_RULE}, then run `tuneworth evaluate` again")
+    if doubt == "answers_in_train":
+        return f"{results['data']['certificate']['answers_remedy']} Then train and compare again."
     rival = better_untuned(results, margin)
     if rival is not None and decision != "keep prompting":
         return sentence(f"Compare with {variant_name(rival)} first: {_as_baseline(results, rival)}")

@@ -21,7 +21,19 @@ ROWS = [
     }
     for n in range(20)
 ]
-PAIR_COLUMNS = ["row", "id", "input", "fields", "output", "system", "group", "split", "reference_ok", "meta"]
+PAIR_COLUMNS = [
+    "row",
+    "id",
+    "input",
+    "fields",
+    "output",
+    "system",
+    "group",
+    "component",
+    "split",
+    "reference_ok",
+    "meta",
+]
 
 
 def pandas_frame(rows):

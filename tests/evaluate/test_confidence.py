@@ -201,6 +201,20 @@ def test_keep_prompting_never_advises_tuning(kind):
     assert step.startswith("Change nothing now")
 
 
+def test_answers_in_train_are_a_doubt_against_tuning_with_the_remedy_as_the_next_step():
+    remedy = 'Set [data] group = "handle" (--group handle) to keep such rows on one side.'
+    certificate = {"pairs_at_or_above": 0, "answers_in_test": {"verbatim": 9, "similar": 0}, "answers_remedy": remedy}
+    data = {"certificate": certificate, "splits": {"test": 300}}
+    found = decide(paying() | {"data": data}, margin=0.03)
+    sound = decide(paying() | {"data": {**data, "certificate": certificate | {"answers_remedy": None}}}, margin=0.03)
+    assert found["decision"] == sound["decision"] == "fine-tune"
+    assert "9 of the 300 test rows (3%) have an output that is also in train" in found["doubt"]
+    assert "recite" in found["confidence"]["sentence"]
+    assert found["next"] == f"{remedy} Then train and compare again."
+    assert "recite" not in str(sound)
+    assert "recite" not in str(decide(situation(EQUAL, roi=costs(tuned=12)) | {"data": data}, margin=0.03)["doubt"])
+
+
 def test_a_better_alternative_is_called_better():
     found = decide(situation(EQUAL, others={"small": 1.0}, roi=costs() | {"small": other(1)}), margin=0.02)
     assert found["decision"] == "keep prompting"

@@ -76,7 +76,7 @@ def test_text_from_the_input_may_be_repeated():
 
 
 @pytest.mark.parametrize(
-    ("copied", "natural", "status"), [(30, 0, "over"), (30, 30, "ok"), (0, 20, "ok"), (3, 0, "ok"), (4, 0, "warn")]
+    ("copied", "natural", "status"), [(30, 0, "over"), (12, 12, "ok"), (0, 12, "ok"), (3, 0, "ok"), (4, 0, "warn")]
 )
 def test_memorisation_counts_only_beyond_the_references(copied, natural, status):
     outputs = [LINE if i < copied else OTHER[i] for i in range(60)]
@@ -86,6 +86,16 @@ def test_memorisation_counts_only_beyond_the_references(copied, natural, status)
     assert found["measured"]
     assert found["value"] == pytest.approx((copied - natural) / 60)
     assert f"{copied} of 60" in found["evidence"]
+
+
+@pytest.mark.parametrize("copied", [0, 13, 60])
+def test_memorisation_is_not_checked_where_the_references_copy_train_themselves(copied):
+    outputs = [LINE if i < copied else OTHER[i] for i in range(60)]
+    references = [LINE if i < 13 else OTHER[i] for i in range(60)]
+    found = assess_memorisation([LINE], references, outputs)
+    assert (found["status"], found["value"]) == ("not checked", None)
+    assert "13 of 60 references" in found["evidence"]
+    assert found["to_check"]
 
 
 def test_memorisation_in_few_groups_is_harder_to_prove():

@@ -15,6 +15,7 @@ from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
+from tuneworth.reports.junit import _curation
 from tuneworth.reports.sections.curation.certificate import differing, similarity_text
 from tuneworth.reports.sections.curation.curated import (
     apart_lead,
@@ -122,7 +123,7 @@ def summary(**keys: Any) -> dict[str, Any]:
         "rules": {"style:short": 12, "exact_duplicate": 5, "unreadable": 3},
         "distinct_outputs": 90,
         "certificate": {"threshold": 0.8, "pairs_at_or_above": 0, "siblings_tied_from": 0.9, "siblings_at_or_above": 0,
-                        "nearest": [], "outputs_alike": 3},
+                        "nearest": [], "answers_verbatim": 0, "answers_similar": 0},
         "style": {"name": "s", "reviewed": True, "checks": {"short": {"level": "must", "sentence": "Write little."}}},
         "checks": {"short": {"fail": 12, "share": 0.12}},
         "warnings": [],
@@ -135,6 +136,11 @@ def stored(**keys: Any) -> StoredCuration:
 
 NOTHING = {"outcomes": {"kept": 0, "invalid": 100}, "splits": {"train": 0, "validation": 0, "test": 0},
            "rules": {"unreadable": 100}}  # fmt: skip
+SOUND = {"threshold": 0.8, "pairs_at_or_above": 0, "nearest": []}
+ANSWERS = {"certificate": {**SOUND, "answers_verbatim": 2, "answers_similar": 1, "answers_in_test": {"verbatim": 2, "similar": 1},
+                           "answers_remedy": 'Set [data] group = "sku".'}}  # fmt: skip
+ONE_ANSWER = {"certificate": {**SOUND, "answers_verbatim": 1, "answers_in_test": {"verbatim": 1, "similar": 0}}}
+ONE_HELD = {"certificate": {**SOUND, "answers_similar": 1, "answers_in_test": {"verbatim": 0, "similar": 0}}}
 LEAK = {"certificate": {"threshold": 0.8, "pairs_at_or_above": 1, "nearest": []}}
 
 
@@ -154,6 +160,14 @@ def test_the_first_screen_says_what_can_be_done_with_the_rows(keys: dict[str, An
     assert said in found.sentence
     assert found.next_step
     assert len(found.numbers) == 3
+
+
+def test_answers_in_train_name_the_remedy_as_the_next_step_and_fail_in_junit():
+    assert "group" in curated_headline(stored(**ANSWERS)).next_step
+    cases = {case.name: case for case in _curation(summary(**ANSWERS))}
+    assert "3 of the 12 test rows" in str(cases["test rows are separate from training rows"].failure)
+    cases = {case.name: case for case in _curation(summary(**ONE_ANSWER))}
+    assert cases["test rows are separate from training rows"].failure is None
 
 
 def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ....core import UNKNOWN, Row
 from ....core import unbroken as say
+from ....curate import answers_in_train
 from ...stored import read_texts
 from ...words import is_number, short
 from .dropped import ID
@@ -52,7 +53,8 @@ def leak_clause(data: Mapping[str, Any]) -> str:
     if found:
         pairs = say.count(found, "pair")
         return f"{pairs} across the split {'is' if found == 1 else 'are'} similar with the same facts: the test leaks"
-    return f"none of the {say.count(held)} held-out rows has a similar training example with the same facts"
+    clause = f"none of the {say.count(held)} held-out rows has a similar training example with the same facts"
+    return f"{clause}, but {answers}" if (answers := answers_in_train(data)) else clause
 
 
 def certificate(data: Mapping[str, Any]) -> str:
@@ -66,7 +68,9 @@ def certificate(data: Mapping[str, Any]) -> str:
             "pairs of a held-out request and a training example are"
         )  # fmt: skip
         return f"{say.count(leaks)} {pairs} similar with the same facts (similarity {limit} or more): the test leaks."
-    sentence = f"No held-out request has a training example with the same facts at a similarity of {limit} or more."
+    sentence = f"No held-out request has a training example with the same facts at a similarity of {limit} or more"
+    answers = answers_in_train(data)
+    sentence += f", but {answers}." if answers else "."
     siblings = found.get("siblings_at_or_above")
     if siblings:
         pairs = "pair across the split is" if siblings == 1 else "pairs across the split are"
@@ -97,7 +101,8 @@ def certificate_facts(data: Mapping[str, Any]) -> list[Row]:
         Row("siblings_at_or_above", "Similar, different facts", _siblings(found.get("siblings_at_or_above"), tied)),
         Row("nearest", "Nearest pair", f"similarity {similarity_text(nearest[0].get('similarity'))}" if nearest else (
             _none_near(found))),
-        Row("outputs_alike", "Outputs similar to a training output", _outputs(found.get("outputs_alike"))),
+        Row("answers", "Held-out outputs in train", _answers(found)),
+        Row("outputs_tied", "Outputs kept on one side", _tied_outputs(found)),
     ]  # fmt: skip
     return [row for row in facts if row.value]
 
@@ -120,8 +125,26 @@ def _siblings(count: int | None, tied: float | None) -> str:
     return f"{_pairs(count)}{together}"
 
 
-def _outputs(count: int | None) -> str:
-    return "" if count is None else f"{say.count(count)} held-out rows, with other requests; for information only"
+def _answers(found: Mapping[str, Any]) -> str:
+    """Outputs of more than five words that are in train; empty in a run of an earlier version."""
+    verbatim, similar = found.get("answers_verbatim"), found.get("answers_similar")
+    if verbatim is None or similar is None:
+        return ""
+    if not verbatim and not similar:
+        return "none of more than five words"
+    return f"{say.count(verbatim)} word for word, {say.count(similar)} similar with the same facts"
+
+
+def _tied_outputs(found: Mapping[str, Any]) -> str:
+    tied, untied = found.get("outputs_tied"), found.get("outputs_untied") or {}
+    if tied is None:
+        return ""
+    if not untied.get("outputs"):
+        return str(tied)
+    outputs = say.count(untied["outputs"], "output")
+    return (
+        f"{tied}, except {outputs} in {say.count(untied['rows'])} rows, which would join more than a fifth of the rows"
+    )
 
 
 def near_rows(path: Path, data: Mapping[str, Any], *, texts: bool) -> list[Near]:

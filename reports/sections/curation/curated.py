@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from ....core import Row
 from ....core import unbroken as say
+from ....curate import answers_in_train
 from ...charts.axes import Axis
 from ...charts.rows import Bar, mini_rows
 from ...page import Section
@@ -42,6 +43,7 @@ __all__ = [
 DOUBT = 260  # characters that fit the first screen of a phone
 # Warnings by importance; the first one present is the strongest reason for doubt.
 _WEIGHT = (
+    "answers_in_train",
     "few_pairs",
     "huge_component",
     "many_conflicts",
@@ -80,6 +82,8 @@ def _label(data: Mapping[str, Any]) -> tuple[str, str]:
         return "The splits leak", "fix"
     if not _split(data, "train"):
         return "Nothing to train on", "fix"
+    if _look_first(data) is not None:
+        return "Look first", "open"
     if _waiting(data):
         return "Review first", "open"
     return ("Ready", "go") if held_out(data) else ("Nothing to test with", "open")
@@ -102,7 +106,8 @@ def _sentence(data: Mapping[str, Any]) -> str:
         text = f"{clean}, all for training and none for testing"
     new = held and not _leaks(data) and _leaks(data) is not None
     repeats = "which repeats no training example" if held == 1 else "none of which repeats a training example"
-    text += f", {repeats}." if new else "."
+    answers = answers_in_train(data) if new else ""
+    text += f", but {answers}." if answers else f", {repeats}." if new else "."
     if waiting := _waiting(data):
         text += f" {say.count(waiting)} {'row waits' if waiting == 1 else 'rows wait'} for a manual decision."
     return text
@@ -135,6 +140,11 @@ def _leaks(data: Mapping[str, Any]) -> int | None:
     return (data.get("certificate") or {}).get("pairs_at_or_above")
 
 
+def _look_first(data: Mapping[str, Any]) -> str | None:
+    """What to set where more answers of test are in train than may be overlooked; None otherwise."""
+    return (data.get("certificate") or {}).get("answers_remedy")
+
+
 def _kept(data: Mapping[str, Any]) -> Number:
     read, kept = data.get("rows_read") or 0, _kept_rows(data)
     change = f"{say.count(_split(data, 'train'))} for training, {say.count(held_out(data))} held out" if kept else ""
@@ -156,7 +166,7 @@ def _apart(data: Mapping[str, Any]) -> Number:
         else "none is similar"
     )
     pairs = f"pair{'' if leaks == 1 else 's'} of rows, {closest}" if leaks else f"of {say.count(held)} held out"
-    change = "a test would prove nothing" if leaks else closest
+    change = "a test would prove nothing" if leaks else answers_in_train(data) or closest
     train = _split(data, "train")
     axis = Axis(0, max(train + held, 1), ())
     picture = mini_rows([Bar(0, train, "both"), Bar(train, train + held, "split")], axis)
@@ -204,6 +214,8 @@ def _next_step(data: Mapping[str, Any]) -> str:
         return "Look at the dropped rows under Rows below and fix what they have in common."
     if _leaks(data):
         return "Do not test on these splits. The certificate below lists the pairs that are on both sides."
+    if remedy := _look_first(data):
+        return typeset(remedy)
     if _waiting(data):
         return "Decide on the waiting rows: `tuneworth why RUN ROW` shows a row with its conflict and records your decision."
     if not _split(data, "train") or not held_out(data):
