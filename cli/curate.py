@@ -16,6 +16,7 @@ _FILE_OPTIONS = {
     "style": "[style] path", "out": "", "group": "[data] group", "identifiers": "[data] identifiers",
     "date": "[data] date", "stratify": "[curate] stratify", "near_duplicate": "[curate] near_duplicate",
     "keep": "[curate] keep", "conflicts": "[curate] conflicts", "tie_outputs": "[curate] tie_outputs",
+    "meaning": "[curate] meaning", "tie_meaning": "[curate] tie_meaning",
     "overrides": "", "splits": "", "input": "[data] input", "output": "[data] output", "encoding": "[data] encoding",
     "delimiter": "[data] delimiter",
 }  # fmt: skip
@@ -50,6 +51,13 @@ _PATH = click.Path(path_type=Path)
     "--tie-outputs",
     type=click.Choice(["auto", "true", "false"]),
     help="Keep rows with the same output on one side: identical ones (auto), also similar ones (true), or none (FILE only).",
+)
+@click.option(
+    "--meaning",
+    help="List held-out requests that say the same as a training example in other words: true, or a local model (FILE only).",
+)
+@click.option(
+    "--tie-meaning", help="Keep such rows on one side: true, or the cosine from which they mean the same (FILE only)."
 )
 @click.option(
     "--mask", is_flag=True, help="Replace e-mail addresses and phone, card and account numbers with placeholders."
@@ -152,6 +160,13 @@ def _refuse_options(source: Path | None, given: dict[str, Any]) -> None:
         raise ConfigError(f"--{_option(option)} needs a file of pairs; for a project, {advice}")
 
 
+def _cosine(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f'--tie-meaning: expected true or a number from 0.5 to 1, found "{text}"') from None
+
+
 def _of_file(
     source: Path, given: dict[str, Any], *, rules: dict[str, Any], dry_run: bool, **how: Any
 ) -> dict[str, Any]:
@@ -168,6 +183,10 @@ def _of_file(
     rules |= {key: given[key] for key in _RULES if key in given}
     if ties := given.get("tie_outputs"):
         rules["tie_outputs"] = ties if ties == "auto" else ties == "true"
+    if model := given.get("meaning"):
+        rules["meaning"] = model == "true" or str(Path(model).absolute())
+    if cosine := given.get("tie_meaning"):
+        rules["tie_meaning"] = cosine == "true" or _cosine(cosine)
     try:
         DataSettings(path=str(source), **columns)
         CurateSettings(**rules)

@@ -4,7 +4,7 @@ Character grams, which decide about duplicates, see the same words; this sees sy
 well. It reports, and ties rows of one meaning if asked to; it never drops a row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,18 +13,20 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError
+from ..core import ConfigError, say
 from .check import is_label, token_facts
 from .match import Corpus, gram_sets
 from .match.ngrams import shared_grams
 
-__all__ = ["Embedding", "Meaning", "load_embedding", "nearest"]
+__all__ = ["Embedding", "Meaning", "load_embedding", "meaning_sentence", "nearest"]
 
 _INSTALL = "install it: pip install 'tuneworth[meaning]'"
 _LETTERS = 4_000  # characters of a text that are embedded: what follows hardly moves the mean of its words
 _CHUNK = 8_192  # texts embedded at once
 _QUERIES, _BASES = 1_024, 65_536  # rows of one product, about 270 MB
-_EXACT = 1_000_000_000  # pairs up to which all are compared: some seconds
+# Seconds on one core, measured: to compare a pair, to put a row into the graph, to search it for one.
+_PAIR, _ADD, _SEARCH = 6e-9, 1e-4, 5e-5
+_SHORT = 10  # seconds up to which all pairs are compared in any case
 _NEIGHBOURS = 8  # looked at for each row: the nearest may state other numbers
 _SAMPLE = 2_000  # rows that the threshold is calibrated on
 _PRECISION, _FEWEST = 0.8, 20  # share of pairs with the same output above the threshold; such pairs that it needs
@@ -81,12 +83,13 @@ def _local(folder: Path) -> Embedding:
 def nearest(queries: np.ndarray, bases: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The positions of the k nearest of `bases` `(m, d)` for each of `queries` `(n, d)`, nearest first; the cosines.
 
-    Exact, unless there are over a billion pairs: then by a graph (HNSW), which misses some. Both are deterministic.
+    All pairs are compared unless a graph (HNSW), which misses a few of the nearest, saves much. Both are deterministic.
     """
     k = min(k, len(bases))
     if not k or not len(queries):
         return np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
-    if len(queries) * len(bases) <= _EXACT:
+    full = _PAIR * len(queries) * len(bases)
+    if full <= max(_SHORT, _ADD * len(bases) + _SEARCH * len(queries)):
         parts = [_by_products(queries[at : at + _QUERIES], bases, k) for at in range(0, len(queries), _QUERIES)]
         return np.concatenate([places for places, _ in parts]), np.concatenate([cosines for _, cosines in parts])
     return _by_graph(queries, bases, k)
@@ -116,6 +119,22 @@ def _by_graph(queries: np.ndarray, bases: np.ndarray, k: int) -> tuple[np.ndarra
     index.add(np.arange(len(bases)), bases, threads=1)
     found = index.search(queries, k, threads=1)
     return found.keys.astype(np.int64).reshape(len(queries), k), 1 - found.distances.reshape(len(queries), k)
+
+
+def meaning_sentence(found: Mapping[str, Any]) -> str:
+    """What was found of the entry `meaning` of the summary, as a sentence."""
+    close, held, threshold = found["close"], found["held_out"], found["threshold"]
+    if close is None:
+        return (
+            "Too few requests in other words have the same output to say from which similarity on two mean the same; "
+            "the nearest are listed to be read."
+        )
+    have = "has" if close == 1 else "have"
+    which = f"{say.count(close)} of {say.count(held)} held-out requests {have}" if close else "No held-out request has"
+    return (
+        f"{which} a training example that says nearly the same in other words (cosine of {threshold:g} or more, calibrated "
+        f"on {say.count(found['same_outputs'], 'pair')} with the same output)."
+    )
 
 
 def _best(left: np.ndarray, right: np.ndarray, cosine: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """The second half of curation: computes outcomes and splits from numbers; texts are fetched only for evidence."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import polars as pl
 from ..core import Clock
 from .decisions import despite_decision, preferred_first, settle_decided
 from .match import Canned, Corpus, Outcomes, Relations, find_canned, rank_rows, relate
+from .meaning import Meaning, load_embedding
 from .prepare import Prepared
 from .read import (
     salted,
@@ -41,7 +42,8 @@ class Resolved:
     """table: the pair table with `split` (null unless kept), `component` (the tied set, null if alone), `reference_ok` and
     `fixed` (the rules of a repaired output, else null); kept: those of its rows that are kept.
 
-    rank: the order of preference. notes: sentences about the split; cautions: warnings about it.
+    rank: the order of preference. meaning: the entry of the summary. notes: sentences about the split; cautions: warnings
+    about it.
     """
 
     table: pl.DataFrame
@@ -52,6 +54,7 @@ class Resolved:
     rank: np.ndarray
     canned: Canned
     certificate: dict[str, Any]
+    meaning: dict[str, Any] | None
     notes: list[str]
     cautions: list[dict[str, str]]
 
@@ -83,6 +86,13 @@ def resolve(
     settled = settle_decided(corpus, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 
+    meaning = _meaning(corpus, np.flatnonzero(settled.kept), settings)
+    if meaning is not None and settings.tie_meaning:
+        at = None if settings.tie_meaning is True else settings.tie_meaning
+        relations = replace(relations, meaning=meaning.ties(at))
+    if meaning is not None:
+        clock.lap("meaning")
+
     placed = place_rows(
         corpus, settled, relations, current, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
         dates=ready.dates, settings=settings,
@@ -111,7 +121,18 @@ def resolve(
         )  # fmt: skip
     certificate["answers_remedy"] = remedy
     clock.lap("certificate")
-    return Resolved(table, kept, outcomes, placed, relations, rank, canned, certificate, notes, cautions)
+    near = None
+    if meaning is not None:
+        near = meaning.across(np.flatnonzero(outcomes.kept), kept["id"], kept["split"]) | {"tied": placed.ties.meaning}
+        clock.lap("meaning")
+    return Resolved(table, kept, outcomes, placed, relations, rank, canned, certificate, near, notes, cautions)
+
+
+def _meaning(corpus: Corpus, rows: np.ndarray, settings: CurateSettings) -> Meaning | None:
+    """The embedded inputs of these rows, if that is asked for."""
+    if not settings.meaning:
+        return None
+    return Meaning(corpus, rows, load_embedding(settings.meaning), similar=settings.near_duplicate)
 
 
 def _certified(

@@ -58,6 +58,9 @@ class CurateSettings:
     """Thresholds for duplicates, the handling of conflicts, and how the rest is split.
 
     With `fix`, outputs that break a must rule are repaired for train and validation where that makes them acceptable.
+    With `meaning`, held-out requests that say the same as a training example in other words are listed: `True` for the
+    embeddings of wordllama, or the folder of a local sentence-transformers model. `tie_meaning` keeps such rows on one
+    side: from the calibrated threshold, or from the given cosine.
     """
 
     near_duplicate: float = 0.8
@@ -70,9 +73,17 @@ class CurateSettings:
     stratify: str | None = None
     mask: bool = False
     fix: Fix = "off"
+    meaning: bool | str = False
+    tie_meaning: bool | float = False
 
     def __post_init__(self) -> None:
         if problems := misfits(self):
             raise ValueError("; ".join(problems))
         if not 0.5 <= self.near_duplicate <= 1:
             raise ValueError(f"near_duplicate must be from 0.5 to 1, found {self.near_duplicate:g}")
+        if self.tie_meaning and not self.meaning:
+            raise ValueError("tie_meaning needs meaning = true")
+        if self.meaning == "":
+            raise ValueError("meaning is empty; state true, or the folder of a model")
+        if self.tie_meaning not in (True, False) and not 0.5 <= self.tie_meaning <= 1:
+            raise ValueError(f"tie_meaning must be true, or a cosine from 0.5 to 1, found {self.tie_meaning:g}")

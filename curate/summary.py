@@ -113,6 +113,7 @@ def summarise(
         "threshold_table": None if threshold_table is None else list(threshold_table),
         "identifiers": sorted(identifiers),
         "certificate": found.certificate,
+        "meaning": found.meaning,
         "style": None if style is None else _style(style, discrimination),
         "checks": ready.checked.checks,
         "fix": summarise_fixes(ready, found, settings=settings, count_tokens=request.token_counter()),

@@ -11,6 +11,7 @@ from ..core import say
 from ..style import Discrimination, StyleSchema
 from .check import Checked
 from .match import Canned, Relations
+from .meaning import meaning_sentence
 from .prepare import Prepared
 from .read import RawPairs
 from .resolve import Resolved
@@ -54,6 +55,7 @@ def find_warnings(
         *_identifiers(ready.identifier_like, identifiers),
         *_outputs(raw, found.canned),
         *_answers(found.certificate, kept["split"]),
+        *_meaning(found.meaning, settings),
         *_weight(kept, found.placed.components()[found.outcomes.kept]),
         *_rules(raw, style, checked),
         *_form_only(discrimination),
@@ -123,6 +125,18 @@ def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, s
             "few_effective",
             f"The {len(test):,} test rows are in {len(np.unique(test)):,} tied sets and count as about "
             f"{max(1, round(weight)):,} independent rows. Add rows that differ from these to get more certain results.",
+        )
+
+
+def _meaning(found: Mapping[str, Any] | None, settings: CurateSettings) -> Iterator[tuple[str, str]]:
+    if found is not None and found["close"]:
+        advice = "" if settings.tie_meaning else " [curate] tie_meaning = true keeps such rows on one side."
+        yield "near_in_meaning", f"{meaning_sentence(found)} Read them in summary.json.{advice}"
+    if settings.tie_meaning is True and found is not None and found["threshold"] is None:
+        yield (
+            "meaning_uncalibrated",
+            "tie_meaning = true ties nothing: too few requests in other words have the same output to calibrate it. "
+            "Read the nearest pairs, and state the cosine from which they mean the same, such as tie_meaning = 0.95.",
         )
 
 

@@ -1,7 +1,7 @@
 """A project: a folder with `tuneworth.toml`; reading it reports all its problems at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,8 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     cluster = _cluster(table, problems)
     if problems or data is None or style is None or curate is None or train is None or evaluate is None:
         raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
+    if isinstance(curate.meaning, str):
+        curate = replace(curate, meaning=str(folder / curate.meaning))
     schema = read_style(folder / style.path, allow_code=allow_code)
     return Project(
         folder,

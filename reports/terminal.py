@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import Row, filled, row_lines, say
+from ..curate import meaning_sentence
 from .charts.axes import shortened
 from .sections.assumptions import words
 from .sections.costs import alternative_rows, cost_rows
@@ -190,6 +191,7 @@ def curated_text(summary: Mapping[str, Any]) -> str:
     lines += filled(fix_sentence(summary)) if fix_sentence(summary) else []
     lines += filled(accepts_sentence(summary)) if accepts_sentence(summary) else []
     lines += filled(certificate(summary)) if certificate(summary) else []
+    lines += filled(meaning_sentence(summary["meaning"])) if summary.get("meaning") else []
     lines += filled(override_line(summary)) if override_line(summary) else []
     return "\n".join([*lines, *_thresholds(summary)])
 

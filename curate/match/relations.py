@@ -6,7 +6,7 @@ are one *item*. Subjects are compared by the join on inputs, items by the exact 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sparse
@@ -199,7 +199,8 @@ class Relations:
 
     similar: pairs of rows with similar inputs; alternatives: pairs of items; sibling_pairs: pairs of subjects. If there
     are more than 20 million of these, `siblings` holds all that touch a subject that may be dropped, and a spanning
-    forest of the most similar others: at each similarity it connects what all of them connect.
+    forest of the most similar others: at each similarity it connects what all of them connect. meaning: pairs of rows that
+    are to be tied because their inputs mean nearly the same.
     """
 
     subject: np.ndarray
@@ -213,6 +214,9 @@ class Relations:
     sibling_pairs: int
     method: Method
     skew: Skew
+    meaning: tuple[np.ndarray, np.ndarray] = field(
+        default_factory=lambda: (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    )
 
 
 def relate(

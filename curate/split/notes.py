@@ -43,6 +43,7 @@ def split_notes(
         *_pinned(pinned[rows], given[rows], side),
         *sizes,
         *_untied(placed.ties),
+        *_by_meaning(placed.ties, relations),
         *([] if dates is None else _by_date(dates[rows], side)),
     ]
     return notes, [{"code": "split_size", "text": text} for text in warned]
@@ -68,6 +69,21 @@ def _untied(ties: Ties) -> list[str]:
     others = "Rows with identical outputs are kept on one side, but " if ties.outputs == "identical" else ""
     return [
         f"{others}{which}: tying {'it' if outputs == 1 else 'them'} would put more than a fifth of the rows into one split."
+    ]
+
+
+def _by_meaning(ties: Ties, relations: Relations) -> list[str]:
+    """How many requests of one meaning are kept on one side, if that was asked for and there are any."""
+    if not len(relations.meaning[0]):
+        return []
+    if not ties.meaning:
+        return [
+            "Requests that say the same in other words are not kept on one side: tying them would put more than a fifth of "
+            "the rows into one split."
+        ]
+    pairs = say.count(ties.meaning, "pair")
+    return [
+        f"{pairs} of requests that say the same in other words {'is' if ties.meaning == 1 else 'are'} kept on one side."
     ]
 
 

@@ -28,8 +28,9 @@ class Ties:
     """component: one number per row. siblings_tied_from: the similarity from which siblings are tied, None if never.
 
     largest: rows of the largest component; joined_by: what connects them, in words. outputs: which outputs are tied,
-    "identical", "identical and similar" or "none". most: the most rows of an identical output that is tied with "auto",
-    None without. untied: the outputs that are in more rows than that, and those rows.
+    "identical", "identical and similar" or "none". meaning: the pairs of requests tied by meaning. most: the most rows of an
+    identical output that is tied with "auto", None without. untied: the outputs that are in more rows than that, and those
+    rows.
     """
 
     component: np.ndarray
@@ -37,6 +38,7 @@ class Ties:
     largest: int
     joined_by: str
     outputs: str = "none"
+    meaning: int = 0
     most: int | None = None
     untied: tuple[int, int] = (0, 0)
 
@@ -58,6 +60,9 @@ def tie_rows(
     elif settings.tie_outputs == "auto":
         edge, outputs = _identical(subject, firm, _long_outputs(corpus, rows))
         firm.append(edge)
+    edge = _by_meaning(subject, firm, relations, here)
+    firm.append(edge)
+    outputs["meaning"] = len(edge[0])
     if not settings.tie_siblings:
         return _ties(subject, groups, ids, firm, None, outputs)
     if settings.tie_siblings is True:
@@ -71,6 +76,17 @@ def tie_rows(
         if start == 1 or largest_size(components(subject, edges)) <= limit:
             return _ties(subject, groups, ids, edges, start, outputs)
     raise AssertionError("the last step is equality")
+
+
+def _by_meaning(subject: np.ndarray, firm: Sequence[Edge], relations: Relations, here: np.ndarray) -> Edge:
+    """Pairs of subjects that mean nearly the same; none if they would join more than a fifth of the rows."""
+    left, right = (relations.subject[rows] for rows in relations.meaning)
+    both = here[left] & here[right] & (left != right)
+    left, right = left[both], right[both]
+    component = components(subject, firm)
+    limit = max(LARGEST * len(subject), largest_size(component))
+    fits = not len(left) or largest_size(components(subject, [*firm, (left, right)])) <= limit
+    return (left, right) if fits else (left[:0], right[:0])
 
 
 def output_edges(corpus: Corpus, rows: np.ndarray, ties: Ties) -> tuple[np.ndarray, np.ndarray]:

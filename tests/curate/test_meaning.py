@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import Clock, ConfigError
-from tuneworth.curate import CurateSettings, read_frame
+from tuneworth.curate import CurateSettings, curate, read_frame
 from tuneworth.curate.jobs.tasks import InMemory
 from tuneworth.curate.meaning import Meaning, load_embedding, nearest
 from tuneworth.curate.prepare import CurateRequest, prepare
@@ -86,6 +86,46 @@ def test_equal_outputs_calibrate_the_threshold_that_ties_rows():
     assert sum((id.removesuffix("-copy"), id) in tied for id in copies) >= 57
 
 
+def test_tied_meanings_leave_nothing_near_across_the_split_and_the_run_says_so():
+    rows = catalogue()
+    chosen = random.Random(7).sample(rows, PLANTED)
+    copies = [{**row, "id": f"{row['id']}-copy", "input": DISGUISES["sorted words"](row["input"])} for row in chosen]
+    told = {}
+    for tie in (False, True):
+        settings = CurateSettings(meaning=True, tie_meaning=tie, tie_outputs=False, conflicts="report")
+        told[tie] = curate([*rows, *copies], settings=settings).summary
+    loose, tied = told[False], told[True]
+    assert loose["meaning"]["close"] > 5
+    assert (loose["meaning"]["tied"], tied["meaning"]["close"]) == (0, 0)
+    assert tied["meaning"]["tied"] >= 57
+    assert any("say the same in other words are kept on one side" in note for note in tied["split_notes"])
+    assert [w["code"] for w in loose["warnings"] if "meaning" in w["code"]] == ["near_in_meaning"]
+
+
+def test_too_many_of_one_meaning_are_not_tied():
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
+    texts = [f"please tell me about {a} and {b} in the old house" for a in words for b in words]
+    rows = [{"id": str(n), "input": text, "output": f"out {n}"} for n, text in enumerate(texts)]
+    settings = CurateSettings(meaning=True, tie_meaning=0.5, near_duplicate=1.0, tie_siblings=False)
+    done = curate(rows, settings=settings).summary
+    assert done["meaning"]["tied"] == 0
+    assert any("are not kept on one side" in note for note in done["split_notes"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"tie_meaning": True}, "needs meaning = true"),
+        ({"meaning": ""}, "meaning is empty"),
+        ({"meaning": True, "tie_meaning": 0.2}, "from 0.5 to 1"),
+        ({"meaning": 1}, "meaning"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, said):
+    with pytest.raises(ValueError, match=said):
+        CurateSettings(**settings)
+
+
 def test_without_enough_equal_outputs_nothing_is_counted_and_the_nearest_are_listed():
     rows = catalogue()[:200]
     corpus = corpus_of(rows)
@@ -136,7 +176,7 @@ def test_the_graph_finds_nearly_what_a_full_comparison_finds(monkeypatch):
     bases = chance.normal(size=(3_000, 32))
     bases = (bases / np.linalg.norm(bases, axis=1, keepdims=True)).astype(np.float16)
     exact, _ = nearest(bases[:300], bases, 5)
-    monkeypatch.setattr(module, "_EXACT", 10)
+    monkeypatch.setattr(module, "_PAIR", 1.0)
     found, cosines = nearest(bases[:300], bases, 5)
     again, _ = nearest(bases[:300], bases, 5)
     assert (found == again).all()

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ....core import UNKNOWN, Row
 from ....core import unbroken as say
-from ....curate import answers_in_train
+from ....curate import answers_in_train, meaning_sentence
 from ...stored import read_texts
 from ...words import is_number, short
 from .dropped import ID
@@ -24,6 +24,7 @@ __all__ = [
     "held_out",
     "leak_clause",
     "near_rows",
+    "near_values",
     "similarity_text",
 ]
 
@@ -82,6 +83,16 @@ def certificate_values(data: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the certificate block; its sentence is empty if nothing was searched."""
     leaks = (data.get("certificate") or {}).get("pairs_at_or_above")
     return {"sentence": certificate(data), "facts": certificate_facts(data), "leaks": leaks}
+
+
+def near_values(path: Path, data: Mapping[str, Any], *, texts: bool) -> dict[str, Any]:
+    """The nearest pairs across the split by characters, and those by meaning with what was found of them."""
+    meaning = data.get("meaning") or {}
+    return {
+        "letters": near_rows(path, (data.get("certificate") or {}).get("nearest") or [], texts=texts),
+        "meaning": near_rows(path, meaning.get("rows") or [], texts=texts),
+        "sentence": meaning_sentence(meaning) if meaning else "",
+    }
 
 
 def certificate_facts(data: Mapping[str, Any]) -> list[Row]:
@@ -147,10 +158,9 @@ def _tied_outputs(found: Mapping[str, Any]) -> str:
     )
 
 
-def near_rows(path: Path, data: Mapping[str, Any], *, texts: bool) -> list[Near]:
-    """The most similar pairs across the split, with the differences in their inputs marked."""
-    nearest: Sequence[Mapping[str, Any]] = (data.get("certificate") or {}).get("nearest") or []
-    pairs = read_texts(path, {pair[key] for pair in nearest for key in ("id", "train_id")}) if texts else {}
+def near_rows(path: Path, nearest: Sequence[Mapping[str, Any]], *, texts: bool) -> list[Near]:
+    """Pairs across the split (`id, train_id, similarity`), with the differences in their inputs marked."""
+    pairs = read_texts(path, {pair[key] for pair in nearest for key in ("id", "train_id")}) if texts and nearest else {}
     rows = []
     for pair in nearest:
         inputs = differing(*(pairs.get(pair[key], ("", ""))[0] for key in ("id", "train_id")))

@@ -15,7 +15,7 @@ from ...stored import StoredCuration
 from ...words import capital, sentence, short, typeset
 from ..first_screen import Headline, Number, Side
 from .accepts import accepted_rows, accepts_sentence
-from .certificate import certificate, certificate_values, held_out, near_rows, similarity_text
+from .certificate import certificate, certificate_values, held_out, near_values, similarity_text
 from .data import (
     canned_rows,
     content_facts,
@@ -44,6 +44,7 @@ DOUBT = 260  # characters that fit the first screen of a phone
 # Warnings by importance; the first one present is the strongest reason for doubt.
 _WEIGHT = (
     "answers_in_train",
+    "near_in_meaning",
     "few_pairs",
     "huge_component",
     "many_conflicts",
@@ -234,7 +235,7 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
     apart = {
         "certificate": certificate_values(data),
         "notes": data.get("split_notes") or [],
-        "near": near_rows(run.path, data, texts=texts),
+        "near": near_values(run.path, data, texts=texts),
     }
     style = {
         "unreviewed": (data.get("style") or {}).get("reviewed") is False,

@@ -8,7 +8,7 @@ from ....core import unbroken as say
 from ...page import Section
 from ...stored import StoredCuration, StoredRun, ledger_place
 from ...words import finite, short
-from .certificate import certificate_values, leak_clause, near_rows
+from .certificate import certificate_values, leak_clause, near_values
 from .dropped import dropped_rest, dropped_rows, funnel_figure, rule_words, sentences_of
 from .fixes import fix_sentence, fixed_rules
 
@@ -43,7 +43,7 @@ def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> S
             "certificate": certificate_values(data),
             "lines": [text for text in (*sample_lines(run), personal_line(data), override_line(data)) if text],
             "facts": content_facts(data),
-            "near": near_rows(run.path, data, texts=texts) if curated else [],
+            "near": near_values(run.path, data if curated else {}, texts=texts),
             "dropped": rows_values(curated, texts=texts) if curated else None,
             "warnings": warning_texts(data),
         }

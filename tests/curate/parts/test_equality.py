@@ -87,6 +87,7 @@ def test_no_cutting_changes_anything(
         pytest.param({"data": {**NAMED, "identifiers": ("sku", "weight")}}, marks=pytest.mark.slow),
         pytest.param({"data": {"identifiers": ("name",)}, "mask": True, "stratify": "colour"}, marks=pytest.mark.slow),
         {"stratify": "no such field"},
+        pytest.param({"meaning": True, "tie_meaning": 0.8, "tie_siblings": False}, marks=pytest.mark.slow),
         {"data": {"identifiers": ("wait",)}},
         {"data": {"date": "name"}},
         {"data": {"group": "no such column"}},
@@ -227,6 +228,7 @@ def test_data_of_one_sort_give_the_same(tmp_path: Path, rows: list[dict[str, Any
 @pytest.mark.parametrize(
     "asked",
     [
+        pytest.param({"meaning": True, "tie_meaning": 0.8, "tie_siblings": False}, marks=pytest.mark.slow),
         {"data": {"identifiers": ("wait",)}},
         {"stratify": "no such field"},
         {"stratify": "output"},
