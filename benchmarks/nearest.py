@@ -88,9 +88,9 @@ def main() -> None:
         )
         one = json.loads(done.stdout)
         per = (one["embed and calibrate"] + one["search"]) / rows
+        steps = f"{one['embed and calibrate']:.1f} s | {one['search']:.1f} s | {per * 1e6:.0f} µs"
         print(
-            f"| {rows:,} | {one['embed and calibrate']:.1f} s | {one['search']:.1f} s | {per * 1e6:.0f} µs | {one['wall']:.1f} s | "
-            f"{one['added memory']:.2f} GB | {one['planted']:,} | {one['found']:,} |",
+            f"| {rows:,} | {steps} | {one['wall']:.1f} s | {one['added memory']:.2f} GB | {one['planted']:,} | {one['found']:,} |",
             flush=True,
         )
 

@@ -25,8 +25,8 @@ _LETTERS = 4_000  # characters of a text that are embedded: what follows hardly 
 _CHUNK = 8_192  # texts embedded at once
 _QUERIES, _BASES = 1_024, 65_536  # rows of one product, about 270 MB
 # Seconds on one core, measured: to compare a pair, to put a row into the graph, to search it for one.
-_PAIR, _ADD, _SEARCH = 6e-9, 1e-4, 5e-5
-_SHORT = 10  # seconds up to which all pairs are compared in any case
+_PAIR, _ADD, _SEARCH = 2e-8, 1e-4, 5e-5
+_SHORT = 5  # seconds up to which all pairs are compared in any case
 _NEIGHBOURS = 8  # looked at for each row: the nearest may state other numbers
 _SAMPLE = 2_000  # rows that the threshold is calibrated on
 _PRECISION, _FEWEST = 0.8, 20  # share of pairs with the same output above the threshold; such pairs that it needs
