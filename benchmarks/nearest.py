@@ -87,12 +87,10 @@ def main() -> None:
             [sys.executable, __file__, "--one", str(rows)], capture_output=True, text=True, check=True
         )
         one = json.loads(done.stdout)
-        per = (one["embed and calibrate"] + one["search"]) / rows
-        steps = f"{one['embed and calibrate']:.1f} s | {one['search']:.1f} s | {per * 1e6:.0f} µs"
-        print(
-            f"| {rows:,} | {steps} | {one['wall']:.1f} s | {one['added memory']:.2f} GB | {one['planted']:,} | {one['found']:,} |",
-            flush=True,
-        )
+        per = (one["embed and calibrate"] + one["search"]) / rows * 1e6
+        steps = f"{one['embed and calibrate']:.1f} s | {one['search']:.1f} s | {per:.0f} µs | {one['wall']:.1f} s"
+        found = f"{one['added memory']:.2f} GB | {one['planted']:,} | {one['found']:,}"
+        print(f"| {rows:,} | {steps} | {found} |", flush=True)
 
 
 if __name__ == "__main__":
