@@ -1,7 +1,7 @@
 """Whether a word is known by another form of it: an ending, a prefix, or two known words written together."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
 from .facts.names import JOINERS, american
@@ -63,10 +63,35 @@ class KnownForms:
         prefix = _PREFIX.match(word)
         if prefix and len(word) - prefix.end() > _SHORTEST and self.holds(word[prefix.end() :]):
             return True
-        return len(word) >= _SHORTEST_WHOLE and any(
-            word[:cut] in self._parts and word[cut:] in self._parts
-            for cut in range(_SHORTEST, len(word) - _SHORTEST + 1)
-        )
+        return len(word) >= _SHORTEST_WHOLE and next(self._pairs(word), None) is not None
+
+    def makers(self, word: str) -> tuple[frozenset[str], Sequence[tuple[str, str]]]:
+        """The known words of which any one makes a word known as `holds` or `derives` say, and the pairs that do together.
+
+        With the words of many texts, it says of each text whether it makes the word known by set look-ups alone.
+        """
+        prefix = _PREFIX.match(word) if len(word) <= _LONGEST else None
+        single = self._held(word)
+        if prefix and len(word) - prefix.end() > _SHORTEST:
+            single |= self._held(word[prefix.end() :])
+        return single, [*self._pairs(word)] if _SHORTEST_WHOLE <= len(word) <= _LONGEST else []
+
+    def _held(self, word: str) -> frozenset[str]:
+        same = self.words & {word}
+        return same | self._by_stem.get(_stem(word), frozenset()) if len(word) <= _LONGEST else same
+
+    def _pairs(self, word: str) -> Iterator[tuple[str, str]]:
+        """The two known words that make a word when written as one."""
+        for cut in range(_SHORTEST, len(word) - _SHORTEST + 1):
+            if word[:cut] in self._parts and word[cut:] in self._parts:
+                yield word[:cut], word[cut:]
+
+    @cached_property
+    def _by_stem(self) -> dict[str, frozenset[str]]:
+        by_stem: dict[str, set[str]] = {}
+        for word in self.words:
+            by_stem.setdefault(_stem(word), set()).add(word)
+        return {stem: frozenset(words) for stem, words in by_stem.items()}
 
     @cached_property
     def _parts(self) -> Collection[str]:

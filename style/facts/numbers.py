@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -22,6 +22,7 @@ __all__ = [
     "same_number",
     "span_facts",
     "spans_in",
+    "without_leading_word",
 ]
 
 # A span is one or more words with digits and their context: the unit or month before or after, the other end of a
@@ -53,7 +54,9 @@ _INNER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _TIMES = re.compile(r"(?<=[0-9\"″”])[xX×](?=[0-9])")
 _THREAD = re.compile(r"[A-Za-z][0-9]+")  # of a screw: M4x20
 _PART = re.compile(r"[0-9]+|[^\W\d_]+|\d")
+_LEADING = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?![A-Z][A-Za-z]*{_SPACE})")
 _NAMED = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?=[0-9])")
+_MONTH = re.compile(MONTHS, re.IGNORECASE)
 _MOST_PARTS = 8  # of a code; in a longer one, windows of this many parts count
 # A small word that a space should part from a number: `the5`, `5of5`. No name or code is made of these.
 _STUCK = re.compile(
@@ -125,6 +128,9 @@ def _remembered(span: str) -> tuple[Fact, ...]:
 
 def _scan(span: str) -> list[Fact]:
     """The facts of a span from left to right: a date, a time, a version, a number, or else a code."""
+    # The words before numbers are far more varied than the numbers: what follows is read once for all of them.
+    if (rest := without_leading_word(span)) != span:
+        return _after(span, rest)
     span = _STUCK.sub(lambda match: " " * len(match.group()), span)
     dates, times = DATE.search(span) is not None, TIME.search(span) is not None
     facts: list[Fact] = []
@@ -158,19 +164,45 @@ def _scan(span: str) -> list[Fact]:
     return sorted(facts, key=lambda fact: fact.start)
 
 
+def without_leading_word(span: str) -> str:
+    """A span without a capitalised word before its first fact: all facts need the same keys without it."""
+    word = _LEADING.match(span)
+    return span if word is None or _MONTH.fullmatch(word[1]) or NUMBER.match(span) else span[word.end() :]
+
+
+def _after(span: str, rest: str) -> list[Fact]:
+    """The facts of the rest of a span after a word; a number right behind may make a code with it: "ISO 9001"."""
+    by = len(span) - len(rest)
+    facts = [_moved(fact, by) for fact in span_facts(rest)]
+    if facts and facts[0].start == by and _is_quantity(facts[0]) and (keys := _named_keys(span, facts[0])):
+        facts[0] = replace(facts[0], gives=facts[0].gives | keys)
+    return facts
+
+
+def _named_keys(span: str, number: Fact | Quantity) -> set[Key]:
+    """The keys of a code that a word right before a number may make with it; none if there is no such word."""
+    name = _NAMED.match(span) if number.start else None
+    if name is None or name.end() != number.start:
+        return set()
+    return code_keys([name[1].casefold(), *_PART.findall(number.text.casefold())])
+
+
+def _is_quantity(fact: Fact) -> bool:
+    """Whether a fact is a number rather than a date, a time, a version or a code."""
+    return fact.kind == "numbers" and all(key[0] in "u0v" for key in fact.needs)
+
+
+def _is_quantity(fact: Fact) -> bool:
+    """Whether a fact is a number rather than a date, a time, a version or a code."""
+    return fact.kind == "numbers" and all(key[0] in "u0v" for key in fact.needs)
+
+
 def _number_fact(quantity: Quantity, span: str) -> Fact:
-    gives: set[Key] = set(quantity.gives())
-    if named := _name_before(span, quantity.start):  # "ISO 9001" also gives the code ISO9001
-        gives.update(code_keys([named.casefold(), *_PART.findall(quantity.text.casefold())]))
+    gives: set[Key] = {*quantity.gives(), *_named_keys(span, quantity)}
     together = (quantity.together(),) if quantity.parts else ()
     return Fact(
         "numbers", quantity.text, quantity.start, quantity.end, frozenset(quantity.needs()), frozenset(gives), together
     )
-
-
-def _name_before(span: str, start: int) -> str | None:
-    match = _NAMED.match(span) if start else None
-    return match.group(1) if match and match.end() == start else None
 
 
 def _date_fact(match: re.Match[str], days: list[Date]) -> Fact:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 import polars as pl
 
 from ...core import ConfigError
 from ..facts.number_words import WORDS, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
+from ..facts.spans import Spans
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, Wordings, faults, given_fields
 from ..wordings import mentions, value_key, vocabulary
@@ -18,7 +19,6 @@ __all__ = ["COVERS"]
 
 # Proposed if most outputs follow it; the evidence then decides how strict a rule it makes.
 _HABIT_SHARE, _FEWEST_ROWS, _PROPOSE_FROM = 0.5, 20, 3_000
-_LONG = 120  # characters of an item or a span that is too long to cache
 _SIDES = ("output", "plain")
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 
@@ -69,7 +69,9 @@ def _unsaid(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
 def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> pl.DataFrame:
     """The items of a field that do not occur in their row's output: index, item."""
     items = (columns.field_items(name) if items is None else items).filter(pl.col("item").str.contains(r"\S"))
-    plain = columns.output.to_frame("output").select(_normalised("output")).to_series()
+    plain = columns.once(
+        ("covers", "plain"), lambda: columns.output.to_frame("output").select(_normalised("output")).to_series()
+    )
     table = items.with_columns(output=plain.gather(items["index"]), plain=_normalised("item"))
     found = table.select(pl.col("output").str.contains(pl.col("plain"), literal=True)).to_series()
     # As text, on word boundaries: 8 is not in 18. A bare number counts by value, and signs alone ("+") literally.
@@ -99,10 +101,35 @@ def _as_digits(items: pl.Series) -> pl.Series:
 
 def _stated_in(columns: Columns, table: pl.DataFrame, *, words: bool) -> pl.DataFrame:
     """The rows (index, item) whose output states every number of its `value`; `words`: in words too."""
-    spans = columns.output.gather(table["index"]).str.extract_all(SPAN).to_list()
+    spans: Spans = columns.once(("covers", "numbers"), lambda: Spans(["numbers"]))
+    wanted = {
+        value: [_Wanted(f, spans.numbered[f.needs]) for f in numbers_in(value)] for value in table["value"].unique()
+    }
+    table = table.filter(pl.col("value").is_in([value for value, numbers in wanted.items() if numbers]))
+    found = columns.once(("covers", "spans"), lambda: columns.output.str.extract_all(SPAN))
+    rows = table["index"].unique(maintain_order=True)
+    of_row = dict(zip(rows, found.gather(rows).to_list(), strict=True))
     worded = table["output"].str.extract_all(WORDS).to_list() if words else [[]] * len(table)
-    states = [_states_numbers(*row) for row in zip(table["value"], spans, worded, strict=True)]
+    states, last, given = [], -1, frozenset[int]()
+    for index, value, said in zip(table["index"], table["value"], worded, strict=True):
+        if index != last:
+            last, stated = index, of_row[index]
+            given = spans.ids(word_keys(said)).union(*map(spans.gives_numbers.__getitem__, stated))
+        states.append(all(not number.keys.isdisjoint(given) or number.apart(of_row[index]) for number in wanted[value]))
     return table.filter(pl.Series(states, dtype=pl.Boolean)).select("index", "item")
+
+
+class _Wanted(NamedTuple):
+    """A number of an item, with the ids of its keys."""
+
+    fact: Fact
+    keys: frozenset[int]
+
+    def apart(self, spans: Sequence[str]) -> bool:
+        """Whether one number of the spans states it as several (`1,200` as 1 and 200)."""
+        return bool(self.fact.together) and any(
+            same_number(self.fact, other) for span in spans for other in span_facts(span) if other.kind == "numbers"
+        )
 
 
 # What may be written in another way or left out: a qualifier as in "Train (band)", the sign for "and", "St." for "Saint".
@@ -130,40 +157,6 @@ def _spelled_out(text: pl.Expr) -> pl.Expr:
 
 def _normalised(name: str) -> pl.Expr:
     return pl.col(name).str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
-
-
-def _states_numbers(item: str, spans: Sequence[str], words: Sequence[str]) -> bool:
-    """Whether the spans and number words of an output state every number of the item, by value and unit."""
-    keys = word_keys(words)
-    if len(item) > _LONG:
-        wanted, stated = numbers_in(item), [number for span in spans for number in _numbers(span)]
-        return bool(wanted) and all(
-            not number.needs.isdisjoint(keys) or any(same_number(number, other) for other in stated)
-            for number in wanted
-        )
-    needed = (1 << len(_wanted(item))) - 1
-    stated_bits = sum(1 << place for place, number in enumerate(_wanted(item)) if not number.needs.isdisjoint(keys))
-    for span in spans:
-        stated_bits |= _stated(item, span) if len(span) <= _LONG else _stated.__wrapped__(item, span)
-    return bool(needed) and stated_bits == needed
-
-
-@lru_cache(maxsize=100_000)
-def _stated(item: str, span: str) -> int:
-    """Which numbers of the item a span states, as bits. Similar texts repeat both."""
-    stated = _numbers(span)
-    return sum(
-        1 << place for place, number in enumerate(_wanted(item)) if any(same_number(number, other) for other in stated)
-    )
-
-
-@lru_cache(maxsize=16_384)
-def _wanted(item: str) -> Sequence[Fact]:
-    return numbers_in(item)
-
-
-def _numbers(span: str) -> list[Fact]:
-    return [fact for fact in span_facts(span) if fact.kind == "numbers"]
 
 
 def _say_covers(check: Check) -> str:

@@ -1,16 +1,17 @@
 """The check `grounded`: the facts that the output states are in the input."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import polars as pl
 
 from ...core import ConfigError
 from ..facts.names import names_in, states_name, words_of
 from ..facts.number_words import STATED, WORDS, stated_numbers, word_keys, words_in
-from ..facts.numbers import SPAN, Fact, Key, loose_code_keys, span_facts, spans_in
+from ..facts.numbers import SPAN, Fact, span_facts, spans_in
+from ..facts.spans import Spans
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
 from ..schema import Check, Columns, Findings, Wordings, faults
@@ -67,7 +68,6 @@ def _most_similar(fact: Fact, known: Sequence[Fact]) -> str | None:
 # The number of a list item or step at the start of a line counts the text's own parts and states nothing.
 _ITEM = r"(?m)^([ \t>*_#-]*){digits}([.)][ \t*])"
 _STEP = r"(?-u:\b)([Ss]tep |[Tt]ip |[Oo]ption |[Qq]uestion |[Rr]eason |[Pp]oint |[Ee]xample ){digits}([.:)])"
-Worked = TypeVar("Worked")
 _DIGIT = r"[0-9¼½¾⅐-⅞]"
 _WIDTHS = (1, 2, 3)
 _HAS_ITEM = "|".join(pattern.replace("{digits}", "[0-9]{1,3}") for pattern in (_ITEM, _STEP))
@@ -87,43 +87,6 @@ class GroundedParameters:
     def __post_init__(self) -> None:
         if not self.facts:
             raise ConfigError('"facts" is empty')
-
-
-class _Memory(dict[str, Worked]):
-    """A cache of `work` on spans: they repeat, and nothing is faster than a dictionary look-up."""
-
-    def __init__(self, work: Callable[[str], Worked]) -> None:
-        super().__init__()
-        self.work = work
-
-    def __missing__(self, span: str) -> Worked:
-        result = self[span] = self.work(span)
-        return result
-
-
-class _Spans:
-    """What spans need and give, computed once per distinct span; keys are numbered, since integers compare faster."""
-
-    def __init__(self, kinds: Collection[str]) -> None:
-        self.numbers: dict[Key, int] = {}
-        self.facts = _Memory(lambda span: [fact for fact in span_facts(span) if fact.kind in kinds])
-        self.needs = _Memory(lambda span: [self.ids(fact.needs) for fact in self.facts[span]])
-        self.gives = _Memory(lambda span: self.ids(key for fact in span_facts(span) for key in fact.gives))
-        self.gives_loosely = _Memory(self._loosely)
-
-    def ids(self, keys: Iterable[Key]) -> frozenset[int]:
-        """The numbers of the keys."""
-        return frozenset([self.numbers.setdefault(key, len(self.numbers)) for key in keys])
-
-    def _loosely(self, span: str) -> frozenset[int]:
-        """The keys of the codes of a span when shortened."""
-        codes = [fact.text for fact in span_facts(span) if fact.kind == "codes"]
-        return self.ids(key for code in codes for key in loose_code_keys(code))
-
-    def all_given(self, words: Sequence[str], of_text: Sequence[str]) -> frozenset[int]:
-        """The ids of all that a text states: by its number words, its spans, and the codes in these when shortened."""
-        plain, loose = map(self.gives.__getitem__, of_text), map(self.gives_loosely.__getitem__, of_text)
-        return self.ids(word_keys(words)).union(*plain, *loose)
 
 
 def _find_grounded(check: Check, columns: Columns) -> Findings:
@@ -148,7 +111,7 @@ def _ungrounded_facts(
     Nearly all facts are among the plain keys of the request; number words and shortened codes are only examined for
     outputs with a fact that is not.
     """
-    spans, terms = _Spans(p.facts), {term.casefold() for term in p.allow}
+    spans, terms = Spans(p.facts), {term.casefold() for term in p.allow}
     allowed = frozenset[int]().union(*(spans.all_given(words_in(term), spans_in(term)) for term in p.allow))
     rows = pl.DataFrame({"output": outputs, "input": requests}).with_row_index()
     for batch in rows.filter(outputs.str.contains(_DIGIT)).iter_slices(_BATCH):
@@ -165,7 +128,7 @@ def _ungrounded_facts(
 
 
 def _doubtful(
-    stated: Sequence[list[str]], known: Sequence[list[str]], spans: _Spans, allowed: frozenset[int]
+    stated: Sequence[list[str]], known: Sequence[list[str]], spans: Spans, allowed: frozenset[int]
 ) -> list[int]:
     """The rows with a fact that is not among the plain keys of the request."""
     gives, needs, rows = spans.gives.__getitem__, spans.needs.__getitem__, []
@@ -179,7 +142,7 @@ def _doubtful(
 
 
 def _wrong_facts(
-    output: str, stated: Sequence[str], given: frozenset[int], spans: _Spans, terms: Collection[str]
+    output: str, stated: Sequence[str], given: frozenset[int], spans: Spans, terms: Collection[str]
 ) -> list[tuple[Fact, int]]:
     """The facts of an output that are not given, with their positions.
 

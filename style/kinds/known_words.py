@@ -1,17 +1,18 @@
 """The check `known_words`: no word or compound that neither the request nor the team's own texts hold."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Columns, Findings, faults
 from ..word_forms import KnownForms
 from ..words import mostly_json, quoted
 
@@ -29,6 +30,7 @@ _SHORT, _LONG = 3, 40  # characters of a word for which the nearest known one is
 _RECURS, _MOST_WORDS, _FEWEST_ROWS = 3, 300, 50
 _OWN_SHARE = 0.05  # of the outputs with a word of their own, up to which one output is enough for a word to be known
 _SLIP_TIMES = 10
+_BATCH = 5_000  # rows whose words are held as Python lists at once
 
 
 @dataclass(frozen=True)
@@ -73,35 +75,82 @@ def _folded(word: str) -> str:
     return word.casefold().replace("’", "'")
 
 
+class _Unknown(NamedTuple):
+    """A word that is not in the list. `single`, `pairs`: the words of all requests that would make it known."""
+
+    folded: str
+    expected: str
+    single: frozenset[str] = frozenset()
+    pairs: Sequence[tuple[str, str]] = ()
+    compound: bool = False  # one that the words of all requests together would make known, with the list
+
+
 def _find_known_words(check: Check, columns: Columns) -> Findings:
     p: KnownWordsParameters = check.parameters
-    tokens = (
-        pl.DataFrame({"token": columns.output.str.extract_all(_TOKEN)}).with_row_index().explode("token").drop_nulls()
-    )
-    distinct = tokens["token"].unique()
+    tokens = pl.DataFrame({"token": columns.output.str.extract_all(_TOKEN)}).with_row_index()
+    each = tokens.explode("token").drop_nulls()
+    distinct = each["token"].unique()
     words = distinct.filter(distinct.str.contains(rf"^{_WORD}$"))
-    unknown = [word for word in words if not _is_known(_folded(word), (p.forms,))]
-    doubtful = tokens.filter(pl.col("token").is_in(unknown))["index"].unique().sort()
-    expected = {word: _expected(word, p.known) for word in unknown}
+    unlisted = [word for word in words if not _is_known(_folded(word), (p.forms,))]
+    doubtful = each.filter(pl.col("token").is_in(unlisted))["index"].unique().sort()
+    table = tokens[doubtful].with_columns(text=columns.output.gather(doubtful), request=columns.input.gather(doubtful))
+    unknown = _Unlisted(unlisted, table["request"].unique(), p)
     rows = []
-    for place, word, start, end in regex_places(columns.output.gather(doubtful), _TOKEN):
-        if word in expected:
-            index = doubtful[place]
-            folded, request = _folded(word), _words_of(columns.input[index])
-            # What is made of one word alone is not known by the list: it was looked for there.
-            if not _is_known(folded, (p.forms, request) if _PARTS.search(folded) else (request,)):
-                rows.append((index, word, start, end, expected[word]))
+    for batch in table.iter_slices(_BATCH):
+        for index, of_text, text, request in zip(*(batch[name].to_list() for name in batch.columns), strict=True):
+            rows += [(index, *fault) for fault in unknown.faults(text, of_text, request)]
     return Findings(faults(rows))
+
+
+class _Unlisted:
+    """The words of some outputs that are not in the list, with what their requests may make known."""
+
+    def __init__(self, words: Sequence[str], requests: Iterable[str], p: KnownWordsParameters) -> None:
+        self.listed = p.forms
+        pieces = {piece for request in requests for piece in request.split()}
+        together = KnownForms(chain.from_iterable(map(_words_in, pieces)), common=False)
+        self.words = {word: self._read(word, expected, together) for word, expected in _expected(words, p.known)}
+        telling = frozenset(chain.from_iterable(chain(one.single, *one.pairs) for one in self.words.values()))
+        self.telling = {piece: telling.intersection(_words_in(piece)) for piece in pieces}
+
+    def _read(self, word: str, expected: str, together: KnownForms) -> _Unknown:
+        folded = _folded(word)
+        if _PARTS.search(folded):
+            return _Unknown(folded, expected, compound=_is_known(folded, (self.listed, together)))
+        return _Unknown(folded, expected, *together.makers(folded))
+
+    def faults(self, text: str, tokens: Sequence[str], request: str) -> Iterator[tuple[str, int, int, str]]:
+        """The words of a text that its request does not make known."""
+        position, said = 0, None
+        for token in tokens:
+            start = text.index(token, position)  # the first occurrence after the token before, as in the match
+            position = start + len(token)
+            if (one := self.words.get(token)) is None:
+                continue
+            if one.compound and _is_known(one.folded, (self.listed, _words_of(request))):
+                continue
+            if one.single or one.pairs:
+                if said is None:
+                    said = frozenset(chain.from_iterable(map(self.telling.__getitem__, request.split())))
+                if not one.single.isdisjoint(said) or (
+                    one.pairs and any(a in said and b in said for a, b in one.pairs)
+                ):
+                    continue
+            yield token, start, position, one.expected
 
 
 @lru_cache(maxsize=1_000)
 def _words_of(request: str) -> KnownForms:
-    """The words of a request, whole and in parts; `PicoBuck` also as two words."""
-    text, apart = _folded(request), _HUMP.sub(" ", request)
+    """The words of a request, whole and in parts."""
+    return KnownForms(chain.from_iterable(map(_words_in, request.split())), common=False)
+
+
+@lru_cache(maxsize=65_536)
+def _words_in(piece: str) -> Sequence[str]:
+    """The words in a piece of a request without spaces; `PicoBuck` also as two words. Requests share most pieces."""
+    text, apart = _folded(piece), _HUMP.sub(" ", piece)
     words = [*_REQUEST_WORD.findall(text), *_LETTERS.findall(text)]
-    if apart != request:
-        words += _LETTERS.findall(_folded(apart))
-    return KnownForms(words, common=False)
+    return words if apart == piece else [*words, *_LETTERS.findall(_folded(apart))]
 
 
 def _is_known(word: str, known: Sequence[KnownForms]) -> bool:
@@ -129,17 +178,22 @@ def _splits(parts: Sequence[str], word: str, known: Sequence[KnownForms]) -> Ite
 
 
 def _has(word: str, known: Sequence[KnownForms]) -> bool:
-    return any(forms.holds(word) for forms in known)
+    for forms in known:  # noqa: SIM110  (asked of each word of each output: a generator takes twice the time)
+        if forms.holds(word):
+            return True
+    return False
 
 
-def _expected(word: str, known: frozenset[str]) -> str:
+def _expected(words: Iterable[str], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Each unknown word with what was expected in its place: the nearest known one is shown."""
     from rapidfuzz import fuzz, process  # only for an unknown word
 
-    near = None
-    if _SHORT < len(word) <= _LONG:  # a shorter word is near to many, and a longer one is no slip
-        near = process.extractOne(_folded(word), sorted(known), scorer=fuzz.ratio, score_cutoff=75)
-    hint = f"; known is {quoted(near[0])}" if near else ""
-    return f"a word of the request or one of the {len(known):,} known{hint}"
+    listed, plain = sorted(known), f"a word of the request or one of the {len(known):,} known"
+    for word in words:
+        near = None
+        if _SHORT < len(word) <= _LONG:  # a shorter word is near to many, and a longer one is no slip
+            near = process.extractOne(_folded(word), listed, scorer=fuzz.ratio, score_cutoff=75)
+        yield word, f"{plain}; known is {quoted(near[0])}" if near else plain
 
 
 def _say_known_words(check: Check) -> str:

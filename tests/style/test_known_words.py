@@ -2,8 +2,11 @@
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.style import check_outputs, explain, infer_style, parse_style, read_style, write_guide
+from tuneworth.style.word_forms import KnownForms
 
 WORDS = "{kind: known_words, words: [Dual, step-down, DC/DC, converter, big, power, regulate, café], allow: [Acme]}"
 
@@ -92,3 +95,32 @@ def test_only_words_that_recur_are_listed_where_many_outputs_have_their_own():
     inferred = infer_style(pl.DataFrame({"output": rows, "input": [str(n) for n in range(120)]}))
     rules = [one for one in inferred.evidence if one.check.kind == "known_words"]
     assert [rule.entry["words"] for rule in rules] in ([], [["a", "blue", "chair", "red"]])
+
+
+FORMS = [
+    "regulate", "regulator", "unregulated", "riverside", "river", "side", "sides", "city", "cities", "re-sent", "sent",
+    "step", "analog", "analogue", "café",
+]  # fmt: skip
+
+
+@given(
+    st.sets(st.sampled_from(FORMS)), st.sets(st.sampled_from(FORMS)), st.sampled_from([*FORMS, "presteps", "x" * 50])
+)
+def test_the_words_of_all_requests_tell_of_each_request_what_it_makes_known(one: set[str], rest: set[str], word: str):
+    single, pairs = KnownForms(one | rest, common=False).makers(word)
+    told = not single.isdisjoint(one) or any(a in one and b in one for a, b in pairs)
+    alone = KnownForms(one, common=False)
+    assert told == (alone.holds(word) or alone.derives(word))
+
+
+def test_each_output_is_compared_with_its_own_request_alone():
+    style = parse_style(f"checks:\n  - {WORDS}")
+    pairs = pl.DataFrame({
+        "output": ["A snorkel", "A snorkel", "Wetsuit-power", "Wetsuit-power", "river snorkel"],
+        "input": ["snorkels", "wetsuits", "wetsuit", "snorkel", "snorkel riverside"],
+    })  # fmt: skip
+    assert check_outputs(pairs, style).violations.select("index", "found").rows() == [
+        (1, "snorkel"),
+        (3, "Wetsuit-power"),
+        (4, "river"),
+    ]

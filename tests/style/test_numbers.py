@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tuneworth.style.facts.dates import DATE, Date, read_date
 from tuneworth.style.facts.digits import ratio, ratio_of, times, values_of
 from tuneworth.style.facts.number_words import as_digits, stated_numbers, word_keys, words_in
-from tuneworth.style.facts.numbers import facts_in, numbers_in, same_number
+from tuneworth.style.facts.numbers import facts_in, numbers_in, same_number, span_facts, without_leading_word
 from tuneworth.style.facts.quantities import read_unit
 
 
@@ -119,3 +119,27 @@ def test_a_number_word_gives_what_its_digits_need(number):
     assert as_digits(word) == str(number)
     [fact] = facts_in(str(number))
     assert not fact.needs.isdisjoint(word_keys(words_in(f"the {word} rooms")))
+
+
+@given(
+    st.sampled_from(["Revision", "ISO", "The", "X", "May", "EUR", "Sept", "A"]),
+    st.sampled_from(
+        ["5V", "9001", "2026", "1.2.3", "5 to 10 V", "12:30", "SOT-23", "x5", "5th", "3 May", "-3 V", "M3x10"]
+    ),
+)
+def test_a_word_before_a_number_moves_its_facts_and_changes_no_key_that_they_need(word: str, rest: str):
+    with_word, alone = span_facts(f"{word} {rest}"), span_facts(rest)
+    if without_leading_word(f"{word} {rest}") == rest:
+        assert [(fact.text, fact.needs) for fact in with_word] == [(fact.text, fact.needs) for fact in alone]
+        assert [fact.start for fact in with_word] == [fact.start + len(word) + 1 for fact in alone]
+        assert all(fact.gives >= other.gives for fact, other in zip(with_word, alone, strict=True))
+
+
+@pytest.mark.parametrize(("span", "rest"), [("May 5", "May 5"), ("EUR 5", "EUR 5"), ("Rev 5", "5"), ("5 V", "5 V")])
+def test_months_and_currencies_belong_to_their_number(span: str, rest: str):
+    assert without_leading_word(span) == rest
+
+
+def test_a_name_and_its_number_also_give_a_code():
+    assert ("c", "iso", "9001") in span_facts("ISO 9001")[0].gives
+    assert ("c", "may", "50") in span_facts("May 50")[0].gives

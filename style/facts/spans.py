@@ -1,0 +1,68 @@
+"""What many texts state and request, span by span: each distinct span is read once."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeVar
+
+from .number_words import word_keys
+from .numbers import Fact, Key, loose_code_keys, span_facts, without_leading_word
+
+__all__ = ["Memory", "Spans"]
+
+Given, Worked = TypeVar("Given"), TypeVar("Worked")
+
+
+class Memory(dict[Given, Worked]):
+    """A cache of `work`: spans and their keys repeat, and nothing is faster than a dictionary look-up."""
+
+    def __init__(self, work: Callable[[Given], Worked]) -> None:
+        super().__init__()
+        self.work = work
+
+    def __missing__(self, given: Given) -> Worked:
+        result = self[given] = self.work(given)
+        return result
+
+
+class Spans:
+    """What spans need and give, computed once per distinct span; keys are numbered, since integers compare faster.
+
+    facts: the facts of the wanted kinds; needs: the keys of each of them; gives: all keys that a span gives, and
+    `gives_numbers` those of its numbers alone.
+    """
+
+    def __init__(self, kinds: Collection[str]) -> None:
+        self.numbers: dict[Key, int] = {}
+        self.numbered = Memory(self.ids)  # the facts of many spans share their keys
+        self.facts = Memory(lambda span: [fact for fact in span_facts(span) if fact.kind in kinds])
+        self.needs = Memory(self._needs)
+        self.gives = Memory(lambda span: self._given(span_facts(span)))
+        self.gives_numbers = Memory(self._gives_numbers)
+        self.gives_loosely = Memory(self._loosely)
+
+    def ids(self, keys: Iterable[Key]) -> frozenset[int]:
+        """The numbers of the keys."""
+        return frozenset([self.numbers.setdefault(key, len(self.numbers)) for key in keys])
+
+    def _needs(self, span: str) -> list[frozenset[int]]:
+        rest = without_leading_word(span)
+        return self.needs[rest] if rest != span else [self.numbered[fact.needs] for fact in self.facts[span]]
+
+    def _gives_numbers(self, span: str) -> frozenset[int]:
+        rest = without_leading_word(span)  # with it a number gives a code as well, which no number needs
+        if rest != span:
+            return self.gives_numbers[rest]
+        return self._given([fact for fact in span_facts(span) if fact.kind == "numbers"])
+
+    def _given(self, facts: Sequence[Fact]) -> frozenset[int]:
+        given = [self.numbered[fact.gives] for fact in facts]
+        return given[0] if len(given) == 1 else frozenset[int]().union(*given)
+
+    def _loosely(self, span: str) -> frozenset[int]:
+        """The keys of the codes of a span when shortened."""
+        codes = [fact.text for fact in span_facts(span) if fact.kind == "codes"]
+        return self.ids(key for code in codes for key in loose_code_keys(code))
+
+    def all_given(self, words: Sequence[str], of_text: Sequence[str]) -> frozenset[int]:
+        """The ids of all that a text states: by its number words, its spans, and the codes in these when shortened."""
+        plain, loose = map(self.gives.__getitem__, of_text), map(self.gives_loosely.__getitem__, of_text)
+        return self.ids(word_keys(words)).union(*plain, *loose)
