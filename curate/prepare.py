@@ -30,6 +30,8 @@ from .match import Corpus
 from .read import (
     RawPairs,
     ReadParts,
+    compared_inputs,
+    compared_outputs,
     content_hash,
     moved_rows,
     named_once,
@@ -173,8 +175,9 @@ def measure(
     note: dict[str, Any] = {"personal": personal_note(find_places(pairs))} if find_personal else {}
     clock.lap("personal data")
     pairs, dropped = _parted(mask_groups(pairs, groups), drop)
-    inputs, outputs = normalised_inputs(pairs, identifiers), normalised_outputs(pairs)
-    content = [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)]
+    normalised = zip(normalised_inputs(pairs, identifiers), normalised_outputs(pairs), strict=True)
+    content = [content_hash(*texts) for texts in normalised]
+    inputs, outputs = compared_inputs(pairs, identifiers), compared_outputs(pairs)
     texts = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
     taken = {name: find_values(pairs, column) for name, column in columns.items()}
     numbers = pairs.select("row", "id", "group", "split").with_columns(

@@ -12,9 +12,8 @@ from typing import Any
 import polars as pl
 
 from ..core import DataError, printable, quoted_page
-from ..style import render_fields
 from .match import GRAM
-from .read import normalise
+from .read import comparable, comparable_fields
 from .run_files import ledger_rows, scan_ledger, set_aside_files, split_files
 from .split import SPLITS
 
@@ -73,9 +72,9 @@ def _grams(text: str) -> frozenset[str]:
 
 
 def _comparable(pair: dict[str, Any], identifiers: Sequence[str]) -> str:
-    if pair["fields"] is None or not identifiers:
-        return normalise(pair["input"])
-    return normalise(render_fields(pair["fields"], leave_out=identifiers))
+    if pair["fields"] is None:
+        return comparable(pair["input"])
+    return comparable_fields(pair["fields"], identifiers)
 
 
 def _identifiers(run: Path) -> list[str]:
