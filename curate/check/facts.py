@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection
 from functools import lru_cache
 
@@ -102,6 +103,7 @@ def field_facts(fields: str, *, leave_out: Collection[str] = ()) -> frozenset[st
 DETECTION_ROWS = 2000  # rows; enough to see whether a field varies
 _FEW = 20  # with fewer rows any field may be distinct by chance
 _DISTINCT = 0.95  # distinct values per row
+_CONSTANT = 0.9  # of the values: a word in more of them is a prefix
 _LONGEST = 60  # characters; longer texts carry content
 
 
@@ -119,4 +121,13 @@ def identifier_like(pairs: pl.DataFrame) -> list[str]:
         for n in names
         if len({f[n] for f in fields}) > _DISTINCT * len(fields) and all(len(f[n]) <= _LONGEST for f in fields)
     ]
+    distinct = [name for name in distinct if not _describes([field[name] for field in fields])]
     return distinct if len(distinct) < len(fields[0]) else []
+
+
+def _describes(values: list[str]) -> bool:
+    """Whether most values share a word with some of the others: "Alpine jacket, red" names a variant of a product."""
+    words = [{word for word in value.casefold().split() if len(word) > 2 and word.isalpha()} for value in values]
+    counts = Counter(word for found in words for word in found)
+    shared = {word for word, count in counts.items() if 1 < count < _CONSTANT * len(values)}
+    return sum(not shared.isdisjoint(found) for found in words) > len(values) / 2
