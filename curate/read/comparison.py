@@ -159,7 +159,7 @@ _INVISIBLE = re.compile(
 _EMPHASIZED = re.compile(r"[*_`~#]")
 # A mark between a space or a sign and a word is emphasis; between spaces or within a word it is a sign.
 _EMPHASIS = re.compile(
-    r"`+|(?<![\w*_~])(?:[*_]{1,3}|~~)(?=[\w\"'(£$€<])|(?<=[\w.!?,;:)\"'%>])(?:[*_]{1,3}|~~)(?![\w*_~])"
+    r"`+|(?<![\w*_~])(?:[*_]{1,3}|~~)(?=[\w\"'(£$€<]|[-+±−.]\d)|(?<=[\w.!?,;:)\"'%>])(?:[*_]{1,3}|~~)(?![\w*_~])"
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6} +", re.MULTILINE)
 _VIETNAMESE = re.compile("[ơưƠƯ\u1ea0-\u1ef9]")
@@ -199,16 +199,18 @@ def _lookalikes() -> dict[int, str]:
 
 
 def _one_script(text: str) -> str:
-    """The text with lookalikes replaced in words that mix scripts, and in words of lookalikes in a Latin text."""
-    foreign = len(_FOREIGN.findall(text))
-    if not foreign or not (latin := sum(map(len, _LATIN.findall(text)))):
+    """The text with lookalikes replaced in words that mix scripts.
+
+    Also in words of lookalikes alone, if the text has Latin letters and no word that can only be foreign.
+    """
+    if not _FOREIGN.search(text) or not _LATIN.search(text):
         return text
-    return _WORD.sub(lambda found: _latin_word(found.group(), latin > foreign), text)
-
-
-def _latin_word(word: str, latin_text: bool) -> str:
-    if word.isascii():
-        return word
-    # A single Greek letter in a Latin text is a symbol.
-    known = latin_text and len(word) > 1 and all(ord(letter) in _lookalikes() for letter in word)
-    return word.translate(_lookalikes()) if known or _LATIN.search(word) else word
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    replaced = {word: word.translate(_lookalikes()) for word in words if _LATIN.search(word)}
+    # A single letter in a Latin text is a symbol, unless other words are disguised.
+    disguised = any(latin.isascii() for latin in replaced.values())
+    whole = [word for word in words if word not in replaced and _FOREIGN.search(word) and (len(word) > 1 or disguised)]
+    likely = {word: word.translate(_lookalikes()) for word in whole}
+    if all(latin.isascii() for latin in likely.values()):
+        replaced |= likely
+    return _WORD.sub(lambda found: replaced.get(found.group(), found.group()), text)
