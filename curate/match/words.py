@@ -140,8 +140,8 @@ class _Words:
 class _Said:
     """What the inputs and the outputs of some subjects say: an entry per subject.
 
-    both, either: `(subjects, vocabulary)`, whether a word is in the input and an output, and says something; in the
-    input or an output. words, orders: the numbers of the input's and of the first output's words and their order.
+    both, either: `(subjects, words)`, for words that may be mirrored, whether a word is in the input and an output; in
+    the input or an output. words, orders: the numbers of the input's and of the first output's words and their order.
     """
 
     both: sparse.csr_matrix
@@ -155,13 +155,16 @@ class _Said:
         vocabulary = np.unique(np.concatenate((requests.word, answers.word)))
         requested, said = requests.sets(vocabulary), answers.sets(vocabulary)
         answered = _links(subject, output, (requested.shape[0], said.shape[0])) @ said
-        both = requested.multiply(answered).tocsr()
-        both.data[np.isin(vocabulary, _EMPTY_WORDS)[both.indices]] = False
-        both.eliminate_zeros()
+        both, either = requested.multiply(answered).tocsr(), (requested + answered).tocsr()
+        # Most words of a template are in all texts: they cannot be lacking.
+        common = np.bincount(either.indices, minlength=len(vocabulary)) == either.shape[0]
+        mirrored = np.bincount(both.indices, minlength=len(vocabulary)) > 0
+        telling = np.flatnonzero(mirrored & ~common & ~np.isin(vocabulary, _EMPTY_WORDS))
+        both, either = both[:, telling], either[:, telling]
         first = output[np.unique(subject, return_index=True)[1]]
         requests, answers = requests.without(_EMPTY_WORDS), answers.without(_EMPTY_WORDS)
         words, orders = (requests.numbers(), answers.numbers()[first]), (requests.orders(), answers.orders()[first])
-        return cls(both, (requested + answered).tocsr(), words, orders)
+        return cls(both, either, words, orders)
 
     def differ(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Whether one subject has a word in its input and an output that the other has in neither, or both have the same
