@@ -33,6 +33,8 @@ from .overrides import Override
 from .read import (
     RawPairs,
     ReadParts,
+    compared_inputs,
+    compared_outputs,
     content_hash,
     moved_rows,
     named_once,
@@ -181,9 +183,10 @@ def measure(
     pairs = _with_texts(pairs, texts)
     findings = examine(pairs, style, None if count_tokens is None else count_tokens(), fix=fix)
     clock.lap("check")
-    inputs, outputs = normalised_inputs(pairs, identifiers), normalised_outputs(pairs)
-    repaired = _keyed(normalised_outputs(findings.repairs), buckets)
-    content = [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)]
+    normalised = zip(normalised_inputs(pairs, identifiers), normalised_outputs(pairs), strict=True)
+    content = [content_hash(*texts) for texts in normalised]
+    inputs, outputs = compared_inputs(pairs, identifiers), compared_outputs(pairs)
+    repaired = _keyed(compared_outputs(findings.repairs), buckets)
     keyed = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
     keys = pl.repeat(None, len(pairs), dtype=pl.String, eager=True).scatter(findings.repairs["index"], repaired["key"])
     taken = {name: find_values(pairs, column) for name, column in columns.items()}

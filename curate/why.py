@@ -3,7 +3,7 @@
 import json
 import mmap
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from ..core import DataError, printable, quoted_page
-from ..style import render_fields
+from ..style import field_text, render_fields
 from .match import GRAM
-from .read import normalise
+from .read import comparable, comparable_fields
 from .run_files import ledger_rows, scan_ledger, set_aside_files, split_files
 from .split import SPLITS
 
@@ -73,9 +73,9 @@ def _grams(text: str) -> frozenset[str]:
 
 
 def _comparable(pair: dict[str, Any], identifiers: Sequence[str]) -> str:
-    if pair["fields"] is None or not identifiers:
-        return normalise(pair["input"])
-    return normalise(render_fields(pair["fields"], leave_out=identifiers))
+    if pair["fields"] is None:
+        return comparable(pair["input"])
+    return comparable_fields(pair["fields"], identifiers)
 
 
 def _identifiers(run: Path) -> list[str]:
@@ -104,8 +104,8 @@ class Explanation:
 
     other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the most similar
     kept row, with the similarity of their inputs, if the data are small enough to search. written, fixed: the output as it
-    was read, if a repair or a person changed it, and the rules by which it was repaired. numbered_id: if the requested id
-    is also the number of another row, that row's id in quotes.
+    was read, if a repair or a person changed it, and the rules by which it was repaired. fields, other_fields: the inputs as
+    fields, if they are. numbered_id: if the requested id is also the number of another row, that row's id in quotes.
     """
 
     row: int
@@ -129,6 +129,8 @@ class Explanation:
     written: str | None = None
     fixed: tuple[str, ...] = ()
     numbered_id: str | None = None
+    fields: dict[str, Any] | None = None
+    other_fields: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         return printable(str(self))
@@ -149,13 +151,31 @@ class Explanation:
         if self.input is None:
             lines.append("Its text was not stored, because it could not be read as a pair. See that row of the file.")
         else:
-            lines += ["", "Input:", _indented(self.input), "Output:", _indented(self.output or "")]
+            lines += ["", "Input:", _indented(self._shown_input()), "Output:", _indented(self.output or "")]
             before = "Output before repair:" if self.fixed else "Output as it was read:"
             lines += [before, _indented(self.written)] if self.written is not None else []
         if self.other_input is not None:
-            lines += ["", self._other_title(), "Input:", _indented(self.other_input)]
+            lines += ["", self._other_title(), "Input:", _indented(self._shown_other_input())]
             lines += ["Output:", _indented(self.other_output or "")]
         return "\n".join(lines)
+
+    def _shown_input(self) -> str:
+        """The input; with another one to compare it with, the fields that differ come first."""
+        if self.fields is None or self.other_fields is None:
+            return self.input or ""
+        differ = _differing(self.fields, self.other_fields)
+        return render_fields(dict(sorted(self.fields.items(), key=lambda field: field[0] not in differ)))
+
+    def _shown_other_input(self) -> str:
+        """The other input: only the fields that differ, and the names of the others."""
+        if self.input == self.other_input:
+            return "(the same)"
+        if self.fields is None or self.other_fields is None:
+            return self.other_input or ""
+        differ = _differing(self.fields, self.other_fields)
+        same = [name for name, value in self.other_fields.items() if name not in differ and field_text(value)]
+        lines = [render_fields({name: value for name, value in self.other_fields.items() if name in differ})]
+        return "\n".join([*filter(None, lines), *([f"(the same: {', '.join(same)})"] if same else [])])
 
     def _reason(self) -> str:
         means = _MEANS[self.outcome].format(split=self.split) + "."
@@ -212,8 +232,15 @@ def why(run: Path, row_or_id: str) -> Explanation:
         reference_ok=pair.get("reference_ok"),
         written=pair.get("written"),
         fixed=tuple(entry["fixed"].split(", ")) if entry.get("fixed") else (),
+        fields=pair.get("fields"),
+        other_fields=other_pair.get("fields"),
         numbered_id=None if entry["row"] in numbered["row"] else _id_of(numbered),
     )
+
+
+def _differing(fields: Mapping[str, Any], others: Mapping[str, Any]) -> set[str]:
+    """The names of the fields that differ between two inputs."""
+    return {name for name in {*fields, *others} if field_text(fields.get(name)) != field_text(others.get(name))}
 
 
 def _numbered(run: Path, query: str) -> pl.DataFrame:

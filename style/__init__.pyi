@@ -13,6 +13,7 @@ from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
 from .discrimination import discriminates as discriminates
 from .discrimination import measure_discrimination as measure_discrimination
+from .facts.number_words import stated_numbers as stated_numbers
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
 from .guide import write_guide as write_guide

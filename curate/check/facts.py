@@ -2,14 +2,14 @@
 
 import json
 import re
-import unicodedata
+from collections import Counter
 from collections.abc import Collection
 from functools import lru_cache
 
 import polars as pl
 
-from ...style import field_text
-from ..read.normalise import normalise
+from ...style import field_text, stated_numbers
+from ..read.comparison import comparable, text_fields, visible
 
 __all__ = [
     "DETECTION_ROWS",
@@ -24,9 +24,14 @@ __all__ = [
 
 LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text is its only fact
 
-# Whitespace ends a token. A comma or point between digits is part of the number; elsewhere it ends the token.
-_END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$)")
+# Whitespace ends a token. A comma or point between digits is part of the number; elsewhere it ends the token. So do
+# a point before a capitalised word, and a digit: "for 20.The" and "5The" were meant to have a space.
+_END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$|[A-Z][a-z])")
+_STUCK = re.compile(r"(?<![^\s£$€(])(\d[\d.,]*)(?=[A-Z][a-z]{2,}(?:\s|$))")
 _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
+_NO_DECIMALS = re.compile(r"(?<![\d.,])(\d+)\.0+(?![\d.,]|\w)")  # 52.00 is 52
+# A comparison between spaces, as in a query; elsewhere the sign is part of a tag or an arrow.
+_OPERATOR = re.compile(r"(?<=\s)(?:[<>]=?|[!=]=|<>|[≤≥≠])(?=\s)")
 # Units that make "30 V" and "30V" one fact; a bare "a" or "in" is a word, not ampere or inch.
 _UNIT = re.compile(
     r"(?:[pnuµμmckMGTd]?(?:V|A|W|Hz|F|H|Ω|ohms?|m|g|s|l|L|B|b|bit|bits|byte|bytes|Wh|Ah|Pa|bar|J|N|K|eV|VA|dB|dBm)"
@@ -41,19 +46,29 @@ def is_label(normalised: str) -> bool:
 
 
 def text_facts(text: str) -> frozenset[str]:
-    """Tokens with a digit (a number joined with its unit) and all-capital tokens of two or more letters, case folded.
+    """Tokens with a digit (a number joined with its unit), comparisons, and all-capital tokens of two or more letters,
+    case folded. A number word is its number.
 
-    A text of five words or fewer is itself its only fact.
+    A text of five words or fewer is itself its only fact. Fields in a text have the facts of their values, by name.
     """
-    if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := normalise(text)):
+    fields = text_fields(text)
+    if fields is None:
+        return _facts_of(text)
+    values = {name.casefold(): _facts_of(field_text(value)) for name, value in fields.items()}
+    return frozenset(f"{name}\0{fact}" for name, facts in values.items() for fact in facts if fact)
+
+
+def _facts_of(text: str) -> frozenset[str]:
+    if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := _value(text)):
         return frozenset([label])
     return token_facts(text)
 
 
 def token_facts(text: str) -> frozenset[str]:
-    """As `text_facts`, for a text of any length: without the rule for short ones."""
-    tokens = _END.sub(" ", text if text.isascii() else unicodedata.normalize("NFKC", text)).split()
-    facts = set()
+    """As `text_facts`, for a text of any length and without reading fields."""
+    text = _with_digits(visible(text))
+    facts = set(_OPERATOR.findall(text))
+    tokens = _END.sub(" ", _STUCK.sub(r"\1 ", text)).split()
     for position, parsed in enumerate(map(_parsed, tokens), start=1):
         if parsed is not None:
             fact, takes_unit = parsed
@@ -72,15 +87,29 @@ def _parsed(token: str) -> tuple[str, bool] | None:
     return None
 
 
+def _with_digits(text: str) -> str:
+    """The text with its numbers in one form: digits for number words, no decimals that are all zero."""
+    start, parts = 0, []
+    for value, begin, end in stated_numbers(text):
+        parts += [text[start:begin], str(value)]
+        start = end
+    return _NO_DECIMALS.sub(r"\1", "".join(parts) + text[start:])
+
+
+def _value(text: str) -> str:
+    return comparable(_with_digits(text))
+
+
 def field_facts(fields: str, *, leave_out: Collection[str] = ()) -> frozenset[str]:
-    """The facts of an object of fields given as JSON text: each field's name with its normalised value."""
-    values = {name: normalise(field_text(value)) for name, value in json.loads(fields).items() if name not in leave_out}
+    """The facts of an object of fields given as JSON text: each field's name with its value for comparison."""
+    values = {name: _value(field_text(value)) for name, value in json.loads(fields).items() if name not in leave_out}
     return frozenset(f"{name}\0{value}" for name, value in values.items() if value)
 
 
 DETECTION_ROWS = 2000  # rows; enough to see whether a field varies
 _FEW = 20  # with fewer rows any field may be distinct by chance
 _DISTINCT = 0.95  # distinct values per row
+_CONSTANT = 0.9  # of the values: a word in more of them is a prefix
 _LONGEST = 60  # characters; longer texts carry content
 
 
@@ -98,4 +127,13 @@ def identifier_like(pairs: pl.DataFrame) -> list[str]:
         for n in names
         if len({f[n] for f in fields}) > _DISTINCT * len(fields) and all(len(f[n]) <= _LONGEST for f in fields)
     ]
+    distinct = [name for name in distinct if not _describes([field[name] for field in fields])]
     return distinct if len(distinct) < len(fields[0]) else []
+
+
+def _describes(values: list[str]) -> bool:
+    """Whether most values share a word with some of the others: "Alpine jacket, red" names a variant of a product."""
+    words = [{word for word in value.casefold().split() if len(word) > 2 and word.isalpha()} for value in values]
+    counts = Counter(word for found in words for word in found)
+    shared = {word for word, count in counts.items() if 1 < count < _CONSTANT * len(values)}
+    return sum(not shared.isdisjoint(found) for found in words) > len(values) / 2

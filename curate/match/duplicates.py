@@ -168,12 +168,15 @@ def _kept(candidates: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> n
 def _as_rows(
     corpus: Corpus, item: np.ndarray, outcomes: Outcomes, best: np.ndarray, repeating: _Stars, conflicting: _Stars
 ) -> Outcomes:
-    ids = corpus.pairs["id"]
+    ids, content = corpus.pairs["id"], corpus.content.to_numpy()
     dropped = np.zeros(len(best), bool)
     dropped[repeating.item] = dropped[conflicting.item] = True
     copies = np.flatnonzero((best[item] != np.arange(len(item))) & ~dropped[item])
     others = best[item[copies]]
-    evidence = [_copy_evidence(other) for other in ids.gather(others)]
+    evidence = [
+        _copy_evidence(name, same=same)
+        for name, same in zip(ids.gather(others), (content[copies] == content[others]).tolist(), strict=True)
+    ]
     outcomes = outcomes.mark(
         copies, "duplicate", rule="exact_duplicate", evidence=evidence, other=others, similarity=1.0
     )
@@ -199,12 +202,14 @@ def _explain_duplicates(
 ) -> tuple[list[str], list[str]]:
     """The rule and the evidence of each of these duplicates."""
     texts = [list(zip(corpus.inputs(r), corpus.outputs(r), strict=True)) for r in (rows, others)]
+    same = (corpus.content.gather(rows) == corpus.content.gather(others)).to_list()
     rules, evidence = [], []
-    for text, other, name, inputs, outputs in zip(
-        *texts, corpus.pairs["id"].gather(others), stars.inputs.tolist(), stars.outputs.tolist(), strict=True
+    for text, other, name, inputs, outputs, alike in zip(
+        *texts, corpus.pairs["id"].gather(others), stars.inputs.tolist(), stars.outputs.tolist(), same, strict=True
     ):
         rules.append("exact_duplicate" if text == other else "near_duplicate")
-        evidence.append(_copy_evidence(name) if text == other else _near_evidence(name, inputs, outputs, text, other))
+        copied = _copy_evidence(name, same=alike)
+        evidence.append(copied if text == other else _near_evidence(name, inputs, outputs, text, other))
     return rules, evidence
 
 
@@ -212,18 +217,22 @@ def _explain_conflicts(
     corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars
 ) -> tuple[list[str], list[str]]:
     """The same for conflicts."""
+    requests = zip(corpus.requests(rows), corpus.requests(others), strict=True)
     evidence = [
-        _conflict_evidence(name, inputs, output, other)
-        for name, inputs, output, other in zip(
-            corpus.pairs["id"].gather(others), stars.inputs.tolist(), corpus.written(rows), corpus.written(others),
-            strict=True,
+        _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, output, other)
+        for name, inputs, (one, two), output, other in zip(
+            corpus.pairs["id"].gather(others), stars.inputs.tolist(), requests, corpus.written(rows),
+            corpus.written(others), strict=True,
         )
     ]  # fmt: skip
     return ["conflict"] * len(rows), evidence
 
 
-def _copy_evidence(other: str) -> str:
-    return f'Input and output are those of "{other}", but for case, spacing and identifiers.'
+def _copy_evidence(other: str, *, same: bool) -> str:
+    """`same`: the texts are equal but for case and spacing, and no sign that comparison ignores makes a difference."""
+    if same:
+        return f'Input and output are those of "{other}", but for case, spacing and identifiers.'
+    return f'Input and output read like those of "{other}"; only markup, hidden or similar letters or the order of fields differ.'
 
 
 def _near_evidence(
@@ -247,11 +256,25 @@ def _different_words(text: str, other: str) -> str:
     return " against ".join(quoted) if left or right else ""
 
 
-def _conflict_evidence(other: str, inputs: float, output: str, other_output: str) -> str:
-    given = "The same input" if inputs == 1 else f"Nearly the same input ({inputs:.2f} alike, same facts)"
+def _conflict_evidence(other: str, inputs: float | None, output: str, other_output: str) -> str:
+    """`inputs`: the similarity of the inputs, None if they are the same as written."""
+    if inputs is None:
+        given = f'The same input as "{other}"'
+    elif inputs == 1:
+        given = f'The same input as "{other}", but for identifiers, case, spacing or markup,'
+    else:
+        given = f'Nearly the same input as "{other}" ({inputs:.2f} alike, same facts)'
     facts, others = text_facts(output), text_facts(other_output)
-    left, right = (_short(", ".join(sorted(only))) or "nothing" for only in (facts - others, others - facts))
-    return f'{given} as "{other}" with another answer: {left} against {right}.'
+    left, right = (_named_facts(only) for only in (facts - others, others - facts))
+    if left and right:
+        return f"{given} with another answer: {left} against {right}."
+    if left:
+        return f"{given} with another answer: this one states {left}, the other does not."
+    return f"{given} with another answer: the other one states {right}, this one does not."
+
+
+def _named_facts(facts: frozenset[str]) -> str:
+    return _short(", ".join(sorted(fact.replace("\0", ": ") for fact in facts)))
 
 
 def _short(text: str) -> str:

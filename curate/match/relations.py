@@ -19,6 +19,7 @@ from .corpus import Corpus, MethodSetting, first_rows
 from .join import SimilarPairs, as_fraction
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import Subjects, all_combinations, distinct_rows
+from .words import by_facts, other_words
 
 __all__ = [
     "LISTED",
@@ -56,12 +57,15 @@ def compare_outputs(
     output: np.ndarray,
     facts: np.ndarray,
     texts: Callable[[np.ndarray], list[str]],
+    other_request: Callable[[np.ndarray, np.ndarray], np.ndarray],
     *,
     threshold: float,
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
-    `subject, output, facts` are one number per item; `texts` gives the normalised outputs of numbers.
+    `subject, output, facts` are one number per item; `texts` gives the normalised outputs of numbers, and
+    `other_request` says whether the inputs of two subjects differ in a word that says something: such a word explains
+    different facts, so these are alternatives.
     """
     subjects = int(max(subject.max(initial=-1), same.right.max(initial=-1))) + 1
     items = np.bincount(subject, minlength=subjects)
@@ -85,10 +89,12 @@ def compare_outputs(
         once = np.flatnonzero((left[start:stop] != right[start:stop])[origin] | (a < b))
         origin, a, b = origin[once] + start, a[once], b[once]
         differ = output[a] != output[b]
-        labels = label[output[a]] & label[output[b]] & differ
+        labels = label[output[a]] & label[output[b]] & differ & (facts[a] != facts[b])
         similar, similarity = _similar(grams, output[a], output[b], labels, threshold)
         conflict = labels | (similar & (facts[a] != facts[b]) & differ)
         duplicate = similar & ~conflict
+        asked = np.flatnonzero(conflict & (left[origin] != right[origin]))
+        conflict[asked] &= ~other_request(left[origin[asked]], right[origin[asked]])
         for kind, which in ((duplicates, duplicate), (conflicts, conflict)):
             chosen = np.flatnonzero(which)
             kind.append(Edges(a[chosen], b[chosen], inputs[origin[chosen]], similarity[chosen]))
@@ -235,9 +241,9 @@ def relate(
     subjects = Subjects(corpus.text, len(rows), corpus.input_facts)
     similar = int((rows * (rows - 1) // 2).sum())
     same_parts, same_pairs, listed, sibling_pairs = [], 0, [], 0
-    for found in join.pairs():
+    for found, *divided in by_facts(join.pairs(), subjects, corpus):
         similar += int((rows[found.left] * rows[found.right]).sum())
-        same, siblings = map(_smaller_first, subjects.split(found))
+        same, siblings = map(_smaller_first, divided)
         same_parts.append(same)
         same_pairs += len(same.left)
         refuse_too_many(same_pairs, "similar inputs with the same facts", threshold)
@@ -246,11 +252,12 @@ def relate(
     same = SimilarPairs.joined([*same_parts, subjects.of_one_text()])
     same_parts.clear()
     subject = subjects.of_row
-    item, duplicates, conflicts, alternatives = _outputs(corpus, subject, same, threshold)
+    item, duplicates, conflicts, alternatives = _outputs(corpus, subjects, same, threshold)
     siblings = SimilarPairs.joined(listed)
     if sibling_pairs > LISTED:
         loose = _droppable(subject, subjects.count, item, duplicates, conflicts, droppable)
-        siblings = _thinned((_smaller_first(subjects.split(f)[1]) for f in join.pairs()), loose, threshold)
+        again = by_facts(join.pairs(), subjects, corpus)
+        siblings = _thinned((_smaller_first(found) for _, _, found in again), loose, threshold)
     return Relations(
         subject, item, same, siblings, duplicates, conflicts, alternatives, similar, sibling_pairs, join.method,
         join.skew(),
@@ -263,9 +270,10 @@ def _smaller_first(pairs: SimilarPairs) -> SimilarPairs:
 
 
 def _outputs(
-    corpus: Corpus, subject: np.ndarray, same: SimilarPairs, threshold: float
+    corpus: Corpus, subjects: Subjects, same: SimilarPairs, threshold: float
 ) -> tuple[np.ndarray, Edges, Edges, int]:
     """The item of each row; duplicates, conflicts and the number of alternatives among items."""
+    subject = subjects.of_row
     related = np.bincount(subject, minlength=int(same.right.max(initial=0)) + 1) > 1
     related[same.left] = related[same.right] = True
     rows = np.flatnonzero(related[subject])
@@ -274,7 +282,13 @@ def _outputs(
     item, (of_subject, of_output, of_facts) = distinct_rows(subject, corpus.output, facts)
     first = first_rows(corpus.output)
     return item, *compare_outputs(
-        same, of_subject, of_output, of_facts, lambda numbers: corpus.outputs(first[numbers]), threshold=threshold
+        same,
+        of_subject,
+        of_output,
+        of_facts,
+        lambda numbers: corpus.outputs(first[numbers]),
+        lambda left, right: other_words(left, right, subjects, corpus),
+        threshold=threshold,
     )
 
 

@@ -68,6 +68,14 @@ class Subjects:
         """The number of subjects."""
         return len(self._facts)
 
+    def rows_of(self, subjects: np.ndarray) -> np.ndarray:
+        """All rows of these subjects, which have been in a pair."""
+        first = np.array([text for text, _ in self._further], np.int64)
+        own = subjects < len(self._known)
+        texts = np.union1d(subjects[own], first[subjects[~own] - len(self._known)])
+        rows = self._rows(texts)
+        return rows[np.isin(self.of_row[rows], subjects)]
+
     def split(self, found: SimilarPairs) -> tuple[SimilarPairs, SimilarPairs]:
         """Pairs of similar texts as pairs of subjects, in the same direction: those of the same facts, and siblings."""
         self._learn(found)
@@ -106,14 +114,19 @@ class Subjects:
         expanded = SimilarPairs(members[a], members[b], part.shared[origin], part.union[origin])
         return SimilarPairs.joined([found.take(np.flatnonzero(~more)), expanded])
 
+    def _rows(self, texts: np.ndarray) -> np.ndarray:
+        """The rows of each of these texts, one text after the other."""
+        counts = self._counts[texts]
+        bounds = np.cumsum(counts) - counts
+        return self._members[np.arange(int(counts.sum())) + np.repeat(self._starts[texts] - bounds, counts)]
+
     def _learn(self, found: SimilarPairs) -> None:
         near = self._known.copy()
         near[found.left] = near[found.right] = True
         texts = np.flatnonzero(near & ~self._known)
         self._known = near
         counts = self._counts[texts]
-        bounds = np.cumsum(counts) - counts
-        rows = self._members[np.arange(int(counts.sum())) + np.repeat(self._starts[texts] - bounds, counts)]
+        bounds, rows = np.cumsum(counts) - counts, self._rows(texts)
         facts = self._facts_of(rows)
         first = facts[bounds]
         self._facts[texts] = first

@@ -1,6 +1,11 @@
 from .columns import PAIR_SCHEMA as PAIR_SCHEMA
 from .columns import named_once as named_once
 from .columns import without_guide as without_guide
+from .comparison import comparable as comparable
+from .comparison import comparable_fields as comparable_fields
+from .comparison import compared_inputs as compared_inputs
+from .comparison import compared_outputs as compared_outputs
+from .comparison import text_fields as text_fields
 from .dates import pair_dates as pair_dates
 from .normalise import content_hash as content_hash
 from .normalise import normalise as normalise

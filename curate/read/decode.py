@@ -242,7 +242,30 @@ def _guess(sample: bytes) -> str:
             return match.encoding
         if "cp1252" in match.could_be_from_charset and match.coherence >= best.coherence:
             return "cp1252"
-    return best.encoding
+    return "cp1252" if _reads_better(sample, best.encoding) else best.encoding
+
+
+def _reads_better(sample: bytes, guess: str) -> bool:
+    """Whether cp1252 has signs where the guess has letters outside words: in English text £ and € may be all there is.
+
+    As cp1250, £20 would be Ł20; as mac_roman, café would be cafÈ.
+    """
+    try:
+        western, guessed = sample.decode("cp1252"), sample.decode(guess)
+    except UnicodeDecodeError:
+        return False
+    if len(western) != len(guessed):  # several bytes to a character
+        return False
+    votes = 0
+    for place, (ours, theirs) in enumerate(zip(western, guessed, strict=True)):
+        if ours == theirs:
+            continue
+        before, after = guessed[place - 1 : place], guessed[place + 1 : place + 2]
+        if before.islower() and theirs.isupper():
+            votes += 1
+        elif theirs.isalpha() and not ours.isalpha():
+            votes += -1 if before.isalpha() or after.isalpha() else 1
+    return votes > 0
 
 
 def _kana_share(text: str) -> float:

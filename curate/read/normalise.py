@@ -1,4 +1,8 @@
-"""Normalises texts for comparison, and identifies rows by the hash of their content."""
+"""Identifies rows by the hash of their content, and normalises texts for that.
+
+Decisions and pinned splits are addressed by these hashes, so the form never changes; `comparison.py` has the form in
+which texts are compared.
+"""
 
 import hashlib
 import json
@@ -21,7 +25,7 @@ __all__ = [
 
 
 def normalise(text: str) -> str:
-    """The text for comparison: NFKC, case folded, runs of whitespace to one space, stripped."""
+    """The text that identifies a row: NFKC, case folded, runs of whitespace to one space, stripped."""
     # ASCII is its own NFKC form; skipping the conversion halves the time on English data.
     folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
     return " ".join(folded.split())

@@ -9,6 +9,7 @@ import polars as pl
 from ..match.corpus import Corpus
 from ..match.join import SimilarPairs
 from ..match.subjects import Subjects
+from ..match.words import by_facts
 from .answers import first_by_id
 
 __all__ = ["Crossing", "certify"]
@@ -48,13 +49,13 @@ def certify(
     text = corpus.text[rows]
     order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
     held, train = first_by_id(order, text, ~in_train), first_by_id(order, text, in_train)
-    subjects = Subjects(text, int(text.max(initial=-1)) + 1, lambda positions: corpus.input_facts(rows[positions]))
+    # All rows of a text, kept or not, say whether its words are facts: as when the split was made.
+    subjects = Subjects(corpus.text, int(corpus.text.max(initial=-1)) + 1, corpus.input_facts)
     nearest, same, siblings, crossing = SimilarPairs.joined([]), 0, 0, []
     between = np.flatnonzero(held >= 0), np.flatnonzero(train >= 0)
-    for found in corpus.inputs_between(*between, threshold):
-        same_found, siblings_found = subjects.split(found)
-        same += _rows_across(same_found, subjects, in_train)
-        siblings += _rows_across(siblings_found, subjects, in_train)
+    for found, same_found, siblings_found in by_facts(corpus.inputs_between(*between, threshold), subjects, corpus):
+        same += _rows_across(same_found, subjects, rows, in_train)
+        siblings += _rows_across(siblings_found, subjects, rows, in_train)
         crossing.append(same_found)
         nearest = _closest([nearest, found], order, held, train)
     at = threshold
@@ -82,23 +83,24 @@ def _crossing(
     found: SimilarPairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
 ) -> Crossing:
     """All train rows of the right subjects, each with the most similar held-out row; ties go to the smallest id."""
-    held = first_by_id(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
+    of_row = subjects.of_row[rows]
+    held = first_by_id(order, np.append(of_row, subjects.count), np.append(~in_train, False))
     found = found.take(np.flatnonzero(held[found.left] >= 0))
     most = np.lexsort((order[held[found.left]], -found.similarity, found.right))
     right, first = np.unique(found.right[most], return_index=True)
     nearest = np.full(subjects.count, -1)
     nearest[right] = most[first]
-    crossing = np.flatnonzero(in_train & (nearest[subjects.of_row] >= 0))
-    best = nearest[subjects.of_row[crossing]]
+    crossing = np.flatnonzero(in_train & (nearest[of_row] >= 0))
+    best = nearest[of_row[crossing]]
     return Crossing(rows[crossing], rows[held[found.left[best]]], found.similarity[best])
 
 
-def _rows_across(found: SimilarPairs, subjects: Subjects, in_train: np.ndarray) -> int:
+def _rows_across(found: SimilarPairs, subjects: Subjects, rows: np.ndarray, in_train: np.ndarray) -> int:
     """Pairs of a held-out row of the left subject and a train row of the right one."""
     if not len(found.left):
         return 0
-    held = np.bincount(subjects.of_row[~in_train], minlength=subjects.count)
-    train = np.bincount(subjects.of_row[in_train], minlength=subjects.count)
+    held = np.bincount(subjects.of_row[rows[~in_train]], minlength=subjects.count)
+    train = np.bincount(subjects.of_row[rows[in_train]], minlength=subjects.count)
     return int((held[found.left] * train[found.right]).sum())
 
 

@@ -93,6 +93,7 @@ _STATING = sorted(
 )
 # Each text with such a word holds one of these in small letters or capitals; most texts hold none.
 STATED = ["hundred", *sorted(word for word in _STATING if word.isalpha())]
+_ONE_OF_THEM, _LETTERS = frozenset(STATED), re.compile("[a-z]+")
 _STATED = re.compile(rf"(?<![\w-])(?:(?i:{'|'.join(_STATING)}))(?![\w-]| [A-Z])")
 
 
@@ -114,5 +115,7 @@ def as_digits(text: str) -> str:
 
 def stated_numbers(text: str) -> Iterator[tuple[int, int, int]]:
     """The number words of a text that state a number by themselves: value, start, end."""
+    if _ONE_OF_THEM.isdisjoint(_LETTERS.findall(text.lower())):
+        return
     for match in _STATED.finditer(text):
         yield _CARDINALS[match.group().lower()], match.start(), match.end()

@@ -201,9 +201,15 @@ def test_utf_16_without_a_mark_is_an_error_that_names_it(tmp_path):
     ("encoding", "text"),
     [
         ("cp1252", "Größe und Länge der schönen Straße – für Äpfel, Öl und Überzüge; prix élevé, déjà vu à l’hôtel"),
+        (
+            "cp1252",
+            "The Punter is a cheap English pub, near the river, for less than £20; the wine costs more than £30.",
+        ),
+        ("cp1252", "The Vaults pub near Café Adriatic has a 5 star rating, and prices start at €30 a head."),
         ("cp1251", "Цена товара указана без учёта доставки, размер и цвет можно выбрать на странице заказа"),
         ("cp1252", "Le boîtier est livré à l’unité, déjà testé"),
         ("cp1250", "Zażółć gęślą jaźń, cena produktu w złotych, řádek"),
+        ("cp1250", "Cena: 20 zł"),
         ("euc_jp", "これは製品の説明です。色とサイズを選んでください。"),
         ("cp949", "이것은 제품 설명입니다. 색상과 크기를 선택하십시오."),
         ("cp932", "これは製品の説明です。色とサイズを選んでください。送料は別途かかります。"),

@@ -45,8 +45,19 @@ def test_a_stated_identifier_is_not_named_again():
         ],
         [{"input": {"part": f"P{n}"}, "output": "b"} for n in range(40)],
         [{"input": {"price": n, "kind": "a"}, "output": "b"} for n in range(40)],
+        [
+            {"input": {"name": f"{kind} jacket {colour} {n}", "size": "L"}, "output": "b"}
+            for n, (kind, colour) in enumerate(
+                (k, c) for k in ("Alpine", "River", "Polar", "City") for c in "abcdefghij"
+            )
+        ],
     ],
-    ids=["plain", "few", "long", "alone", "numbers"],
+    ids=["plain", "few", "long", "alone", "numbers", "variants"],
 )
 def test_texts_that_say_something_are_no_identifiers(pairs):
     assert identifier_like(read_frame(pl.DataFrame(pairs)).pairs) == []
+
+
+def test_a_word_before_every_number_makes_no_description_of_it():
+    pairs = [{"input": {"name": f"Item {n}", "kind": "a"}, "output": "b"} for n in range(40)]
+    assert identifier_like(read_frame(pl.DataFrame(pairs)).pairs) == ["name"]

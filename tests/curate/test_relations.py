@@ -20,10 +20,11 @@ from tuneworth.curate.match import relations as outputs
 from tuneworth.curate.match.duplicates import rank_rows, settle
 from tuneworth.curate.match.join import SimilarPairs
 from tuneworth.curate.match.relations import SiblingForest, relate
-from tuneworth.curate.read.normalise import normalise
+from tuneworth.curate.read.comparison import comparable, comparable_fields
 from tuneworth.curate.split.ties import tie_rows
 from tuneworth.examples import example_path
 
+from .by_words import mirrored, reworded
 from .measured import check_rows, corpus_of
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
@@ -43,6 +44,10 @@ def facts(row):
     return text_facts(row["input"]) if row["fields"] is None else field_facts(row["fields"])
 
 
+def inputs(row):
+    return comparable(row["input"]) if row["fields"] is None else comparable_fields(json.loads(row["fields"]))
+
+
 def table(rows):
     return read_frame(rows).pairs
 
@@ -54,23 +59,24 @@ def related(pairs, threshold=0.8, **options):
 def by_hand(pairs, threshold):
     """What each pair of rows is, by the table: the first line that fits."""
     rows = [
-        (normalise(row["input"]), facts(row), normalise(row["output"]), text_facts(row["output"]))
+        (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"]))
         for row in pairs.iter_rows(named=True)
     ]
+    answers = {}
+    for text, text_facts_, output, _ in rows:
+        answers.setdefault((text, text_facts_), []).append(output)
     found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
     for (i, (a, a_facts, x, x_facts)), (j, (b, b_facts, y, y_facts)) in itertools.combinations(enumerate(rows), 2):
         if similarity(a, b) < threshold:
             continue
-        if a != b and a_facts != b_facts:
+        if a != b and (a_facts != b_facts or mirrored(a, answers[a, a_facts], b, answers[b, b_facts])):
             found["sibling"].add((i, j))
             continue
         same = x == y or x_facts == y_facts
-        if x != y and is_label(x) and is_label(y):
-            found["conflict"].add((i, j))
-        elif similarity(x, y) >= threshold:
-            found["duplicate" if same else "conflict"].add((i, j))
+        if not same and ((is_label(x) and is_label(y)) or similarity(x, y) >= threshold):
+            found["alternative" if reworded(a, b) else "conflict"].add((i, j))
         else:
-            found["alternative"].add((i, j))
+            found["duplicate" if similarity(x, y) >= threshold else "alternative"].add((i, j))
     return found
 
 
@@ -160,7 +166,7 @@ def test_stars_are_those_of_the_greedy_rule(seed, conflicts):
     pairs = table(rows_of(seed, 60))
     relations = related(pairs)
     chosen = CurateSettings(conflicts=conflicts)
-    texts = [(normalise(a), normalise(b)) for a, b in pairs.select("input", "output").rows()]
+    texts = [(comparable(a), comparable(b)) for a, b in pairs.select("input", "output").rows()]
     corpus = corpus_of(pairs)
     rank = rank_rows(corpus, check_rows(pairs, None), keep="longest")
     outcomes = settle(corpus, relations, rank, settings=chosen)
@@ -199,12 +205,12 @@ def test_ties_are_the_components_of_a_search_by_hand(seed, tie_siblings):
     chosen = CurateSettings(near_duplicate=0.7, tie_siblings=tie_siblings, tie_outputs=False)
     none = np.full(len(pairs), -1)
     ties = tie_rows(corpus_of(pairs), np.arange(len(pairs)), none, relations, settings=chosen)
-    found, inputs = by_hand(pairs, 0.7), [normalise(text) for text in pairs["input"]]
+    found, texts = by_hand(pairs, 0.7), [comparable(text) for text in pairs["input"]]
     firm = found["duplicate"] | found["conflict"] | found["alternative"]
     steps = {True: [0.7], False: [1.01], "auto": [0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]}[tie_siblings]
     limit = max(len(pairs) / 5, max(map(len, components(len(pairs), firm))))
     for start in steps:
-        tied = {p for p in found["sibling"] if similarity(inputs[p[0]], inputs[p[1]]) >= start}
+        tied = {p for p in found["sibling"] if similarity(texts[p[0]], texts[p[1]]) >= start}
         expected = components(len(pairs), firm | tied)
         if len(steps) == 1 or max(map(len, expected)) <= limit:
             break
@@ -300,7 +306,7 @@ def test_fields_without_their_identifiers_are_compared_by_value():
     rows = [{"input": {"sku": sku, "name": "a chair of wood", "legs": 4}, "output": "out"} for sku in ("A1", "B2")]
     pairs = table(rows)
     corpus = corpus_of(pairs, ["sku"])
-    assert corpus.inputs(np.arange(2)) == ["name: a chair of wood legs: 4"] * 2
+    assert corpus.inputs(np.arange(2)) == ["legs: 4 name: a chair of wood"] * 2
     relations = relate(corpus, threshold=0.8)
     assert json.loads(pairs["fields"][0])["sku"] == "A1"
     assert relations.item.tolist() == [0, 0]

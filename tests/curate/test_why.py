@@ -118,3 +118,67 @@ def test_an_id_that_is_the_number_of_another_row_is_told_from_it(tmp_path):
     assert why(tmp_path, "20").numbered_id is not None
     assert why(tmp_path, "row 42").outcome == "invalid"
     assert max(map(len, str(why(tmp_path, "41")).splitlines())) < 120
+
+
+def test_fields_that_differ_come_first_and_equal_ones_are_only_named(tmp_path):
+    fields = {"kind": "chair", "wood": "oak", "legs": 4, "colour": "red", "none": None}
+    rows = [
+        {"id": "a", "input": fields, "output": "a red chair made of oak, with legs"},
+        {"id": "b", "input": {**fields, "colour": "blue"}, "output": "a blue chair made of oak, with legs"},
+        {
+            "id": "c",
+            "input": {**fields, "colour": "blue", "kind": "stool"},
+            "output": "a blue stool made of oak, with legs 5",
+        },
+        {
+            "id": "d",
+            "input": {**fields, "colour": "blue", "kind": "stool"},
+            "output": "a blue stool made of oak, with legs 6",
+        },
+    ]
+    rows += [{"id": f"f{n}", "input": f"a story about {n * 7919} boats", "output": f"text {n}"} for n in range(20)]
+    write_curated(curate(rows, settings=CurateSettings(conflicts="report")), tmp_path)
+    said = str(why(tmp_path, "a"))
+    assert "Input:\n  colour: red\n  kind: chair\n  wood: oak\n  legs: 4\nOutput:" in said
+    assert "Input:\n  colour: blue\n  (the same: kind, wood, legs)\nOutput:" in said
+    assert "Input:\n  (the same)\nOutput:" in str(why(tmp_path, "d"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "words"),
+    [
+        (["x"] * 2, ["20", "25"], 'The same input as "b" with another answer: 20 against 25.'),
+        (["x"] * 2, ["20", "none"], 'The same input as "b" with another answer: this one states 20, the other does not.'),
+        (["x"] * 2, ["none", "20"], 'The same input as "b" with another answer: the other one states 20, this one does not.'),
+        (["x", "<b>X</b>"], ["20", "25"], 'The same input as "b", but for identifiers, case, spacing or markup, with another'),
+        (["x", "the x"], ["20", "25"], 'Nearly the same input as "b" (0.'),
+        (["x"] * 2, ['{"a": "red", "b": 1}', '{"a": "blue", "b": 1}'], "another answer: a: red against a: blue."),
+    ],
+)  # fmt: skip
+def test_a_conflict_says_what_is_the_same_and_what_is_not(inputs, outputs, words):
+    asked = "how much does the chair by the window cost in the shop of the old town, and what about "
+    answer = "it is the price of the chair that you asked about in the shop by the river: "
+    json_answers = outputs[0].startswith("{")
+    rows = [
+        {"id": id, "input": asked + text, "output": output if json_answers else answer + output}
+        for id, text, output in zip("ab", inputs, outputs, strict=True)
+    ]
+    rows += [{"id": f"f{n}", "input": f"a story about {n * 7919} boats", "output": f"text {n}"} for n in range(9)]
+    assert words in curate(rows).ledger["evidence"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A  TEXT that is read twice", "but for case, spacing and identifiers."),
+        ("a <b>text</b> that is read twice", "only markup, hidden or similar letters or the order of fields differ."),
+    ],
+)
+def test_a_copy_says_what_is_not_the_same(text, words):
+    rows = [
+        {"input": t, "output": "the output of this request, in many words"} for t in ("a text that is read twice", text)
+    ]
+    rows += [{"input": f"a story about {n * 7919} boats", "output": f"text {n}"} for n in range(9)]
+    found = curate(rows).ledger.filter(outcome="duplicate")
+    assert found["rule"].to_list() == ["exact_duplicate"]
+    assert words in found["evidence"][0]

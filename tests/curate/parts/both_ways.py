@@ -91,6 +91,8 @@ def messy(n: int, seed: int) -> list[dict[str, Any]]:
                 row |= {"input": fields, "output": before["output"].upper()}
             case 13:
                 row |= {"family": None, "day": chance.choice([None, "no date", "2031-01-01"])}
+            case 14:
+                row |= {"input": fields, "output": before["output"] + " too"}
         if "system" not in row and chance.random() < 0.95:
             row["system"] = "You write labels."
         rows.append(row)
