@@ -10,7 +10,11 @@ __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Where the pairs are and which columns hold what; anything not stated is detected from the data."""
+    """Where the pairs are and which columns hold what; anything not stated is detected from the data.
+
+    `input` may be "*": all columns but the output. With `leave_out_constant`, columns that never vary are no part of an
+    input of several columns.
+    """
 
     path: str
     input: str | tuple[str, ...] | None = None
@@ -22,6 +26,7 @@ class DataSettings:
     date: str | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
+    leave_out_constant: bool = False
 
     def __post_init__(self) -> None:
         if self.delimiter is not None and len(self.delimiter) != 1:

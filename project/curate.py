@@ -48,6 +48,7 @@ def curate_pairs(
     date: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    leave_out_constant: bool = False,
     overrides: str | Path | None = None,
     splits: str | Path | None = None,
     out: str | Path | None = None,
@@ -61,7 +62,8 @@ def curate_pairs(
 
     `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
     dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
-    name the item without describing it; other columns are recognised. `settings` are those of `[curate]`. The file
+    name the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
+    `leave_out_constant` leaves out those that never vary. `settings` are those of `[curate]`. The file
     `overrides` has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder
     is written there, unless it is a `dry_run`, and the decisions in it are replayed. `thresholds` adds the table of
     near-duplicate thresholds.
@@ -79,6 +81,7 @@ def curate_pairs(
         "input": tuple(input) if isinstance(input, Sequence) and not isinstance(input, str) else input,
         "output": output, "id": id, "group": group, "identifiers": tuple(identifiers) or None, "split": split,
         "date": date, "encoding": encoding, "delimiter": delimiter,
+        "leave_out_constant": leave_out_constant or None,
     }  # fmt: skip
     project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)
     decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES

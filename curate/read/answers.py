@@ -7,9 +7,10 @@ from typing import Any
 
 from ..settings import DataSettings
 from .batch import Batch
+from .conversation import is_conversation
 from .pairs import RawPairs
 from .records import read_records
-from .shapes import find_shape, is_conversation, json_text
+from .shapes import ALL_COLUMNS, find_shape, json_text
 from .sources import is_saved_dataset, load_saved, table_batches
 
 __all__ = ["answered_lines"]
@@ -34,7 +35,7 @@ def _batches(source: Any, data: DataSettings, raw: RawPairs) -> Iterator[Batch]:
     elif Path(source).is_dir() and is_saved_dataset(Path(source)):
         yield from table_batches(load_saved(Path(source)))
     else:
-        wanted = [name for name in (data.input, data.output) if isinstance(name, str)]
+        wanted = [name for name in (data.input, data.output) if isinstance(name, str) and name != ALL_COLUMNS]
         for path, first in zip(raw.files, raw.first_rows, strict=True):
             batches, _ = read_records(path, encoding=data.encoding, delimiter=data.delimiter, wanted=wanted)
             for batch in batches:

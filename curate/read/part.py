@@ -14,6 +14,7 @@ from .decode import unchanged
 from .file_parts import FilePart
 from .pair_table import REJECTED_SCHEMA, PairBatch, pair_table
 from .records import read_records
+from .shapes import ALL_COLUMNS
 
 __all__ = ["PartFacts", "PartRead", "moved_rows", "read_batches", "read_part", "to_read_again"]
 
@@ -104,7 +105,8 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
 def _wanted(data: DataSettings) -> list[str]:
     """The columns named in the settings."""
     inputs = (data.input,) if isinstance(data.input, str) else data.input or ()
-    return [name for name in (data.output, data.id, data.group, data.split, *inputs) if name]
+    names = (data.output, data.id, data.group, data.split, *inputs)
+    return [name for name in names if name and name != ALL_COLUMNS]
 
 
 def moved_rows(table: pl.DataFrame, by: int) -> pl.DataFrame:
