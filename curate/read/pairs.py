@@ -39,7 +39,8 @@ class RawPairs:
     pairs: one row per record that is a pair, with columns `row` (record number), `id, input, fields` (JSON text or
     null)`, output, system, group, split, reference_ok, meta` (JSON text or null). rejected: `row, id, outcome, rule,
     evidence` of the others. first_rows: the number of each file's first record; numbers continue over several files.
-    shape: the recognised format, in one line. guide: the system message of nearly all rows, or None.
+    shape: the recognised format, in one line. inputs: the columns that make the input, none if it
+    is a conversation. guide: the system message of nearly all rows, or None.
     """
 
     pairs: pl.DataFrame
@@ -51,6 +52,7 @@ class RawPairs:
     first_rows: tuple[int, ...] = ()  # of each file
     warnings: tuple[dict[str, str], ...] = ()
     seconds: float = field(default=0.0, compare=False)
+    inputs: tuple[str, ...] = ()
 
     def to_pandas(self) -> dict[str, Any]:
         """The tables as pandas DataFrames: pairs, rejected."""
@@ -233,6 +235,9 @@ def _read(
         guide=guide,
         rows_read=len(named) + sum(map(len, rejected)),
         warnings=(*repeated, *_warnings(layout, facts)),
+        inputs=tuple(name for name in layout.shape.columns if name != layout.shape.output)
+        if layout.shape.output
+        else (),
     )
     return ReadParts(raw, tables, starts, sizes, renamed(pairs["id"], named["id"], sizes), guide)
 
