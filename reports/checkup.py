@@ -15,6 +15,7 @@ from .words import short, typeset
 __all__ = ["checkup_brief", "checkup_text", "write_checkup"]
 
 _EXAMPLES = {"high": 3, "medium": 1, "low": 0}  # shown in a terminal
+_COLUMNS = 4  # of an input that are named
 _BRIEF = 5  # findings
 _TEXT = 110  # characters of an example in a terminal
 _TONES = {"high": ("Fix first", "fix"), "medium": ("Look first", "open"), "low": ("Ready to curate", "go")}
@@ -53,7 +54,7 @@ def _overview(checkup: Checkup) -> Iterator[str]:
             f"No column was named or recognised. The longest texts were taken as the output ({checkup.proposed['output']!r}), "
             "all other columns as the input.".replace("'", '"'),
         )
-    yield from filled(f"Read as: {short(checkup.shape, 200)}")
+    yield from filled(f"Read as: {_shape(checkup)}")
     words = {name: spread["words"] for name, spread in checkup.lengths.items()}
     yield from filled(
         "Words: "
@@ -61,6 +62,14 @@ def _overview(checkup: Checkup) -> Iterator[str]:
             f"{name}s {say.count(n['median'])} (median), at most {say.count(n['longest'])}" for name, n in words.items()
         )
     )
+
+
+def _shape(checkup: Checkup) -> str:
+    """The recognised format; of many input columns only their number."""
+    _, output, rest = checkup.shape.partition(", output from ")
+    if not output or len(checkup.inputs) <= _COLUMNS:
+        return checkup.shape
+    return f"input from {say.count(len(checkup.inputs), 'column')}, output from {rest}"
 
 
 def _finding_lines(finding: Finding) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ..read import RawPairs
 from ..settings import CurateSettings
 from .columns import Table, pair_columns_of, quoted_names, toml_list, typed
 from .facts import missing_facts
-from .finding import SEVERITIES, Checkup, Example, Finding
+from .finding import SEVERITIES, Checkup, Example, Finding, Severity
 from .repeats import Compared, compare, repeats
 from .texts import faults, languages, lengths, long_inputs, markup, personal_data
 
@@ -49,6 +49,7 @@ def check_pairs(
     compared = compare(raw, list(identifiers), CurateSettings())
     _, of_languages = languages(pairs)
     findings = [
+        *_amount(pairs, compared),
         *_rejected(raw),
         *missing_facts(pairs, table),
         *repeats(pairs, compared, table),
@@ -59,13 +60,13 @@ def check_pairs(
         *_constant(pairs, table),
         *_identifiers(table, compared, identifiers),
         *long_inputs(pairs),
-        *_amount(pairs, compared),
         *_reading(raw),
     ]
     order = list(SEVERITIES)
     found = sorted(findings, key=lambda finding: order.index(finding.severity))
     return Checkup(
         shape=raw.shape,
+        inputs=raw.inputs,
         rows_read=raw.rows_read,
         pairs=len(pairs),
         distinct_inputs=int(compared.ready.corpus.text.max()) + 1,
@@ -108,12 +109,20 @@ def _rejected(raw: RawPairs) -> Iterator[Finding]:
         share = rows / raw.rows_read
         shown = raw.rejected.filter(pl.col("rule") == rule).head(_SHOWN)
         examples = [Example(row, id or "", None, why) for row, id, why in shown.select("row", "id", "evidence").rows()]
+        empty = rule.startswith("empty_")  # an empty text shows nothing
         verb = _REJECTED.get(rule, (rule, rule))[rows > 1]
         yield Finding(
-            f"rejected_{rule}", "high" if share >= 0.5 else "medium" if share >= 0.02 and rule != "bad_example" else "low",
+            f"rejected_{rule}", _severity(rule, share),
             f"{say.count(rows, 'row')} ({say.percent(share)}) {verb}.",
-            rows, share, "They are left out, with their reason in the ledger.", examples=tuple(examples),
+            rows, share, "They are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
         )  # fmt: skip
+
+
+def _severity(rule: str, share: float) -> Severity:
+    """Rows without an output are usual in exports and may be what is to be written; damaged ones never are."""
+    if rule == "unreadable" and share >= 0.02:
+        return "high"
+    return "medium" if share >= 0.02 and rule != "bad_example" else "low"
 
 
 def _constant(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:

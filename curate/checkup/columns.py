@@ -38,6 +38,12 @@ class Column:
         return len(self.texts) - self.texts.null_count()
 
     @cached_property
+    def measures(self) -> bool:
+        """Whether most values are numbers with decimals: prices, weights, scores."""
+        decimal = self.texts.drop_nulls().str.contains(r"^\W{0,3}\d+(?:[ ,.]\d{3})*[.,]\d+\W{0,3}$")
+        return bool(decimal.mean() and decimal.mean() > 0.5)  # type: ignore[operator]
+
+    @cached_property
     def largest(self) -> int:
         """The number of rows with the most frequent value."""
         counts = self.texts.drop_nulls().value_counts(name="n")["n"]

@@ -49,13 +49,15 @@ class Finding:
 class Checkup:
     """A check-up of pairs.
 
-    shape: the recognised format, in one line. proposed: the columns that were chosen because none was stated or recognised
+    shape: the recognised format, in one line. inputs: the columns of the input, if it is made of columns.
+    proposed: the columns that were chosen because none was stated or recognised
     (`input`, `output`), else empty. rows_read: records; pairs: those that are pairs. distinct_inputs, distinct_outputs:
     compared without case and spacing. lengths: `input` and `output` -> `characters` and `words` -> `median`, `p95`,
     `longest`. findings: the most important first. clean: what was looked for and not found.
     """
 
     shape: str
+    inputs: tuple[str, ...]
     rows_read: int
     pairs: int
     distinct_inputs: int
@@ -67,8 +69,8 @@ class Checkup:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of all findings that have one, the most important first."""
-        return tuple(dict.fromkeys(finding.option for finding in self.findings if finding.option))
+        """The options of all findings but those of low severity, the most important first."""
+        return tuple(dict.fromkeys(f.option for f in self.findings if f.option and f.severity != "low"))
 
     def finding(self, key: str) -> Finding | None:
         """The finding with this key, if there is one."""

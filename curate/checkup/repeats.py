@@ -14,6 +14,7 @@ from ..prepare import CurateRequest, Prepared, prepare
 from ..read import RawPairs, ReadParts
 from ..settings import CurateSettings
 from .columns import Column, Table, quoted_names, toml_list, typed
+from .facts import without_markup
 from .finding import Example, Finding, Severity, excerpt
 
 __all__ = ["Compared", "compare", "repeats"]
@@ -22,6 +23,7 @@ _SHOWN = 3
 _MANY = 1 / 3  # of the rows
 _SOME = 0.02
 _FEW_ROWS = 20
+_FEW_LINKS = 10  # pairs of rows; fewer share a value by chance
 _TOGETHER = 0.9  # of the pairs of rows that belong together: so many must share the value of a column that groups them
 _CHANCE = 5  # times as often as two rows drawn at random
 _LARGEST = 0.2  # of the rows: a larger group cannot be placed in one split
@@ -99,9 +101,9 @@ def _conflicts(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterato
     )  # fmt: skip
 
 
-def _add(column: str | None) -> str:
+def _add(column: str | None, verb: str = "Add") -> str:
     if column is None:
-        return "Add what tells the rows apart to the input."
+        return f"{verb} what tells the rows apart to the input."
     return f"Column {quoted_names([column])} tells these rows apart: add it to the input."
 
 
@@ -130,13 +132,12 @@ def _several_outputs(pairs: pl.DataFrame, compared: Compared, table: Table) -> I
     rows, share = len(several), len(several) / len(pairs)
     other = several.filter(pl.col("row") != pl.col("first"))
     told = _telling_apart(other["row"].to_numpy(), other["first"].to_numpy(), table.columns)
-    severity: Severity = "high" if share > _MANY else "medium" if share >= 0.1 else "low"
     inputs = several["input"].n_unique()
     yield Finding(
-        "several_outputs", severity,
-        f"{say.count(inputs, 'input')} in {say.count(rows, 'row')} ({say.percent(share)}) "
-        f"{'have' if inputs > 1 else 'has'} several different outputs.",
-        rows, share, f"{_add(told)} If any of the outputs is a good answer, nothing is wrong.",
+        "several_outputs", "medium" if share >= 0.1 else "low",
+        f"{say.count(inputs, 'input')} {'have' if inputs > 1 else 'has'} several different outputs ({say.count(rows)} rows, "
+        f"{say.percent(share)}).",
+        rows, share, f"If each is a good answer, nothing is wrong: they stay together in one split. {_add(told, 'Else add')}",
         option=table.adding(told) if told else None,
         examples=tuple(_texts(pairs, other["row"].to_list(), "input")), values={"inputs": inputs, "column": told},
     )  # fmt: skip
@@ -189,7 +190,8 @@ def _groups(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[F
     left, right = first[siblings.left[which]], first[siblings.right[which]]
     if len(left) < _FEW_ROWS:
         return
-    tied = _tying(left, right, table.columns)
+    # Similar inputs share most of their own fields, so only a column beside the input says that they belong together.
+    tied = _tying(left, right, [column for column in table.columns if not column.given])
     if tied is None:
         return
     rows = len(np.unique(np.concatenate((left, right))))
@@ -220,9 +222,12 @@ def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> st
     first, since a field of it may only describe the item, then the one with the most groups.
     """
     best: tuple[tuple[bool, int], str] | None = None
+    if len(left) < _FEW_LINKS:
+        return None
     for column in columns:
         n = len(column.texts)
-        if not 1 < column.distinct < n or column.largest > max(2, _LARGEST * n) or column.filled < _TOGETHER * n:
+        fitting = 1 < column.distinct < n and column.largest <= max(2, _LARGEST * n) and column.filled >= _TOGETHER * n
+        if not fitting or column.measures:
             continue
         share = float((column.texts.gather(left) == column.texts.gather(right)).mean() or 0)  # type: ignore[arg-type]
         counts = column.texts.drop_nulls().value_counts(name="n")["n"].cast(pl.Float64)
@@ -241,5 +246,5 @@ def _shared_examples(pairs: pl.DataFrame, shared: pl.DataFrame) -> Iterator[Exam
         .sort("n", "row", descending=[True, False])
     )
     for n, row in most.head(_SHOWN).select("n", "row").iter_rows():
-        text = excerpt(pairs["output"][row], 0, 60)
+        text = excerpt(without_markup(pairs["output"][row : row + 1])[0].strip(), 0, 60)
         yield Example(pairs["row"][row], pairs["id"][row], f"{n:,} rows", text)
