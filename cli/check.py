@@ -37,9 +37,9 @@ def command(
     columns = reading | ({"group": group} if group else {})
     checked = check_data(file, identifiers=identifiers, talk=talk, **columns)
     data = checked.to_json()
-    text = f"{file}: {checkup_text(checked.checkup)}"
+    text = f"{file}\n{checkup_text(checked.checkup)}"
     if page is not None:
-        write_checkup(checked.checkup, page, source=file.name, command=checked.command)
+        write_checkup(checked.checkup, page, source=file.name, command=checked.command_for(file.name))
         text += f"\n\nWritten to {page}"
     talk.answer(text, data | {"page": None if page is None else str(page)})
     talk.next(checked.command if page is None else f"open {quote(str(page))}, then: {checked.command}")

@@ -1,6 +1,6 @@
 """Checks up on data before anything else is done with them: no style, no model, no project."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote, split
@@ -16,11 +16,20 @@ __all__ = ["CheckedData", "check_data"]
 
 @dataclass(frozen=True, repr=False)
 class CheckedData:
-    """The check-up of a file or table: its findings, and the command that curates the data by its advice."""
+    """The check-up of a file or table: its findings, and the options with which `tuneworth curate` follows its advice."""
 
     checkup: Checkup
     source: str
-    command: str
+    options: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command that curates the data as they were read, with the options that the findings advise."""
+        return self.command_for(self.source)
+
+    def command_for(self, source: str) -> str:
+        """The same with another name for the source."""
+        return " ".join(["tuneworth curate", quote(source), *map(quote, self.options), "--out clean"])
 
     def to_json(self) -> dict[str, Any]:
         """Everything as values that JSON can hold."""
@@ -43,7 +52,7 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QU
     """
     path = pairs if isinstance(pairs, str | Path) else None
     settings = reading_settings(pairs, identifiers=tuple(identifiers), **columns)
-    table = pairs if path is not None or hasattr(pairs, "__len__") else list(pairs)  # it is read twice
+    table: Any = list(pairs) if isinstance(pairs, Iterator) else pairs  # it is read twice
     chosen = proposed_reading(table, settings)
     reading = chosen or settings
     raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
@@ -51,11 +60,11 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QU
     proposed = {"input": reading.input, "output": reading.output} if chosen else {}
     checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed)
     source = "FILE" if path is None else str(path)
-    return CheckedData(checkup, source, _command(source, reading, checkup))
+    return CheckedData(checkup, source, tuple(_options(reading, checkup)))
 
 
-def _command(source: str, reading: DataSettings, checkup: Checkup) -> str:
-    """The command that curates the data as they were read, with the options that the findings advise."""
+def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
+    """How the data were read, and what the findings advise."""
     advised = [split(option) for option in checkup.options]
     added = [name for words in advised if words[0] == "--input" for name in words[1::2]]
     inputs = (reading.input,) if isinstance(reading.input, str) else reading.input or ()
@@ -66,8 +75,7 @@ def _command(source: str, reading: DataSettings, checkup: Checkup) -> str:
     options += [("--group", reading.group)] if reading.group else []
     options += [("--identifier", name) for name in reading.identifiers]
     rest = [word for words in advised if words[0] != "--input" for word in words]
-    words = [word for option in options for word in option] + rest
-    return " ".join(["tuneworth curate", quote(source), *map(quote, words), "--out clean"])
+    return [word for option in options for word in option] + rest
 
 
 def _stated(reading: DataSettings, name: str) -> str | None:

@@ -14,6 +14,7 @@ from ..read.pair_table import TURNS
 __all__ = ["Column", "Table", "pair_columns_of", "quoted_names", "toml_list", "typed"]
 
 _PARSED_AT_ONCE = 2_000
+_MEASURE = r"^\W{0,3}\d+(?:[ ,.]\d{3})*(?:[.,]\d+\W{0,3}|(?:[.,]\d+)?\s*[\pL%°²³/]{1,4}|\W{1,3})$"
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class Column:
 
     @cached_property
     def measures(self) -> bool:
-        """Whether most values are numbers with decimals: prices, weights, scores."""
-        decimal = self.texts.drop_nulls().str.contains(r"^\W{0,3}\d+(?:[ ,.]\d{3})*[.,]\d+\W{0,3}$")
-        return bool(decimal.mean() and decimal.mean() > 0.5)  # type: ignore[operator]
+        """Whether most values are numbers with decimals or with a unit: prices, weights, scores."""
+        number = self.texts.drop_nulls().str.contains(_MEASURE)
+        return bool(number.mean() and number.mean() > 0.5)  # type: ignore[operator]
 
     @cached_property
     def largest(self) -> int:

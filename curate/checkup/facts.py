@@ -95,7 +95,7 @@ def _finding(kind: str, missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.
     rows = missing["index"].n_unique()
     share = rows / len(pairs)
     holding = _holding(missing, table.columns)
-    severity = next(name for least, name in _SEVERE if share >= least)
+    severity: Severity = next(name for least, name in _SEVERE if share >= least)
     if kind == "codes" and severity == "high":
         severity = "medium"  # an abbreviation counts as a code, and many of them are known to any model
     advice = "Add the column that has them to the input, or remove them from the outputs"

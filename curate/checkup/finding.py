@@ -83,8 +83,8 @@ class Checkup:
     @property
     def headline(self) -> str:
         """How many findings of each severity there are, in a sentence."""
-        counts = {name: sum(f.severity == name for f in self.findings) for name in SEVERITIES}
-        found = ", ".join(f"{n} {SEVERITIES[name].lower()}" for name, n in counts.items() if n) or "nothing found"
+        counts = {title: sum(f.severity == name for f in self.findings) for name, title in SEVERITIES.items()}
+        found = ", ".join(f"{n} {title.lower()}" for title, n in counts.items() if n) or "nothing found"
         return f"{say.count(self.rows_read, 'row')} read, {say.count(self.pairs, 'pair')}: {found}"
 
     def __repr__(self) -> str:
