@@ -17,9 +17,10 @@ _FILE_OPTIONS = {
     "date": "[data] date", "stratify": "[curate] stratify", "near_duplicate": "[curate] near_duplicate",
     "keep": "[curate] keep", "conflicts": "[curate] conflicts", "overrides": "", "splits": "", "input": "[data] input",
     "output": "[data] output", "encoding": "[data] encoding", "delimiter": "[data] delimiter",
+    "sheet": "[data] sheet",
     "leave_out_constant": "[data] leave_out_constant",
 }  # fmt: skip
-_COLUMNS = ("input", "output", "group", "identifiers", "date", "encoding", "delimiter", "leave_out_constant")
+_COLUMNS = ("input", "output", "group", "identifiers", "date", "encoding", "delimiter", "sheet", "leave_out_constant")
 _RULES = ("stratify", "near_duplicate", "keep", "conflicts")
 _PATH = click.Path(path_type=Path)
 

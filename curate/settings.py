@@ -12,8 +12,8 @@ __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 class DataSettings:
     """Where the pairs are and which columns hold what; anything not stated is detected from the data.
 
-    `input` may be "*": all columns but the output. With `leave_out_constant`, columns that never vary are no part of an
-    input of several columns.
+    `input` may be "*": all columns but the output. `sheet` names that of a workbook, else it is the first one. With
+    `leave_out_constant`, columns that never vary are no part of an input of several columns.
     """
 
     path: str
@@ -26,6 +26,7 @@ class DataSettings:
     date: str | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
+    sheet: str | None = None
     leave_out_constant: bool = False
 
     def __post_init__(self) -> None:

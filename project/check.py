@@ -70,7 +70,9 @@ def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
     inputs = (reading.input,) if isinstance(reading.input, str) else reading.input or ()
     options = [("--input", name) for name in dict.fromkeys(added or inputs)]
     options += [
-        (f"--{name}", value) for name in ("output", "encoding", "delimiter") if (value := _stated(reading, name))
+        (f"--{name}", value)
+        for name in ("output", "encoding", "delimiter", "sheet")
+        if (value := _stated(reading, name))
     ]
     options += [("--group", reading.group)] if reading.group else []
     options += [("--identifier", name) for name in reading.identifiers]

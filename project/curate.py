@@ -48,6 +48,7 @@ def curate_pairs(
     date: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    sheet: str | None = None,
     leave_out_constant: bool = False,
     overrides: str | Path | None = None,
     splits: str | Path | None = None,
@@ -80,7 +81,7 @@ def curate_pairs(
     columns: dict[str, Any] = {
         "input": tuple(input) if isinstance(input, Sequence) and not isinstance(input, str) else input,
         "output": output, "id": id, "group": group, "identifiers": tuple(identifiers) or None, "split": split,
-        "date": date, "encoding": encoding, "delimiter": delimiter,
+        "date": date, "encoding": encoding, "delimiter": delimiter, "sheet": sheet,
         "leave_out_constant": leave_out_constant or None,
     }  # fmt: skip
     project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)

@@ -104,17 +104,11 @@ def write_checkup(checkup: Checkup, page: Path, *, source: str, command: str) ->
 def _headline(checkup: Checkup, command: str) -> Headline:
     worst = checkup.findings[0] if checkup.findings else None
     label, tone = _TONES[worst.severity if worst else "low"]
-    counts = {name: sum(finding.severity == name for finding in checkup.findings) for name in SEVERITIES}
-    urgent, looked = counts["high"], counts["medium"]
-    found = " and ".join(
-        text for n, text in ((urgent, f"{urgent} to fix first"), (looked, f"{looked} to look at")) if n
-    )
     pairs = say.count(checkup.pairs, "pair")
-    sentence = (
-        f"{pairs}: {say.count(urgent + looked, 'finding')}, {found}."
-        if found
-        else f"{pairs} without a serious finding."
-    )
+    urgent, looked = (sum(finding.severity == name for finding in checkup.findings) for name in ("high", "medium"))
+    parts = [f"{say.count(urgent, 'finding')} to fix first"] if urgent else []
+    parts += [f"{looked} to look at" if parts else f"{say.count(looked, 'finding')} to look at"] if looked else []
+    sentence = f"{pairs}: {' and '.join(parts)}." if parts else f"{pairs} without a serious finding."
     return Headline(
         label=label, tone=tone, sentence=sentence,
         numbers=(
@@ -133,7 +127,7 @@ def _words(checkup: Checkup, name: str) -> str:
 
 
 def _number(title: str, value: int, change: str) -> Number:
-    return Number(title, (Side(Row(title.lower(), "", value, "count")),), change, Markup(""))
+    return Number(title, (Side(Row(title.lower(), "", value)),), change, Markup(""))
 
 
 def _sections(checkup: Checkup) -> Iterator[Section]:

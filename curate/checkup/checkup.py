@@ -50,7 +50,6 @@ def check_pairs(
     _, of_languages = languages(pairs)
     findings = [
         *_amount(pairs, compared),
-        *_rejected(raw),
         *missing_facts(pairs, table),
         *repeats(pairs, compared, table),
         *personal_data(pairs, compared.ready),
@@ -60,6 +59,7 @@ def check_pairs(
         *_constant(pairs, table),
         *_identifiers(table, compared, identifiers),
         *long_inputs(pairs),
+        *_rejected(raw),
         *_reading(raw),
     ]
     order = list(SEVERITIES)

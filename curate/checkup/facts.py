@@ -105,7 +105,7 @@ def _finding(kind: str, missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.
         f"missing_{kind}", severity,
         f"In {say.percent(share)} of the rows ({say.count(rows)}) the output states {kind} that the input does not have: "
         "a model trained on them learns to invent them.",
-        rows, share, f"{advice}; the rule `grounded` drops such rows from training.",
+        rows, share, f"{advice}; the rule grounded drops such rows from training.",
         option=table.adding(holding[0]) if holding else None,
         setting=f"checks: [{{kind: grounded, facts: [{kind}]}}]",
         examples=tuple(_examples(missing, pairs, outputs)),

@@ -74,7 +74,7 @@ def _duplicates(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
         verb = what if len(rows) > 1 else what.replace("repeat", "repeats")
         yield Finding(
             rule, severity, f"{say.count(len(rows), 'row')} ({say.percent(share)}) {verb}.", len(rows), share,
-            "`tuneworth curate` keeps one of each.", examples=tuple(_evidence(pairs, rows, outcomes)),
+            "Curating keeps one of each.", examples=tuple(_evidence(pairs, rows, outcomes)),
         )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def faults(pairs: pl.DataFrame, ready: Prepared) -> Iterator[Finding]:
         rows, share = found["rows"], found["share"]
         severity: Severity = "medium" if rule in _WEIGHTY and share >= 0.005 else "low"
         dropped = found["level"] == "must"
-        advice = "`tuneworth curate` drops them." if dropped else "They are kept; read a few of them."
+        advice = "Curating drops them." if dropped else "They are kept; read a few of them."
         examples = [_fault_example(pairs, example) for example in found["examples"][:_SHOWN]]
         yield Finding(
             rule.replace("quality:", "quality_"), severity,

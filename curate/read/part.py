@@ -86,6 +86,7 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
             encoding=data.encoding,
             delimiter=data.delimiter,
             wanted=_wanted(data),
+            sheet=data.sheet,
             span=part.span,
             first=first,
         )

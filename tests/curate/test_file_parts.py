@@ -205,6 +205,12 @@ def test_a_table_cut_anywhere_is_the_table(tmp_path, rows, most, group):
     assert pairs["input"][-1] == "i"
     parts = file_parts([tmp_path / "a.parquet"], DataSettings(path=""), most_bytes=most)
     assert sum(part.span[1] - part.span[0] for part in parts if part.span) in (0, len(rows))
+    whole = outcome(lambda: read_pairs(tmp_path / "a.parquet").pairs)[0]
+    for name, write in (("a.arrow", pl.DataFrame.write_ipc), ("a.feather", pl.DataFrame.write_ipc_stream)):
+        (tmp_path / "other").mkdir(exist_ok=True)
+        write(pl.read_parquet(tmp_path / "a.parquet"), tmp_path / "other" / name)
+        pairs = same_in_parts(tmp_path / "other" / name, DataSettings(path=""), most)
+        assert pairs is whole is None or pairs.equals(whole)
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.json", "p.jsonl.gz", "p.jsonl", "p.parquet"])
