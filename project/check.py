@@ -56,7 +56,6 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QU
     chosen = proposed_reading(table, settings)
     reading = chosen or settings
     raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
-    talk.note(f"check: {raw.shape}")
     proposed = {"input": reading.input, "output": reading.output} if chosen else {}
     checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed)
     source = "FILE" if path is None else str(path)

@@ -163,7 +163,8 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
     grouped = pairs["group"].null_count() < n
     if len(shared):
         rows, share, outputs = len(shared), len(shared) / n, shared["output"].n_unique()
-        tied = None if grouped else _tying(*_links(shared), table.columns)
+        fields = [column for column in table.columns if not column.given or _groups_outputs(column, corpus.output)]
+        tied = None if grouped else _tying(*_links(shared), fields)
         usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with other inputs"
         option, setting = _group(tied) if tied else (None, "[curate] tie_outputs = true")
         remedy = f"Column {quoted_names([tied])} ties them" if tied else "tie_outputs ties them"
@@ -213,6 +214,17 @@ def _links(shared: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     output, row = shared["output"].to_numpy(), shared["row"].to_numpy().astype(np.int64)
     same = np.flatnonzero(output[1:] == output[:-1])
     return row[same], row[same + 1]
+
+
+def _groups_outputs(column: Column, outputs: np.ndarray) -> bool:
+    """Whether rows with the same value mostly have the same output: it names what they are variants of.
+
+    Otherwise a field describes the item, and as a group it would tie rows that have nothing to do with each other.
+    """
+    rows = pl.DataFrame({"value": column.texts, "output": outputs}).drop_nulls("value").sort("value", "output")
+    again = rows.filter(pl.col("value") == pl.col("value").shift())
+    same = rows.filter((pl.col("value") == pl.col("value").shift()) & (pl.col("output") == pl.col("output").shift()))
+    return len(again) > 0 and len(same) >= len(again) / 2
 
 
 def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> str | None:

@@ -16,7 +16,7 @@ __all__ = ["faults", "languages", "lengths", "long_inputs", "markup", "personal_
 
 _SHOWN = 3
 _SOME = 0.02
-_READ = 400  # outputs whose language is detected: enough to find one that a hundredth of them are in
+_READ = 150  # outputs whose language is detected: enough to find one that a fiftieth of them are in
 _FEWEST = 20  # characters; the language of a shorter text is hardly ever certain
 _TOKEN = 4  # characters: the usual rule of thumb for English
 _CONTEXT = 8_192  # tokens: the context of the included model, and of many small ones
