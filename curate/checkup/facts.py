@@ -22,8 +22,11 @@ _BLOCK = r"(?i)<(?:br|/?(?:p|div|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section
 _UNSEEN = r"(?is)<!--.*?-->|<style\b.*?</style\s*>|<script\b.*?</script\s*>"
 _TAG = r"</?[A-Za-z][^<>]*>|<![A-Za-z][^<>]*>"
 _ADDRESS = r"(?i)\b(?:https?://|www\.)[^\s<>\"')\]]+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-_CODE = r"(?is)^\s*(?:select|with|insert|update|delete|create)\b|[;{}]\s*$"
-_SYNTAX = ("0", "1")  # in code, part of how it is written: GROUP BY 1, COUNT(*) > 0
+# Queries and programs: their numbers and names are mostly part of how they are written. JSON is none.
+_CODE = (
+    r"(?is)^\s*(?:select|with|insert|update|delete|create)\s.*\b(?:from|into|set|table|select)\b|^\s*[^\s{\[].*[;}]\s*$"
+)
+_SAME = 0.9  # of the missing facts: if one value is so many of them, a model learns to add it everywhere
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 
 
@@ -47,7 +50,9 @@ def missing_facts(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
         .then("text")
         .otherwise(pl.concat_str("text", "plain", separator="\n"))
     )
-    missing = _without_habits(_without_syntax(_stated_alone(outputs, requests.to_series()), outputs), outputs)
+    missing = _stated_alone(outputs, requests.to_series())
+    code = outputs.gather(missing["index"]).str.contains(_CODE)
+    missing = _without_habits(missing.filter(~code), outputs)
     for kind in ("numbers", "codes"):
         found = missing.filter(pl.col("expected").str.starts_with(f"a {kind.removesuffix('s')}"))
         if len(found):
@@ -59,12 +64,6 @@ def _stated_alone(outputs: pl.Series, inputs: pl.Series) -> pl.DataFrame:
     check = Check("grounded", "facts", "must", "facts", KINDS["grounded"].parameters(facts=("numbers", "codes")))
     fields = pl.Series("fields", [None], dtype=pl.String).new_from_index(0, len(outputs))
     return find_violations(check, Columns(outputs, inputs, fields)).violations
-
-
-def _without_syntax(missing: pl.DataFrame, outputs: pl.Series) -> pl.DataFrame:
-    """The facts without 0 and 1 in outputs that are code."""
-    code = outputs.gather(missing["index"]).str.contains(_CODE)
-    return missing.filter(~(code & missing["found"].is_in(_SYNTAX)))
 
 
 def _without_habits(missing: pl.DataFrame, outputs: pl.Series) -> pl.DataFrame:
@@ -96,21 +95,32 @@ def _finding(kind: str, missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.
     share = rows / len(pairs)
     holding = _holding(missing, table.columns)
     severity: Severity = next(name for least, name in _SEVERE if share >= least)
-    if kind == "codes" and severity == "high":
-        severity = "medium"  # an abbreviation counts as a code, and many of them are known to any model
+    usual = _usual(missing)
+    if severity == "high" and (kind == "codes" or usual):  # an abbreviation counts as a code, and models know many
+        severity = "medium"
+    learned = "learns to invent them" if usual is None else f"learns to add {usual} everywhere"
+    same = f", nearly always {usual}" if usual is not None else ""
     advice = "Add the column that has them to the input, or remove them from the outputs"
     if holding:
         advice = f"Column {quoted_names([holding[0]])} has {say.percent(holding[1])} of them: add it to the input"
     return Finding(
         f"missing_{kind}", severity,
-        f"In {say.percent(share)} of the rows ({say.count(rows)}) the output states {kind} that the input does not have: "
-        "a model trained on them learns to invent them.",
+        f"In {say.percent(share)} of the rows ({say.count(rows)}) the output states {kind} that the input does not have{same}: "
+        f"a model trained on them {learned}.",
         rows, share, f"{advice}; the rule grounded drops such rows from training.",
         option=table.adding(holding[0]) if holding else None,
         setting=f"checks: [{{kind: grounded, facts: [{kind}]}}]",
         examples=tuple(_examples(missing, pairs, outputs)),
         values={"facts": len(missing), "distinct": missing["found"].n_unique(), "column": holding[0] if holding else None},
     )  # fmt: skip
+
+
+def _usual(missing: pl.DataFrame) -> str | None:
+    """The one text that nearly all of the missing facts are; None if they differ, as those of items do."""
+    value, count = (
+        missing["found"].value_counts(sort=True, name="n").sort("n", "found", descending=[True, False]).row(0)
+    )
+    return value if count >= max(2, _SAME * len(missing)) else None
 
 
 def _examples(missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.Series) -> Iterator[Example]:

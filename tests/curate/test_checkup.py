@@ -122,10 +122,30 @@ def test_what_the_system_message_states_is_given():
     assert checked(table).finding("missing_numbers") is None
 
 
-def test_zero_and_one_in_code_are_syntax():
-    queries = [f"SELECT {a}, COUNT(*) FROM {b} GROUP BY 1 HAVING COUNT(*) > 0;" for a in WORDS for b in WORDS[:4]]
-    table = [{"question": f"How many {query.split()[1]} in {query.split()[4]}", "answer": query} for query in queries]
-    assert check_pairs(read_frame(table)).finding("missing_numbers") is None
+@pytest.mark.parametrize(
+    "code", ["SELECT {a} FROM {b} AS b1 GROUP BY 1 LIMIT 10;", "def {a}({b}):\n    return b2[{b}:17]; }}"]
+)
+def test_the_numbers_and_names_of_code_are_no_facts(code):
+    table = [{"question": f"{a} of {b}?", "answer": code.format(a=a, b=b)} for a in WORDS for b in WORDS[:4]]
+    found = check_pairs(read_frame(table))
+    assert found.finding("missing_numbers") is found.finding("missing_codes") is None
+
+
+def test_json_is_no_code():
+    table = [
+        {"question": f"{a} of {b}?", "answer": json.dumps({"name": a, "weight": n})}
+        for n, a in enumerate(WORDS)
+        for b in WORDS
+    ]
+    assert check_pairs(read_frame(table)).finding("missing_numbers") is not None
+
+
+def test_a_fact_that_is_always_the_same_is_said_to_be():
+    finding = checked(
+        rows(60, lambda row, n: {"text": row["text"] + f" It is {row['name']} in 925 silver." * (n % 2)})
+    ).finding("missing_numbers")
+    assert (finding.severity, finding.rows) == ("medium", 30)
+    assert "nearly always 925: a model trained on them learns to add 925 everywhere." in finding.title
 
 
 # --- rows that repeat each other ----------------------------------------------------------------------------------
