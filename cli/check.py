@@ -20,11 +20,18 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--identifier", "identifiers", multiple=True, help="A field that only names the item, such as a part number."
 )
+@click.option("--turns", type=click.Choice(["last", "all"]), help="The answers of a conversation that are examples.")
 @click.option("--page", type=_PATH, help="Write the check-up as an HTML page as well.")
 @reading_options
 @common_options
 def command(
-    file: Path, group: str | None, identifiers: tuple[str, ...], page: Path | None, reading: dict[str, Any], talk: Talk
+    file: Path,
+    group: str | None,
+    identifiers: tuple[str, ...],
+    turns: str | None,
+    page: Path | None,
+    reading: dict[str, Any],
+    talk: Talk,
 ) -> None:
     """Check up on the pairs in FILE: missing facts, duplicates, variants, columns, personal data, and what to type.
 
@@ -34,7 +41,7 @@ def command(
     from ..project import check_data
     from ..reports import checkup_text, write_checkup
 
-    columns = reading | ({"group": group} if group else {})
+    columns = reading | {key: value for key, value in (("group", group), ("turns", turns)) if value}
     checked = check_data(file, identifiers=identifiers, talk=talk, **columns)
     data = checked.to_json()
     text = f"{file}\n{checkup_text(checked.checkup)}"

@@ -13,7 +13,8 @@ class DataSettings:
     """Where the pairs are and which columns hold what; anything not stated is detected from the data.
 
     `input` may be "*": all columns but the output. `sheet` names that of a workbook, else it is the first one. With
-    `leave_out_constant`, columns that never vary are no part of an input of several columns.
+    `leave_out_constant`, columns that never vary are no part of an input of several columns. `turns`: of a conversation,
+    the last answer is an example, or each one with the turns before it.
     """
 
     path: str
@@ -28,8 +29,11 @@ class DataSettings:
     delimiter: str | None = None
     sheet: str | None = None
     leave_out_constant: bool = False
+    turns: Literal["last", "all"] = "last"
 
     def __post_init__(self) -> None:
+        if problems := misfits(self):
+            raise ValueError("; ".join(problems))
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError(f'delimiter must be one character, found "{self.delimiter}"')
         if self.input == ():

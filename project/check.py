@@ -74,6 +74,7 @@ def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
         if (value := _stated(reading, name))
     ]
     options += [("--group", reading.group)] if reading.group else []
+    options += [("--turns", reading.turns)] if reading.turns != "last" else []
     options += [("--identifier", name) for name in reading.identifiers]
     rest = [word for words in advised if words[0] != "--input" for word in words]
     return [word for option in options for word in option] + rest

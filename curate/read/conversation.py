@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
-__all__ = ["Turns", "is_conversation", "message_text", "read_turns", "split_turns"]
+__all__ = ["Turns", "answer_places", "is_conversation", "message_text", "read_turns", "split_turns"]
 
 _ROLES = {
     "human": "user",
@@ -77,6 +77,12 @@ def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = Fals
         return Turns(system, before[0][1], answer, calls, images, None, bad)
     text = "\n".join(f"{role}: {content}" for role, content in before)
     return Turns(system, text, answer, calls, images, [(role, len(content)) for role, content in before], bad)
+
+
+def answer_places(messages: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The places of the assistant's messages that follow a message which is to be answered."""
+    roles = [_role(message) for message in messages]
+    return [place for place, role in enumerate(roles) if role == "assistant" and set(roles[:place]) - {"system"}]
 
 
 def _is_bad(messages: Sequence[Mapping[str, Any]]) -> bool:

@@ -55,7 +55,7 @@ def _parts(file: Path, data: DataSettings, most_bytes: int | None) -> Iterator[F
     kind, stamp = file_kind(file) or "", file_stamp(file)
     whole = FilePart(file, kind, stamp, stamp.size)
     try:
-        if most_bytes is None:
+        if most_bytes is None or data.turns == "all":  # which makes more records than lines
             yield whole
         elif kind in TABLES:
             yield from _of_rows(whole, most_bytes)

@@ -109,3 +109,19 @@ def test_texts_of_the_data_are_no_markup_on_the_page(command, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert "7*7" in text
+
+
+def test_every_answer_of_a_conversation_may_be_checked_and_curated(command, tmp_path):
+    path = tmp_path / "chats.jsonl"
+    turns = [
+        [{"role": "user", "content": f"{r['name']}?"}, {"role": "assistant", "content": r["text"]}] for r in rows(120)
+    ]
+    path.write_text(
+        "".join(json.dumps({"messages": a + b}) + "\n" for a, b in zip(turns[::2], turns[1::2], strict=True))
+    )
+    last, every = (command("check", path, "--json", *words).json for words in ((), ("--turns", "all")))
+    assert (last["pairs"], every["pairs"]) == (60, 120)
+    assert "several_answers" in {finding["key"] for finding in last["findings"]}
+    assert "--turns all" in every["command"]
+    done = command("curate", path, "--turns", "all", "--dry-run", "--json")
+    assert (done.code, done.json["rows_read"], done.json["groups"]) == (0, 120, 60)
