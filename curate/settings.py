@@ -14,7 +14,8 @@ class DataSettings:
 
     `input` may be "*": all columns but the output. `sheet` names that of a workbook, else it is the first one. With
     `leave_out_constant`, columns that never vary are no part of an input of several columns. `turns`: of a conversation,
-    the last answer is an example, or each one with the turns before it.
+    the last answer is an example, or each one with the turns before it. `tool_calls`: a conversation with tool calls waits
+    for a person, or the calls are answers, as JSON; None is the latter if the style has a rule of kind json.
     """
 
     path: str
@@ -30,6 +31,7 @@ class DataSettings:
     sheet: str | None = None
     leave_out_constant: bool = False
     turns: Literal["last", "all"] = "last"
+    tool_calls: Literal["quarantine", "output"] | None = None
 
     def __post_init__(self) -> None:
         if problems := misfits(self):

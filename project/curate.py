@@ -167,7 +167,7 @@ def _curated(
     project: Project, talk: Talk, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
 ) -> tuple[RawPairs, PinnedSplits, Curated]:
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
-    data = project.data
+    data = project.reading
     overrides = read_overrides(files.overrides) if files.overrides is not None else ()
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)

@@ -1,7 +1,7 @@
 """A project: a folder with `tuneworth.toml`; reading it reports all its problems at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,13 @@ class Project:
     def name(self) -> str:
         """The name of its folder."""
         return self.folder.resolve().name
+
+    @property
+    def reading(self) -> DataSettings:
+        """`data`, with tool calls as answers where the style wants JSON and nothing else is stated."""
+        wants_json = any(check.kind == "json" for check in self.style.checks)
+        stated = self.data.tool_calls is not None or not wants_json
+        return self.data if stated else replace(self.data, tool_calls="output")
 
     @property
     def inputs(self) -> list[tuple[str, Path]]:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from ...core import DataError, nearest, say, shown_value
 from ...style import field_text, render_fields
 from ..settings import DataSettings
 from .conversation import is_conversation, message_text, read_turns
+from .tool_calls import with_calls_as_text
 
 __all__ = [
     "ALL_COLUMNS",
@@ -76,7 +77,9 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str, consta
     for needed, shape in _KNOWN:
         names = [named_like(columns, name) for name in needed]
         if None not in names:
-            return shape(*(name for name in names if name is not None), columns)
+            found = shape(*(name for name in names if name is not None), columns)
+            kept = data.tool_calls == "output" and found.output is None
+            return replace(found, pair=partial(found.pair, calls=True)) if kept else found
     raise DataError(
         f"{where}: found no input and output among the columns {_listed(columns)}\n"
         f"Expected {', '.join(' and '.join(needed) for needed, _ in _KNOWN)}.\n"
@@ -179,15 +182,16 @@ def _plain(value: Any) -> str | None:
         return None
 
 
-def _chat_pair(column: str, value: Mapping[str, Any]) -> Pair:
+def _chat_pair(column: str, value: Mapping[str, Any], *, calls: bool = False) -> Pair:
+    """The pair of a conversation; `calls`: tool calls are answers like others, as JSON."""
     messages = value.get(column)
     if not is_conversation(messages):
         return Pair(rule="unreadable", evidence=f'"{column}" is not a list of messages with a role each.')
-    turns = read_turns(messages)
-    if turns.calls_tools or turns.holds_images:
-        return _TOOL_CALL if turns.calls_tools else _IMAGE
-    if turns.bad:
-        return _BAD
+    turns = read_turns(with_calls_as_text(messages) if calls else messages)
+    if turns.calls_tools and not calls:
+        return _TOOL_CALL
+    if turns.holds_images or turns.bad:
+        return _IMAGE if turns.holds_images else _BAD
     system = turns.system or _system(value)
     return Pair(turns.input, None, turns.answer or "", system, turns.lengths)
 

@@ -6,6 +6,7 @@ from typing import Any
 from ..settings import DataSettings
 from .batch import Batch
 from .conversation import answer_places, is_conversation
+from .tool_calls import with_calls_as_text
 
 __all__ = ["CHATS", "each_answer"]
 
@@ -40,6 +41,8 @@ def each_answer(batches: Iterable[Batch], data: DataSettings) -> Iterator[Batch]
 def _answered(record: Mapping[str, Any], data: DataSettings, *, chat: int) -> Iterator[Mapping[str, Any]]:
     column = next((name for name in record if name.strip().casefold() in CHATS), None)
     turns = None if column is None else record[column]
+    if is_conversation(turns) and data.tool_calls == "output":
+        turns = with_calls_as_text(turns)
     places = answer_places(turns) if is_conversation(turns) else []
     if column is None or turns is None or len(places) < 2:
         yield record

@@ -125,3 +125,16 @@ def test_every_answer_of_a_conversation_may_be_checked_and_curated(command, tmp_
     assert "--turns all" in every["command"]
     done = command("curate", path, "--turns", "all", "--dry-run", "--json")
     assert (done.code, done.json["rows_read"], done.json["groups"]) == (0, 120, 60)
+
+
+@pytest.mark.slow
+def test_tool_calls_are_answers_where_the_style_wants_json(command, tmp_path):
+    calls = [[{"type": "tool_use", "name": "find", "input": {"name": r["name"]}}] for r in rows(60)]
+    path, style = tmp_path / "calls.jsonl", tmp_path / "style.yaml"
+    turns = [[{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": c}] for n, c in enumerate(calls)]
+    path.write_text("".join(json.dumps({"messages": t}) + "\n" for t in turns))
+    style.write_text("checks: [{kind: json, schema: {type: array}}]")
+    done = command("curate", path, "--style", style, "--dry-run", "--json")
+    assert (done.code, done.json["outcomes"]["kept"]) == (0, 60)
+    style.write_text("checks: [{kind: clean}]")
+    assert command("curate", path, "--style", style, "--dry-run", "--json").code == 2
