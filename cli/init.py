@@ -26,12 +26,15 @@ def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk
     """
     from ..core import ConfigError
     from ..project import create_project
+    from ..reports import checkup_brief
 
     if reading and file is None:
         raise ConfigError(f"--{next(iter(reading))} needs --from FILE: it says how to read that file")
     created = create_project(folder, file, talk=talk, **reading)
     written = [str(path) for path in created.written]
-    talk.answer(
-        "\n".join(f"Written: {name}" for name in written), {"written": written, "recognised": None, **created.found}
-    )
+    lines = [f"Written: {name}" for name in written]
+    if created.checkup is not None and (brief := checkup_brief(created.checkup)):
+        lines += ["", f"Check-up of {file}:", brief]
+    checkup = None if created.checkup is None else created.checkup.to_json()
+    talk.answer("\n".join(lines), {"written": written, "recognised": None, **created.found, "checkup": checkup})
     talk.next(f"read {folder / 'style.yaml'}, then: tuneworth curate {quote(str(folder))}")

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": ("run.demo", "Run the included example end to end: offline, on two CPU cores."),
     "init": ("init", "Create a project folder, with its settings inferred from a file of pairs."),
     "run": ("run.run", "Curate, train, evaluate and report in one go."),
+    "check": ("check", "Check up on a file of pairs: what to fix, what to look at, and what to type."),
     "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
     "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
     "train": ("train", "Fit a LoRA adapter on the train split."),

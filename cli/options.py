@@ -34,7 +34,7 @@ code_option = click.option(
 
 
 def reading_options(command: Callable) -> Callable:
-    """`--input`, `--output`, `--encoding` and `--delimiter`, passed to the command as one `reading` if given."""
+    """The options that say how a file of pairs is read, passed to the command as one `reading` if given."""
 
     def with_reading(
         *args: Any,
@@ -42,20 +42,27 @@ def reading_options(command: Callable) -> Callable:
         output: str | None,
         encoding: str | None,
         delimiter: str | None,
+        sheet: str | None,
+        leave_out_constant: bool,
         **kwargs: Any,
     ) -> Any:
         column = inputs[0] if len(inputs) == 1 else inputs or None
         stated = {"input": column, "output": output, "encoding": encoding, "delimiter": delimiter}
+        stated |= {"sheet": sheet, "leave_out_constant": leave_out_constant or None}
         return command(*args, reading={key: value for key, value in stated.items() if value is not None}, **kwargs)
 
     with_reading.__name__, with_reading.__doc__ = command.__name__, command.__doc__
     with_reading.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
+        click.option(
+            "--leave-out-constant", is_flag=True, help="Leave out input columns that have one value in every row."
+        ),
+        click.option("--sheet", help="The sheet of a workbook (.xlsx), if not the first."),
         click.option("--delimiter", help="The delimiter of a CSV file, if detected incorrectly."),
         click.option("--encoding", help="The file's encoding, if not UTF-8."),
         click.option("--output", help="The column of outputs, if not recognised."),
         click.option(
-            "--input", "inputs", multiple=True, help="The column of inputs; repeat it to combine several as fields."
+            "--input", "inputs", multiple=True, help="The column of inputs; repeat it for several as fields; '*': all."
         ),
     ):
         with_reading = option(with_reading)

@@ -1,6 +1,11 @@
 from .check.facts import identifier_like as identifier_like
 from .check.personal import find_personal as find_personal
 from .check.personal import mask_text as mask_text
+from .checkup import SEVERITIES as SEVERITIES
+from .checkup import Checkup as Checkup
+from .checkup import Finding as Finding
+from .checkup import check_pairs as check_pairs
+from .checkup import proposed_reading as proposed_reading
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count

@@ -10,7 +10,13 @@ __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Where the pairs are and which columns hold what; anything not stated is detected from the data."""
+    """Where the pairs are and which columns hold what; anything not stated is detected from the data.
+
+    `input` may be "*": all columns but the output. `sheet` names that of a workbook, else it is the first one. With
+    `leave_out_constant`, columns that never vary are no part of an input of several columns. `turns`: of a conversation,
+    the last answer is an example, or each one with the turns before it. `tool_calls`: a conversation with tool calls waits
+    for a person, or the calls are answers, as JSON; None is the latter if the style has a rule of kind json.
+    """
 
     path: str
     input: str | tuple[str, ...] | None = None
@@ -22,8 +28,14 @@ class DataSettings:
     date: str | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
+    sheet: str | None = None
+    leave_out_constant: bool = False
+    turns: Literal["last", "all"] = "last"
+    tool_calls: Literal["quarantine", "output"] | None = None
 
     def __post_init__(self) -> None:
+        if problems := misfits(self):
+            raise ValueError("; ".join(problems))
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError(f'delimiter must be one character, found "{self.delimiter}"')
         if self.input == ():

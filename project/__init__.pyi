@@ -1,3 +1,5 @@
+from .check import CheckedData as CheckedData
+from .check import check_data as check_data
 from .collected import judge_outputs as judge_outputs
 from .create import TEST_PAIRS as TEST_PAIRS
 from .create import TRAIN_PAIRS as TRAIN_PAIRS

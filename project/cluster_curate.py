@@ -59,7 +59,7 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
     watch, project = Stopwatch(), run.project
     settings = cluster_settings(project)
     files = files or ProjectFiles.of_project(project.folder)
-    data = project.data
+    data = project.reading
     request = CurateRequest(
         project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
         overrides=read_overrides(files.overrides) if files.overrides is not None else (),

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ import polars as pl
 import yaml
 
 from ..core import ConfigError, Talk, write_whole
-from ..curate import identifier_like
+from ..curate import Checkup, RawPairs, check_pairs, identifier_like, proposed_reading
 from ..style import infer_style
 from .project import PROJECT_FILE
 from .run import console_for
 from .runs import OVERRIDES, SPLITS
-from .style import take_pairs
+from .style import reading_settings, take_pairs
 
 __all__ = ["TEST_PAIRS", "TRAIN_PAIRS", "Created", "create_example", "create_project"]
 
@@ -81,11 +81,15 @@ IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item without de
 
 @dataclass(frozen=True)
 class Created:
-    """A new project: the files that were written, and in `found` what was recognised in the examples and their style."""
+    """A new project: the files that were written, and in `found` what was recognised in the examples and their style.
+
+    checkup: what to know about the examples; None if the project has none.
+    """
 
     folder: Path
     written: tuple[Path, ...]
     found: Mapping[str, Any] = field(default_factory=dict)
+    checkup: Checkup | None = None
 
 
 def create_project(
@@ -98,8 +102,9 @@ def create_project(
 ) -> Created:
     """A folder with tuneworth.toml and a style.yaml, inferred from the examples in the file `pairs`.
 
-    `reading` may set `input`, `output`, `encoding` and `delimiter` if they are not recognised. If the examples have no
-    common style, or there is no file, style.yaml is a basic starting point.
+    `reading` may set `input`, `output`, `encoding` and `delimiter` if they are not recognised; the longest texts are the
+    output where no column is. If the examples have no common style, or there is no file, style.yaml is a basic starting
+    point.
 
     Raises: ConfigError if such files already exist; DataError if there is no pair.
     """
@@ -109,18 +114,28 @@ def create_project(
         raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
     if pairs is None:
         settings = PROJECT.format(path='"pairs.jsonl"', columns="", group=GROUP, identifiers=IDENTIFIERS)
-        style, recognised = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}
+        style, recognised, checkup = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}, None
     else:
-        settings, style, recognised = _from_examples(Path(pairs), folder, reading, talk)
+        settings, style, recognised, checkup = _from_examples(Path(pairs), folder, _proposed(pairs, reading), talk)
     files = {folder / PROJECT_FILE: settings, folder / "style.yaml": style}
     for file, text in files.items():
         write_whole(file, text)
-    return Created(folder, tuple(files), recognised)
+    return Created(folder, tuple(files), recognised, checkup)
 
 
-def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: Talk) -> tuple[str, str, dict[str, Any]]:
-    """The project file, the style file, and what was found in the examples."""
+def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
+    """How to read the file; columns that are neither stated nor recognised are proposed."""
+    chosen = proposed_reading(file, reading_settings(file, **reading))
+    return {**reading} if chosen is None else {**reading, "input": chosen.input, "output": chosen.output}
+
+
+def _from_examples(
+    file: Path, folder: Path, reading: Mapping[str, Any], talk: Talk
+) -> tuple[str, str, dict[str, Any], Checkup]:
+    """The project file, the style file, what was recognised in the examples, and their check-up."""
     raw = take_pairs(file, talk=talk, **reading)
+    some = replace(raw, pairs=raw.pairs.head(_SAMPLE_ROWS))
+    checkup = check_pairs(some)
     name = folder.resolve().name
     inferred = infer_style(raw.pairs, name=name, source=file.name, seed=talk.seed)
     begin = "" if inferred.found_style else "; style.yaml is a basic starting point"
@@ -128,11 +143,11 @@ def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: T
     settings = PROJECT.format(
         path=_toml(os.path.relpath(file.resolve(), folder.resolve())),
         columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
-        group=_group_line(raw.pairs.head(_SAMPLE_ROWS)),
-        identifiers=_identifiers_line(raw.pairs.head(_SAMPLE_ROWS)),
+        group=_group_line(some, checkup),
+        identifiers=_identifiers_line(some.pairs),
     )
     recognised = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
-    return settings, inferred.text or _plain_style(name, raw.pairs), recognised
+    return settings, inferred.text or _plain_style(name, raw.pairs), recognised, checkup
 
 
 def _plain_style(name: str, pairs: pl.DataFrame) -> str:
@@ -142,10 +157,16 @@ def _plain_style(name: str, pairs: pl.DataFrame) -> str:
     return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
 
 
-def _group_line(pairs: pl.DataFrame) -> str:
-    """A line with a column that could group the pairs: few rows share each of its values."""
+def _group_line(raw: RawPairs, checkup: Checkup) -> str:
+    """A line with a column that ties rows with the same output or similar inputs, else one that could group the pairs: few
+    rows share each of its values."""
+    pairs = raw.pairs
     if pairs["group"].null_count() < len(pairs):
         return ""
+    for finding in (checkup.finding("variants"), checkup.finding("groups")):
+        if finding is not None and finding.values["column"]:
+            why = finding.title.rstrip(".")
+            return f"# group = {_toml(finding.values['column'])}  # rows of one group belong in the same split: {why}"
     columns: dict[str, list[Any]] = {}
     for number, text in enumerate(pairs["meta"]):
         for name, value in (json.loads(text) if text else {}).items():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -48,6 +48,9 @@ def curate_pairs(
     date: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    sheet: str | None = None,
+    leave_out_constant: bool = False,
+    turns: Literal["last", "all"] = "last",
     overrides: str | Path | None = None,
     splits: str | Path | None = None,
     out: str | Path | None = None,
@@ -61,7 +64,9 @@ def curate_pairs(
 
     `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
     dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
-    name the item without describing it; other columns are recognised. `settings` are those of `[curate]`. The file
+    name the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
+    `leave_out_constant` leaves out those that never vary;
+    `turns="all"` makes a pair of each answer of a conversation. `settings` are those of `[curate]`. The file
     `overrides` has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder
     is written there, unless it is a `dry_run`, and the decisions in it are replayed. `thresholds` adds the table of
     near-duplicate thresholds.
@@ -78,7 +83,9 @@ def curate_pairs(
     columns: dict[str, Any] = {
         "input": tuple(input) if isinstance(input, Sequence) and not isinstance(input, str) else input,
         "output": output, "id": id, "group": group, "identifiers": tuple(identifiers) or None, "split": split,
-        "date": date, "encoding": encoding, "delimiter": delimiter,
+        "date": date, "encoding": encoding, "delimiter": delimiter, "sheet": sheet,
+        "leave_out_constant": leave_out_constant or None,
+        "turns": None if turns == "last" else turns,
     }  # fmt: skip
     project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)
     decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
@@ -159,7 +166,7 @@ def _curated(
     project: Project, talk: Talk, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
 ) -> tuple[RawPairs, PinnedSplits, Curated]:
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
-    data = project.data
+    data = project.reading
     overrides = read_overrides(files.overrides) if files.overrides is not None else ()
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)

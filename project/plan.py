@@ -89,7 +89,7 @@ def _memory() -> float:
 
 def _measured(project: Project, room: Room, seed: int, talk: Talk) -> tuple[Drawn, Measured, Plan]:
     """The sample, the measurements of curating it, and the plan."""
-    data = project.data
+    data = project.reading
     request = CurateRequest(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)
     files = find_files(str((project.folder / data.path).resolve()))
     with tempfile.TemporaryDirectory(prefix="tuneworth-plan-") as temporary, disk_refusals(Path(temporary)):

@@ -41,6 +41,13 @@ class Project:
         return self.folder.resolve().name
 
     @property
+    def reading(self) -> DataSettings:
+        """`data`, with tool calls as answers where the style wants JSON and nothing else is stated."""
+        wants_json = any(check.kind == "json" for check in self.style.checks)
+        stated = self.data.tool_calls is not None or not wants_json
+        return self.data if stated else replace(self.data, tool_calls="output")
+
+    @property
     def inputs(self) -> list[tuple[str, Path]]:
         """(role, file) of the project's inputs other than its pairs: the project file, the style, the guides."""
         files = [("project", self.folder / PROJECT_FILE)]

@@ -1,3 +1,6 @@
+from .checkup import checkup_brief as checkup_brief
+from .checkup import checkup_text as checkup_text
+from .checkup import write_checkup as write_checkup
 from .report import write_report as write_report
 from .stored import read_run as read_run
 from .terminal import curated_text as curated_text

@@ -32,6 +32,8 @@ __all__ = [
 NAMES = ("id", "group")
 TEXTS = ("input", "output", "system")
 _SHOWN = 20  # places listed in the summary
+# An address has an @; the numbers of phones, cards and accounts have five digits and more, or begin like an IBAN.
+_MAY_HOLD = re.compile(r"@|(?:\d\D*+){5}|[A-Za-z]{2}\d\d")
 _SCHEMA = {"row": pl.UInt32, "where": pl.String, "what": pl.String, "start": pl.Int64, "end": pl.Int64}
 
 
@@ -79,6 +81,8 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]]:
     """The places in a value. Its field names give context: a value named as a phone number is read as one."""
+    if not _MAY_HOLD.search(text):
+        return []
     for label in (
         (f"{path[-1]}: ", f"{path[-2]} ({path[-1]}): ") if len(path) > 1 else (f"{path[0]}: ",) if path else ("",)
     ):

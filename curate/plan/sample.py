@@ -15,6 +15,7 @@ from ...core import DataError
 from ..read.decode import line_end
 from ..read.file_parts import file_parts
 from ..read.records import read_records
+from ..read.tables import TABLES, scan_table
 from ..settings import DataSettings
 
 __all__ = ["Drawn", "draw_sample"]
@@ -48,7 +49,7 @@ class _File:
     """A file with its kind, its rows if known, and how many of its rows and bytes were drawn."""
 
     path: Path
-    kind: str  # "lines", "parquet" or "stream"
+    kind: str  # "lines", "table" or "stream"
     size: int
     rows: int | None = None
     drawn: int = 0
@@ -83,7 +84,7 @@ def draw_sample(files: Sequence[Path], data: DataSettings, folder: Path, *, most
         rows = round(sum(file.rows if file.rows is not None else file.size / known(file) for file in found))
         exact = all(file.rows is not None for file in found)
     beginnings = 0 if whole else sum(found[place].kind == "stream" for place in wanted)
-    plain = replace(data, path=str(folder), encoding="utf-8", delimiter=None)
+    plain = replace(data, path=str(folder), encoding="utf-8", delimiter=None, sheet=None)
     return Drawn(
         folder, writer.blocks, len(found), total, max(rows, sum(writer.blocks)), exact, whole, beginnings, plain
     )
@@ -124,13 +125,13 @@ class _Writer:
 def _open(path: Path, data: DataSettings) -> _File:
     """A file with its kind, by its name and its first bytes."""
     (first, *_) = file_parts([path], data, most_bytes=1 << 62)
-    if first.kind == ".parquet":
+    if first.kind in TABLES:
         try:
-            rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(pl.len()).collect().item()
+            rows = scan_table(path).select(pl.len()).collect().item()
         except (pl.exceptions.PolarsError, OSError) as error:
             reason = str(error).split("\n", 1)[0]
-            raise DataError(f"{path} cannot be read as Parquet ({reason})") from None
-        return _File(path, "parquet", first.stamp.size, rows)
+            raise DataError(f"{path} cannot be read as a table ({reason})") from None
+        return _File(path, "table", first.stamp.size, rows)
     # Cutting into the smallest parts only succeeds where lines can be read from the middle.
     lines = first.stamp.size > 1 and file_parts([path], data, most_bytes=max(1, first.stamp.size - 1))[0].span
     return _File(path, "lines" if lines else "stream", first.stamp.size)
@@ -168,8 +169,8 @@ def _copy(file: _File, data: DataSettings, shares: Sequence[tuple[float, int | N
     """Copy blocks of a file to the sample; a block with None rows is the entire file."""
     read, count = 0, 0
     stop = 0  # no row is taken twice
-    if file.kind == "parquet":
-        scan = pl.scan_parquet(file.path, glob=False, hive_partitioning=False)
+    if file.kind == "table":
+        scan = scan_table(file.path)
         for share, rows in shares:
             start = max(stop, int(share * (file.rows or 0)))
             table = scan.slice(start, rows).collect()
@@ -211,7 +212,7 @@ def _lines_from(file: _File, start: int, rows: int | None) -> list[bytes]:
 
 
 def _records(file: _File, data: DataSettings) -> Iterator[dict[str, Any]]:
-    batches, _ = read_records(file.path, encoding=data.encoding, delimiter=data.delimiter)
+    batches, _ = read_records(file.path, encoding=data.encoding, delimiter=data.delimiter, sheet=data.sheet)
     for batch in batches:
         for row in batch.rows():
             yield dict(row)

@@ -7,10 +7,12 @@ from typing import Any
 
 from ..settings import DataSettings
 from .batch import Batch
+from .conversation import is_conversation
 from .pairs import RawPairs
 from .records import read_records
-from .shapes import find_shape, is_conversation, json_text
+from .shapes import ALL_COLUMNS, find_shape, json_text
 from .sources import is_saved_dataset, load_saved, table_batches
+from .turns import each_answer
 
 __all__ = ["answered_lines"]
 
@@ -30,15 +32,21 @@ def answered_lines(source: Any, data: DataSettings, raw: RawPairs, outputs: Mapp
 
 def _batches(source: Any, data: DataSettings, raw: RawPairs) -> Iterator[Batch]:
     if not isinstance(source, str | Path):
-        yield from table_batches(source)
+        yield from _turned(table_batches(source), data)
     elif Path(source).is_dir() and is_saved_dataset(Path(source)):
-        yield from table_batches(load_saved(Path(source)))
+        yield from _turned(table_batches(load_saved(Path(source))), data)
     else:
-        wanted = [name for name in (data.input, data.output) if isinstance(name, str)]
+        wanted = [name for name in (data.input, data.output) if isinstance(name, str) and name != ALL_COLUMNS]
         for path, first in zip(raw.files, raw.first_rows, strict=True):
-            batches, _ = read_records(path, encoding=data.encoding, delimiter=data.delimiter, wanted=wanted)
-            for batch in batches:
+            batches, _ = read_records(
+                path, encoding=data.encoding, delimiter=data.delimiter, wanted=wanted, sheet=data.sheet
+            )
+            for batch in _turned(batches, data):
                 yield batch.numbered_from(first - 1)
+
+
+def _turned(batches: Iterator[Batch], data: DataSettings) -> Iterator[Batch]:
+    return each_answer(batches, data) if data.turns == "all" else batches
 
 
 def with_answer(record: Mapping[str, Any], answer: str, data: DataSettings) -> dict[str, Any]:

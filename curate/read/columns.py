@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError, nearest
+from ...style import field_text
 from ..settings import DataSettings
 from .batch import Batch
-from .shapes import Shape, find_shape
+from .shapes import Shape, find_shape, named_like
 
 __all__ = [
     "PAIR_SCHEMA",
@@ -65,9 +66,14 @@ class Columns:
     split_other: str | None = None  # the first other value
     records: int = 0
     first_problem: str | None = None
+    single: dict[str, str] = field(default_factory=dict)  # the only value so far of each column that does not vary
+    varying: set[str] = field(default_factory=set)
 
     def see(self, batch: Batch, data: DataSettings) -> None:
         """Add the columns of a batch."""
+        if data.leave_out_constant and batch.numbers:
+            names = [name for name in (*self.names, *batch.names) if name not in self.varying]
+            self._compare({name: distinct_texts(batch.column(name)) for name in names})
         self.records += len(batch.numbers) + len(batch.problems)
         self.names |= dict.fromkeys(batch.names)
         if data.group is not None and data.group not in self.names:
@@ -82,20 +88,51 @@ class Columns:
         if self.first_problem is None and batch.problems:
             self.first_problem = batch.problems[0][1]
 
+    def _compare(self, texts: Mapping[str, Collection[str]]) -> None:
+        """Find the columns that vary, by their values in records after those seen; a column seen never was empty."""
+        first = not self.single and not self.varying
+        for name in texts.keys() - self.varying:
+            several = set(texts[name]) | (set() if first else {self.single.get(name, "")})
+            if len(several) > 1:
+                self.varying.add(name)
+                self.single.pop(name, None)
+            else:
+                self.single[name] = several.pop()
+
+    @property
+    def constant(self) -> frozenset[str]:
+        """The columns with the same value in every record; known only with `leave_out_constant`."""
+        return frozenset(self.single)
+
     def note(self) -> dict[str, Any]:
         """The columns as values that JSON can hold."""
-        return {**vars(self), "names": list(self.names), "inner": sorted(self.inner)}
+        sets = {"inner": sorted(self.inner), "varying": sorted(self.varying)}
+        return {**vars(self), "names": list(self.names), "single": dict(self.single), **sets}
 
     @classmethod
     def of(cls, note: Mapping[str, Any]) -> "Columns":
         """The columns from their `note`."""
-        return cls(**{**note, "names": dict.fromkeys(note["names"]), "inner": set(note["inner"])})
+        sets = {"inner": set(note["inner"]), "varying": set(note["varying"])}
+        return cls(**{**note, "names": dict.fromkeys(note["names"]), "single": dict(note["single"]), **sets})
+
+
+def distinct_texts(values: pl.Series | list[Any]) -> set[str]:
+    """The different values of a column as texts, at most two; empty ones and missing ones are the same."""
+    found: set[str] = set()
+    for value in values:
+        found.add(field_text(value).strip())
+        if len(found) > 1:
+            break
+    return found
 
 
 def merge_columns(parts: Iterable[Columns]) -> Columns:
     """The columns of all parts combined, in the order of the parts."""
     merged = Columns()
     for part in parts:
+        if part.single or part.varying:
+            values = {name: {text} for name, text in part.single.items()} | {name: {"", "-"} for name in part.varying}
+            merged._compare({name: {""} for name in merged.names if name not in merged.varying} | values)
         merged.records += part.records
         merged.names |= part.names
         merged.inner |= part.inner
@@ -125,7 +162,7 @@ def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
         DataError: a stated column is missing, or the columns are not those of pairs.
     """
     names = list(seen.names)
-    shape = find_shape(names, data, where=where)
+    shape = find_shape(names, data, where=where, constant=seen.constant)
     problems = [
         f'there is no column "{name}" for {key}; {nearest(name, names)}'
         for key, name in (("id", data.id), ("group", data.group), ("split", data.split))
@@ -139,8 +176,8 @@ def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
     splits = named and seen.split_other is None
     return Layout(
         shape,
-        id=data.id or ("id" if "id" in free else None),
-        group=data.group or ("group" if "group" in free else None),
+        id=data.id or named_like(free, "id"),
+        group=data.group or named_like(free, "group"),
         split=data.split or ("split" if splits else None),
         no_split=seen.split_other if named and not splits else None,
     )

@@ -1,4 +1,4 @@
-"""Cuts files into parts that tasks can read independently: lines of JSONL, rows of Parquet, other files whole."""
+"""Cuts files into parts that tasks can read independently: lines of JSONL, rows of Parquet and Arrow, other files whole."""
 
 import codecs
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from ...core import DataError
 from ..settings import DataSettings
 from .decode import FileStamp, count_line_feeds, file_stamp, find_encoding, line_end, read_head
 from .records import file_kind
+from .tables import TABLES, scan_table
 
 __all__ = ["MOST_BYTES", "FilePart", "count_lines", "file_parts", "first_rows", "numbered", "row_offsets"]
 
@@ -23,7 +24,7 @@ _SAMPLE = 2_000  # rows from which the bytes per row of a Parquet file are estim
 class FilePart:
     """Consecutive records of one file. It can be pickled.
 
-    span: where they begin and end: bytes of a JSONL file, in complete lines, or rows of a Parquet file, counted
+    span: where they begin and end: bytes of a JSONL file, in complete lines, or rows of a Parquet or Arrow file, counted
     from 0; None if the part is the whole file. first: the number of the part's first record in its file, which for
     JSONL is a line number; None until it is known (`numbered`). size: the approximate bytes to read, as text if known.
     stamp: the file's state when it was cut.
@@ -41,8 +42,8 @@ def file_parts(files: Sequence[Path], data: DataSettings, *, most_bytes: int | N
     """The parts of all files, in the order of the files and of their records.
 
     A part has about `most_bytes` bytes of text, or more if a single line has more; with None every file is one part.
-    The cuts depend only on the files and on `most_bytes`. Compressed files, encodings other than UTF-8, CSV and JSON
-    documents cannot be read from the middle: each such file is one part.
+    The cuts depend only on the files and on `most_bytes`. Compressed files, encodings other than UTF-8, CSV, JSON
+    documents and workbooks cannot be read from the middle: each such file is one part.
 
     Raises:
         DataError: a file is missing.
@@ -54,9 +55,9 @@ def _parts(file: Path, data: DataSettings, most_bytes: int | None) -> Iterator[F
     kind, stamp = file_kind(file) or "", file_stamp(file)
     whole = FilePart(file, kind, stamp, stamp.size)
     try:
-        if most_bytes is None:
+        if most_bytes is None or data.turns == "all":  # which makes more records than lines
             yield whole
-        elif kind == ".parquet":
+        elif kind in TABLES:
             yield from _of_rows(whole, most_bytes)
         elif stamp.size > most_bytes and _has_lines(file, data):
             yield from _of_lines(whole, most_bytes)
@@ -88,7 +89,7 @@ def _of_lines(whole: FilePart, most_bytes: int) -> list[FilePart]:
 
 def _of_rows(whole: FilePart, most_bytes: int) -> list[FilePart]:
     """Runs of rows of equal length: as many as have `most_bytes` bytes at the average size of the file's first rows."""
-    scan = pl.scan_parquet(whole.path, glob=False, hive_partitioning=False)
+    scan = scan_table(whole.path)
     count = scan.select(pl.len()).collect().item()
     sample = scan.head(_SAMPLE).collect()
     bytes_per_row = max(1.0, sample.estimated_size() / max(1, len(sample)))
@@ -108,7 +109,7 @@ def count_lines(part: FilePart) -> int:
     The bytes are not parsed, so this processes several hundred megabytes a second, a small share of the time to read
     the records.
     """
-    return 0 if part.span is None or part.kind == ".parquet" else count_line_feeds(part.path, part.span)
+    return 0 if part.span is None or part.kind in TABLES else count_line_feeds(part.path, part.span)
 
 
 def numbered(parts: Sequence[FilePart], lines: Sequence[int] | None = None) -> list[FilePart]:

@@ -12,8 +12,9 @@ from ...core import DataError
 from ...style import field_text, render_fields
 from .batch import Batch
 from .columns import PAIR_SCHEMA, SPLIT_NAMES, Layout
+from .conversation import split_turns
 from .normalise import clean_text
-from .shapes import Pair, Shape, json_text, split_turns
+from .shapes import Pair, Shape, json_text
 
 __all__ = ["REJECTED_SCHEMA", "TURNS", "PairBatch", "pair_table", "stored_turns"]
 
@@ -53,6 +54,8 @@ def pair_table(batch: Batch, layout: Layout, where: str) -> PairBatch:
     texts, lengths, repaired = _texts(batch, layout.shape)
     if (texts["rule"] == "image").any():
         raise DataError(f"{where}: this is image data (image parts in messages); Tuneworth reads text only")
+    if layout.shape.label is not None:
+        texts = _without_bad(texts, batch.column(layout.shape.label), layout.shape.label)
     stored = _stored_fields(batch, layout.shape, texts["input"])
     if stored is not None:
         texts = texts.with_columns(fields=pl.coalesce("fields", stored))
@@ -68,6 +71,16 @@ def pair_table(batch: Batch, layout: Layout, where: str) -> PairBatch:
     bad = table["rule"].is_not_null()
     pairs = table.filter(~bad).select(list(PAIR_SCHEMA))
     return PairBatch(_with_ids(pairs), _rejected(batch, table.filter(bad)), repaired)
+
+
+def _without_bad(texts: pl.DataFrame, labels: pl.Series | list[Any], name: str) -> pl.DataFrame:
+    """The texts with a rule for those whose label is false: they show what an answer should not be."""
+    bad = pl.Series([label is False or str(label).strip().casefold() == "false" for label in labels], dtype=pl.Boolean)
+    why = f'The answer is marked as a bad one: "{name}" is false.'
+    return texts.with_columns(
+        rule=pl.when(bad & pl.col("rule").is_null()).then(pl.lit("bad_example")).otherwise("rule"),
+        evidence=pl.when(bad & pl.col("rule").is_null()).then(pl.lit(why)).otherwise("evidence"),
+    )
 
 
 def _rejected(batch: Batch, table: pl.DataFrame) -> pl.DataFrame:

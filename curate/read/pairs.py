@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from ...core import say
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..settings import DataSettings
 from .columns import (
@@ -39,7 +40,8 @@ class RawPairs:
     pairs: one row per record that is a pair, with columns `row` (record number), `id, input, fields` (JSON text or
     null)`, output, system, group, split, reference_ok, meta` (JSON text or null). rejected: `row, id, outcome, rule,
     evidence` of the others. first_rows: the number of each file's first record; numbers continue over several files.
-    shape: the recognised format, in one line. guide: the system message of nearly all rows, or None.
+    shape: the recognised format, in one line. inputs: the columns that make the input, none if it
+    is a conversation. guide: the system message of nearly all rows, or None.
     """
 
     pairs: pl.DataFrame
@@ -51,6 +53,7 @@ class RawPairs:
     first_rows: tuple[int, ...] = ()  # of each file
     warnings: tuple[dict[str, str], ...] = ()
     seconds: float = field(default=0.0, compare=False)
+    inputs: tuple[str, ...] = ()
 
     def to_pandas(self) -> dict[str, Any]:
         """The tables as pandas DataFrames: pairs, rejected."""
@@ -229,10 +232,13 @@ def _read(
     raw = RawPairs(
         pairs=named,
         rejected=pl.concat([moved_rows(table, by) for table, by in zip(rejected, starts, strict=True)]),
-        shape=_described(layout, facts),
+        shape=_described(layout, facts, data),
         guide=guide,
         rows_read=len(named) + sum(map(len, rejected)),
-        warnings=(*repeated, *_warnings(layout, facts)),
+        warnings=(*repeated, *_warnings(layout, facts, data)),
+        inputs=tuple(name for name in layout.shape.columns if name != layout.shape.output)
+        if layout.shape.output
+        else (),
     )
     return ReadParts(raw, tables, starts, sizes, renamed(pairs["id"], named["id"], sizes), guide)
 
@@ -273,19 +279,22 @@ def _guide(job: Work, tables: Sequence[Table], facts: Sequence[PartFacts], rows:
     return find_guide(counts, rows)
 
 
-def _described(layout: Layout, facts: Sequence[PartFacts]) -> str:
+def _described(layout: Layout, facts: Sequence[PartFacts], data: DataSettings) -> str:
     """The recognised format of all parts, in one line."""
     found = (("id", layout.id), ("group", layout.group), ("split", layout.split))
+    turns = ["a pair of each answer"] if data.turns == "all" and layout.shape.output is None else []
     guessed = dict.fromkeys(guess for fact in facts for guess in fact.guesses)
     return ", ".join(
-        [layout.shape.description, *(f'{name} from "{column}"' for name, column in found if column), *guessed]
+        [layout.shape.description, *turns, *(f'{name} from "{column}"' for name, column in found if column), *guessed]
     )
 
 
-def _warnings(layout: Layout, facts: Sequence[PartFacts]) -> list[dict[str, str]]:
+def _warnings(layout: Layout, facts: Sequence[PartFacts], data: DataSettings) -> list[dict[str, str]]:
     """Warnings about reading, except repeated ids (`named_once`)."""
     repaired = sum(fact.repaired for fact in facts)
     found = [_split_not_used(layout.no_split)] if layout.no_split is not None else []
+    several = sum(fact.several for fact in facts)
+    found += [_several_answers(several)] if several and data.turns == "last" else []
     return [*found, _surrogates(repaired)] if repaired else found
 
 
@@ -295,6 +304,14 @@ def _split_not_used(value: str) -> dict[str, str]:
         "validation or test there, or leave it empty."
     )
     return {"code": "split_not_used", "text": text}
+
+
+def _several_answers(count: int) -> dict[str, str]:
+    text = (
+        f"{say.count(count, 'conversation')} {'have' if count > 1 else 'has'} several answers, of which only the last is an "
+        'example. For a pair of every answer, set [data] turns = "all", or --turns all.'
+    )
+    return {"code": "several_answers", "text": text}
 
 
 def _surrogates(count: int) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -12,8 +13,10 @@ from .batch import Batch
 from .columns import PAIR_SCHEMA, Columns, Layout, layout_so_far, split_values, system_counts
 from .decode import unchanged
 from .file_parts import FilePart
-from .pair_table import REJECTED_SCHEMA, PairBatch, pair_table
+from .pair_table import REJECTED_SCHEMA, TURNS, PairBatch, pair_table
 from .records import read_records
+from .shapes import ALL_COLUMNS
+from .turns import each_answer
 
 __all__ = ["PartFacts", "PartRead", "moved_rows", "read_batches", "read_part", "to_read_again"]
 
@@ -25,7 +28,7 @@ class PartFacts:
     understood: whether the part could be read by `seen`, its own columns, or was read by a given layout.
     records: the highest record number in the part, counted from 1; in JSONL a blank line has a number too. repaired:
     texts that held half a surrogate pair. guesses: about the file, for the user. systems: `system_counts` of the
-    pairs. splits: `split_values` of the pairs.
+    pairs. splits: `split_values` of the pairs. several: conversations with answers before the last one.
     """
 
     seen: Columns
@@ -35,6 +38,7 @@ class PartFacts:
     guesses: tuple[str, ...] = ()
     systems: Mapping[str, int] = field(default_factory=dict)
     splits: tuple[str, ...] = ()
+    several: int = 0
 
     def note(self) -> dict[str, Any]:
         """The facts as values that JSON can hold."""
@@ -85,6 +89,7 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
             encoding=data.encoding,
             delimiter=data.delimiter,
             wanted=_wanted(data),
+            sheet=data.sheet,
             span=part.span,
             first=first,
         )
@@ -104,7 +109,8 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
 def _wanted(data: DataSettings) -> list[str]:
     """The columns named in the settings."""
     inputs = (data.input,) if isinstance(data.input, str) else data.input or ()
-    return [name for name in (data.output, data.id, data.group, data.split, *inputs) if name]
+    names = (data.output, data.id, data.group, data.split, *inputs)
+    return [name for name in names if name and name != ALL_COLUMNS]
 
 
 def moved_rows(table: pl.DataFrame, by: int) -> pl.DataFrame:
@@ -136,6 +142,8 @@ def read_batches(
     Raises:
         DataError: a batch cannot be read, or `pair_table` raises for the given layout.
     """
+    if data.turns == "all":
+        batches = partial(_each_answer, batches, data)
     seen, records, used = Columns(), 0, layout
     tables: list[PairBatch] | None = []
     for batch in batches():
@@ -164,6 +172,10 @@ def read_batches(
     return _joined(seen, records, final, tables if final is not None and tables else [])
 
 
+def _each_answer(batches: Callable[[], Iterator[Batch]], data: DataSettings) -> Iterator[Batch]:
+    return each_answer(batches(), data)
+
+
 def _joined(seen: Columns, records: int, layout: Layout | None, tables: Sequence[PairBatch]) -> PartRead:
     pairs = pl.concat([table.pairs for table in tables]) if tables else pl.DataFrame(schema=PAIR_SCHEMA)
     rejected = pl.concat([table.rejected for table in tables]) if tables else pl.DataFrame(schema=REJECTED_SCHEMA)
@@ -174,5 +186,12 @@ def _joined(seen: Columns, records: int, layout: Layout | None, tables: Sequence
         repaired=sum(table.repaired for table in tables),
         systems=system_counts(pairs),
         splits=tuple(split_values(pairs)),
+        several=_several_answers(pairs) if layout is not None and layout.shape.output is None else 0,
     )
     return PartRead(facts, layout, pairs, rejected.sort("row"))
+
+
+def _several_answers(pairs: pl.DataFrame) -> int:
+    """The number of inputs that are conversations with an answer in them."""
+    turns = pairs["meta"].str.extract(rf'"{TURNS}": \[(.*)')
+    return int(turns.str.contains('["assistant", ', literal=True).sum())

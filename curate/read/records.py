@@ -6,16 +6,15 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from ...core import DataError
-from .batch import ROWS, Batch, excerpt, object_batches, plain_values, too_deep
+from .batch import Batch, excerpt, object_batches, too_deep
 from .csv import read_csv
 from .decode import find_encoding, read_head, text_blocks
+from .tables import TABLES, sheet_records, table_records
 
 __all__ = ["SUFFIXES", "file_kind", "read_records"]
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *TABLES, ".xlsx")
 _PACKED = (".gz", ".zst")
 
 
@@ -24,8 +23,8 @@ def file_kind(path: Path) -> str | None:
     suffixes = [s.lower() for s in path.suffixes]
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
-        if suffixes[-1:] == [".parquet"]:
-            return None  # Parquet compresses its own pages
+        if suffixes[-1:] and suffixes[-1] in (*TABLES, ".xlsx"):
+            return None  # these compress their own pages
     return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else None
 
 
@@ -35,23 +34,26 @@ def read_records(
     encoding: str,
     delimiter: str | None,
     wanted: Collection[str] = (),
+    sheet: str | None = None,
     span: tuple[int, int] | None = None,
     first: int = 1,
 ) -> tuple[Iterator[Batch], list[str]]:
     """The records of one file in batches, in order, and guesses about the file for the user.
 
     `wanted` are the columns named in `[data]`: they help to detect the delimiter. The file is read lazily, some
-    megabytes of text at a time; only a .json document is read at once.
+    megabytes of text at a time; only a .json document and a `sheet` (by name; the first one) of a workbook are read at once.
 
-    `span` is where a part of the file begins and ends: in rows of a Parquet file, or in bytes of uncompressed lines in
+    `span` is where a part of the file begins and ends: in rows of a Parquet or Arrow file, or in bytes of uncompressed lines in
     UTF-8. Its records are numbered from `first`, the number of its first record in the file.
 
     Raises:
         DataError: the file is missing, empty, damaged as a whole, or not in `encoding`; also while batches are drawn.
     """
     kind = file_kind(path)
-    if kind == ".parquet":
-        return _from_parquet(path, span, first), []
+    if kind in TABLES:
+        return table_records(path, span, first), []
+    if kind == ".xlsx":
+        return sheet_records(path, sheet)
     if span is not None:
         return _from_lines(text_blocks(path, "utf-8", span=span, line=first), first), []
     head = read_head(path)
@@ -178,24 +180,3 @@ def _records_of(value: Any) -> list[Any] | None:
     if not objects and len(lists) == len(value) > 1 and len({len(column) for column in lists}) == 1:
         return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
     return [value]
-
-
-# --- Parquet ------------------------------------------------------------------------------------------------------
-
-
-def _from_parquet(path: Path, span: tuple[int, int] | None, number: int) -> Iterator[Batch]:
-    try:
-        # A name may hold brackets and equals signs: it is a single file, not a pattern or a partition.
-        scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        if span is not None:
-            scan = scan.slice(span[0], span[1] - span[0])
-        for table in scan.collect_batches(chunk_size=ROWS, maintain_order=True):
-            yield Batch(range(number, number + len(table)), plain_values(table))
-            number += len(table)
-    except FileNotFoundError:
-        raise DataError(f"there is no file at {path}") from None
-    except PermissionError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise DataError(f"{path} cannot be read as Parquet ({reason})") from None

@@ -2,135 +2,27 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
-from ...core import DataError, nearest, shown_value
+from ...core import DataError, nearest, say, shown_value
 from ...style import field_text, render_fields
 from ..settings import DataSettings
+from .conversation import is_conversation, message_text, read_turns
+from .tool_calls import with_calls_as_text
 
 __all__ = [
+    "ALL_COLUMNS",
     "Pair",
     "Shape",
-    "Turns",
     "find_shape",
-    "is_conversation",
     "json_text",
-    "read_turns",
-    "split_turns",
+    "named_like",
 ]
 
-
-_ROLES = {
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "developer": "system",
-    "function_call": "tool",
-    "observation": "tool",
-    "function": "tool",
-}
-
-
-_CALLS = ("tool_use", "tool_result", "tool_call", "function_call")  # kinds of content parts
-
-
-class Turns(NamedTuple):
-    """A conversation up to its last answer; `answer` is None if it has none.
-
-    `lengths` has the role and the number of characters of each turn of the input, from which `split_turns` restores
-    them; None if the input is a single user message.
-    """
-
-    system: str | None
-    input: str
-    answer: str | None
-    calls_tools: bool
-    holds_images: bool
-    lengths: list[tuple[str, int]] | None
-
-
-def is_conversation(value: Any) -> TypeGuard[Sequence[Mapping[str, Any]]]:
-    """Whether the value is a list of messages (`role`, `content`) or turns (`from`, `value`)."""
-    return isinstance(value, list | tuple) and len(value) > 0 and all(_is_turn(turn) for turn in value)
-
-
-def _is_turn(value: Any) -> bool:
-    return (type(value) is dict or isinstance(value, Mapping)) and ("role" in value or "from" in value)
-
-
-def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = False) -> Turns:
-    """The leading system message, the turns before the last answer, and that answer.
-
-    A single user message is the input; several turns become `role: content` lines. `unanswered`: all messages are the
-    input, and the answer is in another column.
-    """
-    turns, calls, images = [], False, False
-    for message in messages:
-        role, content = _role(message), message.get("content")
-        if type(content) is not str:  # most are; the rest may have parts of several kinds
-            kinds = _kinds(content)
-            calls = calls or any(kind in _CALLS for kind in kinds)
-            images = images or any("image" in kind for kind in kinds)
-            content = _text(message)
-        turns.append((role, content))
-        if role == "tool" or message.get("tool_calls") or message.get("function_call"):
-            calls = True
-    system = None
-    if turns and turns[0][0] == "system":
-        system = turns.pop(0)[1] or None
-    last = None if unanswered else _last_answer(turns)
-    before = turns if last is None else turns[:last]
-    answer = None if last is None else turns[last][1]
-    if len(before) == 1 and before[0][0] == "user":
-        return Turns(system, before[0][1], answer, calls, images, None)
-    text = "\n".join(f"{role}: {content}" for role, content in before)
-    return Turns(system, text, answer, calls, images, [(role, len(content)) for role, content in before])
-
-
-def _last_answer(turns: Sequence[tuple[str, str]]) -> int | None:
-    return next((place for place in range(len(turns) - 1, -1, -1) if turns[place][0] == "assistant"), None)
-
-
-def split_turns(text: str, lengths: Sequence[Sequence[Any]]) -> list[dict[str, str]] | None:
-    """The messages of an input of several turns, from its text and the `lengths` of `read_turns`; None if they do not
-    fit the text, for example after it was changed."""
-    messages, at = [], 0
-    for role, length in lengths:
-        opening = f"{role}: "
-        end = at + len(opening) + length
-        if not text.startswith(opening, at) or text[end : end + 1] not in ("", "\n"):
-            return None
-        messages.append({"role": role, "content": text[at + len(opening) : end]})
-        at = end + 1
-    return messages if messages and at == len(text) + 1 else None
-
-
-def _role(message: Mapping[str, Any]) -> str:
-    role = message.get("role") or message.get("from") or ""
-    return _ROLES.get(role, role) if isinstance(role, str) else str(role)
-
-
-def _kinds(content: Any) -> Sequence[str]:
-    """The kinds of the parts of a message's content."""
-    if not isinstance(content, list):
-        return ()
-    return [str(part.get("type", "")) for part in content if isinstance(part, Mapping)]
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content")
-    if content is None:
-        content = message.get("value")
-    if isinstance(content, list):
-        return "".join(str(part.get("text") or "") if isinstance(part, Mapping) else str(part) for part in content)
-    return content if isinstance(content, str) else "" if content is None else str(content)
-
-
+ALL_COLUMNS = "*"  # as [data] input: every column but the output
 _IMAGES = ("image", "images")
 
 
@@ -148,6 +40,7 @@ class Pair(NamedTuple):
 
 _TOOL_CALL = Pair(rule="tool_call", evidence="It calls tools; a person must say what to learn from it.")
 _IMAGE = Pair(rule="image", evidence="image parts in messages")
+_BAD = Pair(rule="bad_example", evidence="The answer is marked as a bad one: it has the weight 0.")
 _BYTES = Pair(rule="unreadable", evidence="It holds bytes that are not UTF-8 text.")
 
 
@@ -156,7 +49,8 @@ class Shape:
     """How records become pairs: a `description` in one line, the columns that `pair` uses, and `pair` itself.
 
     If all values of the columns `inputs` and `output` are texts, the inputs joined by an empty line and the output
-    are the pair, so whole columns can be processed at once. `answer` is the output's name in messages. Picklable.
+    are the pair, so whole columns can be processed at once. `answer` is the output's name in messages. `label` is the
+    column that says of each output whether it is a good one. Picklable.
     """
 
     description: str
@@ -165,10 +59,13 @@ class Shape:
     inputs: tuple[str, ...] = ()
     output: str | None = None
     answer: str = "output"
+    label: str | None = None
 
 
-def find_shape(columns: Sequence[str], data: DataSettings, *, where: str) -> Shape:
-    """The shape of records with these columns, as stated in `[data]` or recognised.
+def find_shape(columns: Sequence[str], data: DataSettings, *, where: str, constant: Collection[str] = ()) -> Shape:
+    """The shape of records with these columns, as stated in `[data]` or recognised; the case of names does not matter.
+
+    `constant` are columns to leave out of an input of several columns.
 
     Raises:
         DataError: a stated column is missing, nothing is recognised, or the data are preferences or images.
@@ -176,15 +73,26 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str) -> Sha
     if data.input is None or data.output is None:  # if both columns are stated, nothing else is detected
         _refuse(columns, where)
     if data.input is not None or data.output is not None:
-        return _stated(columns, data, where)
+        return _stated(columns, data, where, constant)
     for needed, shape in _KNOWN:
-        if all(name in columns for name in needed):
-            return shape
+        names = [named_like(columns, name) for name in needed]
+        if None not in names:
+            found = shape(*(name for name in names if name is not None), columns)
+            kept = data.tool_calls == "output" and found.output is None
+            return replace(found, pair=partial(found.pair, calls=True)) if kept else found
     raise DataError(
         f"{where}: found no input and output among the columns {_listed(columns)}\n"
-        "Expected input and output, prompt and completion, messages, conversations, or instruction and output.\n"
-        "Name other columns in [data] (input = …, output = …) or with --input and --output. A CSV file needs a header line."
+        f"Expected {', '.join(' and '.join(needed) for needed, _ in _KNOWN)}.\n"
+        "Name other columns in [data] (input = …, output = …) or with --input and --output; --input '*' takes all columns "
+        "but the output. A CSV file needs a header line."
     )
+
+
+def named_like(columns: Collection[str], name: str) -> str | None:
+    """The column of that name, else the first one whose name differs only in case or in spaces around it."""
+    if name in columns:
+        return name
+    return next((column for column in columns if column.strip().casefold() == name), None)
 
 
 def _refuse(columns: Sequence[str], where: str) -> None:
@@ -201,19 +109,32 @@ def _refuse(columns: Sequence[str], where: str) -> None:
         )
 
 
-def _stated(columns: Sequence[str], data: DataSettings, where: str) -> Shape:
-    inputs = (data.input,) if isinstance(data.input, str) else tuple(data.input or ("input",))
-    output = data.output or "output"
+def _stated(columns: Sequence[str], data: DataSettings, where: str, constant: Collection[str]) -> Shape:
+    output = data.output or named_like(columns, "output") or "output"
+    inputs = _inputs(columns, data, output)
     missing = [name for name in (*inputs, output) if name not in columns]
     if missing:
         problems = [f"there is no column {shown_value(name)}; {nearest(name, list(columns))}" for name in missing]
         if len(columns) > 1:
             problems[-1] += f" (columns: {_listed(columns)})"
         raise DataError.of(problems, where=where)
-    several = not isinstance(data.input, str) and data.input is not None
+    several = (not isinstance(data.input, str) and data.input is not None) or data.input == ALL_COLUMNS
+    varying = tuple(name for name in inputs if name not in constant) if several else inputs
+    inputs, left_out = (varying, len(inputs) - len(varying)) if varying else (inputs, 0)
     pair = partial(_several_pair, inputs, output) if several else partial(_plain_pair, inputs[0], output)
     description = f"input from {_listed(inputs)}, output from {_listed([output])}"
+    if left_out:
+        description += f"; {say.count(left_out, 'column')} that never {'vary' if left_out > 1 else 'varies'} left out"
     return Shape(description, (*inputs, output), pair, () if several else inputs, output, answer=output)
+
+
+def _inputs(columns: Sequence[str], data: DataSettings, output: str) -> tuple[str, ...]:
+    """The names of the input columns; for `*` all but the output and those that are no part of a request."""
+    if data.input != ALL_COLUMNS:
+        default = named_like(columns, "input") or "input"
+        return (data.input,) if isinstance(data.input, str) else tuple(data.input or (default,))
+    apart = {output, data.id, data.split, "system", "split", named_like(columns, "id")}
+    return tuple(name for name in columns if name not in apart)
 
 
 def _plain_pair(given: str, answer: str, value: Mapping[str, Any]) -> Pair:
@@ -242,6 +163,8 @@ def _pair(given: Any, answer: Any, system: Any = None) -> Pair:
         turns = read_turns(answer)
         if turns.calls_tools or turns.holds_images:
             return _TOOL_CALL if turns.calls_tools else _IMAGE
+        if turns.bad:
+            return _BAD
         answer = turns.answer or ""
     answer = json_text(answer) if isinstance(answer, Mapping | list) else _plain(answer)
     if text is None or answer is None:
@@ -259,20 +182,34 @@ def _plain(value: Any) -> str | None:
         return None
 
 
-def _chat_pair(column: str, value: Mapping[str, Any]) -> Pair:
+def _chat_pair(column: str, value: Mapping[str, Any], *, calls: bool = False) -> Pair:
+    """The pair of a conversation; `calls`: tool calls are answers like others, as JSON."""
     messages = value.get(column)
     if not is_conversation(messages):
         return Pair(rule="unreadable", evidence=f'"{column}" is not a list of messages with a role each.')
-    turns = read_turns(messages)
-    if turns.calls_tools or turns.holds_images:
-        return _TOOL_CALL if turns.calls_tools else _IMAGE
-    system = turns.system or (value.get("system") if isinstance(value.get("system"), str) else None)
+    turns = read_turns(with_calls_as_text(messages) if calls else messages)
+    if turns.calls_tools and not calls:
+        return _TOOL_CALL
+    if turns.holds_images or turns.bad:
+        return _IMAGE if turns.holds_images else _BAD
+    system = turns.system or _system(value)
     return Pair(turns.input, None, turns.answer or "", system, turns.lengths)
 
 
-def _alpaca(value: Mapping[str, Any]) -> Pair:
-    parts = [field_text(value.get(name)) for name in ("instruction", "input")]
-    return _pair("\n\n".join(part for part in parts if part.strip()), value.get("output"), value.get("system"))
+def _system(value: Mapping[str, Any]) -> str | None:
+    """The system message beside a conversation: in a column `system`, or as Gemini has it."""
+    stated = value.get("system")
+    for name in ("systemInstruction", "system_instruction"):
+        if isinstance(stated, str):
+            break
+        stated = message_text(value[name]) if isinstance(value.get(name), Mapping) else value.get(name)
+    return stated if isinstance(stated, str) and stated.strip() else None
+
+
+def _instructed(parts: Sequence[str], answer: str, value: Mapping[str, Any]) -> Pair:
+    """A pair whose input is an instruction and, if it is given, what the instruction is about."""
+    texts = [field_text(value.get(name)) for name in parts]
+    return _pair("\n\n".join(text for text in texts if text.strip()), value.get(answer), value.get("system"))
 
 
 def json_text(value: Any) -> str:
@@ -305,50 +242,34 @@ def _listed(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-# Alpaca before input and output, since it has both of these columns too.
-_KNOWN: tuple[tuple[tuple[str, ...], Shape], ...] = (
-    (
-        ("instruction", "output"),
-        Shape(
-            "Alpaca (instruction, input, output)",
-            ("instruction", "input", "output"),
-            _alpaca,
-            ("instruction", "input"),
-            "output",
-        ),
-    ),
-    (
-        ("input", "output"),
-        Shape(
-            "input and output",
-            ("input", "output"),
-            partial(_plain_pair, "input", "output"),
-            ("input",),
-            "output",
-        ),
-    ),
-    (
-        ("prompt", "completion"),
-        Shape(
-            "prompt and completion",
-            ("prompt", "completion"),
-            partial(_plain_pair, "prompt", "completion"),
-            ("prompt",),
-            "completion",
-            answer="completion",
-        ),
-    ),
-    (
-        ("messages",),
-        Shape("chat messages", ("messages",), partial(_chat_pair, "messages"), answer="answer of the assistant"),
-    ),
-    (
-        ("conversations",),
-        Shape(
-            "ShareGPT conversations",
-            ("conversations",),
-            partial(_chat_pair, "conversations"),
-            answer="answer of the assistant",
-        ),
-    ),
+def _plain_shape(given: str, answer: str, columns: Sequence[str]) -> Shape:
+    pair, description = partial(_plain_pair, given, answer), f"{given} and {answer}"
+    # Data for KTO have a label for each completion, true or false.
+    label = named_like(columns, "label") if given.strip().casefold() == "prompt" else None
+    return Shape(description, (given, answer), pair, (given,), answer, answer=answer, label=label)
+
+
+def _instructed_shape(name: str, about: str, instruction: str, answer: str, columns: Sequence[str]) -> Shape:
+    """An instruction with a column `about` that holds what it is about, in some of the records."""
+    parts = (instruction, named_like(columns, about) or about)
+    pair, description = partial(_instructed, parts, answer), f"{name} ({', '.join((*parts, answer))})"
+    return Shape(description, (*parts, answer), pair, parts, answer, answer=answer)
+
+
+def _chat_shape(description: str, column: str, columns: Sequence[str]) -> Shape:
+    return Shape(description, (column,), partial(_chat_pair, column), answer="answer of the assistant")
+
+
+# The columns that make each shape, the first that fits. Alpaca before input and output: it has both of these columns too.
+_KNOWN: tuple[tuple[tuple[str, ...], Callable[..., Shape]], ...] = (
+    (("instruction", "output"), partial(_instructed_shape, "Alpaca", "input")),
+    (("input", "output"), _plain_shape),
+    (("prompt", "completion"), _plain_shape),
+    (("prompt", "response"), _plain_shape),
+    (("instruction", "response"), partial(_instructed_shape, "instructions", "context")),
+    (("question", "answer"), _plain_shape),
+    (("source", "target"), _plain_shape),
+    (("messages",), partial(_chat_shape, "chat messages")),
+    (("conversations",), partial(_chat_shape, "ShareGPT conversations")),
+    (("contents",), partial(_chat_shape, "Gemini contents")),
 )

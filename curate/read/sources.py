@@ -32,7 +32,7 @@ def _find(path: str) -> list[Path]:
         if file_kind(place) is None:
             raise DataError(
                 f"{path}: unknown file type; expected {', '.join(SUFFIXES)}, also compressed as .gz or .zst"
-                " (except Parquet)"
+                " (except Parquet, Arrow and Excel)"
             )
         return [place]
     if place.is_dir():

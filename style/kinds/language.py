@@ -11,7 +11,7 @@ from ...core import ConfigError
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults
 
-__all__ = ["LANGUAGE", "SURE_SHARE", "likely_languages"]
+__all__ = ["LANGUAGE", "SURE_SHARE", "language_name", "likely_languages"]
 
 # py3langid: pure Python, 4.6 MB, numpy as its only dependency, no downloads at run time, and calibrated probabilities
 # on short texts. On 32,966 English technical lines and 26,490 interface texts in 35 languages its wrong answers were
@@ -94,7 +94,8 @@ def same_language(code: str) -> set[str]:
     return next((codes for codes in _SIMILAR if code in codes), {code})
 
 
-def _name(code: str) -> str:
+def language_name(code: str) -> str:
+    """The English name of a language."""
     return _NAMES.get(code, f'the language "{code}"')
 
 
@@ -108,7 +109,7 @@ def _find_language(check: Check, columns: Columns) -> Findings:
     rows = []
     for index, text, language in other.select("index", "text", "language").iter_rows():
         start, end = _first_words(text)
-        rows.append((index, text[start:end], start, end, f"{_name(p.is_)}, not {_name(language)}"))
+        rows.append((index, text[start:end], start, end, f"{language_name(p.is_)}, not {language_name(language)}"))
     return Findings(faults(rows), applicable)
 
 
@@ -122,7 +123,7 @@ def _first_words(text: str) -> tuple[int, int]:
 
 
 def _say_language(check: Check) -> str:
-    return f"Write in {_name(check.parameters.is_)}."
+    return f"Write in {language_name(check.parameters.is_)}."
 
 
 def _propose_language(columns: Columns) -> Sequence[Proposal]:
@@ -139,7 +140,7 @@ def _propose_language(columns: Columns) -> Sequence[Proposal]:
     agree = sure["language"].is_in(sorted(same_language(code))).sum()
     if len(sure) < 0.1 * len(seen) or agree < 0.95 * len(sure):
         return ()
-    note = f"certain in {len(sure)} of {len(seen)} texts checked, {_name(code)} in {agree} of these"
+    note = f"certain in {len(sure)} of {len(seen)} texts checked, {language_name(code)} in {agree} of these"
     return (Proposal({"is": code}, style=False, note=note),)
 
 

@@ -76,3 +76,23 @@ def test_the_settings_of_training_hold_as_they_stand_when_taken_in(command, tmp_
     (tmp_path / "tuneworth.toml").write_text(text.replace(block, block.replace("# ", "", 1).replace("\n# ", "\n")))
     settings = read_project(tmp_path).train
     assert (settings.epochs, settings.micro_batch, settings.drop_long) == (3, 2, True)
+
+
+def test_the_check_up_of_the_examples_is_shown_in_short(command, labels, tmp_path):
+    done = command("init", tmp_path / "new", "--from", labels)
+    assert f"Check-up of {labels}:\n- " in done.out
+    done = command("init", tmp_path / "other", "--from", labels, "--json")
+    assert {"key", "severity", "title", "rows"} <= set(done.json["checkup"]["findings"][0])
+
+
+@pytest.mark.slow
+def test_columns_that_nobody_named_are_proposed(command, tmp_path):
+    file = tmp_path / "shop.csv"
+    texts = [
+        f"The {name} lamp of {n} cm stands on its own foot beside any sofa." for n in range(20) for name in "abcdef"
+    ]
+    file.write_text("name,kind,description\n" + "".join(f"{n},lamp,{text}\n" for n, text in enumerate(texts)))
+    assert command("init", tmp_path / "new", "--from", file).code == 0
+    data = tomllib.loads((tmp_path / "new" / "tuneworth.toml").read_text())["data"]
+    assert (data["input"], data["output"]) == ("*", "description")
+    assert read_project(tmp_path / "new").data.input == "*"

@@ -17,6 +17,7 @@ from tuneworth.curate.read.columns import Columns, merge_columns
 from tuneworth.curate.read.file_parts import count_lines, numbered
 from tuneworth.curate.read.pairs import gather, read_parts
 from tuneworth.curate.read.part import read_part
+from tuneworth.style import field_text
 
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -92,6 +93,7 @@ SETTINGS = st.sampled_from(
         DataSettings(path="", group="group"),
         DataSettings(path="", input=("input", "system"), output="output"),
         DataSettings(path="", split="split"),
+        DataSettings(path="", input="*", output="output", leave_out_constant=True),
     ]
 )
 
@@ -203,6 +205,12 @@ def test_a_table_cut_anywhere_is_the_table(tmp_path, rows, most, group):
     assert pairs["input"][-1] == "i"
     parts = file_parts([tmp_path / "a.parquet"], DataSettings(path=""), most_bytes=most)
     assert sum(part.span[1] - part.span[0] for part in parts if part.span) in (0, len(rows))
+    whole = outcome(lambda: read_pairs(tmp_path / "a.parquet").pairs)[0]
+    for name, write in (("a.arrow", pl.DataFrame.write_ipc), ("a.feather", pl.DataFrame.write_ipc_stream)):
+        (tmp_path / "other").mkdir(exist_ok=True)
+        write(pl.read_parquet(tmp_path / "a.parquet"), tmp_path / "other" / name)
+        pairs = same_in_parts(tmp_path / "other" / name, DataSettings(path=""), most)
+        assert pairs is whole is None or pairs.equals(whole)
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.json", "p.jsonl.gz", "p.jsonl", "p.parquet"])
@@ -268,9 +276,12 @@ def test_a_file_that_changes_or_vanishes_between_its_parts_is_refused(tmp_path, 
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.lists(PLAIN | RECORD, max_size=4), max_size=5), st.sampled_from([None, "group"]))
+@given(
+    st.lists(st.lists(PLAIN | RECORD | st.fixed_dictionaries({"x": st.sampled_from("aaab")}), max_size=4), max_size=5),
+    st.sampled_from([None, "group"]),
+)
 def test_columns_of_parts_merge_to_those_of_all(parts, group):
-    data, whole, each = DataSettings(path="", group=group), Columns(), []
+    data, whole, each = DataSettings(path="", group=group, leave_out_constant=True), Columns(), []
     for rows in parts:
         each.append(Columns())
         for batch in object_batches([*rows, 7]):
@@ -282,3 +293,10 @@ def test_columns_of_parts_merge_to_those_of_all(parts, group):
     assert (merged.split_named, merged.split_other) == (whole.split_named, whole.split_other)
     assert merged.records == whole.records
     assert group in whole.names or merged.inner == whole.inner
+    assert merged.constant == whole.constant == constant_columns([row for rows in parts for row in rows])
+
+
+def constant_columns(rows):
+    """The columns whose text is the same in all rows."""
+    texts = {name: {field_text(row.get(name)).strip() for row in rows} for row in rows for name in row}
+    return {name for name, found in texts.items() if len(found) == 1}

@@ -44,7 +44,14 @@ def test_every_stage_of_the_command_has_its_call() -> None:
     from tuneworth.cli.main import COMMANDS
 
     assert {words.split()[0] for words, _ in calls} <= set(COMMANDS)
-    assert set(COMMANDS) - {words.split()[0] for words, _ in calls} == {"demo", "init", "plan", "export", "fix"}
+    assert set(COMMANDS) - {words.split()[0] for words, _ in calls} == {
+        "check",
+        "demo",
+        "init",
+        "plan",
+        "export",
+        "fix",
+    }
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,0 +1,52 @@
+"""`tuneworth check`: say what to know about a file of pairs before anything is done with it."""
+
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import click
+
+from ..core import Talk
+from .options import common_options, reading_options
+
+__all__ = ["command"]
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("check", epilog="Example:  tuneworth check products.csv --page products.html")
+@click.argument("file", type=_PATH)
+@click.option("--group", help="The column whose rows belong in the same split.")
+@click.option(
+    "--identifier", "identifiers", multiple=True, help="A field that only names the item, such as a part number."
+)
+@click.option("--turns", type=click.Choice(["last", "all"]), help="The answers of a conversation that are examples.")
+@click.option("--page", type=_PATH, help="Write the check-up as an HTML page as well.")
+@reading_options
+@common_options
+def command(
+    file: Path,
+    group: str | None,
+    identifiers: tuple[str, ...],
+    turns: str | None,
+    page: Path | None,
+    reading: dict[str, Any],
+    talk: Talk,
+) -> None:
+    """Check up on the pairs in FILE: missing facts, duplicates, variants, columns, personal data, and what to type.
+
+    FILE may be a folder or a glob in quotes. It needs no style, no model and no project, and nothing is changed. Without
+    --input and --output, unknown columns are proposed: the longest texts as the output, all others as the input.
+    """
+    from ..project import check_data
+    from ..reports import checkup_text, write_checkup
+
+    columns = reading | {key: value for key, value in (("group", group), ("turns", turns)) if value}
+    checked = check_data(file, identifiers=identifiers, talk=talk, **columns)
+    data = checked.to_json()
+    text = f"{file}\n{checkup_text(checked.checkup)}"
+    if page is not None:
+        write_checkup(checked.checkup, page, source=file.name, command=checked.command_for(file.name))
+        text += f"\n\nWritten to {page}"
+    talk.answer(text, data | {"page": None if page is None else str(page)})
+    talk.next(checked.command if page is None else f"open {quote(str(page))}, then: {checked.command}")

@@ -1,0 +1,199 @@
+"""The check-up of pairs: what to know before curating them, the most important first."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError, say
+from ..read import RawPairs
+from ..settings import CurateSettings
+from .columns import Table, pair_columns_of, quoted_names, toml_list, typed
+from .facts import missing_facts
+from .finding import SEVERITIES, Checkup, Example, Finding, Severity
+from .repeats import Compared, compare, repeats
+from .texts import faults, languages, lengths, long_inputs, markup, personal_data
+
+__all__ = ["check_pairs"]
+
+_FEW = 200  # pairs; with fewer a comparison rarely gives a clear result
+_FEWEST = 20  # pairs from which columns that never vary, or that differ in every row, mean something
+_SPACES = 0.1  # of the values of a column of identifiers: a name of several words describes the item
+_LABELS = 5  # words
+_SHOWN = 3
+# What is looked for, by the first words of the keys of its findings.
+_LOOKED_FOR = {
+    "missing_": "facts that the inputs lack", "exact_duplicate": "duplicates", "near_duplicate": "near duplicates",
+    "conflicts": "conflicts", "variants": "shared outputs", "constant_columns": "columns that never vary",
+    "identifiers": "identifiers", "personal_data": "personal data", "markup_": "markup", "languages": "other languages",
+    "quality_": "damaged outputs", "long_pairs": "overlong pairs", "rejected_": "unreadable rows",
+}  # fmt: skip
+
+
+def check_pairs(
+    raw: RawPairs, *, identifiers: Collection[str] = (), proposed: Mapping[str, Any] | None = None
+) -> Checkup:
+    """The check-up of pairs as they were read, without a style.
+
+    `identifiers` are fields that name the item without describing it; `proposed` are columns that were chosen because
+    none was named.
+
+    Raises:
+        ConfigError: no pair has one of the identifiers.
+        DataError: there is no pair, or too many pairs repeat each other.
+    """
+    if not len(raw.pairs):
+        raise DataError(_nothing(raw))
+    pairs = raw.pairs
+    table = Table(pair_columns_of(pairs), raw.inputs)
+    compared = compare(raw, list(identifiers), CurateSettings())
+    _, of_languages = languages(pairs)
+    findings = [
+        *_amount(pairs, compared),
+        *missing_facts(pairs, table),
+        *repeats(pairs, compared, table),
+        *personal_data(pairs, compared.ready),
+        *of_languages,
+        *faults(pairs, compared.ready),
+        *markup(pairs),
+        *_constant(pairs, table),
+        *_identifiers(table, compared, identifiers),
+        *long_inputs(pairs),
+        *_rejected(raw),
+        *_reading(raw),
+    ]
+    order = list(SEVERITIES)
+    found = sorted(findings, key=lambda finding: order.index(finding.severity))
+    return Checkup(
+        shape=raw.shape,
+        inputs=raw.inputs,
+        rows_read=raw.rows_read,
+        pairs=len(pairs),
+        distinct_inputs=int(compared.ready.corpus.text.max()) + 1,
+        distinct_outputs=int(compared.ready.corpus.output.max()) + 1,
+        lengths=lengths(pairs),
+        findings=tuple(found),
+        clean=tuple(_clean(found)),
+        proposed=dict(proposed or {}),
+    )
+
+
+def _nothing(raw: RawPairs) -> str:
+    reasons = raw.rejected["rule"].value_counts(sort=True, name="n").head(1).rows()
+    why = f"; most of them: {reasons[0][0]} ({say.count(reasons[0][1])})" if reasons else ""
+    found = f"there is no pair in {say.count(raw.rows_read, 'row')} ({raw.shape}){why}"
+    return f"{found}\nName the columns with --input and --output."
+
+
+def _clean(found: list[Finding]) -> Iterator[str]:
+    # Where a column differs in every row, no two rows are compared as they should be.
+    hidden = ("exact_", "near_", "conflicts") if any(finding.key == "identifiers" for finding in found) else ()
+    for key, what in _LOOKED_FOR.items():
+        if not key.startswith(hidden or "-") and not any(finding.key.startswith(key) for finding in found):
+            yield what
+
+
+# What one row does, and what several rows do.
+_REJECTED = {
+    "unreadable": ("cannot be read", "cannot be read"),
+    "empty_input": ("has no input", "have no input"),
+    "empty_output": ("has no output", "have no output"),
+    "tool_call": ("calls tools", "call tools"),
+    "bad_example": ("is marked as a bad example", "are marked as bad examples"),
+}
+
+
+def _rejected(raw: RawPairs) -> Iterator[Finding]:
+    """The records that are no pairs, by reason."""
+    for rule, rows in raw.rejected["rule"].value_counts(name="n").sort("n", "rule", descending=[True, False]).rows():
+        share = rows / raw.rows_read
+        shown = raw.rejected.filter(pl.col("rule") == rule).head(_SHOWN)
+        examples = [Example(row, id or "", None, why) for row, id, why in shown.select("row", "id", "evidence").rows()]
+        empty = rule.startswith("empty_")  # an empty text shows nothing
+        verb = _REJECTED.get(rule, (rule, rule))[rows > 1]
+        yield Finding(
+            f"rejected_{rule}", _severity(rule, share),
+            f"{say.count(rows, 'row')} ({say.percent(share)}) {verb}.",
+            rows, share, "They are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
+        )  # fmt: skip
+
+
+def _severity(rule: str, share: float) -> Severity:
+    """Rows without an output are usual in exports and may be what is to be written; damaged ones never are."""
+    if rule == "unreadable" and share >= 0.02:
+        return "high"
+    return "medium" if share >= 0.02 and rule != "bad_example" else "low"
+
+
+def _constant(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
+    """Fields of the input with one value in every row: they cost tokens and tell nothing."""
+    n = len(pairs)
+    constant = [c for c in table.given if c.distinct == 1 and c.filled == n] if n >= _FEWEST else []
+    if not constant:
+        return
+    names = [column.name for column in constant]
+    spent = sum(len(column.name) + len(column.texts[0]) + 3 for column in constant) * n  # with ": " and the line end
+    share = min(1.0, spent / max(1, int(pairs["input"].str.len_chars().sum()) + n))
+    several = len(names) > 1
+    listed = len(table.inputs) > 1
+    yield Finding(
+        "constant_columns", "medium" if share >= 0.1 else "low",
+        f"{say.count(len(names), 'input column')} {'have' if several else 'has'} one value in every row "
+        f"({say.percent(share)} of the input's characters): {quoted_names(names)}.",
+        n, 1.0, "Leave them out: they cost tokens and tell the model nothing." if several else
+        "Leave it out: it costs tokens and tells the model nothing.",
+        option="--leave-out-constant" if listed else None, setting="[data] leave_out_constant = true" if listed else None,
+        values={"columns": names, "characters_share": share},
+    )  # fmt: skip
+
+
+def _identifiers(table: Table, compared: Compared, stated: Collection[str]) -> Iterator[Finding]:
+    """Fields that differ in every row and are no names of several words: they hide duplicates."""
+    texts = {column.name: column.texts for column in table.given}
+    like = [
+        name
+        for name in compared.ready.identifier_like
+        if name not in stated and texts[name].str.contains(r"\S\s+\S").mean() <= _SPACES  # type: ignore[operator]
+    ]
+    if like:
+        several = len(like) > 1
+        yield Finding(
+            "identifiers", "medium",
+            f"Input column{'s' * several} {quoted_names(like)} differ{'s' * (not several)} in every row: "
+            f"no two rows can be duplicates.",
+            len(table.columns[0].texts), 1.0,
+            f"If {'they only name' if several else 'it only names'} the item, say so.",
+            option=" ".join(typed("--identifier", name) for name in like),
+            setting=f"[data] identifiers = {toml_list(like)}", values={"columns": like},
+        )  # fmt: skip
+
+
+def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
+    n = len(pairs)
+    kept = int(compared.outcomes.kept.sum())
+    if kept < _FEW:
+        yield Finding(
+            "few_pairs", "high" if kept < _FEW / 4 else "medium",
+            f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {_FEW}.",
+            n, 1.0, "Collect more examples.",
+        )  # fmt: skip
+    outputs = int(compared.ready.corpus.output.max()) + 1
+    words = pairs["output"].str.count_matches(r"\S+")
+    if n >= _FEWEST and outputs <= n / 10 and float((words <= _LABELS).mean() or 0) > 0.9:  # type: ignore[arg-type]
+        yield Finding(
+            "labels", "low", f"The outputs look like labels: {say.count(outputs, 'different output')} of a few words.",
+            n, 1.0, "A plain classifier may do the same at lower cost.", values={"outputs": outputs},
+        )  # fmt: skip
+
+
+def _reading(raw: RawPairs) -> Iterator[Finding]:
+    """What reading warned of, and the guide."""
+    n = len(raw.pairs)
+    for warning in raw.warnings:
+        text = warning["text"].removesuffix(".")
+        yield Finding(warning["code"], "low", f"{text[0].upper()}{text[1:]}.", n, 1.0, "")
+    if raw.guide is not None:
+        yield Finding(
+            "guide", "low", f"One system message stands in nearly all rows ({say.count(len(raw.guide))} characters).", n, 1.0,
+            "It is taken as your guide for the prompted variant, and is no part of the inputs.",
+        )  # fmt: skip
