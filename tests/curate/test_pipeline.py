@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, DataError
-from tuneworth.curate import CurateSettings, Override, PinnedSplits, SplitShares, curate, read_frame
+from tuneworth.curate import DECISIONS, CurateSettings, Override, PinnedSplits, SplitShares, curate, read_frame
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.decisions import DECISIONS
 from tuneworth.curate.read.normalise import normalise
 from tuneworth.style import parse_style
 

@@ -121,7 +121,9 @@ def tables(whole):
     written = {line["row"]: line["written"] for line in lines if line["written"] is not None}
     assert len(written) > 20
     repairs = pairs.filter(pl.col("row").is_in(list(written))).select("row", "output")
-    pairs = pairs.with_columns(output=pl.col("row").replace_strict(written, default=pl.col("output")))
+    pairs = pairs.with_columns(
+        output=pl.col("row").replace_strict(written, default=pl.col("output")), written=pl.lit(None, pl.String)
+    )
     return (
         pairs,
         repairs,
