@@ -1,0 +1,88 @@
+"""Whether a value that a text names belongs to a field: what stands beside it tells, a field's name most of all."""
+
+import re
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+
+from .facts.names import JOINERS
+from .word_forms import stem
+
+__all__ = ["is_degree", "is_of_another_field", "says_where_by_nearness"]
+
+# Words that say how much of something and not of what: "low" is a rating or a price by the word beside it.
+_DEGREES = frozenset(
+    [
+        "low",
+        "high",
+        "average",
+        "mean",
+        "good",
+        "bad",
+        "poor",
+        "excellent",
+        "fair",
+        "normal",
+        "strong",
+        "weak",
+        "top",
+        "mixed",
+    ]
+)
+_STRENGTHS = frozenset(["very", "quite", "rather", "above", "below", "extremely"])
+# Fields that say what a thing is near to; of others, "near the centre" says where it is not.
+_NEARNESS = frozenset(
+    map(stem, ["near", "nearby", "beside", "opposite", "close", "next", "landmark", "neighbour", "adjacent"])
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CLAUSE_END = re.compile(r"[.,;:!?\n]")
+_FUNCTION_WORDS = JOINERS | {"near", "next", "name", "type", "kind", "value", "title", "text", "about"}
+_AROUND = 60  # characters on either side in which a field's name is looked for
+# Another field's name right behind a value (`low prices`), or before it (`the prices are low`), with what joins them.
+_RIGHT_BEHIND = re.compile(r"[ \u00a0]?-?([^\W\d_]+)")
+_RIGHT_BEFORE = re.compile(r"([^\W\d_]+)(?:[ \u00a0](?:is|are|was|were)[ \u00a0]|:[ \u00a0]|[ \u00a0]?=[ \u00a0]?)\Z")
+
+
+def is_degree(text: str) -> bool:
+    """Whether a text only says how much: "low", "very good"."""
+    words = _WORD.findall(text.casefold())
+    return any(word in _DEGREES for word in words) and all(word in _DEGREES or word in _STRENGTHS for word in words)
+
+
+def says_where_by_nearness(field: str) -> bool:
+    """Whether the values of a field are what something is near to: `near`, `nearest landmark`."""
+    return not _NEARNESS.isdisjoint(stem(word) for word in _words(field))
+
+
+def is_of_another_field(text: str, start: int, end: int, *, field: str, others: Iterable[str]) -> bool:
+    """Whether the value in a text from `start` to `end` is said of another field than `field`, by the names of both.
+
+    A word of degree needs the name of its own field in its clause, nearer than that of any other; another value is only
+    read as one of another field where that field's name is right beside it: "red handle", "the handle is red".
+    """
+    own = cues(field)
+    foreign = frozenset(cue for other in others for cue in cues(other)) - own
+    if is_degree(text[start:end]):
+        return not _is_nearest(text, start, end, own, foreign)
+    behind, before = _RIGHT_BEHIND.match(text, end), _RIGHT_BEFORE.search(text, max(start - _AROUND, 0), start)
+    beside = {stem(match[1].casefold()) for match in (behind, before) if match}
+    return beside.isdisjoint(own) and not beside.isdisjoint(foreign)
+
+
+@lru_cache(maxsize=4096)
+def cues(field: str) -> frozenset[str]:
+    """The words of a field's name that tell of it in a text, as stems: `priceRange` is price and range."""
+    return frozenset(stem(word) for word in _words(field) if word not in _FUNCTION_WORDS and len(word) > 2)
+
+
+def _words(field: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", field.replace("_", " ")))]
+
+
+def _is_nearest(text: str, start: int, end: int, own: Collection[str], foreign: Collection[str]) -> bool:
+    """Whether a word of `own` is in the clause, with none of `foreign` nearer; what follows counts before what precedes."""
+    after = _CLAUSE_END.split(text[end : end + _AROUND])[0]
+    before = _CLAUSE_END.split(text[max(start - _AROUND, 0) : start])[-1]
+    sides = (_WORD.findall(after.casefold()), _WORD.findall(before.casefold())[::-1])
+    places = [(at, side, stem(word)) for side, words in enumerate(sides) for at, word in enumerate(words)]
+    return next((word in own for _, _, word in sorted(places) if word in own or word in foreign), False)
