@@ -62,8 +62,12 @@ def main() -> None:
 def read_e2e(folder: Path) -> pl.DataFrame:
     """The development set: output, input, fields."""
     table = pl.read_csv(folder / "devset.csv", infer_schema=False)
-    fields = [json.dumps(dict(re.findall(r"(\w[\w ]*)\[([^\]]*)\]", mr)), ensure_ascii=False) for mr in table["mr"]]
-    return table.select(output="ref", input="mr", fields=pl.Series(fields))
+    return table.select(output="ref", input="mr", fields=pl.Series([mr_fields(mr) for mr in table["mr"]]))
+
+
+def mr_fields(mr: str) -> str:
+    """The attributes of a meaning representation (`name[The Mill], area[riverside]`) as a JSON object."""
+    return json.dumps(dict(re.findall(r"(\w[\w ]*)\[([^\]]*)\]", mr)), ensure_ascii=False)
 
 
 def read_sql(folder: Path) -> pl.DataFrame:

@@ -7,28 +7,18 @@ from functools import lru_cache
 from .facts.names import JOINERS
 from .word_forms import stem
 
-__all__ = ["is_degree", "is_of_another_field", "says_where_by_nearness"]
+__all__ = ["is_degree", "is_of_another_field", "same_on_a_scale", "says_where_by_nearness"]
 
-# Words that say how much of something and not of what: "low" is a rating or a price by the word beside it.
-_DEGREES = frozenset(
-    [
-        "low",
-        "high",
-        "average",
-        "mean",
-        "good",
-        "bad",
-        "poor",
-        "excellent",
-        "fair",
-        "normal",
-        "strong",
-        "weak",
-        "top",
-        "mixed",
-    ]
-)
+# Words that say how much of something and not of what ("low" is a rating or a price by the word beside it), with the
+# shares of a scale that they may stand for: 1 of 5 is low, 3 of 5 average, 4 of 5 high.
+_LOW, _MIDDLE, _HIGH = (0.0, 0.45), (0.35, 0.75), (0.65, 1.0)
+_DEGREES = {
+    **dict.fromkeys(["low", "bad", "poor", "weak"], _LOW),
+    **dict.fromkeys(["average", "mean", "fair", "normal", "mixed"], _MIDDLE),
+    **dict.fromkeys(["high", "good", "excellent", "strong", "top"], _HIGH),
+}
 _STRENGTHS = frozenset(["very", "quite", "rather", "above", "below", "extremely"])
+_ON_SCALE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:out of|of|/) ?([0-9]+)")
 # Fields that say what a thing is near to; of others, "near the centre" says where it is not.
 _NEARNESS = frozenset(
     map(stem, ["near", "nearby", "beside", "opposite", "close", "next", "landmark", "neighbour", "adjacent"])
@@ -36,17 +26,32 @@ _NEARNESS = frozenset(
 _WORD = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CLAUSE_END = re.compile(r"[.,;:!?\n]")
+_AND = re.compile(r"\b(?:and|but|or|while)\b")  # behind a value it begins another statement
 _FUNCTION_WORDS = JOINERS | {"near", "next", "name", "type", "kind", "value", "title", "text", "about"}
 _AROUND = 60  # characters on either side in which a field's name is looked for
 # Another field's name right behind a value (`low prices`), or before it (`the prices are low`), with what joins them.
 _RIGHT_BEHIND = re.compile(r"[ \u00a0]?-?([^\W\d_]+)")
-_RIGHT_BEFORE = re.compile(r"([^\W\d_]+)(?:[ \u00a0](?:is|are|was|were)[ \u00a0]|:[ \u00a0]|[ \u00a0]?=[ \u00a0]?)\Z")
+_RIGHT_BEFORE = re.compile(
+    r"(?:\A|[.,;:!?\n(]|(?i:\b(?:and|but|while|whose)\b))[ \u00a0]*(?i:(?:the|its|their|a|an|our)[ \u00a0])?"
+    r"([^\W\d_]+)(?:[ \u00a0](?:is|are|was|were)[ \u00a0]|:[ \u00a0]|[ \u00a0]?=[ \u00a0]?)\Z"
+)
 
 
 def is_degree(text: str) -> bool:
     """Whether a text only says how much: "low", "very good"."""
     words = _WORD.findall(text.casefold())
     return any(word in _DEGREES for word in words) and all(word in _DEGREES or word in _STRENGTHS for word in words)
+
+
+def same_on_a_scale(one: str, other: str) -> bool:
+    """Whether a word of degree may say a number on a scale: "average" and "3 out of 5", in either order."""
+    for word, number in ((one, other), (other, one)):
+        scale = _ON_SCALE.search(number)
+        if scale and is_degree(word) and float(scale[2]):
+            share = float(scale[1]) / float(scale[2])
+            low, high = next(_DEGREES[part] for part in _WORD.findall(word.casefold()) if part in _DEGREES)
+            return low <= share <= high
+    return False
 
 
 def says_where_by_nearness(field: str) -> bool:
@@ -64,7 +69,10 @@ def is_of_another_field(text: str, start: int, end: int, *, field: str, others: 
     foreign = frozenset(cue for other in others for cue in cues(other)) - own
     if is_degree(text[start:end]):
         return not _is_nearest(text, start, end, own, foreign)
-    behind, before = _RIGHT_BEHIND.match(text, end), _RIGHT_BEFORE.search(text, max(start - _AROUND, 0), start)
+    # Behind a name or a number another field's word begins something new: "at Hill House family rooms are cheap".
+    named = (text[start].isupper() and text[:start].strip()) or any(map(str.isdigit, text[start:end]))
+    behind = None if named else _RIGHT_BEHIND.match(text, end)
+    before = _RIGHT_BEFORE.search(text[max(start - _AROUND, 0) : start])
     beside = {stem(match[1].casefold()) for match in (behind, before) if match}
     return beside.isdisjoint(own) and not beside.isdisjoint(foreign)
 
@@ -81,7 +89,7 @@ def _words(field: str) -> list[str]:
 
 def _is_nearest(text: str, start: int, end: int, own: Collection[str], foreign: Collection[str]) -> bool:
     """Whether a word of `own` is in the clause, with none of `foreign` nearer; what follows counts before what precedes."""
-    after = _CLAUSE_END.split(text[end : end + _AROUND])[0]
+    after = _AND.split(_CLAUSE_END.split(text[end : end + _AROUND])[0])[0]
     before = _CLAUSE_END.split(text[max(start - _AROUND, 0) : start])[-1]
     sides = (_WORD.findall(after.casefold()), _WORD.findall(before.casefold())[::-1])
     places = [(at, side, stem(word)) for side, words in enumerate(sides) for at, word in enumerate(words)]

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
-from ..cues import is_degree, is_of_another_field, says_where_by_nearness
+from ..cues import is_degree, is_of_another_field, same_on_a_scale, says_where_by_nearness
 from ..facts.names import JOINERS
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, field_text, text_fields
@@ -39,7 +39,8 @@ class ContradictsParameters:
     `wordings` always count. Whole words, in any case and number; what another field of the pair states is no contradiction.
     `near`: for a value, others that may be said of it too: `{navy: [blue]}`. A value beside the name of another field is
     that field's (`red handle`), a word of degree (`low`, `average`) only counts where the own field's name is nearest
-    (`low rating`, not `low prices`) and never against a number, and `near the centre` is not in the centre.
+    (`low rating`, not `low prices`) and may say a number on a scale (`average` is 3 out of 5), and `near the centre` is
+    not in the centre.
     """
 
     field: str
@@ -116,17 +117,11 @@ def _wrong(
         mention
         for mention in wrong
         if not (is_degree(mention.text) and affirmed & own)
-        and not _on_another_scale(mention.text, value)
+        and not same_on_a_scale(mention.text, value)
         and not _says_own(mention, own)
         and not is_of_another_field(output, mention.start, mention.end, field=name, others=others)
         and not _stated_elsewhere(mention, output, [*others.values()])
     ]
-
-
-def _on_another_scale(said: str, value: str) -> bool:
-    """Whether a degree in words stands against a number: "average" and "3 out of 5" may say the same."""
-    pairs = ((said, value), (value, said))
-    return any(is_degree(word) and any(map(str.isdigit, number)) for word, number in pairs)
 
 
 def _says_own(mention: Mention, own: frozenset[str]) -> bool:
