@@ -159,7 +159,8 @@ _OTHER = [
     "All checks (without `silent`) that `style infer` proposes from the training outputs, on the held-out pairs, and on the"
     " same pairs with their outputs shuffled (seed 0); `near` not used, for comparison. Of the restaurants, the checks learnt"
     " from all of the development set are tried on the test set too, whose texts were not looked at before; of the blinds,"
-    " `{kind: contradicts, field: colour}` with all colours as `values`. Planted: the row's own value in its output replaced by another one of the check.",
+    " `{kind: contradicts, field: colour}` with all colours as `values`. Planted: the row's own value in its output"
+    " replaced by another one of the check.",
     "",
     "| data | fields | values checked | contradicted | without `near` | shuffled | planted found | findings read by hand |",
     "|---|---:|---:|---:|---:|---:|---:|---|",
@@ -202,9 +203,6 @@ def _another_value(rest: pl.DataFrame, entry: Mapping[str, Any]) -> Iterator[dic
     """Outputs with their own value of a field replaced by another one of the check."""
     rng, name = random.Random(0), entry["field"]
     given = [json.loads(fields or "{}").get(name) for fields in rest["fields"]]
-    values = entry.get("values") or sorted(
-        {value for one in given for value in (one if isinstance(one, list) else [one])}
-    )
     for row, value in zip(rest.head(PLANTED).iter_rows(named=True), given, strict=False):
         if isinstance(value, str) and (place := re.search(rf"\b{re.escape(value)}\b", row["output"], re.IGNORECASE)):
             other = rng.choice([one for one in entry["values"] if one.casefold() != value.casefold()])

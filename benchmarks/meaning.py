@@ -33,9 +33,10 @@ PART_RULES = "checks: [{kind: contradicts, id: contradicts package, field: packa
 DATABASES = ("geography", "restaurants", "academic", "scholar", "imdb", "yelp")
 # What a person found among the broken rules of right answers (a sample with seed 7).
 READ = {
-    "price": "20 read: 2 state another price, 18 the same or the next one in words (cheap for less than £20)",
-    "rating": "20 read: 19 state it in another scale (3 stars for average), 1 misread (3 out 5 stars)",
-    "area": "20 read: 10 name the other area, 10 say where it lies (north of the city centre)",
+    "price": "20 read: 1 states another price, 19 the same or the next one in words (cheap for less than £20)",
+    "rating": "20 read: 13 state another rating, 3 are misread (3 out 5 stars), 4 say the same in other words (lower than average"
+    " for low)",
+    "area": "20 read: 17 name the other area, 3 deny it or its like (in the outskirts of the city center)",
     "family": "20 read: 13 state the opposite, 7 deny it in other words (don't bring your family)",
     "allowed columns": "6 read: names that the query gives to its own expressions",
     "contradicts package": "14 read: 9 name another package, 5 the same under its other name (SO-8 for SOIC-8)",

@@ -1,10 +1,11 @@
 """Whether a value that a text names belongs to a field: what stands beside it tells, a field's name most of all."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
 from .facts.names import JOINERS
+from .facts.number_words import as_digits
 from .word_forms import stem
 
 __all__ = ["is_degree", "is_of_another_field", "same_on_a_scale", "says_where_by_nearness"]
@@ -18,7 +19,9 @@ _DEGREES = {
     **dict.fromkeys(["high", "good", "excellent", "strong", "top"], _HIGH),
 }
 _STRENGTHS = frozenset(["very", "quite", "rather", "above", "below", "extremely"])
-_ON_SCALE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:out of|of|/) ?([0-9]+)")
+_COUNT = r"([0-9]+(?:\.[0-9]+)?|one|two|three|four|five|ten)"
+_ON_SCALE = re.compile(rf"\b{_COUNT} ?(?:out of|of|/) ?{_COUNT}\b|\b{_COUNT}[ -]stars?\b")
+_MOST_STARS = 5.0
 # Fields that say what a thing is near to; of others, "near the centre" says where it is not.
 _NEARNESS = frozenset(
     map(stem, ["near", "nearby", "beside", "opposite", "close", "next", "landmark", "neighbour", "adjacent"])
@@ -37,21 +40,37 @@ _RIGHT_BEFORE = re.compile(
 )
 
 
-def is_degree(text: str) -> bool:
-    """Whether a text only says how much: "low", "very good"."""
+def is_degree(text: str, field: str = "") -> bool:
+    """Whether a text only says how much: "low", "very good"; of a field, with its name too ("average rating")."""
     words = _WORD.findall(text.casefold())
-    return any(word in _DEGREES for word in words) and all(word in _DEGREES or word in _STRENGTHS for word in words)
+    named = cues(field)
+    return any(word in _DEGREES for word in words) and all(
+        word in _DEGREES or word in _STRENGTHS or stem(word) in named for word in words
+    )
 
 
 def same_on_a_scale(one: str, other: str) -> bool:
-    """Whether a word of degree may say a number on a scale: "average" and "3 out of 5", in either order."""
-    for word, number in ((one, other), (other, one)):
-        scale = _ON_SCALE.search(number)
-        if scale and is_degree(word) and float(scale[2]):
-            share = float(scale[1]) / float(scale[2])
-            low, high = next(_DEGREES[part] for part in _WORD.findall(word.casefold()) if part in _DEGREES)
-            return low <= share <= high
-    return False
+    """Whether a text of degree may say a number on a scale: "average" and "3 out of 5", "highly rated" and "five stars"."""
+    return any(
+        low <= share <= high
+        for said, number in ((one, other), (other, one))
+        for share in _shares(number)
+        for low, high in _degrees(said)
+    )
+
+
+def _shares(text: str) -> Iterator[float]:
+    """The shares of a scale that a text names."""
+    for of, most, stars in _ON_SCALE.findall(text.casefold()):
+        whole = float(as_digits(most)) if most else _MOST_STARS
+        if whole:
+            yield float(as_digits(of or stars)) / whole
+
+
+def _degrees(text: str) -> list[tuple[float, float]]:
+    """The parts of a scale that the words of degree in a text stand for."""
+    words = (word.removesuffix("ly") for word in _WORD.findall(text.casefold()))
+    return [_DEGREES[word] for word in words if word in _DEGREES]
 
 
 def says_where_by_nearness(field: str) -> bool:

@@ -116,7 +116,7 @@ def _wrong(
     return [
         mention
         for mention in wrong
-        if not (is_degree(mention.text) and affirmed & own)
+        if not (is_degree(mention.text, name) and affirmed & own)
         and not same_on_a_scale(mention.text, value)
         and not _says_own(mention, own)
         and not is_of_another_field(output, mention.start, mention.end, field=name, others=others)
