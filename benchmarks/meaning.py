@@ -33,7 +33,7 @@ PART_RULES = "checks: [{kind: contradicts, id: contradicts package, field: packa
 DATABASES = ("geography", "restaurants", "academic", "scholar", "imdb", "yelp")
 # What a person found among the broken rules of right answers (a sample with seed 7).
 READ = {
-    "price": "20 read: 1 states another price, 19 the same or the next one in words (cheap for less than £20)",
+    "price": "20 read: 3 state another price, 17 the same or the next one in words (cheap for less than £20)",
     "rating": "20 read: 13 state another rating, 3 are misread (3 out 5 stars), 4 say the same in other words (lower than average"
     " for low)",
     "area": "20 read: 17 name the other area, 3 deny it or its like (in the outskirts of the city center)",
