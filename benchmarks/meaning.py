@@ -33,9 +33,10 @@ PART_RULES = "checks: [{kind: contradicts, id: contradicts package, field: packa
 DATABASES = ("geography", "restaurants", "academic", "scholar", "imdb", "yelp")
 # What a person found among the broken rules of right answers (a sample with seed 7).
 READ = {
-    "price": "20 read: 2 state another price, 18 the same or the next one in words (cheap for less than £20)",
-    "rating": "20 read: 19 state it in another scale (3 stars for average), 1 misread (3 out 5 stars)",
-    "area": "20 read: 10 name the other area, 10 say where it lies (north of the city centre)",
+    "price": "20 read: 3 state another price, 17 the same or the next one in words (cheap for less than £20)",
+    "rating": "20 read: 13 state another rating, 3 are misread (3 out 5 stars), 4 say the same in other words (lower than average"
+    " for low)",
+    "area": "20 read: 17 name the other area, 3 deny it or its like (in the outskirts of the city center)",
     "family": "20 read: 13 state the opposite, 7 deny it in other words (don't bring your family)",
     "allowed columns": "6 read: names that the query gives to its own expressions",
     "contradicts package": "14 read: 9 name another package, 5 the same under its other name (SO-8 for SOIC-8)",
@@ -62,8 +63,12 @@ def main() -> None:
 def read_e2e(folder: Path) -> pl.DataFrame:
     """The development set: output, input, fields."""
     table = pl.read_csv(folder / "devset.csv", infer_schema=False)
-    fields = [json.dumps(dict(re.findall(r"(\w[\w ]*)\[([^\]]*)\]", mr)), ensure_ascii=False) for mr in table["mr"]]
-    return table.select(output="ref", input="mr", fields=pl.Series(fields))
+    return table.select(output="ref", input="mr", fields=pl.Series([mr_fields(mr) for mr in table["mr"]]))
+
+
+def mr_fields(mr: str) -> str:
+    """The attributes of a meaning representation (`name[The Mill], area[riverside]`) as a JSON object."""
+    return json.dumps(dict(re.findall(r"(\w[\w ]*)\[([^\]]*)\]", mr)), ensure_ascii=False)
 
 
 def read_sql(folder: Path) -> pl.DataFrame:

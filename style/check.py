@@ -6,6 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from ..core import nearest
+from .collection import collection_paused
 from .kinds import KINDS
 from .schema import (
     FAULT_SCHEMA,
@@ -57,6 +58,7 @@ def pair_columns(pairs: pl.DataFrame, *, count_tokens: Counter | None = None) ->
     )
 
 
+@collection_paused()
 def check_columns(columns: Columns, style: StyleSchema) -> StyleResults:
     """The result of each check for each row of `columns`."""
     statuses, violations, unscored = {}, [_no_violations()], [pl.DataFrame(schema=UNSCORED_SCHEMA)]

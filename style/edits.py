@@ -2,7 +2,8 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import polars as pl
@@ -41,10 +42,11 @@ def planned_edits(
             continue
         rank = _rank(check)
         for index, by, faulty in _broken(check, columns, faults):
+            text = faulty.text
             edits = [
-                Planned(rank, edit.start + by, edit.end + by, edit.text, check.id)
-                for edit in function(check, faulty)
-                if faulty.text[edit.start : edit.end] != edit.text
+                Planned(rank, start + by, end + by, new, check.id)
+                for start, end, new in function(check, faulty)
+                if text[start:end] != new
             ]
             if edits:
                 planned.setdefault(index, []).extend(edits)
@@ -123,6 +125,9 @@ def _apart(edits: Sequence[Planned]) -> tuple[Planned, ...]:
     """The edits without those that overlap one of a lower rank, in text order."""
     if len(edits) == 1:
         return tuple(edits)
+    ordered = sorted(edits, key=_SPAN)
+    if not any(_overlap(one[1:3], other[1:3]) for one, other in pairwise(ordered)):
+        return tuple(ordered)
     chosen: list[tuple[int, int]] = []
     kept: list[Planned] = []
     for edit in sorted(edits):
@@ -132,7 +137,10 @@ def _apart(edits: Sequence[Planned]) -> tuple[Planned, ...]:
         if not any(_overlap(span, other) for other in near):
             insort(chosen, span)
             kept.append(edit)
-    return tuple(sorted(kept, key=lambda edit: (edit.start, edit.end)))
+    return tuple(sorted(kept, key=_SPAN))
+
+
+_SPAN = attrgetter("start", "end")
 
 
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -47,8 +47,7 @@ class Edit(NamedTuple):
 Fault = tuple[str | None, int | None, int | None, str]
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """An output that breaks a check, with its violations (found, start, end, expected).
 
     For a check that is limited to pieces, the piece is the text, and `columns` hold the pieces.

@@ -32,21 +32,24 @@ def parts_of(text: str) -> Sequence[Span]:
 def _split(text: str, between: re.Pattern[str]) -> Sequence[Span]:
     """The spans between the separators, without blank margins; empty ones are left out."""
     depths = _depths(text)
-    cuts: list[Span] = []
-    place, depth = 0, 0
+    spans: list[Span] = []
+    begin, place, depth = 0, 0, 0
     for match in between.finditer(text):
-        while place < len(depths) and depths[place][0] < match.start():
+        start, end = match.span()
+        while place < len(depths) and depths[place][0] < start:
             depth, place = depths[place][1], place + 1
         if depth <= 0 or "\n" in match.group():
-            cuts.append(match.span())
-    spans = zip([0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)], strict=True)
-    trimmed = (_stripped(text, *span) for span in spans)
-    return tuple((start, end) for start, end in trimmed if start < end)
+            spans.append((begin, start))
+            begin = end
+    spans.append((begin, len(text)))
+    return tuple([span for start, end in spans if start < end and (span := _stripped(text, start, end))[0] < span[1]])
 
 
 def _depths(text: str) -> list[Span]:
     """Each bracket's position and the depth after it; none where brackets do not match."""
     found, depth = [], 0
+    if not any(mark in text for mark in "()[]"):
+        return []
     for match in _BRACKETS.finditer(text):
         depth += 1 if match.group() in "([" else -1
         if depth < 0:
@@ -124,5 +127,7 @@ def in_order(text: str, blocks: Sequence[Span], ranks: Mapping[int, int]) -> Ite
 
 
 def _stripped(text: str, start: int, end: int) -> Span:
+    if start < end and not (text[start].isspace() or text[end - 1].isspace()):
+        return start, end
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())

@@ -46,10 +46,10 @@ def _same_facts(before: pl.Series, after: Columns) -> pl.Series:
 
 def _agree(before: Sequence[str], after: Sequence[str], request: str) -> bool:
     """Whether every fact of the spans `before` is among those `after`, and what is new is in the request."""
-    common_spans = Counter(before) & Counter(after)
-    lost, new = (_facts([*(Counter(spans) - common_spans).elements()]) for spans in (before, after))
-    common = Counter(fact.text for fact in lost) & Counter(fact.text for fact in new)
-    lost, new = [*_without(lost, common)], [*_without(new, common)]
+    lost, new = map(_facts, _unshared(before, after))
+    if lost and new:
+        common = Counter(fact.text for fact in lost) & Counter(fact.text for fact in new)
+        lost, new = [*_without(lost, common)], [*_without(new, common)]
     if max(len(lost), len(new)) > _MOST_FACTS:
         return False
     for fact in lost:
@@ -60,6 +60,21 @@ def _agree(before: Sequence[str], after: Sequence[str], request: str) -> bool:
             return False
         del new[place]
     return all(_stated(fact, request) for fact in new)
+
+
+def _unshared(before: Sequence[str], after: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What only one of two sorted lists has, as often as it has it more often."""
+    lost, new, one, other = list[str](), list[str](), 0, 0
+    while one < len(before) and other < len(after):
+        if before[one] == after[other]:
+            one, other = one + 1, other + 1
+        elif before[one] < after[other]:
+            lost.append(before[one])
+            one += 1
+        else:
+            new.append(after[other])
+            other += 1
+    return [*lost, *before[one:]], [*new, *after[other:]]
 
 
 def _facts(spans: Sequence[str]) -> list[Fact]:
@@ -123,7 +138,11 @@ def _same_values(before: pl.Series, after: Columns) -> pl.Series:
 
 
 def _has_values(before: str, after: str, fields: str | None) -> bool:
-    return not fields or all(words in after for words in _field_words(fields) if words in before)
+    if fields:
+        for words in _field_words(fields):  # asked of each repaired text: a generator takes twice the time
+            if words in before and words not in after:
+                return False
+    return True
 
 
 @lru_cache(maxsize=65_536)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from .check import check_columns, with_row_values
+from .collection import collection_paused
 from .edits import Planned, planned_edits, subsets, written
 from .preserved import preserved
 from .schema import Columns, StyleResults, StyleSchema, render_fields
@@ -75,6 +76,7 @@ def repair(
     return repair_columns(columns, style, unsafe=unsafe)
 
 
+@collection_paused()
 def repair_columns(columns: Columns, style: StyleSchema, *, unsafe: bool = False) -> Repaired:
     """The outputs of a table repaired, as `repair`."""
     style = with_row_values(style, columns)  # a step looks at some rows alone
@@ -157,8 +159,8 @@ class _Work:
         return {row: subsets(planned[row]) for row in sorted(planned)}
 
     def _note(self, index: int, step: int, text: str, edits: Sequence[Planned]) -> None:
-        rows = [(index, step, e.rule, text[e.start : e.end], e.text, e.start, e.end) for e in edits]
-        self.changes.setdefault(index, []).extend(sorted(rows, key=lambda row: (row[5], row[6])))
+        rows = [(index, step, rule, text[start:end], new, start, end) for _, start, end, new, rule in edits]
+        self.changes.setdefault(index, []).extend(rows)  # which are in text order
 
     def revert(self, rows: pl.Series) -> None:
         """Leave these outputs as they were."""

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 
 from .facts.names import JOINERS, american
 
-__all__ = ["KnownForms"]
+__all__ = ["KnownForms", "stem"]
 
 # Words that every English text may use: they name nothing. A team's texts may lack some of them by chance.
 _COMMON_WORDS = """
@@ -108,6 +108,13 @@ def _stem(word: str) -> str:
     while len(plain) > _SHORTEST and plain[-1] in "eiy":
         plain = plain[:-1]
     return plain
+
+
+def stem(word: str) -> str:
+    """What the forms of a word have in common, endings of endings too: price, pricing; rate, ratings."""
+    while (shorter := _stem(word)) != word:
+        word = shorter
+    return word
 
 
 _COMMON_STEMS = frozenset(map(_stem, _COMMON))

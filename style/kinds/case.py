@@ -33,6 +33,7 @@ _GERMAN = r"\b(?:und|oder|mit|für|der|das|dem|eine[rnms]?|nicht|auf|zum|zur|vom
 # The characters of a word: letters, digits, and the marks inside words.
 _PART = r"[\p{L}\p{M}\p{N}'’_\-./&+@]"
 _WORD = re.compile(r"[^\W_][\w'’\-./&+@\u0300-\u036f]*")
+_LONG_WORD = re.compile(r"[^\W_][\w'’\-./&+@\u0300-\u036f]{3,}")  # of four characters or more: no other has a size
 _PIECES = re.compile(r"[\-./&+@'’_]+")
 # Title case: at least this many words could be small, and this share of them is not. Shorter words do not count: many
 # of them are acronyms, units or small words.
@@ -133,12 +134,13 @@ def _not_sentence(columns: Columns) -> Rows:
 def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
     """The first capitalised word of a text in title case that should be small; none if the text is not in title case."""
     small, capital, first = 0, 0, None
-    for match in _WORD.finditer(text):
+    for match in _LONG_WORD.finditer(text):
         word = match.group()
-        size = _size(word)
+        if (size := _size(word)) is None or _opens(text, match.start()):
+            continue
         if size == "small":
-            small += not _opens(text, match.start())
-        elif size == "capital" and not _opens(text, match.start()) and not _named(word, request):
+            small += 1
+        elif not _named(word, request):
             capital += 1
             first = first or match
     if first is None or capital < max(_TITLE_WORDS, _TITLE_SHARE * (small + capital)):
@@ -251,14 +253,16 @@ def _lower_titles(check: Check, broken: Broken) -> Iterator[Edit]:
     if not shouted and not any(expected.endswith("(sentence case)") for *_, expected in broken.faults):
         return
     request = broken.request
-    for match in _WORD.finditer(broken.text):
+    for match in (_WORD if shouted else _LONG_WORD).finditer(broken.text):
         word, start = match.group().rstrip("'’.-/&+@_"), match.start()
-        if not word[:1].isupper() or _named(word, request) or _has_digit(word) or _is_unit(word, broken.text, start):
+        if not word[:1].isupper() or not (shouted or _size(word) == "capital"):
+            continue
+        if _named(word, request) or _has_digit(word) or _is_unit(word, broken.text, start):
             continue
         opens = check.parameters.is_ == "sentence" and _opens(broken.text, start)
         if shouted and len(word) > 1 and word.isupper():
             yield Edit(start, start + len(word), word.capitalize() if opens else word.lower())
-        elif not shouted and not opens and _size(word) == "capital":
+        elif not shouted and not opens:
             yield Edit(start, start + len(word), word.lower())
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
+from ..cues import is_degree, is_of_another_field, same_on_a_scale, says_where_by_nearness
+from ..facts.names import JOINERS
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, field_text, text_fields
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
@@ -21,6 +23,12 @@ __all__ = ["CONTRADICTS"]
 # Proposed for fields with a few values that recur and that the outputs say.
 _FEWEST_ROWS, _MOST_VALUES, _RECURS, _SAID_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
 _NEAR_SHARE = 0.1  # of the outputs of a value that say another one, which is then near to it rather than an error
+_JOINED = re.compile(r"\s+(?:and|und|or|oder)\s+|\s*[,/&+]\s*")
+_POSSESSIVE = re.compile(r"['’]s?$")
+_QUALIFIER = re.compile(r"\s*(?:,.*|\([^()]*\))$", re.DOTALL)
+_WORD_BEHIND, _WORD_BEFORE = re.compile(r"[ \u00a0-](\w{3,})"), re.compile(r"(?<!\w)(\w{3,})[ \u00a0-]\Z")
+_BEFORE = 60  # characters in which the word before a value is looked for
+_MARK = re.compile(r"[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,10 @@ class ContradictsParameters:
 
     `values`: the other values to look for; without them, those of the data at hand (in a run, of all its pairs). Their
     `wordings` always count. Whole words, in any case and number; what another field of the pair states is no contradiction.
-    `near`: for a value, others that may be said of it too: `{navy: [blue]}`.
+    `near`: for a value, others that may be said of it too: `{navy: [blue]}`. A value beside the name of another field is
+    that field's (`red handle`), a word of degree (`low`, `average`) only counts where the own field's name is nearest
+    (`low rating`, not `low prices`) and may say a number on a scale (`average` is 3 out of 5), and `near the centre` is
+    not in the centre.
     """
 
     field: str
@@ -61,7 +72,7 @@ def _find_contradicts(check: Check, columns: Columns) -> Findings:
     rows = []
     for index, found in _by_row(mentions(columns, words, p.field)):
         if own[index] or (p.silent and has_fields[index] and not given[index]):
-            wrong = _wrong(found, own[index], columns.output[index], _others(columns.fields[index], p.field))
+            wrong = _wrong(found, own[index], columns.output[index], columns.fields[index], p.field)
             value = field_text(columns.fields[index].get(p.field))
             expected = f"{p.field} {quoted(value)}" if value else f"no {p.field}, since none is given"
             rows += [(index, m.text, m.start, m.end, expected) for m in wrong]
@@ -89,35 +100,69 @@ def _by_row(found: Sequence[Mention]) -> Iterator[tuple[int, list[Mention]]]:
     yield from rows.items()
 
 
-def _wrong(found: Sequence[Mention], own: frozenset[str], output: str, others: Sequence[str]) -> list[Mention]:
+def _wrong(
+    found: Sequence[Mention], own: frozenset[str], output: str, fields: Mapping[str, Any], name: str
+) -> list[Mention]:
     """The mentions that contradict the values of the row: another value, or a denial of its own."""
     affirmed = {mention.key for mention in found if not mention.denied}
-    if affirmed & own:  # what the text says the place is near to is then no place of its own
+    # What the text says the place is near to is no place of its own.
+    if affirmed & own or not says_where_by_nearness(name):
         found = [mention for mention in found if not mention.beside]
     wrong = [m for m in found if (m.key in own and m.key not in affirmed if m.denied and own else m.key not in own)]
-    return [mention for mention in wrong if not _stated_elsewhere(mention, output, others)] if wrong else []
+    if not wrong:
+        return []
+    others = {other: field_text(value) for other, value in fields.items() if other != name}
+    value = field_text(fields.get(name))
+    return [
+        mention
+        for mention in wrong
+        if not (is_degree(mention.text, name) and affirmed & own)
+        and not same_on_a_scale(mention.text, value)
+        and not _says_own(mention, own)
+        and not is_of_another_field(output, mention.start, mention.end, field=name, others=others)
+        and not _stated_elsewhere(mention, output, [*others.values()])
+    ]
 
 
-def _others(fields: Mapping[str, Any], name: str) -> list[str]:
-    """The values of the other fields of a pair."""
-    return [field_text(value) for other, value in fields.items() if other != name]
+def _says_own(mention: Mention, own: frozenset[str]) -> bool:
+    """Whether a value that joins several is said, one of them the row's own: "Singapore and Indonesia"."""
+    pieces = _JOINED.split(mention.text)
+    return len(pieces) > 1 and any(value_key(piece) in own for piece in pieces)
 
 
 def _stated_elsewhere(mention: Mention, output: str, others: Sequence[str]) -> bool:
-    """Whether another field states the words of a mention: as its value, in a longer text, or in a name used there."""
-    word = re.compile(rf"(?<!\w){re.escape(mention.text)}(?!\w)", re.IGNORECASE)
+    """Whether another field states the words of a mention: as its value, in a longer text, or in a name used there.
+
+    A qualifier of that value may be left out: "Angola" for "Angola, Indiana".
+    """
+    said = _POSSESSIVE.sub("", mention.text)
+    word = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)", re.IGNORECASE)
     for text in others:
-        if word.search(text) and (len(text.split()) > _MOST_WORDS or text.casefold() == mention.text.casefold()):
+        if len(text) < len(said) or not word.search(text):
+            continue
+        plain = _QUALIFIER.sub("", text)
+        if len(text.split()) > _MOST_WORDS or said.casefold() in (text.casefold(), plain.casefold()):
             return True
-        if len(text) > len(mention.text) and word.search(text) and _inside(mention, output, text):
+        if _inside(mention, output, text) or _neighboured(mention, output, said, text):
             return True
     return False
 
 
+def _neighboured(mention: Mention, output: str, said: str, text: str) -> bool:
+    """Whether the words of a mention stand beside the same word in another field: "Australian dollars"."""
+    behind, before = (
+        _WORD_BEHIND.match(output, mention.end),
+        _WORD_BEFORE.search(output, max(mention.start - _BEFORE, 0), mention.start),
+    )
+    pairs = [f"{said} {behind[1]}"] if behind else []
+    pairs += [f"{before[1]} {said}"] if before and before[1].casefold() not in JOINERS else []
+    return any(pair.casefold() in text.casefold() for pair in pairs)
+
+
 def _inside(mention: Mention, output: str, text: str) -> bool:
-    """Whether the place of a mention is within an occurrence of a longer text."""
-    around = output[max(0, mention.start - len(text)) : mention.end + len(text)].casefold()
-    return text.casefold() in around
+    """Whether the place of a mention is within an occurrence of a longer text, whatever its marks ("A.C. Cesena")."""
+    around = output[max(0, mention.start - len(text)) : mention.end + len(text)]
+    return _MARK.sub("", text.casefold()) in _MARK.sub("", around.casefold())
 
 
 def _say_contradicts(check: Check) -> str:

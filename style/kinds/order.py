@@ -37,17 +37,18 @@ def _patterns(check: Check) -> list[str]:
     return [ready_pattern(regex, ignore_case=check.ignore_case) for regex in check.parameters.parts.values()]
 
 
-def _places(texts: pl.Series, patterns: list[str]) -> pl.DataFrame:
+def _places(columns: Columns, patterns: list[str]) -> pl.DataFrame:
     """The first occurrence of each part: `index`, `text`, and a column by the part's number. Byte offsets compare as
     well as code points; those of violations are converted."""
-    table = pl.DataFrame({"text": texts}).with_row_index()
-    return table.with_columns(pl.col("text").str.find(pattern).alias(str(n)) for n, pattern in enumerate(patterns))
+    found = [pl.col("text").str.find(pattern).alias(str(n)) for n, pattern in enumerate(patterns)]
+    table = pl.DataFrame({"text": columns.output}).with_row_index()
+    return columns.once(("order", *patterns), lambda: table.with_columns(found))
 
 
 def _find_order(check: Check, columns: Columns) -> Findings:
     p: OrderParameters = check.parameters
     patterns = _patterns(check)
-    places = _places(columns.output, patterns)
+    places = _places(columns, patterns)
     numbers = [str(n) for n in range(len(patterns))]
     highest = [pl.max_horizontal(numbers[:n]) for n in range(1, len(numbers))]
     pairs = zip(numbers[1:], highest, strict=True)
@@ -57,7 +58,7 @@ def _find_order(check: Check, columns: Columns) -> Findings:
     )
     rows = []
     for row in wrong.iter_rows(named=True):
-        occur = sorted((row[n], int(n)) for n in numbers if row[n] is not None)
+        occur = sorted([(row[n], int(n)) for n in numbers if row[n] is not None])
         kept = set(longest_rising([number for _, number in occur]))
         names = list(p.parts)
         for place, (at, number) in enumerate(occur):
@@ -84,7 +85,7 @@ def _explain_order(check: Check, found: str | None, expected: str) -> str:
 def _fix_order(check: Check, broken: Broken) -> Iterator[Edit]:
     """The facts that hold the named parts, put in order at the places that they have; the others stay."""
     text, columns = broken.text, broken.columns
-    found = columns.once(check.id, lambda: _places(columns.output, _patterns(check)).drop("index", "text").rows())
+    found = columns.once(("order", check.id), lambda: _places(columns, _patterns(check)).drop("index", "text").rows())
     facts = facts_of(text)
     starts = [start for start, _ in facts]
     ranks: dict[int, int] = {}

@@ -1,11 +1,20 @@
 """What each kind repairs, what it leaves alone, and the key `fix`."""
 
+import gc
+import re
+
+import polars as pl
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError
 from tuneworth.examples import example_path
-from tuneworth.style import KINDS, pair_columns, parse_style, read_style, repair, repair_columns
+from tuneworth.style import KINDS, Columns, pair_columns, parse_style, read_style, repair, repair_columns
+from tuneworth.style.edits import Planned, subsets
+from tuneworth.style.parts import facts_of
+from tuneworth.style.preserved import preserved
 
 
 def style(*checks: str):
@@ -307,3 +316,44 @@ def test_a_piece_is_not_repaired_where_the_condition_of_its_check_does_not_hold(
 def test_a_value_is_not_put_beside_another_one_of_its_kind(text, package, expected):
     style = parse_style("checks: [{kind: ends_with, any: ['{package}'], when: package}]")
     assert repair(style, [text], [{"package": package}]).texts.to_list() == [expected]
+
+
+RANKS = st.tuples(st.integers(0, 2), st.just("rule"))
+EDITS = st.builds(
+    lambda rank, start, size, text: Planned(rank, start, start + size, text, "rule"),
+    RANKS, st.integers(0, 12), st.integers(0, 4), st.sampled_from(["", "x"]),
+)  # fmt: skip
+
+
+@given(st.lists(EDITS, min_size=1, max_size=8, unique=True))
+def test_the_edits_tried_first_are_all_that_overlap_none_of_a_lower_rank(edits: list[Planned]):
+    def overlap(one: Planned, other: Planned) -> bool:
+        return one[1:3] == other[1:3] or (one.start < other.end and other.start < one.end)
+
+    kept: list[Planned] = []
+    for edit in sorted(edits):
+        if not any(overlap(edit, other) for other in kept):
+            kept.append(edit)
+    assert next(subsets(edits)) == tuple(sorted(kept, key=lambda edit: (edit.start, edit.end)))
+
+
+@given(st.text(alphabet="ab ,;\n\t\u00a0.", max_size=30))
+def test_the_facts_of_a_text_are_what_its_separators_leave(text: str):
+    pieces = [piece.strip() for piece in re.split(r"[,;][ \t\u00a0]+|\n\s*", text)]
+    assert [text[start:end] for start, end in facts_of(text)] == [piece for piece in pieces if piece]
+
+
+@given(st.lists(st.sampled_from(["5 V", "3 A", "SOT-23", "7 mm"]), max_size=6), st.data())
+def test_a_text_keeps_its_facts_in_any_order_and_loses_none_unseen(facts: list[str], data: st.DataObject):
+    moved = data.draw(st.permutations(facts))
+    none = pl.Series([None, None], dtype=pl.String)
+    after = Columns(pl.Series([", ".join(moved), ", ".join(moved[1:])]), pl.Series(["", ""]), none)
+    assert preserved(pl.Series([", ".join(facts)] * 2), after).to_list() == [True, not facts]
+
+
+def test_a_repair_leaves_the_collection_of_cycles_as_it_was():
+    for running in (True, False):
+        (gc.enable if running else gc.disable)()
+        repair(parse_style("checks: [{kind: punctuation, end: none}]"), ["A."])
+        assert gc.isenabled() == running
+    gc.enable()
