@@ -141,7 +141,7 @@ def _style(style: StyleSchema, discrimination: Discrimination | None) -> dict[st
 
 def _discrimination(corpus: Corpus, style: StyleSchema) -> Discrimination | None:
     """What the rules accept, on pairs chosen by their content: the same ones however the data are cut into parts."""
-    rows = corpus.content.arg_sort().head(SAMPLE).to_numpy().astype(np.int64)
+    rows = corpus.in_order[:SAMPLE]
     texts = {"input": corpus.requests(rows), "output": corpus.written(rows), "fields": corpus.fields(rows)}
     return measure_discrimination(pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String)), style)
 

@@ -220,7 +220,8 @@ class PinnedSplits:
 
         A line is replaced if its content, or its id with reworded content, got a split again. New lines follow, by id.
         """
-        placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split").unique("content")
+        placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split")
+        placed = placed.sort("id").unique("content", keep="first", maintain_order=True)
         seen = ledger.select("content").drop_nulls()
         reworded = self.lines.join(seen, on="content", how="anti").join(placed, on="id", how="semi")
         stay = self.lines.join(reworded, on="content", how="anti", maintain_order="left")
