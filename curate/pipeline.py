@@ -61,13 +61,12 @@ class Curated:
     """The result of curating.
 
     kept: the kept pairs, columns `row` (record number), `id, input, fields` (JSON text or null)`, output, system,
-    group, component` (shared by the rows that a row is tied to, null without)`, split, reference_ok` (whether the output keeps
-    every `must` rule)`, meta` (JSON text or null)`, written` (the
-    output before repair, null where it is unchanged).
+    group, component` (shared by the rows that a row is tied to, null without)`, split, reference_ok` (whether the output
+    keeps every `must` rule)`, meta` (JSON text or null)`, written` (the output before repair, null where it is unchanged).
     dropped: the other pairs, the same columns with `outcome` and `rule`; records that are not pairs have no texts.
     ledger: one row per row read, columns `row, id, outcome, split` (null unless kept)`, rule, evidence, other_id,
-    similarity, content` (hash of the normalised pair)`, fixed` (the rules of a repaired output), and `file` where several
-    were read.
+    similarity, content` (hash of the normalised pair)`, placed` (the split, also of a row that a rule dropped from it)`,
+    fixed` (the rules of a repaired output), and `file` where several were read.
     summary: counts, certificate, warnings, as `curate/summary.json` holds them.
     """
 

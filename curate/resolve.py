@@ -38,8 +38,9 @@ BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
 
 @dataclass(frozen=True)
 class Resolved:
-    """table: the pair table with `split` (null unless kept), `component` (the tied set, null if alone), `reference_ok` and
-    `fixed` (the rules of a repaired output, else null); kept: those of its rows that are kept.
+    """table: the pair table with `split` (null unless kept), `placed` (also where a rule then dropped the row), `component`
+    (the tied set, null if alone), `reference_ok` and `fixed` (the rules of a repaired output, else null); kept: those of its
+    rows that are kept.
 
     rank: the order of preference. notes: sentences about the split; cautions: warnings about it.
     """
@@ -72,7 +73,8 @@ def resolve(
     """
     corpus, decided = ready.corpus, ready.decided
     before = pinned.sides(corpus.content, ready.ids)
-    current = _first_given(decided.side, given_sides(corpus.pairs["split"]), before)
+    stated = _first_given(decided.side, given_sides(corpus.pairs["split"]))
+    current = _first_given(stated, before)
     relations = relate(
         corpus, threshold=settings.near_duplicate, method=settings.method, droppable=_may_leak(corpus.pairs, current)
     )
@@ -84,8 +86,8 @@ def resolve(
     clock.lap("duplicates")
 
     placed = place_rows(
-        corpus, settled, relations, current, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
-        dates=ready.dates, settings=settings,
+        corpus, settled, relations, current, pinned.hints(corpus.content),
+        keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum, dates=ready.dates, settings=settings,
     )  # fmt: skip
     final = _final_outcomes(placed.outcomes, placed, ready)
     table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
@@ -107,7 +109,7 @@ def resolve(
     if in_test > LOOK_FIRST * (kept["split"] == "test").sum():
         remedy = find_remedy(
             corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, identifiers=identifiers,
-            given=current, pinned=before,
+            given=stated,
         )  # fmt: skip
     certificate["answers_remedy"] = remedy
     clock.lap("certificate")
@@ -161,6 +163,7 @@ def _divided(
     rows = pl.int_range(len(pairs), dtype=pl.UInt32, eager=True).to_frame("index")
     table = pairs.with_columns(
         split=splits,
+        placed=placed.splits(placed.outcomes.kept),
         component=placed.tied_sets(pairs["id"]),
         reference_ok=pl.Series((checked.must == 0) | fixed),
         fixed=rows.join(repairs.select("index", "rules"), on="index", how="left", maintain_order="left")["rules"],

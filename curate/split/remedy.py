@@ -24,11 +24,11 @@ _COLUMNS = 100  # names that are tried
 
 def find_remedy(
     corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations, *, settings: CurateSettings,
-    identifiers: Collection[str], given: np.ndarray, pinned: np.ndarray,
+    identifiers: Collection[str], given: np.ndarray,
 ) -> str:  # fmt: skip
     """What to set so that no answer of test is in train, as a sentence; `rows` are the kept ones.
 
-    `given` is each row's earlier split, -1 for none, `pinned` the part that comes from splits.jsonl.
+    `given` is the split of each row that the data or a decision states, -1 for none.
     """
     crossing = rows[np.isin(answers.output, np.concatenate((answers.held, answers.train)))]
     column = None
@@ -39,13 +39,9 @@ def find_remedy(
         setting = f"[data] group = {json.dumps(column, ensure_ascii=False)} (--group {quote(column)})"
     elif settings.tie_outputs is True:
         setting = '[curate] fix = "off"' if settings.fix != "off" else ""
-    if (pinned[crossing] >= 0).any():
-        return (
-            f"Set {setting} and delete splits.jsonl: its rows keep their split." if setting else "Delete splits.jsonl."
-        )
     if (given[crossing] >= 0).any():
         return "The split is given: without it, rows with the same answer would be kept on one side."
-    return f"Set {setting} to keep such rows on one side." if setting else ""
+    return f"Set {setting} and curate again without splits.jsonl to keep such rows on one side." if setting else ""
 
 
 def _tying_columns(

@@ -204,7 +204,8 @@ def test_pinned_rows_are_not_moved_and_the_remedy_names_the_file():
     apart = curate(rows, settings=CurateSettings(tie_outputs=False))
     again = curate(rows, pinned=PinnedSplits().grown(apart.ledger))
     assert again.kept.select("id", "split").equals(apart.kept.select("id", "split"))
-    assert "delete splits.jsonl" in warned(again)
+    assert 'group = "handle"' in warned(again)
+    assert "curate again without splits.jsonl" in warned(again)
 
 
 STYLE = parse_style("""
