@@ -41,7 +41,8 @@ def find_remedy(
         setting = '[curate] fix = "off"' if settings.fix != "off" else ""
     if (given[crossing] >= 0).any():
         return "The split is given: without it, rows with the same answer would be kept on one side."
-    return f"Set {setting} and curate again without splits.jsonl to keep such rows on one side." if setting else ""
+    again = f"Set {setting} and curate" if setting else "Curate"
+    return f"{again} again without splits.jsonl to keep such rows on one side."
 
 
 def _tying_columns(

@@ -162,13 +162,14 @@ def test_a_canned_answer_in_more_than_a_fifth_of_the_rows_is_left_and_said_and_t
     held = pl.concat([done.splits["test"], done.splits["validation"]])
     assert certificate["answers_verbatim"] == len(held.filter(pl.col("output") == canned)) > 0
     assert done.summary["largest_component"] <= 60
-    assert any("1 output in 100 rows" in note for note in done.summary["split_notes"])
+    assert "kept on one side, but 1 output in 100 rows is not: tying it" in str(done.summary["split_notes"])
 
 
 def test_where_all_rows_have_one_answer_nothing_is_tied():
     rows = [{**row, "output": "thank you for your order it will be sent soon"} for row in shop(20)]
     done = curate(rows)
     assert done.summary["certificate"]["outputs_tied"] == "none"
+    assert "1 output in 100 rows is not kept on one side: tying it" in str(done.summary["split_notes"])
     assert done.summary["largest_component"] == 1
 
 
