@@ -182,3 +182,18 @@ def test_the_example_in_another_order_has_the_same_outcomes(tmp_path: Path):
         path.write_text("\n".join(chance.sample(lines, len(lines)) if number else lines) + "\n")
         found.append(outcomes(read_pairs(path), identifiers=["part"]))
     same(*found)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_repeated_ids_are_named_in_the_order_of_rows_and_decide_no_outcome(seed: int):
+    chance, rows = random.Random(seed), equal_rows(seed, 30, given_splits=seed % 3 == 0)
+    for row in rows[::3]:
+        row["id"] = f"same{chance.randrange(3)}"
+    found = []
+    for order in (rows, chance.sample(rows, len(rows))):
+        tables = outcomes(order)
+        assert not isinstance(tables, str)
+        texts = ["input", "output", "group", "meta"]
+        kept, dropped = tables[1].select(*texts, "split"), tables[2].select(*texts, "outcome", "rule")
+        found.append([sorted(table.fill_null("").rows()) for table in (kept, dropped)])
+    assert found[0] == found[1]
