@@ -177,7 +177,7 @@ def curate_parts(
     """
     ready = prepare(job, read, request, buckets=buckets, clock=clock)
     found = resolve(
-        ready, settings=request.settings, identifiers=request.identifiers, pinned=pinned, seed=seed, clock=clock,
+        ready, settings=request.settings, pinned=pinned, seed=seed, clock=clock,
         check=lambda kept, outcomes: _require_train(kept, ready.raw, outcomes),
     )  # fmt: skip
     thresholds = None

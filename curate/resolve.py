@@ -1,6 +1,6 @@
 """The second half of curation: computes outcomes and splits from numbers; texts are fetched only for evidence."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,6 @@ def resolve(
     ready: Prepared,
     *,
     settings: CurateSettings,
-    identifiers: Collection[str],
     pinned: PinnedSplits,
     seed: int,
     clock: Clock,
@@ -104,14 +103,10 @@ def resolve(
         table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
         check(kept, outcomes)
         certificate, _, answers = _certified(corpus, kept, outcomes, placed, settings)
-    remedy = None
-    in_test = sum(certificate["answers_in_test"].values())
-    if in_test > LOOK_FIRST * (kept["split"] == "test").sum():
-        remedy = find_remedy(
-            corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, identifiers=identifiers,
-            given=stated,
-        )  # fmt: skip
-    certificate["answers_remedy"] = remedy
+    in_test, most = sum(certificate["answers_in_test"].values()), LOOK_FIRST * (kept["split"] == "test").sum()
+    certificate["answers_remedy"] = None if in_test <= most else find_remedy(
+        corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, given=stated
+    )  # fmt: skip
     clock.lap("certificate")
     return Resolved(table, kept, outcomes, placed, relations, rank, canned, certificate, notes, cautions)
 
