@@ -122,7 +122,12 @@ def tables(whole):
     assert len(written) > 20
     repairs = pairs.filter(pl.col("row").is_in(list(written))).select("row", "output")
     pairs = pairs.with_columns(output=pl.col("row").replace_strict(written, default=pl.col("output")))
-    return pairs, repairs, ledger, decisions.join(pairs.select("row", "component", "reference_ok"), on="row", how="left")
+    return (
+        pairs,
+        repairs,
+        ledger,
+        decisions.join(pairs.select("row", "component", "reference_ok"), on="row", how="left"),
+    )
 
 
 def files_of(pairs, repairs, ledger, decisions):
