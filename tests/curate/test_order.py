@@ -104,6 +104,7 @@ def test_rows_in_another_order_have_the_same_outcomes(seed, n, options, given_sp
     same(outcomes(rows, **options), outcomes(chance.sample(rows, len(rows)), **options))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), OPTIONS, st.randoms(use_true_random=False))
 def test_nor_with_decisions_and_pinned_splits(seed, options, chance):
@@ -119,6 +120,7 @@ def test_nor_with_decisions_and_pinned_splits(seed, options, chance):
     same(outcomes(rows, **options, **named), outcomes(chance.sample(rows, len(rows)), **options, **named))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_first_decides_between_different_rows_only(seed, chance):

@@ -82,6 +82,7 @@ def test_a_row_kept_against_a_rule_changes_alone(first, tmp_path):
     assert found.select("id", "outcome_after", "split_after").rows() == [(name, "kept", placed)]
 
 
+@pytest.mark.slow
 def test_a_file_with_fewer_and_more_rows_moves_no_row(first, tmp_path):
     out, before = again(first, tmp_path)
     lines = (SOURCE / "pairs.jsonl").read_text().splitlines()
@@ -112,6 +113,7 @@ def test_a_dry_run_uses_the_splits_and_writes_none(first, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_without_the_file_all_rows_are_split_again_and_another_may_be_named(first, tmp_path):
     out, before = again(first, tmp_path)
     (out / "splits.jsonl").unlink()
