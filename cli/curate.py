@@ -60,7 +60,9 @@ _PATH = click.Path(path_type=Path)
     help="Repair outputs that break a must rule and keep them for training: safely, or also by leaving something out.",
 )
 @click.option("--overrides", type=_PATH, help="Decisions about rows (FILE only; default: overrides.jsonl in --out).")
-@click.option("--splits", type=_PATH, help="The file that pins each row to its split (FILE only; default: splits.jsonl in --out).")
+@click.option(
+    "--splits", type=_PATH, help="The file that pins each row to its split (FILE only; default: splits.jsonl in --out)."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would happen to the rows; write nothing.")
 @click.option("--threshold-table", is_flag=True, help="Show how many rows each near-duplicate threshold would drop.")
 @click.option("--run", "name", help="Curate this run again.")
