@@ -103,7 +103,7 @@ def resolve(
         table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
         check(kept, outcomes)
         certificate, _, answers = _certified(corpus, kept, outcomes, placed, settings)
-    in_test, most = sum(certificate["answers_in_test"].values()), LOOK_FIRST * (kept["split"] == "test").sum()
+    in_test, most = sum(certificate["answers_in_test"].values()), LOOK_FIRST * int((kept["split"] == "test").sum())
     certificate["answers_remedy"] = None if in_test <= most else find_remedy(
         corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, given=stated
     )  # fmt: skip
