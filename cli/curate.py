@@ -74,7 +74,9 @@ _PATH = click.Path(path_type=Path)
     help="Repair outputs that break a must rule and keep them for training: safely, or also by leaving something out.",
 )
 @click.option("--overrides", type=_PATH, help="Decisions about rows (FILE only; default: overrides.jsonl in --out).")
-@click.option("--splits", type=_PATH, help="The file that pins each row to its split (FILE only).")
+@click.option(
+    "--splits", type=_PATH, help="The file that pins each row to its split (FILE only; default: splits.jsonl in --out)."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would happen to the rows; write nothing.")
 @click.option("--threshold-table", is_flag=True, help="Show how many rows each near-duplicate threshold would drop.")
 @click.option("--run", "name", help="Curate this run again.")
@@ -89,7 +91,8 @@ def command(
     """Turn raw pairs into clean, leak-proof splits, with a ledger of every row.
 
     SOURCE is a project folder (default: the current one), or a file of pairs with --out and, to check them, --style.
-    A project pins rows to their splits in splits.jsonl and replays the decisions in overrides.jsonl.
+    Rows keep the splits recorded in splits.jsonl, and the decisions in overrides.jsonl are replayed: both are in the
+    project folder or in --out.
     """
     reading = stated.pop("reading")
     given = {key: value for key, value in (stated | reading).items() if value not in (None, ())}

@@ -71,7 +71,8 @@ class _Repairing:
 
     def by_content(self, rows: np.ndarray) -> np.ndarray:
         """The rows in an order that does not depend on how the data are cut into files or parts."""
-        return rows[self._ready.corpus.content.gather(rows).arg_sort().to_numpy()].astype(np.int64)
+        order = self._ready.corpus.in_order
+        return order[np.isin(order, rows)]
 
     def of(self, rows: np.ndarray, fix: Fix) -> pl.DataFrame:
         """The repairs that make an output acceptable: `row` (position), `before, after, rules`."""

@@ -66,8 +66,8 @@ class Curated:
     person changed it).
     dropped: the other pairs, the same columns with `outcome` and `rule`; records that are not pairs have no texts.
     ledger: one row per row read, columns `row, id, outcome, split` (null unless kept)`, rule, evidence, other_id,
-    similarity, content` (hash of the normalised pair)`, fixed` (the rules of a repaired output), and `file` where several
-    were read.
+    similarity, content` (hash of the normalised pair)`, placed` (the split, also of a row that a rule dropped from it)`,
+    fixed` (the rules of a repaired output), and `file` where several were read.
     summary: counts, certificate, warnings, as `curate/summary.json` holds them.
     """
 
@@ -178,7 +178,7 @@ def curate_parts(
     """
     ready = prepare(job, read, request, buckets=buckets, clock=clock)
     found = resolve(
-        ready, settings=request.settings, identifiers=request.identifiers, pinned=pinned, seed=seed, clock=clock,
+        ready, settings=request.settings, pinned=pinned, seed=seed, clock=clock,
         check=lambda kept, outcomes: _require_train(kept, ready.raw, outcomes),
     )  # fmt: skip
     thresholds = None

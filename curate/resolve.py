@@ -1,6 +1,6 @@
 """The second half of curation: computes outcomes and splits from numbers; texts are fetched only for evidence."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,8 +39,9 @@ BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
 
 @dataclass(frozen=True)
 class Resolved:
-    """table: the pair table with `split` (null unless kept), `component` (the tied set, null if alone), `reference_ok` and
-    `fixed` (the rules of a repaired output, else null); kept: those of its rows that are kept.
+    """table: the pair table with `split` (null unless kept), `placed` (also where a rule then dropped the row), `component`
+    (the tied set, null if alone), `reference_ok` and `fixed` (the rules of a repaired output, else null); kept: those of its
+    rows that are kept.
 
     rank: the order of preference. meaning: the entry of the summary. notes: sentences about the split; cautions: warnings
     about it.
@@ -63,7 +64,6 @@ def resolve(
     ready: Prepared,
     *,
     settings: CurateSettings,
-    identifiers: Collection[str],
     pinned: PinnedSplits,
     seed: int,
     clock: Clock,
@@ -75,7 +75,8 @@ def resolve(
     """
     corpus, decided = ready.corpus, ready.decided
     before = pinned.sides(corpus.content, ready.ids)
-    current = _first_given(decided.side, given_sides(corpus.pairs["split"]), before)
+    stated = _first_given(decided.side, given_sides(corpus.pairs["split"]))
+    current = _first_given(stated, before)
     relations = relate(
         corpus, threshold=settings.near_duplicate, method=settings.method, droppable=_may_leak(corpus.pairs, current)
     )
@@ -94,8 +95,8 @@ def resolve(
         clock.lap("meaning")
 
     placed = place_rows(
-        corpus, settled, relations, current, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
-        dates=ready.dates, settings=settings,
+        corpus, settled, relations, current, pinned.hints(corpus.content),
+        keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum, dates=ready.dates, settings=settings,
     )  # fmt: skip
     final = _final_outcomes(placed.outcomes, placed, ready)
     table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
@@ -112,14 +113,10 @@ def resolve(
         table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
         check(kept, outcomes)
         certificate, _, answers = _certified(corpus, kept, outcomes, placed, settings)
-    remedy = None
-    in_test = sum(certificate["answers_in_test"].values())
-    if in_test > LOOK_FIRST * (kept["split"] == "test").sum():
-        remedy = find_remedy(
-            corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, identifiers=identifiers,
-            given=current, pinned=before,
-        )  # fmt: skip
-    certificate["answers_remedy"] = remedy
+    in_test, most = sum(certificate["answers_in_test"].values()), LOOK_FIRST * int((kept["split"] == "test").sum())
+    certificate["answers_remedy"] = None if in_test <= most else find_remedy(
+        corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, given=stated
+    )  # fmt: skip
     clock.lap("certificate")
     near = None
     if meaning is not None:
@@ -182,6 +179,7 @@ def _divided(
     rows = pl.int_range(len(pairs), dtype=pl.UInt32, eager=True).to_frame("index")
     table = pairs.with_columns(
         split=splits,
+        placed=placed.splits(placed.outcomes.kept),
         component=placed.tied_sets(pairs["id"]),
         reference_ok=pl.Series((checked.must == 0) | fixed),
         fixed=rows.join(repairs.select("index", "rules"), on="index", how="left", maintain_order="left")["rules"],

@@ -40,6 +40,7 @@ LEDGER_SCHEMA = {
     "other_id": pl.String,
     "similarity": pl.Float64,
     "content": pl.String,  # 128 bits of the normalised content, which identifies a row
+    "placed": pl.String,  # the split, also of a row that a rule dropped from train or validation
     "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
 
@@ -59,6 +60,7 @@ def build_ledger(raw: RawPairs, outcomes: Outcomes, table: pl.DataFrame, content
             "other_id": raw.pairs["id"].gather(other),
             "similarity": pl.Series(outcomes.similarity, dtype=pl.Float64).fill_nan(None),
             "content": content,
+            "placed": table["placed"],
             "fixed": table["fixed"].list.join(", "),
         },
         schema=LEDGER_SCHEMA,
@@ -142,7 +144,7 @@ def _style(style: StyleSchema, discrimination: Discrimination | None) -> dict[st
 
 def _discrimination(corpus: Corpus, style: StyleSchema) -> Discrimination | None:
     """What the rules accept, on pairs chosen by their content: the same ones however the data are cut into parts."""
-    rows = corpus.content.arg_sort().head(SAMPLE).to_numpy().astype(np.int64)
+    rows = corpus.in_order[:SAMPLE]
     texts = {"input": corpus.requests(rows), "output": corpus.written(rows), "fields": corpus.fields(rows)}
     return measure_discrimination(pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String)), style)
 

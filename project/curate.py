@@ -29,7 +29,7 @@ from ..train import TrainSettings
 from .load import model_name
 from .project import Project
 from .run import Run, console_for
-from .runs import OVERRIDES, ProjectFiles, Stopwatch, no_partial_run, start_run
+from .runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, no_partial_run, start_run
 
 __all__ = ["curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "record_splits", "wants_tokens"]
 
@@ -68,7 +68,8 @@ def curate_pairs(
     `leave_out_constant` leaves out those that never vary;
     `turns="all"` makes a pair of each answer of a conversation. `settings` are those of `[curate]`. The file
     `overrides` has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder
-    is written there, unless it is a `dry_run`, and the decisions in it are replayed. `thresholds` adds the table of
+    is written there, unless it is a `dry_run`; the decisions in it are replayed, and rows keep the splits recorded in its
+    splits.jsonl. `thresholds` adds the table of
     near-duplicate thresholds.
 
     Raises: ConfigError, DataError for errors in the style, the pairs or `out`; ValueError for an invalid
@@ -89,7 +90,8 @@ def curate_pairs(
     }  # fmt: skip
     project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)
     decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
-    files = ProjectFiles(decided, None if splits is None else Path(splits))
+    assigned = Path(splits) if splits is not None else None if out is None else out / SPLITS
+    files = ProjectFiles(decided, assigned)
     table = None if path is not None else pairs
     if out is None or dry_run:
         return curate_unwritten(project, files=files, thresholds=thresholds, table=table, talk=talk)

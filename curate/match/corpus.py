@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,13 @@ class Corpus:
         """The other columns of these rows as JSON; None if there are none."""
         return self._rows.find(rows, "meta")
 
-    def whole(self) -> pl.Series:
+    @cached_property
+    def in_order(self) -> np.ndarray:
+        """All rows ordered by content hash, then by all that is written in them, then by id: never by their positions."""
+        table = pl.DataFrame({"content": self.content, "whole": self._whole(), "id": self.pairs["id"]})
+        return table.select(pl.arg_sort_by("content", "whole", "id")).to_series().to_numpy().astype(np.int64)
+
+    def _whole(self) -> pl.Series:
         """A hash of everything in a row, for rows that share their content with others; empty for the others."""
         repeated = self.content.is_duplicated().arg_true()
         found = self._rows.find(repeated.to_numpy().astype(np.int64), "whole")

@@ -62,19 +62,21 @@ class Outcomes:
 def rank_rows(corpus: Corpus, checked: Checked, *, keep: str) -> np.ndarray:
     """The rank of each row in order of preference, from 0.
 
-    Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. The hash of the
-    content breaks ties, so that the order of the file does not matter unless `keep` uses it.
+    Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. Ties go by the content
+    hash, then the row as written, then the id, so the order of the files and rows does not matter; with "first" it
+    decides between rows that differ after normalisation, and only between those.
     """
     breaks = (checked.must > 0).astype(np.int64)
-    first = corpus.pairs["row"].to_numpy().astype(np.int64)
+    tie = np.empty(len(breaks), np.int64)
+    tie[corpus.in_order] = np.arange(len(breaks))
     if keep == "first":
-        keys = (first, breaks)
+        rows = pl.DataFrame({"content": corpus.content, "row": corpus.pairs["row"]})
+        first = rows.select(pl.col("row").min().over("content")).to_series().to_numpy().astype(np.int64)
+        preference = (first, breaks)
     else:
         preference = (checked.should, checked.must) if keep == "best style" else (-corpus.lengths, breaks)
-        hashes = pl.DataFrame({"content": corpus.content, "whole": corpus.whole()})
-        keys = (first, hashes.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy(), *preference)
-    rank = np.empty(len(first), np.int64)
-    rank[np.lexsort(keys)] = np.arange(len(first))
+    rank = np.empty(len(breaks), np.int64)
+    rank[np.lexsort((tie, *preference))] = np.arange(len(breaks))
     return rank
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "given_sides",
     "leaked_rows",
     "pin_splits",
+    "placed_again",
     "pull_siblings",
     "pull_tied",
     "pull_to_given",
@@ -173,6 +174,13 @@ def pull_siblings(
     return np.unique(apart, return_inverse=True)[1], np.where(sides < 0, pulled, sides)
 
 
+def placed_again(component: np.ndarray, sides: np.ndarray, hints: np.ndarray) -> np.ndarray:
+    """Sides with free rows put where the rows of their component that a rule dropped were; into train rather than others."""
+    low, _ = _sides_of(component, hints)
+    again = low[component]
+    return np.where((sides < 0) & (again < len(SPLITS)), again, sides)
+
+
 def _sides_of(component: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest given side in each component: the number of sides, and -1, if none is given."""
     size = int(component.max()) + 1 if len(component) else 0
@@ -183,13 +191,17 @@ def _sides_of(component: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.
     return low, high
 
 
-_SCHEMA = {"content": pl.String, "id": pl.String, "split": pl.String}
+_SCHEMA = {"content": pl.String, "id": pl.String, "split": pl.String, "dropped": pl.Boolean}
 _CHUNK = 50_000  # lines at once: the texts of millions would take some gigabytes
 
 
 @dataclass(frozen=True)
 class PinnedSplits:
-    """The lines of splits.jsonl: content (the hash in the ledger), id, split. Empty before the first run."""
+    """The lines of splits.jsonl: content (the hash in the ledger), id, split, dropped. Empty before the first run.
+
+    dropped: the row was placed in train or validation, and then dropped since it breaks a rule. Such a row is not in the
+    split, but is placed there again: otherwise it could take the place of a test row that a person drops.
+    """
 
     lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
 
@@ -200,8 +212,7 @@ class PinnedSplits:
         longer occurs. (It still occurs if ids count lines and a line was inserted.)
         """
         rows = pl.DataFrame({"content": content, "id": ids}, schema={"content": pl.String, "id": pl.String})
-        side = pl.col("split").replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
-        lines = self.lines.with_columns(side=side)
+        lines = self._kept.with_columns(side=_SIDE)
         # If one content is on two sides, test wins over validation and train.
         known = lines.group_by("content").agg(pl.col("side").max())
         gone = lines.join(rows, on="content", how="anti")
@@ -211,25 +222,52 @@ class PinnedSplits:
         )
         return found.select(pl.coalesce("side", "by_id").fill_null(-1)).to_series().to_numpy()
 
+    def hints(self, content: pl.Series) -> np.ndarray:
+        """Where each row that a rule dropped was placed, as a position in `SPLITS`; -1 for the others."""
+        known = self.lines.filter("dropped").group_by("content").agg(_SIDE.min().alias("side"))
+        found = content.to_frame("content").join(known, on="content", how="left", maintain_order="left")
+        return found["side"].fill_null(-1).to_numpy()
+
     def named(self, ids: Sequence[str] | pl.Series) -> np.ndarray:
         """Whether each row's id is pinned."""
-        return pl.Series("id", ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
+        return pl.Series("id", ids, dtype=pl.String).is_in(self._kept["id"].implode()).to_numpy()
 
     def grown(self, ledger: pl.DataFrame) -> "PinnedSplits":
         """The lines updated by a new ledger: rows that it keeps get its split, all others are unchanged.
 
-        A line is replaced if its content, or its id with reworded content, got a split again. New lines follow, by id.
+        A line is replaced if its content, or its id with reworded content, got a split again. New lines follow, by id;
+        rows that a rule dropped come last.
         """
-        placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split").unique("content")
+        placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split", dropped=pl.lit(False))
+        placed = placed.sort("id").unique("content", keep="first", maintain_order=True)
         seen = ledger.select("content").drop_nulls()
-        reworded = self.lines.join(seen, on="content", how="anti").join(placed, on="id", how="semi")
-        stay = self.lines.join(reworded, on="content", how="anti", maintain_order="left")
-        fresh = placed.join(stay, on="content", how="anti").sort("id", "content")
-        newer = placed.select("content", newer_id="id", newer="split")
-        stay = stay.join(newer, on="content", how="left", maintain_order="left").select(
-            "content", id=pl.coalesce("newer_id", "id"), split=pl.coalesce("newer", "split")
+        reworded = self._kept.join(seen, on="content", how="anti").join(placed, on="id", how="semi")
+        stay = self._kept.join(reworded, on="content", how="anti", maintain_order="left")
+        kept = _updated(stay, placed)
+        failing = ledger.filter((pl.col("outcome") != "kept") & pl.col("placed").is_not_null())
+        failing = failing.select("content", "id", split="placed", dropped=pl.lit(True)).sort("id")
+        failing = failing.unique("content", keep="first", maintain_order=True)
+        dropped = _updated(self.lines.filter("dropped"), failing).join(
+            kept, on="content", how="anti", maintain_order="left"
         )
-        return PinnedSplits(pl.concat([stay, fresh]))
+        return PinnedSplits(pl.concat([kept, dropped]))
+
+    @property
+    def _kept(self) -> pl.DataFrame:
+        return self.lines.filter(~pl.col("dropped"))
+
+
+_SIDE = pl.col("split").replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
+
+
+def _updated(lines: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    """The lines with the newer id and split of their content; new lines follow, by id."""
+    fresh = newer.join(lines, on="content", how="anti").sort("id", "content")
+    found = newer.select("content", newer_id="id", newer="split")
+    lines = lines.join(found, on="content", how="left", maintain_order="left").select(
+        "content", id=pl.coalesce("newer_id", "id"), split=pl.coalesce("newer", "split"), dropped="dropped"
+    )
+    return pl.concat([lines, fresh])
 
 
 def read_splits(path: Path) -> PinnedSplits:
@@ -266,8 +304,9 @@ def write_splits(path: Path, pinned: PinnedSplits) -> None:
 
 
 def _lines(rows: pl.DataFrame) -> bytes:
-    columns = [list(map(encode_basestring, rows[name].to_list())) for name in _SCHEMA]
-    line = '{"content": %s, "id": %s, "split": %s}\n'
+    columns = [list(map(encode_basestring, rows[name].to_list())) for name in ("content", "id", "split")]
+    columns.append([', "dropped": true' if dropped else "" for dropped in rows["dropped"]])
+    line = '{"content": %s, "id": %s, "split": %s%s}\n'
     return "".join(line % row for row in zip(*columns, strict=True)).encode()
 
 
@@ -290,10 +329,11 @@ def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
     write_splits(path, now.grown(ledger))
 
 
-def _row(line: str) -> tuple[str, str, str] | None:
+def _row(line: str) -> tuple[str, str, str, bool] | None:
     try:
         value: Any = json.loads(line)
         row = (value["content"], value["id"], value["split"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        dropped = value.get("dropped") is True
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return row if all(isinstance(part, str) for part in row) and row[2] in SPLITS else None
+    return (*row, dropped) if all(isinstance(part, str) for part in row) and row[2] in SPLITS else None

@@ -65,11 +65,12 @@ def _untied(ties: Ties) -> list[str]:
     outputs, rows = ties.untied
     if not outputs:
         return []
-    which = f"{say.count(outputs, 'output')} in {say.count(rows, 'row')} {'is' if outputs == 1 else 'are'} not"
-    others = "Rows with identical outputs are kept on one side, but " if ties.outputs == "identical" else ""
-    return [
-        f"{others}{which}: tying {'it' if outputs == 1 else 'them'} would put more than a fifth of the rows into one split."
-    ]
+    one = outputs == 1
+    which = f"{say.count(outputs, 'output')} in {say.count(rows, 'row')} {'is' if one else 'are'} not"
+    kept = f"Rows with identical outputs are kept on one side, but {which}" if ties.outputs == "identical" else (
+        f"{which} kept on one side"
+    )  # fmt: skip
+    return [f"{kept}: tying {'it' if one else 'them'} would put more than a fifth of the rows into one split."]
 
 
 def _by_meaning(ties: Ties, relations: Relations) -> list[str]:

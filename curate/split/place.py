@@ -14,7 +14,7 @@ from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..settings import CurateSettings
 from .assign import SPLITS, split_by_date, split_components
-from .given import Bridges, leaked_rows, pull_siblings, pull_tied, pull_to_given
+from .given import Bridges, leaked_rows, placed_again, pull_siblings, pull_tied, pull_to_given
 from .ties import Ties, output_edges, tie_rows
 
 __all__ = [
@@ -61,6 +61,7 @@ def place_rows(
     outcomes: Outcomes,
     relations: Relations,
     current: np.ndarray,
+    hints: np.ndarray,
     *,
     keys: np.ndarray,
     stratum: Sequence[str | None] | pl.Series,
@@ -69,8 +70,9 @@ def place_rows(
 ) -> Placed:
     """The split of each kept row.
 
-    `current` is a row's current split, -1 for none. `keys` (numbers) order components of equal size, `stratum` is what
-    the split is stratified by; with a split by time, `dates` put the newest into test.
+    `current` is a row's current split, -1 for none; `hints` where a row was placed that a rule then dropped. `keys` (numbers)
+    order components of equal size, `stratum` is what the split is stratified by; with a split by time, `dates` put the
+    newest into test.
     """
     pairs, ids = corpus.pairs, corpus.pairs["id"]
     order = pairs["id"].rank("ordinal").to_numpy()
@@ -102,6 +104,7 @@ def place_rows(
         )
         ties = replace(ties, component=ties.component[~joins])
         rows, sides, component = rows[~joins], sides[~joins], component[~joins]
+    sides = placed_again(component, sides, hints[rows])
     side = np.full(len(pairs), -1)
     side[rows] = _divide(
         component, keys[rows], pl.Series("stratum", stratum, dtype=pl.String).gather(rows), dates, rows, sides, settings

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from shlex import quote
 
 import numpy as np
@@ -17,47 +17,41 @@ from .ties import LARGEST, chain, components, largest_size
 
 __all__ = ["LOOK_FIRST", "find_remedy"]
 
-LOOK_FIRST = 0.02  # of the test rows: as much as the difference that a test of some thousand rows can just show
+# Of the test rows: recited answers then change a result by less than its interval on a thousand rows (3 points).
+LOOK_FIRST = 0.02
 _ROWS = 200_000  # kept rows up to which columns are tried: each is read and tied again
-_COLUMNS = 100  # names that are tried
+_COLUMNS = 100  # names that are tried, the most frequent ones
 
 
 def find_remedy(
     corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations, *, settings: CurateSettings,
-    identifiers: Collection[str], given: np.ndarray, pinned: np.ndarray,
+    given: np.ndarray,
 ) -> str:  # fmt: skip
     """What to set so that no answer of test is in train, as a sentence; `rows` are the kept ones.
 
-    `given` is each row's earlier split, -1 for none, `pinned` the part that comes from splits.jsonl.
+    `given` is the split of each row that the data or a decision states, -1 for none.
     """
     crossing = rows[np.isin(answers.output, np.concatenate((answers.held, answers.train)))]
-    column = None
-    if len(rows) <= _ROWS:
-        column = next(_tying_columns(corpus, rows, answers, relations, identifiers), None)
+    if (given[crossing] >= 0).any():
+        return "The split is given: without it, rows with the same answer would be kept on one side."
+    column = next(_tying_columns(corpus, rows, answers, relations), None) if len(rows) <= _ROWS else None
     setting = "[curate] tie_outputs = true (--tie-outputs true)"
     if column is not None:
         setting = f"[data] group = {json.dumps(column, ensure_ascii=False)} (--group {quote(column)})"
     elif settings.tie_outputs is True:
         setting = '[curate] fix = "off"' if settings.fix != "off" else ""
-    if (pinned[crossing] >= 0).any():
-        return (
-            f"Set {setting} and delete splits.jsonl: its rows keep their split." if setting else "Delete splits.jsonl."
-        )
-    if (given[crossing] >= 0).any():
-        return "The split is given: without it, rows with the same answer would be kept on one side."
-    return f"Set {setting} to keep such rows on one side." if setting else ""
+    again = f"Set {setting} and curate" if setting else "Curate"
+    return f"{again} again without splits.jsonl to keep such rows on one side."
 
 
-def _tying_columns(
-    corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations, identifiers: Collection[str]
-) -> Iterator[str]:
+def _tying_columns(corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations) -> Iterator[str]:
     """The columns and fields that would tie all rows with a crossing answer, those with the most values first."""
     subject = relations.subject[rows]
     here = np.zeros(len(relations.subject) + 1, bool)
     here[subject] = True
     same = relations.same.take(here[relations.same.left] & here[relations.same.right])
     output = np.where(np.isin(answers.output, np.concatenate((answers.held, answers.train))), answers.output, -1)
-    for name, values in _columns(corpus, rows, identifiers):
+    for name, values in _columns(corpus, rows):
         numbers = values.rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
         part = components(subject, [(same.left, same.right), chain(subject, numbers)])
         if largest_size(part) <= LARGEST * len(rows) and _tied(part, output, answers):
@@ -75,14 +69,19 @@ def _tied(part: np.ndarray, output: np.ndarray, answers: Answers) -> bool:
     return bool((low[ends] == high[ends]).all() and (low[answers.held] == low[answers.train]).all())
 
 
-def _columns(corpus: Corpus, rows: np.ndarray, identifiers: Collection[str]) -> Iterator[tuple[str, pl.Series]]:
+def _columns(corpus: Corpus, rows: np.ndarray) -> Iterator[tuple[str, pl.Series]]:
     """The fields and other columns with repeated values, as text, those with the most values first."""
-    found: dict[str, list[str | None]] = {}
-    for place, texts in enumerate(zip(corpus.fields(rows), corpus.meta(rows), strict=True)):
-        for name, value in (pair for text in texts[::-1] if text for pair in json.loads(text).items()):
-            if name in found or len(found) < _COLUMNS:
-                found.setdefault(name, [None] * len(rows))[place] = field_text(value) or None
-    counts = {name: Counter(filter(None, values)) for name, values in found.items() if name not in identifiers}
+    # A field comes last, so that it wins over a column of its name.
+    values_of = [
+        {name: value for text in texts if text for name, value in json.loads(text).items()}
+        for texts in zip(corpus.meta(rows), corpus.fields(rows), strict=True)
+    ]
+    names = Counter(name for values in values_of for name in values)
+    found = {
+        name: [field_text(values[name]) or None if name in values else None for values in values_of]
+        for name in sorted(names, key=lambda name: (-names[name], name))[:_COLUMNS]
+    }
+    counts = {name: Counter(filter(None, values)) for name, values in found.items()}
     usable = [
         name for name, values in counts.items() if 1 < len(values) < sum(values.values())
         and max(values.values()) <= LARGEST * len(rows)

@@ -157,7 +157,8 @@ def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
     """How rows were compared, dropped and split; empty without a curation."""
     if not data:
         return {}
-    near, tied = data.get("near_duplicate") or {}, (data.get("certificate") or {}).get("siblings_tied_from")
+    near, certificate = data.get("near_duplicate") or {}, data.get("certificate") or {}
+    tied, outputs = certificate.get("siblings_tied_from"), certificate.get("outputs_tied") or ""
     threshold, recall = near.get("threshold"), near.get("expected_recall")
     similarity = {
         "limit": f"{threshold:g}" if is_number(threshold) else "the stated threshold",
@@ -165,7 +166,7 @@ def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
         "recall": say.percent(recall) if is_number(recall) else "",
         "identifiers": bool(data.get("identifiers")),
     }
-    return {"similar_rows": similarity, "split": {"tied": f"{tied:g}" if is_number(tied) else ""}}
+    return {"similar_rows": similarity, "split": {"tied": f"{tied:g}" if is_number(tied) else "", "outputs": outputs}}
 
 
 # --- the statistics -----------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ FILES = {
     "report.md": "the page for a pull request",
     "junit.xml": "one test case for each rule and variant, for CI",
     "run.json": "settings, versions, seed, hashes, hardware, times",
+    "splits.jsonl": "the split of each row, which it keeps when the file is curated again",
     "curate/summary.json": "counts, certificate and warnings of the curation",
     "curate/ledger.parquet": "every row read, with its outcome, the rule and the related row",
     "curate/train.jsonl": "the training pairs",
@@ -147,7 +148,8 @@ LOCAL = ("base model", "adapter")
 _OPTIONS = {
     "input": "--input", "output": "--output", "group": "--group", "identifiers": "--identifier", "date": "--date",
     "encoding": "--encoding", "delimiter": "--delimiter", "stratify": "--stratify",
-    "near_duplicate": "--near-duplicate", "keep": "--keep", "conflicts": "--conflicts",
+    "near_duplicate": "--near-duplicate", "keep": "--keep", "conflicts": "--conflicts", "tie_outputs": "--tie-outputs",
+    "fix": "--fix",
 }  # fmt: skip
 
 
@@ -238,9 +240,11 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
     for key, option in _OPTIONS.items():
         value = data.get(key, rules.get(key))
         values = value if isinstance(value, list) else [] if value is None else [value]
-        words += [f"{option} {quote(str(item))}" for item in values]
+        words += [f"{option} {quote(str(item).lower() if isinstance(item, bool) else str(item))}" for item in values]
     if rules["mask"]:
         words.append("--mask")
+    if isinstance(run, StoredCuration) and any("splits.jsonl" in note for note in run.summary.get("split_notes") or []):
+        words.append("--splits splits.jsonl")  # the run's own: rows kept the splits of an earlier curation
     return " ".join([*words, "--out again"])
 
 

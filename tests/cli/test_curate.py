@@ -350,3 +350,26 @@ def test_the_page_shows_what_a_repair_changed(command, misspelt):
     assert "## Repaired outputs" in markdown
     assert command("report", run, "--no-examples").code == 0
     assert "<mark>" not in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_answers_in_train_are_said_with_an_option_that_helps_and_again_in_the_same_folder(command, tmp_path):
+    chance, file = random.Random(1), tmp_path / "shop.jsonl"
+    lines = [
+        {
+            "input": {"code": str(chance.random()), "note": f"{chance.random()} {n * 7919}", "handle": f"h{n // 4}"},
+            "output": f"about {chr(97 + n // 4 % 26) * 4}ly {n // 4} and some more words of a text that four sizes share",
+        }
+        for n in range(240)
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "clean"
+    found = command("curate", file, "--out", out, "--tie-outputs", "false")
+    assert "with an output that is also in train)" in found.out
+    assert "(--group handle) and curate again without splits.jsonl" in found.err
+    again = command("curate", file, "--out", out, "--group", "handle")
+    assert "240 pairs keep their split from splits.jsonl" in again.out
+    assert "curate again without splits.jsonl" in again.err
+    (out / "splits.jsonl").unlink()
+    for options in (("--group", "handle", "--tie-outputs", "false"), ()):
+        done = command("curate", file, "--out", tmp_path / f"clean{len(options)}", *options)
+        assert "also in train" not in done.out + done.err

@@ -16,6 +16,7 @@ from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.read.normalise import normalise
 from tuneworth.curate.split import find_answers
+from tuneworth.curate.split.ties import _identical
 from tuneworth.style import parse_style
 
 from .measured import corpus_of
@@ -162,13 +163,14 @@ def test_a_canned_answer_in_more_than_a_fifth_of_the_rows_is_left_and_said_and_t
     held = pl.concat([done.splits["test"], done.splits["validation"]])
     assert certificate["answers_verbatim"] == len(held.filter(pl.col("output") == canned)) > 0
     assert done.summary["largest_component"] <= 60
-    assert any("1 output in 100 rows" in note for note in done.summary["split_notes"])
+    assert "kept on one side, but 1 output in 100 rows is not: tying it" in str(done.summary["split_notes"])
 
 
 def test_where_all_rows_have_one_answer_nothing_is_tied():
     rows = [{**row, "output": "thank you for your order it will be sent soon"} for row in shop(20)]
     done = curate(rows)
     assert done.summary["certificate"]["outputs_tied"] == "none"
+    assert "1 output in 100 rows is not kept on one side: tying it" in str(done.summary["split_notes"])
     assert done.summary["largest_component"] == 1
 
 
@@ -204,7 +206,8 @@ def test_pinned_rows_are_not_moved_and_the_remedy_names_the_file():
     apart = curate(rows, settings=CurateSettings(tie_outputs=False))
     again = curate(rows, pinned=PinnedSplits().grown(apart.ledger))
     assert again.kept.select("id", "split").equals(apart.kept.select("id", "split"))
-    assert "delete splits.jsonl" in warned(again)
+    assert 'group = "handle"' in warned(again)
+    assert "curate again without splits.jsonl" in warned(again)
 
 
 STYLE = parse_style("""
@@ -234,3 +237,44 @@ def test_in_parts_the_answers_and_the_remedy_are_the_same(tmp_path: Path, rules:
     _, other = in_parts(path, tmp_path / "parts", style=STYLE, most_bytes=6_000, executor=Here(), **rules)
     assert one["certificate"] == other["certificate"]
     assert "handle" in one["certificate"]["answers_remedy"]
+
+
+def naive_components(n: int, tied: list[tuple[int, int]]) -> list[set[int]]:
+    """Sets of rows, merged pair by pair."""
+    of = [{row} for row in range(n)]
+    for a, b in tied:
+        if of[a] is not of[b]:
+            of[a] |= of[b]
+            for row in of[b]:
+                of[row] = of[a]
+    return of
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 25), st.integers(-1, 7)), min_size=1, max_size=40), st.data())
+def test_as_many_identical_outputs_are_tied_as_leave_no_component_above_a_fifth(rows, data):
+    subject, output = (np.array(column) for column in zip(*rows, strict=True))
+    n, ends = len(rows), st.sampled_from(subject.tolist())
+    firm = data.draw(st.lists(st.tuples(ends, ends), max_size=4))
+    rows_of = {number: np.flatnonzero(subject == number).tolist() for number in subject.tolist()}
+    always = [(rows[0], row) for rows in rows_of.values() for row in rows]
+    always += [(rows_of[a][0], rows_of[b][0]) for a, b in firm]
+    counts = {number: int((output == number).sum()) for number in output.tolist() if number >= 0}
+
+    def largest(most: int) -> int:
+        equal = [
+            (a, b) for a in range(n) for b in range(a) if output[a] == output[b] >= 0 and counts[output[a]] <= most
+        ]
+        return max(map(len, naive_components(n, always + equal)))
+
+    limit = max(0.2 * n, largest(1))
+    steps = sorted({count for count in counts.values() if count > 1})
+    expected = max([1, *(most for most in steps if largest(most) <= limit)])
+    edge = (np.array([a for a, _ in firm], np.int64), np.array([b for _, b in firm], np.int64))
+    (left, right), said = _identical(subject, [edge], output)
+    assert said["most"] == expected
+    left_out = [count for count in counts.values() if count > expected]
+    assert said["untied"] == (len(left_out), sum(left_out))
+    assert said["outputs"] == ("none" if steps and expected == 1 else "identical")
+    tied = always + [(rows_of[a][0], rows_of[b][0]) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    assert max(map(len, naive_components(n, tied))) == largest(expected)

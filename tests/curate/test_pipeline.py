@@ -98,7 +98,7 @@ OPTIONS = st.fixed_dictionaries(
         "keep": st.sampled_from(["best style", "first", "longest"]),
         "conflicts": st.sampled_from(["quarantine", "report", "keep best"]),
         "tie_siblings": st.sampled_from(["auto", True, False]),
-        "tie_outputs": st.booleans(),
+        "tie_outputs": st.sampled_from(["auto", True, False]),
     }
 )
 
@@ -144,6 +144,23 @@ def test_no_group_and_no_pair_alike_with_the_same_facts_is_across_the_split(rows
             assert not (alike(text, other_text) and same_facts(text, other_text) and same_words(rows, text, other_text))
             assert not (options["tie_siblings"] is True and alike(text, other_text))
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
+
+
+@given(tables(), OPTIONS)
+def test_no_answer_is_in_train_but_those_that_are_said(rows, options):
+    done = run(rows, **options)
+    if done is None:
+        return
+    certificate, outputs = done.summary["certificate"], done.splits["train"]["output"]
+    train = {normalise(text) for text in outputs}
+    held = pl.concat([done.splits["validation"], done.splits["test"]])["output"]
+    crossing = [text for text in map(normalise, held) if text in train and len(text.split()) > 5]
+    assert certificate["answers_verbatim"] == len(crossing)
+    if options["tie_outputs"] is True:
+        assert not crossing
+        assert not certificate["answers_similar"]
+    if options["tie_outputs"] == "auto" and not certificate["outputs_untied"]["outputs"]:
+        assert not crossing
 
 
 @pytest.mark.slow

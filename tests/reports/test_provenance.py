@@ -66,7 +66,8 @@ def test_a_curated_file_is_curated_again_by_its_printed_command(tmp_path, monkey
     source = example_path("components")
     for name in ("pairs.jsonl", "style.yaml"):
         (tmp_path / name).write_bytes((source / name).read_bytes())
-    line = "tuneworth curate pairs.jsonl --style style.yaml --identifier part --group family --near-duplicate 0.9 --out first"
+    line = "tuneworth curate pairs.jsonl --style style.yaml --identifier part --group family --near-duplicate 0.9"
+    line += " --tie-outputs false --fix safe --out first"
     called(line, tmp_path, monkeypatch)
     printed = commands(read_curation(tmp_path / "first"))[-1]
     assert "--out again --seed 0" in printed
@@ -76,6 +77,9 @@ def test_a_curated_file_is_curated_again_by_its_printed_command(tmp_path, monkey
     )
     assert {**first, "seconds": 0} == {**again, "seconds": 0}
     assert read_ledger(tmp_path / "first").equals(read_ledger(tmp_path / "again"))
+    assert "--splits" not in printed
+    called(line, tmp_path, monkeypatch)
+    assert "--splits splits.jsonl" in commands(read_curation(tmp_path / "first"))[-1]
 
 
 LOCAL = {"variants": {"tuned": {"source": "adapter"}}, "training": {"threads": 2}}

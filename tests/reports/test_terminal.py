@@ -81,6 +81,15 @@ PAIR = {
 }
 
 
+def test_curating_says_how_many_answers_are_in_train_beside_the_splits_and_in_the_certificate():
+    found = {**SUMMARY["certificate"], "answers_verbatim": 2, "answers_similar": 0,
+             "answers_in_test": {"verbatim": 2, "similar": 0}}  # fmt: skip
+    text = " ".join(curated_text(SUMMARY | {"certificate": found}).split())
+    assert "2 test (2 with an output that is also in train)" in text
+    assert "but 2 of the 2 test rows (100%) have an output that is also in train, word for word." in text
+    assert "in train" not in curated_text(SUMMARY)
+
+
 @pytest.mark.parametrize(("table", "shown"), [
     (None, 0),
     ([{"threshold": 0.8, "dropped": 2, "conflicts": 0, "example": PAIR},
