@@ -17,6 +17,7 @@ from .check import (
     find_places,
     group_masks,
     identifier_like,
+    is_label,
     judge,
     mask_groups,
     mask_outside,
@@ -185,6 +186,7 @@ def measure(
         texts["inputs"]["key"].alias("input"),
         texts["outputs"]["key"].alias("output"),
         pairs["output"].str.len_chars().alias("length"),
+        pl.Series("label", map(is_label, outputs), dtype=pl.Boolean),
         *(pl.Series(f"value {name}", values, dtype=pl.String) for name, (values, _) in taken.items()),
     )
     note |= {"found": {name: found for name, (_, found) in taken.items()}, "fields": names_found(pairs, identifiers)}

@@ -13,6 +13,7 @@ from ..read.comparison import comparable, text_fields, visible
 
 __all__ = [
     "DETECTION_ROWS",
+    "FEW_LABEL_WORDS",
     "LABEL_WORDS",
     "field_facts",
     "identifier_like",
@@ -22,6 +23,9 @@ __all__ = [
 
 
 LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text is its only fact
+FEW_LABEL_WORDS = (
+    2  # the same for outputs, where most are longer: "Have a nice day." and "Enjoy your day." are sentences
+)
 
 # Whitespace ends a token. A comma or point between digits is part of the number; elsewhere it ends the token. So do
 # a point before a capitalised word, and a digit: "for 20.The" and "5The" were meant to have a space.
@@ -39,27 +43,28 @@ _UNIT = re.compile(
 )
 
 
-def is_label(normalised: str) -> bool:
-    """Whether the text is so short that the whole text is its only fact."""
-    return len(normalised.split(" ", LABEL_WORDS)) <= LABEL_WORDS
+def is_label(normalised: str, words: int = LABEL_WORDS) -> bool:
+    """Whether the text has at most so many words that the whole text is its only fact."""
+    return len(normalised.split(" ", words)) <= words
 
 
-def text_facts(text: str) -> frozenset[str]:
+def text_facts(text: str, *, label_words: int = LABEL_WORDS) -> frozenset[str]:
     """Tokens with a digit (a number joined with its unit), comparisons, and all-capital tokens of two or more letters,
     case folded. A number word is its number.
 
-    A text of five words or fewer is itself its only fact. Fields in a text have the facts of their values, by name.
+    A text of at most `label_words` words is itself its only fact, without the marks around it. Fields in a
+    text have the facts of their values, by name.
     """
     fields = text_fields(text)
     if fields is None:
-        return _facts_of(text)
-    values = {name.casefold(): _facts_of(field_text(value)) for name, value in fields.items()}
+        return _facts_of(text, label_words)
+    values = {name.casefold(): _facts_of(field_text(value), LABEL_WORDS) for name, value in fields.items()}
     return frozenset(f"{name}\0{fact}" for name, facts in values.items() for fact in facts if fact)
 
 
-def _facts_of(text: str) -> frozenset[str]:
-    if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := _value(text)):
-        return frozenset([label])
+def _facts_of(text: str, label_words: int) -> frozenset[str]:
+    if len(text.split(None, label_words)) <= label_words and is_label(label := _value(text), label_words):
+        return frozenset([label.strip(" .!?,;:") or label])
     text = _with_digits(visible(text))
     facts = set(_OPERATOR.findall(text))
     tokens = _END.sub(" ", _STUCK.sub(r"\1 ", text)).split()

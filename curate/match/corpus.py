@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..check.facts import text_facts
+from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
 from .join import SimilarPairs
 from .subjects import input_facts
 from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
+
+_LABELS = 0.5  # of the rows have a short output where short outputs are labels
 
 __all__ = ["Corpus", "Join", "MethodSetting", "first_rows"]
 
@@ -23,6 +25,7 @@ class Corpus:
 
     pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
     output. text, output: the number of each row's normalised input (without identifiers) and output, without gaps.
+    label_words: an output of at most so many words is a label.
     """
 
     pairs: pl.DataFrame
@@ -30,6 +33,7 @@ class Corpus:
     lengths: np.ndarray
     text: np.ndarray
     output: np.ndarray
+    label_words: int
     _inputs: Texts
     _outputs: Texts
     _rows: "_Rows"
@@ -42,12 +46,12 @@ class Corpus:
         table = pl.concat(numbers)
         text, inputs = _numbered(job, table["input"], "inputs", parts=len(numbers), buckets=buckets)
         output, outputs = _numbered(job, table["output"], "outputs", parts=len(numbers), buckets=buckets)
-        rows = _Rows(
-            job, np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64))), identifiers
-        )
+        label_words = LABEL_WORDS if table["label"].sum() >= _LABELS * len(table) else FEW_LABEL_WORDS
+        starts = np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64)))
+        rows = _Rows(job, starts, identifiers, label_words)
         return cls(
             table.select("row", "id", "group", "split"), table["content"],
-            table["length"].to_numpy().astype(np.int64), text, output, inputs, outputs, rows,
+            table["length"].to_numpy().astype(np.int64), text, output, label_words, inputs, outputs, rows,
         )  # fmt: skip
 
     def inputs(self, rows: np.ndarray) -> list[str]:
@@ -142,10 +146,11 @@ _QUERIES: dict[str, tuple[str, ...] | None] = {
 class _Rows:
     """Queries about rows in measured parts: part `n` begins at row `starts[n]`."""
 
-    def __init__(self, job: Work, starts: np.ndarray, identifiers: Collection[str]) -> None:
+    def __init__(self, job: Work, starts: np.ndarray, identifiers: Collection[str], label_words: int) -> None:
         self._job = job
         self._starts = starts
         self._identifiers = identifiers
+        self._label_words = label_words
         self._known: dict[str, dict[Any, int]] = {}
 
     def number(self, rows: np.ndarray, what: str) -> np.ndarray:
@@ -160,7 +165,8 @@ class _Rows:
         tasks = [
             Task(
                 "look up", part, look_up, {"pairs": [Table("measure", part, "pairs")]},
-                parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers},
+                parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers,
+                            "label_words": self._label_words},
                 columns=_QUERIES[what],
             )
             for part, (a, b) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
@@ -170,17 +176,22 @@ class _Rows:
         return pl.concat(found).gather(place).to_list() if found else []
 
 
-def look_up(pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str]) -> Result:
+def look_up(
+    pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str], label_words: int
+) -> Result:
     """One value of the pairs at these positions, as text, in a table `found`."""
-    found = pl.Series("found", _values(pairs[rows], what, identifiers), dtype=pl.String)
+    found = pl.Series("found", _values(pairs[rows], what, identifiers, label_words), dtype=pl.String)
     return Result({"found": found.to_frame()})
 
 
-def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
+def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str], label_words: int) -> Sequence[str | None]:
     columns = {"requests": "input", "written": "output", "fields": "fields"}
     if what in columns:
         return pairs[columns[what]].to_list()
     if what == "whole":
         return row_hashes(pairs)
-    facts = input_facts(pairs, leave_out=identifiers) if what == "input facts" else map(text_facts, pairs["output"])
+    if what == "input facts":
+        facts = input_facts(pairs, leave_out=identifiers)
+    else:
+        facts = [text_facts(text, label_words=label_words) for text in pairs["output"]]
     return [content_hash(*sorted(row_facts)) for row_facts in facts]

@@ -60,6 +60,7 @@ def compare_outputs(
     other_request: Callable[[np.ndarray, np.ndarray], np.ndarray],
     *,
     threshold: float,
+    label_words: int,
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
@@ -78,7 +79,7 @@ def compare_outputs(
     place = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
     place[needed] = np.arange(len(needed))
     compared = texts(needed)
-    grams, label = gram_sets(compared), np.array([is_label(text) for text in compared], bool)
+    grams, label = gram_sets(compared), np.array([is_label(text, label_words) for text in compared], bool)
     output = place[output]
     work = np.cumsum(items[left] * items[right])
     duplicates, conflicts, alternatives, start = [], [], 0, 0
@@ -285,6 +286,7 @@ def _outputs(
         lambda numbers: corpus.outputs(first[numbers]),
         lambda left, right: other_words(left, right, subjects, corpus),
         threshold=threshold,
+        label_words=corpus.label_words,
     )
 
 

@@ -58,8 +58,10 @@ def related(pairs, threshold=0.8, **options):
 
 def by_hand(pairs, threshold):
     """What each pair of rows is, by the table: the first line that fits."""
+    short = [len(comparable(text).split(" ")) <= 5 for text in pairs["output"]]
+    words = 5 if 2 * sum(short) >= len(short) else 2
     rows = [
-        (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"]))
+        (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"], label_words=words))
         for row in pairs.iter_rows(named=True)
     ]
     answers = {}
@@ -73,7 +75,7 @@ def by_hand(pairs, threshold):
             found["sibling"].add((i, j))
             continue
         same = x == y or x_facts == y_facts
-        if not same and ((is_label(x) and is_label(y)) or similarity(x, y) >= threshold):
+        if not same and ((is_label(x, words) and is_label(y, words)) or similarity(x, y) >= threshold):
             found["alternative" if reworded(a, b) else "conflict"].add((i, j))
         else:
             found["duplicate" if similarity(x, y) >= threshold else "alternative"].add((i, j))
