@@ -35,6 +35,10 @@ _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
 _NO_DECIMALS = re.compile(r"(?<![\d.,])(\d+)\.0+(?![\d.,]|\w)")  # 52.00 is 52
 # A comparison between spaces, as in a query; elsewhere the sign is part of a tag or an arrow.
 _OPERATOR = re.compile(r"(?<=\s)(?:[<>]=?|[!=]=|<>|[≤≥≠])(?=\s)")
+# Words that are no codes in capitals either.
+_WORDS = "are be do has have is ok that the this was were what which who will yes you your"
+_NO_CODES = frozenset(_WORDS.split())
+
 # Units that make "30 V" and "30V" one fact; a bare "a" or "in" is a word, not ampere or inch.
 _UNIT = re.compile(
     r"(?:[pnuµμmckMGTd]?(?:V|A|W|Hz|F|H|Ω|ohms?|m|g|s|l|L|B|b|bit|bits|byte|bytes|Wh|Ah|Pa|bar|J|N|K|eV|VA|dB|dBm)"
@@ -82,7 +86,8 @@ def _parsed(token: str) -> tuple[str, bool] | None:
     if any(character.isdigit() for character in token):
         return token.casefold(), _NUMBER.fullmatch(token) is not None
     if token.isupper() and sum(map(str.isalpha, token)) >= 2:
-        return token.strip("'’`.,-_*#/").casefold(), False
+        code = token.strip("'’`.,-_*#/").casefold()
+        return None if code in _NO_CODES else (code, False)
     return None
 
 

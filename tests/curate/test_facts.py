@@ -64,6 +64,7 @@ def test_a_longer_text_is_no_label_where_only_few_words_make_one():
         ("for £20.The", "for £20. The"),
         ("5The end", "5 The end"),
         ("<b>5</b> V", "5 V"),
+        ("it IS OK", "it is ok"),
         ('{"a": 5, "b": "x"}', '{"b": "x", "a": 5.0}'),
     ],
 )

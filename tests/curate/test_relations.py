@@ -64,9 +64,10 @@ def by_hand(pairs, threshold):
         (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"], label_words=words))
         for row in pairs.iter_rows(named=True)
     ]
-    answers = {}
-    for text, text_facts_, output, _ in rows:
-        answers.setdefault((text, text_facts_), []).append(output)
+    answers, different = {}, {}
+    for text, stated, output, output_facts in rows:
+        answers.setdefault((text, stated), []).append(output)
+        different.setdefault((text, stated), set()).add((output, output_facts))
     found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
     for (i, (a, a_facts, x, x_facts)), (j, (b, b_facts, y, y_facts)) in itertools.combinations(enumerate(rows), 2):
         if similarity(a, b) < threshold:
@@ -75,7 +76,9 @@ def by_hand(pairs, threshold):
             found["sibling"].add((i, j))
             continue
         same = x == y or x_facts == y_facts
-        if not same and ((is_label(x, words) and is_label(y, words)) or similarity(x, y) >= threshold):
+        varied = words == 2 and max(len(different[a, a_facts]), len(different[b, b_facts])) > 2
+        labels = is_label(x, words) and is_label(y, words) and not varied
+        if not same and (labels or similarity(x, y) >= threshold):
             found["alternative" if reworded(a, b) else "conflict"].add((i, j))
         else:
             found["duplicate" if similarity(x, y) >= threshold else "alternative"].add((i, j))

@@ -170,3 +170,6 @@ def test_short_sentences_are_alternatives_and_labels_are_not():
     assert curate([*rows, *labels]).ledger["outcome"].to_list()[:2] == ["conflict", "conflict"]
     yes_or_no = [{"input": asked, "output": answer} for answer in ("Yes.", "No")]
     assert curate([*yes_or_no, *sentences]).ledger["outcome"].to_list()[:2] == ["conflict", "conflict"]
+    more = [{"input": asked, "output": answer} for answer in ("Bye.", "Thank you", "Enjoy!")]
+    assert curate([*more, *sentences]).ledger["outcome"].to_list()[:3] == ["kept"] * 3
+    assert curate([*more, *labels]).ledger["outcome"].to_list()[:3] == ["conflict"] * 3
