@@ -31,10 +31,12 @@ FEW_LABEL_WORDS = (
 # a point before a capitalised word, and a digit: "for 20.The" and "5The" were meant to have a space.
 _END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$|[A-Z][a-z])")
 _STUCK = re.compile(r"(?<![^\s£$€(])(\d[\d.,]*)(?=[A-Z][a-z]{2,}(?:\s|$))")
+_MAY_STICK = re.compile(r"[0-9][.,]?[A-Z]")
 _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
 _NO_DECIMALS = re.compile(r"(?<![\d.,])(\d+)\.0+(?![\d.,]|\w)")  # 52.00 is 52
 # A comparison between spaces, as in a query; elsewhere the sign is part of a tag or an arrow.
 _OPERATOR = re.compile(r"(?<=\s)(?:[<>]=?|[!=]=|<>|[≤≥≠])(?=\s)")
+_SIGNS = frozenset("<>=≤≥≠")
 # Words that are no codes in capitals either.
 _WORDS = "are be do has have is ok that the this was were what which who will yes you your"
 _NO_CODES = frozenset(_WORDS.split())
@@ -70,8 +72,8 @@ def _facts_of(text: str, label_words: int) -> frozenset[str]:
     if len(text.split(None, label_words)) <= label_words and is_label(label := _value(text), label_words):
         return frozenset([label.strip(" .!?,;:") or label])
     text = _with_digits(visible(text))
-    facts = set(_OPERATOR.findall(text))
-    tokens = _END.sub(" ", _STUCK.sub(r"\1 ", text)).split()
+    facts = set(_OPERATOR.findall(text)) if not _SIGNS.isdisjoint(text) else set()
+    tokens = _END.sub(" ", _STUCK.sub(r"\1 ", text) if _MAY_STICK.search(text) else text).split()
     for position, parsed in enumerate(map(_parsed, tokens), start=1):
         if parsed is not None:
             fact, takes_unit = parsed
@@ -97,7 +99,8 @@ def _with_digits(text: str) -> str:
     for value, begin, end in stated_numbers(text):
         parts += [text[start:begin], str(value)]
         start = end
-    return _NO_DECIMALS.sub(r"\1", "".join(parts) + text[start:])
+    text = "".join(parts) + text[start:] if parts else text
+    return _NO_DECIMALS.sub(r"\1", text) if ".0" in text else text
 
 
 def _value(text: str) -> str:
