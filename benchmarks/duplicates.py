@@ -1,9 +1,10 @@
 """Measures how often rows are dropped, or held back as conflicts, that are another example: pairs read by a person.
 
-Run: python benchmarks/duplicates.py --e2e E2E --sql SQL --dialogues DIALOGUES; it writes benchmarks/duplicates.md. E2E is
-a checkout of the public repository tuetschek/e2e-dataset, SQL one of jkkummerfeld/text2sql-data (whose WikiSQL is read),
-DIALOGUES one of google-research-datasets/dstc8-schema-guided-dialogue; none is part of this repository. A set without its
-checkout is left out. `--show` prints the sampled pairs that benchmarks/data/duplicates.csv does not judge yet.
+Run: python benchmarks/duplicates.py --e2e E2E --sql SQL --dialogues DIALOGUES --webnlg WEBNLG; it writes
+benchmarks/duplicates.md. They are checkouts of public repositories, of which nothing is part of this one:
+tuetschek/e2e-dataset, jkkummerfeld/text2sql-data (its WikiSQL), google-research-datasets/dstc8-schema-guided-dialogue and
+abevieiramota/challenge-webnlg. A set without its checkout is left out. `--show` prints the sampled pairs that
+benchmarks/data/duplicates.csv does not judge yet.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--e2e", type=Path)
     parser.add_argument("--sql", type=Path)
     parser.add_argument("--dialogues", type=Path)
+    parser.add_argument("--webnlg", type=Path)
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     sets: list[tuple[str, Path | None, Callable[[Path], RawPairs]]] = [
@@ -39,6 +42,7 @@ def main() -> None:
         ("WikiSQL", options.sql, read_sql),
         ("example", example_path("components"), read_example),
         ("dialogues", options.dialogues, read_dialogues),
+        ("WebNLG", options.webnlg, read_webnlg),
     ]
     lines = _head()
     for name, folder, read in sets:
@@ -117,6 +121,15 @@ def read_dialogues(folder: Path) -> RawPairs:
                         f"{a['act'].lower()} {a['slot']} {', '.join(a['values'])}".strip() for a in frame["actions"]
                     ]
                     rows.append({"input": f"{frame['service']}: {'; '.join(acts)}", "output": turn["utterance"]})
+    return read_frame(rows)
+
+
+def read_webnlg(folder: Path) -> RawPairs:
+    """Sets of triples, a triple a line, and the texts that people wrote for them: the test set of 2017."""
+    rows = []
+    for entry in ElementTree.parse(folder / "data" / "webnlg2017" / "testdata_with_lex.xml").iter("entry"):
+        triples = [triple.text or "" for triple in entry.iter("mtriple")]
+        rows += [{"input": "\n".join(triples), "output": (text.text or "").strip()} for text in entry.iter("lex")]
     return read_frame(rows)
 
 
