@@ -33,7 +33,25 @@ _END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$
 _STUCK = re.compile(r"(?<![^\s£$€(])(\d[\d.,]*)(?=[A-Z][a-z]{2,}(?:\s|$))")
 _MAY_STICK = re.compile(r"[0-9][.,]?[A-Z]")
 _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
-_NO_DECIMALS = re.compile(r"(?<![\d.,])(\d+)\.0+(?![\d.,]|\w)")  # 52.00 is 52
+_NO_DECIMALS = re.compile(r"(?<![\d.,])(\d+)\.0+(?!\w|[.,]\d)")  # 52.00 is 52
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")  # 1,500 is 1500
+_ORDINAL = re.compile(r"(?<![\w.,])(\d{1,2})(?:st|nd|rd|th)\b")  # March 1st is 1 March
+# Names of units to their signs: "5 metres" is "5 m".
+_UNIT_NAMES = {
+    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
+    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers"), "km"),
+    **dict.fromkeys(("centimetre", "centimetres", "centimeter", "centimeters"), "cm"),
+    **dict.fromkeys(("millimetre", "millimetres", "millimeter", "millimeters"), "mm"),
+    **dict.fromkeys(("gram", "grams", "gramme", "grammes"), "g"),
+    **dict.fromkeys(("kilogram", "kilograms", "kilogramme", "kilogrammes"), "kg"),
+    **dict.fromkeys(("litre", "litres", "liter", "liters"), "l"),
+    **dict.fromkeys(("volt", "volts"), "v"),
+    **dict.fromkeys(("watt", "watts"), "w"),
+    **dict.fromkeys(("sec", "second", "seconds"), "s"),
+    **dict.fromkeys(("minute", "minutes"), "min"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("percent",), "%"),
+}
 # A comparison between spaces, as in a query; elsewhere the sign is part of a tag or an arrow.
 _OPERATOR = re.compile(r"(?<=\s)(?:[<>]=?|[!=]=|<>|[≤≥≠])(?=\s)")
 _SIGNS = frozenset("<>=≤≥≠")
@@ -78,7 +96,8 @@ def _facts_of(text: str, label_words: int) -> frozenset[str]:
         if parsed is not None:
             fact, takes_unit = parsed
             following = tokens[position] if takes_unit and position < len(tokens) else ""
-            facts.add(f"{tokens[position - 1]}{following}".casefold() if _UNIT.fullmatch(following) else fact)
+            unit = _UNIT_NAMES.get(following.lower()) or (following if _UNIT.fullmatch(following) else "")
+            facts.add(f"{tokens[position - 1]}{unit}".casefold() if unit else fact)
     return frozenset(facts)
 
 
@@ -88,7 +107,7 @@ def _parsed(token: str) -> tuple[str, bool] | None:
     if any(character.isdigit() for character in token):
         return token.casefold(), _NUMBER.fullmatch(token) is not None
     if token.isupper() and sum(map(str.isalpha, token)) >= 2:
-        code = token.strip("'’`.,-_*#/").casefold()
+        code = token.strip("'’`.,-_*#/").replace(".", "").casefold()  # the U.S. are the US
         return None if code in _NO_CODES else (code, False)
     return None
 
@@ -100,7 +119,9 @@ def _with_digits(text: str) -> str:
         parts += [text[start:begin], str(value)]
         start = end
     text = "".join(parts) + text[start:] if parts else text
-    return _NO_DECIMALS.sub(r"\1", text) if ".0" in text else text
+    text = _NO_DECIMALS.sub(r"\1", text) if ".0" in text else text
+    text = _THOUSANDS.sub(lambda found: found.group().replace(",", ""), text) if "," in text else text
+    return _ORDINAL.sub(r"\1", text)
 
 
 def _value(text: str) -> str:
