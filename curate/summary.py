@@ -184,7 +184,8 @@ def _labels(relations: Relations, corpus: Corpus) -> np.ndarray:
     """Whether each conflict is between two labels, whose outputs need not be similar."""
     example = first_rows(relations.item)
     left, right = (corpus.outputs(example[end]) for end in (relations.conflicts.left, relations.conflicts.right))
-    return np.array([is_label(a) and is_label(b) for a, b in zip(left, right, strict=True)], bool)
+    words = corpus.label_words
+    return np.array([is_label(a, words) and is_label(b, words) for a, b in zip(left, right, strict=True)], bool)
 
 
 def _raised(relations: Relations, label: np.ndarray, threshold: float) -> Relations:

@@ -13,6 +13,7 @@ from ..read.comparison import comparable, text_fields, visible
 
 __all__ = [
     "DETECTION_ROWS",
+    "FEW_LABEL_WORDS",
     "LABEL_WORDS",
     "field_facts",
     "identifier_like",
@@ -23,15 +24,42 @@ __all__ = [
 
 
 LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text is its only fact
+FEW_LABEL_WORDS = (
+    2  # the same for outputs, where most are longer: "Have a nice day." and "Enjoy your day." are sentences
+)
 
 # Whitespace ends a token. A comma or point between digits is part of the number; elsewhere it ends the token. So do
 # a point before a capitalised word, and a digit: "for 20.The" and "5The" were meant to have a space.
 _END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$|[A-Z][a-z])")
 _STUCK = re.compile(r"(?<![^\s£$€(])(\d[\d.,]*)(?=[A-Z][a-z]{2,}(?:\s|$))")
+_MAY_STICK = re.compile(r"[0-9][.,]?[A-Z]")
 _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
-_NO_DECIMALS = re.compile(r"(?<![\d.,])(\d+)\.0+(?![\d.,]|\w)")  # 52.00 is 52
+_NO_DECIMALS = re.compile(r"(?<![\d.,])(\d+)\.0+(?!\w|[.,]\d)")  # 52.00 is 52
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")  # 1,500 is 1500
+_ORDINAL = re.compile(r"(?<![\w.,])(\d{1,2})(?:st|nd|rd|th)\b")  # March 1st is 1 March
+# Names of units to their signs: "5 metres" is "5 m".
+_UNIT_NAMES = {
+    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
+    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers"), "km"),
+    **dict.fromkeys(("centimetre", "centimetres", "centimeter", "centimeters"), "cm"),
+    **dict.fromkeys(("millimetre", "millimetres", "millimeter", "millimeters"), "mm"),
+    **dict.fromkeys(("gram", "grams", "gramme", "grammes"), "g"),
+    **dict.fromkeys(("kilogram", "kilograms", "kilogramme", "kilogrammes"), "kg"),
+    **dict.fromkeys(("litre", "litres", "liter", "liters"), "l"),
+    **dict.fromkeys(("volt", "volts"), "v"),
+    **dict.fromkeys(("watt", "watts"), "w"),
+    **dict.fromkeys(("sec", "second", "seconds"), "s"),
+    **dict.fromkeys(("minute", "minutes"), "min"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("percent",), "%"),
+}
 # A comparison between spaces, as in a query; elsewhere the sign is part of a tag or an arrow.
 _OPERATOR = re.compile(r"(?<=\s)(?:[<>]=?|[!=]=|<>|[≤≥≠])(?=\s)")
+_SIGNS = frozenset("<>=≤≥≠")
+# Words that are no codes in capitals either.
+_WORDS = "are be do has have is ok that the this was were what which who will yes you your"
+_NO_CODES = frozenset(_WORDS.split())
+
 # Units that make "30 V" and "30V" one fact; a bare "a" or "in" is a word, not ampere or inch.
 _UNIT = re.compile(
     r"(?:[pnuµμmckMGTd]?(?:V|A|W|Hz|F|H|Ω|ohms?|m|g|s|l|L|B|b|bit|bits|byte|bytes|Wh|Ah|Pa|bar|J|N|K|eV|VA|dB|dBm)"
@@ -40,40 +68,42 @@ _UNIT = re.compile(
 )
 
 
-def is_label(normalised: str) -> bool:
-    """Whether the text is so short that the whole text is its only fact."""
-    return len(normalised.split(" ", LABEL_WORDS)) <= LABEL_WORDS
+def is_label(normalised: str, words: int = LABEL_WORDS) -> bool:
+    """Whether the text has at most so many words that the whole text is its only fact."""
+    return len(normalised.split(" ", words)) <= words
 
 
-def text_facts(text: str) -> frozenset[str]:
+def text_facts(text: str, *, label_words: int = LABEL_WORDS) -> frozenset[str]:
     """Tokens with a digit (a number joined with its unit), comparisons, and all-capital tokens of two or more letters,
     case folded. A number word is its number.
 
-    A text of five words or fewer is itself its only fact. Fields in a text have the facts of their values, by name.
+    A text of at most `label_words` words is itself its only fact, without the marks around it. Fields in a
+    text have the facts of their values, by name.
     """
     fields = text_fields(text)
     if fields is None:
-        return _facts_of(text)
-    values = {name.casefold(): _facts_of(field_text(value)) for name, value in fields.items()}
+        return _facts_of(text, label_words)
+    values = {name.casefold(): _facts_of(field_text(value), LABEL_WORDS) for name, value in fields.items()}
     return frozenset(f"{name}\0{fact}" for name, facts in values.items() for fact in facts if fact)
 
 
-def _facts_of(text: str) -> frozenset[str]:
-    if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := _value(text)):
-        return frozenset([label])
+def _facts_of(text: str, label_words: int) -> frozenset[str]:
+    if len(text.split(None, label_words)) <= label_words and is_label(label := _value(text), label_words):
+        return frozenset([label.strip(" .!?,;:") or label])
     return token_facts(text)
 
 
 def token_facts(text: str) -> frozenset[str]:
     """As `text_facts`, for a text of any length and without reading fields."""
     text = _with_digits(visible(text))
-    facts = set(_OPERATOR.findall(text))
-    tokens = _END.sub(" ", _STUCK.sub(r"\1 ", text)).split()
+    facts = set(_OPERATOR.findall(text)) if not _SIGNS.isdisjoint(text) else set()
+    tokens = _END.sub(" ", _STUCK.sub(r"\1 ", text) if _MAY_STICK.search(text) else text).split()
     for position, parsed in enumerate(map(_parsed, tokens), start=1):
         if parsed is not None:
             fact, takes_unit = parsed
             following = tokens[position] if takes_unit and position < len(tokens) else ""
-            facts.add(f"{tokens[position - 1]}{following}".casefold() if _UNIT.fullmatch(following) else fact)
+            unit = _UNIT_NAMES.get(following.lower()) or (following if _UNIT.fullmatch(following) else "")
+            facts.add(f"{tokens[position - 1]}{unit}".casefold() if unit else fact)
     return frozenset(facts)
 
 
@@ -83,7 +113,8 @@ def _parsed(token: str) -> tuple[str, bool] | None:
     if any(character.isdigit() for character in token):
         return token.casefold(), _NUMBER.fullmatch(token) is not None
     if token.isupper() and sum(map(str.isalpha, token)) >= 2:
-        return token.strip("'’`.,-_*#/").casefold(), False
+        code = token.strip("'’`.,-_*#/").replace(".", "").casefold()  # the U.S. are the US
+        return None if code in _NO_CODES else (code, False)
     return None
 
 
@@ -93,7 +124,10 @@ def _with_digits(text: str) -> str:
     for value, begin, end in stated_numbers(text):
         parts += [text[start:begin], str(value)]
         start = end
-    return _NO_DECIMALS.sub(r"\1", "".join(parts) + text[start:])
+    text = "".join(parts) + text[start:] if parts else text
+    text = _NO_DECIMALS.sub(r"\1", text) if ".0" in text else text
+    text = _THOUSANDS.sub(lambda found: found.group().replace(",", ""), text) if "," in text else text
+    return _ORDINAL.sub(r"\1", text)
 
 
 def _value(text: str) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..check.facts import text_facts
+from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
 from .join import SimilarPairs
 from .subjects import input_facts
 from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
+
+_LABELS = 0.5  # of the rows have a short output where short outputs are labels
 
 __all__ = ["Corpus", "Join", "MethodSetting", "first_rows"]
 
@@ -25,6 +27,7 @@ class Corpus:
     pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
     output. text, output: the number of each row's normalised input (without identifiers) and output. repaired: that of
     the output after repair, where there is one, else of the output. long: whether the output has more than five words.
+    label_words: an output of at most so many words is a label.
     """
 
     pairs: pl.DataFrame
@@ -34,6 +37,7 @@ class Corpus:
     output: np.ndarray
     repaired: np.ndarray
     long: np.ndarray
+    label_words: int
     _inputs: Texts
     _outputs: Texts
     _rows: "_Rows"
@@ -47,13 +51,13 @@ class Corpus:
         (text,), inputs = _numbered(job, [table["input"]], "inputs", parts=len(numbers), buckets=buckets)
         written = [table["output"], table["repaired"].fill_null(table["output"])]
         (output, repaired), outputs = _numbered(job, written, "outputs", parts=len(numbers), buckets=buckets)
-        rows = _Rows(
-            job, np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64))), identifiers
-        )
+        label_words = LABEL_WORDS if (~table["long"]).sum() >= _LABELS * len(table) else FEW_LABEL_WORDS
+        starts = np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64)))
+        rows = _Rows(job, starts, identifiers, label_words)
         return cls(
             table.select("row", "id", "group", "split"), table["content"],
-            table["length"].to_numpy().astype(np.int64), text, output, repaired, table["long"].to_numpy(), inputs, outputs,
-            rows,
+            table["length"].to_numpy().astype(np.int64), text, output, repaired, table["long"].to_numpy(), label_words, inputs,
+            outputs, rows,
         )  # fmt: skip
 
     def inputs(self, rows: np.ndarray) -> list[str]:
@@ -169,10 +173,11 @@ _TABLES = {"repaired facts": "findings repairs"}  # of the stage `measure`, wher
 class _Rows:
     """Queries about rows in measured parts: part `n` begins at row `starts[n]`."""
 
-    def __init__(self, job: Work, starts: np.ndarray, identifiers: Collection[str]) -> None:
+    def __init__(self, job: Work, starts: np.ndarray, identifiers: Collection[str], label_words: int) -> None:
         self._job = job
         self._starts = starts
         self._identifiers = identifiers
+        self._label_words = label_words
         self._known: dict[str, dict[Any, int]] = {}
 
     def number(self, rows: np.ndarray, what: str, *, like: str | None = None) -> np.ndarray:
@@ -187,7 +192,8 @@ class _Rows:
         tasks = [
             Task(
                 "look up", part, look_up, {"pairs": [Table("measure", part, _TABLES.get(what, "pairs"))]},
-                parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers},
+                parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers,
+                            "label_words": self._label_words},
                 columns=_QUERIES[what],
             )
             for part, (a, b) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
@@ -197,20 +203,25 @@ class _Rows:
         return pl.concat(found).gather(place).to_list() if found else []
 
 
-def look_up(pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str]) -> Result:
+def look_up(
+    pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str], label_words: int
+) -> Result:
     """One value of the pairs at these positions, as text, in a table `found`."""
     if what == "repaired facts":
         # A row's place in the table of repairs, which has only the rows with one.
         rows = np.searchsorted(pairs["index"].to_numpy(), rows)
-    found = pl.Series("found", _values(pairs[rows], what, identifiers), dtype=pl.String)
+    found = pl.Series("found", _values(pairs[rows], what, identifiers, label_words), dtype=pl.String)
     return Result({"found": found.to_frame()})
 
 
-def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
+def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str], label_words: int) -> Sequence[str | None]:
     columns = {"requests": "input", "written": "output", "fields": "fields", "meta": "meta"}
     if what in columns:
         return pairs[columns[what]].to_list()
     if what == "whole":
         return row_hashes(pairs)
-    facts = input_facts(pairs, leave_out=identifiers) if what == "input facts" else map(text_facts, pairs["output"])
+    if what == "input facts":
+        facts = input_facts(pairs, leave_out=identifiers)
+    else:
+        facts = [text_facts(text, label_words=label_words) for text in pairs["output"]]
     return [content_hash(*sorted(row_facts)) for row_facts in facts]

@@ -219,12 +219,12 @@ def _explain_conflicts(
     corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars
 ) -> tuple[list[str], list[str]]:
     """The same for conflicts."""
+    stated = [[text_facts(text, label_words=corpus.label_words) for text in corpus.written(r)] for r in (rows, others)]
     requests = zip(corpus.requests(rows), corpus.requests(others), strict=True)
     evidence = [
-        _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, output, other)
-        for name, inputs, (one, two), output, other in zip(
-            corpus.pairs["id"].gather(others), stars.inputs.tolist(), requests, corpus.written(rows),
-            corpus.written(others), strict=True,
+        _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, *facts)
+        for name, inputs, (one, two), facts in zip(
+            corpus.pairs["id"].gather(others), stars.inputs.tolist(), requests, zip(*stated, strict=True), strict=True
         )
     ]  # fmt: skip
     return ["conflict"] * len(rows), evidence
@@ -258,15 +258,14 @@ def _different_words(text: str, other: str) -> str:
     return " against ".join(quoted) if left or right else ""
 
 
-def _conflict_evidence(other: str, inputs: float | None, output: str, other_output: str) -> str:
-    """`inputs`: the similarity of the inputs, None if they are the same as written."""
+def _conflict_evidence(other: str, inputs: float | None, facts: frozenset[str], others: frozenset[str]) -> str:
+    """`inputs`: the similarity of the inputs, None if they are the same as written; `facts, others` of the outputs."""
     if inputs is None:
         given = f'The same input as "{other}"'
     elif inputs == 1:
         given = f'The same input as "{other}", but for identifiers, case, spacing or markup,'
     else:
         given = f'Nearly the same input as "{other}" ({inputs:.2f} alike, same facts)'
-    facts, others = text_facts(output), text_facts(other_output)
     left, right = (_named_facts(only) for only in (facts - others, others - facts))
     if left and right:
         return f"{given} with another answer: {left} against {right}."

@@ -13,7 +13,7 @@ import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from ...core import DataError
-from ..check.facts import is_label
+from ..check.facts import LABEL_WORDS, is_label
 from .candidates import Method, Skew
 from .corpus import Corpus, MethodSetting, first_rows
 from .join import SimilarPairs, as_fraction
@@ -60,6 +60,7 @@ def compare_outputs(
     other_request: Callable[[np.ndarray, np.ndarray], np.ndarray],
     *,
     threshold: float,
+    label_words: int,
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
@@ -78,7 +79,7 @@ def compare_outputs(
     place = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
     place[needed] = np.arange(len(needed))
     compared = texts(needed)
-    grams, label = gram_sets(compared), np.array([is_label(text) for text in compared], bool)
+    grams, label = gram_sets(compared), np.array([is_label(text, label_words) for text in compared], bool)
     output = place[output]
     work = np.cumsum(items[left] * items[right])
     duplicates, conflicts, alternatives, start = [], [], 0, 0
@@ -90,6 +91,8 @@ def compare_outputs(
         origin, a, b = origin[once] + start, a[once], b[once]
         differ = output[a] != output[b]
         labels = label[output[a]] & label[output[b]] & differ & (facts[a] != facts[b])
+        if label_words < LABEL_WORDS:  # where sentences are usual, a third answer shows that wordings vary
+            labels &= np.maximum(items[left[origin]], items[right[origin]]) <= 2
         similar, similarity = _similar(grams, output[a], output[b], labels, threshold)
         conflict = labels | (similar & (facts[a] != facts[b]) & differ)
         duplicate = similar & ~conflict
@@ -289,6 +292,7 @@ def _outputs(
         lambda numbers: corpus.outputs(first[numbers]),
         lambda left, right: other_words(left, right, subjects, corpus),
         threshold=threshold,
+        label_words=corpus.label_words,
     )
 
 

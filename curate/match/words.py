@@ -154,13 +154,13 @@ class _Said:
         """`requests`: a text per subject. `answers`: the outputs. `subject, output`: each output of each subject."""
         vocabulary = np.unique(np.concatenate((requests.word, answers.word)))
         requested, said = requests.sets(vocabulary), answers.sets(vocabulary)
-        answered = _links(subject, output, (requested.shape[0], said.shape[0])) @ said
-        both, either = requested.multiply(answered).tocsr(), (requested + answered).tocsr()
+        answered = _links(subject, output, (len(requests.starts) - 1, len(answers.starts) - 1)) @ said
+        both, either = sparse.csr_matrix(requested.multiply(answered)), sparse.csr_matrix(requested + answered)
         # Most words of a template are in all texts: they cannot be lacking.
-        common = np.bincount(either.indices, minlength=len(vocabulary)) == either.shape[0]
-        mirrored = np.bincount(both.indices, minlength=len(vocabulary)) > 0
+        common = np.bincount(np.asarray(either.indices), minlength=len(vocabulary)) == len(requests.starts) - 1
+        mirrored = np.bincount(np.asarray(both.indices), minlength=len(vocabulary)) > 0
         telling = np.flatnonzero(mirrored & ~common & ~np.isin(vocabulary, _EMPTY_WORDS))
-        both, either = both[:, telling], either[:, telling]
+        both, either = sparse.csr_matrix(both[:, telling]), sparse.csr_matrix(either[:, telling])
         first = output[np.unique(subject, return_index=True)[1]]
         requests, answers = requests.without(_EMPTY_WORDS), answers.without(_EMPTY_WORDS)
         words, orders = (requests.numbers(), answers.numbers()[first]), (requests.orders(), answers.orders()[first])

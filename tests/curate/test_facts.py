@@ -45,6 +45,65 @@ def test_other_numbers_units_and_codes_are_other_facts(one, other):
 
 def test_a_label_is_its_own_only_fact():
     assert text_facts("Very  GOOD") == {"very good"} != text_facts("very bad")
+    assert text_facts("Yes!") == text_facts("yes")
+    assert text_facts("?") != text_facts("!")
+
+
+def test_a_longer_text_is_no_label_where_only_few_words_make_one():
+    assert text_facts("Have a nice day", label_words=2) == text_facts("Enjoy your day", label_words=2) == set()
+    assert text_facts("not bad", label_words=2) == {"not bad"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("three doors", "3 doors"),
+        ("twenty-one chairs", "21 chairs"),
+        ("three hours", "3 hours"),
+        ("52 EUR", "52.00 EUR"),
+        ("for £20.The", "for £20. The"),
+        ("5The end", "5 The end"),
+        ("<b>5</b> V", "5 V"),
+        ("it IS OK", "it is ok"),
+        ("95040.0.", "95040."),
+        ("2,439 seats", "2439.0 seats"),
+        ("4.6 metres", "4.6m"),
+        ("6603633000.0 kilometres", "6603633000.0 km"),
+        ("on March 1st 2001", "on 1 March 2001"),
+        ("in the U.S.", "in the US"),
+        ('{"a": 5, "b": "x"}', '{"b": "x", "a": 5.0}'),
+    ],
+)
+def test_a_number_may_be_written_in_several_ways(one, other):
+    if one.startswith("{"):
+        assert text_facts(one) == text_facts(other)
+    else:
+        assert text_facts(LONG + one) == text_facts(LONG + other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("where a < 5 and b", "where a > 5 and b"),
+        ("three doors", "four doors"),
+        ("version 3.10", "version 3.1"),
+        ("1,5 V", "15 V"),
+        ("1,500 V", "1,501 V"),
+        ("5 metres", "5 kilometres"),
+        ("name[The Eagle], food[French], size[2]", "name[The Eagle], food[Indian], size[2]"),
+        ("Colour: red\nMade for: cars in the rain at night", "Colour: blue\nMade for: cars in the rain at night"),
+    ],
+)
+def test_other_numbers_comparisons_and_fields_are_other_facts(one, other):
+    if "[" in one or ":" in one:
+        assert text_facts(one) != text_facts(other)
+    else:
+        assert text_facts(LONG + one) != text_facts(LONG + other)
+
+
+def test_the_facts_of_a_long_field_in_a_text_are_those_of_its_value():
+    one, other = (f"Colour: red\nText: a chair made {how} hand, for all of them" for how in ("by", "with a"))
+    assert text_facts(one) == text_facts(other) == {"colour\0red"}
 
 
 def test_the_facts_of_fields_are_their_values_without_identifiers():

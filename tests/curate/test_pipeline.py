@@ -34,8 +34,9 @@ def alike(one, other, threshold=0.8):
     return len(a & b) >= threshold * len(a | b)
 
 
-def same_facts(one, other):
-    return normalise(one) == normalise(other) or text_facts(one) == text_facts(other)
+def same_facts(one, other, label_words=5):
+    facts = (text_facts(text, label_words=label_words) for text in (one, other))
+    return normalise(one) == normalise(other) or len(set(facts)) == 1
 
 
 def same_words(rows, one, other):
@@ -124,11 +125,13 @@ def test_a_duplicate_names_a_kept_row_that_it_repeats(rows, options):
         return
     texts = {row["id"]: row for row in rows}
     kept = set(done.kept["id"])
+    short = sum(len(row["output"].split()) <= 5 for row in rows)
+    label_words = {"input": 5, "output": 5 if 2 * short >= len(rows) else 2}
     for own, other, similarity in done.ledger.filter(outcome="duplicate").select("id", "other_id", "similarity").rows():
         assert other in kept
         for key in ("input", "output"):
             assert alike(texts[own][key], texts[other][key])
-            assert same_facts(texts[own][key], texts[other][key])
+            assert same_facts(texts[own][key], texts[other][key], label_words[key])
         assert 0.8 <= similarity <= 1
 
 

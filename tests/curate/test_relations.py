@@ -58,13 +58,16 @@ def related(pairs, threshold=0.8, **options):
 
 def by_hand(pairs, threshold):
     """What each pair of rows is, by the table: the first line that fits."""
+    short = [len(comparable(text).split(" ")) <= 5 for text in pairs["output"]]
+    words = 5 if 2 * sum(short) >= len(short) else 2
     rows = [
-        (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"]))
+        (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"], label_words=words))
         for row in pairs.iter_rows(named=True)
     ]
-    answers = {}
-    for text, text_facts_, output, _ in rows:
-        answers.setdefault((text, text_facts_), []).append(output)
+    answers, different = {}, {}
+    for text, stated, output, output_facts in rows:
+        answers.setdefault((text, stated), []).append(output)
+        different.setdefault((text, stated), set()).add((output, output_facts))
     found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
     for (i, (a, a_facts, x, x_facts)), (j, (b, b_facts, y, y_facts)) in itertools.combinations(enumerate(rows), 2):
         if similarity(a, b) < threshold:
@@ -73,7 +76,9 @@ def by_hand(pairs, threshold):
             found["sibling"].add((i, j))
             continue
         same = x == y or x_facts == y_facts
-        if not same and ((is_label(x) and is_label(y)) or similarity(x, y) >= threshold):
+        varied = words == 2 and max(len(different[a, a_facts]), len(different[b, b_facts])) > 2
+        labels = is_label(x, words) and is_label(y, words) and not varied
+        if not same and (labels or similarity(x, y) >= threshold):
             found["alternative" if reworded(a, b) else "conflict"].add((i, j))
         else:
             found["duplicate" if similarity(x, y) >= threshold else "alternative"].add((i, j))

@@ -156,3 +156,20 @@ def test_neither_direction_nor_order_of_rows_nor_portions_matter(seed, chance):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_PAIRS", 3)
         assert compared(pairs) == expected
+
+
+def test_short_sentences_are_alternatives_and_labels_are_not():
+    asked = "goodbye: the person says thank you and leaves the shop"
+    answers = ["Have a nice day.", "Enjoy your day, please."]
+    rows = [{"input": asked, "output": answer} for answer in answers]
+    sentences = [
+        {"input": f"{n} boats", "output": f"There were {n * 7919} boats on the river that day"} for n in range(9)
+    ]
+    labels = [{"input": f"{n} boats", "output": f"boats {n * 7919}"} for n in range(9)]
+    assert curate([*rows, *sentences]).ledger["outcome"].to_list()[:2] == ["kept", "kept"]
+    assert curate([*rows, *labels]).ledger["outcome"].to_list()[:2] == ["conflict", "conflict"]
+    yes_or_no = [{"input": asked, "output": answer} for answer in ("Yes.", "No")]
+    assert curate([*yes_or_no, *sentences]).ledger["outcome"].to_list()[:2] == ["conflict", "conflict"]
+    more = [{"input": asked, "output": answer} for answer in ("Bye.", "Thank you", "Enjoy!")]
+    assert curate([*more, *sentences]).ledger["outcome"].to_list()[:3] == ["kept"] * 3
+    assert curate([*more, *labels]).ledger["outcome"].to_list()[:3] == ["conflict"] * 3

@@ -93,6 +93,12 @@ def messy(n: int, seed: int) -> list[dict[str, Any]]:
                 row |= {"family": None, "day": chance.choice([None, "no date", "2031-01-01"])}
             case 14:
                 row |= {"input": fields, "output": before["output"] + " too"}
+            case 15:  # words that inputs and outputs share are facts, in one part or in several
+                colour, home = chance.choice(["red", "blue"]), chance.choice(["home to work", "work to home"])
+                row |= {
+                    "input": f"user: describe a {colour} box with a lid and two handles for things on the way from {home}",
+                    "output": f"Box of {colour} card with a lid and two handles, made for the way from {home}",
+                }
         if "system" not in row and chance.random() < 0.95:
             row["system"] = "You write labels."
         rows.append(row)

@@ -67,6 +67,7 @@ def test_no_cutting_changes_anything(
     cut: dict[str, Any] = {"most_bytes": most_bytes, "buckets": buckets, "executor": Here()}
     ledger, summary = compare(data, tmp_path, style=style, data=NAMED, **cut)
     assert set(ledger["rule"]) >= RULES
+    assert summary["relations"]["siblings"] > 0
     assert summary["near_duplicate"]["method"] == "candidates"
 
 
