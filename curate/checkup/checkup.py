@@ -114,7 +114,7 @@ def _rejected(raw: RawPairs) -> Iterator[Finding]:
         yield Finding(
             f"rejected_{rule}", _severity(rule, share),
             f"{say.count(rows, 'row')} ({say.percent(share)}) {verb}.",
-            rows, share, "They are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
+            rows, share, "Such rows are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
         )  # fmt: skip
 
 
