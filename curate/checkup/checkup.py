@@ -21,6 +21,7 @@ _FEWEST = 20  # pairs from which columns that never vary, or that differ in ever
 _SPACES = 0.1  # of the values of a column of identifiers: a name of several words describes the item
 _LABELS = 5  # words
 _SHOWN = 3
+_EXACT = 20_000  # pairs up to which all are compared; beyond, of those at the threshold 1 in 1,000 may be missed
 # What is looked for, by the first words of the keys of its findings.
 _LOOKED_FOR = {
     "missing_": "facts that the inputs lack", "exact_duplicate": "duplicates", "near_duplicate": "near duplicates",
@@ -46,7 +47,8 @@ def check_pairs(
         raise DataError(_nothing(raw))
     pairs = raw.pairs
     table = Table(pair_columns_of(pairs), raw.inputs)
-    compared = compare(raw, list(identifiers), CurateSettings())
+    method = "candidates" if len(pairs) > _EXACT else "auto"
+    compared = compare(raw, list(identifiers), CurateSettings(method=method))
     _, of_languages = languages(pairs)
     findings = [
         *_amount(pairs, compared),
