@@ -8,6 +8,7 @@ import polars as pl
 from ...core import DataError, say
 from ..read import RawPairs
 from ..settings import CurateSettings
+from ..warnings import FEW_PAIRS
 from .columns import Table, pair_columns_of, quoted_names, toml_list, typed
 from .facts import missing_facts
 from .finding import SEVERITIES, Checkup, Example, Finding, Severity
@@ -16,7 +17,6 @@ from .texts import faults, languages, lengths, long_inputs, markup, personal_dat
 
 __all__ = ["check_pairs"]
 
-_FEW = 200  # pairs; with fewer a comparison rarely gives a clear result
 _FEWEST = 20  # pairs from which columns that never vary, or that differ in every row, mean something
 _SPACES = 0.1  # of the values of a column of identifiers: a name of several words describes the item
 _LABELS = 5  # words
@@ -173,10 +173,10 @@ def _identifiers(table: Table, compared: Compared, stated: Collection[str]) -> I
 def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
     n = len(pairs)
     kept = int(compared.outcomes.kept.sum())
-    if kept < _FEW:
+    if kept < FEW_PAIRS:
         yield Finding(
-            "few_pairs", "high" if kept < _FEW / 4 else "medium",
-            f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {_FEW}.",
+            "few_pairs", "high" if kept < FEW_PAIRS / 4 else "medium",
+            f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {FEW_PAIRS}.",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
     outputs = int(compared.ready.corpus.output.max()) + 1
