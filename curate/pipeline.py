@@ -15,7 +15,7 @@ from .overrides import Override
 from .prepare import CountTokens, CurateRequest, prepare
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
 from .resolve import resolve
-from .settings import CurateSettings
+from .settings import CurateSettings, DataSettings
 from .split import SPLITS, PinnedSplits
 from .summary import build_ledger, summarise, threshold_table
 
@@ -130,6 +130,7 @@ def curate(
     with_threshold_table: bool = False,
     count_tokens: CountTokens | None = None,
     seed: int = 0,
+    **columns: Any,
 ) -> Curated:
     """Clean pairs, leak-proof splits, and a ledger with the outcome of every row.
 
@@ -137,15 +138,16 @@ def curate(
     `identifiers` are input fields that name an item without describing it. `date` names the column or field that
     puts the newest pairs into test. `overrides` are people's decisions about single rows; `pinned` are the splits that
     rows already have (`read_splits`). `count_tokens` counts the tokens of texts, for rules about lengths in tokens;
-    without it those are not scored. `seed` only changes which components of equal size are placed first.
+    without it those are not scored. `seed` only changes which components of equal size are placed first. `columns` name
+    those of a table (`input`, `output`, `id`, `group`, `split`) and say how to read it, as `DataSettings` does.
 
     Raises:
         ConfigError: no pair has an identifier, the stratification field or the date.
         DataError: no pair remains to train on.
-        TypeError: an argument has the wrong type.
+        TypeError: an argument has the wrong type, or `columns` are given for pairs that are read already.
     """
     check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, pinned=pinned)
-    raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
+    raw = _read(raw, columns)
     request = CurateRequest(style, settings or CurateSettings(), identifiers, date, overrides, lambda: count_tokens)
     job = InMemory()
     done = curate_parts(
@@ -154,6 +156,16 @@ def curate(
     )  # fmt: skip
     pairs, dropped, repairs = (job.read([Table("measure", 0, name)]) for name in PART_TABLES)
     return Curated(*with_decisions(pairs, dropped, repairs, done.decisions), done.ledger, done.summary)
+
+
+def _read(raw: Any, columns: dict[str, Any]) -> RawPairs:
+    if not isinstance(raw, RawPairs):
+        return read_frame(raw, DataSettings(path="", **columns))
+    if columns:
+        raise TypeError(
+            f"{', '.join(columns)}: these pairs are read already; name their columns in read_pairs or read_frame"
+        )
+    return raw
 
 
 def curate_parts(

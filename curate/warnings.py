@@ -9,7 +9,7 @@ import polars as pl
 
 from ..core import say
 from ..style import Discrimination, StyleSchema
-from .check import Checked
+from .check import Checked, personal_words
 from .match import Canned, Relations
 from .meaning import meaning_sentence
 from .prepare import Prepared
@@ -18,9 +18,9 @@ from .resolve import Resolved
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
 
-__all__ = ["find_warnings"]
+__all__ = ["FEW_PAIRS", "find_warnings"]
 
-_FEW_PAIRS = 200  # the fewest worth tuning on; a test split of 40 can detect a difference of about 17 points
+FEW_PAIRS = 200  # the fewest worth tuning on; a test split of 40 can detect a difference of about 17 points
 _FEW_OUTPUTS = 0.25  # distinct outputs per row
 _FEW_GROUPS = 20  # with fewer, intervals by group mean little
 _FEW = 20  # rows; with fewer, shares mean little
@@ -29,12 +29,6 @@ _LIGHT = 0.5  # of the test rows
 _TRUNCATED = 0.01
 _MANY = 1 / 3
 _HUGE = 0.2
-_KINDS = {
-    "e-mail": ("e-mail address", "e-mail addresses"),
-    "phone": ("phone number", "phone numbers"),
-    "card": ("card number", "card numbers"),
-    "IBAN": ("IBAN", "IBANs"),
-}
 
 
 def find_warnings(
@@ -71,11 +65,11 @@ def find_warnings(
 
 def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
     groups = raw.pairs["group"].drop_nulls().n_unique()
-    if len(kept) < _FEW_PAIRS:
+    if len(kept) < FEW_PAIRS:
         pairs = "pair is" if len(kept) == 1 else "pairs are"
         yield (
             "few_pairs",
-            f"Only {len(kept):,} {pairs} kept; a comparison rarely gives a clear result with fewer than {_FEW_PAIRS}.",
+            f"Only {len(kept):,} {pairs} kept; a comparison rarely gives a clear result with fewer than {FEW_PAIRS}.",
         )
     if 0 < groups < _FEW_GROUPS:
         yield (
@@ -224,7 +218,7 @@ def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Counts and one place, never a value."""
     if not personal["rows"]:
         return
-    counts = ", ".join(f"{n:,} {_KINDS[what][n != 1]}" for what, n in personal["found"].items())
+    counts = personal_words(personal["found"])
     n = personal["rows"]
     rows = say.count(n, "row")
     if personal["masked"]:

@@ -81,8 +81,15 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
         return
     if finding.advice:
         yield from filled(f"  {finding.advice}", indent=2)
-    if finding.option or finding.setting:
-        yield f"    {finding.option or finding.setting}"
+    if finding.option:
+        yield f"    {finding.option}"
+    elif finding.setting:
+        yield f"    in {_file(finding.setting)}: {finding.setting}"
+
+
+def _file(setting: str) -> str:
+    """The file that a line belongs to."""
+    return "style.yaml" if setting.startswith("checks") else "tuneworth.toml"
 
 
 # --- page ---------------------------------------------------------------------------------------------------------
@@ -135,7 +142,7 @@ def _sections(checkup: Checkup) -> Iterator[Section]:
         found = [finding for finding in checkup.findings if finding.severity == severity]
         if found:
             lead = f"{say.count(len(found), 'finding')}, the most important first."
-            yield Section(severity, title, lead, "checkup", {"findings": found, "clean": ()})
+            yield Section(severity, title, lead, "checkup", {"findings": found, "clean": (), "file": _file})
     if checkup.clean:
         lead = "These were looked for and not found."
-        yield Section("clean", "Not found", lead, "checkup", {"findings": (), "clean": checkup.clean})
+        yield Section("clean", "Not found", lead, "checkup", {"findings": (), "clean": checkup.clean, "file": _file})

@@ -9,6 +9,7 @@ from .masking import mask_outside as mask_outside
 from .masking import mask_part as mask_part
 from .masking import merge_personal as merge_personal
 from .masking import personal_note as personal_note
+from .masking import personal_words as personal_words
 from .personal import mask_text as mask_text
 from .repair import repair_outputs as repair_outputs
 from .repair import usable_repairs as usable_repairs

@@ -25,6 +25,7 @@ __all__ = [
     "mask_part",
     "merge_personal",
     "personal_note",
+    "personal_words",
     "places_in_value",
 ]
 
@@ -100,6 +101,19 @@ def personal_note(places: pl.DataFrame) -> dict[str, Any]:
         "found": dict(places["what"].value_counts().iter_rows()),
         "places": places.head(_SHOWN).to_dicts(),
     }
+
+
+_KINDS = {
+    "e-mail": ("e-mail address", "e-mail addresses"),
+    "phone": ("phone number", "phone numbers"),
+    "card": ("card number", "card numbers"),
+    "IBAN": ("IBAN", "IBANs"),
+}
+
+
+def personal_words(found: Mapping[str, int]) -> str:
+    """How often each kind was found, in words."""
+    return ", ".join(f"{n:,} {_KINDS[what][n != 1]}" for what, n in found.items())
 
 
 def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[str, Any]:

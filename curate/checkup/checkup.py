@@ -8,6 +8,7 @@ import polars as pl
 from ...core import DataError, say
 from ..read import RawPairs
 from ..settings import CurateSettings
+from ..warnings import FEW_PAIRS
 from .columns import Table, pair_columns_of, quoted_names, toml_list, typed
 from .facts import missing_facts
 from .finding import SEVERITIES, Checkup, Example, Finding, Severity
@@ -16,11 +17,11 @@ from .texts import faults, languages, lengths, long_inputs, markup, personal_dat
 
 __all__ = ["check_pairs"]
 
-_FEW = 200  # pairs; with fewer a comparison rarely gives a clear result
 _FEWEST = 20  # pairs from which columns that never vary, or that differ in every row, mean something
 _SPACES = 0.1  # of the values of a column of identifiers: a name of several words describes the item
 _LABELS = 5  # words
 _SHOWN = 3
+_EXACT = 20_000  # pairs up to which all are compared; beyond, of those at the threshold 1 in 1,000 may be missed
 # What is looked for, by the first words of the keys of its findings.
 _LOOKED_FOR = {
     "missing_": "facts that the inputs lack", "exact_duplicate": "duplicates", "near_duplicate": "near duplicates",
@@ -46,7 +47,8 @@ def check_pairs(
         raise DataError(_nothing(raw))
     pairs = raw.pairs
     table = Table(pair_columns_of(pairs), raw.inputs)
-    compared = compare(raw, list(identifiers), CurateSettings())
+    method = "candidates" if len(pairs) > _EXACT else "auto"
+    compared = compare(raw, list(identifiers), CurateSettings(method=method))
     _, of_languages = languages(pairs)
     findings = [
         *_amount(pairs, compared),
@@ -114,7 +116,7 @@ def _rejected(raw: RawPairs) -> Iterator[Finding]:
         yield Finding(
             f"rejected_{rule}", _severity(rule, share),
             f"{say.count(rows, 'row')} ({say.percent(share)}) {verb}.",
-            rows, share, "They are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
+            rows, share, "Such rows are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
         )  # fmt: skip
 
 
@@ -171,10 +173,10 @@ def _identifiers(table: Table, compared: Compared, stated: Collection[str]) -> I
 def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
     n = len(pairs)
     kept = int(compared.outcomes.kept.sum())
-    if kept < _FEW:
+    if kept < FEW_PAIRS:
         yield Finding(
-            "few_pairs", "high" if kept < _FEW / 4 else "medium",
-            f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {_FEW}.",
+            "few_pairs", "high" if kept < FEW_PAIRS / 4 else "medium",
+            f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {FEW_PAIRS}.",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
     outputs = int(compared.ready.corpus.output.max()) + 1

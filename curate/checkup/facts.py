@@ -2,6 +2,7 @@
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -51,8 +52,8 @@ def missing_facts(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
         .otherwise(pl.concat_str("text", "plain", separator="\n"))
     )
     missing = _stated_alone(outputs, requests.to_series())
-    code = outputs.gather(missing["index"]).str.contains(_CODE)
-    missing = _without_habits(missing.filter(~code), outputs)
+    code = outputs.str.contains(_CODE).arg_true()  # of each output, not of each fact: a text may have thousands
+    missing = _without_habits(missing.filter(~pl.col("index").is_in(code.implode())), outputs)
     for kind in ("numbers", "codes"):
         found = missing.filter(pl.col("expected").str.starts_with(f"a {kind.removesuffix('s')}"))
         if len(found):
@@ -70,24 +71,30 @@ def _without_habits(missing: pl.DataFrame, outputs: pl.Series) -> pl.DataFrame:
     """The facts without those in sentences that nearly all outputs have: a model can learn such a sentence as it is."""
     if len(missing) < _OFTEN * len(outputs):
         return missing
-    sentences = pl.Series(
-        [_sentence(outputs[row], start) for row, start in missing.select("index", "start").iter_rows()]
-    )
-    table = missing.with_columns(sentence=sentences)
+    table = missing.with_columns(sentence=_sentences(missing, outputs))
     rows = pl.col("index").n_unique().over("sentence")
     return table.filter(rows < max(2, _OFTEN * len(outputs))).drop("sentence")
 
 
-def _sentence(text: str, place: int) -> str:
-    """The sentence or line at a place in a text, in lower case."""
-    start, end = 0, len(text)
-    for mark in _SENTENCE.finditer(text):
-        if mark.end() <= place:
-            start = mark.end()
-        elif mark.start() >= place:
-            end = mark.start()
-            break
-    return " ".join(text[start:end].lower().split())
+def _sentences(missing: pl.DataFrame, outputs: pl.Series) -> pl.Series:
+    """A number for the sentence or line of each fact, equal if they are in lower case; each is read once, however many
+    facts a text has."""
+    found: list[int] = []
+    ends: list[int] = []
+    sentences: dict[int, int] = {}
+    known: dict[str, int] = {}
+    row, text = -1, ""
+    for index, start in missing.select("index", "start").iter_rows():
+        if index != row:
+            row, text, sentences = index, outputs[index], {}
+            ends = [mark.end() for mark in _SENTENCE.finditer(text)]
+        number = bisect_right(ends, start)
+        if number not in sentences:
+            begin, end = ends[number - 1] if number else 0, ends[number] if number < len(ends) else len(text)
+            sentence = " ".join(text[begin:end].lower().split())
+            sentences[number] = known.setdefault(sentence, len(known))
+        found.append(sentences[number])
+    return pl.Series(found, dtype=pl.Int64)
 
 
 def _finding(kind: str, missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.Series, table: Table) -> Finding:

@@ -24,8 +24,9 @@ _FEWEST_WORDS = 8  # a column of shorter texts is no output that anybody would h
 # Names under which tables have texts to be written: they may be shorter, and come before other long texts.
 _NAMED = re.compile(r"(?i)body|description|answer|response|completion|summary|reply|translation|beschreibung|text\b")
 _NAMED_WORDS, _NAMED_WEIGHT = 3, 3
-_FILLED = 0.1  # of the rows; in exports of shops only the first row of a product has its text
+_FILLED = 0.05  # of the rows; in exports of shops only the first row of a product has its text, and others are images
 _ROWS = 2_000
+_ITEMS, _WORDS_OF_AN_ITEM = 4, 6  # commas and words, from and below which a text is a list
 
 
 def proposed_reading(source: Any, data: DataSettings) -> DataSettings | None:
@@ -83,7 +84,7 @@ def _longest(batch: Batch, data: DataSettings) -> str | None:
         texts = pl.Series([field_text(value) for value in values], dtype=pl.String)
         words = texts.str.count_matches(r"\S+")
         filled = words.filter(words > 0)
-        if len(filled) < max(1, _FILLED * len(texts)):
+        if len(filled) < max(1, _FILLED * len(texts)) or _lists(texts):
             continue
         usual = float(filled.median() or 0)  # type: ignore[arg-type] — of numbers
         distinct = texts.filter(words > 0).n_unique() / len(filled)
@@ -93,3 +94,12 @@ def _longest(batch: Batch, data: DataSettings) -> str | None:
         if long and distinct >= _DISTINCT and (best is None or weight > best[0]):
             best = weight, name
     return best[1] if best else None
+
+
+def _lists(texts: pl.Series) -> bool:
+    """Whether most of the texts are lists of a few words each, such as tags."""
+    filled = texts.filter(texts.str.strip_chars() != "")
+    marks = filled.str.count_matches(r"[,;|]")
+    short = filled.str.count_matches(r"\S+") < _WORDS_OF_AN_ITEM * (marks + 1)
+    lists = (marks >= _ITEMS) & short & (filled.str.count_matches(r"[.!?](?:\s|$)") <= marks / _ITEMS)
+    return float(lists.mean() or 0) > 0.5  # type: ignore[arg-type]

@@ -165,7 +165,7 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
         rows, share, outputs = len(shared), len(shared) / n, shared["output"].n_unique()
         fields = [column for column in table.columns if not column.given or _groups_outputs(column, corpus.output)]
         tied = None if grouped else _tying(*_links(shared), fields)
-        usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with other inputs"
+        usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with another input"
         option, setting = _group(tied) if tied else (None, "[curate] tie_outputs = true")
         remedy = f"Column {quoted_names([tied])} ties them" if tied else "tie_outputs ties them"
         yield Finding(

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from ...core import say
 from ...style import SURE_SHARE, language_name, likely_languages
+from ..check.masking import personal_words
 from ..check.personal import places_in
 from ..prepare import Prepared
 from .finding import Example, Finding, Severity, excerpt
@@ -19,6 +19,7 @@ _SOME = 0.02
 _READ = 150  # outputs whose language is detected: enough to find one that a fiftieth of them are in
 _FEWEST = 20  # characters; the language of a shorter text is hardly ever certain
 _TOKEN = 4  # characters: the usual rule of thumb for English
+_SPREAD = {"median": 0.5, "p95": 0.95, "longest": 1.0}
 _CONTEXT = 8_192  # tokens: the context of the included model, and of many small ones
 _RULES = {
     "quality:refusal": "refuse the request",
@@ -36,7 +37,6 @@ _TAGS = r"</?(?i:p|br|div|span|li|ul|ol|b|i|u|em|strong|h[1-6]|a|td|tr|th|table|
 _ENTITIES = r"&(?:#\d{1,7}|#x[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
 _MARKDOWN = r"\*\*[^*\n]+\*\*|(?m:^#{1,6} \S)|\[[^\]\n]+\]\(https?://[^)\s]+\)|(?m:^```)"
 _FORMS = {"HTML tags": _TAGS, "HTML entities": _ENTITIES, "Markdown": _MARKDOWN}
-_KINDS = {"e-mail": "e-mail addresses", "phone": "phone numbers", "card": "card numbers", "IBAN": "IBANs"}
 
 
 def faults(pairs: pl.DataFrame, ready: Prepared) -> Iterator[Finding]:
@@ -146,7 +146,6 @@ def personal_data(pairs: pl.DataFrame, ready: Prepared) -> Iterator[Finding]:
     rows = found["rows"]
     if not rows:
         return
-    counts = ", ".join(f"{say.count(n)} {_KINDS[what] if n != 1 else _one(what)}" for what, n in found["found"].items())
     examples = [
         Example(
             place["row"], _id_of(pairs, place["row"]), place["what"],
@@ -157,14 +156,11 @@ def personal_data(pairs: pl.DataFrame, ready: Prepared) -> Iterator[Finding]:
     share = rows / len(pairs)
     yield Finding(
         "personal_data", "high" if share >= _SOME else "medium",
-        f"{say.count(rows, 'row')} ({say.percent(share)}) {'have' if rows > 1 else 'has'} personal data: {counts}.",
+        f"{say.count(rows, 'row')} ({say.percent(share)}) {'have' if rows > 1 else 'has'} personal data: "
+        f"{personal_words(found['found'])}.",
         rows, share, "Mask it, or a model may repeat it.", option="--mask", setting="[curate] mask = true",
         examples=tuple(examples), values={"found": dict(found["found"])},
     )  # fmt: skip
-
-
-def _one(what: str) -> str:
-    return {"e-mail": "e-mail address", "phone": "phone number", "card": "card number"}.get(what, what)
 
 
 def _id_of(pairs: pl.DataFrame, row: int) -> str:
@@ -184,9 +180,7 @@ def lengths(pairs: pl.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
 
 
 def _spread(numbers: pl.Series) -> dict[str, int]:
-    values = np.sort(numbers.to_numpy())
-    at = lambda share: int(values[min(len(values) - 1, int(share * len(values)))]) if len(values) else 0  # noqa: E731
-    return {"median": at(0.5), "p95": at(0.95), "longest": at(1)}
+    return {name: int(numbers.quantile(share, "lower") or 0) for name, share in _SPREAD.items()}
 
 
 def long_inputs(pairs: pl.DataFrame) -> Iterator[Finding]:

@@ -79,7 +79,7 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str, consta
         if None not in names:
             found = shape(*(name for name in names if name is not None), columns)
             kept = data.tool_calls == "output" and found.output is None
-            return replace(found, pair=partial(found.pair, calls=True)) if kept else found
+            return replace(found, pair=partial(_chat_pair, found.columns[0], calls=True)) if kept else found
     raise DataError(
         f"{where}: found no input and output among the columns {_listed(columns)}\n"
         f"Expected {', '.join(' and '.join(needed) for needed, _ in _KNOWN)}.\n"

@@ -138,3 +138,18 @@ def test_tool_calls_are_answers_where_the_style_wants_json(command, tmp_path):
     assert (done.code, done.json["outcomes"]["kept"]) == (0, 60)
     style.write_text("checks: [{kind: clean}]")
     assert command("curate", path, "--style", style, "--dry-run", "--json").code == 2
+
+
+def test_what_cannot_be_read_is_counted_and_the_rest_is_checked(command, tmp_path):
+    path = tmp_path / "messy.jsonl"
+    good = [json.dumps({"input": r["name"], "output": r["text"]}) for r in rows(60)]
+    path.write_text(
+        "\ufeff" + "\n\n".join(["{broken", *good, '["no object"]', '{"input": "x"}', '{"a": 1, "a": 2}', ""])
+    )
+    done = command("check", path, "--json")
+    found = {finding["key"]: finding["rows"] for finding in done.json["findings"]}
+    assert (done.code, done.json["rows_read"], done.json["pairs"]) == (0, 64, 60)
+    assert (found["rejected_unreadable"], found["rejected_empty_output"]) == (3, 1)
+    text = command("check", path).out
+    assert "3 rows (5%) cannot be read." in text
+    assert "line 1 is not JSON" in text

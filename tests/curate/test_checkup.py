@@ -294,6 +294,16 @@ def test_lists_that_repeat_are_no_texts():
     assert proposed_reading(table, DataSettings(path="")).output == "text"
 
 
+def test_lists_that_differ_are_no_texts_either():
+    table = [row | {"tags": ", ".join(random.Random(n).sample(WORDS, 15) * 4)} for n, row in enumerate(rows())]
+    assert proposed_reading(table, DataSettings(path="")).output == "text"
+
+
+def test_texts_of_few_rows_are_proposed():
+    table = [row if n % 15 == 0 else row | {"text": ""} for n, row in enumerate(rows(150))]
+    assert proposed_reading(table, DataSettings(path="")).output == "text"
+
+
 def test_one_other_column_is_the_input_as_it_is():
     table = [{"mr": row["name"], "ref": row["text"]} for row in rows()]
     assert proposed_reading(table, DataSettings(path="")).input == "mr"

@@ -246,3 +246,13 @@ def test_tables_by_split_and_a_named_index_lose_nothing():
     parts = read_frame({"train": frame[:15], "test": ROWS[15:]})
     assert parts.pairs["split"].to_list() == ["train"] * 15 + ["test"] * 5
     assert read_frame(pandas_frame(ROWS).set_index("id")).pairs["id"].to_list() == [row["id"] for row in ROWS]
+
+
+def test_curate_takes_the_names_of_columns():
+    names = {"input": "item", "output": "text", "group": "family", "id": "key"}
+    table = pl.DataFrame(ROWS).rename(names)
+    assert curate(table, **names).kept.equals(curate(ROWS).kept)
+    with pytest.raises(TypeError, match="input: these pairs are read already"):
+        curate(read_frame(ROWS), input="item")
+    with pytest.raises(DataError, match='no column "itm"'):
+        curate(table, input="itm", output="text")

@@ -8,7 +8,8 @@ from tuneworth.curate import DataSettings, read_frame
 from tuneworth.curate.read.tool_calls import with_calls_as_text
 
 ASK = {"role": "user", "content": "Weather in Oslo?"}
-CALL = {"name": "weather", "arguments": {"city": "Oslo"}}
+ARGUMENTS = {"city": "Oslo"}
+CALL = {"name": "weather", "arguments": ARGUMENTS}
 OUTPUT = DataSettings(path="", tool_calls="output")
 
 
@@ -27,7 +28,8 @@ def openai(**more):
     [
         {"messages": [ASK, openai()]},
         {"messages": [ASK, {"role": "assistant", "content": "", "function_call": CALL}]},
-        {"messages": [ASK, {"role": "assistant", "content": [{"type": "tool_use", "name": "weather", "input": CALL["arguments"]}]}]},
+        {"messages": [ASK, {"role": "assistant",
+                            "content": [{"type": "tool_use", "name": "weather", "input": CALL["arguments"]}]}]},
         {"contents": [{"role": "user", "parts": [{"text": "Weather in Oslo?"}]},
                       {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {"city": "Oslo"}}}]}]},
         {"conversations": [{"from": "human", "value": "Weather in Oslo?"}, {"from": "function_call", "value": json.dumps(CALL)}]},
