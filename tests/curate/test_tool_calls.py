@@ -28,8 +28,7 @@ def openai(**more):
     [
         {"messages": [ASK, openai()]},
         {"messages": [ASK, {"role": "assistant", "content": "", "function_call": CALL}]},
-        {"messages": [ASK, {"role": "assistant",
-                            "content": [{"type": "tool_use", "name": "weather", "input": CALL["arguments"]}]}]},
+        {"messages": [ASK, {"role": "assistant", "content": [{"type": "tool_use", "name": "weather", "input": ARGUMENTS}]}]},
         {"contents": [{"role": "user", "parts": [{"text": "Weather in Oslo?"}]},
                       {"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {"city": "Oslo"}}}]}]},
         {"conversations": [{"from": "human", "value": "Weather in Oslo?"}, {"from": "function_call", "value": json.dumps(CALL)}]},
