@@ -167,11 +167,16 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
         tied = None if grouped else _tying(*_links(shared), fields)
         usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with another input"
         option, setting = _group(tied) if tied else (None, "[curate] tie_outputs = true")
-        remedy = f"Column {quoted_names([tied])} ties them" if tied else "tie_outputs ties them"
+        remedy = f"Column {quoted_names([tied])} ties them."
+        if not tied:
+            remedy = (
+                "Curating keeps identical outputs on one side as far as the data allow; tie_outputs = true keeps similar "
+                "ones there as well."
+            )
         yield Finding(
             "variants", "high" if share >= 0.1 else "medium" if share >= _SOME else "low",
             f"{usual}: {say.count(outputs, 'output')} for {say.count(shared['input'].n_unique(), 'input')}.",
-            rows, share, f"Variants on both sides of the split put test answers into training. {remedy}.",
+            rows, share, f"Variants on both sides of the split put test answers into training. {remedy}",
             option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
             values={"outputs": outputs, "inputs": shared["input"].n_unique(), "column": tied},
         )  # fmt: skip
