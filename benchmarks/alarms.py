@@ -53,6 +53,9 @@ READ: Mapping[str, str] = {
     " writer (three crew members)",
     "numbers package descriptions": "18 of 18 read: 9 counts that the request lacks (six weights), 9 names and idioms"
     " (five in a row, seven segment)",
+    "wordings restaurants": "23 right; 3 not: breakfast for English, crown for Crowne Plaza Hotel, serves moderately (before: 25"
+    " of 32 right; less, under and more are gone)",
+    "wordings encyclopedia": "11 right (hardback, mit); 5 are parts of a longer value (butter and eggs) (before: 8 of 17)",
     "sums shops": "all read: 5 of the 6 that pass list shares of a whole (80% wheat and 20% rye), 1 says two things of one half;"
     " the one that fails lists no shares (100% first order · 20% referral · 33% year-on)",
     "sums package descriptions": "no list of shares",
