@@ -89,7 +89,9 @@ def is_of_another_field(text: str, start: int, end: int, *, field: str, others: 
     if is_degree(text[start:end]):
         return not _is_nearest(text, start, end, own, foreign)
     # Behind a name or a number another field's word begins something new: "at Hill House family rooms are cheap".
-    named = (text[start].isupper() and text[:start].strip()) or any(map(str.isdigit, text[start:end]))
+    named = (text[start].isupper() and text[max(start - _AROUND, 0) : start].strip()) or any(
+        map(str.isdigit, text[start:end])
+    )
     behind = None if named else _RIGHT_BEHIND.match(text, end)
     before = _RIGHT_BEFORE.search(text[max(start - _AROUND, 0) : start])
     beside = {stem(match[1].casefold()) for match in (behind, before) if match}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from ..facts.names import JOINERS
 from ..schema import Columns, field_text, text_fields
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
@@ -16,6 +17,9 @@ _READ = 5_000  # examples: a wording in a hundredth of them still shows
 _FEWEST_ROWS, _MOST_VALUES, _MOST_WORDINGS, _MOST_TOKENS = 20, 30, 8, 4
 # A wording is in this share of the outputs that do not name the value, in so many of them, and so much rarer elsewhere.
 _SHARE, _FEWEST, _LIKELIER, _PRECISION = 0.02, 8, 10.0, 0.9
+_INSTEAD = 2.0  # times as often where the value is not named as where it is
+_QUALIFIER = re.compile(r"(?<=\w)\s*(?:,|\().*", re.DOTALL)
+_JOINED = re.compile(r"[0-9]|\b(?:and|or)\b|&")  # a value of several, of which a part does not say the whole
 _COMMON = 0.25  # a word in this share of all outputs is no edge of a wording
 _CLAUSE = re.compile(r"[.!?,;:()\n]+(?:\s|$)")
 _TOKEN = re.compile(r"[^\W_]+(?:['’.\-/][^\W_]+)*")
@@ -128,6 +132,7 @@ def _of_field(columns: Columns, name: str, rows: Sequence[_Row]) -> dict[str, li
             if text not in taken and _tells(n, count, everywhere[text] - n, len(rows) - count)
         }
         unnamed = [rows[n] for n, text in enumerate(given) if text == value and n not in named]
+        telling = _in_its_place(telling, value, unnamed, [rows[n] for n in named if given[n] == value])
         outputs = [row.phrases & telling - _foreign(row.phrases & telling, row, name) for row in unnamed]
         if texts := _cover(outputs, max(_SHARE * len(unnamed), _FEWEST)):
             proposed[value] = texts
@@ -138,6 +143,28 @@ def _tells(within: int, rows: int, outside: int, others: int) -> bool:
     """Whether a phrase tells a value: it is in `within` of its `rows` outputs, and in `outside` of the `others`."""
     ratio = ((within + 0.5) / (rows + 1)) / ((outside + 0.5) / (others + 1))
     return others >= _FEWEST_ROWS and ratio >= _LIKELIER and within >= _PRECISION * (within + outside)
+
+
+def _in_its_place(texts: set[str], value: str, unnamed: Sequence[_Row], named: Sequence[_Row]) -> set[str]:
+    """The phrases that stand in place of the value: what comes with it as often ("English breakfast") says something else.
+
+    The last words of a value say it too ("the centre"), other parts of it ("less", of "less than £20") do not.
+    """
+    without = Counter(chain.from_iterable(row.phrases & texts for row in unnamed))
+    beside = Counter(chain.from_iterable(row.phrases & texts for row in named))
+    plain = _QUALIFIER.sub("", value)
+    own = _words(plain)
+    kept = set[str]()
+    for text in texts:
+        words = text.split()
+        if words[0] in JOINERS and not _denies(words[0]):
+            continue
+        if set(words) <= set(own):
+            if own[-len(words) :] == words and not _JOINED.search(plain):
+                kept.add(text)
+        elif without[text] * max(len(named), 1) >= _INSTEAD * beside[text] * len(unnamed):
+            kept.add(text)
+    return kept
 
 
 def _foreign(texts: frozenset[str], row: _Row, name: str) -> set[str]:

@@ -69,3 +69,46 @@ def test_numbers_are_no_wordings():
     fields = [json.dumps({"price": price}) for price, _ in rows]
     outputs = [f"It is {20 if price == 'cheap' else 90} pounds, number {n}." for price, n in rows]
     assert propose_wordings(pair_columns(pl.DataFrame({"input": fields, "fields": fields, "output": outputs}))) == {}
+
+
+def foods(says: dict[str, list[str]], count: int = 600) -> pl.DataFrame:
+    """Sentences that say one of two values, each in the ways given for it."""
+    chance = random.Random(1)
+    values = [chance.choice([*says]) for _ in range(count)]
+    given = [json.dumps({"food": value}) for value in values]
+    texts = [
+        f"{chance.choice(['It', 'Cotto', 'The Mill'])} {chance.choice(says[value])} {n} times."
+        for n, value in enumerate(values)
+    ]
+    return pl.DataFrame({"input": given, "fields": given, "output": texts})
+
+
+def test_what_comes_with_the_value_itself_as_often_is_no_wording_of_it():
+    other = ["serves Chinese rice", "cooks Chinese rice"]
+    beside = foods({"English": ["serves English breakfast", "has breakfast", "is British"], "Chinese": other})
+    instead = foods({"English": ["serves English dishes", "has breakfast", "is British"], "Chinese": other})
+    assert "breakfast" not in propose_wordings(pair_columns(beside))["food"]["English"]
+    assert "british" in propose_wordings(pair_columns(beside))["food"]["English"]
+    assert "breakfast" in propose_wordings(pair_columns(instead))["food"]["English"]
+
+
+def test_the_last_words_of_a_value_say_it_and_its_other_parts_do_not():
+    says = {
+        "city centre": ["is in the city centre", "is in the centre"],
+        "less than 20": ["costs less than 20", "costs less"],
+        "Populous (company)": ["is by Populous"],
+        "Otto and Anna": ["is by Otto and Anna", "is by Anna"],
+        "Brik": ["is by Brik"],
+        "Zeltmann": ["is by Zeltmann"],
+    }
+    found = propose_wordings(pair_columns(foods(says)))["food"]
+    assert found == {"Populous (company)": ["populous"], "city centre": ["centre"]}
+
+
+def test_a_wording_does_not_begin_with_a_word_that_any_text_has():
+    found = propose_wordings(
+        pair_columns(foods({"high": ["is high", "there is a dear place"], "low": ["is low", "has its bargain"]}))
+    )
+    texts = [text for values in found.get("food", {}).values() for text in values]
+    assert texts
+    assert not any(text.split()[0] in ("there", "is", "a", "has", "its") for text in texts)
