@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -144,6 +145,8 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
 
 def _decisions(ledger: Any) -> Iterator[tuple[str, Any]]:
     """Decisions of all sorts: about rows that were kept, rows that repeat them, rows that are none, and nobody's."""
+    # An id with an address in it is another one where it is masked.
+    ledger = ledger.filter(~pl.any_horizontal(pl.col("id", "other_id").fill_null("").str.contains("@")))
     kept = ledger.filter(ledger["outcome"] == "kept")["id"].to_list()
     yield from zip(kept[:20:2], ["keep", "drop", "train", "validation", "test"] * 2, strict=True)
     for rule in ("exact_duplicate", "near_duplicate", "conflict", "empty_output", "empty_input"):
