@@ -15,7 +15,7 @@ from ...core import DataError
 from ..read.decode import line_end
 from ..read.file_parts import file_parts
 from ..read.records import read_records
-from ..read.tables import TABLES, scan_table
+from ..read.tables import TABLES, scan_table, table_kind
 from ..settings import DataSettings
 
 __all__ = ["Drawn", "draw_sample"]
@@ -130,7 +130,7 @@ def _open(path: Path, data: DataSettings) -> _File:
             rows = scan_table(path).select(pl.len()).collect().item()
         except (pl.exceptions.PolarsError, OSError) as error:
             reason = str(error).split("\n", 1)[0]
-            raise DataError(f"{path} cannot be read as a table ({reason})") from None
+            raise DataError(f"{path} cannot be read as {table_kind(path)} ({reason})") from None
         return _File(path, "table", first.stamp.size, rows)
     # Cutting into the smallest parts only succeeds where lines can be read from the middle.
     lines = first.stamp.size > 1 and file_parts([path], data, most_bytes=max(1, first.stamp.size - 1))[0].span

@@ -8,7 +8,7 @@ import polars as pl
 from ...core import DataError, nearest
 from .batch import ROWS, Batch, plain_values
 
-__all__ = ["TABLES", "scan_table", "sheet_records", "table_records"]
+__all__ = ["TABLES", "scan_table", "sheet_records", "table_kind", "table_records"]
 
 TABLES = (".parquet", ".arrow", ".feather")
 _ARROW_FILE = b"ARROW1"  # a file of Arrow begins with it; a stream of Arrow, as `datasets` writes it, does not
@@ -21,7 +21,6 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int) -> Iter
     Raises:
         DataError: while batches are drawn, if the file is missing or damaged.
     """
-    kind = "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
     try:
         scan = scan_table(path)
         if span is not None:
@@ -35,7 +34,12 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int) -> Iter
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).split("\n", 1)[0]
-        raise DataError(f"{path} cannot be read as {kind} ({reason})") from None
+        raise DataError(f"{path} cannot be read as {table_kind(path)} ({reason})") from None
+
+
+def table_kind(path: Path) -> str:
+    """What a file of columns is called in messages."""
+    return "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
 
 
 def scan_table(path: Path) -> pl.LazyFrame:
