@@ -318,7 +318,9 @@ def test_a_value_contradicts_exactly_the_others(own, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("piece", ["red ", "Red ", "low red handle ", "not ", "dark ", "red or ", "- ", "a", "not red or "])
+@pytest.mark.parametrize(
+    "piece", ["red ", "Red ", "low red handle ", "not ", "dark ", "red or ", "- ", "a", "not red or "]
+)
 def test_a_million_characters_are_read_to_the_end(piece):
     output = piece * (1_000_000 // len(piece))
     assert result(SILENT, output, {"colour": "blue", "handle": "oak"})[0] in ("pass", "fail")
