@@ -192,11 +192,6 @@ def _is_quantity(fact: Fact) -> bool:
     return fact.kind == "numbers" and all(key[0] in "u0v" for key in fact.needs)
 
 
-def _is_quantity(fact: Fact) -> bool:
-    """Whether a fact is a number rather than a date, a time, a version or a code."""
-    return fact.kind == "numbers" and all(key[0] in "u0v" for key in fact.needs)
-
-
 def _number_fact(quantity: Quantity, span: str) -> Fact:
     gives: set[Key] = {*quantity.gives(), *_named_keys(span, quantity)}
     together = (quantity.together(),) if quantity.parts else ()

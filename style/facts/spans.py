@@ -8,7 +8,8 @@ from .numbers import Fact, Key, loose_code_keys, span_facts, without_leading_wor
 
 __all__ = ["Memory", "Spans"]
 
-Given, Worked = TypeVar("Given"), TypeVar("Worked")
+Given = TypeVar("Given")
+Worked = TypeVar("Worked")
 
 
 class Memory(dict[Given, Worked]):
@@ -32,12 +33,16 @@ class Spans:
 
     def __init__(self, kinds: Collection[str]) -> None:
         self.numbers: dict[Key, int] = {}
-        self.numbered = Memory(self.ids)  # the facts of many spans share their keys
-        self.facts = Memory(lambda span: [fact for fact in span_facts(span) if fact.kind in kinds])
-        self.needs = Memory(self._needs)
-        self.gives = Memory(lambda span: self._given(span_facts(span)))
-        self.gives_numbers = Memory(self._gives_numbers)
-        self.gives_loosely = Memory(self._loosely)
+        self.numbered: Memory[frozenset[Key], frozenset[int]] = Memory(
+            self.ids
+        )  # the facts of many spans share their keys
+        self.facts: Memory[str, list[Fact]] = Memory(
+            lambda span: [fact for fact in span_facts(span) if fact.kind in kinds]
+        )
+        self.needs: Memory[str, list[frozenset[int]]] = Memory(self._needs)
+        self.gives: Memory[str, frozenset[int]] = Memory(lambda span: self._given(span_facts(span)))
+        self.gives_numbers: Memory[str, frozenset[int]] = Memory(self._gives_numbers)
+        self.gives_loosely: Memory[str, frozenset[int]] = Memory(self._loosely)
 
     def ids(self, keys: Iterable[Key]) -> frozenset[int]:
         """The numbers of the keys."""
