@@ -106,7 +106,8 @@ def _judge(
     settings = (example / "tuneworth.toml").read_text(encoding="utf-8").split("[curate]")[0]
     priced = [part for part in (roi or "").split("[roi.") if part.split("]")[0] not in set(GOOD) - set(variants)]
     (project / "tuneworth.toml").write_text(settings + "[roi.".join(priced), encoding="utf-8")
-    (project / "style.yaml").write_bytes((example / "style.yaml").read_bytes())
+    for name in ("style.yaml", "words.txt"):
+        (project / name).write_bytes((example / name).read_bytes())
     words = ["evaluate", str(project), "--pairs", str(project / "pairs.jsonl"), "--out", str(folder / "run"), "--quiet"]
     for name in variants:
         lines = [_line(pair, number, good[name], name) for number, pair in enumerate(pairs)]

@@ -64,7 +64,7 @@ def test_the_printed_commands_give_the_same_results_again(evaluated_run, tmp_pat
 @pytest.mark.slow
 def test_a_curated_file_is_curated_again_by_its_printed_command(tmp_path, monkeypatch):
     source = example_path("components")
-    for name in ("pairs.jsonl", "style.yaml"):
+    for name in ("pairs.jsonl", "style.yaml", "words.txt"):
         (tmp_path / name).write_bytes((source / name).read_bytes())
     line = "tuneworth curate pairs.jsonl --style style.yaml --identifier part --group family --near-duplicate 0.9"
     line += " --tie-outputs false --fix safe --out first"
