@@ -75,14 +75,12 @@ def command(
     opened = Run(run)
     if undo:
         _undo(opened, talk)
-    elif row is not None and decide is None:
-        _explain(opened, run, row, talk)
-    elif row is not None:
-        _decide_one(opened, row, decide, talk, because=because, who=who, text=text)
+    elif row is None:
+        _several(opened, run, which, decide, talk, csv=csv, because=because, who=who, yes=yes)
     elif decide is None:
-        _list(opened, run, which, talk, csv=csv)
+        _explain(opened, run, row, talk)
     else:
-        _decide_all(opened, which, decide, talk, because=because, who=who, yes=yes)
+        _decide_one(opened, row, decide, talk, because=because, who=who, text=text)
 
 
 def _fields(stated: Iterable[str]) -> dict[str, str]:
@@ -129,6 +127,15 @@ def _decide_one(opened: "Run", row: str, decide: "Decision", talk: Talk, **why: 
     data = {**asdict(explanation), "decision": decide, "text": why["text"], "overrides": str(file)}
     talk.answer(f"{text}\nWritten to {file}", data)
     talk.next(next_after_decision(opened.folder))
+
+
+def _several(
+    opened: "Run", run: Path, which: "RowFilter", decide: "Decision | None", talk: Talk, *, csv: bool, **why: Any
+) -> None:
+    if decide is None:
+        _list(opened, run, which, talk, csv=csv)
+    else:
+        _decide_all(opened, which, decide, talk, **why)
 
 
 def _list(opened: "Run", run: Path, which: "RowFilter", talk: Talk, *, csv: bool) -> None:

@@ -60,7 +60,7 @@ def _carried() -> Embedding:
         raise ConfigError(f"[curate] meaning = true needs wordllama; {_INSTALL}") from None
     # The package looks for its own tokenizer in the wrong folder, and would download it.
     model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
-    return Embedding("wordllama l2_supercat 256", lambda texts: model.embed(list(texts), norm=True))
+    return Embedding("wordllama l2_supercat 256", lambda texts: np.asarray(model.embed(list(texts), norm=True)))
 
 
 def _local(folder: Path) -> Embedding:

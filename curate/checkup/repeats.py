@@ -167,12 +167,12 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
         tied = None if grouped else _tying(*_links(shared), fields)
         usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with another input"
         option, setting = _group(tied) if tied else (None, "[curate] tie_outputs = true")
-        remedy = f"Column {quoted_names([tied])} ties them."
-        if not tied:
-            remedy = (
-                "Curating keeps identical outputs on one side as far as the data allow; tie_outputs = true keeps similar "
-                "ones there as well."
-            )
+        remedy = (
+            f"Column {quoted_names([tied])} ties them."
+            if tied
+            else "Curating keeps identical outputs on one side as far as the data allow; tie_outputs = true keeps similar "
+            "ones there as well."
+        )
         yield Finding(
             "variants", "high" if share >= 0.1 else "medium" if share >= _SOME else "low",
             f"{usual}: {say.count(outputs, 'output')} for {say.count(shared['input'].n_unique(), 'input')}.",

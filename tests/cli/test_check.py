@@ -21,6 +21,7 @@ def products(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_most_important_is_said_first_with_examples_and_what_to_type(command, products):
     done = command("check", products)
     assert done.code == 0, done.err

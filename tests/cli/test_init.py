@@ -78,6 +78,7 @@ def test_the_settings_of_training_hold_as_they_stand_when_taken_in(command, tmp_
     assert (settings.epochs, settings.micro_batch, settings.drop_long) == (3, 2, True)
 
 
+@pytest.mark.slow
 def test_the_check_up_of_the_examples_is_shown_in_short(command, labels, tmp_path):
     done = command("init", tmp_path / "new", "--from", labels)
     assert f"Check-up of {labels}:\n- " in done.out

@@ -81,6 +81,7 @@ def first_with(rows: list[dict[str, Any]], text: str) -> str:
     return min((row["id"], row["output"]) for row in rows if normalise(row["output"]) == text)[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.6, 0.8, 1.0]))
 def test_answers_are_counted_as_by_hand(seed: int, threshold: float):
@@ -231,6 +232,7 @@ def test_train_outputs_are_compared_as_repaired_and_test_outputs_as_written():
     assert done.summary["certificate"]["answers_in_test"] == {"verbatim": 0, "similar": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", [{}, {"tie_outputs": False}, {"tie_outputs": False, "fix": "safe"}])
 def test_in_parts_the_answers_and_the_remedy_are_the_same(tmp_path: Path, rules: dict[str, Any]):
     rows = [{**row, "output": row["output"] + "." * (i % 3 == 0)} for i, row in enumerate(shop(60))]

@@ -330,6 +330,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(table=ROWS, seed=st.randoms(use_true_random=False))
 def test_whatever_the_rows_counts_add_up_and_their_order_changes_nothing(table, seed):
     def found(of):

@@ -86,6 +86,7 @@ def test_equal_outputs_calibrate_the_threshold_that_ties_rows():
     assert sum((id.removesuffix("-copy"), id) in tied for id in copies) >= 57
 
 
+@pytest.mark.slow
 def test_tied_meanings_leave_nothing_near_across_the_split_and_the_run_says_so():
     rows = catalogue()
     chosen = random.Random(7).sample(rows, PLANTED)

@@ -97,6 +97,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(4, 40), OPTIONS, st.booleans(), st.randoms(use_true_random=False))
 def test_rows_in_another_order_have_the_same_outcomes(seed, n, options, given_splits, chance):
@@ -155,6 +156,7 @@ def test_equal_rows_go_by_what_is_written_then_by_id():
     assert kept.to_list() == ["a"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_files_under_other_names_and_other_parts_have_the_same_outcomes(seed: int, tmp_path: Path):
     chance, rows = random.Random(seed), equal_rows(seed, 120, given_splits=seed == 1)
@@ -175,6 +177,7 @@ def test_files_under_other_names_and_other_parts_have_the_same_outcomes(seed: in
     assert {"exact_duplicate"} <= {row["rule"] for row in found[0]}
 
 
+@pytest.mark.slow
 def test_the_example_in_another_order_has_the_same_outcomes(tmp_path: Path):
     lines = (example_path("components") / "pairs.jsonl").read_text().splitlines()
     chance = random.Random(7)

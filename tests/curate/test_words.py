@@ -136,6 +136,7 @@ def compared(pairs, *, turned=False):
     return found
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(1, 8))
 def test_words_are_facts_as_a_comparison_text_by_text_says(seed, n):
     pairs = drawn(seed, n)
@@ -147,6 +148,7 @@ def test_words_are_facts_as_a_comparison_text_by_text_says(seed, n):
         assert found == (mirrored(one, answers[one], other, answers[other]), reworded(one, other))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_neither_direction_nor_order_of_rows_nor_portions_matter(seed, chance):
     pairs = drawn(seed, 6)

@@ -41,6 +41,7 @@ def again(first: tuple[Path, pl.DataFrame], tmp_path: Path) -> tuple[Path, pl.Da
     return out, first[1]
 
 
+@pytest.mark.slow
 def test_the_folder_has_the_splits_and_curating_again_changes_nothing(first, tmp_path):
     out, before = again(first, tmp_path)
     lines = read_splits(out / "splits.jsonl").lines
@@ -51,6 +52,7 @@ def test_the_folder_has_the_splits_and_curating_again_changes_nothing(first, tmp
     assert (out / "splits.jsonl").read_bytes() == (first[0] / "splits.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_a_dropped_row_changes_alone(first, tmp_path, split):
     out, before = again(first, tmp_path)
@@ -63,6 +65,7 @@ def test_a_dropped_row_changes_alone(first, tmp_path, split):
     assert set(found["outcome_after"]) == {"decided"}
 
 
+@pytest.mark.slow
 def test_the_copy_of_a_dropped_row_takes_its_place(first, tmp_path):
     out, before = again(first, tmp_path)
     copies = before.filter(pl.col("outcome") == "duplicate").group_by("other_id").len().filter(len=1).sort("other_id")
@@ -72,6 +75,7 @@ def test_the_copy_of_a_dropped_row_takes_its_place(first, tmp_path):
     assert set(changed(before, curated(out))["id"]) == {kept, copy}
 
 
+@pytest.mark.slow
 def test_a_row_kept_against_a_rule_changes_alone(first, tmp_path):
     out, before = again(first, tmp_path)
     repeated = before["other_id"].drop_nulls().implode()
@@ -103,6 +107,7 @@ def test_a_file_with_fewer_and_more_rows_moves_no_row(first, tmp_path):
     assert (kept["split"] == kept["split_right"]).all()
 
 
+@pytest.mark.slow
 def test_a_dry_run_uses_the_splits_and_writes_none(first, tmp_path):
     out, before = again(first, tmp_path)
     add_overrides(out / "overrides.jsonl", [Override(id=before.filter(split="test")["id"][0], decision="drop")])
