@@ -9,10 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tuneworth.curate import curate, read_frame
 from tuneworth.curate.match import relate
+from tuneworth.curate.meaning import Meaning, load_embedding
 from tuneworth.examples import example_path
 from tuneworth.style import field_text
 
@@ -182,3 +184,23 @@ def test_none_of_the_copies_that_are_found_is_across_the_split():
             if row["id"] in split and (original := row["id"].removeprefix("copy of ")) in split]  # fmt: skip
     assert both
     assert all(one == other for one, other in both)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a longer prefix", "ticket number", "synonyms", "sorted words"])
+def test_what_characters_miss_is_nearest_in_meaning_as_the_table_says(name, monkeypatch):
+    monkeypatch.setattr("tuneworth.curate.meaning._LISTED", 1_000)
+    chance = random.Random(16)
+    rows = [{**row, "input": as_text(row["input"]), "split": "train"} for row in requests()]
+    planted = [
+        {**row, "id": f"copy of {row['id']}", "input": DISGUISES[name](row["input"], chance), "split": "test"}
+        for row in chance.sample(rows, PLANTED)
+    ]
+    pairs = read_frame([*rows, *planted]).pairs
+    meaning = Meaning(corpus_of(pairs), np.arange(len(pairs)), load_embedding(True), similar=1.01)
+    listed = meaning.across(np.arange(len(pairs)), pairs["id"], pairs["split"])["rows"]
+    right = sum(row["id"] == f"copy of {row['train_id']}" for row in listed)
+    text = (Path(__file__).parents[2] / "docs" / "curation.md").read_text(encoding="utf-8")
+    said = re.search(rf"^\| {name} \|.* (\d+) of 60 are nearest in meaning", text, re.MULTILINE)
+    assert said is not None
+    assert right == int(said[1])
