@@ -10,7 +10,7 @@ come from sparse products, tile by tile. Pairs ruled out by the lengths, the gra
 are dropped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -80,6 +80,18 @@ class SimilarPairs:
             *((p.left, p.right, p.shared, p.union) for p in [cls(none, none, none, none), *parts]), strict=True
         )
         return cls(*map(np.concatenate, columns))
+
+    @classmethod
+    def portions(cls, parts: "Iterable[SimilarPairs]", least: int) -> "Iterator[SimilarPairs]":
+        """The same pairs in fewer tables, of at least so many pairs but for the last one."""
+        waiting, count = [], 0
+        for part in parts:
+            waiting.append(part)
+            count += len(part.left)
+            if count >= least:
+                yield cls.joined(waiting)
+                waiting, count = [], 0
+        yield cls.joined(waiting)
 
     def in_order(self) -> "SimilarPairs":
         """The pairs sorted by left, then right position."""

@@ -111,6 +111,9 @@ def _bracket_fields(text: str) -> dict[str, str] | None:
 
 
 def _line_fields(text: str) -> dict[str, str] | None:
+    first = _SEPARATOR.split(text, maxsplit=1)[0]
+    if first.strip() and _LINE.fullmatch(first) is None:  # most texts
+        return None
     parts = [part for part in _SEPARATOR.split(text) if part.strip()]
     if len(parts) < 2:
         return None
@@ -157,9 +160,13 @@ _INVISIBLE = re.compile(
     "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
 _EMPHASIZED = re.compile(r"[*_`~#]")
-# A mark between a space or a sign and a word is emphasis; between spaces or within a word it is a sign.
+# A mark between a space or a sign and a word is emphasis; between spaces or within a word it is a sign. The pattern begins
+# with the marks themselves, which `re` looks for quickly, and then looks at what stands before them.
 _EMPHASIS = re.compile(
-    r"`+|(?<![\w*_~])(?:[*_]{1,3}|~~)(?=[\w\"'(£$€<]|[-+±−.]\d)|(?<=[\w.!?,;:)\"'%>])(?:[*_]{1,3}|~~)(?![\w*_~])"
+    r"[`*_~](?:(?<=`)`*|(?:(?<=[*_])|(?<=~)(?=~))"
+    r"(?:(?<![\w*_~].)(?:(?<=~)~|(?<!~)[*_]{0,2})(?=[\w\"'(£$€<]|[-+±−.]\d)"
+    r"|(?<=[\w.!?,;:)\"'%>].)(?:(?<=~)~|(?<!~)[*_]{0,2})(?![\w*_~])))",
+    re.DOTALL,
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6} +", re.MULTILINE)
 _VIETNAMESE = re.compile("[ơưƠƯ\u1ea0-\u1ef9]")

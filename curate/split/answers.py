@@ -11,6 +11,7 @@ from ..match.join import SimilarPairs
 
 __all__ = ["Answers", "find_answers", "first_by_id"]
 
+_PORTION = 200_000  # similar pairs whose facts are looked up at once
 _MOST = 5_000_000  # crossing pairs that are remembered, 80 MB: enough to judge what would tie them
 
 
@@ -52,9 +53,8 @@ def find_answers(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, thresh
     same = np.flatnonzero((held >= 0) & (train >= 0))
     facts = _Facts(corpus, rows, fixed, len(train))
     similar, crossing, count = np.zeros(len(train), bool), [], 0
-    for found in corpus.outputs_between(
-        np.flatnonzero((held >= 0) & (train < 0)), np.flatnonzero(train >= 0), threshold
-    ):
+    between = corpus.outputs_between(np.flatnonzero((held >= 0) & (train < 0)), np.flatnonzero(train >= 0), threshold)
+    for found in SimilarPairs.portions(between, _PORTION):
         found = found.take(facts.of(held, found.left) == facts.of(train, found.right))
         similar[found.left] = True
         crossing += [found] if count < _MOST else []
