@@ -1,6 +1,5 @@
 """The first half of curation: reads what each part holds, masks, measures and relates rows; texts stay in storage."""
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -236,7 +235,7 @@ def _with_texts(pairs: pl.DataFrame, texts: Mapping[int, str]) -> pl.DataFrame:
 
 def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:
     """Each text with its hash, which identifies it in all parts, and the bucket of that hash."""
-    keys = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
+    keys = [content_hash(text) for text in texts]
     table = pl.DataFrame({"key": keys, "text": texts}, schema={"key": pl.String, "text": pl.String})
     bucket = pl.col("key").str.slice(0, 8).str.to_integer(base=16, dtype=pl.UInt32) % buckets
     return table.with_columns(bucket=bucket)

@@ -46,8 +46,7 @@ def _writable(text: str) -> bool:
 
 def content_hash(*parts: str | None) -> str:
     """128 bits of BLAKE2b over the parts as 32 hex digits; parts include their length, and null differs from empty."""
-    encoded = [None if part is None else part.encode() for part in parts]
-    data = b"".join([b"-1:" if part is None else b"%d:%b" % (len(part), part) for part in encoded])
+    data = b"".join([b"-1:" if part is None else b"%d:%b" % (len(coded := part.encode()), coded) for part in parts])
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
