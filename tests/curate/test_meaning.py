@@ -61,6 +61,7 @@ def disguised(disguise):
     return corpus, corpus.pairs["id"], corpus.pairs["id"].str.ends_with("-copy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_a_request_in_disguise_is_nearest_to_its_original(disguise, monkeypatch):
     monkeypatch.setattr("tuneworth.curate.meaning._LISTED", 1_000)

@@ -145,6 +145,7 @@ def test_thousands_of_answers_to_one_question_take_no_more_than_their_comparison
     assert peak < 600e6
 
 
+@pytest.mark.slow
 def test_templated_rows_are_siblings_and_stay():
     rows = [{"input": text, "output": f"answer {i}"} for i, text in enumerate(dict.fromkeys(templated(1500)))]
     done = curate(rows, settings=CurateSettings(near_duplicate=0.7))

@@ -9,6 +9,7 @@ from tuneworth.project import check_data
 from ..curate.test_checkup import rows
 
 
+@pytest.mark.slow
 def test_a_table_and_an_iterator_give_what_a_list_gives():
     table = rows(60)
     listed = check_data(table)
