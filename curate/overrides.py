@@ -102,7 +102,7 @@ def _made_last(found: Sequence[Override]) -> tuple[Override, ...]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One process at a time reads the file and writes it anew: no decision of another one is lost."""
+    """One process at a time reads and rewrites the file, so that no decision is lost."""
     from filelock import FileLock, Timeout  # only to write
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Proposes the columns of a table that nobody named: the longest texts are the outputs, all others the input."""
+"""Proposes the columns of a table where none are named: the longest texts are the outputs, all others the input."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ _CONTEXT = 8_192  # tokens: the context of the included model, and of many small
 _RULES = {
     "quality:refusal": "refuse the request",
     "quality:mojibake": "have damaged characters",
-    "quality:placeholder": "have a placeholder that nobody filled in",
+    "quality:placeholder": "have an unfilled placeholder",
     "quality:echo": "repeat a line of the request",
     "quality:remains": "have leftovers of an assistant",
     "quality:phrase": "have phrases of an assistant",

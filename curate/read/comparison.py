@@ -1,4 +1,4 @@
-"""The form in which texts are compared: without what nobody sees or means. Nothing else uses it.
+"""The form in which texts are compared: without what does not show, or has no meaning. Nothing else uses it.
 
 What is trained on, checked and shown is the text as written; what identifies a row is in `normalise.py`.
 """
@@ -137,7 +137,7 @@ def _sorted(value: Any) -> Any:
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
-# --- what nobody sees ---------------------------------------------------------------------------------------------
+# --- what does not show ---------------------------------------------------------------------------------------------
 
 # ASCII texts with none of these are compared as they are.
 _SPECIAL = re.compile(r"[<&*_`~\[{#]")

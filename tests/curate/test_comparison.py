@@ -1,4 +1,4 @@
-"""The form in which texts are compared: what nobody sees or means makes no difference, everything else does."""
+"""The form in which texts are compared: what does not show or has no meaning makes no difference, everything else does."""
 
 import json
 import time
