@@ -218,7 +218,7 @@ def _next_step(data: Mapping[str, Any]) -> str:
     if remedy := _look_first(data):
         return typeset(remedy)
     if _waiting(data):
-        return "Decide on the waiting rows: `tuneworth why RUN` lists them, and `tuneworth why RUN ROW` shows one with its conflict."
+        return "Decide on the waiting rows: `tuneworth why RUN` lists them, `tuneworth why RUN ROW` shows one with its conflict."
     if not _split(data, "train") or not held_out(data):
         return "Collect more rows, so that both sides of the split have some."
     if not (data.get("style") or {}).get("checks"):
