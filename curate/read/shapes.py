@@ -84,7 +84,7 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str, consta
         f"{where}: found no input and output among the columns {_listed(columns)}\n"
         f"Expected {', '.join(' and '.join(needed) for needed, _ in _KNOWN)}.\n"
         "Name other columns in [data] (input = …, output = …) or with --input and --output; --input '*' takes all columns "
-        "but the output. A CSV file needs a header line."
+        "but the output. tuneworth check FILE proposes them. A CSV file needs a header line."
     )
 
 
