@@ -226,7 +226,7 @@ def test_the_shipped_example_gains_hundreds_of_lines():
     pairs = read_pairs(folder / "pairs.jsonl", DataSettings(path="", group="family")).pairs
     after = repair_columns(pair_columns(pairs), read_style(folder / "style.yaml"))
     good, now = (int(results.shares()["acceptable"].sum()) for results in (after.before, after.results))
-    assert good == 1_309
+    assert good == 1_303
     assert now >= 1_800
     assert set(after.changes["rule"]) == {"package-last", "one-spelling", "no-full-stop"}
 
