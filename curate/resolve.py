@@ -87,13 +87,7 @@ def resolve(
     settled = settle_decided(corpus, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 
-    meaning = _meaning(corpus, np.flatnonzero(settled.kept), settings)
-    if meaning is not None and settings.tie_meaning:
-        at = None if settings.tie_meaning is True else settings.tie_meaning
-        relations = replace(relations, meaning=meaning.ties(at))
-    if meaning is not None:
-        clock.lap("meaning")
-
+    meaning, relations = _meaning(corpus, np.flatnonzero(settled.kept), relations, settings, clock)
     placed = place_rows(
         corpus, settled, relations, current, pinned.hints(corpus.content),
         keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum, dates=ready.dates, settings=settings,
@@ -106,30 +100,38 @@ def resolve(
     )
     clock.lap("split")
 
-    canned = find_canned(corpus)
     certificate, crossing, answers = _certified(corpus, kept, outcomes, placed, settings)
     if len(crossing.train) and relations.method.name == "candidates":
         final = _final_outcomes(_drop_crossing(final, crossing, table), placed, ready)
         table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
         check(kept, outcomes)
         certificate, _, answers = _certified(corpus, kept, outcomes, placed, settings)
-    in_test, most = sum(certificate["answers_in_test"].values()), LOOK_FIRST * int((kept["split"] == "test").sum())
-    certificate["answers_remedy"] = None if in_test <= most else find_remedy(
-        corpus, np.flatnonzero(outcomes.kept), answers, relations, settings=settings, given=stated
-    )  # fmt: skip
+    rows = np.flatnonzero(outcomes.kept)
+    many = sum(certificate["answers_in_test"].values()) > LOOK_FIRST * int((kept["split"] == "test").sum())
+    remedy = find_remedy(corpus, rows, answers, relations, settings=settings, given=stated) if many else None
+    certificate["answers_remedy"] = remedy
     clock.lap("certificate")
     near = None
     if meaning is not None:
-        near = meaning.across(np.flatnonzero(outcomes.kept), kept["id"], kept["split"]) | {"tied": placed.ties.meaning}
+        near = meaning.across(rows, kept["id"], kept["split"]) | {"tied": placed.ties.meaning}
         clock.lap("meaning")
-    return Resolved(table, kept, outcomes, placed, relations, rank, canned, certificate, near, notes, cautions)
+    return Resolved(
+        table, kept, outcomes, placed, relations, rank, find_canned(corpus), certificate, near, notes, cautions
+    )
 
 
-def _meaning(corpus: Corpus, rows: np.ndarray, settings: CurateSettings) -> Meaning | None:
-    """The embedded inputs of these rows, if that is asked for."""
+def _meaning(
+    corpus: Corpus, rows: np.ndarray, relations: Relations, settings: CurateSettings, clock: Clock
+) -> tuple[Meaning | None, Relations]:
+    """The embedded inputs of these rows, if that is asked for, and the relations with the rows to be tied by them."""
     if not settings.meaning:
-        return None
-    return Meaning(corpus, rows, load_embedding(settings.meaning), similar=settings.near_duplicate)
+        return None, relations
+    meaning = Meaning(corpus, rows, load_embedding(settings.meaning), similar=settings.near_duplicate)
+    if settings.tie_meaning:
+        at = None if settings.tie_meaning is True else settings.tie_meaning
+        relations = replace(relations, meaning=meaning.ties(at))
+    clock.lap("meaning")
+    return meaning, relations
 
 
 def _certified(
@@ -148,7 +150,7 @@ def _drop_crossing(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) 
     others = crossing.held[first]
     names = table.select("id", "split")[others.tolist()].rows()
     evidence = [
-        f'Alike, with the same facts, to "{name}" of {split}: missed by the candidates, found by the certificate.'
+        f'Similar, with the same facts, to "{name}" of {split}: missed by the candidates, found by the certificate.'
         for name, split in names
     ]
     return outcomes.mark(

@@ -83,7 +83,7 @@ def summarise(
 ) -> dict[str, Any]:
     """The summary as a dictionary for JSON."""
     style, settings, identifiers = request.style, request.settings, request.identifiers
-    raw, kept, relations = ready.raw, found.kept, found.relations
+    raw, kept = ready.raw, found.kept
     components = found.placed.components()[found.outcomes.kept]
     dropped = ledger.filter(pl.col("outcome") != "kept")
     discrimination = None if style is None else _discrimination(ready.corpus, style)
@@ -97,16 +97,7 @@ def summarise(
         "distinct_outputs": found.canned.distinct,
         "canned_outputs": found.canned.worst,
         "groups": raw.pairs["group"].drop_nulls().n_unique() or None,
-        "near_duplicate": {
-            "threshold": settings.near_duplicate, **relations.method.summary(), "pairs": relations.similar,
-            "largest_bucket": relations.skew.largest, "capped_buckets": relations.skew.capped,
-        },
-        "relations": {
-            "duplicates": len(relations.duplicates.left),
-            "conflicts": len(relations.conflicts.left),
-            "alternatives": relations.alternatives,
-            "siblings": relations.sibling_pairs,
-        },
+        **_relations(found.relations, settings),
         "largest_component": found.placed.ties.largest,
         "effective_pairs": effective_size(components),
         "effective_splits": effective_splits(components, kept["split"].to_numpy()),
@@ -132,6 +123,22 @@ def summarise(
             *find_warnings(ready, found, ledger, style, discrimination, settings=settings, identifiers=identifiers),
         ],
         "seconds": {step: round(value, 4) for step, value in seconds.items()},
+    }  # fmt: skip
+
+
+def _relations(relations: Relations, settings: CurateSettings) -> dict[str, Any]:
+    """How similar rows were searched, and how many pairs of each relation there are."""
+    return {
+        "near_duplicate": {
+            "threshold": settings.near_duplicate, **relations.method.summary(), "pairs": relations.similar,
+            "largest_bucket": relations.skew.largest, "capped_buckets": relations.skew.capped,
+        },
+        "relations": {
+            "duplicates": len(relations.duplicates.left),
+            "conflicts": len(relations.conflicts.left),
+            "alternatives": relations.alternatives,
+            "siblings": relations.sibling_pairs,
+        },
     }  # fmt: skip
 
 

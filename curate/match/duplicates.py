@@ -206,11 +206,11 @@ def _explain_duplicates(
     texts = [list(zip(corpus.inputs(r), corpus.outputs(r), strict=True)) for r in (rows, others)]
     same = (corpus.content.gather(rows) == corpus.content.gather(others)).to_list()
     rules, evidence = [], []
-    for text, other, name, inputs, outputs, alike in zip(
+    for text, other, name, inputs, outputs, equal in zip(
         *texts, corpus.pairs["id"].gather(others), stars.inputs.tolist(), stars.outputs.tolist(), same, strict=True
     ):
         rules.append("exact_duplicate" if text == other else "near_duplicate")
-        copied = _copy_evidence(name, same=alike)
+        copied = _copy_evidence(name, same=equal)
         evidence.append(copied if text == other else _near_evidence(name, inputs, outputs, text, other))
     return rules, evidence
 
@@ -241,7 +241,9 @@ def _near_evidence(
     other: str, inputs: float, outputs: float, texts: tuple[str, str], other_texts: tuple[str, str]
 ) -> str:
     """Includes the words that differ: facts are numbers and codes, but a single word can also change the meaning."""
-    evidence = f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts'
+    evidence = (
+        f'Repeats "{other}" with the same facts: similarity of the inputs {inputs:.2f}, of the outputs {outputs:.2f}'
+    )
     different = [_different_words(one, two) for one, two in zip(texts, other_texts, strict=True)]
     names = [f"{name} {words}" for name, words in zip(("input", "output"), different, strict=True) if words]
     return f"{evidence}; {'; '.join(names)}." if names else f"{evidence}."
@@ -265,7 +267,7 @@ def _conflict_evidence(other: str, inputs: float | None, facts: frozenset[str], 
     elif inputs == 1:
         given = f'The same input as "{other}", but for identifiers, case, spacing or markup,'
     else:
-        given = f'Nearly the same input as "{other}" ({inputs:.2f} alike, same facts)'
+        given = f'Nearly the same input as "{other}" (similarity {inputs:.2f}, same facts)'
     left, right = (_named_facts(only) for only in (facts - others, others - facts))
     if left and right:
         return f"{given} with another answer: {left} against {right}."

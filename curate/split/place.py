@@ -187,7 +187,7 @@ def _mark_leaked(
     for nearer, further in zip(leaks.nearer.tolist(), leaks.further.tolist(), strict=True):
         held = f'"{ids[further]}"{_of(sides[further])}'
         if nearer < 0:
-            evidence.append(f"Alike, with the same facts, to {held}, which is held out further.")
+            evidence.append(f"Similar, with the same facts, to {held}, which is held out further.")
         else:
             evidence.append(f'Tied to "{ids[nearer]}"{_of(sides[nearer])} and to {held}, which it would join.')
     similarity = _similarity(relations.same, relations.subject[leaks.row], relations.subject[leaks.further])

@@ -52,7 +52,7 @@ def run(tmp_path_factory):
     ("id", "outcome", "words"),
     [
         ("copy", "duplicate", 'Compared with "first" (similarity 1.00, row 1, kept, test)'),
-        ("leak", "leaked", 'Alike, with the same facts, to "first" of test'),
+        ("leak", "leaked", 'Similar, with the same facts, to "first" of test'),
         ("one", "conflict", '"two" with another answer'),
         ("two", "conflict", 'Compared with "one" (similarity 0.'),
         ("stops", "invalid", "Rule: style:no-stop"),
@@ -151,7 +151,7 @@ def test_fields_that_differ_come_first_and_equal_ones_are_only_named(tmp_path):
         (["x"] * 2, ["20", "none"], 'The same input as "b" with another answer: this one states 20, the other does not.'),
         (["x"] * 2, ["none", "20"], 'The same input as "b" with another answer: the other one states 20, this one does not.'),
         (["x", "<b>X</b>"], ["20", "25"], 'The same input as "b", but for identifiers, case, spacing or markup, with another'),
-        (["x", "the x"], ["20", "25"], 'Nearly the same input as "b" (0.'),
+        (["x", "the x"], ["20", "25"], 'Nearly the same input as "b" (similarity 0.'),
         (["x"] * 2, ['{"a": "red", "b": 1}', '{"a": "blue", "b": 1}'], "another answer: a: red against a: blue."),
     ],
 )  # fmt: skip
