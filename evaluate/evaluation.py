@@ -136,7 +136,9 @@ def evaluate_outputs(
             left_out=context.left_out, seed=seed,
         )  # fmt: skip
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
-        results["verdict"] = decide(results, margin=margin)
+        results["verdict"] = decide(
+            results, margin=margin, facts_margin=None if settings is None else settings.facts_margin
+        )
     return Evaluated(results, pl.concat([s.table for s in scores.values()], how="diagonal"))
 
 

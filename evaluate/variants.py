@@ -137,7 +137,7 @@ def plan_variants(
     adapter: Path | None = None,
     seed: int = 0,
 ) -> list[Variant]:
-    """The variants of a project in the order of its settings.
+    """The variants of a project in the order of its settings, without templates, which no model has to fill in.
 
     `folder` is the project's folder, `train` the table that few-shot examples are chosen from, `data_guide` the system
     message contained in the data.
@@ -147,6 +147,8 @@ def plan_variants(
     plans = []
     for name in settings.variants:
         stated, tuned = settings.of(name), settings.is_tuned(name)
+        if stated.template is not None:
+            continue
         if stated.outputs is not None:
             file = _existing(folder / stated.outputs, name)
             plans.append(Variant(name, "outputs", file=file, tuned=tuned, settings=stated))
