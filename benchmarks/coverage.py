@@ -158,7 +158,7 @@ SHARE_WAYS: dict[str, Callable[[np.ndarray, Grouping], Ends]] = {
     "bootstrap": lambda values, grouping: None if (ends := _bootstrap(values, grouping)) is None else ends[:2],
 }
 DIFFERENCE_WAYS: dict[str, Callable[[np.ndarray, np.ndarray, Grouping], Ends]] = {
-    "ours": lambda baseline, candidate, grouping: tuple(difference_ends(baseline, candidate, grouping)[0]),
+    "ours": lambda baseline, candidate, grouping: tuple(difference_ends(baseline, candidate, grouping)),
     "groups ignored": _ignoring,
     "bootstrap": lambda baseline, candidate, grouping: _bootstrap(candidate - baseline, grouping),
 }

@@ -8,20 +8,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .intervals import DIFFERENCES, Grouping, effective_size, grouped, outcomes_of, quantile, wilson_ends
+from .intervals import (
+    DIFFERENCES,
+    EffectiveSize,
+    Grouping,
+    effective_size,
+    grouped,
+    outcomes_of,
+    quantile,
+    share_size,
+    wilson_ends,
+)
+from .power import detectable_difference
 
 __all__ = [
     "Comparison",
     "DifferenceEnds",
     "PValue",
     "compare",
-    "detectable_difference",
     "difference_ends",
+    "difference_size",
     "holm",
     "mcnemar_exact",
     "newcombe_ends",
     "newcombe_paired",
-    "pairs_needed",
     "sign_flip",
 ]
 
@@ -40,71 +50,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def pairs_needed(
-    p_baseline: float,
-    difference: float,
-    discordant_share: float | None = None,
-    *,
-    power: float = 0.8,
-    confidence: float = 0.95,
-    correlation: float = 0.0,
-) -> int | None:
-    """Pairs that show a difference this large with this power; None for no difference or one beyond 0..1.
-
-    Connor 1987 (Biometrics 43, 207). Without `discordant_share` it follows from both shares and their correlation, 0 if
-    unknown; this is cautious, since outcomes with a positive correlation need fewer pairs.
-    The exact test is slightly more conservative than the formula: at 80% it reaches 77 to 78% on these numbers.
-
-    >>> pairs_needed(0.70, 0.24), pairs_needed(0.70, 0.24, power=0.9)
-    (42, 55)
-    """
-    needed = _connor(p_baseline, difference, discordant_share, power, confidence, correlation)
-    return None if needed is None else math.ceil(needed - 1e-9)
-
-
-def detectable_difference(p_baseline: float, n: float, discordant_share: float | None = None) -> float | None:
-    """The smallest gap from `p_baseline` that n pairs show with 80% power, upwards or else downwards.
-
-    `discordant_share` is the measured share; a gap cannot exceed it, so it grows with the gap if necessary. Without it the
-    correlation is assumed to be 0. None if even the widest gap needs more pairs.
-    """
-    for end in (1 - p_baseline, -p_baseline):
-        needed = _shown_by(p_baseline, end, discordant_share)
-        if needed is None or needed > n:
-            continue
-        near, far = 0.0, 1.0
-        for _ in range(60):  # the number needed falls as the gap grows: bisect until it is n
-            middle = (near + far) / 2
-            at = _shown_by(p_baseline, end * middle, discordant_share)
-            near, far = (middle, far) if at is None or at > n else (near, middle)
-        return abs(end) * far
-    return None
-
-
-def _shown_by(p_baseline: float, difference: float, discordant_share: float | None) -> float | None:
-    if abs(difference) <= 1e-9:
-        return None
-    share = None if discordant_share is None else max(discordant_share, abs(difference))
-    return _connor(p_baseline, difference, share, 0.8, 0.95, 0.0)
-
-
-def _connor(
-    p_baseline: float, difference: float, share: float | None, power: float, confidence: float, correlation: float
-) -> float | None:
-    other = p_baseline + difference
-    if difference == 0 or not -1e-12 <= other <= 1 + 1e-12:
-        return None
-    if share is None:
-        together = correlation * math.sqrt(max(p_baseline * (1 - p_baseline) * other * (1 - other), 0.0))
-        share = p_baseline * (1 - other) + other * (1 - p_baseline) - 2 * together
-    if share < abs(difference) - 1e-12:
-        raise ValueError(f"a difference of {difference} needs at least that share of discordant pairs, not {share}")
-    spread = math.sqrt(max(share - difference**2, 0.0))
-    normal = NormalDist()
-    root = normal.inv_cdf(0.5 + confidence / 2) * math.sqrt(share) + normal.inv_cdf(power) * spread
-    return (root / difference) ** 2
-
-
+# How many groups of agreement by chance the correlation of the groups' sums allows for: with 2, no interval of
+# benchmarks/coverage.md is below 90%; with 0, those of 2 to 7 groups are.
+SHRINKING = 2.0
 # Means over up to this many repeats are whole numbers of steps, and the test is exact.
 MOST_REPEATS = 100
 # A distribution whose standard deviation exceeds this many steps is computed on a coarser grid.
@@ -216,15 +164,23 @@ def newcombe_paired(
 
 
 def newcombe_ends(cells: Sequence[np.ndarray], quantile: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends for many tables at once: both, only candidate, only baseline, neither, at this two-sided quantile."""
+    """Both ends for many tables of independent items: both, only candidate, only baseline, neither; a two-sided quantile."""
     both, only_candidate, only_baseline, _ = cells
     n = sum(cells)
-    first, second = (both + only_candidate) / n, (both + only_baseline) / n
-    (low1, high1), (low2, high2) = (wilson_ends(np.clip(share, 0, 1), n, quantile) for share in (first, second))
-    down1, up1, down2, up2 = first - low1, high1 - first, second - low2, high2 - second
-    phi, difference = _phi(*cells), (only_candidate - only_baseline) / n
-    below = np.sqrt(np.maximum(down1**2 - 2 * phi * down1 * up2 + up2**2, 0.0))
-    above = np.sqrt(np.maximum(up1**2 - 2 * phi * up1 * down2 + down2**2, 0.0))
+    shares = [np.clip((both + only) / n, 0, 1) for only in (only_baseline, only_candidate)]
+    return _combined(shares, [wilson_ends(share, n, quantile) for share in shares], _phi(*cells))
+
+
+def _combined(
+    shares: Sequence[np.ndarray], limits: Sequence[tuple[np.ndarray, np.ndarray]], phi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the difference from the shares of baseline and candidate, their limits and their correlation."""
+    (down1, up1), (down2, up2) = (
+        (share - low, high - share) for share, (low, high) in zip(shares, limits, strict=True)
+    )
+    below = np.sqrt(np.maximum(down2**2 - 2 * phi * down2 * up1 + up1**2, 0.0))
+    above = np.sqrt(np.maximum(up2**2 - 2 * phi * up2 * down1 + down1**2, 0.0))
+    difference = shares[1] - shares[0]
     return np.maximum(difference - below, -1.0), np.minimum(difference + above, 1.0)
 
 
@@ -291,7 +247,8 @@ def compare(
         return _nothing(None if groups is None else 0)
     grouping = grouped(groups, n)
     whole = bool(np.all(np.isin(baseline, (0, 1)) & np.isin(candidate, (0, 1))))
-    ends, effective = difference_ends(baseline, candidate, grouping, confidence=confidence)
+    ends = difference_ends(baseline, candidate, grouping, confidence=confidence)
+    effective = difference_size(baseline, candidate, grouping)
     chance = _chance(baseline, candidate, grouping, whole)
     both, more, less, neither = _counts(baseline, candidate)
     discordant = float(np.abs(candidate - baseline).mean())
@@ -334,23 +291,58 @@ class DifferenceEnds(NamedTuple):
 
 
 def difference_ends(
-    baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping, *, confidence: float = 0.95
-) -> tuple[DifferenceEnds, Any]:
-    """The interval of the paired difference and the items' effective size, for many sets at once: `(..., items)`.
+    baseline: np.ndarray,
+    candidate: np.ndarray,
+    grouping: Grouping,
+    *,
+    confidence: float = 0.95,
+    copies: np.ndarray | float = 1.0,
+) -> DifferenceEnds:
+    """The interval of the paired difference, for many sets at once: `(..., items)`.
 
-    Newcombe's method 10 on the four cells; with means over repeats, on their expected cells.
+    Newcombe's method 10. With groups, each variant's Wilson limits are on its own effective number of items: one may fail
+    in whole groups and the other in single items. The correlation is that of the groups' sums. With `copies`, the ends
+    are those of a larger test set in which each group has so many like it.
     """
-    n, difference = grouping.items, candidate - baseline
-    shared = np.minimum(baseline, candidate)
-    more, less = np.maximum(difference, 0.0).sum(axis=-1), np.maximum(-difference, 0.0).sum(axis=-1)
-    both = shared.sum(axis=-1)
-    cells = [both, more, less, np.maximum(n - both - more - less, 0.0)]
-    variance = (more + less) / n - ((more - less) / n) ** 2
-    effective = effective_size(difference, np.abs(difference) > 1e-9, variance, grouping, DIFFERENCES)
-    scaled = [cell * effective.outcomes / n for cell in cells]
-    two_sided = newcombe_ends(scaled, quantile(confidence, effective.freedom))
-    one_sided = newcombe_ends(scaled, quantile(0.90, effective.freedom))
-    return DifferenceEnds(*two_sided, *one_sided), effective
+    both = (baseline, candidate)
+    sizes = [share_size(values, grouping, copies=copies) for values in both]
+    shares = [values.mean(axis=-1) for values in both]
+    phi = _phi_of_sums(both, sizes, grouping, copies)
+    ends: list[np.ndarray] = []
+    for level in (confidence, 0.90):
+        pairs = zip(shares, sizes, strict=True)
+        limits = [wilson_ends(share, size.outcomes, quantile(level, size.freedom)) for share, size in pairs]
+        ends += _combined(shares, limits, phi)
+    return DifferenceEnds(*ends)
+
+
+def _phi_of_sums(
+    both: tuple[np.ndarray, np.ndarray],
+    sizes: Sequence[EffectiveSize],
+    grouping: Grouping,
+    copies: np.ndarray | float,
+) -> np.ndarray:
+    """The correlation of the two shares over samples of groups: that of the groups' sums.
+
+    With single 0/1 items it is `_phi`. The correction for continuity is half an item, in groups half of the mean group,
+    and for means less by as much as they scatter less. The correlation of few groups is itself uncertain, so it is shrunk
+    towards 0, which widens the interval where the variants agree.
+    """
+    one, other = (grouping.sums(values - values.mean(axis=-1, keepdims=True)) for values in both)
+    lumpiness = np.sqrt(np.prod([size.independent / size.outcomes for size in sizes], axis=0))
+    covariance, half = np.sum(one * other, axis=-1) * copies, grouping.mean_size * lumpiness / 2
+    covariance = np.where(covariance > 0, np.maximum(covariance - half, 0.0), covariance)
+    scale = np.sqrt(np.sum(one**2, axis=-1) * np.sum(other**2, axis=-1)) * copies
+    phi = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-12)
+    count = len(grouping.sizes) * np.asarray(copies)
+    return phi * count / (count + SHRINKING * (1 - 1 / grouping.mean_size))
+
+
+def difference_size(baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping) -> EffectiveSize:
+    """How many independent pairs the pairs count as, by how alike the differences in a group are: `(..., items)`."""
+    difference = candidate - baseline
+    variance = np.mean(np.abs(difference), axis=-1) - np.mean(difference, axis=-1) ** 2
+    return effective_size(difference, np.abs(difference) > 1e-9, variance, grouping, DIFFERENCES)
 
 
 def _counts(baseline: np.ndarray, candidate: np.ndarray) -> tuple[int, int, int, int]:
