@@ -24,14 +24,14 @@ from .outputs.actors import start_actors as start_actors
 from .outputs.budget import Budget as Budget
 from .outputs.budget import spent_on as spent_on
 from .outputs.files import read_outputs as read_outputs
-from .outputs.generate import count_prompt_tokens as count_prompt_tokens
 from .outputs.models import by_model as by_model
 from .outputs.models import check_adapters as check_adapters
 from .outputs.models import counter_of as counter_of
 from .outputs.models import release as release
-from .outputs.prompts import prompt_of as prompt_of
+from .outputs.prompts import prompts_of as prompts_of
 from .outputs.race import Write as Write
 from .outputs.race import check_room as check_room
+from .outputs.race import prompt_tokens as prompt_tokens
 from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
 from .outputs.remote import check_privacy as check_privacy

@@ -12,7 +12,7 @@ import polars as pl
 from ...core import ModelError, sha256_file
 from ..settings import EvaluateSettings
 from ..variants import Variant
-from .prompts import prompt_of
+from .prompts import Chat, fitting_prompts, prompt_of
 from .table import OUTPUT_SCHEMA, Raced
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def race(
     if variant.adapter:
         check_adapter(variant.adapter, loaded)
     ids, samples = pairs["id"].to_list(), range(settings.samples)
-    prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
+    prompts, _ = _prompts(variant, pairs, loaded, max_new_tokens)
     requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=BATCH)
     streams = [hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest() for id in ids]
     key = _key(variant, requests, loaded, settings, streams, seed)
@@ -86,16 +86,14 @@ def token_limit(tokenizer: Any, outputs: Sequence[str]) -> int:
     return max(16, -(-3 * longest // 2))
 
 
-def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> None:
+def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> int:
     """Check the context before any work: a guide that does not fit would be cut, which makes the comparison unfair.
 
+    Returns the number of requests whose prompts show fewer of the nearest examples, so that they fit.
     Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context.
     """
-    from ...train import encode_prompts, render_text
-
-    chats = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
-    texts = [render_text(loaded.tokenizer, chat) for chat in chats]
-    needed = [len(ids) + max_new_tokens for ids in encode_prompts(loaded.tokenizer, chats, texts)]
+    chats, shortened = _prompts(variant, pairs, loaded, max_new_tokens)
+    needed = [tokens + max_new_tokens for tokens in prompt_tokens(loaded, chats)]
     over = [id for id, tokens in zip(pairs["id"], needed, strict=True) if tokens > loaded.context]
     if over:
         raise ModelError(
@@ -104,6 +102,27 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
             f"Pairs: {_named(over)}\n"
             "Shorten the guide, use fewer examples (few_shot) or lower max_new_tokens."
         )
+    return shortened
+
+
+def prompt_tokens(loaded: "LoadedModel", chats: Sequence[Chat]) -> list[int]:
+    """The tokens of each chat as the model reads it, including the chat template's."""
+    from ...train import encode_prompts, render_text
+
+    return [
+        len(ids) for ids in encode_prompts(loaded.tokenizer, chats, [render_text(loaded.tokenizer, c) for c in chats])
+    ]
+
+
+def _prompts(
+    variant: Variant, pairs: pl.DataFrame, loaded: "LoadedModel", max_new_tokens: int
+) -> tuple[list[Chat], int]:
+    """The prompt of each pair, and the number of those with fewer of the nearest examples, so that they fit."""
+
+    def fits(chats: Sequence[Chat]) -> list[bool]:
+        return [tokens + max_new_tokens <= loaded.context for tokens in prompt_tokens(loaded, chats)]
+
+    return fitting_prompts(variant, pairs, fits)
 
 
 def _named(ids: Sequence[str]) -> str:
@@ -113,10 +132,9 @@ def _named(ids: Sequence[str]) -> str:
 def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, int]:
     """The tokens of the prompt without a request, of its guide, and of its examples."""
     from ...train import chat_messages
-    from .generate import count_prompt_tokens
 
-    def count(messages: list[dict[str, str]]) -> int:
-        return count_prompt_tokens(loaded.tokenizer, messages)
+    def count(messages: Chat) -> int:
+        return prompt_tokens(loaded, [messages])[0]
 
     fixed = count(prompt_of(variant, "", None))
     bare = count(chat_messages("", system="."))  # with a system message, so that the template does not add its own

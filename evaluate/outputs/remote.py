@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from ...core import ConfigError, RunBroken
 from ...curate import find_personal, mask_text
 from .budget import Budget
 from .endpoint import Call, Reply, send_calls
+from .prompts import examples_of
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
 from .store import AnswerStore
 from .table import OUTPUT_SCHEMA, Raced
@@ -255,11 +257,11 @@ def _texts(plan: RemotePlan, store: AnswerStore) -> Iterable[tuple[str, str, str
     variant = plan.variant
     if variant.guide:
         yield "guide", variant.name, variant.guide
-    for question, answer in variant.examples:
+    pairs = plan.pairs[sorted({request.index for request in missing if request.index >= 0})]
+    for question, answer in dict.fromkeys(chain(variant.examples, *examples_of(variant, pairs))):
         yield "few-shot examples", variant.name, question
         yield "few-shot examples", variant.name, answer
-    places = sorted({request.index for request in missing if request.index >= 0})
-    for id, text, system in plan.pairs[places].select("id", "input", "system").iter_rows():
+    for id, text, system in pairs.select("id", "input", "system").iter_rows():
         yield "input", id, text
         if system:
             yield "system message", id, system

@@ -17,7 +17,7 @@ from ..variants import Variant
 from .address import host_of, read_key
 from .budget import Budget, TokenPrice, most_tokens, token_price
 from .endpoint import Endpoint
-from .prompts import prompt_of
+from .prompts import prompt_of, prompts_of
 from .store import AnswerStore
 
 __all__ = [
@@ -162,8 +162,7 @@ def _plan(
     shared = [endpoint.calls_url, endpoint.model, dict(endpoint.parameters), settings.temperature, seed]
     repeats = Counter()
     requests = []
-    for index, (text, system) in enumerate(pairs.select("input", "system").iter_rows()):
-        messages = prompt_of(variant, text, system)
+    for index, messages in enumerate(prompts_of(variant, pairs)):
         text = json.dumps(messages)
         for sample in range(settings.samples):
             key = _key(shared, max_new_tokens, text, sample, repeats[text])
