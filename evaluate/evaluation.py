@@ -31,7 +31,8 @@ SCHEMA = "tuneworth/results/1"
 class Raw:
     """One variant before scoring: its outputs in the order of the pairs, and facts about its prompt and model.
 
-    `count_tokens` counts the tokens of texts with the variant's own tokenizer, if there is one.
+    `count_tokens` counts the tokens of texts with the variant's own tokenizer, if there is one. `calls` are the calls that
+    each row took, whose tokens and seconds it sums; None if one each.
     """
 
     variant: Variant
@@ -43,6 +44,7 @@ class Raw:
     few_shot_tokens: int | None = None
     refused: tuple[str, ...] = ()
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
+    calls: pl.Series | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...train import LoadedModel
     from .generate import Generation, Requests
 
-__all__ = ["ADAPTER", "Raced", "Write", "check_room", "race", "token_limit"]
+__all__ = ["ADAPTER", "Raced", "Write", "answer_chats", "check_room", "prompt_tokens", "race", "token_limit"]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs in total
 Write = Callable[..., list["Generation"]]  # `generate_outputs`, or an equivalent that runs elsewhere
@@ -49,17 +49,43 @@ def race(
     model, adapter or seed regenerates only this variant. So does adding or removing a pair, since it changes the batches,
     on which texts depend in bf16.
     """
+    prompts, _ = _prompts(variant, pairs, loaded, max_new_tokens)
+    table = answer_chats(
+        variant, pairs["id"].to_list(), prompts, loaded=loaded, temperature=settings.temperature,
+        samples=range(settings.samples), max_new_tokens=max_new_tokens, store=store, seed=seed, progress=progress,
+        write=write,
+    )  # fmt: skip
+    return Raced(table, *_fixed_tokens(variant, loaded))
+
+
+def answer_chats(
+    variant: Variant,
+    ids: Sequence[str],
+    chats: Sequence[Chat],
+    *,
+    loaded: "LoadedModel",
+    temperature: float,
+    max_new_tokens: int,
+    store: Path,
+    seed: int = 0,
+    samples: Sequence[int] = (0,),
+    streams: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    write: Write | None = None,
+) -> pl.DataFrame:
+    """The outputs of a local variant for these chats, one or more for each id, stored and reused as `race` does.
+
+    Above temperature 0, an output depends on the name of its chat in `streams`, by default its id.
+    """
     from ...train import check_adapter
     from .batches import keep_batch, kept_batches
     from .generate import BATCH, generate_outputs, plan_requests
 
     if variant.adapter:
         check_adapter(variant.adapter, loaded)
-    ids, samples = pairs["id"].to_list(), range(settings.samples)
-    prompts, _ = _prompts(variant, pairs, loaded, max_new_tokens)
-    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=BATCH)
-    streams = [hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest() for id in ids]
-    key = _key(variant, requests, loaded, settings, streams, seed)
+    requests = plan_requests(loaded, chats, max_new_tokens=max_new_tokens, batch_size=BATCH)
+    hashes = [hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest() for name in streams or ids]
+    key = _key(variant, requests, loaded, temperature, hashes, seed)
     known = kept_batches(store, key=key, batches=requests.batches, samples=samples)
 
     def keep(batch: Sequence["Generation"]) -> None:
@@ -71,13 +97,12 @@ def race(
 
     done = sum(map(len, known.values()))
     generated = (write or generate_outputs)(
-        loaded, requests, adapter=variant.adapter, temperature=settings.temperature, seed=seed, streams=streams,
+        loaded, requests, adapter=variant.adapter, temperature=temperature, seed=seed, streams=hashes,
         samples=samples, done=known, on_batch=keep,
     )  # fmt: skip
-    table = _table(
+    return _table(
         [*generated, *(generation for batch in known.values() for generation in batch)], variant, ids, loaded.name
     )
-    return Raced(table, *_fixed_tokens(variant, loaded))
 
 
 def token_limit(tokenizer: Any, outputs: Sequence[str]) -> int:
@@ -165,7 +190,7 @@ def _key(
     variant: Variant,
     requests: "Requests",
     loaded: "LoadedModel",
-    settings: EvaluateSettings,
+    temperature: float,
     streams: Sequence[str],
     seed: int,
 ) -> str:
@@ -189,7 +214,7 @@ def _key(
         requests.max_new_tokens,
         sorted(stop_ids(loaded)),
         answer_margins(loaded.tokenizer),
-        settings.temperature,
-        [seed, *streams] if settings.temperature else None,
+        temperature,
+        [seed, *streams] if temperature else None,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

@@ -20,6 +20,7 @@ from .table import OUTPUT_SCHEMA, Raced
 __all__ = [
     "check_privacy",
     "race_endpoints",
+    "request_chats",
 ]
 
 
@@ -51,6 +52,27 @@ def race_endpoints(
     Raises: RunBroken if the next request could exceed the budget's limit, or if an endpoint stopped answering;
     ConfigError if no request can succeed. Answers received until then are kept.
     """
+    once = _once(warn)
+    return [_Race(plan, store, budget, plans, progress, once).run() for plan in plans]
+
+
+def request_chats(
+    plan: RemotePlan,
+    *,
+    store: AnswerStore,
+    budget: Budget,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> pl.DataFrame:
+    """The outputs of a plan of further chats, in their order; stored and limited as by `race_endpoints`.
+
+    A chat that failed after all tries has an `error`, even if all failed. Raises: as `race_endpoints`.
+    """
+    return _Race(plan, store, budget, [plan], progress, _once(warn)).chats()
+
+
+def _once(warn: Callable[[str], None] | None) -> Callable[[str], None]:
+    """The function without its repetitions."""
     warned: set[str] = set()
 
     def once(text: str) -> None:
@@ -58,7 +80,7 @@ def race_endpoints(
             warned.add(text)
             warn(text)
 
-    return [_Race(plan, store, budget, plans, progress, once).run() for plan in plans]
+    return once
 
 
 class _Race:
@@ -90,6 +112,13 @@ class _Race:
         fixed, guide, shown = (self._prompt_tokens(), self._difference("unguided"), self._difference("unshown"))
         examples = shown if plan.variant.examples else 0
         return Raced(self._table(), fixed, guide if plan.variant.guide else 0, examples, self._refused())
+
+    def chats(self) -> pl.DataFrame:
+        """Request the missing answers alone, then read all answers from the store."""
+        self._ask(self._missing(self.plan.requests), limit=self.plan.max_new_tokens)
+        if text := self._failures():
+            self.warn(text)
+        return self._table()
 
     def _missing(self, requests: Iterable[Request]) -> list[Request]:
         return [request for request in requests if request.key not in self.store]
