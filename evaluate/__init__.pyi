@@ -1,11 +1,6 @@
-from .choice import Choice as Choice
-from .choice import choose_baseline as choose_baseline
-from .choice import cost_of_request as cost_of_request
 from .evaluation import Evaluated as Evaluated
-from .evaluation import Raw as Raw
 from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
-from .evaluation import score_variant as score_variant
 from .evaluation import write_evaluated as write_evaluated
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money
@@ -35,6 +30,7 @@ from .outputs.race import check_room as check_room
 from .outputs.race import prompt_tokens as prompt_tokens
 from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
+from .outputs.raw import Raw as Raw
 from .outputs.remote import check_privacy as check_privacy
 from .outputs.remote import race_endpoints as race_endpoints
 from .outputs.remote import request_chats as request_chats
@@ -54,6 +50,7 @@ from .risks.forgetting import assess_forgetting as assess_forgetting
 from .risks.forgetting import general_prompts as general_prompts
 from .risks.forgetting import prompt_pairs as prompt_pairs
 from .risks.overfitting import Outcomes as Outcomes
+from .rivals.derived import score_variant as score_variant
 from .rivals.nearest import NearestExamples as NearestExamples
 from .rivals.retry import Again as Again
 from .rivals.retry import Retried as Retried

@@ -1,1 +1,1 @@
-"""Ways to get outputs without training, measured beside the variants: what a verdict for training must hold against."""
+"""Rivals: ways to get outputs without training, against which the verdict for training must hold."""

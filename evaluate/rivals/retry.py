@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from ...style import StyleSchema, check_sentence, explain
-from ..evaluation import Raw
 from ..outputs.prompts import Chat, prompts_of
+from ..outputs.raw import Raw
 from ..outputs.table import OUTPUT_SCHEMA
 from ..scores.score import SHARES, samples_of, score_outputs
 
@@ -140,10 +140,10 @@ class _State:
         raw, calls = self._raw, pl.Series("calls", self._calls, dtype=pl.Int64)
         name = retry_name(raw.variant.name)
         table = pl.DataFrame(self._rows, schema=OUTPUT_SCHEMA).with_columns(variant=pl.lit(name))
-        mean = calls.mean() if len(calls) else 1.0
+        mean = sum(self._calls) / len(self._calls) if self._calls else 1.0
 
         def per_request(tokens: int | None) -> int | None:
-            return None if tokens is None else round(tokens * float(mean))  # type: ignore[arg-type]
+            return None if tokens is None else round(tokens * mean)
 
         more = calls > 1
         acceptable = pl.Series([scored["acceptable"] for scored in self._scored], dtype=pl.Boolean)
@@ -151,7 +151,7 @@ class _State:
             raw,
             variant=replace(raw.variant, name=name, way="retry", of=(raw.variant.name,)),
             outputs=table,
-            fixed_tokens=per_request(raw.fixed_tokens),
+            fixed_tokens=None if raw.fixed_tokens is None else raw.fixed_tokens * mean,
             guide_tokens=per_request(raw.guide_tokens),
             few_shot_tokens=per_request(raw.few_shot_tokens),
             calls=calls,

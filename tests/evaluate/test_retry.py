@@ -125,7 +125,7 @@ def test_tokens_and_seconds_are_those_of_all_calls():
     assert (table["input_tokens"].to_list(), table["output_tokens"].to_list()) == ([10, 30, 30], [3, 9, 9])
     assert table["cached_tokens"].to_list() == [4, None, 12]  # unknown stays unknown
     assert table["seconds"].to_list() == [0.5, 1.5, 1.5]
-    assert (found.fixed_tokens, found.guide_tokens, found.few_shot_tokens) == (round(8 * 7 / 3), round(4 * 7 / 3), 5)
+    assert (found.fixed_tokens, found.guide_tokens, found.few_shot_tokens) == (8 * 7 / 3, round(4 * 7 / 3), 5)
     assert (found.variant.name, found.variant.way, found.variant.of) == ("prompted + retry", "retry", ("prompted",))
     assert dict(table.schema) == OUTPUT_SCHEMA
     assert set(table["variant"]) == {"prompted + retry"}
