@@ -11,6 +11,7 @@ import polars as pl
 
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
+from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
 __all__ = [
@@ -98,7 +99,8 @@ Way = Literal[
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to get an output. `examples` are (input, output) pairs shown before the request.
+    """A way to get an output. `examples` are (input, output) pairs shown before every request; `nearest` finds those of
+    each request instead.
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
     for repair or retry, two for a cascade.
@@ -120,6 +122,12 @@ class Variant:
     settings: VariantSettings = VariantSettings()  # noqa: RUF009 - frozen
     way: Way = "model"
     of: tuple[str, ...] = ()
+    nearest: NearestExamples | None = None
+
+    @property
+    def few_shot(self) -> int:
+        """How many examples the prompt of a request shows."""
+        return len(self.examples) if self.nearest is None else self.nearest.count
 
     @property
     def local(self) -> bool:
@@ -144,33 +152,40 @@ def plan_variants(
 
     Raises: ConfigError if a guide or an outputs file cannot be read, or a required adapter is missing.
     """
-    plans = []
-    for name in settings.variants:
+
+    def planned(name: str) -> Variant:
         stated, tuned = settings.of(name), settings.is_tuned(name)
         if stated.template is not None:
             continue
         if stated.outputs is not None:
             file = _existing(folder / stated.outputs, name)
-            plans.append(Variant(name, "outputs", file=file, tuned=tuned, settings=stated))
-            continue
+            return Variant(name, "outputs", file=file, tuned=tuned, settings=stated)
         guide, origin = _guide(name, stated, folder, style, data_guide)
-        few = stated.few_shot if stated.few_shot is not None else (FEW_SHOT if name == "prompted" else 0)
+        few = shown_examples(name, stated)
         weights = None if stated.endpoint else _adapter(name, stated, folder, adapter)
-        plans.append(
-            Variant(
-                name,
-                "endpoint" if stated.endpoint else "base model" if weights is None else "adapter",
-                guide,
-                origin,
-                choose_examples(train, few, seed=seed),
-                weights,
-                model=_model(stated, folder),
-                endpoint=stated.endpoint,
-                tuned=tuned,
-                settings=stated,
-            )
+        near = stated.examples == "nearest"
+        return Variant(
+            name,
+            "endpoint" if stated.endpoint else "base model" if weights is None else "adapter",
+            guide,
+            origin,
+            () if near else choose_examples(train, few, seed=seed),
+            weights,
+            model=_model(stated, folder),
+            endpoint=stated.endpoint,
+            tuned=tuned,
+            settings=stated,
+            nearest=NearestExamples(train, few) if near else None,
         )
-    return plans
+
+    return [planned(name) for name in settings.variants]
+
+
+def shown_examples(name: str, stated: VariantSettings) -> int:
+    """How many examples a variant's prompt shows: as stated, else three for `prompted` and for nearest examples."""
+    if stated.few_shot is not None:
+        return stated.few_shot
+    return FEW_SHOT if name == "prompted" or stated.examples == "nearest" else 0
 
 
 def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | None) -> Path | None:
@@ -241,7 +256,7 @@ def describe(
         "repair": variant.settings.repair,
         "guide": variant.guide_origin,
         "guide_tokens": guide_tokens,
-        "few_shot": len(variant.examples),
+        "few_shot": variant.few_shot,
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
         "file": variant.file.name if variant.file else None,
