@@ -11,11 +11,13 @@ import polars as pl
 
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
+from .rivals.constraint import Constraint, check_constraint, constraint_of
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
 __all__ = [
     "Variant",
     "choose_examples",
+    "constraint_for",
     "plan_variants",
 ]
 
@@ -101,7 +103,7 @@ class Variant:
     """A way to get an output. `examples` are (input, output) pairs shown before the request.
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
-    for repair or retry, two for a cascade.
+    for repair or retry, two for a cascade. `constraint` limits what its model can generate.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -120,6 +122,7 @@ class Variant:
     settings: VariantSettings = VariantSettings()  # noqa: RUF009 - frozen
     way: Way = "model"
     of: tuple[str, ...] = ()
+    constraint: Constraint | None = None
 
     @property
     def local(self) -> bool:
@@ -166,9 +169,30 @@ def plan_variants(
                 endpoint=stated.endpoint,
                 tuned=tuned,
                 settings=stated,
+                constraint=_constraint(name, stated, style),
             )
         )
     return plans
+
+
+def constraint_for(style: StyleSchema, *, local: bool) -> Constraint:
+    """The style's constraint on outputs, for a model on this machine or at an endpoint.
+
+    Raises: ConfigError with the reason if there is none, or if a local model cannot be held to it.
+    """
+    constraint = constraint_of(style)
+    if local:
+        check_constraint(constraint)
+    return constraint
+
+
+def _constraint(name: str, stated: VariantSettings, style: StyleSchema) -> Constraint | None:
+    if not stated.constrained:
+        return None
+    try:
+        return constraint_for(style, local=stated.endpoint is None)
+    except ConfigError as error:
+        raise ConfigError(f'variant "{name}": constrained = true is not possible: {error}') from None
 
 
 def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | None) -> Path | None:

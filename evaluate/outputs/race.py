@@ -57,7 +57,9 @@ def race(
         check_adapter(variant.adapter, loaded)
     ids, samples = pairs["id"].to_list(), range(settings.samples)
     prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
-    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=BATCH)
+    requests = plan_requests(
+        loaded, prompts, max_new_tokens=max_new_tokens, batch_size=BATCH, constraint=variant.constraint
+    )
     streams = [hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest() for id in ids]
     key = _key(variant, requests, loaded, settings, streams, seed)
     known = kept_batches(store, key=key, batches=requests.batches, samples=samples)
@@ -174,4 +176,6 @@ def _key(
         settings.temperature,
         [seed, *streams] if settings.temperature else None,
     ]
+    if requests.constraint is not None:  # keys without one are as before constraints existed
+        parts.append([requests.constraint.kind, requests.constraint.text])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

@@ -1,0 +1,1 @@
+"""Ways without training that every evaluation measures beside the variants."""
