@@ -12,11 +12,13 @@ import polars as pl
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
 from .rivals.nearest import NearestExamples
+from .rivals.constraint import Constraint, check_constraint, constraint_of
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
 __all__ = [
     "Variant",
     "choose_examples",
+    "constraint_for",
     "plan_variants",
 ]
 
@@ -103,7 +105,7 @@ class Variant:
     each request instead.
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
-    for repair or retry, two for a cascade.
+    for repair or retry, two for a cascade. `constraint` limits what its model can generate.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -123,6 +125,7 @@ class Variant:
     way: Way = "model"
     of: tuple[str, ...] = ()
     nearest: NearestExamples | None = None
+    constraint: Constraint | None = None
 
     @property
     def few_shot(self) -> int:
@@ -155,8 +158,6 @@ def plan_variants(
 
     def planned(name: str) -> Variant:
         stated, tuned = settings.of(name), settings.is_tuned(name)
-        if stated.template is not None:
-            continue
         if stated.outputs is not None:
             file = _existing(folder / stated.outputs, name)
             return Variant(name, "outputs", file=file, tuned=tuned, settings=stated)
@@ -176,9 +177,10 @@ def plan_variants(
             tuned=tuned,
             settings=stated,
             nearest=NearestExamples(train, few) if near else None,
+            constraint=_constraint(name, stated, style),
         )
 
-    return [planned(name) for name in settings.variants]
+    return [planned(name) for name in settings.variants if settings.of(name).template is None]
 
 
 def shown_examples(name: str, stated: VariantSettings) -> int:
@@ -186,6 +188,26 @@ def shown_examples(name: str, stated: VariantSettings) -> int:
     if stated.few_shot is not None:
         return stated.few_shot
     return FEW_SHOT if name == "prompted" or stated.examples == "nearest" else 0
+
+
+def constraint_for(style: StyleSchema, *, local: bool) -> Constraint:
+    """The style's constraint on outputs, for a model on this machine or at an endpoint.
+
+    Raises: ConfigError with the reason if there is none, or if a local model cannot be held to it.
+    """
+    constraint = constraint_of(style)
+    if local:
+        check_constraint(constraint)
+    return constraint
+
+
+def _constraint(name: str, stated: VariantSettings, style: StyleSchema) -> Constraint | None:
+    if not stated.constrained:
+        return None
+    try:
+        return constraint_for(style, local=stated.endpoint is None)
+    except ConfigError as error:
+        raise ConfigError(f'variant "{name}": constrained = true is not possible: {error}') from None
 
 
 def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | None) -> Path | None:

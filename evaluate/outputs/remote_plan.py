@@ -135,7 +135,7 @@ def _endpoint(variant: Variant) -> Endpoint:
         seconds_per_call=settings.seconds_per_call,
         tries=settings.tries,
         most_seconds=settings.most_seconds,
-        parameters=_sendable(settings.parameters),
+        parameters={**(variant.constraint.parameters if variant.constraint else {}), **_sendable(settings.parameters)},
     )
 
 

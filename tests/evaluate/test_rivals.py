@@ -153,7 +153,9 @@ def test_the_answer_does_not_depend_on_what_is_called_the_baseline(baseline) -> 
         pairs(300), raws, STYLE, candidate="tuned", baseline=baseline, margin=0.03, settings=EvaluateSettings()
     ).results
     assert found["comparison"]["baseline"] == "retry"
-    again = evaluate_outputs(pairs(300), raws, STYLE, candidate="tuned", margin=0.03, settings=EvaluateSettings()).results
+    again = evaluate_outputs(
+        pairs(300), raws, STYLE, candidate="tuned", margin=0.03, settings=EvaluateSettings()
+    ).results
     assert found["verdict"] == again["verdict"]
     assert [row["name"] for row in found["rivals"] if row["strongest"]] == ["retry"]
     assert all(row["measured"] for row in found["rivals"])
