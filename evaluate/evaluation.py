@@ -16,6 +16,7 @@ from .money.inputs import MeasuredVariant, TrainingCost
 from .money.settings import RoiSettings
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
+from .scores.causes import Given, find_causes
 from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
 from .scores.score import Scores, item_means, score_outputs
 from .scores.similarity import item_similarity
@@ -98,13 +99,17 @@ def evaluate_outputs(
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
     references = pairs.select(pl.when(good).then("output"))["output"]
     similarity = {name: item_similarity(s.table, references, s.samples) for name, s in scores.items()}
+    causes = find_causes({r.variant.name: _given(r, scores[r.variant.name]) for r in raw}, pairs)
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "project": context.project,
         "created": context.created,
         "verdict": None,
         "quality": {
-            name: quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed)
+            name: {
+                **quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed),
+                "causes": causes[name],
+            }
             for name, s in scores.items()
         },
         "reference": _reference(written, groups, seed=seed),
@@ -136,6 +141,14 @@ def evaluate_outputs(
 def score_variant(pairs: pl.DataFrame, raw: Raw, style: StyleSchema) -> Scores:
     """The scores of a variant's outputs for these pairs, repaired first if its settings say so."""
     return score_outputs(pairs, raw.outputs, style, count_tokens=raw.count_tokens, repair=raw.variant.settings.repair)
+
+
+def _given(raw: Raw, scores: Scores) -> Given:
+    variant = raw.variant
+    return Given(
+        scores, collected=variant.source == "outputs", guide=variant.guide, examples=variant.examples,
+        count_tokens=raw.count_tokens,
+    )  # fmt: skip
 
 
 def _described(raw: Raw) -> dict[str, Any]:

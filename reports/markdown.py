@@ -11,6 +11,7 @@ import jinja2
 from ..core import row_text
 from ..core import unbroken as say
 from .sections import judgements
+from .sections.causes import cause_rows
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
 from .sections.curation.dropped import dropped_rows
@@ -58,7 +59,8 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     return _rendered(
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
-        variants=variant_rows(run), moved=moved_rows(run), money=money_lines(run), risks=risks, fired=risk_lines(run),
+        variants=variant_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
+        risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged,
     )  # fmt: skip

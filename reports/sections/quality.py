@@ -15,6 +15,7 @@ from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, share_text
+from .causes import cause_rows
 from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
@@ -58,11 +59,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "labels": [run.label(name) for name in run.variants],
         "repaired": repair_lines(run),
         "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
-        "unscored": [
-            (name, scored["no_output"], scored["unscored"])
-            for name, scored in run.results["quality"].items()
-            if scored["no_output"] or scored["unscored"]
-        ],
+        "causes": cause_rows(run),
         "figures": [shares_figure(run), difference_figure(run), pairs_figure(run)],
         "rows": rows,
         "most_rows": MOST_ROWS,
