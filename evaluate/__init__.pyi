@@ -1,11 +1,6 @@
-from .choice import Choice as Choice
-from .choice import choose_baseline as choose_baseline
-from .choice import cost_of_request as cost_of_request
 from .evaluation import Evaluated as Evaluated
-from .evaluation import Raw as Raw
 from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
-from .evaluation import score_variant as score_variant
 from .evaluation import write_evaluated as write_evaluated
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money
@@ -34,6 +29,7 @@ from .outputs.race import Write as Write
 from .outputs.race import check_room as check_room
 from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
+from .outputs.raw import Raw as Raw
 from .outputs.remote import check_privacy as check_privacy
 from .outputs.remote import race_endpoints as race_endpoints
 from .outputs.remote_plan import RemotePlan as RemotePlan
@@ -51,6 +47,7 @@ from .risks.forgetting import assess_forgetting as assess_forgetting
 from .risks.forgetting import general_prompts as general_prompts
 from .risks.forgetting import prompt_pairs as prompt_pairs
 from .risks.overfitting import Outcomes as Outcomes
+from .rivals.derived import score_variant as score_variant
 from .scores.judgements import JudgedRun as JudgedRun
 from .scores.judgements import judgement_results as judgement_results
 from .scores.judgements import read_judgements as read_judgements

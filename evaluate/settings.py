@@ -12,6 +12,7 @@ __all__ = [
     "AUTO",
     "RUN_ADAPTER",
     "EvaluateSettings",
+    "RetrySettings",
     "VariantSettings",
     "read_evaluate",
 ]
@@ -19,7 +20,33 @@ __all__ = [
 
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
 MOST_AT_ONCE = 256  # requests in flight; more than any account's rate limit allows
+_PROMPTING = ("guide", "few_shot", "examples", "model", "adapter", "endpoint", "retry", "constrained")
 _CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters")
+
+
+MOST_TRIES = 100
+MOST_EXAMPLES = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrySettings:
+    """`retry` of `[evaluate.NAME]`: how `NAME + retry` prompts again for outputs that break a rule.
+
+    tries: calls for one request at most, the first one included. temperature: that of the further calls; None for the
+    variant's own.
+    """
+
+    tries: int = 3
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 2 <= self.tries <= MOST_TRIES:
+            problems.append(f'"tries" is {self.tries}; expected 2 to {MOST_TRIES}, the first call included')
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
+            problems.append(f'"temperature" is {self.temperature:g}; expected 0 to 2')
+        if problems:
+            raise ConfigError("; ".join(problems))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +55,11 @@ class VariantSettings:
 
     guide: `style.yaml` (rendered as a guide) or a text file. model: a local folder or hub name, by default that of
     `[train]`; with `endpoint`, the name of the model there. adapter: a folder, or "run" for the one trained in this run.
-    tuned: whether the model was fine-tuned, if its name does not show it. repair: outputs are repaired by the style before
-    they are scored. key_env: the environment variable with the key.
+    examples: "fixed" examples for all requests, or the "nearest" train pairs of each. template: a text with `{field}`
+    places, filled in without a model. tuned: whether the model was fine-tuned, if its name does not show it. repair:
+    outputs are repaired by the style before they are scored. retry: how `NAME + retry` prompts again. fallback: another
+    variant that answers where this one's output breaks a rule (`NAME, else OTHER`). constrained: the model may only
+    generate outputs that the style's patterns or its JSON schema allow. key_env: the environment variable with the key.
     most_seconds: the limit for one request with all its attempts and waits; None for no additional limit. parameters:
     passed unchanged to the endpoint.
     """
@@ -41,6 +71,11 @@ class VariantSettings:
     adapter: str | None = None
     tuned: bool | None = None
     repair: Fix = "off"
+    examples: Literal["fixed", "nearest"] = "fixed"
+    template: str | None = None
+    retry: RetrySettings | None = None
+    fallback: str | None = None
+    constrained: bool = False
     endpoint: str | None = None
     key_env: str | None = None
     concurrency: int = 8
@@ -51,8 +86,8 @@ class VariantSettings:
 
     def __post_init__(self) -> None:
         problems = []
-        if self.few_shot is not None and not 0 <= self.few_shot <= 50:
-            problems.append(f'"few_shot" is {self.few_shot}; expected 0 to 50')
+        if self.few_shot is not None and not 0 <= self.few_shot <= MOST_EXAMPLES:
+            problems.append(f'"few_shot" is {self.few_shot}; expected 0 to {MOST_EXAMPLES}')
         if not 1 <= self.concurrency <= MOST_AT_ONCE:
             problems.append(f'"concurrency" is {self.concurrency}; expected 1 to {MOST_AT_ONCE}')
         if not 0 < self.seconds_per_call <= 86_400:
@@ -61,11 +96,15 @@ class VariantSettings:
             problems.append(f'"tries" is {self.tries}; expected 1 to 100')
         if self.most_seconds is not None and not 0 < self.most_seconds <= 86_400:
             problems.append(f'"most_seconds" is {self.most_seconds:g}; expected more than 0, at most a day')
-        if self.outputs is not None:
-            used = [key for key in ("guide", "few_shot", "model", "adapter", "endpoint") if self._is_set(key)]
+        for source, why in (("outputs", "are already collected"), ("template", "needs no model")):
+            used = [key for key in _PROMPTING if self._is_set(key) and getattr(self, source) is not None]
             if used:
                 named = ", ".join(f'"{key}"' for key in used)
-                problems.append(f'"outputs" are already collected: {named} {_have(used)} no effect')
+                problems.append(f'"{source}" {why}: {named} {_have(used)} no effect')
+        if self.outputs is not None and self.template is not None:
+            problems.append('"outputs" and "template" exclude each other; remove one')
+        if self.examples == "nearest" and self.few_shot == 0:
+            problems.append('examples = "nearest" needs "few_shot" above 0, the number of examples for each request')
         if self.endpoint is not None and not self.endpoint.strip():
             problems.append('"endpoint" is empty; expected an address such as https://api.example.com/v1')
         if self.endpoint is not None and self.model is None:
@@ -83,8 +122,10 @@ class VariantSettings:
         return bool(value) if key == "parameters" else value != default.default
 
     @property
-    def source(self) -> Literal["outputs", "endpoint"] | None:
+    def source(self) -> Literal["outputs", "endpoint", "template"] | None:
         """The source of the outputs, unless a model on this machine generates them."""
+        if self.template is not None:
+            return "template"
         return "outputs" if self.outputs is not None else "endpoint" if self.endpoint is not None else None
 
 
@@ -93,7 +134,8 @@ def _have(keys: list[str]) -> str:
 
 
 BUILT_IN = ("plain", "prompted", "tuned")
-AUTO = "auto"  # the baseline is the cheapest untrained variant that is not worse than the best one
+GIVEN = ("template", "nearest")  # rivals that Tuneworth adds and whose tables may be stated
+AUTO = "auto"
 MOST_SAMPLES = 100  # outputs of one request; beyond that, more requests help more than more samples
 
 
@@ -101,6 +143,9 @@ MOST_SAMPLES = 100  # outputs of one request; beyond that, more requests help mo
 class EvaluateSettings:
     """The variants and how they are compared.
 
+    `rivals` says which ways without training are measured beside the `variants`: those that need no paid call and less
+    time than the run itself ("auto"), all, none, or the named ones. The verdict holds against every untrained variant;
+    `baseline` only names the one in use today, which comes first among equals.
     `margin` is the loss, as a share, that still counts as not worse; `max_pairs` limits the test to a seeded sample;
     `samples` is the number of outputs per request. With `probes` a tuned model on this machine also answers up to
     `train_sample` training requests and the bundled general prompts, to measure overfitting and forgetting.
@@ -110,6 +155,7 @@ class EvaluateSettings:
     variants: tuple[str, ...] = BUILT_IN
     baseline: str = AUTO
     candidate: str = "tuned"
+    rivals: Literal["auto", "all", "none"] | tuple[str, ...] = "auto"
     max_new_tokens: int | Literal["auto"] = "auto"
     temperature: float = 0.0
     samples: int = 1
@@ -189,11 +235,19 @@ class EvaluateSettings:
         return problems
 
     def _tables(self) -> list[str]:
+        known = [*self.variants, *GIVEN]
         problems = [
-            f"[evaluate.{name}] is not among the variants; {nearest(name, [*self.variants])}"
+            f"[evaluate.{name}] is not among the variants; {nearest(name, known)}"
             for name in self.named
-            if name not in self.variants
+            if name not in known
         ]
+        for name, stated in self.named.items():
+            other = stated.fallback
+            if other is not None and (other == name or other not in self.variants):
+                problems.append(
+                    f'[evaluate.{name}]: "fallback" is "{other}", which is not another variant; '
+                    f"{nearest(other, [v for v in self.variants if v != name])}"
+                )
         for name in self.variants:
             stated = self.of(name)
             if name not in BUILT_IN and stated == VariantSettings(tuned=stated.tuned, repair=stated.repair):

@@ -91,16 +91,24 @@ OWN, WRITTEN = "the team's own", "written by Tuneworth"
 FEW_SHOT = 3  # for `prompted`, unless the project sets it
 
 
+Way = Literal[
+    "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Variant:
     """A way to get an output. `examples` are (input, output) pairs shown before the request.
+
+    `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
+    for repair or retry, two for a cascade.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
     """
 
     name: str
-    source: Literal["base model", "adapter", "endpoint", "outputs"]
+    source: Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
     guide: str | None = None
     guide_origin: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
@@ -110,6 +118,8 @@ class Variant:
     endpoint: str | None = None
     tuned: bool = False
     settings: VariantSettings = VariantSettings()  # noqa: RUF009 - frozen
+    way: Way = "model"
+    of: tuple[str, ...] = ()
 
     @property
     def local(self) -> bool:
@@ -221,6 +231,8 @@ def describe(
     """The variant as plain data for `results.json`."""
     return {
         "source": variant.source,
+        "way": variant.way,
+        "of": list(variant.of),
         "model": model,
         "endpoint": variant.endpoint,
         "tuned": variant.tuned,

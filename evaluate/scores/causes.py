@@ -46,7 +46,7 @@ class Given:
 def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
     """`quality[NAME].causes` of each variant: `{cause, count, of, ids, variant, limit, enough}`, only what occurred.
 
-    - failed: no answer arrived (an error). missing: no line in the file. empty, refused: as the output says.
+    - failed: no answer arrived (an error). missing: the file has none. empty, refused: as the output says.
     - cut: ended by the token limit before it was as long as the longest reference. `limit` is the limit in tokens, where
       counted, `enough` one that leaves room for every reference.
     - endless: ended by the token limit although that leaves room for every reference, or in a loop.
@@ -95,7 +95,7 @@ def _by_end(one: Given, pairs: pl.DataFrame) -> list[Cause]:
         .when((ends == WITHHELD).fill_null(False) | refused(written.fill_null(""))).then(pl.lit("refused"))
         .when(endless).then(pl.lit("endless"))
         .when(cut).then(pl.lit("cut"))
-        .when(written.is_null()).then(pl.lit("missing"))
+        .when(written.is_null() & one.collected).then(pl.lit("missing"))
         .when(blank).then(pl.lit("empty"))
     ).to_series()  # fmt: skip
     found = []

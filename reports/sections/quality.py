@@ -136,18 +136,19 @@ def shares_figure(run: StoredRun) -> Markup:
 
 
 def difference_figure(run: StoredRun) -> Markup:
-    """The paired differences from the baseline with their ranges, the candidate's first; empty without a comparison."""
+    """The candidate's paired difference to each rival with its range, the strongest rival first; empty without one."""
     comparison = run.results.get("comparison") or {}
     if (comparison.get("difference") or {}).get("value") is None:
         return Markup("")
-    rivals = [found for found in (run.results.get("rivals") or {}).values() if found]
+    differences = {comparison["baseline"]: comparison["difference"]}
+    differences |= {row["name"]: row["difference"] for row in run.results.get("rivals") or [] if row["measured"]}
     rows, table, ends = [], [], [-0.1, 0.1]
-    for found in (comparison, *rivals):
-        value, low, high = ((found.get("difference") or {}).get(key) for key in ("value", "low", "high"))
+    for rival, found in differences.items():
+        value, low, high = (found.get(key) for key in ("value", "low", "high"))
         if value is None:
             continue
-        name = f"{run.label(found['candidate'])} minus {run.label(found['baseline'])}"
-        role = role_of(run, found["candidate"])
+        name = f"{run.label(comparison['candidate'])} minus {run.label(rival)}"
+        role = role_of(run, rival) if rival != comparison["baseline"] else role_of(run, comparison["candidate"])
         ends += [value, low or 0, high or 0]
         rows.append(Row(name, (Mark(value, low, high, role),), _points_with_range(value, low, high)))
         table.append((name, say.signed_points(value), say.points_range(low, high)))
