@@ -19,8 +19,7 @@ from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
-from .scores.causes import Given, find_causes
-from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
+from .scores.quality import SHARES, compare_variants, groups_of, quality_of_all, scored_rows, share_of, speed_of, tokens_of
 from .scores.score import Scores, item_means
 from .scores.similarity import item_similarity
 from .settings import EvaluateSettings
@@ -93,19 +92,14 @@ def evaluate_outputs(
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
     references = pairs.select(pl.when(good).then("output"))["output"]
     similarity = {name: item_similarity(s.table, references, s.samples) for name, s in scores.items()}
-    causes = find_causes({name: _given(r, scores[name]) for name, r in raws.items()}, pairs)
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "project": context.project,
         "created": context.created,
         "verdict": None,
-        "quality": {
-            name: {
-                **quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed),
-                "causes": causes[name],
-            }
-            for name, s in scores.items()
-        },
+        "quality": quality_of_all(
+            raws, scores, pairs, rows, groups, style, references=references, similarity=similarity, seed=seed
+        ),
         "reference": _reference(written, groups, seed=seed),
         "comparison": None,
         "rivals": [],
@@ -142,14 +136,6 @@ def evaluate_outputs(
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
         results["verdict"] = decide(results, margin=margin)
     return Evaluated(results, pl.concat([s.table for s in scores.values()], how="diagonal"))
-
-
-def _given(raw: Raw, scores: Scores) -> Given:
-    variant = raw.variant
-    return Given(
-        scores, collected=variant.source == "outputs", own=variant.way == "model", guide=variant.guide,
-        examples=variant.examples, count_tokens=raw.count_tokens,
-    )  # fmt: skip
 
 
 def _described(raw: Raw) -> dict[str, Any]:

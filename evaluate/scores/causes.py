@@ -10,10 +10,11 @@ from typing import Any
 import polars as pl
 
 from ...style import refused
+from ..outputs.raw import Raw
 from ..outputs.table import CUT, WITHHELD, finish_word
 from .score import Scores
 
-__all__ = ["Given", "find_causes"]
+__all__ = ["Given", "causes_of", "find_causes"]
 
 MOST_IDS = 5  # ids that an entry names; outputs.jsonl has them all
 SHORT = 5  # words; shorter outputs are identical by chance, as the curation's ties assume too
@@ -41,6 +42,16 @@ class Given:
     guide: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
     count_tokens: CountTokens | None = None
+
+
+def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
+    """`find_causes` of variants by name; only the call of a model or a file has outputs of its own."""
+    given = {}
+    for name, raw in raws.items():
+        v = raw.variant
+        prompt = {"guide": v.guide, "examples": v.examples, "count_tokens": raw.count_tokens}
+        given[name] = Given(scores[name], collected=v.source == "outputs", own=v.way == "model", **prompt)
+    return find_causes(given, pairs)
 
 
 def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
