@@ -19,7 +19,16 @@ from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
-from .scores.quality import SHARES, compare_variants, groups_of, quality_of_all, scored_rows, share_of, speed_of, tokens_of
+from .scores.quality import (
+    SHARES,
+    compare_variants,
+    groups_of,
+    quality_of_all,
+    scored_rows,
+    share_of,
+    speed_of,
+    tokens_of,
+)
 from .scores.score import Scores, item_means
 from .scores.similarity import item_similarity
 from .settings import EvaluateSettings

@@ -22,7 +22,7 @@ from .sections.money import money_rows
 from .sections.risks import risk_rows
 from .sections.rules import check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
-from .words import printable, share_text, short
+from .words import printable, share_words, short
 
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
 __all__ += ["unchecked", "variant_rows"]
@@ -136,7 +136,7 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
     return (
         run.label(name),
         say.count(scored.get("n")),
-        *(share_text(scored.get(key)) for key in ("acceptable", "consistent", "faithful")),
+        *(share_words(scored, key) for key in ("acceptable", "consistent", "faithful")),
         say.count(round(sum(known))) if known else "not counted",
         _cost(priced, str(money.get("currency") or "")),
     )

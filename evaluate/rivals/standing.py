@@ -119,7 +119,7 @@ def _row(
     ours, other = (scores[who].items for who in (name, candidate))
     values = {share: [table[share].to_numpy()[rows] for table in (ours, other)] for share in ("acceptable", "faithful")}
     compared = compare(*values["acceptable"], groups, seed=seed)
-    facts = compare(*values["faithful"], groups, seed=seed).to_json()["difference"]
+    facts = _facts(values["faithful"], groups, seed=seed)
     keys = compared.to_json()
     return {
         "name": name,
@@ -136,6 +136,15 @@ def _row(
         "seconds": _mean(item_means(scores[name].table["seconds"], scores[name].samples)[rows]),
         "why": None,
     }
+
+
+def _facts(shares: Sequence[np.ndarray], groups: Groups, *, seed: int) -> dict[str, Any] | None:
+    """The difference in the share that is right about facts; None if no rule measures it."""
+    known = ~(np.isnan(shares[0]) | np.isnan(shares[1]))
+    if not known.any():
+        return None
+    kept = None if groups is None else groups[known]
+    return compare(*(share[known] for share in shares), kept, seed=seed).to_json()["difference"]
 
 
 def _unmeasured(name: str, why: str) -> dict[str, Any]:
