@@ -11,8 +11,8 @@ import polars as pl
 
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
-from .rivals.nearest import NearestExamples
 from .rivals.constraint import Constraint, check_constraint, constraint_of
+from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
 __all__ = [
