@@ -3,36 +3,22 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .intervals import (
-    DIFFERENCES,
-    EffectiveSize,
-    Grouping,
-    effective_size,
-    grouped,
-    outcomes_of,
-    quantile,
-    share_size,
-    wilson_ends,
-)
+from .difference import difference_ends, difference_size
+from .intervals import Grouping, grouped, outcomes_of
 from .power import detectable_difference
 
 __all__ = [
     "Comparison",
-    "DifferenceEnds",
     "PValue",
     "compare",
-    "difference_ends",
-    "difference_size",
     "holm",
     "mcnemar_exact",
-    "newcombe_ends",
-    "newcombe_paired",
     "sign_flip",
+    "significant",
 ]
 
 
@@ -50,9 +36,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-# How many groups of agreement by chance the correlation of the groups' sums allows for: with 2, no interval of
-# benchmarks/coverage.md is below 90%; with 0, those of 2 to 7 groups are.
-SHRINKING = 2.0
 # Means over up to this many repeats are whole numbers of steps, and the test is exact.
 MOST_REPEATS = 100
 # A distribution whose standard deviation exceeds this many steps is computed on a coarser grid.
@@ -144,54 +127,6 @@ def _binomial(count: int) -> list[tuple[int, float]]:
     return [(k, math.exp(whole - math.lgamma(k + 1) - math.lgamma(count - k + 1))) for k in range(first, last + 1)]
 
 
-def newcombe_paired(
-    both: float, only_candidate: float, only_baseline: float, neither: float, *, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Interval of the paired difference candidate - baseline: Newcombe 1998 (Statist. Med. 17, 2635), method 10.
-
-    The Wilson limits of both shares are combined with the correlation phi, whose numerator is corrected for
-    continuity; phi is 0 where a margin is 0. Counts may be fractions (n / design effect).
-
-    >>> low, high = newcombe_paired(134, 54, 6, 6)
-    >>> round(low, 4), round(high, 4)
-    (0.1705, 0.3093)
-    """
-    cells = [float(cell) for cell in (both, only_candidate, only_baseline, neither)]
-    if min(cells) < 0 or not sum(cells) > 0 or not math.isfinite(sum(cells)):
-        raise ValueError(f"expected four counts of at least 0 and at least one pair, found {cells}")
-    low, high = newcombe_ends([np.asarray(cell) for cell in cells], NormalDist().inv_cdf(0.5 + confidence / 2))
-    return float(low), float(high)
-
-
-def newcombe_ends(cells: Sequence[np.ndarray], quantile: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends for many tables of independent items: both, only candidate, only baseline, neither; a two-sided quantile."""
-    both, only_candidate, only_baseline, _ = cells
-    n = sum(cells)
-    shares = [np.clip((both + only) / n, 0, 1) for only in (only_baseline, only_candidate)]
-    return _combined(shares, [wilson_ends(share, n, quantile) for share in shares], _phi(*cells))
-
-
-def _combined(
-    shares: Sequence[np.ndarray], limits: Sequence[tuple[np.ndarray, np.ndarray]], phi: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of the difference from the shares of baseline and candidate, their limits and their correlation."""
-    (down1, up1), (down2, up2) = (
-        (share - low, high - share) for share, (low, high) in zip(shares, limits, strict=True)
-    )
-    below = np.sqrt(np.maximum(down2**2 - 2 * phi * down2 * up1 + up1**2, 0.0))
-    above = np.sqrt(np.maximum(up2**2 - 2 * phi * up2 * down1 + down1**2, 0.0))
-    difference = shares[1] - shares[0]
-    return np.maximum(difference - below, -1.0), np.minimum(difference + above, 1.0)
-
-
-def _phi(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    # One root at a time: the product of four counts of 100,000 each would be too large.
-    scale = np.sqrt(a + b) * np.sqrt(c + d) * np.sqrt(a + c) * np.sqrt(b + d)
-    numerator = a * d - b * c
-    numerator = np.where(numerator > 0, np.maximum(numerator - (a + b + c + d) / 2, 0.0), numerator)
-    return np.divide(numerator, scale, out=np.zeros_like(scale), where=scale > 0)
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Candidate minus baseline on the same items.
@@ -236,8 +171,8 @@ def compare(
     """Compare two variants' outcomes on the same items, in the same order.
 
     Outcomes are 0 or 1, or each item's mean over repeats. The test is the exact McNemar test, or with groups or means its
-    general form, the exact sign-flip test. The interval is Newcombe's method 10, with groups on n / design effect with
-    Student's t. Nothing is random; `seed` is accepted for uniformity.
+    general form, the exact sign-flip test. The interval is Newcombe's method 10; with groups each variant's limits are on
+    its own n / design effect, with Student's t. Nothing is random; `seed` is accepted for uniformity.
     """
     baseline, candidate = outcomes_of(baseline), outcomes_of(candidate)
     if baseline.shape != candidate.shape:
@@ -281,68 +216,18 @@ def _nothing(groups: int | None) -> Comparison:
     )  # fmt: skip
 
 
-class DifferenceEnds(NamedTuple):
-    """Both ends of the difference's interval, and the one-sided 95% ends."""
+def significant(low: float | None, high: float | None, p_value: float | None) -> bool:
+    """Whether a difference may be called statistically significant: by its interval and by the test.
 
-    low: np.ndarray
-    high: np.ndarray
-    low_one_sided: np.ndarray
-    high_one_sided: np.ndarray
+    With few groups the interval can exclude 0 where the test cannot reach p < 0.05: 4 groups have 16 patterns of signs,
+    so p is 0.125 at least.
 
-
-def difference_ends(
-    baseline: np.ndarray,
-    candidate: np.ndarray,
-    grouping: Grouping,
-    *,
-    confidence: float = 0.95,
-    copies: np.ndarray | float = 1.0,
-) -> DifferenceEnds:
-    """The interval of the paired difference, for many sets at once: `(..., items)`.
-
-    Newcombe's method 10. With groups, each variant's Wilson limits are on its own effective number of items: one may fail
-    in whole groups and the other in single items. The correlation is that of the groups' sums. With `copies`, the ends
-    are those of a larger test set in which each group has so many like it.
+    >>> significant(0.04, 0.31, 0.125), significant(0.04, 0.31, 0.016)
+    (False, True)
     """
-    both = (baseline, candidate)
-    sizes = [share_size(values, grouping, copies=copies) for values in both]
-    shares = [values.mean(axis=-1) for values in both]
-    phi = _phi_of_sums(both, sizes, grouping, copies)
-    ends: list[np.ndarray] = []
-    for level in (confidence, 0.90):
-        pairs = zip(shares, sizes, strict=True)
-        limits = [wilson_ends(share, size.outcomes, quantile(level, size.freedom)) for share, size in pairs]
-        ends += _combined(shares, limits, phi)
-    return DifferenceEnds(*ends)
-
-
-def _phi_of_sums(
-    both: tuple[np.ndarray, np.ndarray],
-    sizes: Sequence[EffectiveSize],
-    grouping: Grouping,
-    copies: np.ndarray | float,
-) -> np.ndarray:
-    """The correlation of the two shares over samples of groups: that of the groups' sums.
-
-    With single 0/1 items it is `_phi`. The correction for continuity is half an item, in groups half of the mean group,
-    and for means less by as much as they scatter less. The correlation of few groups is itself uncertain, so it is shrunk
-    towards 0, which widens the interval where the variants agree.
-    """
-    one, other = (grouping.sums(values - values.mean(axis=-1, keepdims=True)) for values in both)
-    lumpiness = np.sqrt(np.prod([size.independent / size.outcomes for size in sizes], axis=0))
-    covariance, half = np.sum(one * other, axis=-1) * copies, grouping.mean_size * lumpiness / 2
-    covariance = np.where(covariance > 0, np.maximum(covariance - half, 0.0), covariance)
-    scale = np.sqrt(np.sum(one**2, axis=-1) * np.sum(other**2, axis=-1)) * copies
-    phi = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-12)
-    count = len(grouping.sizes) * np.asarray(copies)
-    return phi * count / (count + SHRINKING * (1 - 1 / grouping.mean_size))
-
-
-def difference_size(baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping) -> EffectiveSize:
-    """How many independent pairs the pairs count as, by how alike the differences in a group are: `(..., items)`."""
-    difference = candidate - baseline
-    variance = np.mean(np.abs(difference), axis=-1) - np.mean(difference, axis=-1) ** 2
-    return effective_size(difference, np.abs(difference) > 1e-9, variance, grouping, DIFFERENCES)
+    if low is None or high is None or p_value is None:
+        return False
+    return (low > 0 or high < 0) and p_value < 0.05
 
 
 def _counts(baseline: np.ndarray, candidate: np.ndarray) -> tuple[int, int, int, int]:
@@ -367,7 +252,7 @@ def _chance(baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping, who
 def _method(grouping: Grouping, whole: bool) -> str:
     interval = "Newcombe's paired interval (method 10)"
     if not grouping.alone:
-        return f"exact sign-flip test over groups; {interval} on n / design effect, with Student's t"
+        return f"exact sign-flip test over groups; {interval} on each variant's n / design effect, with Student's t"
     if not whole:
         return f"exact sign-flip test over items; {interval} on the variance of the means over repeats"
     return f"exact McNemar test; {interval}"

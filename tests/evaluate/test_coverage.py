@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import norm
 
 from tuneworth.evaluate import compare
+from tuneworth.evaluate.statistics.difference import difference_ends, difference_size
 from tuneworth.evaluate.statistics.intervals import grouped, share_ends, wilson_ends
-from tuneworth.evaluate.statistics.paired import difference_ends, difference_size, sign_flip
+from tuneworth.evaluate.statistics.paired import sign_flip
 
 SETS = 1500
 CATALOGUE = [30, 12, 6, 3, 2] + [1] * 47
