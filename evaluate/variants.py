@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -103,7 +103,8 @@ class Variant:
     """A way to get an output. `examples` are (input, output) pairs shown before the request.
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
-    for repair or retry, two for a cascade. `constraint` limits what its model can generate.
+    for repair or retry, two for a cascade. `constraint` limits what its model can generate, `search` is what
+    the search for its prompt took: calls, tokens, cost, currency, seconds.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -123,6 +124,7 @@ class Variant:
     way: Way = "model"
     of: tuple[str, ...] = ()
     constraint: Constraint | None = None
+    search: Mapping[str, Any] | None = None
 
     @property
     def local(self) -> bool:
@@ -267,4 +269,5 @@ def describe(
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
         "file": variant.file.name if variant.file else None,
+        **({"search": dict(variant.search)} if variant.search else {}),
     }

@@ -21,6 +21,7 @@ from .prompts import prompt_of
 from .store import AnswerStore
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "Forecast",
     "RemotePlan",
     "Request",
