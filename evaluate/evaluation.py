@@ -11,38 +11,32 @@ import polars as pl
 
 from ..core import write_whole
 from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
-from .money.account import compute_money
-from .money.inputs import MeasuredVariant, TrainingCost
+from .measures import measure_variants, money_of
 from .money.settings import RoiSettings
+from .outputs.raw import Raw
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
-from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
-from .scores.score import Scores, item_means, score_outputs
+from .rivals.contest import enter
+from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
+from .scores.quality import (
+    SHARES,
+    compare_variants,
+    groups_of,
+    quality_of_all,
+    scored_rows,
+    share_of,
+    speed_of,
+    tokens_of,
+)  # fmt: skip
+from .scores.score import Scores
 from .scores.similarity import item_similarity
-from .variants import Variant, describe
+from .settings import EvaluateSettings
+from .variants import describe
 from .verdict.rules import decide
 
-__all__ = ["Evaluated", "Raw", "RunContext", "evaluate_outputs", "score_variant", "write_evaluated"]
+__all__ = ["Evaluated", "RunContext", "evaluate_outputs", "write_evaluated"]
 
 SCHEMA = "tuneworth/results/1"
-
-
-@dataclass(frozen=True)
-class Raw:
-    """One variant before scoring: its outputs in the order of the pairs, and facts about its prompt and model.
-
-    `count_tokens` counts the tokens of texts with the variant's own tokenizer, if there is one.
-    """
-
-    variant: Variant
-    outputs: pl.DataFrame
-    fixed_tokens: int | None = None
-    guide_tokens: int | None = None
-    model: str | None = None
-    settings: Mapping[str, Any] | None = None
-    few_shot_tokens: int | None = None
-    refused: tuple[str, ...] = ()
-    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +51,8 @@ class Evaluated:
 class RunContext:
     """Results of earlier stages that the evaluation includes; any may be None.
 
-    `choice` explains the choice of the baseline; `on_train` are the candidate's outcomes on train pairs; `forgetting`
-    compares its general abilities with those of its base model.
+    `left_out` are the rivals that were not measured, each with the reason; `on_train` are the candidate's outcomes on
+    train pairs; `forgetting` compares its general abilities with those of its base model.
     """
 
     data: Mapping[str, Any] | None = None
@@ -66,7 +60,7 @@ class RunContext:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     train: pl.DataFrame | None = None
     validity: Sequence[Mapping[str, str]] = ()
-    choice: Mapping[str, Any] | None = None
+    left_out: Sequence[tuple[str, str]] = ()
     on_train: Outcomes | None = None
     forgetting: Mapping[str, Any] | None = None
     learning_curve: Mapping[str, Any] | None = None
@@ -79,20 +73,28 @@ def evaluate_outputs(
     raw: Sequence[Raw],
     style: StyleSchema,
     *,
-    baseline: str,
     candidate: str,
     margin: float,
+    baseline: str | None = None,
+    settings: EvaluateSettings | None = None,
     roi: RoiSettings | None = None,
     context: RunContext | None = None,
     seed: int = 0,
 ) -> Evaluated:
     """Score, compare and judge the outputs of variants on the same `pairs` (a pair table).
 
-    A pair that could not be scored for one variant is dropped for all. Without both `baseline` and `candidate` there is
-    no comparison, no money and no verdict. Pure: the same input gives the same results.
+    The variants that need no call are added first, as far as the `settings` allow rivals (none without settings). A pair
+    that could not be scored for one variant is dropped for all. The candidate, after repair if that helps it, is compared
+    with every variant that needs no training; `comparison` is the one with the strongest. A stated `baseline` is the
+    variant in use today: it counts as untrained, and comes first among equals. Without a candidate or a rival there is no
+    comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     context = context or RunContext()
-    scores = {r.variant.name: score_variant(pairs, r, style) for r in raw}
+    contest = enter(
+        pairs, raw, style, candidate=candidate, baseline=baseline, settings=settings,
+        train=context.train, seed=seed,
+    )  # fmt: skip
+    raws, scores, candidate = contest.raws, contest.scores, contest.candidate
     rows, groups = scored_rows(scores), groups_of(pairs)
     written = _written(pairs, style, raw)
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
@@ -103,39 +105,49 @@ def evaluate_outputs(
         "project": context.project,
         "created": context.created,
         "verdict": None,
-        "quality": {
-            name: quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed)
-            for name, s in scores.items()
-        },
+        "quality": quality_of_all(
+            raws, scores, pairs, rows, groups, style, references=references, similarity=similarity, seed=seed
+        ),
         "reference": _reference(written, groups, seed=seed),
         "comparison": None,
-        "tokens": {r.variant.name: _tokens(r, scores[r.variant.name], rows) for r in raw},
-        "seconds": {r.variant.name: _speed(scores[r.variant.name], rows) for r in raw},
+        "rivals": [],
+        "tokens": {name: _tokens(r, scores[name], rows) for name, r in raws.items()},
+        "seconds": {name: _speed(scores[name], rows) for name in raws},
         "money": None,
         "style": _style(style, pairs, raw, seed=seed),
-        "variants": {r.variant.name: _described(r) for r in raw},
+        "variants": {name: _described(r) for name, r in raws.items()},
         **_stated(context),
         "risks": [],
         "gates": None,
     }
-    if baseline in scores and candidate in scores:
+    names = untrained_names(list(raws.values()), candidate=candidate, baseline=baseline)
+    if candidate in scores and names:
+        measured = measure_variants(raws, scores, rows, roi)
+        costs = costs_of_requests(roi, {name: measured[name] for name in names})
+        shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
+        rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
 
         def against(first: str, second: str) -> dict[str, Any]:
             return compare_variants(
                 scores, rows, groups, style, baseline=first, candidate=second, similarity=similarity, seed=seed
             )
 
-        results |= _comparisons(raw, against, baseline, candidate)
+        results["comparison"] = against(rival, candidate)
+        if (guided := _guided(raws, names, baseline)) is not None:
+            results["guide_comparison"] = against("plain", guided)
         if roi is not None:
-            results["money"] = _money(roi, raw, scores, rows, groups, context, baseline, candidate, seed)
+            results["money"] = money_of(
+                roi, measured, rows, groups, context.training, baseline=rival, candidate=candidate, seed=seed
+            )
+        results["rivals"] = rival_rows(
+            names, raws, scores, rows, groups, candidate=candidate, strongest=rival, money=results["money"],
+            left_out=context.left_out, seed=seed,
+        )  # fmt: skip
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
-        results["verdict"] = decide(results, margin=margin)
+        results["verdict"] = decide(
+            results, margin=margin, facts_margin=None if settings is None else settings.facts_margin
+        )
     return Evaluated(results, pl.concat([s.table for s in scores.values()], how="diagonal"))
-
-
-def score_variant(pairs: pl.DataFrame, raw: Raw, style: StyleSchema) -> Scores:
-    """The scores of a variant's outputs for these pairs, repaired first if its settings say so."""
-    return score_outputs(pairs, raw.outputs, style, count_tokens=raw.count_tokens, repair=raw.variant.settings.repair)
 
 
 def _described(raw: Raw) -> dict[str, Any]:
@@ -151,77 +163,16 @@ def _stated(context: RunContext) -> dict[str, Any]:
         "training": context.training,
         "provenance": dict(context.provenance),
         "validity": list(context.validity),
-        "choice": context.choice,
         "learning_curve": context.learning_curve,
     }
 
 
-def _comparisons(
-    raw: Sequence[Raw], against: Callable[[str, str], dict[str, Any]], baseline: str, candidate: str
-) -> dict[str, Any]:
-    """The comparison that decides, and those that show whether its baseline is the right one.
-
-    `guide_comparison`, `plain` against the prompted baseline, shows whether the guide has an effect; `rivals` shows
-    whether another untrained variant would be a better baseline.
-    """
-    untuned = [r.variant.name for r in raw if not r.variant.tuned and r.variant.name not in (baseline, candidate)]
-    comparisons: dict[str, Any] = {"comparison": against(baseline, candidate)}
-    if "plain" in {r.variant.name for r in raw} and baseline != "plain":
-        comparisons["guide_comparison"] = against("plain", baseline)
-    comparisons["rivals"] = {name: against(baseline, name) for name in untuned}
-    return comparisons
-
-
-def _money(
-    roi: RoiSettings, raw: Sequence[Raw], scores: Mapping[str, Scores], rows: np.ndarray, groups: np.ndarray | None,
-    context: RunContext, baseline: str, candidate: str, seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    self_hosted = {name for name, variant in roi.variants.items() if variant.self_hosted}
-    measured = {
-        name: _measured(r, scores[name], rows, self_hosted=name in self_hosted) for r in raw if (name := r.variant.name)
-    }
-    seconds = (context.training or {}).get("seconds")
-    training = TrainingCost(seconds / 3600) if seconds is not None else None
-    return compute_money(
-        roi, baseline=baseline, candidate=candidate, measured=measured,
-        groups=None if groups is None else groups[rows], training=training, seed=seed,
-    ).to_json()  # fmt: skip
-
-
-def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
-    """The measurements of a variant per item; None if nothing was counted for any item, NaN if not for this item."""
-    prompt, output, cached = (
-        _item_tokens(scores, name, rows) for name in ("input_tokens", "output_tokens", "cached_tokens")
-    )
-    share = None
-    if cached is not None and raw.fixed_tokens:
-        share = float(np.clip(np.nanmean(cached) / raw.fixed_tokens, 0, 1))
-    return MeasuredVariant(
-        fixed_tokens=raw.fixed_tokens,
-        input_tokens=None if prompt is None else prompt - (raw.fixed_tokens or 0),
-        output_tokens=output,
-        acceptable=scores.items["acceptable"].to_numpy()[rows],
-        cached_share=share,
-        repeats=_repeats(scores, rows),
-        guide_tokens=raw.guide_tokens,
-        few_shot_tokens=raw.few_shot_tokens,
-        tuned=raw.variant.tuned,
-        model=raw.model,
-        requests_per_second=_speed(scores, rows)["per_second"] if self_hosted else None,
-    )
-
-
-def _repeats(scores: Scores, rows: np.ndarray) -> np.ndarray | None:
-    """Whether each sample of each item was acceptable `(n, k)`; None with a single sample."""
-    if scores.samples < 2:
+def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None) -> str | None:
+    """The variant whose guide `plain` shows the effect of: the one in use today, else the first with a guide."""
+    if "plain" not in raws:
         return None
-    return scores.table["acceptable"].cast(pl.Float64).to_numpy().reshape(-1, scores.samples)[rows]
-
-
-def _item_tokens(scores: Scores, name: str, rows: np.ndarray) -> np.ndarray | None:
-    """Each scored item's mean over its samples; None if nothing was counted for any of them."""
-    means = item_means(scores.table[name], scores.samples)[rows]
-    return None if np.isnan(means).all() else means
+    models = [name for name in names if raws[name].variant.way == "model" and name != "plain"]
+    return baseline if baseline in models else next(iter(models), None)
 
 
 def _tokens(raw: Raw, scores: Scores, rows: np.ndarray) -> dict[str, float | None]:

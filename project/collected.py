@@ -89,7 +89,7 @@ def judge_outputs(
     evaluated = evaluate_outputs(
         table, read, schema, baseline=first, candidate=second,
         margin=margin if margin is not None else (settings or EvaluateSettings()).margin,
-        roi=money, context=_run_context(run), seed=talk.seed,
+        settings=settings or EvaluateSettings(), roi=money, context=_run_context(run), seed=talk.seed,
     )  # fmt: skip
     _write_pairs(table, run.folder)
     write_evaluated(evaluated, run.folder)

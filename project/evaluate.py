@@ -5,30 +5,20 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import polars as pl
-
 from ..core import ConfigError, DataError, Talk
 from ..evaluate import (
     AUTO,
     AnswerStore,
-    Choice,
     EvaluateSettings,
-    RoiSettings,
     RunContext,
     Variant,
     check_roi,
-    choose_baseline,
-    cost_of_request,
     evaluate_outputs,
-    groups_of,
-    score_variant,
-    tokens_of,
     write_evaluated,
 )
 from ..train import refresh_card
 from .gates import parse_gate
-from .gather.gathering import Gathered, gather
+from .gather.gathering import gather
 from .gather.requests import Remote, remote_of
 from .gather.required import OutputSet, required_outputs
 from .learning_curve import read_curve
@@ -109,23 +99,19 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     watch = Stopwatch()
     with _cluster(project, variants) if on_cluster else nullcontext() as ray:
         gathered = gather(run, output_sets, loaded=loaded, probed=_probed(settings, variants), ray=ray)
-    choice = _choice(run, gathered, output_sets, roi)
-    if choice.how == "validation":
-        run.talk.note(f"evaluate: the baseline is {choice.baseline}, chosen on {choice.n} validation pairs")
     fingerprint, uses = test_set_uses(run.folder, pairs["id"].to_list())
     # The time of existing outputs was counted in an earlier call.
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
     run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
     context = replace(
         _run_context(run, tested=len(pairs), of=len(test)),
-        choice=choice.to_json(),
         on_train=None if gathered.probes is None else gathered.probes.on_train,
         forgetting=None if gathered.probes is None else gathered.probes.forgetting,
     )
     evaluated = evaluate_outputs(
         pairs, [gathered.raw[variant.name, "test"] for variant in variants], run.style,
-        baseline=choice.baseline, candidate=settings.candidate, margin=settings.margin, roi=roi, context=context,
-        seed=run.seed,
+        baseline=None if settings.baseline == AUTO else settings.baseline, candidate=settings.candidate,
+        margin=settings.margin, settings=settings, roi=roi, context=context, seed=run.seed,
     )  # fmt: skip
     write_evaluated(evaluated, run.folder)
     run.keep(run.folder / "results.json", evaluated.results)
@@ -151,29 +137,6 @@ def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant 
     """The candidate, if it is a tuned model on this machine and `probes` is on."""
     candidate = next((variant for variant in variants if variant.name == settings.candidate), None)
     return candidate if settings.probes and candidate is not None and candidate.source == "adapter" else None
-
-
-def _choice(run: Run, gathered: Gathered, output_sets: Sequence[OutputSet], roi: RoiSettings | None) -> Choice:
-    """The baseline: as stated, the only contender, or chosen on validation pairs."""
-    settings = run.project.evaluate
-    stated = None if settings.baseline == AUTO else settings.baseline
-    scores, costs, groups = {}, {}, None
-    for output_set in output_sets:
-        if output_set.part != "validation":
-            continue
-        name, raw, groups = (
-            output_set.variant.name,
-            gathered.raw[output_set.variant.name, output_set.part],
-            groups_of(output_set.pairs),
-        )
-        scored = score_variant(output_set.pairs, raw, run.style)
-        scores[name] = scored.items["acceptable"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        tokens = tokens_of(scored.table, np.ones(len(scored.table), dtype=bool), raw.fixed_tokens)
-        counted = (tokens[key] for key in ("fixed", "input", "output"))
-        costs[name] = None if roi is None else cost_of_request(roi, name, *counted)
-    # Outputs files have no validation pairs; with them alone the first contender is the baseline.
-    only = stated or (settings.contenders[0] if not scores else None)
-    return choose_baseline(scores, groups, costs=costs, margin=settings.margin, stated=only, seed=run.seed)
 
 
 def _run_context(run: Run, *, tested: int, of: int) -> RunContext:

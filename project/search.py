@@ -59,7 +59,9 @@ def search_prompt(
 
 
 def _shown(run: Run, tried: Sequence[Tried]) -> list[str]:
-    """The ids of the train pairs that a prompt shows as examples."""
+    """The ids of the train pairs that a prompt shows as examples: any, if it shows the nearest ones."""
+    if any(one.variant.nearest is not None for one in tried):
+        return run.train["id"].to_list()
     shown = [text for one in tried for text, _ in one.variant.examples]
     return run.train.filter(pl.col("input").is_in(shown))["id"].to_list()
 

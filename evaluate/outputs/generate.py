@@ -17,7 +17,6 @@ from ...train import (
     encode_prompts,
     encode_texts,
     end_of_turn,
-    render_prompt,
     render_text,
 )
 from ..rivals.constraint import Constraint, TokenGuide
@@ -32,7 +31,6 @@ __all__ = [
     "Generation",
     "Requests",
     "batch_generator",
-    "count_prompt_tokens",
     "generate",
     "generate_outputs",
     "plan_requests",
@@ -85,11 +83,6 @@ class Requests:
     def longest(self) -> int:
         """Tokens of the longest prompt and its output."""
         return max(map(len, self.ids), default=0) + self.max_new_tokens
-
-
-def count_prompt_tokens(tokenizer: Any, messages: Sequence[dict[str, str]]) -> int:
-    """Tokens of the whole prompt as the model gets it, including the chat template's."""
-    return len(render_prompt(tokenizer, messages))
 
 
 def prompt_batches(lengths: Sequence[int], *, batch_size: int, most_tokens: int | None = None) -> list[list[int]]:

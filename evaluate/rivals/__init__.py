@@ -1,1 +1,1 @@
-"""Ways without training that every evaluation measures beside the variants."""
+"""Rivals: ways to get outputs without training, against which the verdict for training must hold."""

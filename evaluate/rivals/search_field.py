@@ -8,6 +8,7 @@ import polars as pl
 
 from ...style import StyleSchema
 from ..variants import FEW_SHOT, Variant, choose_examples
+from .nearest import NearestExamples
 from .search_forms import FORMS, Mistake, guide_forms
 
 __all__ = ["Candidate", "plan_field", "search_order"]
@@ -20,6 +21,7 @@ class Candidate:
     guide: str
     examples: str
     variant: Variant
+    nearest_bytes: int = 0  # the usual size of the examples that are chosen for each request
 
     @property
     def name(self) -> str:
@@ -28,9 +30,9 @@ class Candidate:
 
     @property
     def prompt_bytes(self) -> int:
-        """The size of its fixed prompt in UTF-8."""
+        """The size of its prompt without the request, in UTF-8."""
         texts = [self.variant.guide or "", *(text for pair in self.variant.examples for text in pair)]
-        return sum(len(text.encode(errors="replace")) for text in texts)
+        return sum(len(text.encode(errors="replace")) for text in texts) + self.nearest_bytes
 
 
 def plan_field(
@@ -44,42 +46,46 @@ def plan_field(
     forms = guide_forms(base.guide, style, mistakes or ())
     names = [name for name in FORMS if name in forms or (name == "corrected" and mistakes is None)]
     sets = _example_sets(base, train, seed)
+    usual = train.select(pl.sum_horizontal(pl.col("input", "output").str.len_bytes()).mean()).item() or 0
     order = sorted((g + e, g, e) for g in range(len(names)) for e in range(len(sets)))
     found: dict[Hashable, Candidate] = {}
     for _, g, e in order:
         label, shown = sets[e]
-        guide = forms.get(names[g], base.guide)
-        variant = replace(shown, guide=guide)
+        guide, near = forms.get(names[g], base.guide), 0 if shown.nearest is None else shown.nearest.count
         held = "corrected" if names[g] not in forms else None
-        found.setdefault((held, guide, variant.examples), Candidate(names[g], label, variant))
+        candidate = Candidate(names[g], label, replace(shown, guide=guide), round(near * usual))
+        found.setdefault((held, guide, shown.examples, near), candidate)
         if len(found) == count:
             break
     return list(found.values())
 
 
 def _example_sets(base: Variant, train: pl.DataFrame, seed: int) -> list[tuple[str, Variant]]:
-    """Sets of examples in words, each as the base variant with it."""
-    few = len(base.examples) or FEW_SHOT
+    """Sets of examples in words, each as the base variant with it: its own, those nearest to each request, other choices."""
+    few = base.few_shot or FEW_SHOT
     chosen = [
-        (few, seed + 1),
         (2 * few, seed),
+        (few, seed + 1),
         (0, seed),
         (1, seed),
         (few, seed + 2),
         (2 * few, seed + 1),
         (few, seed + 3),
     ]
-    sets = [(_said(len(base.examples), "own"), base)]
+    own = "nearest" if base.nearest is not None else "own"
+    sets = [(_said(base.few_shot, own), base)]
+    if len(train) >= few:
+        sets.append((_said(few, "nearest"), replace(base, examples=(), nearest=NearestExamples(train, few))))
     for count, draw in chosen:
         examples = choose_examples(train, count, seed=draw)
-        if count and len(examples) < count:
-            continue
-        sets.append((_said(count, f"choice {draw - seed + 1}"), replace(base, examples=examples)))
+        if len(examples) == count:
+            variant = replace(base, examples=examples, nearest=None)
+            sets.append((_said(count, ("typical", "other", "still other", "more other")[draw - seed]), variant))
     return sets
 
 
 def _said(count: int, which: str) -> str:
-    return "no examples" if not count else f"{count} example{'s' if count > 1 else ''} ({which})"
+    return "no examples" if not count else f"{count} {which} example{'s' if count > 1 else ''}"
 
 
 def search_order(pairs: pl.DataFrame, *, seed: int) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ...style import StyleSchema, check_sentence, fenced, write_guide
+from ...style import StyleSchema, check_sentence, fenced, write_guide, write_short_guide
 
 __all__ = ["FORMS", "Mistake", "broken_rules", "find_mistakes", "guide_forms"]
 
@@ -28,15 +28,11 @@ def guide_forms(guide: str | None, style: StyleSchema, mistakes: Sequence[Mistak
     """The texts by form. Without a guide, the one that the style writes is the base of the others."""
     whole = guide or write_guide(style)
     rules = [check_sentence(check) for check in style.checks if check.level == "must"]
-    forms: dict[str, str | None] = {"as it is": guide, "short": _short(style, rules)}
+    forms: dict[str, str | None] = {"as it is": guide, "short": write_short_guide(style)}
     if mistakes:
         forms["corrected"] = "\n\n".join([whole.strip(), "## Mistakes to avoid", *map(_mistake, mistakes)]) + "\n"
     forms["checklist"] = _checklist(style, rules)
     return {name: text for name, text in forms.items() if text or name == "as it is"}
-
-
-def _short(style: StyleSchema, rules: Sequence[str]) -> str:
-    return " ".join(part for part in (style.about, *dict.fromkeys(rules)) if part)
 
 
 def _checklist(style: StyleSchema, rules: Sequence[str]) -> str:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from ...core import read_object, write_whole
 from ..statistics.intervals import share_interval
 from ..variants import Variant
+from .nearest import NearestExamples
 
 __all__ = ["SEARCHED", "SearchCost", "SearchResult", "Tried", "read_searched", "searched_variant", "write_searched"]
 
@@ -76,6 +78,7 @@ class SearchResult:
             "model": self.base.model,
             "endpoint": self.base.endpoint,
             "best": self.tried[self.best].name,
+            "nearest": None if (near := self.tried[self.best].variant.nearest) is None else near.count,
             "tried": [one.to_json(self.groups) for one in self.tried],
             "search": self.cost.to_json(),
             "seed": self.seed,
@@ -103,8 +106,9 @@ def read_searched(run: Path) -> dict[str, Any] | None:
     return read_object(run / FOLDER / RESULT) or None
 
 
-def searched_variant(run: Path, variants: Sequence[Variant]) -> Variant | None:
-    """The variant `searched` of a run: the base variant with the found guide and examples.
+def searched_variant(run: Path, variants: Sequence[Variant], train: pl.DataFrame) -> Variant | None:
+    """The variant `searched` by the search in a run's folder: the base variant with the found guide and examples, or with
+    the pairs of `train` nearest to each request.
 
     None without a finished search, or if its base variant is gone or has another model now.
     """
@@ -118,4 +122,5 @@ def searched_variant(run: Path, variants: Sequence[Variant]) -> Variant | None:
     return replace(
         base, name=SEARCHED, way="searched", of=(base.name,), examples=examples, guide_origin=ORIGIN,
         guide=(folder / GUIDE).read_text(encoding="utf-8") or None, search=found["search"],
+        nearest=None if found["nearest"] is None else NearestExamples(train, found["nearest"]),
     )  # fmt: skip

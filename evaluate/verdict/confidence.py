@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from ...core import say
-from ..money.flips import SURE, UNSURE, weigh
+from ..money.flips import SURE, UNSURE
 from .doubts import Doubt
-from .rivals import cheaper_way
+from .rivals import (
+    cheaper_way,
+    may_be_worse,
+    measured_rivals,
+    money_rivals,
+    strongest_first,
+    surely_worse,
+    weight,
+)  # fmt: skip
 from .sentences import (
     chance,
     compared,
@@ -28,11 +36,12 @@ RATHER_NOT = 0.2
 AGAINST_TUNING = {
     "answers_in_train": "a tuned model may recite answers of the test",
     "cheaper_way": "a cheaper alternative was not tried",
-    "better_untuned": "another variant without training does better",
+    "facts": "another way is right about the facts more often",
     "weak_baseline": "the baseline is weak",
     "foreign_guide": "the guide is not the team's own",
 }
 AGAINST_BOTH = {
+    "template": "the rules can be met without any model",
     "one_repaired": "only one side was repaired",
     "form_only": "the rules hardly tell a right answer from a wrong one",
     "few_cases": "there are few independent cases",
@@ -72,13 +81,15 @@ def _to_fix(results: Results, margin: float) -> Judged:
 
 
 def _surely_worse(results: Results, margin: float) -> Judged:
-    high = results["comparison"]["difference"]["high"]
+    rival = next(rival for rival in measured_rivals(results) if surely_worse(rival, margin))
     name = variant_name(compared(results)[1])
-    return HIGH if high <= -margin else FAIR, f"even at the best end of the range {name} is {say.points(high)} worse"
+    text = f"even at the best end of the range {name} is {say.points(rival.high)} worse"
+    return HIGH if rival.high <= -margin else FAIR, text if rival.strongest else f"{text} than {rival.label}"
 
 
 def _may_be_either(results: Results, margin: float) -> Judged:
-    low, high = (results["comparison"]["difference"][end] for end in ("low", "high"))
+    rival = next((rival for rival in measured_rivals(results) if may_be_worse(rival, margin)), strongest_first(results))
+    low, high = rival.low, rival.high
     if low >= 0:
         return LOW, f"it looks at least {say.points(low)} better, but on too few independent cases to rely on"
     name, best = variant_name(compared(results)[1]), f"{say.points(high)} better" if high > 0 else "no better"
@@ -104,29 +115,31 @@ def _unset(results: Results, margin: float) -> Judged:
 
 
 def _pays(results: Results, margin: float) -> Judged:
-    sure = chance(results["money"]) >= SURELY and results["comparison"]["difference"]["low"] > -margin
+    likely = min(chance(rival.money) for rival in money_rivals(results) if rival.money is not None)
+    sure = likely >= SURELY and all(rival.low > -margin for rival in measured_rivals(results))
     return HIGH if sure else FAIR, f"{futures_clause(results['money'])}, and {outputs_clause(results)}"
 
 
 def _does_not_pay(results: Results, margin: float) -> Judged:
-    money = results["money"]
+    rival = next(rival for rival in money_rivals(results) if weight(rival) == "does not pay")
+    money = {**results["money"], **(rival.money or {})}
     likely, earned = chance(money), money.get("probability_npv_positive")
-    if weigh(likely, money["npv_p50"]) != "does not pay":
-        return FAIR, (
-            "measurements show that the alternative without training does as well; its saving is an estimate from the "
-            "likely numbers, without a range"
-        )
     facts = futures_clause(money, only=True)
     if earned is not None and earned < likely:  # pays back in time, but the savings end before
         likely, facts = earned, futures_clause(money, only=True, earned=earned)
+    if not rival.strongest:
+        facts += f" against {rival.label}"
     return HIGH if likely <= SURELY_NOT else FAIR if likely <= RATHER_NOT else LOW, facts
 
 
 def _in_between(results: Results, margin: float) -> Judged:
     money = results["money"]
     way = cheaper_way(results, margin)
-    if weigh(chance(money), money["npv_p50"]) == "pays" and way is not None:
+    open_rivals = [rival for rival in money_rivals(results) if weight(rival) != "pays"]
+    if not open_rivals and way is not None:
         return LOW, f"{futures_clause(money)}, but not against {way.what}"
+    if open_rivals and not open_rivals[0].strongest:
+        return LOW, f"{futures_clause(money)}, but not as surely against {open_rivals[0].label}"
     need, most = (say.of_hundred(share) for share in (SURE, UNSURE))
     return LOW, f"{futures_clause(money)}; {need} would mean “fine-tune”, {most} or fewer “keep prompting”"
 

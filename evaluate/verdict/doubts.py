@@ -7,7 +7,7 @@ from typing import Any
 from ...core import say
 from ...curate import answers_in_train
 from ...style import discriminates
-from .rivals import better_untuned, cheaper_way
+from .rivals import cheaper_way, unmeasured
 from .sentences import (
     capital,
     groups_of_similar,
@@ -50,11 +50,12 @@ def found_doubts(
 
     `flips` are the flip points of the verdict. Doubts about the money count only where the verdict depends on it.
     """
-    flipping = (_better_untuned, _one_repaired, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
+    flipping = (_facts, _one_repaired, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
     money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
     way, stated, near, volume = ((finder,) for finder in money) if money else ((), (), (), ())
     extended = {**results, "verdict_flips": flips, "margin": margin}
     finders = (
+        _template,
         _form_only,
         _answers_in_train,
         *way,
@@ -66,6 +67,7 @@ def found_doubts(
         _style,
         _reused,
         *volume,
+        _unmeasured,
         _unchecked,
         _sample,
     )
@@ -99,15 +101,39 @@ def _sample(results: Results, decision: str) -> str:
     return "The test pairs are a sample; next year's requests may differ from them."
 
 
-def _better_untuned(results: Results, decision: str) -> str | None:
-    """The tuned model was compared with a variant without training that is not the best one."""
-    name = better_untuned(results, results["margin"])
-    if name is None or decision == "keep prompting":
+def _template(results: Results, decision: str) -> str | None:
+    """The rules can be met without any model, so they may not measure what a model is for."""
+    row = next((row for row in results.get("rivals") or [] if row["name"] == "template" and row["measured"]), None)
+    if row is None or row["difference"]["value"] is None:
         return None
-    baseline, _ = _baseline(results)
+    if row["difference"]["low"] > 0 or row["difference"]["value"] > results["margin"]:
+        return None  # the tuned model is better
+    share = say.percent(row["acceptable"]["share"])
     return (
-        f"{capital(variant_name(name))} does better than {variant_name(baseline)} without any training, but the tuned "
-        "model was not compared with it."
+        f"These rules can be met without any model: a template filled with the input's fields is acceptable in {share} of "
+        "cases. If people would not accept its outputs, the style needs a rule that says why."
+    )
+
+
+def _unmeasured(results: Results, decision: str) -> str | None:
+    """A way without training that was not measured may be as good."""
+    names = [variant_name(row["name"]) for row in unmeasured(results)]
+    if decision != "fine-tune" or not names:
+        return None
+    return f"Not every way without training was measured: {listed(names)} may do as well."
+
+
+def _facts(results: Results, decision: str) -> str | None:
+    """Another way without training is surely right about the facts more often."""
+    rows = [row for row in results.get("rivals") or [] if (row.get("facts") or {}).get("high") is not None]
+    worse = [row for row in rows if row["facts"]["high"] < 0 and row["facts"]["value"] <= -results["margin"]]
+    worse = [row for row in worse if row["name"] not in ("template", results["comparison"]["baseline"])]
+    if decision != "fine-tune" or not worse:
+        return None
+    row = min(worse, key=lambda row: row["facts"]["value"])
+    return (
+        f"{capital(variant_name(row['name']))} gets the facts right in {say.points(row['facts']['value'])} more of the cases, "
+        "though fewer of its outputs are acceptable."
     )
 
 
@@ -115,8 +141,13 @@ def _one_repaired(results: Results, decision: str) -> str | None:
     """Only the variant that the verdict is for was repaired."""
     pair = (results["comparison"]["baseline"], results["comparison"]["candidate"])
     other, chosen = pair[::-1] if decision == "keep prompting" else pair
-    if not repaired(results, chosen) or repaired(results, other):
-        return None
+    names = results.get("variants") or {}
+    if (
+        not repaired(results, chosen)
+        or repaired(results, other)
+        or any("+ repair" in name for name in (chosen, *names))
+    ):
+        return None  # derived repairs are tried for both sides
     return f"Only the outputs of {variant_name(chosen)} were repaired; the same repair may help {variant_name(other)} as much."
 
 

@@ -5,22 +5,29 @@ from typing import Any
 
 from ...core import say
 from ..money.flips import Weight, weigh
-from .rivals import CheaperWay, better_untuned, cheaper_way
+from .rivals import (
+    CheaperWay,
+    Rival,
+    cheaper_way,
+    failures_cost,
+    measured_rivals,
+    money_rivals,
+    strongest_first,
+    weight,
+)  # fmt: skip
 from .sentences import (
     both_shares,
     chance,
     chance_line,
-    compared,
     cost_line,
     difference_line,
     input_name,
     it_would_pay,
     listed,
+    others_line,
     sentence,
-    share_of,
     thousand,
     token_lines,
-    variant_name,
     when_it_pays,
 )
 
@@ -32,14 +39,15 @@ Found = dict[str, Any]
 
 
 def hopeless(results: Results) -> bool:
-    """Whether it almost never pays back in time, however good the outputs: the chance includes their uncertainty.
+    """Whether it almost never pays back in time against a rival, however good the outputs: the chance includes their
+    uncertainty.
 
     False if a failure costs nothing, since better outputs then save no money.
     """
     money = results.get("money")
-    if money is None or no_money(results, 0.0) is not None:
+    if money is None or no_money(results, 0.0) is not None or not failures_cost(money):
         return False
-    return _failures_cost(money) and chance(money) <= HOPELESS
+    return any(rival.money is not None and chance(rival.money) <= HOPELESS for rival in money_rivals(results))
 
 
 def no_money(results: Results, margin: float) -> Found | None:
@@ -73,22 +81,36 @@ def no_money(results: Results, margin: float) -> Found | None:
 
 
 def cost_unset(results: Results, margin: float) -> Found | None:
-    """Rule 6: the candidate is better, but not worth its cost as long as a failure costs nothing."""
+    """Rule 6: the answer turns on what an unacceptable output costs, which is not stated.
+
+    The candidate is better, but not worth its cost as long as a failure costs nothing; or it is surely a little worse
+    and cheaper.
+    """
     money = results["money"]
-    if _failures_cost(money) or not _surely_better(results) or _weight(money) == "pays":
+    if failures_cost(money):
         return None
+    worse = next((rival for rival in measured_rivals(results) if rival.high < 0), None)
+    if worse is not None and weight(worse) == "pays":
+        most = _most_failure_cost(worse, money)
+        turns = "that pays off only as long as an unacceptable output costs " + (
+            "almost nothing" if most is None else f"less than {say.money(most, money['currency'])}"
+        )
+        return _ask_cost(results, worse, turns)
+    strongest = strongest_first(results)
     least = money.get("carrying_failure_cost")
-    if least is None:
+    if strongest.low <= 0 or weight(strongest) == "pays" or least is None:
         return None
     cost = say.money(least, money["currency"])
+    return _ask_cost(results, strongest, f"that pays off if an unacceptable output costs more than {cost}")
+
+
+def _ask_cost(results: Results, rival: Rival, turns: str) -> Found:
     return {
         "decision": "cannot tell yet",
-        "sentence": (
-            f"Cannot tell yet: {both_shares(results)}; that pays off if an unacceptable output costs more than {cost}."
-        ),
+        "sentence": f"Cannot tell yet: {both_shares(results, rival.name)}; {turns}.",
         "reasons": [
-            difference_line(results),
-            cost_line(money),
+            difference_line(results, rival),
+            cost_line(results["money"]),
             "State what an unacceptable output costs (failure_cost).",
         ],
         "next": (
@@ -98,53 +120,91 @@ def cost_unset(results: Results, margin: float) -> Found | None:
     }
 
 
+def _most_failure_cost(rival: Rival, money: Results) -> float | None:
+    """The cost of an unacceptable output at which the daily saving is spent on additional failures."""
+    saved = (rival.money or {}).get("saving_per_request")
+    return None if saved is None or rival.value >= 0 else saved / -rival.value
+
+
 def pays(results: Results, margin: float) -> Found | None:
-    """Rule 7: it is likely enough to pay back in time, and no alternative without training is known to do it for less."""
-    money = results["money"]
-    if _weight(money) != "pays" or _in_the_way(results, margin) is not None:
+    """Rule 7: it is likely enough to pay back in time against every rival that is not surely worse."""
+    money, rivals = results["money"], money_rivals(results)
+    if any(weight(rival) != "pays" for rival in rivals) or _in_the_way(results, margin) is not None:
         return None
     reasons = [difference_line(results), cost_line(money), chance_line(money), *token_lines(results)]
     way = cheaper_way(results, margin)
     if way is not None:
         reasons.insert(3, sentence(_untried(way, results)))
+    named = strongest_first(results).name
     return {
         "decision": "fine-tune",
         "sentence": f"Fine-tune: {both_shares(results)}; {when_it_pays(money)}.",
-        "reasons": reasons,
+        "reasons": [reasons[0], *others_line(results, named), *reasons[1:]],
     }
 
 
 def does_not_pay(results: Results, margin: float) -> Found | None:
-    """Rule 8: it is unlikely to pay back in time or to pay at all, or a measured alternative without training wins."""
-    money, way = results["money"], cheaper_way(results, margin)
-    blocked = _in_the_way(results, margin)
-    beaten = blocked is not None and blocked.standing == "measured" and _settled(blocked, results)
-    if _weight(money) != "does not pay" and not beaten:
+    """Rule 8: against a rival that is not surely worse, it is unlikely to pay back in time or to pay at all."""
+    money = results["money"]
+    beaten = [rival for rival in money_rivals(results) if weight(rival) == "does not pay"]
+    if not beaten:
         return None
-    flip = None if beaten else _would_pay(money)
-    named = None if way is None or way.standing == "assumed" else _named(way, results, margin)
+    rival, way = beaten[0], cheaper_way(results, margin)
+    if not rival.strongest:
+        return _beaten_by(results, rival)
+    flip = _would_pay(money)
+    named = None if way is None or way.standing == "assumed" else _named(way, results)
     more = f"; {named or flip}" if named or flip else ""
-    why = f"; {named}, and against that training does not pay off" if beaten else f", but {when_it_pays(money)}{more}"
     reasons = [difference_line(results), cost_line(money), chance_line(money)]
     if named:
         reasons.insert(0, sentence(named))
-    reasons += [sentence(flip)] if flip else []
-    reasons += [sentence(_named(way, results, margin))] if way is not None and named is None else []
+    reasons += [sentence(flip)] if flip else others_line(results, rival.name)
+    reasons += [sentence(_named(way, results))] if way is not None and named is None else []
     verdict = {
         "decision": "keep prompting",
-        "sentence": f"Keep prompting: {both_shares(results)}{why}.",
+        "sentence": f"Keep prompting: {both_shares(results)}, but {when_it_pays(money)}{more}.",
         "reasons": reasons,
     }
-    return verdict if named is None or way is None else verdict | {"next": _try_it(way, results)}
+    return (
+        verdict
+        if named is None or way is None
+        else verdict | {"next": sentence(f"try {way.what} first, then run again")}
+    )
+
+
+def _beaten_by(results: Results, rival: Rival) -> Found:
+    """Training does not pay against a cheaper rival that is as good."""
+    cost = _cost_of(results["money"], rival.name)
+    return {
+        "decision": "keep prompting",
+        "sentence": (
+            f"Keep prompting: {both_shares(results, rival.name)}{cost}; against that, without any training, fine-tuning "
+            "does not pay off."
+        ),
+        "reasons": [
+            difference_line(results, rival),
+            *others_line(results, rival.name),
+            chance_line(rival.money, results["money"]),
+        ],
+        "next": sentence(f"use {rival.label}, and decide again when prices or volume change"),
+    }
 
 
 def in_between(results: Results, margin: float) -> Found | None:
     """Rule 9: the chance is neither high nor low, or an untried alternative may do the same for less."""
     money, way = results["money"], _in_the_way(results, margin)
-    if _weight(money) == "pays" and way is not None:
+    open_rivals = [rival for rival in money_rivals(results) if weight(rival) != "pays"]
+    if not open_rivals and way is not None:
         open_point = f"but {_untried(way, results)}"
         reasons = [sentence(_untried(way, results)), difference_line(results), cost_line(money), chance_line(money)]
-        extra = {"next": _try_it(way, results)}
+        extra = {"next": sentence(f"try {way.what} first, then run again")}
+    elif open_rivals and not open_rivals[0].strongest:
+        rival = open_rivals[0]
+        against = f"against {rival.label}{_cost_of(money, rival.name)}"
+        likely = "unknown" if rival.money is None else say.chance(chance(rival.money))
+        open_point = f"but {against} the chance of that is {likely}"
+        reasons = [difference_line(results, rival), difference_line(results), chance_line(money), cost_line(money)]
+        extra = {}
     else:
         widest = money["tornado"][0]["key"] if money.get("tornado") else None
         open_point = (
@@ -176,14 +236,6 @@ def _weight(money: Results) -> Weight:
     return weigh(chance(money), money["npv_p50"])
 
 
-def _failures_cost(money: Results) -> bool:
-    return money.get("failure_cost") is not None or money.get("failures") in ("drop", "repair")
-
-
-def _surely_better(results: Results) -> bool:
-    return results["comparison"]["difference"]["low"] > 0
-
-
 def _in_the_way(results: Results, margin: float) -> CheaperWay | None:
     """An alternative that rules out `fine-tune`: its outputs are known, and tuning does not pay off against it.
 
@@ -193,26 +245,19 @@ def _in_the_way(results: Results, margin: float) -> CheaperWay | None:
     return None if way is None or way.standing == "assumed" else way
 
 
-def _settled(way: CheaperWay, results: Results) -> bool:
-    """Whether it wins outright: the money includes its failures, or it fails no more often than the tuned model."""
-    return bool(way.as_good) or _failures_cost(results["money"])
+def _cost_of(money: Results, name: str) -> str:
+    """The cost of a variant in brackets, to append; empty if it is unknown."""
+    cost = (money["variants"].get(name) or {}).get("effective_cost_per_request")
+    return _in_brackets(cost, money)
 
 
-def _cost_of(way: CheaperWay, results: Results) -> str:
-    """The cost in brackets, to append; empty if it is unknown."""
-    money = results["money"]
-    return "" if way.cost is None else f" ({say.money(1000 * way.cost, money['currency'])} per {thousand(money)})"
+def _in_brackets(cost: float | None, money: Results) -> str:
+    return "" if cost is None else f" ({say.money(1000 * cost, money['currency'])} per {thousand(money)})"
 
 
-def _named(way: CheaperWay, results: Results, margin: float) -> str:
+def _named(way: CheaperWay, results: Results) -> str:
     """The alternative as a clause of a verdict that keeps prompting."""
-    cost, baseline = _cost_of(way, results), compared(results)[0]
-    if way.standing == "measured":
-        better, before = better_untuned(results, margin), share_of(results, baseline)
-        share = share_of(results, better) if better is not None and variant_name(better) == way.what else None
-        better_by = None if share is None or before is None else say.points(share - before)
-        as_well = "does as well as" if better_by is None else f"is {better_by} better than"
-        return f"{way.what} {as_well} {variant_name(baseline)}, without any training{cost}"
+    cost = _in_brackets(way.cost, results["money"])
     if way.standing == "same outputs":
         return f"{way.what} gives the same outputs without any training{cost}"
     return f"{way.what} may be good enough without any training{cost}, but its outputs were not measured"
@@ -220,17 +265,7 @@ def _named(way: CheaperWay, results: Results, margin: float) -> str:
 
 def _untried(way: CheaperWay, results: Results) -> str:
     """The alternative as a clause of a verdict that it might flip."""
-    cost = _cost_of(way, results)
-    if way.standing == "measured":
-        return f"against {way.what}{cost} it does not pay off unless an unacceptable output has a cost"
+    cost = _in_brackets(way.cost, results["money"])
     if way.standing == "same outputs":
         return f"against {way.what}{cost}, which needs no training, it does not pay off"
     return f"against {way.what}{cost} it would not pay off if the outputs were as good, which was not measured"
-
-
-def _try_it(way: CheaperWay, results: Results) -> str:
-    if way.standing == "measured" and not _settled(way, results):
-        return "State what an unacceptable output costs (failure_cost); the choice between the two depends on it."
-    if way.standing == "measured":
-        return sentence(f"use {way.what}, and decide again when prices or volume change")
-    return sentence(f"try {way.what} first, then run again")

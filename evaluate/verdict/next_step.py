@@ -1,13 +1,11 @@
 """The next step: one action that follows from the decision and its strongest doubt."""
 
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core import roughly, say
 from .doubts import Doubt, groups_cost, nearest_flip
-from .rivals import better_untuned, cheaper_way
+from .rivals import cheaper_way
 from .sentences import compared, sentence, variant_name
 
 __all__ = ["RISK_ADVICE", "next_step"]
@@ -36,11 +34,10 @@ def next_step(
         return found.get("next") or sentence("Fix the problem above, then run again")
     if doubt == "form_only":
         return sentence(f"{CONTENT_RULE}, then run `tuneworth evaluate` again")
+    if doubt == "template" and decision != "keep prompting":
+        return sentence(f"{CONTENT_RULE}, or use the template; then run `tuneworth evaluate` again")
     if doubt == "answers_in_train":
         return f"{results['data']['certificate']['answers_remedy']} Then train and compare again."
-    rival = better_untuned(results, margin)
-    if rival is not None and decision != "keep prompting":
-        return sentence(f"Compare with {variant_name(rival)} first: {_as_baseline(results, rival)}")
     if found.get("next"):
         return found["next"]
     if decision == "fine-tune":
@@ -48,15 +45,6 @@ def next_step(
     if decision == "keep prompting":
         return sentence(_keep(results, flips))
     return "Narrow down the number that the decision depends on most, then run again."
-
-
-def _as_baseline(results: Results, name: str) -> str:
-    """How to make a variant the baseline: on the command line for collected outputs, else in the project file."""
-    variants = (results.get("variants") or {}).values()
-    if variants and all(variant.get("source") == "outputs" for variant in variants):
-        return f"run `tuneworth evaluate` again with `--baseline {shlex.quote(name)}`"
-    quoted = json.dumps(name, ensure_ascii=False)  # TOML strings are written like JSON strings
-    return f"set `baseline = {quoted}` under [evaluate] in tuneworth.toml and run `tuneworth evaluate` again"
 
 
 def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float) -> str:

@@ -1,16 +1,20 @@
-"""Alternatives that need no training: another measured variant, or the same prompt for less."""
+"""The rivals of the tuned model: every measured way without training, and the same prompt for less."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..money.alternatives import beats_tuning
-from .sentences import compared, share_of, variant_name
+from ..money.flips import Weight, weigh
+from .sentences import chance, compared, share_of, variant_name
 
-__all__ = ["CheaperWay", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
-__all__ += ["same_model"]
+__all__ = [
+    "CheaperWay", "Rival", "cheaper_way", "failures_cost", "guide_can_go", "may_be_worse", "measured_rivals",
+    "money_rivals", "same_model", "strongest_first", "surely_worse", "unmeasured", "weight",
+]  # fmt: skip
 
 Results = Mapping[str, Any]
+HAIR = 1e-9  # a difference of exactly the margin must not depend on the last bit of a float
 WAYS = {
     "cached_guide": "with its guide in the prompt cache",
     "short_guide": "with a shorter guide",
@@ -20,53 +24,134 @@ WAYS = {
 
 
 @dataclass(frozen=True)
-class CheaperWay:
-    """An alternative without training against which the tuned model does not pay off.
+class Rival:
+    """A measured way without training: the candidate's difference to it, and what training gains against it.
 
-    `standing` is `measured` if its outputs were scored in this run, `same outputs` if the prompt is unchanged
-    and only its price is assumed, `assumed` if its outputs may differ or arrive later and were not tested.
-    `as_good` is whether it was at least as good as the candidate; None if unknown.
+    `money` has the keys of `money` that rules read (chance, value, saving, payback), None if they are unknown.
+    """
+
+    name: str
+    strongest: bool
+    share: float
+    value: float
+    low: float
+    high: float
+    low_one_sided: float
+    facts: Mapping[str, float] | None
+    money: Results | None
+
+    @property
+    def label(self) -> str:
+        """The rival in words."""
+        return variant_name(self.name)
+
+
+def measured_rivals(results: Results) -> list[Rival]:
+    """All measured rivals, the strongest first, then by their share. The strongest is the baseline of the comparison."""
+    baseline, _ = compared(results)
+    rows = [row for row in results.get("rivals") or [] if row["measured"] and row["difference"]["value"] is not None]
+    if not any(row["name"] == baseline for row in rows):  # a comparison alone
+        comparison = results["comparison"]
+        rows.append({"name": baseline, "acceptable": {"share": share_of(results, baseline)}, **comparison})
+    found = [_rival(results, row, strongest=row["name"] == baseline) for row in rows]
+    return sorted(found, key=lambda rival: (not rival.strongest, -rival.share, rival.name))
+
+
+def _rival(results: Results, row: Results, *, strongest: bool) -> Rival:
+    difference = row["difference"]
+    return Rival(
+        row["name"], strongest, row["acceptable"]["share"], difference["value"], difference["low"], difference["high"],
+        row["low_one_sided"], row.get("facts"), _money_against(results, row["name"], strongest=strongest),
+    )  # fmt: skip
+
+
+def _money_against(results: Results, name: str, *, strongest: bool) -> Results | None:
+    money = results.get("money")
+    if money is None or strongest:
+        return money
+    entries = money.get("alternatives") or []
+    tuning = next((e["tuning"] for e in entries if e["key"] == "variant" and e["name"] == name), None)
+    return None if tuning is None else {"requests_total": money.get("requests_total"), **tuning}
+
+
+def strongest_first(results: Results) -> Rival:
+    """The rival of the headline."""
+    return measured_rivals(results)[0]
+
+
+def surely_worse(rival: Rival, margin: float) -> bool:
+    """Whether the candidate is surely worse than this rival, by at least the margin as measured."""
+    return rival.high < 0 and rival.value <= -margin + HAIR
+
+
+def may_be_worse(rival: Rival, margin: float) -> bool:
+    """Whether the candidate is not shown to be as good as this rival within the margin."""
+    return rival.low_one_sided <= -margin + HAIR
+
+
+def money_rivals(results: Results) -> list[Rival]:
+    """The rivals against which training must pay: the strongest, and all that the candidate does not surely beat."""
+    return [rival for rival in measured_rivals(results) if rival.strongest or rival.low <= 0]
+
+
+def weight(rival: Rival) -> Weight | None:
+    """Whether training pays against this rival; None if that is unknown."""
+    money = rival.money
+    if money is None or chance(money) is None:
+        return None
+    return weigh(chance(money), money["npv_p50"])
+
+
+def unmeasured(results: Results) -> list[Results]:
+    """The rows of rivals that were not measured, each with its reason."""
+    return [row for row in results.get("rivals") or [] if not row["measured"]]
+
+
+def failures_cost(money: Results) -> bool:
+    """Whether an unacceptable output costs something."""
+    return money.get("failure_cost") is not None or money.get("failures") in ("drop", "repair")
+
+
+@dataclass(frozen=True)
+class CheaperWay:
+    """A way without training that was priced, but whose outputs were not scored, and against which tuning does not pay.
+
+    `standing` is `same outputs` if the prompt is unchanged and only its price is assumed, `assumed` if its outputs may
+    differ or arrive later. `as_good` is whether it is at least as good as the candidate; None if unknown.
     """
 
     what: str
-    standing: Literal["measured", "same outputs", "assumed"]
+    standing: Literal["same outputs", "assumed"]
     as_good: bool | None
     cost: float | None
 
 
 def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
-    """The strongest of `money.alternatives` against which tuning does not pay off: measured, else priced, else assumed.
+    """The strongest of the unmeasured `money.alternatives` against which tuning does not pay off.
 
-    A measured one counts if it is not worse than the baseline, a cached guide if the cached share was not stated.
+    A cached guide counts only if the cached share was not stated or measured.
     """
     money = results.get("money") or {}
     target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
     winning = [e for e in money.get("alternatives") or [] if beats_tuning(e, target, batch=batch)]
-    ways = [_way(results, entry, margin) for entry in winning]
-    candidates = [way for way in ways if way is not None]
-    order = ("measured", "same outputs", "assumed")
-    return min(candidates, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
+    ways = [way for entry in winning if (way := _way(results, entry, margin)) is not None]
+    order = ("same outputs", "assumed")
+    return min(ways, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
 
 
 def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
     baseline, candidate = compared(results)
     key, name, cost = entry["key"], entry["name"], entry["effective_cost_per_request"]
-    tuned_share = share_of(results, candidate)
-
-    def as_good(share: float | None) -> bool | None:
-        return None if share is None or tuned_share is None else share >= tuned_share - margin
-
     if key == "variant":
-        if share_of(results, name) is None:
-            return CheaperWay(variant_name(name), "assumed", None, cost)
-        fits = not is_tuned(results, name) and not_worse(results, name, margin)
-        return CheaperWay(variant_name(name), "measured", as_good(share_of(results, name)), cost) if fits else None
+        return CheaperWay(variant_name(name), "assumed", None, cost) if share_of(results, name) is None else None
     what = f"{variant_name(baseline)} {WAYS.get(key, entry['what'])}"
     if key != "cached_guide":
         return CheaperWay(what, "assumed", None, cost)
     if _cache_known(results):
         return None
-    return CheaperWay(what, "same outputs", as_good(share_of(results, baseline)), cost)
+    ours, theirs = share_of(results, candidate), share_of(results, baseline)
+    as_good = None if ours is None or theirs is None else theirs >= ours - margin
+    return CheaperWay(what, "same outputs", as_good, cost)
 
 
 def _cache_known(results: Results) -> bool:
@@ -78,63 +163,18 @@ def _cache_known(results: Results) -> bool:
     return entry["source"] == "stated" or (entry["source"] == "measured" and bool(entry["value"]))
 
 
-def is_tuned(results: Results, name: str) -> bool:
-    """Whether the results show that a variant was fine-tuned."""
-    variant = (results.get("variants") or {}).get(name) or {}
-    return bool(variant.get("tuned")) or variant.get("source") == "adapter" or name == compared(results)[1]
-
-
-def not_worse(results: Results, name: str, margin: float) -> bool:
-    """Whether another variant is not worse than the baseline: by a paired comparison if there is one, else by its share."""
-    paired = _paired(results, name)
-    if paired is not None:
-        return paired[0] is not None and paired[0] > -margin
-    share, before = share_of(results, name), share_of(results, compared(results)[0])
-    return share is not None and before is not None and share >= before
-
-
-def _paired(results: Results, name: str) -> tuple[float | None, float | None] | None:
-    """The lower ends, one-sided and two-sided, of the difference to the baseline, if the two were compared."""
-    rival = (results.get("rivals") or {}).get(name)
-    if rival is not None:
-        return rival["low_one_sided"], rival["difference"]["low"]
-    guide = results.get("guide_comparison")
-    if name != "plain" or guide is None or guide.get("baseline") != "plain":
-        return None
-    # In that comparison the guided variant is the candidate, so the ends swap; the one-sided upper end may be missing.
-    high = guide["difference"]["high"]
-    one_sided = guide.get("high_one_sided", high)
-    return None if one_sided is None else -one_sided, None if high is None else -high
-
-
-def better_untuned(results: Results, margin: float) -> str | None:
-    """The best other variant without training that is significantly better than the baseline, by at least the margin."""
-    baseline, _ = compared(results)
-    before = (results["quality"].get(baseline) or {}).get("acceptable") or {}
-    shares = {}
-    for name, quality in results["quality"].items():
-        other = quality.get("acceptable") or {}
-        if name == baseline or is_tuned(results, name) or other.get("low") is None or before.get("high") is None:
-            continue
-        paired = _paired(results, name)
-        if other["share"] - before["share"] < margin:
-            continue
-        # Without a paired comparison the intervals must not overlap.
-        if (other["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
-            shares[name] = other["share"]
-    return max(shares, key=lambda name: shares[name], default=None)
-
-
-def guide_can_go(results: Results, margin: float) -> bool:
-    """Whether the plain model is not worse than the guided baseline and gives acceptable outputs.
+def guide_can_go(results: Results, margin: float) -> str | None:
+    """The guided model without its guide, if that is no worse and gives acceptable outputs: the guide has no use.
 
     If neither gives an acceptable output, the guide is not superfluous: the model is too weak to follow it. A different
     model without a guide shows nothing about the guide.
     """
-    baseline, _ = compared(results)
-    if baseline == "plain" or not share_of(results, "plain") or not same_model(results, baseline, "plain"):
-        return False
-    return not_worse(results, "plain", margin)
+    found = results.get("guide_comparison")
+    if not found or not share_of(results, "plain") or not same_model(results, found["candidate"], "plain"):
+        return None
+    # The guided variant is the candidate there, so the plain model is no worse if the upper end is within the margin.
+    high = found.get("high_one_sided", found["difference"]["high"])
+    return found["candidate"] if high is not None and high < margin else None
 
 
 def same_model(results: Results, one: str, other: str) -> bool:

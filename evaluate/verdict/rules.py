@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import say
+from .causes import cause_lines
 from .confidence import confidence
 from .doubts import Doubt, found_doubts
 from .invalid import found_invalid, unlike_people
 from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
 from .next_step import RISK_ADVICE, next_step
-from .rivals import better_untuned, guide_can_go
+from .rivals import HAIR, guide_can_go, may_be_worse, measured_rivals, strongest_first, surely_worse
 from .sentences import (
     as_it_stands,
     both_shares,
@@ -18,6 +19,9 @@ from .sentences import (
     difference_line,
     discordant_clause,
     groups_line,
+    lost_facts,
+    missing_cases,
+    others_line,
     sentence,
     share_of,
     variant_name,
@@ -27,8 +31,14 @@ __all__ = ["decide", "with_judgements"]
 
 Results = Mapping[str, Any]
 MONEY_AFTER = 5  # rules up to this one ignore the money
-# With fewer independent cases no interval is reliable; benchmarks/coverage.md validates them from here on.
-FEWEST_CASES = 20
+# With fewer, no interval is reliable; benchmarks/coverage.md validates them from here on.
+FEWEST_CASES, FEWEST_GROUPS = 20, 10
+KEEP = "Keep prompting"
+FEWEST = f"{FEWEST_CASES} separate cases, or {FEWEST_GROUPS} groups, are the minimum"
+FACTS_ADVICE = (
+    "Train on examples whose facts all stand in the request (`curate` lists those that break a rule about facts) or for "
+    "fewer epochs, then compare again"
+)
 REMEDIES = {
     "data": "separate the test set from the training examples, then train and run again; until then no number is valid",
     "comparison": "fix the problem above, then run again; until then the numbers below answer a different question",
@@ -37,17 +47,22 @@ REMEDIES = {
 INVALID = Doubt(
     "invalid", "Until that is fixed, the numbers on this page answer a different question; do not quote them."
 )
-HAIR = 1e-9  # a difference of exactly the margin must not depend on the last bit of a float
 Verdict = dict[str, Any]
 
 
-def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
-    """The `verdict` of results.json; None if fewer than two variants were scored.
+def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None = None) -> Verdict | None:
+    """The `verdict` of results.json; None if the candidate was not compared with a way without training.
 
-    Reads `quality`, `comparison`, `money`, `risks`, `data` and `variants` of the results, and if present `validity`
-    (`[{what, text}]`: problems found by the caller that make data or comparison invalid), `guide_comparison` (`plain`
-    against the guided baseline), `rivals` (`{NAME: ...}`: other variants without training against the baseline; both
-    with the keys of `comparison`) and `choice` (how the baseline was chosen).
+    `margin` is the loss in acceptable outputs that counts as not worse, `facts_margin` that in outputs that are right
+    about the facts, by default the same.
+
+    An intersection-union test: *fine-tune* only if the candidate is shown to be no worse than every measured rival, each
+    at 5%, and training pays against each rival that it does not surely beat, the strongest in any case. No rival is
+    selected by its result, so nothing has to be corrected for their number (Berger 1982, Technometrics 24, 295).
+
+    Reads `quality`, `comparison` (with the strongest rival), `rivals`, `money`, `risks`, `data`, `variants` and
+    `guide_comparison` (`plain` against the variant with a guide) of the results, and if present `validity`
+    (`[{what, text}]`: problems found by the caller that make data or comparison invalid).
     From `money` it reads currency, baseline, candidate, variants, requests_per_day, requests_total, missing,
     saving_per_request, investment, running_cost_per_day, payback_days with p5 and p95, npv, npv_p50,
     probability_of_payback_in_target, probability_npv_positive, target_payback_days, horizon_days, failures,
@@ -56,6 +71,7 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
     comparison = results.get("comparison")
     if not comparison or comparison["difference"]["value"] is None:
         return None
+    results = {**results, "facts_margin": margin if facts_margin is None else facts_margin}
     number, verdict = _first(results, margin)
     flips = _flips(results, margin, verdict["decision"]) if number > MONEY_AFTER else []
     # An invalid comparison shows nothing about other variants either.
@@ -70,7 +86,7 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
         "rule": number,
         "sentence": verdict["sentence"] + also,
         "confidence": confidence(results, decision, number, doubts, margin=margin),
-        "reasons": verdict["reasons"][:4],
+        "reasons": [*([] if number == 1 else map(sentence, cause_lines(results))), *verdict["reasons"]][:4],
         "doubt": doubts[0].text,
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
@@ -98,21 +114,11 @@ def _first(results: Results, margin: float) -> tuple[int, Verdict]:
 
 
 def _also(results: Results, margin: float, verdict: Verdict) -> str:
-    """An addition to the sentence: another variant without training that is as good or better."""
-    baseline, _ = compared(results)
-    better, text = better_untuned(results, margin), verdict["sentence"]
-    if better is not None:
-        share, before = share_of(results, better), share_of(results, baseline)
-        assert share is not None
-        assert before is not None
-        by = f"{say.points(share - before)} better than"
-        if f"{variant_name(better)} is {by}" in text:
-            return ""
-        end = "use that" if verdict["decision"] == "keep prompting" else "that is the one to beat"
-        return f" Without any training, {variant_name(better)} is {by} {variant_name(baseline)}; {end}."
-    if guide_can_go(results, margin) and variant_name("plain") not in text:
-        return " The guide can be dropped without any training: the outputs are no worse without it."
-    return ""
+    """An addition to the sentence: the guide has no use."""
+    guided = guide_can_go(results, margin)
+    if guided is None or variant_name("plain") in verdict["sentence"]:
+        return ""
+    return f" The guide of {variant_name(guided)} can be dropped: the outputs are no worse without it."
 
 
 def _invalid(results: Results, margin: float) -> Verdict | None:
@@ -132,106 +138,97 @@ def _invalid(results: Results, margin: float) -> Verdict | None:
 
 
 def _worse(results: Results, margin: float) -> Verdict | None:
-    """Rule 2: the candidate is worse."""
-    difference = results["comparison"]["difference"]
-    if _too_few(results) or not (difference["high"] < 0 and difference["value"] <= -margin + HAIR):
+    """Rule 2: the candidate is surely worse than a way without training."""
+    rivals = [rival for rival in measured_rivals(results) if surely_worse(rival, margin)]
+    if _too_few(results) or not rivals:
         return None
+    rival, candidate = rivals[0], variant_name(compared(results)[1])
     return {
         "decision": "keep prompting",
-        "sentence": f"Keep prompting: {both_shares(results)}.",
+        "sentence": f"{KEEP}: {both_shares(results, rival.name)}.",
         "reasons": [
-            difference_line(results),
-            sentence(discordant_clause(results)),
+            difference_line(results, rival),
+            *([sentence(discordant_clause(results))] if rival.strongest else []),
             "Outputs that are significantly worse are not worth a lower cost.",
+            *others_line(results, rival.name),
         ],
-        "next": (
-            f"Keep {variant_name(compared(results)[0])}. Train again only with more or better examples; the checks below "
-            f"show what {variant_name(compared(results)[1])} gets wrong."
+        "next": sentence(
+            f"use {rival.label}. Train again only with more or better examples; the checks below show what {candidate} "
+            "gets wrong"
         ),
     }
 
 
 def _too_few(results: Results) -> bool:
     comparison = results["comparison"]
-    return (comparison.get("n_effective") or comparison.get("n") or FEWEST_CASES) < FEWEST_CASES
+    n, groups = comparison.get("n") or FEWEST_CASES, comparison.get("groups")
+    return n < FEWEST_CASES or (bool(groups) and groups < n and groups < FEWEST_GROUPS)
 
 
 def _undecided(results: Results, margin: float) -> Verdict | None:
-    """Rule 3: there are too few cases, or non-inferiority is not shown; skipped if neither could matter."""
-    comparison = results["comparison"]
-    low, n = comparison["low_one_sided"], comparison.get("n") or results["quality"][compared(results)[1]]["n"]
-    if (low > -margin + HAIR and not _too_few(results)) or hopeless(results):
+    """Rule 3: there are too few cases, or the candidate may be worse than a rival; skipped if neither could matter."""
+    rivals = [rival for rival in measured_rivals(results) if may_be_worse(rival, margin)]
+    if (not rivals and not _too_few(results)) or hopeless(results):
         return None
-    needed, grouped = _cases_needed(comparison, margin), (comparison.get("groups") or n) < n
+    rival = rivals[0] if rivals else strongest_first(results)
+    comparison = results["comparison"]
+    n, groups = comparison.get("n") or results["quality"][compared(results)[1]]["n"], comparison.get("groups")
+    grouped = bool(groups) and groups < n
     these = f"{'this' if n == 1 else 'these'} {say.count(n, 'case')}"
     if _too_few(results):
         could = f"{these} {'is' if n == 1 else 'are'} too few to decide"
         if grouped:
-            could = f"{these} in {say.count(comparison['groups'], 'group')} are too few to decide"
+            could = f"{these} in {say.count(groups, 'group')} are too few to decide"
     else:
         # This is the end of the range that is shown; the decisive one-sided end is a little closer.
-        could = f"on {these} it could be up to {say.points(comparison['difference']['low'])} worse"
+        could = f"on {these} it could be up to {say.points(rival.low)} worse"
+    needed = comparison.get("needed") if rival.strongest else None
     ask, more = (
         "more test cases are needed",
         "More cases help only if the true difference is better than the measured one.",
     )
     if needed is not None:
-        missing = f"about {say.count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"
-        ask, more = (
-            f"{missing} would settle it",
-            sentence(f"{missing} would settle it if the difference does not change"),
-        )
+        missing = missing_cases(needed, n, groups if grouped else None)
+        ask = f"{missing} would settle it"
+        more = sentence(f"with {missing} the chance is {say.chance(needed['chance'])} that the range is narrow enough")
     return {
         "decision": "cannot tell yet",
-        "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
+        "sentence": f"Cannot tell yet: {both_shares(results, rival.name)}, but {could}; {ask}.",
         "reasons": [
-            difference_line(results),
-            f"A loss of up to {say.points(margin)} counts as not worse; {FEWEST_CASES} independent cases are the minimum.",
+            difference_line(results, rival),
+            f"A loss of up to {say.points(margin)} counts as not worse; {FEWEST}.",
             more,
             groups_line(results),
         ],
-        "next": sentence(_more_cases(comparison, needed, grouped)),
+        "next": sentence(_more_cases(needed, n, groups if grouped else None)),
     }
 
 
-def _more_cases(comparison: Results, needed: float | None, grouped: bool) -> str:
+def _more_cases(needed: Results | None, n: int, groups: int | None) -> str:
     """The cases to add, as an instruction."""
-    others = " from other groups" if grouped else ""
     if needed is None:
+        others = " from other groups" if groups else ""
         return f"add unseen test cases{others} or train on better examples, then run again"
-    missing = say.count(_rounded_up(needed - comparison["n"]))
-    return f"add about {missing} unseen test cases{others}, then run again"
-
-
-def _cases_needed(comparison: Results, margin: float) -> float | None:
-    """The number of cases at which the one-sided lower end exceeds -margin: its distance shrinks with the root of n.
-
-    It is at least enough for the minimum of effective cases; None if the difference itself is not above -margin.
-    """
-    value, low, n = comparison["difference"]["value"], comparison["low_one_sided"], comparison.get("n")
-    if not n or value <= -margin + HAIR:
-        return None
-    worth = comparison.get("n_effective") or n
-    return max(n * ((value - low) / (value + margin)) ** 2, n * FEWEST_CASES / worth, n + 2)
-
-
-def _rounded_up(number: float) -> int:
-    """Rounded up to two digits: more would look exact."""
-    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
-    return math.ceil(number / size - HAIR) * size
+    return f"add {missing_cases(needed, n, groups, unseen=True)}, then run again"
 
 
 def _risky(results: Results, margin: float) -> Verdict | None:
-    """Rule 4: a measured risk is over its limit; one that was not checked never fires."""
+    """Rule 4: a measured risk is over its limit, or the facts are surely worse; a risk that was not checked never fires."""
     over = [risk for risk in results.get("risks") or [] if risk["status"] == "over" and risk.get("measured", True)]
-    if not over:
+    if over:
+        problem, remedy = over[0]["id"], RISK_ADVICE.get(over[0]["id"], REMEDIES["training"])
+        first = f"{problem} is over its limit ({over[0]['evidence']})"
+        reasons = [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over]
+    elif (lost := lost_facts(results, results["facts_margin"])) is not None:
+        first, reasons, remedy = lost, [sentence(lost)], FACTS_ADVICE
+    else:
         return None
     return {
         "decision": "fix first",
         "what": "training",
-        "sentence": f"Fix the training first: {over[0]['id']} is over its limit ({over[0]['evidence']}).",
-        "reasons": [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over] + [as_it_stands(results)],
-        "next": sentence(RISK_ADVICE.get(over[0]["id"], REMEDIES["training"])),
+        "sentence": f"Fix the training first: {first}.",
+        "reasons": [*reasons, as_it_stands(results)],
+        "next": sentence(remedy),
     }
 
 
@@ -256,7 +253,7 @@ def _distance(flip: Results) -> float:
 
 
 def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
-    """The acceptable shares at which the candidate is no longer non-inferior, and at which it is worse.
+    """The acceptable shares at which the candidate may be worse than its strongest rival, and at which it is.
 
     The interval is assumed to move with the share and to keep its width.
     """
@@ -289,9 +286,18 @@ def _moved(results: Results, flip: Results) -> dict[str, Any]:
     by += math.copysign(0.01 * flip["to"], by)
     ends = {key: value + by for key, value in comparison["difference"].items()}
     moved["comparison"] = {**comparison, "difference": ends, "low_one_sided": comparison["low_one_sided"] + by}
+    moved["rivals"] = [_moved_row(row, by) for row in results.get("rivals") or []]
     better = min(max(share + by, 0.0), 1.0)
     moved["quality"] = {
         **results["quality"],
         candidate: {**quality, "acceptable": {**quality["acceptable"], "share": better}},
     }
     return moved
+
+
+def _moved_row(row: Results, by: float) -> Results:
+    """A rival's row with the candidate better by this much."""
+    if not row["measured"]:
+        return row
+    ends = {key: value + by for key, value in row["difference"].items()}
+    return {**row, "difference": ends, "low_one_sided": row["low_one_sided"] + by}

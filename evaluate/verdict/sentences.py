@@ -8,6 +8,8 @@ from ...core import Row, roughly, row_text, say
 from ..money.flips import SURE, UNSURE
 
 __all__ = [
+    "HABITS",
+    "TELLING",
     "as_it_stands",
     "both_shares",
     "capital",
@@ -24,8 +26,12 @@ __all__ = [
     "input_name",
     "it_would_pay",
     "listed",
+    "lost_facts",
+    "missing_cases",
+    "others_line",
     "outputs_clause",
     "repaired",
+    "roughly_up",
     "rules_unlike_people",
     "scored_name",
     "sentence",
@@ -36,6 +42,15 @@ __all__ = [
     "when_it_pays",
 ]
 
+# Causes that are the model's own, as against a fault of the comparison; named from a tenth of the outputs on.
+HABITS = {
+    "endless": "do not end before the token limit",
+    "empty": "are empty",
+    "refused": "are refusals",
+    "same text": "are the same text",
+}
+TELLING = 0.1
+SIGNIFICANT = 0.05
 FEWEST = 0.005  # a share shown as 0 of 100
 Results = Mapping[str, Any]
 
@@ -56,13 +71,16 @@ def repaired(results: Results, name: str) -> bool:
 
 
 def scored_name(results: Results, name: str) -> str:
-    """`variant_name`, with a note that its outputs were repaired."""
-    return f"{variant_name(name)} after repair" if repaired(results, name) else variant_name(name)
+    """`variant_name`, with a note if the settings have its outputs repaired."""
+    words = variant_name(name)
+    noted = name == "template" or words.endswith(AFTER_REPAIR) or "else " in name
+    return words if noted or not repaired(results, name) else f"{words} {AFTER_REPAIR}"
 
 
-def both_shares(results: Results) -> str:
-    """Both shares in one clause; a guide that Tuneworth wrote is named."""
+def both_shares(results: Results, rival: str | None = None) -> str:
+    """The shares of the candidate and of a rival, by default the strongest; a guide that Tuneworth wrote is named."""
     baseline, candidate = compared(results)
+    baseline = rival or baseline
     one, other = share_of(results, candidate), share_of(results, baseline)
     assert one is not None
     assert other is not None
@@ -71,9 +89,65 @@ def both_shares(results: Results) -> str:
         name += " with a guide that Tuneworth wrote"
     also = "also " if say.percent(one) == say.percent(other) else ""
     return (
-        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} {also}in "
-        f"{say.percent(other)}"
+        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases"
+        f"{_habit(results, candidate)}, {name} {also}in {say.percent(other)}{_habit(results, baseline)}"
     )
+
+
+def _habit(results: Results, name: str) -> str:
+    """What a tenth or more of a variant's outputs are instead of answers, the most frequent alone, in brackets."""
+    entries = (results["quality"].get(name) or {}).get("causes") or []
+    found = [entry for entry in entries if entry["cause"] in HABITS and entry["count"] >= TELLING * entry["of"]]
+    if not found:
+        return ""
+    entry = max(found, key=lambda entry: entry["count"])
+    return f" ({say.percent(entry['count'] / entry['of'])} of its outputs {HABITS[entry['cause']]})"
+
+
+def lost_facts(results: Results, margin: float) -> str | None:
+    """The clause that the candidate is surely less often right about the facts than the strongest rival; None if not."""
+    baseline, candidate = compared(results)
+    row = next((row for row in results.get("rivals") or [] if row["name"] == baseline), None)
+    facts = (row or {}).get("facts")
+    if not facts or facts["high"] is None or not (facts["high"] < 0 and facts["value"] <= -margin + 1e-9):
+        return None
+    shares = [
+        ((results["quality"].get(name) or {}).get("faithful") or {}).get("share") for name in (candidate, baseline)
+    ]
+    if None in shares:
+        return None
+    ours, theirs = (say.percent(share) for share in shares)
+    return (
+        f"{scored_name(results, candidate)} gets the facts right in {ours} of cases, {scored_name(results, baseline)} in "
+        f"{theirs}, and no gain in form makes up for that"
+    )
+
+
+def missing_cases(needed: Results, n: int, groups: int | None, *, unseen: bool = False) -> str:
+    """The cases to add, in groups where groups are what is missing; the last digits would look exact."""
+    new = "unseen " if unseen else "more "
+    cases = say.count(roughly_up(max(needed["cases"] - n, 1)))
+    if groups and needed.get("groups"):
+        more = roughly_up(max(needed["groups"] - groups, 1))
+        return f"about {cases} {new}cases from {say.count(more)} other groups"
+    return f"about {cases} {new}cases"
+
+
+def roughly_up(number: float) -> int:
+    """Rounded up to two digits: more would look exact."""
+    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
+    return math.ceil(number / size - 1e-9) * size
+
+
+def others_line(results: Results, named: str) -> list[str]:
+    """The other measured rivals with their shares, as one sentence; none if there is no other."""
+    rows = [row for row in results.get("rivals") or [] if row["measured"] and row["name"] != named]
+    rows = [row for row in rows if (row["acceptable"] or {}).get("share") is not None]
+    if not rows:
+        return []
+    rows.sort(key=lambda row: (-row["acceptable"]["share"], row["name"]))
+    shown = [f"{variant_name(row['name'])} {say.percent(row['acceptable']['share'])}" for row in rows]
+    return [sentence(f"other ways without training: {listed(shown)}")]
 
 
 def as_it_stands(results: Results) -> str:
@@ -81,28 +155,34 @@ def as_it_stands(results: Results) -> str:
     return sentence(f"as measured, {both_shares(results)}")
 
 
-def gap_clause(results: Results) -> str:
-    """How much better or worse the candidate is."""
-    value = results["comparison"]["difference"]["value"]
+def gap_clause(results: Results, value: float | None = None) -> str:
+    """How much better or worse the candidate is, by default than its strongest rival."""
+    value = results["comparison"]["difference"]["value"] if value is None else value
     if round(value, 4) == 0:
         return "both are equally good"
     return f"{variant_name(compared(results)[1])} is {say.points(value)} {'better' if value > 0 else 'worse'}"
 
 
 def outputs_clause(results: Results) -> str:
-    """How the candidate's outputs compare to the baseline's."""
-    difference = results["comparison"]["difference"]
-    low, value = difference["low"], difference["value"]
+    """How the candidate's outputs compare to those of the strongest rival; significant by interval and test alike."""
+    comparison = results["comparison"]
+    low, value = comparison["difference"]["low"], comparison["difference"]["value"]
+    if low > 0 and (comparison.get("p_value") or 0) >= SIGNIFICANT:
+        return f"the gap is {say.points(value)}"
     if low > 0:
         return f"the gap of {say.points(value)} is statistically significant"
     return "the outputs are no worse" if low == 0 else f"the outputs are at most {say.points(low)} worse"
 
 
-def difference_line(results: Results) -> str:
-    """How much better or worse the candidate is, with its interval."""
+def difference_line(results: Results, rival: Any = None) -> str:
+    """How much better or worse the candidate is, with its interval: than its strongest rival, or than this one."""
     difference, n = results["comparison"]["difference"], results["comparison"].get("n")
+    than = ""
+    if rival is not None and not rival.strongest:
+        difference, than = {"value": rival.value, "low": rival.low, "high": rival.high}, f" than {rival.label}"
+    gap = gap_clause(results, difference["value"])
     on = f" on {say.count(n, 'case')}" if n else ""
-    return sentence(f"{gap_clause(results)}{on} (range {say.points_range(difference['low'], difference['high'])})")
+    return sentence(f"{gap}{than}{on} (range {say.points_range(difference['low'], difference['high'])})")
 
 
 def discordant_clause(results: Results) -> str:
@@ -177,13 +257,33 @@ def capital(text: str) -> str:
 
 
 def variant_name(name: str) -> str:
-    """The tuned model, the prompted model, the untuned model without a guide; any other by its name."""
-    known = {
-        "tuned": "the tuned model",
-        "prompted": "the prompted model",
-        "plain": "the plain model without a guide",
-    }
-    return known.get(name, f'"{name}"')
+    """A variant in words, also one that Tuneworth derives from others; any other by its name in quotes."""
+    if name in NAMES:
+        return NAMES[name]
+    first, plus, way = name.rpartition(" + ")
+    if plus and way in ADDED:
+        return f"{variant_name(first)} {ADDED[way]}"
+    first, fallback, second = name.partition(", else ")
+    if fallback:
+        return f"{variant_name(first)} with {variant_name(second)} as the fallback"
+    return f'"{name}"'
+
+
+NAMES = {
+    "tuned": "the tuned model",
+    "prompted": "the prompted model",
+    "plain": "the plain model without a guide",
+    "template": "a template without any model",
+    "nearest": "the prompted model with the nearest examples",
+    "searched": "the prompted model with the searched prompt",
+}
+AFTER_REPAIR = "after repair"
+ADDED = {
+    "repair": AFTER_REPAIR,
+    "retry": "with retries",
+    "short guide": "with a short guide",
+    "constrained": "with constrained decoding",
+}
 
 
 def chance(money: Results) -> float:
@@ -254,12 +354,15 @@ def thousand(money: Results) -> str:
     return "1,000 acceptable outputs" if money.get("failures") == "drop" else "1,000 requests"
 
 
-def chance_line(money: Results) -> str:
-    """The chance of paying back in time as a sentence; simulation never shows 0% or 100%."""
-    likely = say.chance(chance(money))
-    if money.get("requests_total") is not None:
+def chance_line(money: Results, plan: Results | None = None) -> str:
+    """The chance of paying back in time as a sentence; simulation never shows 0% or 100%.
+
+    `plan` has the target if `money` is only what training gains against one rival.
+    """
+    likely, plan = say.chance(chance(money)), plan or money
+    if plan.get("requests_total") is not None:
         return f"The chance that the batch saves more than it costs is {likely}."
-    return f"The chance of paying back within {say.days(money['target_payback_days'])} is {likely}."
+    return f"The chance of paying back within {say.days(plan['target_payback_days'])} is {likely}."
 
 
 def futures_clause(money: Results, *, only: bool = False, earned: float | None = None) -> str:

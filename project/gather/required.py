@@ -10,6 +10,7 @@ import polars as pl
 from ...curate import split_files
 from ...evaluate import Variant, plan_variants, token_limit_without_tokenizer
 from ..run import Run
+from ..searched import searched_of
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
@@ -42,16 +43,12 @@ def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
 
 
 def required_outputs(run: Run, *, adapter: Path | None) -> list[OutputSet]:
-    """Every variant with the test pairs, and the contenders with validation pairs if the baseline must be chosen.
-
-    Outputs files are required for the test only.
-    """
+    """Every variant with the test pairs, and the prompt that a search found."""
     settings = run.project.evaluate
     variants = variants_of(run, adapter=adapter)
-    test, validation = (run.sample(pairs, settings.max_pairs) for pairs in (run.test, run.validation))
-    chosen = settings.contenders if len(settings.contenders) > 1 else ()
-    contending = [v for v in variants if v.name in chosen and v.source != "outputs"]
-    return [OutputSet(v, "test", test) for v in variants] + [OutputSet(v, "validation", validation) for v in contending]
+    test = run.sample(run.test, settings.max_pairs)
+    found = searched_of(run, variants)
+    return [OutputSet(v, "test", test) for v in (*variants, *filter(None, [found]))]
 
 
 def check_prompts(run: Run, loaded: "LoadedModel") -> None:

@@ -210,15 +210,18 @@ def _comparison(run: StoredRun) -> Values | None:
 
 
 def _others(run: StoredRun) -> list[str]:
-    """The other pairs compared by the same method, not corrected for multiple comparisons."""
-    # The guide's effect compares plain with the baseline, and so may a rival. List such a pair once.
-    lines, listed = [], set()
-    for part in map(mapping, (run.results.get("guide_comparison"), *(run.results.get("rivals") or {}).values())):
-        pair = frozenset((str(part.get("baseline")), str(part.get("candidate"))))
+    """The other pairs compared by the same method: the candidate with each other rival, and the effect of the guide."""
+    comparison = run.results["comparison"]
+    parts = [
+        {"candidate": comparison["candidate"], "baseline": row["name"], **row}
+        for row in run.results.get("rivals") or []
+        if row["measured"] and not row["strongest"]
+    ]
+    lines = []
+    for part in (*parts, mapping(run.results.get("guide_comparison"))):
         gap = part.get("difference") or {}
-        if pair in listed or not is_number(gap.get("value")):
+        if not is_number(gap.get("value")):
             continue
-        listed.add(pair)
         p = _p(part.get("p_value"))
         lines.append(
             f"{part.get('candidate')} against {part.get('baseline')}: {say.signed_points(gap['value'])} "

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError
-from tuneworth.evaluate import searched_variant
 from tuneworth.project import Run, plan_search, search_prompt
-from tuneworth.project.gather.required import variants_of
+from tuneworth.project.gather.required import required_outputs, variants_of
+from tuneworth.project.searched import searched_of
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
@@ -151,11 +151,11 @@ def test_only_train_and_validation_pairs_are_asked_and_each_once(command, hosted
 def test_the_result_is_a_variant_of_the_run(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)
-        assert searched_variant(the_run(project).folder, []) is None
-        assert command("search", project).code == 0
         run = the_run(project)
         variants = variants_of(run, adapter=None)
-        found = searched_variant(run.folder, variants)
+        assert searched_of(run, variants) is None
+        assert command("search", project).code == 0
+        found = searched_of(run, variants)
         assert found is not None
         assert (found.name, found.way, found.of) == ("searched", "searched", ("prompted",))
         assert found.guide == content(project)["guide.md"]
@@ -165,9 +165,51 @@ def test_the_result_is_a_variant_of_the_run(command, hosted):
         assert found.search is not None
         assert found.search["calls"] == len(server.requests)
         assert (found.model, found.endpoint, found.settings) == ("base", server.url, variants[0].settings)
-        assert searched_variant(run.folder, variants[1:]) is None
-    other = hosted("http://127.0.0.1:9/v1")
-    assert searched_variant(the_run(other).folder, variants_of(the_run(other), adapter=None)) is None
+        assert searched_of(run, variants[1:]) is None
+        assert [one.variant.name for one in required_outputs(run, adapter=None)] == ["prompted", "tuned", "searched"]
+    for changed in (
+        ("http://127.0.0.1:9/v1", ""),
+        (server.url, 'rivals = "none"'),
+        (server.url, 'rivals = ["nearest"]'),
+    ):
+        other = the_run(hosted(changed[0], more=changed[1]))
+        assert searched_of(other, variants_of(other, adapter=None)) is None
+    again = the_run(hosted(server.url, more='rivals = ["searched"]'))
+    assert searched_of(again, variants_of(again, adapter=None)) is not None
+
+
+def test_a_later_run_takes_the_search_over_unless_it_saw_its_test_pairs(command, hosted):
+    with EndpointServer(labels) as server:
+        project = hosted(server.url)
+        assert command("search", project).code == 0
+        first = the_run(project).folder
+        assert command("curate", project, "--quiet").code == 0
+        later = Run(max((project / "runs").iterdir()))
+        assert later.folder != first
+        variants = variants_of(later, adapter=None)
+        found = searched_of(later, variants)
+        assert found is not None
+        assert found.guide == (first / "search" / "guide.md").read_text()
+        seen = json.loads((first / "search" / "searched.json").read_text())
+        (first / "search" / "searched.json").write_text(json.dumps({**seen, "used": [later.test["id"][0]]}))
+        assert searched_of(later, variants) is None
+
+
+@pytest.mark.slow
+def test_the_next_evaluation_measures_it_as_a_rival_with_its_cost(command, hosted):
+    with EndpointServer(labels) as server:
+        project = hosted(server.url, more="max_cost = 1")
+        searched = command("search", project, "--json").json
+        text = (project / "tuneworth.toml").read_text()
+        (project / "tuneworth.toml").write_text(text + "[roi.tuned]\nprice_input = 1\nprice_output = 4\n")
+        done = command("evaluate", project, "--json")
+        assert done.code == 0, done.err
+    results = json.loads((the_run(project).folder / "results.json").read_text())
+    assert results["variants"]["searched"]["search"] == searched["search"]
+    assert (results["variants"]["searched"]["way"], results["variants"]["searched"]["of"]) == ("searched", ["prompted"])
+    assert "search" not in results["variants"]["prompted"]
+    quality = done.json["quality"]
+    assert quality["prompted"]["acceptable"]["share"] < quality["searched"]["acceptable"]["share"] == 1
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 
 from tuneworth.evaluate import compare, share_interval
 from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
+from tuneworth.evaluate.rivals.standing import costs_of_requests, strongest_rival
 from tuneworth.evaluate.statistics.agreement import people_agreement
 
 TODAY = date(2026, 11, 1)
@@ -36,13 +37,22 @@ def later(*args, **parts) -> Callable[[], dict[str, Any]]:
     return partial(situation, *args, **parts)
 
 
-def built(outcomes, *, roi=None, groups=None, baseline="prompted", candidate="tuned", draws=400, tokens=None, **parts):
-    """Results from each variant's outcomes on the same items; `tokens` are (fixed, input, output) of each."""
-    names = [name for name in outcomes if name not in (baseline, candidate)]
+def built(outcomes, *, roi=None, groups=None, baseline=None, candidate="tuned", draws=400, tokens=None, **parts):
+    """Results from each variant's outcomes on the same items; `tokens` are (fixed, input, output) of each.
+
+    The comparison is with the strongest rival, as in `evaluate_outputs`, or with a stated baseline.
+    """
+    names = [name for name in outcomes if name != candidate]
+    settings = None if roi is None else read_roi(roi)
+    measured = {name: _measured(values, (tokens or {}).get(name)) for name, values in outcomes.items()}
+    if baseline is None:
+        costs = costs_of_requests(settings, {name: measured[name] for name in names}, today=TODAY)
+        shares = {name: float(np.nanmean(outcomes[name])) for name in names}
+        baseline = strongest_rival(shares, costs, margin=0.03, preferred="prompted")
     results: dict[str, Any] = {
         "quality": {name: _quality(values, groups) for name, values in outcomes.items()},
         "comparison": _compared(outcomes, baseline, candidate, groups),
-        "rivals": {name: _compared(outcomes, baseline, name, groups) for name in names},
+        "rivals": [_rival(outcomes, name, candidate, groups, strongest=name == baseline) for name in names],
         "money": None,
         "risks": [],
         "variants": {
@@ -52,13 +62,19 @@ def built(outcomes, *, roi=None, groups=None, baseline="prompted", candidate="tu
             for name in outcomes
         },
     }
-    if roi is not None:
-        measured = {name: _measured(values, (tokens or {}).get(name)) for name, values in outcomes.items()}
-        settings = read_roi(roi)
+    if settings is not None:
         results["money"] = compute_money(
             settings, baseline=baseline, candidate=candidate, measured=measured, groups=groups, draws=draws, today=TODAY
         ).to_json()
     return results | parts
+
+
+def _rival(outcomes, name, candidate, groups, *, strongest):
+    found = _compared(outcomes, name, candidate, groups)
+    return {
+        "name": name, "way": "model", "of": [], "measured": True, "strongest": strongest, "why": None, "facts": None,
+        "acceptable": _quality(outcomes[name], groups)["acceptable"], "calls": 1.0, "seconds": None, **found,
+    }  # fmt: skip
 
 
 def _measured(values, tokens):

@@ -61,7 +61,7 @@ def test_each_form_says_every_must_rule_in_its_own_sentence():
     for name in ("short", "checklist"):
         for check in STYLE.checks:
             assert (check_sentence(check) in forms[name]) == (check.level == "must")
-        assert "One label." in forms[name]
+    assert "One label." in forms["checklist"]
     assert "\n" not in forms["short"]
     assert forms["corrected"].startswith("Write a label.\n")
     assert all(text in forms["corrected"] for text in (MISTAKE.request, MISTAKE.wrong, MISTAKE.right, *MISTAKE.rules))
@@ -110,8 +110,9 @@ def test_the_field_begins_with_the_prompt_as_it_is_and_varies_both_parts():
     assert found[0].variant == BASE
     assert {one.guide for one in found} == set(FORMS)
     assert len({one.examples for one in found}) >= 4
-    prompts = [(one.variant.guide, one.variant.examples) for one in found]
+    prompts = [(one.variant.guide, one.variant.examples, one.variant.few_shot) for one in found]
     assert len(set(prompts)) == len(prompts) == 12
+    assert any(one.variant.nearest is not None and one.prompt_bytes > len(one.variant.guide or "") for one in found)
     assert all(one.variant.name == "prompted" for one in found)
     assert len({one.name for one in found}) == 12
 
@@ -129,13 +130,17 @@ def test_the_planned_field_has_the_size_of_the_real_one():
 
 def test_the_field_depends_on_the_seed_and_not_on_the_order_of_train():
     shuffled = plan_field(BASE, train=train().reverse(), style=STYLE, count=12, seed=0, mistakes=())
-    assert [one.variant for one in shuffled] == [one.variant for one in field(12, ())]
-    assert [one.variant for one in field(12, (), seed=7)] != [one.variant for one in field(12, ())]
+
+    def examples(candidates):
+        return [(one.name, one.variant.guide, one.variant.examples) for one in candidates]
+
+    assert examples(shuffled) == examples(field(12, ()))
+    assert examples(field(12, (), seed=7)) != examples(field(12, ()))
 
 
 def test_sets_of_examples_that_train_cannot_fill_are_left_out():
     few = plan_field(BASE, train=train(2), style=STYLE, count=50, seed=0, mistakes=())
-    assert {len(one.variant.examples) for one in few} == {0, 1, 2}
+    assert {one.variant.few_shot for one in few} == {0, 1, 2}
     assert few[0].prompt_bytes == len("Write a label.") + len("qa")
 
 
