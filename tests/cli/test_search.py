@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from tuneworth.project.searched import searched_of
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
+from ..reports.described import SCHEMA
 
 PROJECT = """
 [data]
@@ -206,6 +208,8 @@ def test_the_next_evaluation_measures_it_as_a_rival_with_its_cost(command, hoste
         assert done.code == 0, done.err
     results = json.loads((the_run(project).folder / "results.json").read_text())
     assert results["variants"]["searched"]["search"] == searched["search"]
+    described = SCHEMA["properties"]["variants"]["additionalProperties"]["properties"]["search"]
+    jsonschema.validate(searched["search"], described)
     assert (results["variants"]["searched"]["way"], results["variants"]["searched"]["of"]) == ("searched", ["prompted"])
     assert "search" not in results["variants"]["prompted"]
     quality = done.json["quality"]
