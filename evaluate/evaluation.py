@@ -18,7 +18,16 @@ from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
-from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
+from .scores.quality import (
+    SHARES,
+    compare_variants,
+    groups_of,
+    quality_of_all,
+    scored_rows,
+    share_of,
+    speed_of,
+    tokens_of,
+)  # fmt: skip
 from .scores.score import Scores
 from .scores.similarity import item_similarity
 from .settings import EvaluateSettings
@@ -96,10 +105,9 @@ def evaluate_outputs(
         "project": context.project,
         "created": context.created,
         "verdict": None,
-        "quality": {
-            name: quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed)
-            for name, s in scores.items()
-        },
+        "quality": quality_of_all(
+            raws, scores, pairs, rows, groups, style, references=references, similarity=similarity, seed=seed
+        ),
         "reference": _reference(written, groups, seed=seed),
         "comparison": None,
         "rivals": [],
