@@ -33,6 +33,7 @@ from tuneworth.evaluate.money import (
     outcomes,
     read_roi,
 )
+from tuneworth.evaluate.money.alternatives import Alternatives, untrained
 from tuneworth.evaluate.rivals.standing import strongest_rival
 
 CASES = (8, 20, 50, 100, 200, 500)
@@ -115,6 +116,8 @@ def money_of(
         return {**{key: _float(exact.pair.value(key)) for key in keys}, **outcomes(drawn)}
 
     account, drawn = against(strongest)
+    sources = {key: quantity.source for key, quantity in quantities.items()}
+    possible = Alternatives(settings, untrained(settings, measured), sources)
     spent = {way.name: way.spent for way in world.ways}
     return {
         "currency": "EUR", "baseline": strongest, "candidate": CANDIDATE,
@@ -122,7 +125,9 @@ def money_of(
         "requests_per_day": float(values["requests_per_day"]), "missing": _missing(world, measured, strongest),
         "investment": float(account.value("investment")),
         "target_payback_days": TARGET, "failures": settings.failures, "failure_cost": settings.failure_cost,
-        "carrying_failure_cost": carrying_failure_cost(account, drawn) if settings.failures == "ignore" else None,
+        "carrying_failure_cost": (
+            carrying_failure_cost(account, drawn, possible) if settings.failures == "ignore" else None
+        ),
         "alternatives": [
             {
                 "key": "variant", "name": name, "effective_cost_per_request": spent[name], "tuning": gains(name),

@@ -76,12 +76,27 @@ OF_KINDS = {
     "a cascade": "a small model, and its outputs that break a rule to the prompted one",
     "worse facts": "the tuned way better in form by 15 to 49 points, in half of the worlds 5 to 20 points worse in facts",
     "investment not stated": "the team does not say what training costs, so every *fine-tune* is wrong",
-    "slightly worse and cheaper": "0.5 to 2.9 points worse, much cheaper, 1,000 to 4,000 cases; the team does not say what a failure "
-    "costs, and the truth draws it from the prior",
+    "slightly worse and cheaper": "0.5 to 2.9 points worse, much cheaper, 1,000 to 4,000 cases; the team does not say what "
+    "a failure costs, and the truth draws it from the prior",
     "groups": "all cases from so many groups of 5, 10 or 30; in half of the worlds several rivals, and in half of them each way "
     "fails in groups of its own",
 }  # fmt: skip
 AIM, AIM_OF_A_KIND = 0.05, 0.08
+INTRODUCTION = """{worlds} worlds per number of cases, in equal parts with {kinds}. In {pays} of them fine-tuning pays: at
+the true values its outputs are acceptable, and right about facts, in at most {margin} points fewer cases than those of any
+rival, and against every rival as good as that the investment pays back within {target} days and saves more than it costs.
+Where that depends on a rival that is worse by less than the margin, neither answer is counted as wrong. Aim: both kinds of
+error at most {aim}, and at most {aim_of_a_kind} in each kind of world. Of the {wrong} wrong verdicts, {close} are close
+calls: the true payback is within a factor of 1.5 of the target."""
+NOTES = """- *Close calls*: only worlds whose true payback is within a factor of two of the target, or whose tuned model is up
+  to 6 points worse. A verdict given at a chance of 80% must sometimes be wrong, and most of all here.
+- *Groups ignored*: worlds with groups of 5 and more, evaluated as if each item were independent; the table above has the
+  same worlds evaluated with their groups.
+- *Point figures*: fine-tune if the tuned model is within the margin of the strongest rival on the test set and the median
+  payback is in time.
+- *Left out*: an invalid comparison, measured risks, and alternatives whose outputs were not measured. If no cost of a
+  failure is stated, the truth counts it as nothing, except where the kind of world says otherwise. Stated prices are
+  true."""
 FREE_KINDS = ("one rival", "several rivals", "a free template", "a cascade", "worse facts")
 
 
@@ -122,33 +137,21 @@ def page(
     machine = f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}"
     tables = [f"## {title}\n\n{HEAD}\n" + "\n".join(row(t) for t in tallies) for title, tallies in parts.items()]
     wrong, close = (sum(getattr(t, key) for t in parts["Verdicts"]) for key in ("wrong_verdicts", "near"))
-    return "\n\n".join(
-        [
-            "# The verdict where the truth is known",
-            f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {seconds:.0f} s of one core. Written by `benchmarks/verdicts.py`; "
-            "`benchmarks/worlds.py` explains how a world is drawn, and why.",
-            f"{worlds:,} worlds per number of cases, in equal parts with {', '.join(FREE_KINDS[:-1])} and {FREE_KINDS[-1]}. In "
-            f"{_percent(pays)} of them fine-tuning pays: at the true values its outputs are acceptable, and right about facts, in "
-            f"at most {100 * MARGIN:.0f} points fewer cases than those of any rival, and against every rival as good as that the "
-            f"investment pays back within {TARGET} days and saves more than it costs. Where that depends on a rival that is "
-            f"worse by less than the margin, neither answer is counted as wrong. Aim: both kinds of error at most "
-            f"{_percent(AIM)}, and at most {_percent(AIM_OF_A_KIND)} in each kind of world. Of the {wrong} wrong verdicts, {close} "
-            "are close calls: the true payback is within a factor of 1.5 of the target.",
-            tables[0],
-            _why_open(parts["Verdicts"]),
-            _kinds_table(of_kind, kinds),
-            *tables[1:],
-            "- *Close calls*: only worlds whose true payback is within a factor of two of the target, or whose tuned model is up "
-            "to 6 points worse. A verdict given at a chance of 80% must sometimes be wrong, and most of all here.\n"
-            "- *Groups ignored*: worlds with groups of 5 and more, evaluated as if each item were independent; the table above "
-            "has the same worlds evaluated with their groups.\n"
-            "- *Point figures*: fine-tune if the tuned model is within the margin of the strongest rival on the test set and "
-            "the median payback is in time.\n"
-            "- *Left out*: an invalid comparison, measured risks, and alternatives whose outputs were not measured. If no cost of "
-            "a failure is stated, the truth counts it as nothing, except where the kind of world says otherwise. Stated prices "
-            "are true.",
-        ]
-    ) + "\n"  # fmt: skip
+    return "\n\n".join([
+        "# The verdict where the truth is known",
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {seconds:.0f} s of one core. Written by `benchmarks/verdicts.py`; "
+        "`benchmarks/worlds.py` explains how a world is drawn, and why.",
+        INTRODUCTION.format(
+            worlds=f"{worlds:,}", kinds=f"{', '.join(FREE_KINDS[:-1])} and {FREE_KINDS[-1]}", pays=_percent(pays),
+            margin=f"{100 * MARGIN:.0f}", target=TARGET, aim=_percent(AIM), aim_of_a_kind=_percent(AIM_OF_A_KIND),
+            wrong=wrong, close=close,
+        ),
+        tables[0],
+        _why_open(parts["Verdicts"]),
+        _kinds_table(of_kind, kinds),
+        *tables[1:],
+        NOTES,
+    ]) + "\n"  # fmt: skip
 
 
 def _kinds_table(worlds: int, kinds: Mapping[str, tuple[Tally, Tally]]) -> str:
