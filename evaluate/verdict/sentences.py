@@ -125,7 +125,8 @@ def lost_facts(results: Results, margin: float) -> str | None:
 def missing_cases(needed: Results, n: int, groups: int | None, *, unseen: bool = False) -> str:
     """The cases to add, in groups where groups are what is missing."""
     more = max(needed["cases"] - n, 1)
-    cases = f"{'about ' if more >= 10 else ''}{say.count(more, f'{"unseen" if unseen else "more"} case')}"
+    what = "unseen case" if unseen else "more case"
+    cases = f"{'about ' if more >= 10 else ''}{say.count(more, what)}"
     if groups and needed.get("groups"):
         return f"{cases} from {say.count(max(needed['groups'] - groups, 1), 'other group')}"
     return cases
