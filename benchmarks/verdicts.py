@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from verdicts_page import FINE_TUNE, FREE_KINDS, KEEP, Tally, page
-from worlds import CANDIDATE, HORIZON, KINDS, MARGIN, TARGET, Sample, World, draw_sample, draw_world
+from worlds import CANDIDATE, HORIZON, KINDS, MARGIN, TARGET, Sample, Way, World, draw_sample, draw_world
 
 from tuneworth.evaluate import compare, decide, share_interval
 from tuneworth.evaluate.money import (
@@ -34,6 +34,7 @@ from tuneworth.evaluate.money import (
     read_roi,
 )
 from tuneworth.evaluate.money.alternatives import Alternatives, untrained
+from tuneworth.evaluate.money.origins import with_origins
 from tuneworth.evaluate.rivals.standing import strongest_rival
 
 CASES = (8, 20, 50, 100, 200, 500)
@@ -45,12 +46,9 @@ def judged(world: World, n: int, rng: np.random.Generator, *, use_groups: bool =
     """The results of one test set with their verdict, computed as by evaluate, without the report's other figures."""
     sample = draw_sample(world, n, rng)
     groups = sample.groups if use_groups and world.group_size > 1 else None
-    measured = {
-        way.name: MeasuredVariant(
-            way.tokens[0], *(_tokens(mean, n, rng) for mean in way.tokens[1:]), acceptable=outcome
-        )
-        for way, outcome in zip(world.ways, sample.acceptable.values(), strict=True)
-    }
+    measured: dict[str, MeasuredVariant] = {}
+    for way in world.ways:
+        measured[way.name] = _measured(way, sample, measured, rng)
     names = [way.name for way in world.rivals]
     shares = {name: float(sample.acceptable[name].mean()) for name in names}
     costs = {way.name: Decimal(_measured_cost(world, way, shares[way.name])) for way in world.rivals}
@@ -67,7 +65,25 @@ def judged(world: World, n: int, rng: np.random.Generator, *, use_groups: bool =
     return results
 
 
-def _measured_cost(world: World, way: Any, share: float) -> float:
+def _measured(
+    way: Way, sample: Sample, before: dict[str, MeasuredVariant], rng: np.random.Generator
+) -> MeasuredVariant:
+    """The tokens and outcomes of a way, in the form of evaluate: a cascade from its two parts, a template is free."""
+    outcome = sample.acceptable[way.name]
+    if way.cascade is not None:
+        sent, (first, second) = sample.sent[way.name], (before[name] for name in way.cascade)
+        assert second.input_tokens is not None
+        assert second.output_tokens is not None
+        calls = replace(
+            second, input_tokens=second.input_tokens * sent, output_tokens=second.output_tokens * sent, acceptable=None
+        )  # fmt: skip
+        return replace(first, acceptable=outcome, of=way.cascade, sent=sent, second=calls)
+    fixed, *rest = way.tokens
+    content, output = (_tokens(mean, len(outcome), rng) for mean in rest)
+    return MeasuredVariant(fixed, content, output, acceptable=outcome, free=way.price == 0)
+
+
+def _measured_cost(world: World, way: Way, share: float) -> float:
     return way.spent + (1 - share) * ((world.failure_cost or 0) if world.cost_stated else 0)
 
 
@@ -84,7 +100,8 @@ def _row(sample: Sample, name: str, groups: np.ndarray | None, *, strongest: boo
 
 def roi_of(world: World) -> dict[str, Any]:
     """The [roi] table that the team of this world writes."""
-    prices = {way.name: {"price_input": way.price, "price_output": 4 * way.price} for way in world.ways}
+    paid = (way for way in world.ways if way.price and way.cascade is None)
+    prices = {way.name: {"price_input": way.price, "price_output": 4 * way.price} for way in paid}
     costs = {"failures": "repair", "failure_cost": world.failure_cost}
     return {
         "requests_per_day": world.stated_volume,
@@ -101,13 +118,13 @@ def money_of(
     world: World, measured: dict[str, MeasuredVariant], groups: np.ndarray | None, strongest: str
 ) -> dict[str, Any]:
     """The part of the money that the verdict reads; the whole account, with curve and flip points, takes ten times as long."""
-    settings = read_roi(roi_of(world))
+    settings = with_origins(read_roi(roi_of(world)), measured, strongest)
     quantities = collect_quantities(settings, list(measured), measured, None, today=TODAY)
     values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
     drawn_values = draw_values(quantities, groups=groups, seed=0, draws=DRAWS)
 
     def against(rival: str) -> tuple[Account, Account]:
-        conditions = conditions_of(settings, rival, CANDIDATE)
+        conditions = conditions_of(settings, rival, CANDIDATE, measured)
         return Account(values, conditions), Account(drawn_values, conditions, "drawn")
 
     def gains(rival: str) -> dict[str, Any]:
@@ -156,7 +173,8 @@ def _float(value: Any) -> float | None:
 
 
 def _tokens(mean: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.gamma(4, mean / 4, n)  # their standard deviation is half their mean
+    """Tokens of n items; their standard deviation is half their mean."""
+    return rng.gamma(4, mean / 4, n) if mean else np.zeros(n)
 
 
 def _quality(sample: Sample, name: str, groups: np.ndarray | None) -> dict[str, Any]:

@@ -274,10 +274,14 @@ KINDS: dict[str, Callable[[np.random.Generator, World], World]] = {
 
 @dataclass(frozen=True)
 class Sample:
-    """Outcomes of each way `{name: (n,)}`, those about facts where there is such a rule, and the items' groups."""
+    """Outcomes of each way `{name: (n,)}`, those about facts where there is such a rule, and the items' groups.
+
+    `sent` says which items a cascade sent on to its second way.
+    """
 
     acceptable: dict[str, np.ndarray]
     facts: dict[str, np.ndarray | None]
+    sent: dict[str, np.ndarray]
     groups: np.ndarray
 
 
@@ -288,7 +292,7 @@ def draw_sample(world: World, n: int, rng: np.random.Generator) -> Sample:
     share; facts and form have their own deviates.
     """
     groups = np.arange(n) // world.group_size
-    acceptable, facts = {}, dict[str, Any].fromkeys(way.name for way in world.ways)
+    acceptable, sent, facts = {}, {}, dict[str, Any].fromkeys(way.name for way in world.ways)
     passed = _passed(world, [way.acceptable / (way.facts or 1) for way in world.ways], groups, rng)
     right = _passed(world, [way.facts or 1 for way in world.ways], groups, rng)
     for way, form, fact in zip(world.ways, passed, right, strict=True):
@@ -299,8 +303,9 @@ def draw_sample(world: World, n: int, rng: np.random.Generator) -> Sample:
     for way in world.ways:
         if way.cascade is not None:
             first, second = (acceptable[name] for name in way.cascade)
-            acceptable[way.name] = np.where((first < 1) & found, second, first)
-    return Sample(acceptable, facts, groups)
+            sent[way.name] = ((first < 1) & found).astype(float)
+            acceptable[way.name] = np.where(sent[way.name] > 0, second, first)
+    return Sample(acceptable, facts, sent, groups)
 
 
 def _passed(world: World, shares: Sequence[float], groups: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
