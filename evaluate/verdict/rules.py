@@ -25,6 +25,7 @@ from .sentences import (
     others_line,
     sentence,
     share_of,
+    use,
     variant_name,
 )
 
@@ -152,7 +153,7 @@ def _worse(results: Results, margin: float) -> Verdict | None:
             *others_line(results, rival.name),
         ],
         "next": sentence(
-            f"use {rival.label}. Train again only with more or better examples; the checks below show what {candidate} "
+            f"{use(rival.name)}. Train again only with more or better examples; the checks below show what {candidate} "
             "gets wrong"
         ),
     }

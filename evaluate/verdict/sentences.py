@@ -38,6 +38,7 @@ __all__ = [
     "share_of",
     "thousand",
     "token_lines",
+    "use",
     "variant_name",
     "when_it_pays",
 ]
@@ -260,6 +261,11 @@ def variant_name(name: str) -> str:
     if fallback:
         return f"{variant_name(first)} with {variant_name(second)} as the fallback"
     return f'"{name}"'
+
+
+def use(name: str) -> str:
+    """What to do with a variant that wins: keep the usual prompt, or use another way."""
+    return f"{'keep' if name == 'prompted' else 'use'} {variant_name(name)}"
 
 
 NAMES = {
