@@ -10,7 +10,8 @@ from tuneworth.reports import money_text
 
 TODAY = date(2026, 11, 25)
 PRICED = {
-    "price_input": 1, "price_output": 4, "fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150, "acceptance": Decimal("0.9"),
+    "price_input": 1, "price_output": 4, "fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150,
+    "acceptance": Decimal("0.9"),
 }  # fmt: skip
 MONITORED = {"monitoring_hours_per_month": 1, "monitoring_hourly": 60}
 
