@@ -77,7 +77,7 @@ def measured_money(path: Path, *, seed: int | None = None) -> tuple[Money, str]:
     measures = read_measures(run)
     roi = read_roi(table, where=where)
     pair = [measures.baseline, measures.candidate]
-    check_roi(roi, list(dict.fromkeys([*measures.measured, *roi.variants])), required=pair)
+    check_roi(roi, list(dict.fromkeys([*measures.measured, *roi.variants])), required=pair, runs=measures.measured)
     money = compute_money(
         roi, baseline=measures.baseline, candidate=measures.candidate, measured=measures.measured,
         groups=measures.groups, training=measures.training,

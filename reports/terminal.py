@@ -83,6 +83,9 @@ def _acceptable(name: str, found: Mapping[str, Any]) -> Row:
     return Row("acceptable", label, found["share"], "share", found["low"], found["high"])
 
 
+SPENDING = {"roi.investment": "the investment", "roi.running": "the upkeep of the tuned model"}
+
+
 # --- the money ----------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +149,12 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
     ]
     if overridden:
         lines += filled(f"Stated, although the run measured it: {', '.join(overridden)}.", indent=2)
+    unstated = [what for key, what in SPENDING.items() if key in money["missing"]]
+    if unstated:
+        text = f"{' and '.join(unstated)} {'are' if len(unstated) > 1 else 'is'} not stated and counted as 0"
+        return lines + filled(
+            f"{text[0].upper()}{text[1:]}; state what applies, or 0, so that there can be a verdict.", indent=2
+        )
     return [*lines, "Everything else is stated; --json lists every number with its source."]
 
 

@@ -420,6 +420,7 @@ def input_name(key: str, money: Results) -> str:
         "output_tokens": "the length of the outputs",
         "fixed_tokens": "the length of the fixed prompt",
         "hourly": "the hourly price of the machine",
+        "running": "the upkeep of the tuned model",
     }.get(what, f"the {what.replace('_', ' ')}")
     known = (money["baseline"], money["candidate"], *(money.get("variants") or ()))
     return f"{words} of {variant_name(name)}" if name in known else words

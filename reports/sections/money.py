@@ -144,6 +144,8 @@ def _saving_rows(money: Mapping[str, Any]) -> list[Row]:
         rows.append(Row("saving_per_day", "Saving per day", money["saving_per_day"], currency, note=note))
     sunk = money.get("already_spent")
     note = f"{say.money(sunk, currency)} already spent, not counted" if sunk else ""
+    if "roi.investment" in (money.get("missing") or []):
+        return [*rows, Row("investment", "Investment", "not stated", note="counted as 0")]
     return [*rows, Row("investment", "Investment", money.get("investment"), currency, note=note)]
 
 
