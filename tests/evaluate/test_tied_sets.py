@@ -114,7 +114,8 @@ def test_a_run_of_an_earlier_version_still_loads_and_has_no_groups(run: Path, tm
 def test_stored_pairs_have_the_tied_sets(tmp_path: Path):
     table = pairs(component=SETS_OF_ROWS)
     write_evaluated(results_of(table)["evaluated"], tmp_path)
-    lines = [json.dumps(row) + "\n" for row in table.iter_rows(named=True)]
+    other = {"system": None, "row": 0, "split": "test", "meta": None}
+    lines = [json.dumps({**other, **row}) + "\n" for row in table.iter_rows(named=True)]
     (tmp_path / "evaluate" / "pairs.jsonl").write_text("".join(lines))
     groups = groups_of(read_tested(tmp_path))
     assert groups is not None
