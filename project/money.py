@@ -96,9 +96,10 @@ def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None =
     Raises: as `evaluated_run` and `decide_again`; ConfigError if no money is stated.
     """
     run = Run(evaluated_run(path), talk=talk)
-    file = run.folder.resolve().parent.parent / PROJECT_FILE
-    if run.facts.get("judged") is None and file.is_file() and not isinstance(read_toml(file).get("roi"), dict):
-        raise ConfigError(f"{file} has no [roi] table; add one with the volume, the investment and prices")
+    call = run.facts.get("judged") or {"project": f"../../{PROJECT_FILE}", "roi": None}
+    file = None if call["roi"] is not None or call["project"] is None else run.folder / call["project"]
+    if file is not None and file.is_file() and not isinstance(read_toml(file).get("roi"), dict):
+        raise ConfigError(f"{file.resolve()} has no [roi] table; add one with the volume, the investment and prices")
     changed = decide_again(run, allow_code=allow_code)
     _require_money(run.folder, run.results)
     return run, changed

@@ -26,7 +26,7 @@ def evaluated(command, tmp_path: Path, requests: int) -> Path:
     words = ["evaluate", "--pairs", tmp_path / "pairs.jsonl", "--style", tmp_path / "style.yaml", "--quiet"]
     for name in ("prompted", "tuned"):
         lines = [
-            {"id": one["id"], "output": one["output"] + ("" if name == "tuned" or n % 2 else ".")}
+            {"id": one["id"], "output": one["output"] if name == "tuned" or n % 2 else f"See {one['output']} 777"}
             for n, one in enumerate(pairs)
         ]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
