@@ -1,11 +1,13 @@
 """Reads a finished run from its folder as plain data; missing or damaged parts raise a clear error."""
 
+import hashlib
 import json
 import math
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,13 @@ class StoredRun:
         comparison = self.results.get("comparison") or {}
         others = [name for name in self.variants if name != self.candidate]
         return comparison.get("baseline") or (others[0] if others else None)
+
+    @cached_property
+    def shown_outputs(self) -> str:
+        """The SHA-256 of the compared outputs, which judgements are about; other rules do not change it. Empty without."""
+        shown = [[id_, name, line.get("output")] for (id_, name), line in self.outputs.items()]
+        shown = [row for row in shown if row[1] in (self.baseline, self.candidate)]
+        return hashlib.sha256(json.dumps(sorted(shown, key=lambda row: row[:2])).encode()).hexdigest() if shown else ""
 
     def label(self, name: str) -> str:
         """The variant's name beside a share; it says so if the outputs were repaired before they were scored."""

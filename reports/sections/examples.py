@@ -4,13 +4,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from ...core import sha256_file
 from ...core import unbroken as say
 from ...evaluate import discordant_clause, repaired
 from ...style import field_text
@@ -146,26 +143,19 @@ def choose_examples(
     )
     some_others = not all_others and len(rows) > PRINTED_ROWS and len(run.variants) > len(names)
     groups = Counter(row.group for row in rows if row.group is not None)
-    outputs = run.path / "evaluate" / "outputs.jsonl"
     return Examples(
         rows=rows,
         total=len(ids),
         differing=len(differing),
         checks=tuple(sorted({check for row in rows for check in row.checks})),
         groups=tuple(sorted(group for group, members in groups.items() if members > 1)),
-        outputs_hash=_hash(outputs, outputs.stat().st_mtime_ns) if outputs.exists() else "",
+        outputs_hash=run.shown_outputs,
         others_shown=PRINTED_ROWS if some_others else None,
     )
 
 
 def _limit(text_limit: int, index: int) -> int:
     return text_limit if index >= PRINTED_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
-
-
-@lru_cache(maxsize=4)
-def _hash(path: Path, changed: int) -> str:
-    """Cached by modification time, since rows are chosen repeatedly until their texts fit the page."""
-    return sha256_file(path)
 
 
 def _some(ids: list[str], most: int) -> list[str]:
