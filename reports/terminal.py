@@ -22,7 +22,7 @@ __all__ = ["curated_text", "derivation_text", "money_text", "verdict_text"]
 
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
-LONGEST = 24  # letters of a variant's name next to a number
+LONGEST = 28  # letters of a variant's name next to a number
 MOST_RULES = 6
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
 EXCERPT = 76  # characters of a text excerpt

@@ -124,7 +124,7 @@ def _cost(run: StoredRun) -> Number | None:
         value, apart = variant.get(counted), machines and shared is None
         low, high = (None, None) if apart else cost_range(run, name)
         note = f"plus {say.money(machines, currency)} per day for machines" if apart else ""
-        row = Row(counted, name, "none acceptable" if value is None else value, currency, low, high, note)
+        row = Row(counted, run.label(name), "none acceptable" if value is None else value, currency, low, high, note)
         sides.append(Side(row, role, _line(money, f"variants.{name}.{counted}")))
         values.append((value, role))
     known = [(value, role) for value, role in values if value is not None]
@@ -166,7 +166,7 @@ def _tokens(run: StoredRun) -> Number:
         answer = (
             f"{say.count(round(tokens['output']))} of them in the answer" if tokens.get("output") is not None else ""
         )
-        row = Row("tokens", name, round(sum(known)) if known else None, note=answer)
+        row = Row("tokens", run.label(name), round(sum(known)) if known else None, note=answer)
         sides.append(Side(row, role, "#tokens" if counted else ""))
         if known:
             bars.append((sum(known), role))
@@ -191,8 +191,8 @@ def _payback(run: StoredRun) -> Number:
     target, chance = money.get("target_payback_days"), money.get("probability_of_payback_in_target")
     change = f"{say.chance(chance)} likely within {say.days(target)}" if chance is not None and target else ""
     way = cheaper_way(money)
-    compared = f" compared with {shortened(str(run.baseline))}" if way else ""
-    cheaper = f"{say.days(way.payback_days)} compared with {shortened(way.name)}" if way else ""
+    compared = f" compared with {shortened(run.label(str(run.baseline)))}" if way else ""
+    cheaper = f"{say.days(way.payback_days)} compared with {shortened(run.label(way.name))}" if way else ""
     note = "; ".join(filter(None, (_daily(money) if low is high is None else "", cheaper)))
     label = f"to recover {say.money(money.get('investment'), money.get('currency') or '')}{compared}"
     row = Row("payback_days", label, middle, "days", low, high, note)

@@ -57,8 +57,8 @@ def tokens_figure(run: StoredRun) -> Markup:
             if part > 0:
                 bars.append(Bar(start, start + part, f"t-{key}"))
             start += part
-        rows.append(Row(name, tuple(bars), _total(totals[name], tokens[name]), note=_fixed_words(run, name)))
-    head, table = _tokens_table(tokens, totals)
+        rows.append(Row(run.label(name), tuple(bars), _total(totals[name], tokens[name]), note=_fixed_words(run, name)))
+    head, table = _tokens_table({run.label(name): found for name, found in tokens.items()}, totals)
     text = "; ".join(f"{row[0]}: {row[-1]} tokens" for row in table)
     figure = Figure("Tokens per request (mean)", text, head, table, _given(run))
     chart = rows_chart(rows, linear_axis(totals.values(), say.count))
