@@ -20,8 +20,9 @@ from coverage_table import page
 from outcomes import LAYOUTS, paired_outcomes, share_outcomes, sizes_of
 from scipy.stats import norm, t
 
+from tuneworth.evaluate.statistics.difference import difference_ends, newcombe_ends
 from tuneworth.evaluate.statistics.intervals import Grouping, grouped, share_ends, wilson_ends
-from tuneworth.evaluate.statistics.paired import difference_ends, newcombe_ends, sign_flip
+from tuneworth.evaluate.statistics.paired import sign_flip
 
 SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 PAIRS = ((0.5, 0.5), (0.8, 0.8), (0.9, 0.9), (0.95, 0.95), (0.99, 0.99), (0.7, 0.94), (0.9, 0.94), (0.95, 0.99))
@@ -158,7 +159,7 @@ SHARE_WAYS: dict[str, Callable[[np.ndarray, Grouping], Ends]] = {
     "bootstrap": lambda values, grouping: None if (ends := _bootstrap(values, grouping)) is None else ends[:2],
 }
 DIFFERENCE_WAYS: dict[str, Callable[[np.ndarray, np.ndarray, Grouping], Ends]] = {
-    "ours": lambda baseline, candidate, grouping: tuple(difference_ends(baseline, candidate, grouping)[0]),
+    "ours": lambda baseline, candidate, grouping: tuple(difference_ends(baseline, candidate, grouping)),
     "groups ignored": _ignoring,
     "bootstrap": lambda baseline, candidate, grouping: _bootstrap(candidate - baseline, grouping),
 }

@@ -83,14 +83,17 @@ def check(
 @click.option(
     "--example", "file", type=click.Path(path_type=Path), help="A file of pairs to choose a good example from."
 )
+@click.option("--short", is_flag=True, help="Only the must rules, in one paragraph.")
 @code_option
 @reading_options
 @common_options
-def guide(style_path: Path, file: Path | None, allow_code: bool, reading: dict[str, Any], talk: Talk) -> None:
+def guide(
+    style_path: Path, file: Path | None, short: bool, allow_code: bool, reading: dict[str, Any], talk: Talk
+) -> None:
     """Write the style guide of STYLE in Markdown; with --example, it shows one good pair from that file."""
     from ..project import style_guide
 
-    text = style_guide(style_path, file, allow_code=allow_code, talk=talk, **reading)
+    text = style_guide(style_path, file, short=short, allow_code=allow_code, talk=talk, **reading)
     talk.answer(text.rstrip(), {"guide": text})
     talk.note(f'Next: use it in a project: [evaluate.prompted] guide = "{style_path.name}"')  # not with the Markdown
 

@@ -11,16 +11,24 @@ import polars as pl
 
 from ..core import write_whole
 from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
-from .money.account import compute_money
-from .money.inputs import MeasuredVariant, TrainingCost
+from .measures import measure_variants, money_of
 from .money.settings import RoiSettings
 from .outputs.raw import Raw
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
-from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
-from .scores.score import Scores, item_means
+from .scores.quality import (
+    SHARES,
+    compare_variants,
+    groups_of,
+    quality_of_all,
+    scored_rows,
+    share_of,
+    speed_of,
+    tokens_of,
+)  # fmt: skip
+from .scores.score import Scores
 from .scores.similarity import item_similarity
 from .settings import EvaluateSettings
 from .variants import describe
@@ -97,10 +105,9 @@ def evaluate_outputs(
         "project": context.project,
         "created": context.created,
         "verdict": None,
-        "quality": {
-            name: quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed)
-            for name, s in scores.items()
-        },
+        "quality": quality_of_all(
+            raws, scores, pairs, rows, groups, style, references=references, similarity=similarity, seed=seed
+        ),
         "reference": _reference(written, groups, seed=seed),
         "comparison": None,
         "rivals": [],
@@ -115,7 +122,7 @@ def evaluate_outputs(
     }
     names = untrained_names(list(raws.values()), candidate=candidate, baseline=baseline)
     if candidate in scores and names:
-        measured = _measures(raws, scores, rows, roi)
+        measured = measure_variants(raws, scores, rows, roi)
         costs = costs_of_requests(roi, {name: measured[name] for name in names})
         shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
         rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
@@ -129,13 +136,17 @@ def evaluate_outputs(
         if (guided := _guided(raws, names, baseline)) is not None:
             results["guide_comparison"] = against("plain", guided)
         if roi is not None:
-            results["money"] = _money(roi, measured, rows, groups, context, rival, candidate, seed)
+            results["money"] = money_of(
+                roi, measured, rows, groups, context.training, baseline=rival, candidate=candidate, seed=seed
+            )
         results["rivals"] = rival_rows(
             names, raws, scores, rows, groups, candidate=candidate, strongest=rival, money=results["money"],
             left_out=context.left_out, seed=seed,
         )  # fmt: skip
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
-        results["verdict"] = decide(results, margin=margin)
+        results["verdict"] = decide(
+            results, margin=margin, facts_margin=None if settings is None else settings.facts_margin
+        )
     return Evaluated(results, pl.concat([s.table for s in scores.values()], how="diagonal"))
 
 
@@ -162,65 +173,6 @@ def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None)
         return None
     models = [name for name in names if raws[name].variant.way == "model" and name != "plain"]
     return baseline if baseline in models else next(iter(models), None)
-
-
-def _measures(
-    raws: Mapping[str, Raw], scores: Mapping[str, Scores], rows: np.ndarray, roi: RoiSettings | None
-) -> dict[str, MeasuredVariant]:
-    tables = {} if roi is None else roi.variants
-    self_hosted = {name for name, variant in tables.items() if variant.self_hosted}
-    return {
-        name: _measured(raw, scores[name], rows, self_hosted=bool({name, *raw.variant.of} & self_hosted))
-        for name, raw in raws.items()
-    }
-
-
-def _money(
-    roi: RoiSettings, measured: Mapping[str, MeasuredVariant], rows: np.ndarray, groups: np.ndarray | None,
-    context: RunContext, baseline: str, candidate: str, seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    seconds = (context.training or {}).get("seconds")
-    training = TrainingCost(seconds / 3600) if seconds is not None else None
-    return compute_money(
-        roi, baseline=baseline, candidate=candidate, measured=measured,
-        groups=None if groups is None else groups[rows], training=training, seed=seed,
-    ).to_json()  # fmt: skip
-
-
-def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
-    """The measurements of a variant per item; None if nothing was counted for any item, NaN if not for this item."""
-    prompt, output, cached = (
-        _item_tokens(scores, name, rows) for name in ("input_tokens", "output_tokens", "cached_tokens")
-    )
-    share = None
-    if cached is not None and raw.fixed_tokens:
-        share = float(np.clip(np.nanmean(cached) / raw.fixed_tokens, 0, 1))
-    return MeasuredVariant(
-        fixed_tokens=raw.fixed_tokens,
-        input_tokens=None if prompt is None else prompt - (raw.fixed_tokens or 0),
-        output_tokens=output,
-        acceptable=scores.items["acceptable"].to_numpy()[rows],
-        cached_share=share,
-        repeats=_repeats(scores, rows),
-        guide_tokens=raw.guide_tokens,
-        few_shot_tokens=raw.few_shot_tokens,
-        tuned=raw.variant.tuned,
-        model=raw.model,
-        requests_per_second=_speed(scores, rows)["per_second"] if self_hosted else None,
-    )
-
-
-def _repeats(scores: Scores, rows: np.ndarray) -> np.ndarray | None:
-    """Whether each sample of each item was acceptable `(n, k)`; None with a single sample."""
-    if scores.samples < 2:
-        return None
-    return scores.table["acceptable"].cast(pl.Float64).to_numpy().reshape(-1, scores.samples)[rows]
-
-
-def _item_tokens(scores: Scores, name: str, rows: np.ndarray) -> np.ndarray | None:
-    """Each scored item's mean over its samples; None if nothing was counted for any of them."""
-    means = item_means(scores.table[name], scores.samples)[rows]
-    return None if np.isnan(means).all() else means
 
 
 def _tokens(raw: Raw, scores: Scores, rows: np.ndarray) -> dict[str, float | None]:

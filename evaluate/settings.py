@@ -146,7 +146,8 @@ class EvaluateSettings:
     `rivals` says which ways without training are measured beside the `variants`: those that need no paid call and less
     time than the run itself ("auto"), all, none, or the named ones. The verdict holds against every untrained variant;
     `baseline` only names the one in use today, which comes first among equals.
-    `margin` is the loss, as a share, that still counts as not worse; `max_pairs` limits the test to a seeded sample;
+    `margin` is the loss of acceptable outputs, as a share, that still counts as not worse, `facts_margin` that of outputs
+    that are right about the facts (by default the same); `max_pairs` limits the test to a seeded sample;
     `samples` is the number of outputs per request. With `probes` a tuned model on this machine also answers up to
     `train_sample` training requests and the bundled general prompts, to measure overfitting and forgetting.
     `personal_data` says whether texts with personal data may be sent to another machine.
@@ -160,6 +161,7 @@ class EvaluateSettings:
     temperature: float = 0.0
     samples: int = 1
     margin: float = 0.03
+    facts_margin: float | None = None
     max_cost: Decimal | None = None
     max_pairs: int | None = None
     probes: bool = True
@@ -214,6 +216,8 @@ class EvaluateSettings:
             problems.append(f'"max_cost" is {self.max_cost}; expected more than 0')
         if not 0 < self.margin < 1:
             problems.append(f'"margin" is {self.margin}; expected a share between 0 and 1, such as 0.03')
+        if self.facts_margin is not None and not 0 < self.facts_margin < 1:
+            problems.append(f'"facts_margin" is {self.facts_margin}; expected a share between 0 and 1, such as 0.01')
         if self.train_sample < 0:
             problems.append(f'"train_sample" is {self.train_sample}; expected 0 or more')
         return problems

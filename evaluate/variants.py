@@ -11,11 +11,14 @@ import polars as pl
 
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
+from .rivals.constraint import Constraint, check_constraint, constraint_of
+from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
 __all__ = [
     "Variant",
     "choose_examples",
+    "constraint_for",
     "plan_variants",
 ]
 
@@ -98,10 +101,11 @@ Way = Literal[
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to get an output. `examples` are (input, output) pairs shown before the request.
+    """A way to get an output. `examples` are (input, output) pairs shown before every request; `nearest` finds those of
+    each request instead.
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
-    for repair or retry, two for a cascade.
+    for repair or retry, two for a cascade. `constraint` limits what its model can generate.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -120,6 +124,13 @@ class Variant:
     settings: VariantSettings = VariantSettings()  # noqa: RUF009 - frozen
     way: Way = "model"
     of: tuple[str, ...] = ()
+    nearest: NearestExamples | None = None
+    constraint: Constraint | None = None
+
+    @property
+    def few_shot(self) -> int:
+        """How many examples the prompt of a request shows."""
+        return len(self.examples) if self.nearest is None else self.nearest.count
 
     @property
     def local(self) -> bool:
@@ -137,38 +148,66 @@ def plan_variants(
     adapter: Path | None = None,
     seed: int = 0,
 ) -> list[Variant]:
-    """The variants of a project in the order of its settings.
+    """The variants of a project in the order of its settings, without templates, which no model has to fill in.
 
     `folder` is the project's folder, `train` the table that few-shot examples are chosen from, `data_guide` the system
     message contained in the data.
 
     Raises: ConfigError if a guide or an outputs file cannot be read, or a required adapter is missing.
     """
-    plans = []
-    for name in settings.variants:
+
+    def planned(name: str) -> Variant:
         stated, tuned = settings.of(name), settings.is_tuned(name)
         if stated.outputs is not None:
             file = _existing(folder / stated.outputs, name)
-            plans.append(Variant(name, "outputs", file=file, tuned=tuned, settings=stated))
-            continue
+            return Variant(name, "outputs", file=file, tuned=tuned, settings=stated)
         guide, origin = _guide(name, stated, folder, style, data_guide)
-        few = stated.few_shot if stated.few_shot is not None else (FEW_SHOT if name == "prompted" else 0)
+        few = shown_examples(name, stated)
         weights = None if stated.endpoint else _adapter(name, stated, folder, adapter)
-        plans.append(
-            Variant(
-                name,
-                "endpoint" if stated.endpoint else "base model" if weights is None else "adapter",
-                guide,
-                origin,
-                choose_examples(train, few, seed=seed),
-                weights,
-                model=_model(stated, folder),
-                endpoint=stated.endpoint,
-                tuned=tuned,
-                settings=stated,
-            )
+        near = stated.examples == "nearest"
+        return Variant(
+            name,
+            "endpoint" if stated.endpoint else "base model" if weights is None else "adapter",
+            guide,
+            origin,
+            () if near else choose_examples(train, few, seed=seed),
+            weights,
+            model=_model(stated, folder),
+            endpoint=stated.endpoint,
+            tuned=tuned,
+            settings=stated,
+            nearest=NearestExamples(train, few) if near else None,
+            constraint=_constraint(name, stated, style),
         )
-    return plans
+
+    return [planned(name) for name in settings.variants if settings.of(name).template is None]
+
+
+def shown_examples(name: str, stated: VariantSettings) -> int:
+    """How many examples a variant's prompt shows: as stated, else three for `prompted` and for nearest examples."""
+    if stated.few_shot is not None:
+        return stated.few_shot
+    return FEW_SHOT if name == "prompted" or stated.examples == "nearest" else 0
+
+
+def constraint_for(style: StyleSchema, *, local: bool) -> Constraint:
+    """The style's constraint on outputs, for a model on this machine or at an endpoint.
+
+    Raises: ConfigError with the reason if there is none, or if a local model cannot be held to it.
+    """
+    constraint = constraint_of(style)
+    if local:
+        check_constraint(constraint)
+    return constraint
+
+
+def _constraint(name: str, stated: VariantSettings, style: StyleSchema) -> Constraint | None:
+    if not stated.constrained:
+        return None
+    try:
+        return constraint_for(style, local=stated.endpoint is None)
+    except ConfigError as error:
+        raise ConfigError(f'variant "{name}": constrained = true is not possible: {error}') from None
 
 
 def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | None) -> Path | None:
@@ -239,7 +278,7 @@ def describe(
         "repair": variant.settings.repair,
         "guide": variant.guide_origin,
         "guide_tokens": guide_tokens,
-        "few_shot": len(variant.examples),
+        "few_shot": variant.few_shot,
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
         "file": variant.file.name if variant.file else None,

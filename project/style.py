@@ -22,6 +22,7 @@ from ..style import (
     pair_columns,
     read_style,
     write_guide,
+    write_short_guide,
 )
 from ..style import infer_style as infer
 from .run import QUIET
@@ -110,13 +111,19 @@ def check_style(
 
 
 def style_guide(
-    style: str | Path | StyleSchema, pairs: Any = None, *, allow_code: bool = False, talk: Talk = QUIET, **columns: Any
-) -> str:
+    style: str | Path | StyleSchema, pairs: Any = None, *, short: bool = False, allow_code: bool = False,
+    talk: Talk = QUIET, **columns: Any,
+) -> str:  # fmt: skip
     """The style guide of a style in Markdown, with one good pair as an example if `pairs` are given.
 
-    `pairs` and `columns` are as for `infer_style`. Raises: ConfigError for an invalid style; DataError if there is no pair.
+    A `short` one is only the must rules in one paragraph. `pairs` and `columns` are as for `infer_style`. Raises:
+    ConfigError for an invalid style, or an example for a short guide; DataError if there is no pair.
     """
     schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
+    if short:
+        if pairs is not None:
+            raise ConfigError("a short guide shows no example; leave out either of the two")
+        return write_short_guide(schema)
     example = None if pairs is None else good_example(take_pairs(pairs, talk=talk, **columns).pairs, schema)
     if pairs is not None and example is None:
         where = pairs if isinstance(pairs, str | Path) else "the table"

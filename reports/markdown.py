@@ -11,6 +11,7 @@ import jinja2
 from ..core import row_text
 from ..core import unbroken as say
 from .sections import judgements
+from .sections.causes import cause_rows
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
 from .sections.curation.dropped import dropped_rows
@@ -21,7 +22,7 @@ from .sections.money import money_rows
 from .sections.risks import risk_rows
 from .sections.rules import check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
-from .words import printable, share_text, short
+from .words import printable, share_words, short
 
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
 __all__ += ["unchecked", "variant_rows"]
@@ -58,7 +59,8 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     return _rendered(
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
-        variants=variant_rows(run), moved=moved_rows(run), money=money_lines(run), risks=risks, fired=risk_lines(run),
+        variants=variant_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
+        risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged,
     )  # fmt: skip
@@ -134,7 +136,7 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
     return (
         run.label(name),
         say.count(scored.get("n")),
-        *(share_text(scored.get(key)) for key in ("acceptable", "consistent", "faithful")),
+        *(share_words(scored, key) for key in ("acceptable", "consistent", "faithful")),
         say.count(round(sum(known))) if known else "not counted",
         _cost(priced, str(money.get("currency") or "")),
     )

@@ -8,6 +8,7 @@ from ..core import Row, filled, row_lines, say
 from ..curate import meaning_sentence
 from .charts.axes import shortened
 from .sections.assumptions import words
+from .sections.causes import cause_rows
 from .sections.costs import alternative_rows, cost_rows
 from .sections.curation.accepts import accepts_sentence
 from .sections.curation.certificate import certificate
@@ -36,14 +37,20 @@ def verdict_text(results: Mapping[str, Any]) -> str:
     run, verdict = _run_of(results), results.get("verdict")
     if not verdict:
         scores = [Row("n", "Test requests", _tested(run)), *(_acceptable(name, found) for name, found in _quality(run))]
-        return "\n".join([*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)])
+        return _joined([[*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)], _causes(run)])
     parts = [filled(verdict["sentence"])]
     if verdict.get("confidence"):
         level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
     numbers = [Row("n", "Test requests", _tested(run)), *(row for each in three_numbers(run) for row in _rows(each))]
-    parts += [row_lines(numbers, label=NUMBER), filled(f"Strongest reason for doubt: {verdict['doubt']}")]
+    parts += [row_lines(numbers, label=NUMBER), _causes(run), filled(f"Strongest reason for doubt: {verdict['doubt']}")]
     return _joined(parts)
+
+
+def _causes(run: StoredRun) -> list[str]:
+    return [
+        line for name, words in cause_rows(run) for line in filled(f"{shortened(name, LONGEST)}: {words}.", indent=2)
+    ]
 
 
 def _rows(number: Number) -> list[Row]:

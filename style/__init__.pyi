@@ -17,6 +17,7 @@ from .facts.number_words import stated_numbers as stated_numbers
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
 from .guide import write_guide as write_guide
+from .guide import write_short_guide as write_short_guide
 from .infer import Evidence as Evidence
 from .infer import InferredStyle as InferredStyle
 from .infer import infer_style as infer_style

@@ -10,7 +10,7 @@ from .schema import Check, StyleSchema
 from .scope import scope_phrase
 from .words import how_many, one_of, quoted
 
-__all__ = ["check_sentence", "check_table", "write_guide"]
+__all__ = ["check_sentence", "check_table", "write_guide", "write_short_guide"]
 
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
 _LINE_END = re.compile(r"\n(?!  - )")  # but for those of a list of terms
@@ -34,8 +34,7 @@ def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -
     if style.about:
         parts.append(style.about)
     for about, heading in _HEADINGS.items():
-        rules = [check for check in style.checks if check.about == about and check.level == "must"]
-        parts += _section(heading, rules)
+        parts += _section(heading, _must_rules(style, about))
     # In the order of the headings, like the rules.
     preferences = [c for about in _HEADINGS for c in style.checks if c.about == about and c.level == "should"]
     parts += _section("Preferably", preferences)
@@ -48,6 +47,22 @@ def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -
             f"## Example\n\nFor this request:\n\n{_fenced(example[0])}\n\na good answer is:\n\n{_fenced(example[1])}"
         )
     return "\n\n".join(parts) + "\n"
+
+
+def write_short_guide(style: StyleSchema) -> str:
+    """The must rules in one paragraph, in the order of the guide; empty if there are none."""
+    rules = [sentence for about in _HEADINGS for sentence in _sentences(_must_rules(style, about))]
+    return " ".join(map(_in_line, dict.fromkeys(rules)))
+
+
+def _must_rules(style: StyleSchema, about: str) -> list[Check]:
+    return [check for check in style.checks if check.about == about and check.level == "must"]
+
+
+def _in_line(sentence: str) -> str:
+    """The sentence on one line, a list of terms after a colon."""
+    first, *terms = sentence.split("\n  - ")
+    return " ".join(f"{first} {'; '.join(terms)}.".split()) if terms else " ".join(sentence.split())
 
 
 def _wordings(style: StyleSchema) -> Iterator[str]:

@@ -1,12 +1,61 @@
 """The chat messages that prompt a variant for one output, the same for local models and endpoints."""
 
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
 from ...train import chat_messages
+from ..rivals.nearest import Examples
 from ..variants import Variant
 
-__all__ = ["prompt_of"]
+__all__ = ["Chat", "examples_of", "fitting_prompts", "prompt_of", "prompts_of"]
+
+Chat = list[dict[str, str]]
 
 
-def prompt_of(variant: Variant, text: str, system: str | None) -> list[dict[str, str]]:
-    """The variant's guide and the pair's system message, the examples, then the request."""
+def prompt_of(variant: Variant, text: str, system: str | None, examples: Examples | None = None) -> Chat:
+    """The variant's guide and the pair's system message, the examples, then the request.
+
+    `examples` are those of this request; without them, those that the variant shows with every request.
+    """
     system_text = "\n\n".join(part for part in (variant.guide, system) if part)
-    return chat_messages(text, system=system_text or None, examples=variant.examples)
+    return chat_messages(text, system=system_text or None, examples=variant.examples if examples is None else examples)
+
+
+def prompts_of(variant: Variant, pairs: pl.DataFrame) -> list[Chat]:
+    """The prompt of each pair (`id`, `input`, `system`, where given `group` and `component`)."""
+    return _prompts(variant, pairs, examples_of(variant, pairs))
+
+
+def examples_of(variant: Variant, pairs: pl.DataFrame) -> list[Examples]:
+    """The examples in the prompt of each pair."""
+    return [variant.examples] * len(pairs) if variant.nearest is None else variant.nearest.of(pairs)
+
+
+def fitting_prompts(
+    variant: Variant, pairs: pl.DataFrame, fits: Callable[[Sequence[Chat]], Sequence[bool]]
+) -> tuple[list[Chat], int]:
+    """The prompt of each pair, without the least similar examples where they do not all fit, and the number of these
+    prompts.
+
+    Only examples chosen for a request are left out. A prompt that does not fit even without them is returned as it is.
+    """
+    examples = examples_of(variant, pairs)
+    prompts = _prompts(variant, pairs, examples)
+    if variant.nearest is None:
+        return prompts, 0
+    shortened: set[int] = set()
+    left = list(range(len(prompts)))
+    while left := [row for row, fit in zip(left, fits([prompts[row] for row in left]), strict=True) if not fit]:
+        left = [row for row in left if examples[row]]
+        for row in left:
+            examples[row] = examples[row][1:]
+        for row, prompt in zip(left, _prompts(variant, pairs[left], [examples[row] for row in left]), strict=True):
+            prompts[row] = prompt
+        shortened.update(left)
+    return prompts, len(shortened)
+
+
+def _prompts(variant: Variant, pairs: pl.DataFrame, examples: Sequence[Examples]) -> list[Chat]:
+    rows = pairs.select("input", "system").iter_rows()
+    return [prompt_of(variant, text, system, shown) for (text, system), shown in zip(rows, examples, strict=True)]

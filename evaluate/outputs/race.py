@@ -12,14 +12,14 @@ import polars as pl
 from ...core import ModelError, sha256_file
 from ..settings import EvaluateSettings
 from ..variants import Variant
-from .prompts import prompt_of
+from .prompts import Chat, fitting_prompts, prompt_of
 from .table import OUTPUT_SCHEMA, Raced
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
     from .generate import Generation, Requests
 
-__all__ = ["ADAPTER", "Raced", "Write", "check_room", "race", "token_limit"]
+__all__ = ["ADAPTER", "Raced", "Write", "answer_chats", "check_room", "prompt_tokens", "race", "token_limit"]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs in total
 Write = Callable[..., list["Generation"]]  # `generate_outputs`, or an equivalent that runs elsewhere
@@ -49,17 +49,45 @@ def race(
     model, adapter or seed regenerates only this variant. So does adding or removing a pair, since it changes the batches,
     on which texts depend in bf16.
     """
+    prompts, _ = _prompts(variant, pairs, loaded, max_new_tokens)
+    table = answer_chats(
+        variant, pairs["id"].to_list(), prompts, loaded=loaded, temperature=settings.temperature,
+        samples=range(settings.samples), max_new_tokens=max_new_tokens, store=store, seed=seed, progress=progress,
+        write=write,
+    )  # fmt: skip
+    return Raced(table, *_fixed_tokens(variant, loaded))
+
+
+def answer_chats(
+    variant: Variant,
+    ids: Sequence[str],
+    chats: Sequence[Chat],
+    *,
+    loaded: "LoadedModel",
+    temperature: float,
+    max_new_tokens: int,
+    store: Path,
+    seed: int = 0,
+    samples: Sequence[int] = (0,),
+    streams: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    write: Write | None = None,
+) -> pl.DataFrame:
+    """The outputs of a local variant for these chats, one or more for each id, stored and reused as `race` does.
+
+    Above temperature 0, an output depends on the name of its chat in `streams`, by default its id.
+    """
     from ...train import check_adapter
     from .batches import keep_batch, kept_batches
     from .generate import BATCH, generate_outputs, plan_requests
 
     if variant.adapter:
         check_adapter(variant.adapter, loaded)
-    ids, samples = pairs["id"].to_list(), range(settings.samples)
-    prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
-    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=BATCH)
-    streams = [hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest() for id in ids]
-    key = _key(variant, requests, loaded, settings, streams, seed)
+    requests = plan_requests(
+        loaded, chats, max_new_tokens=max_new_tokens, batch_size=BATCH, constraint=variant.constraint
+    )
+    hashes = [hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest() for name in streams or ids]
+    key = _key(variant, requests, loaded, temperature, hashes, seed)
     known = kept_batches(store, key=key, batches=requests.batches, samples=samples)
 
     def keep(batch: Sequence["Generation"]) -> None:
@@ -71,13 +99,12 @@ def race(
 
     done = sum(map(len, known.values()))
     generated = (write or generate_outputs)(
-        loaded, requests, adapter=variant.adapter, temperature=settings.temperature, seed=seed, streams=streams,
+        loaded, requests, adapter=variant.adapter, temperature=temperature, seed=seed, streams=hashes,
         samples=samples, done=known, on_batch=keep,
     )  # fmt: skip
-    table = _table(
+    return _table(
         [*generated, *(generation for batch in known.values() for generation in batch)], variant, ids, loaded.name
     )
-    return Raced(table, *_fixed_tokens(variant, loaded))
 
 
 def token_limit(tokenizer: Any, outputs: Sequence[str]) -> int:
@@ -86,16 +113,14 @@ def token_limit(tokenizer: Any, outputs: Sequence[str]) -> int:
     return max(16, -(-3 * longest // 2))
 
 
-def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> None:
+def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> int:
     """Check the context before any work: a guide that does not fit would be cut, which makes the comparison unfair.
 
+    Returns the number of requests whose prompts show fewer of the nearest examples, so that they fit.
     Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context.
     """
-    from ...train import encode_prompts, render_text
-
-    chats = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
-    texts = [render_text(loaded.tokenizer, chat) for chat in chats]
-    needed = [len(ids) + max_new_tokens for ids in encode_prompts(loaded.tokenizer, chats, texts)]
+    chats, shortened = _prompts(variant, pairs, loaded, max_new_tokens)
+    needed = [tokens + max_new_tokens for tokens in prompt_tokens(loaded, chats)]
     over = [id for id, tokens in zip(pairs["id"], needed, strict=True) if tokens > loaded.context]
     if over:
         raise ModelError(
@@ -104,6 +129,27 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
             f"Pairs: {_named(over)}\n"
             "Shorten the guide, use fewer examples (few_shot) or lower max_new_tokens."
         )
+    return shortened
+
+
+def prompt_tokens(loaded: "LoadedModel", chats: Sequence[Chat]) -> list[int]:
+    """The tokens of each chat as the model reads it, including the chat template's."""
+    from ...train import encode_prompts, render_text
+
+    return [
+        len(ids) for ids in encode_prompts(loaded.tokenizer, chats, [render_text(loaded.tokenizer, c) for c in chats])
+    ]
+
+
+def _prompts(
+    variant: Variant, pairs: pl.DataFrame, loaded: "LoadedModel", max_new_tokens: int
+) -> tuple[list[Chat], int]:
+    """The prompt of each pair, and the number of those with fewer of the nearest examples, so that they fit."""
+
+    def fits(chats: Sequence[Chat]) -> list[bool]:
+        return [tokens + max_new_tokens <= loaded.context for tokens in prompt_tokens(loaded, chats)]
+
+    return fitting_prompts(variant, pairs, fits)
 
 
 def _named(ids: Sequence[str]) -> str:
@@ -113,10 +159,9 @@ def _named(ids: Sequence[str]) -> str:
 def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, int]:
     """The tokens of the prompt without a request, of its guide, and of its examples."""
     from ...train import chat_messages
-    from .generate import count_prompt_tokens
 
-    def count(messages: list[dict[str, str]]) -> int:
-        return count_prompt_tokens(loaded.tokenizer, messages)
+    def count(messages: Chat) -> int:
+        return prompt_tokens(loaded, [messages])[0]
 
     fixed = count(prompt_of(variant, "", None))
     bare = count(chat_messages("", system="."))  # with a system message, so that the template does not add its own
@@ -147,7 +192,7 @@ def _key(
     variant: Variant,
     requests: "Requests",
     loaded: "LoadedModel",
-    settings: EvaluateSettings,
+    temperature: float,
     streams: Sequence[str],
     seed: int,
 ) -> str:
@@ -171,7 +216,9 @@ def _key(
         requests.max_new_tokens,
         sorted(stop_ids(loaded)),
         answer_margins(loaded.tokenizer),
-        settings.temperature,
-        [seed, *streams] if settings.temperature else None,
+        temperature,
+        [seed, *streams] if temperature else None,
     ]
+    if requests.constraint is not None:  # keys without one are as before constraints existed
+        parts.append([requests.constraint.kind, requests.constraint.text])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from ...core import ConfigError, RunBroken
 from ...curate import find_personal, mask_text
 from .budget import Budget
 from .endpoint import Call, Reply, send_calls
+from .prompts import examples_of
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
 from .store import AnswerStore
 from .table import OUTPUT_SCHEMA, Raced
@@ -18,6 +20,7 @@ from .table import OUTPUT_SCHEMA, Raced
 __all__ = [
     "check_privacy",
     "race_endpoints",
+    "request_chats",
 ]
 
 
@@ -49,6 +52,27 @@ def race_endpoints(
     Raises: RunBroken if the next request could exceed the budget's limit, or if an endpoint stopped answering;
     ConfigError if no request can succeed. Answers received until then are kept.
     """
+    once = _once(warn)
+    return [_Race(plan, store, budget, plans, progress, once).run() for plan in plans]
+
+
+def request_chats(
+    plan: RemotePlan,
+    *,
+    store: AnswerStore,
+    budget: Budget,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> pl.DataFrame:
+    """The outputs of a plan of further chats, in their order; stored and limited as by `race_endpoints`.
+
+    A chat that failed after all tries has an `error`, even if all failed. Raises: as `race_endpoints`.
+    """
+    return _Race(plan, store, budget, [plan], progress, _once(warn)).chats()
+
+
+def _once(warn: Callable[[str], None] | None) -> Callable[[str], None]:
+    """The function without its repetitions."""
     warned: set[str] = set()
 
     def once(text: str) -> None:
@@ -56,7 +80,7 @@ def race_endpoints(
             warned.add(text)
             warn(text)
 
-    return [_Race(plan, store, budget, plans, progress, once).run() for plan in plans]
+    return once
 
 
 class _Race:
@@ -88,6 +112,13 @@ class _Race:
         fixed, guide, shown = (self._prompt_tokens(), self._difference("unguided"), self._difference("unshown"))
         examples = shown if plan.variant.examples else 0
         return Raced(self._table(), fixed, guide if plan.variant.guide else 0, examples, self._refused())
+
+    def chats(self) -> pl.DataFrame:
+        """Request the missing answers alone, then read all answers from the store."""
+        self._ask(self._missing(self.plan.requests), limit=self.plan.max_new_tokens)
+        if text := self._failures():
+            self.warn(text)
+        return self._table()
 
     def _missing(self, requests: Iterable[Request]) -> list[Request]:
         return [request for request in requests if request.key not in self.store]
@@ -255,11 +286,11 @@ def _texts(plan: RemotePlan, store: AnswerStore) -> Iterable[tuple[str, str, str
     variant = plan.variant
     if variant.guide:
         yield "guide", variant.name, variant.guide
-    for question, answer in variant.examples:
+    pairs = plan.pairs[sorted({request.index for request in missing if request.index >= 0})]
+    for question, answer in dict.fromkeys(chain(variant.examples, *examples_of(variant, pairs))):
         yield "few-shot examples", variant.name, question
         yield "few-shot examples", variant.name, answer
-    places = sorted({request.index for request in missing if request.index >= 0})
-    for id, text, system in plan.pairs[places].select("id", "input", "system").iter_rows():
+    for id, text, system in pairs.select("id", "input", "system").iter_rows():
         yield "input", id, text
         if system:
             yield "system message", id, system

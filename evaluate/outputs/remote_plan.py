@@ -17,7 +17,7 @@ from ..variants import Variant
 from .address import host_of, read_key
 from .budget import Budget, TokenPrice, most_tokens, token_price
 from .endpoint import Endpoint
-from .prompts import prompt_of
+from .prompts import prompt_of, prompts_of
 from .store import AnswerStore
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Request",
     "check_keys",
     "forecast",
+    "plan_chats",
     "plan_remote",
     "remote_lines",
     "token_limit_without_tokenizer",
@@ -134,7 +135,7 @@ def _endpoint(variant: Variant) -> Endpoint:
         seconds_per_call=settings.seconds_per_call,
         tries=settings.tries,
         most_seconds=settings.most_seconds,
-        parameters=_sendable(settings.parameters),
+        parameters={**(variant.constraint.parameters if variant.constraint else {}), **_sendable(settings.parameters)},
     )
 
 
@@ -158,12 +159,10 @@ def _plan(
     variant: Variant, pairs: pl.DataFrame, endpoint: Endpoint, settings: EvaluateSettings, max_new_tokens: int, seed: int,
     price: TokenPrice | None,
 ) -> RemotePlan:  # fmt: skip
-    # The part that all keys share: the endpoint and the settings.
-    shared = [endpoint.calls_url, endpoint.model, dict(endpoint.parameters), settings.temperature, seed]
+    shared = _shared(endpoint, settings.temperature, seed)
     repeats = Counter()
     requests = []
-    for index, (text, system) in enumerate(pairs.select("input", "system").iter_rows()):
-        messages = prompt_of(variant, text, system)
+    for index, messages in enumerate(prompts_of(variant, pairs)):
         text = json.dumps(messages)
         for sample in range(settings.samples):
             key = _key(shared, max_new_tokens, text, sample, repeats[text])
@@ -173,6 +172,33 @@ def _plan(
     return RemotePlan(
         variant, pairs, endpoint, tuple(requests), counting, max_new_tokens, settings.temperature, seed, price
     )
+
+
+def plan_chats(
+    plan: RemotePlan, variant: Variant, *, rows: Sequence[int], chats: Sequence[Messages], samples: Sequence[int],
+    temperature: float | None = None,
+) -> RemotePlan:  # fmt: skip
+    """The plan of further chats with the endpoint of a plan: one for each of these `rows` of its pairs, with the number
+    of its sample. `temperature` replaces that of the plan and of the variant's parameters."""
+    endpoint = plan.endpoint
+    if temperature is not None:
+        plan = replace(plan, temperature=temperature)
+        if "temperature" in endpoint.parameters:
+            endpoint = replace(endpoint, parameters={**endpoint.parameters, "temperature": temperature})
+    shared, repeats, requests = _shared(endpoint, plan.temperature, plan.seed), Counter(), []
+    for index, (chat, sample) in enumerate(zip(chats, samples, strict=True)):
+        text = json.dumps(chat)
+        key = _key(shared, plan.max_new_tokens, text, sample, repeats[text, sample])
+        requests.append(Request(key, index, sample, chat))
+        repeats[text, sample] += 1
+    return replace(
+        plan, variant=variant, pairs=plan.pairs[list(rows)], endpoint=endpoint, requests=tuple(requests), counting={}
+    )
+
+
+def _shared(endpoint: Endpoint, temperature: float, seed: int) -> list[Any]:
+    """The part that all keys share: the endpoint and the settings."""
+    return [endpoint.calls_url, endpoint.model, dict(endpoint.parameters), temperature, seed]
 
 
 def _counted(variant: Variant) -> Iterator[tuple[str, Messages]]:

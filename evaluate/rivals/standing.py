@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from ..money.comparison import Account
 from ..money.inputs import MeasuredVariant, collect_quantities, conditions_of
@@ -117,9 +118,12 @@ def _row(
 ) -> dict[str, Any]:  # fmt: skip
     name = raw.variant.name
     ours, other = (scores[who].items for who in (name, candidate))
-    values = {share: [table[share].to_numpy()[rows] for table in (ours, other)] for share in ("acceptable", "faithful")}
+    values = {
+        share: [table[share].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows] for table in (ours, other)]
+        for share in ("acceptable", "faithful")
+    }
     compared = compare(*values["acceptable"], groups, seed=seed)
-    facts = compare(*values["faithful"], groups, seed=seed).to_json()["difference"]
+    facts = _facts(values["faithful"], groups, seed=seed)
     keys = compared.to_json()
     return {
         "name": name,
@@ -136,6 +140,25 @@ def _row(
         "seconds": _mean(item_means(scores[name].table["seconds"], scores[name].samples)[rows]),
         "why": None,
     }
+
+
+def _facts(shares: Sequence[np.ndarray], groups: Groups, *, seed: int) -> dict[str, Any] | None:
+    """The difference in the share that is right about facts; None if no rule measures it."""
+    known = ~(np.isnan(shares[0]) | np.isnan(shares[1]))
+    if not known.any():
+        return None
+    kept = None if groups is None else groups[known]
+    return compare(*(share[known] for share in shares), kept, seed=seed).to_json()["difference"]
+
+
+def _difference(ours: np.ndarray, other: np.ndarray, groups: Groups, *, seed: int) -> dict[str, Any] | None:
+    """The candidate's difference over the items with both values; None if there are none (no rule is about facts)."""
+    known = ~np.isnan(ours) & ~np.isnan(other)
+    if not known.any():
+        return None
+    return compare(ours[known], other[known], None if groups is None else groups[known], seed=seed).to_json()[
+        "difference"
+    ]
 
 
 def _unmeasured(name: str, why: str) -> dict[str, Any]:

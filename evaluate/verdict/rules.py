@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import say
+from .causes import cause_lines
 from .confidence import confidence
 from .doubts import Doubt, found_doubts
 from .invalid import found_invalid, unlike_people
@@ -85,7 +86,7 @@ def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None
         "rule": number,
         "sentence": verdict["sentence"] + also,
         "confidence": confidence(results, decision, number, doubts, margin=margin),
-        "reasons": verdict["reasons"][:4],
+        "reasons": [*([] if number == 1 else map(sentence, cause_lines(results))), *verdict["reasons"]][:4],
         "doubt": doubts[0].text,
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],

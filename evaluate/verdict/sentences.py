@@ -8,6 +8,8 @@ from ...core import Row, roughly, row_text, say
 from ..money.flips import SURE, UNSURE
 
 __all__ = [
+    "HABITS",
+    "TELLING",
     "as_it_stands",
     "both_shares",
     "capital",
@@ -40,6 +42,14 @@ __all__ = [
     "when_it_pays",
 ]
 
+# Causes that are the model's own, as against a fault of the comparison; named from a tenth of the outputs on.
+HABITS = {
+    "endless": "do not end before the token limit",
+    "empty": "are empty",
+    "refused": "are refusals",
+    "same text": "are the same text",
+}
+TELLING = 0.1
 SIGNIFICANT = 0.05
 FEWEST = 0.005  # a share shown as 0 of 100
 Results = Mapping[str, Any]
@@ -79,9 +89,19 @@ def both_shares(results: Results, rival: str | None = None) -> str:
         name += " with a guide that Tuneworth wrote"
     also = "also " if say.percent(one) == say.percent(other) else ""
     return (
-        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} {also}in "
-        f"{say.percent(other)}"
+        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases"
+        f"{_habit(results, candidate)}, {name} {also}in {say.percent(other)}{_habit(results, baseline)}"
     )
+
+
+def _habit(results: Results, name: str) -> str:
+    """What a tenth or more of a variant's outputs are instead of answers, the most frequent alone, in brackets."""
+    entries = (results["quality"].get(name) or {}).get("causes") or []
+    found = [entry for entry in entries if entry["cause"] in HABITS and entry["count"] >= TELLING * entry["of"]]
+    if not found:
+        return ""
+    entry = max(found, key=lambda entry: entry["count"])
+    return f" ({say.percent(entry['count'] / entry['of'])} of its outputs {HABITS[entry['cause']]})"
 
 
 def lost_facts(results: Results, margin: float) -> str | None:

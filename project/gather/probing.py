@@ -134,13 +134,12 @@ def _key(seed: int, group: Any, id: str) -> str:
 
 def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", limit: int) -> pl.DataFrame:
     """The pairs whose prompts leave room for an answer; the others are skipped."""
-    from ...evaluate import count_prompt_tokens, prompt_of
+    from ...evaluate import prompt_tokens, prompts_of
 
     room = loaded.context - limit
-    prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
-    return pairs.filter(
-        pl.Series([count_prompt_tokens(loaded.tokenizer, p) <= room for p in prompts], dtype=pl.Boolean)
-    )
+    bare = replace(variant, nearest=None)  # the nearest examples are left out where they do not fit
+    fits = [tokens <= room for tokens in prompt_tokens(loaded, prompts_of(bare, pairs))]
+    return pairs.filter(pl.Series(fits, dtype=pl.Boolean))
 
 
 # --- general prompts --------------------------------------------------------------------------------------------

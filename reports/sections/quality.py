@@ -14,7 +14,8 @@ from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
-from ..words import capital, named, quoted, share_text
+from ..words import NOT_CHECKED, capital, named, quoted, share_text, unchecked
+from .causes import cause_rows
 from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
@@ -58,11 +59,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "labels": [run.label(name) for name in run.variants],
         "repaired": repair_lines(run),
         "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
-        "unscored": [
-            (name, scored["no_output"], scored["unscored"])
-            for name, scored in run.results["quality"].items()
-            if scored["no_output"] or scored["unscored"]
-        ],
+        "causes": cause_rows(run),
         "figures": [shares_figure(run), difference_figure(run), pairs_figure(run)],
         "rows": rows,
         "most_rows": MOST_ROWS,
@@ -118,20 +115,20 @@ def shares_figure(run: StoredRun) -> Markup:
     """The three shares of each variant, and of the references if they were scored."""
     rows, table = [], []
     for key, (title, about) in SHARES.items():
-        lines = [
-            (run.label(name), run.results["quality"][name].get(key) or {}, role_of(run, name)) for name in run.variants
-        ]
-        reference = (run.results.get("reference") or {}).get(key)
-        if reference:
+        lines = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in run.variants]
+        reference = run.results.get("reference") or {}
+        if reference.get(key):
             lines.append(("human answers", reference, "reference"))
-        for index, (name, found, role) in enumerate(lines):
-            share, low, high = found.get("share"), found.get("low"), found.get("high")
+        for index, (name, scored, role) in enumerate(lines):
+            share, low, high = ((scored.get(key) or {}).get(end) for end in ("share", "low", "high"))
             marks = (Mark(share, low, high, role),) if share is not None else ()
-            in_range = say.percent_range(low, high) if low is not None else UNKNOWN
+            not_checked = unchecked(scored, key)
+            in_range = say.percent_range(low, high) if low is not None else "" if not_checked else UNKNOWN
             heading, small = (title, about) if index == 0 else ("", "")
-            rows.append(Row(name, marks, _with_range(share, low, high), heading=heading, about=small))
-            table.append((f"{title}: {name}", say.percent(share), in_range))
-    text = "; ".join(f"{name}: {value}, range {span}" for name, value, span in table)
+            shown = NOT_CHECKED if not_checked else _with_range(share, low, high)
+            rows.append(Row(name, marks, shown, heading=heading, about=small))
+            table.append((f"{title}: {name}", NOT_CHECKED if not_checked else say.percent(share), in_range))
+    text = "; ".join(f"{name}: {value}{f', range {span}' if span else ''}" for name, value, span in table)
     note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
     head = ("Share", "Measured", "Range")
     figure = Figure("Acceptable, consistent and faithful outputs", text, head, tuple(table), note, id="shares", how=HOW)

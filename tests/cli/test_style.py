@@ -108,6 +108,15 @@ def test_the_guide_shows_a_good_pair_that_the_order_of_rows_does_not_choose(comm
     assert command("style", "guide", style_file, "--example", turned).out == done.out
 
 
+def test_a_short_guide_is_one_paragraph_without_an_example(command, labels, style_file):
+    done = command("style", "guide", style_file, "--short")
+    assert done.out.startswith('Start with "Box". Put no full stop or other mark at the end. State only numbers')
+    assert done.out.count("\n") == 1
+    both = command("style", "guide", style_file, "--short", "--example", labels)
+    assert both.code == 2
+    assert "a short guide shows no example" in both.err
+
+
 def test_a_guide_without_a_good_pair_says_so(command, labels, style_file):
     style_file.write_text(style_file.read_text().replace("[Box]", "[Crate]"))
     done = command("style", "guide", style_file, "--example", labels)

@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import norm
 
 from tuneworth.evaluate import compare
+from tuneworth.evaluate.statistics.difference import difference_ends, difference_size
 from tuneworth.evaluate.statistics.intervals import grouped, share_ends, wilson_ends
-from tuneworth.evaluate.statistics.paired import difference_ends, sign_flip
+from tuneworth.evaluate.statistics.paired import sign_flip
 
 SETS = 1500
 CATALOGUE = [30, 12, 6, 3, 2] + [1] * 47
@@ -74,7 +75,7 @@ def test_normal_theory_and_ignored_groups_fail_this_test():
 )
 def test_the_interval_of_a_difference_covers_it(sizes, p_baseline, p_candidate, correlation):
     baseline, candidate = pairs(np.random.default_rng(3), sizes, p_baseline, p_candidate, correlation=correlation)
-    ends, _ = difference_ends(baseline, candidate, grouping_of(sizes))
+    ends = difference_ends(baseline, candidate, grouping_of(sizes))
     truth = p_candidate - p_baseline
     assert 0.93 - 0.015 < held(ends, truth) < 0.99 + 0.01
     assert np.mean(ends.low_one_sided <= truth) > 0.93 - 0.015
@@ -92,7 +93,8 @@ def test_the_test_over_groups_rarely_gives_false_alarms(sizes):
 def test_many_sets_at_once_equal_one_by_one():
     groups = np.repeat(np.arange(len(CATALOGUE)), CATALOGUE)
     baseline, candidate = pairs(np.random.default_rng(5), CATALOGUE, 0.8, 0.9, correlation=0.3)
-    ends, worth = difference_ends(baseline, candidate, grouping_of(CATALOGUE))
+    ends = difference_ends(baseline, candidate, grouping_of(CATALOGUE))
+    worth = difference_size(baseline, candidate, grouping_of(CATALOGUE))
     for index in (0, 7, 11):
         one = compare(baseline[index], candidate[index], groups)
         assert (one.low, one.high) == pytest.approx((ends.low[index], ends.high[index]))
@@ -118,6 +120,6 @@ def test_differences_are_covered_from_one_half_to_nearly_one(size, correlation):
     for n in (100, 200, 500):
         sizes = [size] * (n // size)
         for two in ((0.5, 0.5), (0.9, 0.9), (0.99, 0.99), (0.7, 0.94), (0.9, 0.94)):
-            ends, _ = difference_ends(*pairs(rng, sizes, *two, correlation=correlation), grouping_of(sizes))
+            ends = difference_ends(*pairs(rng, sizes, *two, correlation=correlation), grouping_of(sizes))
             assert held(ends, two[1] - two[0]) > 0.915
             assert np.mean(ends.low_one_sided <= two[1] - two[0] + 1e-9) > 0.915

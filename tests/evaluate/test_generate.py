@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import ModelError
-from tuneworth.evaluate import count_prompt_tokens
+from tuneworth.evaluate import prompt_tokens
 from tuneworth.evaluate.outputs.generate import Generation, generate, plan_requests, prompt_batches
 from tuneworth.train import chat_messages, merged_adapter
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter, lora_layers
@@ -58,7 +58,7 @@ def test_greedy_outputs_equal_those_of_transformers(tiny_model: Any, guide: str 
         assert ours.index == index
         assert ours.output == text_of(tiny_model, tokens)
         assert ours.output_tokens == len(tokens)
-        assert ours.input_tokens == count_prompt_tokens(tiny_model.tokenizer, prompts[index])
+        assert [ours.input_tokens] == prompt_tokens(tiny_model, [prompts[index]])
 
 
 def test_an_output_ends_at_the_end_of_turn_token_or_at_the_limit(tiny_model: Any) -> None:

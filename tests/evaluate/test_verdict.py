@@ -18,6 +18,15 @@ UNSURE, SLIGHTLY_WORSE = (140, 20, 20, 20), (9000, 300, 500, 200)
 ALONE_18 = np.r_[np.zeros(183), np.arange(1, 18)]  # a family of 183 and 17 single items
 OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "evidence": "30 of 60 are copies"}]
 NOT_CHECKED = [{**OVER[0], "status": "not checked"}]
+RECITED = [{**OVER[0], "id": "memorisation", "status": "not checked", "recited": 5, "n": 200}]
+REMEDY = {
+    "certificate": {
+        "pairs_at_or_above": 0,
+        "answers_remedy": "Set `group`.",
+        "answers_in_test": {"verbatim": 4, "similar": 0},
+    },
+    "splits": {"test": 200},
+}
 STATED_RISK = [{**OVER[0], "measured": False}]
 LEAK = {"certificate": {"pairs_at_or_above": 1}}
 NO_LEAK = {"certificate": {"pairs_at_or_above": 0}}
@@ -70,6 +79,11 @@ TABLE = [
     # 1: an invalid comparison comes before everything
     ("a leak", later(roi=costs(), data=LEAK), 1, "1 test or validation input also occurs in the training"),
     ("no leak", later(roi=costs(), data=NO_LEAK), 7, "pays back in 16 days"),
+    ("recited answers of the training", later(roi=costs(), data=REMEDY, risks=RECITED), 1,
+     "5 of 200 outputs of the tuned model are training answers word for word"),
+    ("recited answers that are few",
+     later(roi=costs(), data=REMEDY, risks=[{**RECITED[0], "recited": 4}]), 7, "pays back"),
+    ("recited answers that repeat by nature", later(roi=costs(), data=NO_LEAK, risks=RECITED), 7, "pays back"),
     ("what the caller found", later(roi=costs(), validity=FAILED_CALLS), 1, "stopped halfway"),
     ("a leak and more", later(data=LEAK, validity=FAILED_CALLS), 1, "Fix the data first"),
     ("a guide that was cut off", lambda: variant("prompted", guide_cut=True), 1, "was cut off"),

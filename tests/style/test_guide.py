@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from tuneworth.style import good_example, parse_style, write_guide
+from tuneworth.style import good_example, parse_style, write_guide, write_short_guide
 
 STYLE = parse_style("""
 name: Product line
@@ -149,3 +149,17 @@ def test_lengths_are_joined_in_the_right_number_and_nothing_is_said_twice():
     )
     assert "- Write at least 1 sentence and at most 9 words.\n" in guide
     assert guide.count("Give only the text") == 1
+
+
+def test_the_short_guide_is_the_must_rules_in_one_paragraph():
+    assert write_short_guide(STYLE) == (
+        "Write 3 to 25 words. Where there is a package: end with the package, exactly as given. Put no full stop or other "
+        'mark at the end. Do not write the part itself or "cheap". Invent nothing.'
+    )
+    terms = "{e-mail: [email], web site: [website], DC/DC: [dc-dc]}"
+    spelled = parse_style(f"name: S\nchecks: [{{kind: vocabulary, preferred: {terms}, forbidden: [cheap]}}]")
+    assert write_short_guide(spelled) == (
+        'Never write "cheap". Use one spelling for each of these terms: "e-mail", not "email"; "web site", not "website"; '
+        '"DC/DC", not "dc-dc".'
+    )
+    assert write_short_guide(parse_style("name: S\nchecks: [{kind: clean, level: should}]")) == ""
