@@ -17,6 +17,7 @@ from .sections import (
     provenance,
     quality,
     risks,
+    rivals,
     training,
     usage,
     what_if,
@@ -143,7 +144,7 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
 def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:
     """The sections before the examples and those after them."""
     curated = read_curation(run.path) if find_curation(run.path) else None
-    before = [why.section(run), gates.section(run), quality.section(run, texts=texts)]
+    before = [why.section(run), gates.section(run), quality.section(run, texts=texts), rivals.section(run)]
     after = [
         judgements.section(run, texts=texts),
         usage.section(run),

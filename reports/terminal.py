@@ -14,7 +14,7 @@ from .sections.curation.accepts import accepts_sentence
 from .sections.curation.certificate import certificate
 from .sections.curation.data import override_line
 from .sections.curation.fixes import fix_sentence
-from .sections.first_screen import Number, plain_sentence, three_numbers
+from .sections.first_screen import Number, plain_sentence, three_numbers, verdict_sentence
 from .sections.money import money_rows
 from .stored import StoredRun
 from .words import capital, short
@@ -38,7 +38,7 @@ def verdict_text(results: Mapping[str, Any]) -> str:
     if not verdict:
         scores = [Row("n", "Test requests", _tested(run)), *(_acceptable(name, found) for name, found in _quality(run))]
         return _joined([[*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)], _causes(run)])
-    parts = [filled(verdict["sentence"])]
+    parts = [filled(verdict_sentence(verdict))]
     if verdict.get("confidence"):
         level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))

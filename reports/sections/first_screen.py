@@ -16,7 +16,16 @@ from ..words import capital, named, typeset, typeset_parts
 from .assumptions import LINE, anchor
 from .costs import change_words, cheaper_way, cost_range
 
-__all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
+__all__ = [
+    "Headline",
+    "Number",
+    "Side",
+    "decision_label",
+    "headline",
+    "plain_sentence",
+    "three_numbers",
+    "verdict_sentence",
+]
 
 # Each decision's label and its tone, which selects the colour and the icon.
 DECISIONS = {
@@ -26,6 +35,8 @@ DECISIONS = {
     "fix first": ("Fix first", "fix"),
 }
 LEVELS = {"low": 1, "fair": 2, "high": 3}
+# The label where the way without training that keeps its place calls no model, so nothing is prompted.
+NO_MODEL = "Use the template"
 # Longer sentences are set smaller, to fit three lines of a wide screen where possible.
 LONG = (165, 250, 400)
 LONGEST_NAME = 32
@@ -88,7 +99,8 @@ def _acceptable(run: StoredRun) -> Number:
     for name, role in _sides(run):
         found = (run.results["quality"].get(name) or {}).get("acceptable") or {}
         raw = (run.results["quality"].get(name) or {}).get("raw") or {}
-        before = f"{say.percent(raw['share'])} before repair" if raw.get("share") is not None else ""
+        changed = raw.get("share") is not None and raw["share"] != found.get("share")
+        before = f"{say.percent(raw['share'])} before repair" if changed else ""
         row = Row(
             "acceptable", run.label(name), found.get("share"), "share", found.get("low"), found.get("high"), before
         )  # fmt: skip
@@ -163,9 +175,7 @@ def _tokens(run: StoredRun) -> Number:
     for name, role in _sides(run):
         tokens = (run.results.get("tokens") or {}).get(name) or {}
         known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
-        answer = (
-            f"{say.count(round(tokens['output']))} of them in the answer" if tokens.get("output") is not None else ""
-        )
+        answer = f"{say.count(round(tokens['output']))} of them in the answer" if tokens.get("output") else ""
         row = Row("tokens", run.label(name), round(sum(known)) if known else None, note=answer)
         sides.append(Side(row, role, "#tokens" if counted else ""))
         if known:
@@ -272,12 +282,12 @@ class Headline:
 def headline(run: StoredRun) -> Headline:
     """The first screen of a run."""
     verdict = run.results.get("verdict") or {}
-    label, tone = DECISIONS.get(verdict.get("decision", ""), ("No verdict", "none"))
+    label, tone = decision_label(verdict)
     sure, level, why = _sure(verdict)
     return Headline(
         label=label,
         tone=tone,
-        sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or plain_sentence(run), label))),
+        sentence=typeset(_shortened(run, _without_label(verdict) if verdict.get("sentence") else plain_sentence(run))),
         numbers=three_numbers(run),
         doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
         next_step="`".join(  # names in commands are never shortened
@@ -310,9 +320,27 @@ def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
     return f"Confidence: {found['level']}", level, capital(why)
 
 
-def _without_label(sentence: str, label: str) -> str:
+def decision_label(verdict: Mapping[str, Any]) -> tuple[str, str]:
+    """The label of a decision and its tone."""
+    label, tone = DECISIONS.get(str(verdict.get("decision")), ("No verdict", "none"))
+    if verdict.get("decision") == "keep prompting" and named("template") in str(verdict.get("sentence")):
+        return NO_MODEL, tone
+    return label, tone
+
+
+def verdict_sentence(verdict: Mapping[str, Any]) -> str:
+    """The verdict's sentence, opening with the label of its decision."""
+    label, sentence = decision_label(verdict)[0], str(verdict["sentence"])
+    return f"{label}: {sentence.removeprefix(_opening(verdict))}" if label == NO_MODEL else sentence
+
+
+def _opening(verdict: Mapping[str, Any]) -> str:
+    return f"{DECISIONS.get(str(verdict.get('decision')), ('', ''))[0]}: "
+
+
+def _without_label(verdict: Mapping[str, Any]) -> str:
     """The sentence without the leading decision, which the label already shows."""
-    return capital(sentence.removeprefix(f"{label}: "))
+    return capital(str(verdict["sentence"]).removeprefix(_opening(verdict)))
 
 
 def plain_sentence(run: StoredRun) -> str:
