@@ -62,9 +62,10 @@ class StoredRun:
 
     @property
     def baseline(self) -> str | None:
-        """The baseline of the comparison; without a comparison, the first variant that is not the candidate."""
-        comparison = self.results.get("comparison") or {}
-        others = [name for name in self.variants if name != self.candidate]
+        """The baseline of the comparison; without a comparison, the first variant that is no form of the candidate."""
+        comparison, candidate = self.results.get("comparison") or {}, str(self.candidate)
+        forms = {candidate, *self.origins(candidate)}
+        others = [name for name in self.variants if name not in forms and not forms & set(self.origins(name))]
         return comparison.get("baseline") or (others[0] if others else None)
 
     def label(self, name: str) -> str:

@@ -14,7 +14,8 @@ from .sections.curation.accepts import accepts_sentence
 from .sections.curation.certificate import certificate
 from .sections.curation.data import override_line
 from .sections.curation.fixes import fix_sentence
-from .sections.first_screen import Number, plain_sentence, three_numbers, verdict_sentence
+from .sections.decision import verdict_sentence
+from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money import money_rows
 from .stored import StoredRun
 from .words import capital, short

@@ -15,28 +15,11 @@ from ..stored import StoredRun
 from ..words import capital, named, typeset, typeset_parts
 from .assumptions import LINE, anchor
 from .costs import change_words, cheaper_way, cost_range
+from .decision import decision_label, without_label
 
-__all__ = [
-    "Headline",
-    "Number",
-    "Side",
-    "decision_label",
-    "headline",
-    "plain_sentence",
-    "three_numbers",
-    "verdict_sentence",
-]
+__all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
 
-# Each decision's label and its tone, which selects the colour and the icon.
-DECISIONS = {
-    "fine-tune": ("Fine-tune", "go"),
-    "keep prompting": ("Keep prompting", "stay"),
-    "cannot tell yet": ("Cannot tell yet", "open"),
-    "fix first": ("Fix first", "fix"),
-}
 LEVELS = {"low": 1, "fair": 2, "high": 3}
-# The label where the way without training that keeps its place calls no model, so nothing is prompted.
-NO_MODEL = "Use the template"
 # Longer sentences are set smaller, to fit three lines of a wide screen where possible.
 LONG = (165, 250, 400)
 LONGEST_NAME = 32
@@ -287,7 +270,7 @@ def headline(run: StoredRun) -> Headline:
     return Headline(
         label=label,
         tone=tone,
-        sentence=typeset(_shortened(run, _without_label(verdict) if verdict.get("sentence") else plain_sentence(run))),
+        sentence=typeset(_shortened(run, without_label(verdict) if verdict.get("sentence") else plain_sentence(run))),
         numbers=three_numbers(run),
         doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
         next_step="`".join(  # names in commands are never shortened
@@ -318,29 +301,6 @@ def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
     if verdict.get("decision") == "cannot tell yet":
         return "Both answers are still possible", 0, capital(why)
     return f"Confidence: {found['level']}", level, capital(why)
-
-
-def decision_label(verdict: Mapping[str, Any]) -> tuple[str, str]:
-    """The label of a decision and its tone."""
-    label, tone = DECISIONS.get(str(verdict.get("decision")), ("No verdict", "none"))
-    if verdict.get("decision") == "keep prompting" and named("template") in str(verdict.get("sentence")):
-        return NO_MODEL, tone
-    return label, tone
-
-
-def verdict_sentence(verdict: Mapping[str, Any]) -> str:
-    """The verdict's sentence, opening with the label of its decision."""
-    label, sentence = decision_label(verdict)[0], str(verdict["sentence"])
-    return f"{label}: {sentence.removeprefix(_opening(verdict))}" if label == NO_MODEL else sentence
-
-
-def _opening(verdict: Mapping[str, Any]) -> str:
-    return f"{DECISIONS.get(str(verdict.get('decision')), ('', ''))[0]}: "
-
-
-def _without_label(verdict: Mapping[str, Any]) -> str:
-    """The sentence without the leading decision, which the label already shows."""
-    return capital(str(verdict["sentence"]).removeprefix(_opening(verdict)))
 
 
 def plain_sentence(run: StoredRun) -> str:

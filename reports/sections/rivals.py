@@ -50,6 +50,7 @@ def section(run: StoredRun) -> Section | None:
         "forms": forms if len(forms) > 1 else [],
         "unmeasured": others,
         "whose": named(run.candidate),
+        "decided": run.results.get("verdict") is not None,
         "costs": any(row.cost != NOT_KNOWN for row in rows),
         "paybacks": any(row.payback != NOT_KNOWN for row in rows),
         "form_costs": any(form.cost != NOT_KNOWN for form in forms),
