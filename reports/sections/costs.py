@@ -31,23 +31,32 @@ NO_RANGE: Ends = (None, None)
 
 @dataclass(frozen=True)
 class CheaperWay:
-    """A measured variant that needs no training and costs less than the baseline; `payback_days` is None for never."""
+    """A way without training that costs less than the strongest and may be as good as training; `payback_days` is None for
+    never."""
 
     name: str
     payback_days: float | None
 
 
-def cheaper_way(money: Mapping[str, Any]) -> CheaperWay | None:
+def cheaper_way(run: StoredRun) -> CheaperWay | None:
     """The cheapest such variant; None if there is none, or if training never pays back against the baseline."""
+    money, beaten = run.results.get("money") or {}, {row["name"] for row in run.rivals if _beaten(row)}
     ways = [
         way
         for way in money.get("alternatives") or []
         if way.get("key") == "variant" and not way.get("needs_training") and (way.get("saving_per_request") or 0) > 0
     ]
+    ways = [way for way in ways if way.get("name") not in beaten]
     if not ways or money.get("payback_days") is None:
         return None
     best = max(ways, key=lambda way: way["saving_per_request"])
     return CheaperWay(str(best.get("name")), (best.get("tuning") or {}).get("payback_days"))
+
+
+def _beaten(row: Mapping[str, Any]) -> bool:
+    """Whether the candidate is clearly better than this way."""
+    low = (row.get("difference") or {}).get("low")
+    return low is not None and low > 0
 
 
 def hosts_machines(money: Mapping[str, Any]) -> bool:

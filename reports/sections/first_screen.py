@@ -183,7 +183,7 @@ def _payback(run: StoredRun) -> Number:
     middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
     target, chance = money.get("target_payback_days"), money.get("probability_of_payback_in_target")
     change = f"{say.chance(chance)} likely within {say.days(target)}" if chance is not None and target else ""
-    way = cheaper_way(money)
+    way = cheaper_way(run)
     compared = f" compared with {shortened(run.label(str(run.baseline)))}" if way else ""
     cheaper = f"{say.days(way.payback_days)} compared with {shortened(run.label(way.name))}" if way else ""
     note = "; ".join(filter(None, (_daily(money) if low is high is None else "", cheaper)))

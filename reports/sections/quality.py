@@ -146,7 +146,7 @@ def difference_figure(run: StoredRun) -> Markup:
     if (comparison.get("difference") or {}).get("value") is None:
         return Markup("")
     differences = {comparison["baseline"]: comparison["difference"]}
-    differences |= {row["name"]: row["difference"] for row in run.rivals}
+    differences |= {row["name"]: row.get("difference") or {} for row in run.rivals}
     known = {name: found for name, found in differences.items() if found.get("value") is not None}
     names = sorted(known, key=lambda name: (name != comparison["baseline"], known[name]["value"]))
     rows, table, ends, minus = [], [], [-0.1, 0.1], f"{run.label(comparison['candidate'])} minus"
