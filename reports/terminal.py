@@ -18,7 +18,7 @@ from .sections.decision import verdict_sentence
 from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money import money_rows
 from .stored import StoredRun
-from .words import capital, short
+from .words import capital, short, variant_label
 
 __all__ = ["curated_text", "derivation_text", "money_text", "verdict_text"]
 
@@ -100,7 +100,7 @@ def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
 def _costs(money: Mapping[str, Any]) -> list[str]:
     """The cost of one request with each side; long labels wrap over several lines."""
     names = [money["baseline"], money["candidate"]]
-    lines = [f"{'':{LABEL}}{''.join(f'{_clipped(name):>{COLUMN}}' for name in names)}"]
+    lines = [f"{'':{LABEL}}{''.join(f'{_clipped(variant_label(name)):>{COLUMN}}' for name in names)}"]
     for row in cost_rows(_money_run(money), names):
         *above, last = filled(row.label, columns=LABEL - 1)
         lines += [*above, f"{last:<{LABEL}}{''.join(f'{_plain(cell):>{COLUMN}}' for cell in row.cells)}"]

@@ -14,7 +14,7 @@ from ..charts.rows import Bar, Mark, mini_rows
 from ..stored import StoredRun
 from ..words import capital, named, typeset, typeset_parts
 from .assumptions import LINE, anchor
-from .costs import change_words, cheaper_way, cost_range
+from .costs import change_words, cheaper_way, cost_range, counted_cost
 from .decision import decision_label, without_label
 
 __all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
@@ -24,11 +24,6 @@ LEVELS = {"low": 1, "fair": 2, "high": 3}
 LONG = (165, 250, 400)
 LONGEST_NAME = 32
 NOTHING_SCORED = "No request could be scored for every variant."
-# The cost shown and its title, by what happens to unacceptable outputs.
-COSTS = {
-    "repair": ("Cost per output, including repair", "effective_cost_per_request"),
-    "retry": ("Cost per request, including retries", "effective_cost_per_request"),
-}
 
 
 @dataclass(frozen=True)
@@ -106,9 +101,7 @@ def _cost(run: StoredRun) -> Number | None:
     if not money:
         return None
     currency, sides, values = money.get("currency") or "", [], []
-    # If people repair failures, every output ends up acceptable and costs the request plus the repair. If failures are
-    # retried, the cost covers all calls and the failures that remain.
-    title, key = COSTS.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
+    title, key = counted_cost(money)
     costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
     if None in costs:
         return None

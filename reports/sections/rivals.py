@@ -8,6 +8,7 @@ from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, finite, named, sentence, share_text
+from .costs import counted_cost
 
 __all__ = ["FormRow", "RivalRow", "form_rows", "lead", "rival_rows", "section", "took", "unmeasured_lines"]
 
@@ -51,6 +52,7 @@ def section(run: StoredRun) -> Section | None:
         "unmeasured": others,
         "whose": named(run.candidate),
         "decided": run.results.get("verdict") is not None,
+        "cost_title": counted_cost(run.results.get("money") or {})[0],
         "costs": any(row.cost != NOT_KNOWN for row in rows),
         "paybacks": any(row.payback != NOT_KNOWN for row in rows),
         "form_costs": any(form.cost != NOT_KNOWN for form in forms),
@@ -91,17 +93,25 @@ def _rival(run: StoredRun, row: Mapping[str, Any], currency: str) -> RivalRow:
     difference = NOT_KNOWN if gap.get("value") is None else say.signed_points(gap["value"])
     if gap.get("value") is not None and gap.get("low") is not None:
         difference += f" ({say.points_range(gap['low'], gap['high']).split(say.gap)[0]})"
-    cost, chance = row.get("cost_per_usable_output"), row.get("probability")
+    chance = row.get("probability")
     return RivalRow(
         name=run.label(row["name"]),
         strongest=bool(row.get("strongest")),
         took=took(run, row["name"], row.get("calls"), row.get("seconds")),
         acceptable=share_text(row.get("acceptable")),
         difference=difference,
-        cost=NOT_KNOWN if cost is None else say.money(cost, currency),
+        cost=_cost(run, row["name"]),
         payback=_payback(run, row, currency),
         chance="" if chance is None else f"{say.chance(chance)} likely",
     )
+
+
+def _cost(run: StoredRun, name: str) -> str:
+    """The cost of a usable output, as on the first screen."""
+    money = run.results.get("money") or {}
+    found = (money.get("variants") or {}).get(name) or {}
+    cost = found.get("cost_with_machines") if found.get("machine_cost_per_day") else found.get(counted_cost(money)[1])
+    return NOT_KNOWN if cost is None else say.money(cost, str(money.get("currency") or ""))
 
 
 def _payback(run: StoredRun, row: Mapping[str, Any], currency: str) -> str:
@@ -142,18 +152,16 @@ def unmeasured_lines(run: StoredRun) -> list[tuple[str, str]]:
 def form_rows(run: StoredRun) -> list[FormRow]:
     """The forms of the tuned model: as it answers, after repair, with a fallback; empty without rivals."""
     rivals = {row["name"] for row in run.rivals}
-    money = run.results.get("money") or {}
     names = [name for name in run.variants if name not in rivals] if rivals else []
     rows = []
     for name in names:
-        cost = ((money.get("variants") or {}).get(name) or {}).get("cost_per_acceptable_output")
         rows.append(
             FormRow(
                 name=run.label(name),
                 judged=name == run.candidate,
                 took=_form_takes(run, name),
                 acceptable=share_text(run.results["quality"][name].get("acceptable")),
-                cost=NOT_KNOWN if cost is None else say.money(cost, str(money.get("currency") or "")),
+                cost=_cost(run, name),
             )
         )
     return rows
