@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -18,6 +18,7 @@ from ..evaluate import (
     RunContext,
     Variant,
     VariantSettings,
+    Way,
     check_roi,
     evaluate_outputs,
     is_tuned_name,
@@ -79,7 +80,7 @@ def judge_outputs(
     table = _pairs(pairs, opened, talk).pairs
     ids = table["id"].to_list()
     read = [
-        _raw(name, source, ids, talk, candidate=second, settings=settings, repair=repairs[name])
+        _raw(name, source, ids, talk, made=_made(name, sources), candidate=second, settings=settings, repair=repairs[name])
         for name, source in sources.items()
     ]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
@@ -181,6 +182,7 @@ def _raw(
     ids: list[str],
     talk: Talk,
     *,
+    made: tuple[Way, tuple[str, ...]],
     candidate: str,
     settings: EvaluateSettings | None,
     repair: Fix,
@@ -191,8 +193,18 @@ def _raw(
     model = models[0] if len(models) == 1 else None
     tuned = _is_tuned(name, model, candidate, settings)
     file = source if isinstance(source, Path) else None
-    how = VariantSettings(repair=repair)
-    return Raw(Variant(name, "outputs", file=file, tuned=tuned, settings=how), outputs, model=model)
+    how, (way, of) = VariantSettings(repair=repair), made
+    return Raw(Variant(name, "outputs", file=file, tuned=tuned, settings=how, way=way, of=of), outputs, model=model)
+
+
+def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
+    """How a variant comes about and from which, where it has a name that Tuneworth itself gives."""
+    of, _, how = name.rpartition(" + ")
+    if of in names and how in ("retry", "constrained"):
+        return how, (of,)
+    if name == "nearest" and "prompted" in names:
+        return "nearest", ("prompted",)
+    return ("template" if name == "template" else "model"), ()
 
 
 def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:
