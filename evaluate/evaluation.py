@@ -123,7 +123,7 @@ def evaluate_outputs(
     names = untrained_names(list(raws.values()), candidate=candidate, baseline=baseline)
     if candidate in scores and names:
         measured = measure_variants(raws, scores, rows, roi)
-        costs = costs_of_requests(roi, {name: measured[name] for name in names})
+        costs = costs_of_requests(roi, names, measured, baseline=baseline)
         shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
         rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
 
@@ -141,7 +141,7 @@ def evaluate_outputs(
             )
         results["rivals"] = rival_rows(
             names, raws, scores, rows, groups, candidate=candidate, strongest=rival, money=results["money"],
-            left_out=context.left_out, seed=seed,
+            margin=margin, left_out=context.left_out, seed=seed,
         )  # fmt: skip
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
         results["verdict"] = decide(

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -105,7 +105,8 @@ class Variant:
     each request instead.
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
-    for repair or retry, two for a cascade. `constraint` limits what its model can generate.
+    for repair or retry, two for a cascade. `constraint` limits what its model can generate, `search` is what
+    the search for its prompt took: calls, tokens, cost, currency, seconds.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -126,6 +127,7 @@ class Variant:
     of: tuple[str, ...] = ()
     nearest: NearestExamples | None = None
     constraint: Constraint | None = None
+    search: Mapping[str, Any] | None = None
 
     @property
     def few_shot(self) -> int:
@@ -282,4 +284,5 @@ def describe(
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
         "file": variant.file.name if variant.file else None,
+        **({"search": dict(variant.search)} if variant.search else {}),
     }

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .account import Money, compute_money, point_account
     from .alternatives import beats_tuning, cached_guide
+    from .chances import SURE, UNSURE, Weight, weigh
     from .comparison import Account
-    from .flips import SURE, UNSURE, Weight, carrying_failure_cost, weigh
+    from .flips import carrying_failure_cost
     from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
     from .options import Pair
     from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, with_price_path
@@ -31,7 +32,8 @@ PLACES = {
     "account": "Money compute_money point_account",
     "alternatives": "beats_tuning cached_guide",
     "comparison": "Account",
-    "flips": "SURE UNSURE Weight carrying_failure_cost weigh",
+    "chances": "SURE UNSURE Weight weigh",
+    "flips": "carrying_failure_cost",
     "inputs": "MeasuredVariant Quantity TrainingCost collect_quantities conditions_of",
     "options": "Pair",
     "prices": "STALE_DAYS ModelPrice is_tuned_name price_of read_prices with_price_path",

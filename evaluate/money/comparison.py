@@ -146,7 +146,7 @@ def _has_running_cost(pair: Pair) -> bool:
 def _same_running_cost(pair: Pair) -> bool:
     """Whether the daily running costs do not depend on the current option."""
     other = pair.trained and pair.main is not pair
-    return other and not pair.before.hosted and not pair.main.before.hosted
+    return other and not pair.before.by_the_hour and not pair.main.before.by_the_hour
 
 
 STEPS = {

@@ -113,9 +113,8 @@ class VariantMoney:
     min_replicas: int = 1
     peak_factor: Number = ONE
     listed: ModelPrice | None = field(default=None, init=False)  # filled by read_roi from the price list
-    like: str | None = field(
-        default=None, init=False
-    )  # the variant that the prices were taken from, if none are stated
+    like: str | None = field(default=None, init=False)  # the variant whose table this is, if it has none
+    copied: frozenset[str] = field(default=frozenset(), init=False)  # the keys taken from there
 
     def __post_init__(self) -> None:
         """Check ranges; a variant is paid by the hour or by the token, never both."""

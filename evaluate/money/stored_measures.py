@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,45 @@ def read_measures(run: Path) -> StoredMeasures:
     return StoredMeasures(
         comparison["baseline"],
         comparison["candidate"],
-        {name: _measured(name, tables[name], means[name], scored, results) for name in names},
+        {name: _variant(name, tables, means, scored, results) for name in names},
         _groups(run, ids),
         TrainingCost(seconds / 3600) if seconds is not None else None,
     )
+
+
+def _variant(
+    name: str,
+    tables: Mapping[str, pl.DataFrame],
+    means: Mapping[str, pl.DataFrame],
+    scored: np.ndarray,
+    results: Mapping[str, Any],
+) -> MeasuredVariant:
+    """A variant's measurements; those of a cascade are its first variant's, and its second's where the first failed."""
+    about = (results.get("variants") or {}).get(name) or {}
+    run, of = _measured(name, tables[name], means[name], scored, results), tuple(about.get("of") or ())
+    if about.get("way") != "cascade" or not set(of) <= set(tables):
+        return replace(run, of=of, free=about.get("way") == "template")
+    first, second = (_measured(each, tables[each], means[each], scored, results) for each in of)
+    failed = tables[of[0]]["acceptable"] == 0
+    sent = _numbers(
+        _item_means(tables[of[0]].with_columns(sent=failed.fill_null(False).cast(pl.Float64)))["sent"], scored
+    )
+    fixed, calls = second.fixed_tokens or 0, _item_means(_where(tables[of[1]], failed))
+    prompt, output = (_numbers(calls[key], scored) for key in ("input_tokens", "output_tokens"))
+    called = replace(
+        second, input_tokens=None if prompt is None else prompt - fixed * sent, output_tokens=output, acceptable=None
+    )
+    return replace(
+        first, acceptable=run.acceptable, repeats=run.repeats, tuned=run.tuned, of=of, sent=sent, second=called
+    )
+
+
+def _where(table: pl.DataFrame, sent: pl.Series) -> pl.DataFrame:
+    """The rows of calls, with no tokens where no call was made."""
+    counted = [
+        pl.when(pl.lit(sent)).then(pl.col(key)).otherwise(0.0).alias(key) for key in ("input_tokens", "output_tokens")
+    ]
+    return table.with_columns(counted)
 
 
 def _measured(
@@ -100,7 +135,8 @@ def _earlier(results: Mapping[str, Any], key: str) -> float | None:
 
 def _item_means(outputs: pl.DataFrame) -> pl.DataFrame:
     """A row per item, in order, with the means over its samples; NaN if one of its outputs is unscored."""
-    tokens = [pl.col(name).mean() for name in ("input_tokens", "cached_tokens", "output_tokens")]
+    known = [name for name in ("input_tokens", "cached_tokens", "output_tokens", "sent") if name in outputs.columns]
+    tokens = [pl.col(name).mean() for name in known]
     acceptable = pl.when(pl.col("acceptable").is_null().any()).then(None).otherwise(pl.col("acceptable").mean())
     means = outputs.group_by("id", maintain_order=True).agg(*tokens, acceptable=acceptable.first())
     return means.with_columns(pl.col("acceptable").fill_null(float("nan")))

@@ -80,11 +80,13 @@ def most_tokens(messages: Iterable[Mapping[str, str]]) -> int:
 class Budget:
     """The money spent in a run, also by earlier calls of the command, and the money reserved for requests in flight.
 
-    With `limit` None it counts without a limit.
+    With `limit` None it counts without a limit. `setting` names the limit in messages: its table, then its key.
     """
 
-    def __init__(self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO) -> None:
-        self.limit, self.currency, self.spent = limit, currency, spent
+    def __init__(
+        self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO, setting: str = "[evaluate] max_cost"
+    ) -> None:  # fmt: skip
+        self.limit, self.currency, self.spent, self.setting = limit, currency, spent, setting
         self._reserved: dict[str, Decimal] = {}
 
     def fits(self, worst: Decimal) -> bool:

@@ -21,6 +21,7 @@ from .prompts import prompt_of, prompts_of
 from .store import AnswerStore
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "Forecast",
     "RemotePlan",
     "Request",
@@ -106,7 +107,8 @@ def plan_remote(
         except ConfigError as error:
             problems.append(f"{variant.name}: {error}")
             continue
-        price = token_price(roi, variant.name)
+        # A variant made from another one costs what that one costs, unless its own prices are stated.
+        price = next(filter(None, (token_price(roi, name) for name in (variant.name, *variant.of))), None)
         if settings.max_cost is not None and price is None:
             problems.append(_no_price(variant))
         plans.append(_plan(variant, pairs, endpoint, settings, max_new_tokens, seed, price))

@@ -60,14 +60,14 @@ def cases_needed(
     *,
     margin: float,
 ) -> dict[str, Any] | None:
-    """How many *more* cases would show that the candidate is not worse by more than `margin`: `cases, groups, chance`.
+    """How many cases in all would show that the candidate is not worse by more than `margin`: `cases, groups, chance`.
 
-    `groups` is how many more groups these should come from, like the present ones; None for single cases. `chance` is how
-    likely that number suffices: the lower end of a larger test set is at least as far from its difference as the method
-    says for so many cases like these, and its difference is drawn from what the present cases leave possible (`PRIOR`).
+    The present cases count. `groups` is how many groups the cases should come from, all like the present ones; None for
+    single cases. `chance` is how likely that number suffices: the lower end is as far from the difference as the method
+    puts it for so many cases like these, and the difference is drawn from what the present cases leave possible (`PRIOR`).
     The number is the smallest with a chance of 80%, or of the highest tenth below it that ten times as many cases can
-    give, rounded up to two digits. None if that is shown already, or if the measured difference is not above -margin: then
-    more cases help only if it is wrong.
+    give; the cases to add are rounded up to two digits. None if not worse is shown already, or if the measured difference
+    is not above -margin: then more cases help only if it is wrong.
     """
     baseline, candidate = outcomes_of(baseline), outcomes_of(candidate)
     n = len(baseline)
@@ -85,8 +85,8 @@ def cases_needed(
     more = _rounded_up(max(n * (float(copies[np.argmax(likely >= wanted)]) - 1), 1.0))
     found = np.interp(math.log(1 + more / n), np.log(copies), likely)
     return {
-        "cases": more,
-        "groups": None if grouping.alone else math.ceil(more * count / n - HAIR),
+        "cases": n + more,
+        "groups": None if grouping.alone else count + math.ceil(more * count / n - HAIR),
         "chance": float(found),
     }
 

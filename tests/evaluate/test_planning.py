@@ -59,7 +59,7 @@ def test_no_cases_have_no_advice():
 
 def test_single_cases_ask_for_cases():
     found = cases_needed(*outcomes(140, 22, 18, 20), margin=MARGIN)
-    assert found == {"cases": 510, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
+    assert found == {"cases": 710, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
 
 
 def test_few_groups_ask_for_groups():
@@ -68,14 +68,14 @@ def test_few_groups_ask_for_groups():
     rng = np.random.default_rng(0)
     baseline, candidate = (rng.random(200) < 0.3).astype(float), (rng.random(200) < 0.95).astype(float)
     found = cases_needed(baseline, candidate, groups, margin=MARGIN)
-    assert (found["cases"], found["groups"]) == (300, 6)
+    assert (found["cases"], found["groups"]) == (500, 10)
     assert found["chance"] > 0.99
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 19])
 def test_few_cases_ask_for_the_minimum_at_least(n):
     found = cases_needed(np.zeros(n), np.ones(n), margin=MARGIN)
-    assert n + found["cases"] >= 20
+    assert found["cases"] >= 20
     assert 0 < found["chance"] <= 1
 
 
@@ -91,12 +91,12 @@ def test_the_advice_is_a_number_of_cases_with_a_chance(items, margin):
             shown = compare(baseline, candidate, names)
             assert shown.difference <= -margin + 1e-9 or shown.low_one_sided > -margin
             continue
-        assert found["cases"] >= 1
+        assert found["cases"] > n
         assert 0 <= found["chance"] <= 1
         if names is not None and len(set(groups)) < n:
             assert found["groups"] == math.ceil(found["cases"] * len(set(groups)) / n - 1e-9)
-            assert len(set(groups)) + found["groups"] >= 10
-        assert n + found["cases"] >= 20
+            assert found["groups"] >= 10
+        assert found["cases"] >= 20
 
 
 @given(st.integers(30, 200), st.integers(2, 20), st.integers(0, 3))
@@ -131,7 +131,7 @@ def one_world(rng, *, near):
 
 
 def held(draw, n, size):
-    """The advice's chance, and whether so many more cases made the verdict possible; None without advice."""
+    """The advice's chance, and whether so many cases made the verdict possible; None without advice."""
 
     def groups(values):
         return np.arange(len(values)) // size
@@ -140,7 +140,7 @@ def held(draw, n, size):
     found = cases_needed(*now, groups(now[0]), margin=MARGIN)
     if found is None or found["cases"] > 20_000:
         return None
-    both = [np.concatenate(parts) for parts in zip(now, draw(found["cases"]), strict=True)]
+    both = [np.concatenate(parts) for parts in zip(now, draw(found["cases"] - n), strict=True)]
     later = compare(*both, groups(both[0]))
     enough = enough_cases(later.n, later.n_effective, later.groups).enough
     return found["chance"], enough and later.low_one_sided > -MARGIN
