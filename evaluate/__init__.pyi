@@ -101,6 +101,7 @@ from .statistics.intervals import share_interval as share_interval
 from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
 from .variants import Variant as Variant
+from .variants import Way as Way
 from .variants import plan_variants as plan_variants
 from .verdict.causes import cause_words as cause_words
 from .verdict.next_step import RISK_ADVICE as RISK_ADVICE

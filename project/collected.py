@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -21,6 +21,7 @@ from ..evaluate import (
     RunContext,
     Variant,
     VariantSettings,
+    Way,
     check_roi,
     evaluate_outputs,
     is_tuned_name,
@@ -79,7 +80,7 @@ def judge_outputs(
     watch = Stopwatch()
     table = _pairs(pairs, opened, talk).pairs
     ids = table["id"].to_list()
-    read = [_raw(name, source, ids, talk) for name, source in sources.items()]
+    read = [_raw(name, source, ids, talk, made=_made(name, sources)) for name, source in sources.items()]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
     run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
@@ -225,13 +226,24 @@ def collected_inputs(project: Project | None, style: StyleSchema | None) -> list
     return [*(entry for entry in inputs if style is None or entry[0] != "style"), *(style.sources if style else [])]
 
 
-def _raw(name: str, source: Any, ids: list[str], talk: Talk) -> Raw:
+def _raw(name: str, source: Any, ids: list[str], talk: Talk, *, made: tuple[Way, tuple[str, ...]]) -> Raw:
     """A variant's outputs, with the model that the lines name if they all agree."""
     outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None
     file = source if isinstance(source, Path) else None
-    return Raw(Variant(name, "outputs", file=file), outputs, model=model)
+    way, of = made
+    return Raw(Variant(name, "outputs", file=file, way=way, of=of), outputs, model=model)
+
+
+def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
+    """How a variant comes about and from which, where it has a name that Tuneworth itself gives."""
+    of, _, how = name.rpartition(" + ")
+    if of in names and how in ("retry", "constrained"):
+        return how, (of,)
+    if name == "nearest" and "prompted" in names:
+        return "nearest", ("prompted",)
+    return ("template" if name == "template" else "model"), ()
 
 
 def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:

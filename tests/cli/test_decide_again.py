@@ -37,7 +37,9 @@ def judged(command, style_file, tmp_path):
     words = []
     for name, good, asked in (("prompted", 10, 650), ("tuned", 18, 150)):
         texts = [one["output"] if n % 20 < good else f"Look, {one['output']} 777" for n, one in enumerate(pairs)]
-        rows = [{"id": f"p{n}", "output": text, "input_tokens": asked, "output_tokens": 40} for n, text in enumerate(texts)]
+        rows = [
+            {"id": f"p{n}", "output": text, "input_tokens": asked, "output_tokens": 40} for n, text in enumerate(texts)
+        ]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         words += ["--outputs", f"{name}={tmp_path / name}.jsonl"]
     done = command(
