@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from .money.account import compute_money
+from .money.account import Money, compute_money
 from .money.inputs import MeasuredVariant, TrainingCost
 from .money.settings import RoiSettings
 from .outputs.raw import Raw
@@ -70,14 +70,14 @@ def money_of(
     baseline: str,
     candidate: str,
     seed: int,
-) -> dict[str, Any]:
-    """`money` of results.json: the candidate in place of the baseline; `trained` is the summary of this run's training."""
+) -> Money:
+    """The money of the comparison: the candidate in place of the baseline; `trained` is the summary of this run's training."""
     seconds = (trained or {}).get("seconds")
     training = TrainingCost(seconds / 3600) if seconds is not None else None
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,
         groups=None if groups is None else groups[rows], training=training, seed=seed,
-    ).to_json()  # fmt: skip
+    )  # fmt: skip
 
 
 def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:

@@ -14,8 +14,9 @@ from .comparison import UPKEEP, Account
 from .figures import Line, Scope
 from .flips import carrying_failure_cost, solve_flips
 from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
+from .missing import missing_keys
 from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
-from .origins import priced_by, with_origins
+from .origins import with_origins
 from .payback import years_of
 from .read_settings import warnings_of
 from .recount import formula_inputs
@@ -102,7 +103,7 @@ def compute_money(
         "failure_cost": values.get("failure_cost"),
         "already_spent": values.get("investment.already_spent", ZERO),
         "formula_inputs": formula_inputs(exact, settings),
-        "missing": _missing(settings, values, (baseline, candidate), measured),
+        "missing": missing_keys(settings, values, (baseline, candidate), measured),
         "assumptions": [_assumption(quantity) for quantity in quantities.values()],
     }
     return Money(keys | {"warnings": warnings_of(settings, (baseline, candidate), today)})
@@ -287,34 +288,6 @@ def _assumption(quantity: Quantity) -> dict[str, Any]:
         return quantity.to_json()
     ends = Triangular(*(quantity.value * Decimal(str(share)) for share in VOLUME_RANGE))
     return replace(quantity, range=ends, detail="the range is Tuneworth's own; state [low, likely, high]").to_json()
-
-
-def _missing(
-    settings: RoiSettings,
-    values: Mapping[str, Decimal],
-    names: Sequence[str],
-    measured: Mapping[str, MeasuredVariant],
-) -> list[str]:
-    """The keys of the project file that must be stated before the money can be computed.
-
-    What a derived variant lacks is missing from the variant that it is made from.
-    """
-    missing = []
-    if settings.requests_per_day is None and settings.requests_total is None:
-        missing.append("roi.requests_per_day")
-    owners = [owner for name in names for owner in priced_by(settings, name, measured)]
-    for name in dict.fromkeys(owners):
-        table = settings.variants.get(name)
-        if table is not None and table.self_hosted:
-            needed = ["requests_per_second"]
-        elif table is None or not table.priced:
-            needed = ["price_input", "price_output", "fixed_tokens", "input_tokens", "output_tokens"]
-        else:
-            needed = ["fixed_tokens", "input_tokens", "output_tokens"]
-        missing += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
-        if settings.failures != "ignore" and name in names and f"{name}.acceptance" not in values:
-            missing.append(f"roi.{name}.acceptance")
-    return missing
 
 
 def _plain(value: Any) -> Any:

@@ -124,7 +124,7 @@ def rival_rows(
             money=money,
             margin=margin,
             seed=seed,
-        )  # fmt: skip
+        )
         for name in names
     ]
     measured.sort(key=lambda row: (row["cost_per_request"] is None, row["cost_per_request"] or 0.0, row["calls"]))

@@ -25,6 +25,7 @@ from .sentences import (
     others_line,
     sentence,
     share_of,
+    use,
     variant_name,
 )
 
@@ -41,6 +42,7 @@ FACTS_ADVICE = (
 REMEDIES = {
     "data": "separate the test set from the training examples, then train and run again; until then no number is valid",
     "comparison": "fix the problem above, then run again; until then the numbers below answer a different question",
+    "rules": "fix the rules, then run `tuneworth evaluate` again; until then an acceptable output need not be a right one",
     "training": "fix the risk described below, then train and compare again",
 }
 INVALID = Doubt(
@@ -152,7 +154,7 @@ def _worse(results: Results, margin: float) -> Verdict | None:
             *others_line(results, rival.name),
         ],
         "next": sentence(
-            f"use {rival.label}. Train again only with more or better examples; the checks below show what {candidate} "
+            f"{use(rival.name)}. Train again only with more or better examples; the checks below show what {candidate} "
             "gets wrong"
         ),
     }

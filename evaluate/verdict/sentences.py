@@ -38,6 +38,7 @@ __all__ = [
     "share_of",
     "thousand",
     "token_lines",
+    "use",
     "variant_name",
     "when_it_pays",
 ]
@@ -262,6 +263,11 @@ def variant_name(name: str) -> str:
     return f'"{name}"'
 
 
+def use(name: str) -> str:
+    """What to do with a variant that wins: keep the usual prompt, or use another way."""
+    return f"{'keep' if name == 'prompted' else 'use'} {variant_name(name)}"
+
+
 NAMES = {
     "tuned": "the tuned model",
     "prompted": "the prompted model",
@@ -414,6 +420,7 @@ def input_name(key: str, money: Results) -> str:
         "output_tokens": "the length of the outputs",
         "fixed_tokens": "the length of the fixed prompt",
         "hourly": "the hourly price of the machine",
+        "running": "the upkeep of the tuned model",
     }.get(what, f"the {what.replace('_', ' ')}")
     known = (money["baseline"], money["candidate"], *(money.get("variants") or ()))
     return f"{words} of {variant_name(name)}" if name in known else words

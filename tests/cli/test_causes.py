@@ -12,6 +12,8 @@ ROI = """
 requests_per_day = 5000
 [roi.investment]
 compute = 100
+[roi.running]
+monitoring_hours_per_month = 0
 [roi.prompted]
 price_input = 5
 price_output = 20

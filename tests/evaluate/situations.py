@@ -113,6 +113,7 @@ def costs(volume: Any = 5000, *, tuned: Any = 5, prompted: Any = 5, investment: 
     tokens = {"input_tokens": 150, "output_tokens": 150}
     table = {
         "investment": {"compute": investment},
+        "running": {"monitoring_hours_per_month": 0},
         "prompted": {"price_input": prompted, "price_output": 4 * prompted, "fixed_tokens": guide, **tokens},
         "tuned": {"price_input": tuned, "price_output": 4 * tuned, "fixed_tokens": 0, **tokens},
     }
