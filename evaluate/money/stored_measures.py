@@ -54,13 +54,14 @@ def read_measures(run: Path) -> StoredMeasures:
     means = {name: _item_means(table) for name, table in tables.items()}
     scored = np.logical_and.reduce([~np.isnan(table["acceptable"].to_numpy()) for table in means.values()])
     ids = next(iter(means.values()))["id"].filter(pl.Series(scored)).to_list()
-    seconds = (results.get("training") or {}).get("seconds")
+    trained = results.get("training") or {}
+    seconds = trained.get("seconds")
     return StoredMeasures(
         comparison["baseline"],
         comparison["candidate"],
         {name: _variant(name, tables, means, scored, results) for name in names},
         _groups(run, ids),
-        TrainingCost(seconds / 3600) if seconds is not None else None,
+        TrainingCost(seconds / 3600, trained.get("tokens")) if seconds is not None else None,
     )
 
 
