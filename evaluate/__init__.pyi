@@ -1,7 +1,6 @@
 from .evaluation import Evaluated as Evaluated
 from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
-from .evaluation import write_evaluated as write_evaluated
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money
 from .money.account import compute_money as compute_money
@@ -14,7 +13,6 @@ from .money.read_settings import check_roi as check_roi
 from .money.read_settings import read_roi as read_roi
 from .money.recount import read_inputs as read_inputs
 from .money.settings import RoiSettings as RoiSettings
-from .money.stored_measures import read_measures as read_measures
 from .outputs.actors import start_actors as start_actors
 from .outputs.budget import Budget as Budget
 from .outputs.budget import TokenPrice as TokenPrice
@@ -46,6 +44,8 @@ from .outputs.remote_plan import remote_lines as remote_lines
 from .outputs.remote_plan import token_limit_without_tokenizer as token_limit_without_tokenizer
 from .outputs.store import AnswerStore as AnswerStore
 from .outputs.store import open_answers as open_answers
+from .outputs.stored import read_lines as read_lines
+from .outputs.stored import read_raws as read_raws
 from .outputs.table import OUTPUT_SCHEMA as OUTPUT_SCHEMA
 from .outputs.table import Raced as Raced
 from .outputs.workers import connected as connected
@@ -101,6 +101,7 @@ from .statistics.intervals import share_interval as share_interval
 from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
 from .variants import Variant as Variant
+from .variants import Way as Way
 from .variants import plan_variants as plan_variants
 from .verdict.causes import cause_words as cause_words
 from .verdict.next_step import RISK_ADVICE as RISK_ADVICE
@@ -114,3 +115,5 @@ from .verdict.sentences import repaired as repaired
 from .verdict.sentences import scored_name as scored_name
 from .verdict.sentences import variant_name as variant_name
 from .verdict.sentences import when_it_pays as when_it_pays
+from .write import results_text as results_text
+from .write import write_evaluated as write_evaluated

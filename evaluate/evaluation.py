@@ -1,17 +1,15 @@
 """An evaluation from outputs to results: scores, shares, comparison, money, risks, verdict."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ..core import write_whole
 from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
 from .measures import measure_variants, money_of
+from .money.account import Money
 from .money.settings import RoiSettings
 from .outputs.raw import Raw
 from .risks.overfitting import Outcomes
@@ -34,17 +32,20 @@ from .settings import EvaluateSettings
 from .variants import describe
 from .verdict.rules import decide
 
-__all__ = ["Evaluated", "RunContext", "evaluate_outputs", "write_evaluated"]
+__all__ = ["Evaluated", "RunContext", "evaluate_outputs"]
 
 SCHEMA = "tuneworth/results/1"
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """`results`: the content of results.json; `outputs`: one row per pair and variant, scored."""
+    """`results`: the content of results.json; `outputs`: one row per pair and variant, scored; `raws`: the variants as
+    given, without those that were derived from them; `money`: that of the results, None without one."""
 
     results: dict[str, Any]
     outputs: pl.DataFrame
+    raws: Sequence[Raw]
+    money: Money | None
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,13 @@ def evaluate_outputs(
         **_stated(context),
         "risks": [],
         "gates": None,
+        "verdicts": [],
     }
+    money = None
     names = untrained_names(list(raws.values()), candidate=candidate, baseline=baseline)
     if candidate in scores and names:
         measured = measure_variants(raws, scores, rows, roi)
-        costs = costs_of_requests(roi, {name: measured[name] for name in names})
+        costs = costs_of_requests(roi, names, measured, baseline=baseline)
         shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
         rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
 
@@ -136,18 +139,20 @@ def evaluate_outputs(
         if (guided := _guided(raws, names, baseline)) is not None:
             results["guide_comparison"] = against("plain", guided)
         if roi is not None:
-            results["money"] = money_of(
+            money = money_of(
                 roi, measured, rows, groups, context.training, baseline=rival, candidate=candidate, seed=seed
             )
+            results["money"] = money.to_json()
         results["rivals"] = rival_rows(
             names, raws, scores, rows, groups, candidate=candidate, strongest=rival, money=results["money"],
-            left_out=context.left_out, seed=seed,
+            margin=margin, left_out=context.left_out, seed=seed,
         )  # fmt: skip
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
         results["verdict"] = decide(
             results, margin=margin, facts_margin=None if settings is None else settings.facts_margin
         )
-    return Evaluated(results, pl.concat([s.table for s in scores.values()], how="diagonal"))
+    outputs = pl.concat([s.table for s in scores.values()], how="diagonal")
+    return Evaluated(results, outputs, raw, money)
 
 
 def _described(raw: Raw) -> dict[str, Any]:
@@ -245,17 +250,3 @@ def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed:
 def _counter(raw: Sequence[Raw]) -> Callable[[Sequence[str]], Sequence[int]] | None:
     """The first available tokenizer of a variant."""
     return next((r.count_tokens for r in raw if r.count_tokens), None)
-
-
-def write_evaluated(evaluated: Evaluated, run: Path) -> None:
-    """Write `evaluate/outputs.jsonl` and `results.json` of a run."""
-    lines = (json.dumps(row, ensure_ascii=False) for row in evaluated.outputs.iter_rows(named=True))
-    write_whole(run / "evaluate" / "outputs.jsonl", _valid("".join(line + "\n" for line in lines)))
-    write_whole(
-        run / "results.json", _valid(json.dumps(evaluated.results, ensure_ascii=False, indent=2, default=float))
-    )
-
-
-def _valid(text: str) -> bytes:
-    """UTF-8, with lone surrogates from broken data replaced."""
-    return text.encode("utf-8", errors="replace")

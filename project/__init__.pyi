@@ -13,7 +13,7 @@ from .fix import fix_outputs as fix_outputs
 from .gates import parse_gate as parse_gate
 from .gather.requests import Remote as Remote
 from .money import compute_roi as compute_roi
-from .money import measured_money as measured_money
+from .money import decide_by_money as decide_by_money
 from .money import stated_money as stated_money
 from .plan import plan_curation as plan_curation
 from .project import PROJECT_FILE as PROJECT_FILE

@@ -14,16 +14,17 @@ from .sections.curation.accepts import accepts_sentence
 from .sections.curation.certificate import certificate
 from .sections.curation.data import override_line
 from .sections.curation.fixes import fix_sentence
+from .sections.decision import verdict_sentence
 from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money import money_rows
 from .stored import StoredRun
-from .words import capital, short
+from .words import capital, short, variant_label
 
 __all__ = ["curated_text", "derivation_text", "money_text", "verdict_text"]
 
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
-LONGEST = 24  # letters of a variant's name next to a number
+LONGEST = 28  # letters of a variant's name next to a number
 MOST_RULES = 6
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
 EXCERPT = 76  # characters of a text excerpt
@@ -38,7 +39,7 @@ def verdict_text(results: Mapping[str, Any]) -> str:
     if not verdict:
         scores = [Row("n", "Test requests", _tested(run)), *(_acceptable(name, found) for name, found in _quality(run))]
         return _joined([[*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)], _causes(run)])
-    parts = [filled(verdict["sentence"])]
+    parts = [filled(verdict_sentence(verdict))]
     if verdict.get("confidence"):
         level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
@@ -102,7 +103,7 @@ def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
 def _costs(money: Mapping[str, Any]) -> list[str]:
     """The cost of one request with each side; long labels wrap over several lines."""
     names = [money["baseline"], money["candidate"]]
-    lines = [f"{'':{LABEL}}{''.join(f'{_clipped(name):>{COLUMN}}' for name in names)}"]
+    lines = [f"{'':{LABEL}}{''.join(f'{_clipped(variant_label(name)):>{COLUMN}}' for name in names)}"]
     for row in cost_rows(_money_run(money), names):
         *above, last = filled(row.label, columns=LABEL - 1)
         lines += [*above, f"{last:<{LABEL}}{''.join(f'{_plain(cell):>{COLUMN}}' for cell in row.cells)}"]

@@ -26,6 +26,7 @@ __all__ = [
     "typeset",
     "typeset_parts",
     "unchecked",
+    "variant_label",
     "without_folders",
 ]
 
@@ -47,6 +48,30 @@ def named(name: str | None, results: Mapping[str, Any] | None = None) -> str:
     """`the tuned model`; any other name is quoted: `“rival”`. With `results`, it says that its outputs were repaired."""
     shown = scored_name(results or {}, str(name))
     return f"“{name}”" if shown.startswith('"') else shown  # a name may contain quotation marks
+
+
+def variant_label(name: str) -> str:
+    """A variant as a label beside a number; those that Tuneworth derives say how they come about.
+
+    >>> variant_label("tuned + repair"), variant_label("template"), variant_label("tuned, else prompted + retry")
+    ('tuned, repaired', 'template, no model', 'tuned, else prompted, retried')
+    """
+    first, fallback, second = name.partition(", else ")
+    if fallback:
+        return f"{variant_label(first)}, else {variant_label(second)}"
+    first, plus, way = name.rpartition(" + ")
+    if plus and way in _ADDED:
+        return f"{variant_label(first)}, {_ADDED[way]}"
+    return _LABELS.get(name, name)
+
+
+_ADDED = {
+    "repair": "repaired",
+    "retry": "retried",
+    "short guide": "short guide",
+    "constrained": "constrained",
+}
+_LABELS = {"template": "template, no model", "nearest": "nearest examples", "searched": "searched prompt"}
 
 
 def capital(text: str) -> str:

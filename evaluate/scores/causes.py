@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ HALF = 0.5
 HEADROOM = 1.5  # of the longest reference, as the automatic limit takes it of the longest training output
 LOOP = re.compile(r"(.{2,80}?)\1{3,}.{0,80}\Z", re.DOTALL)
 LONGEST_LOOP, SHORTEST_LOOP = 800, 40
-CountTokens = Callable[[Sequence[str]], Sequence[int]]
 Cause = dict[str, Any]
 
 
@@ -41,7 +40,6 @@ class Given:
     own: bool = True
     guide: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
-    count_tokens: CountTokens | None = None
 
 
 def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
@@ -49,7 +47,7 @@ def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.D
     given = {}
     for name, raw in raws.items():
         v = raw.variant
-        prompt = {"guide": v.guide, "examples": v.examples, "count_tokens": raw.count_tokens}
+        prompt = {"guide": v.guide, "examples": v.examples}
         given[name] = Given(scores[name], collected=v.source == "outputs", own=v.way == "model", **prompt)
     return find_causes(given, pairs)
 
@@ -100,7 +98,7 @@ def _by_end(one: Given, pairs: pl.DataFrame) -> list[Cause]:
     ends = pl.Series([finish_word(word) for word in table["finish_reason"]], dtype=pl.String)
     blank = written.fill_null("").str.strip_chars() == ""
     cut = (ends == CUT).fill_null(False)
-    endless = cut & ~blank & _endless(one, written, pairs["output"])
+    endless = cut & ~blank & _endless(written, pairs["output"])
     why = pl.select(
         pl.when(table["error"].is_not_null()).then(pl.lit("failed"))
         .when((ends == WITHHELD).fill_null(False) | refused(written.fill_null(""))).then(pl.lit("refused"))
@@ -124,19 +122,14 @@ def _as_written(table: pl.DataFrame) -> pl.Series:
     return table.select(pl.coalesce("raw", "output"))["raw"] if "raw" in table.columns else table["output"]
 
 
-def _endless(one: Given, written: pl.Series, references: pl.Series) -> pl.Series:
-    """Whether an output is as long as the longest reference, or ends in a loop: then more tokens would not end it."""
-    longest, lengths = _lengths(one, written, references)
+def _endless(written: pl.Series, references: pl.Series) -> pl.Series:
+    """Whether an output is as long as the longest reference, or ends in a loop: then more tokens would not end it.
+
+    Lengths are in characters, as not every variant counts its tokens; reasoning is no part of the output.
+    """
+    longest = max((len(text) for text in references if text), default=0)
     loops = pl.Series([_loops(text or "") for text in written], dtype=pl.Boolean)
-    return ((lengths >= longest) & (longest > 0)).fill_null(False) | loops
-
-
-def _lengths(one: Given, written: pl.Series, references: pl.Series) -> tuple[int, pl.Series]:
-    """The longest reference and each output without its reasoning: in tokens if both are counted, else in characters."""
-    table, texts = one.scores.table, [text for text in references if text]
-    if one.count_tokens is not None and texts and not table["output_tokens"].has_nulls():
-        return max(one.count_tokens(texts)), table["output_tokens"] - table["reasoning_tokens"].fill_null(0)
-    return max((len(text) for text in texts), default=0), written.str.len_chars()
+    return ((written.str.len_chars() >= longest) & (longest > 0)).fill_null(False) | loops
 
 
 def _loops(text: str) -> bool:
@@ -147,22 +140,18 @@ def _loops(text: str) -> bool:
 def _enough_tokens(
     one: Given, written: pl.Series, cut: pl.Series, references: pl.Series, limit: int | None
 ) -> int | None:
-    """A token limit with room for the longest reference and the reasoning; None if it is unknown, or not above `limit`."""
+    """A token limit with room for the longest reference and the reasoning; None if it is unknown, or not above `limit`.
+
+    The tokens of a character are those of the variant's outputs that ended on their own.
+    """
     table, texts = one.scores.table, [text for text in references if text]
-    if not texts:
+    thoughts = table["reasoning_tokens"].fill_null(0)
+    ended = pl.DataFrame({"tokens": table["output_tokens"] - thoughts, "text": written})
+    ended = ended.filter(~cut & (written.str.len_chars() > 0)).drop_nulls()
+    if not texts or not len(ended):
         return None
-    thoughts = table["reasoning_tokens"].max() or 0
-    if one.count_tokens is not None:
-        longest: float = max(one.count_tokens(texts))
-    else:
-        ended = pl.DataFrame(
-            {"tokens": table["output_tokens"] - table["reasoning_tokens"].fill_null(0), "text": written}
-        )
-        ended = ended.filter(~cut & (written.str.len_chars() > 0)).drop_nulls()
-        if not len(ended):
-            return None
-        longest = max(map(len, texts)) * ended["tokens"].sum() / ended["text"].str.len_chars().sum()
-    enough = 10 * math.ceil((HEADROOM * longest + thoughts) / 10)  # type: ignore[operator]
+    longest = max(map(len, texts)) * ended["tokens"].sum() / ended["text"].str.len_chars().sum()
+    enough = 10 * math.ceil((HEADROOM * longest + (thoughts.max() or 0)) / 10)  # type: ignore[operator]
     return enough if limit is None or enough > limit else None
 
 

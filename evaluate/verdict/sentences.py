@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core import Row, roughly, row_text, say
 from ..money.flips import SURE, UNSURE
+from ..statistics.paired import significant
 
 __all__ = [
     "HABITS",
@@ -31,13 +32,13 @@ __all__ = [
     "others_line",
     "outputs_clause",
     "repaired",
-    "roughly_up",
     "rules_unlike_people",
     "scored_name",
     "sentence",
     "share_of",
     "thousand",
     "token_lines",
+    "use",
     "variant_name",
     "when_it_pays",
 ]
@@ -50,7 +51,6 @@ HABITS = {
     "same text": "are the same text",
 }
 TELLING = 0.1
-SIGNIFICANT = 0.05
 FEWEST = 0.005  # a share shown as 0 of 100
 Results = Mapping[str, Any]
 
@@ -124,19 +124,13 @@ def lost_facts(results: Results, margin: float) -> str | None:
 
 
 def missing_cases(needed: Results, n: int, groups: int | None, *, unseen: bool = False) -> str:
-    """The cases to add, in groups where groups are what is missing; the last digits would look exact."""
-    new = "unseen " if unseen else "more "
-    cases = say.count(roughly_up(max(needed["cases"] - n, 1)))
+    """The cases to add, in groups where groups are what is missing."""
+    more = max(needed["cases"] - n, 1)
+    what = "unseen case" if unseen else "more case"
+    cases = f"{'about ' if more >= 10 else ''}{say.count(more, what)}"
     if groups and needed.get("groups"):
-        more = roughly_up(max(needed["groups"] - groups, 1))
-        return f"about {cases} {new}cases from {say.count(more)} other groups"
-    return f"about {cases} {new}cases"
-
-
-def roughly_up(number: float) -> int:
-    """Rounded up to two digits: more would look exact."""
-    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
-    return math.ceil(number / size - 1e-9) * size
+        return f"{cases} from {say.count(max(needed['groups'] - groups, 1), 'other group')}"
+    return cases
 
 
 def others_line(results: Results, named: str) -> list[str]:
@@ -167,7 +161,7 @@ def outputs_clause(results: Results) -> str:
     """How the candidate's outputs compare to those of the strongest rival; significant by interval and test alike."""
     comparison = results["comparison"]
     low, value = comparison["difference"]["low"], comparison["difference"]["value"]
-    if low > 0 and (comparison.get("p_value") or 0) >= SIGNIFICANT:
+    if low > 0 and not significant(low, comparison["difference"]["high"], comparison.get("p_value")):
         return f"the gap is {say.points(value)}"
     if low > 0:
         return f"the gap of {say.points(value)} is statistically significant"
@@ -267,6 +261,11 @@ def variant_name(name: str) -> str:
     if fallback:
         return f"{variant_name(first)} with {variant_name(second)} as the fallback"
     return f'"{name}"'
+
+
+def use(name: str) -> str:
+    """What to do with a variant that wins: keep the usual prompt, or use another way."""
+    return f"{'keep' if name == 'prompted' else 'use'} {variant_name(name)}"
 
 
 NAMES = {

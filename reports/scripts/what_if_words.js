@@ -70,8 +70,8 @@ const whatIfWords = (inputs, fields, costWords) => {
     const cost = (role) => [`${costWords} ${inputs[role]}`, (a) => money(a.variants[inputs[role]].effective_cost_per_request)];
     const rows = [cost("baseline"), cost("candidate")];
     if (hosted(before)) {
-      rows.push([`Cost of a day with ${inputs.baseline}`, (a) => money(a.spend_per_day_baseline)]);
-      rows.push([`Cost of a day with ${inputs.candidate}`, (a) => money(a.spend_per_day_candidate)]);
+      rows.push([`Cost of a day with ${inputs.labels.baseline}`, (a) => money(a.spend_per_day_baseline)]);
+      rows.push([`Cost of a day with ${inputs.labels.candidate}`, (a) => money(a.spend_per_day_candidate)]);
     }
     if (daily) {
       rows.push(["Saving per day", (a) => money(a.saving_per_day)]);

@@ -4,21 +4,19 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from ...core import sha256_file
 from ...core import unbroken as say
-from ...evaluate import discordant_clause, repaired
+from ...evaluate import discordant_clause
 from ...style import field_text
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted
 from .curation.fixes import before_repair
 from .marks import clip, mark_text, placed_numbers
+from .order import other_variants
 from .quality import samples_of
 
 __all__ = [
@@ -59,11 +57,13 @@ class Note:
 class Shown:
     """One output as the page shows it, with its violations, or in brief with the checks that it breaks.
 
-    `anchor` is the prefix of the ids of its marks and notes. `before` is the output as it came, if it
+    `name` is the variant's label, `also` are those of others with the very same output; `variants` has the indices of all
+    of them in the run's order. `anchor` is the prefix of the ids of its marks and notes. `before` is the output as it came, if it
     was repaired, with the differences marked; `fixed` are the rules by which it was.
     """
 
     name: str
+    also: tuple[str, ...]
     acceptable: bool | None
     text: Markup
     left_off: int
@@ -73,6 +73,7 @@ class Shown:
     anchor: str
     before: Markup
     fixed: tuple[str, ...]
+    variants: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Examples:
 
     `groups` lists the groups with at least two shown rows. `outputs_hash` identifies the run that blind judgements
     belong to. `others_shown` is the number of rows that also show variants that are not compared; None means all.
+    `others` are the labels of these variants with their indices in the run's order.
     """
 
     rows: tuple[Example, ...]
@@ -105,6 +107,7 @@ class Examples:
     groups: tuple[str, ...]
     outputs_hash: str
     others_shown: int | None = None
+    others: tuple[tuple[int, str], ...] = ()
 
     def numbers_of(self, row: Example) -> str:
         """The indices of the row's checks in `checks`, separated by spaces, for the page's filter."""
@@ -123,13 +126,13 @@ class Examples:
 
 
 def choose_examples(
-    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, all_others: bool = True
+    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, rows_with_others: int = MOST_ROWS
 ) -> Examples:
     """At most 200 rows: first all on which the two sides differ (the candidate's losses in front), then others.
 
     Within each kind, rows are ordered by a hash of the id: reproducible and not hand-picked. Each text is cut after
-    `text_limit` characters, in the first rows after eight times as many (at most 4,000), and the cut is marked. Without
-    `all_others`, only the first rows show the outputs of variants that are not compared.
+    `text_limit` characters, in the first rows after eight times as many (at most 4,000), and the cut is marked. Only the
+    first `rows_with_others` rows show the outputs of variants that are not compared.
     """
     names = [name for name in (run.baseline, run.candidate) if name is not None]
     ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
@@ -139,33 +142,26 @@ def choose_examples(
     chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], most_rows - len(chosen))
     chosen.sort(key=lambda id_: KINDS.index(kinds[id_]))
     rows = tuple(
-        _example(
-            run, id_, names, kinds[id_], _limit(text_limit, index), index, others=all_others or index < PRINTED_ROWS
-        )
+        _example(run, id_, names, kinds[id_], _limit(text_limit, index), index, others=index < rows_with_others)
         for index, id_ in enumerate(chosen)
     )
-    some_others = not all_others and len(rows) > PRINTED_ROWS and len(run.variants) > len(names)
+    others = other_variants(run)
+    some_others = bool(others) and len(rows) > rows_with_others
     groups = Counter(row.group for row in rows if row.group is not None)
-    outputs = run.path / "evaluate" / "outputs.jsonl"
     return Examples(
         rows=rows,
         total=len(ids),
         differing=len(differing),
         checks=tuple(sorted({check for row in rows for check in row.checks})),
         groups=tuple(sorted(group for group, members in groups.items() if members > 1)),
-        outputs_hash=_hash(outputs, outputs.stat().st_mtime_ns) if outputs.exists() else "",
-        others_shown=PRINTED_ROWS if some_others else None,
+        outputs_hash=run.shown_outputs,
+        others_shown=rows_with_others if some_others else None,
+        others=tuple((run.variants.index(name), run.label(name)) for name in others),
     )
 
 
 def _limit(text_limit: int, index: int) -> int:
     return text_limit if index >= PRINTED_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
-
-
-@lru_cache(maxsize=4)
-def _hash(path: Path, changed: int) -> str:
-    """Cached by modification time, since rows are chosen repeatedly until their texts fit the page."""
-    return sha256_file(path)
 
 
 def _some(ids: list[str], most: int) -> list[str]:
@@ -193,17 +189,18 @@ def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, index: int, *, others: bool) -> Example:
     pair = run.pairs[id_]
-    lines = {name: run.outputs.get((id_, name)) for name in [*names, *(run.variants if others else ())]}
+    lines = {name: run.outputs.get((id_, name)) for name in [*names, *(other_variants(run) if others else ())]}
     # If space is short, only the first rows list what was expected; the others name the broken checks.
     brief = limit < SHORT
     # The outputs get twice the space of the request and the reference.
     context_limit = limit // 2 if brief else limit
+    alike = _alike(lines, names)
     sides = {
-        name: _shown(name, line, limit, anchor=f"{index}-{number}", brief=brief)
+        name: _shown(run, alike[name], line, limit, anchor=f"{index}-{number}", brief=brief)
         if name in names
-        else _shown(name, line, min(limit, OTHERS_LIMIT), anchor="", brief=True)
+        else _shown(run, alike[name], line, min(limit, OTHERS_LIMIT), anchor="", brief=True)
         for number, (name, line) in enumerate(lines.items())
-        if line is not None or name in names
+        if name in alike
     }
     broken = {check for name in names for check in _checks(lines[name] or {})}
     group = pair.get("group")
@@ -220,16 +217,45 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     )
 
 
-def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
+def _alike(lines: Mapping[str, Mapping[str, Any] | None], names: list[str]) -> dict[str, list[str]]:
+    """The variants to show, each with those that are not compared and gave the same output with the same violations."""
+    first: dict[tuple[Any, ...], str] = {}
+    alike: dict[str, list[str]] = {name: [name] for name in names}
+    for name, line in lines.items():
+        if line is None:
+            continue
+        key = (line.get("output"), line.get("acceptable"), tuple(_checks(line)))
+        if name in names:
+            first.setdefault(key, name)
+        elif (shown := first.setdefault(key, name)) == name:
+            alike[name] = [name]
+        else:
+            alike[shown].append(name)
+    return alike
+
+
+def _shown(
+    run: StoredRun, names: list[str], line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool
+) -> Shown:
+    name, *also = map(run.label, names)
     if line is None:
         missing = Note("no output", "this request has no output", times=1, placed=False)
-        return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor, Markup(""), ())
+        return Shown(name, (), None, Markup(""), 0, (missing,), 0, (), anchor, Markup(""), ())
     violations, fixed = list(line.get("violations") or []), tuple(map(str, line.get("fixed") or ()))
+    if names[0] not in (run.baseline, run.candidate) and run.way(names[0]) == "repair":
+        fixed = ()  # its origin is shown too
     before = before_repair(line, limit)
+    about = {
+        "also": tuple(also),
+        "variants": " ".join(str(run.variants.index(one)) for one in names if one in run.variants),
+    }
     text, left_off = clip(str(line.get("output") or ""), limit)
     if brief:
         marks = mark_text(text, violations)
-        return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor, before, fixed)
+        return Shown(
+            name=name, acceptable=line.get("acceptable"), text=marks, left_off=left_off, notes=(), more_notes=0,
+            breaks=tuple(_checks(line)), anchor=anchor, before=before, fixed=fixed, **about,
+        )  # fmt: skip
     # The same violation in several places is one note; each place shows the note's number.
     wordings = [(str(found.get("check")), _note(found)) for found in violations]
     times = Counter(wordings)
@@ -239,7 +265,7 @@ def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str
     placed = placed_numbers(text, marked, numbers=numbers)
     return Shown(
         name=name, acceptable=line.get("acceptable"), left_off=left_off, breaks=(), anchor=anchor,
-        before=before, fixed=fixed,
+        before=before, fixed=fixed, **about,
         text=mark_text(text, marked, numbers=numbers, anchor=anchor),
         notes=tuple(Note(*wording, times[wording], number in placed) for wording, number in listed.items()),
         more_notes=len(times) - len(listed),
@@ -278,7 +304,7 @@ def section(run: StoredRun, examples: Examples | None) -> Section | None:
         "printed": printed(examples),
         "printed_rows": PRINTED_ROWS,
         "kind_words": words,
-        "repaired": [name for name in run.variants if repaired(run.results, name)],
+        "labels": [run.label(name) for name in (run.baseline, run.candidate) if name is not None],
     }
     return Section("examples", "Examples", lead(run), "examples", shown)
 
@@ -347,9 +373,10 @@ def printed(examples: Examples) -> str:
 
 def kind_words(run: StoredRun, kind: str) -> str:
     """The outcome of a request on the two sides."""
+    ours, theirs = run.label(str(run.candidate)), run.label(str(run.baseline))
     return {
-        "lost": f"only {run.baseline} acceptable",
-        "won": f"only {run.candidate} acceptable",
+        "lost": f"only {theirs} acceptable",
+        "won": f"only {ours} acceptable",
         "both": "both acceptable",
         "neither": "neither acceptable",
         "unscored": "not scored on both sides",

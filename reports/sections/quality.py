@@ -18,6 +18,7 @@ from ..words import NOT_CHECKED, capital, named, quoted, share_text, unchecked
 from .causes import cause_rows
 from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
+from .order import MOST_VARIANTS, compared_variants, shown_order
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
@@ -53,9 +54,8 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
     places, others = shown_variants(run)
     rows = check_rows(run)
     shown = {
-        "baseline": run.baseline,
-        "candidate": run.candidate,
-        "variants": run.variants,
+        "baseline": run.baseline and run.label(run.baseline),
+        "candidate": run.candidate and run.label(run.candidate),
         "labels": [run.label(name) for name in run.variants],
         "repaired": repair_lines(run),
         "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
@@ -113,9 +113,11 @@ def role_of(run: StoredRun, name: str) -> str:
 
 def shares_figure(run: StoredRun) -> Markup:
     """The three shares of each variant, and of the references if they were scored."""
-    rows, table = [], []
+    rows, table, drawn = [], [], compared_variants(run)
+    if len(run.variants) <= MOST_VARIANTS:
+        drawn = run.variants
     for key, (title, about) in SHARES.items():
-        lines = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in run.variants]
+        lines = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in shown_order(run)]
         reference = run.results.get("reference") or {}
         if reference.get(key):
             lines.append(("human answers", reference, "reference"))
@@ -126,10 +128,13 @@ def shares_figure(run: StoredRun) -> Markup:
             in_range = say.percent_range(low, high) if low is not None else "" if not_checked else UNKNOWN
             heading, small = (title, about) if index == 0 else ("", "")
             shown = NOT_CHECKED if not_checked else _with_range(share, low, high)
-            rows.append(Row(name, marks, shown, heading=heading, about=small))
+            if key == "acceptable" or role != "other" or len(drawn) > 2:
+                rows.append(Row(name, marks, shown, heading=heading, about=small))
             table.append((f"{title}: {name}", NOT_CHECKED if not_checked else say.percent(share), in_range))
     text = "; ".join(f"{name}: {value}{f', range {span}' if span else ''}" for name, value, span in table)
     note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
+    if len(drawn) < len(run.variants):
+        note += " Consistent and faithful outputs of the other variants are in the numbers of this chart."
     head = ("Share", "Measured", "Range")
     figure = Figure("Acceptable, consistent and faithful outputs", text, head, tuple(table), note, id="shares", how=HOW)
     return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
@@ -141,16 +146,23 @@ def difference_figure(run: StoredRun) -> Markup:
     if (comparison.get("difference") or {}).get("value") is None:
         return Markup("")
     differences = {comparison["baseline"]: comparison["difference"]}
-    differences |= {row["name"]: row["difference"] for row in run.results.get("rivals") or [] if row["measured"]}
-    rows, table, ends = [], [], [-0.1, 0.1]
-    for rival, found in differences.items():
-        value, low, high = (found.get(key) for key in ("value", "low", "high"))
-        if value is None:
-            continue
-        name = f"{run.label(comparison['candidate'])} minus {run.label(rival)}"
-        role = role_of(run, rival) if rival != comparison["baseline"] else role_of(run, comparison["candidate"])
+    differences |= {row["name"]: row.get("difference") or {} for row in run.rivals}
+    known = {name: found for name, found in differences.items() if found.get("value") is not None}
+    names = sorted(known, key=lambda name: (name != comparison["baseline"], known[name]["value"]))
+    rows, table, ends, minus = [], [], [-0.1, 0.1], f"{run.label(comparison['candidate'])} minus"
+    for rival in names:
+        value, low, high = (known[rival].get(key) for key in ("value", "low", "high"))
+        strongest, name = rival == comparison["baseline"], f"{minus} {run.label(rival)}"
         ends += [value, low or 0, high or 0]
-        rows.append(Row(name, (Mark(value, low, high, role),), _points_with_range(value, low, high)))
+        rows.append(
+            Row(
+                name if len(known) == 1 else run.label(rival),
+                (Mark(value, low, high, "candidate" if strongest else "other"),),
+                _points_with_range(value, low, high),
+                heading=f"{minus} …" if len(known) > 1 and strongest else "",
+                note="the strongest" if len(known) > 1 and strongest else "",
+            )
+        )
         table.append((name, say.signed_points(value), say.points_range(low, high)))
     figure = Figure(
         "Difference in acceptable outputs, in percentage points",
@@ -213,7 +225,7 @@ def _key(run: StoredRun) -> Markup:
     """The key of the variants' shapes, if there are several variants."""
     if run.baseline is None:
         return Markup("")
-    names = [(run.candidate, "candidate"), (run.baseline, "baseline")]
+    names = [(run.label(str(run.candidate)), "candidate"), (run.label(run.baseline), "baseline")]
     names += [("others", "other")] if len(run.variants) > 2 else []
     names += [("human answers", "reference")] if run.results.get("reference") else []
     return Markup('<div class="keys">{}</div>').format(
@@ -265,7 +277,7 @@ class RepeatRow:
 def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
     """One row per variant, the human answers last; empty if similarity was not measured."""
     quality = run.results.get("quality") or {}
-    found = {name: part for name in run.variants if (part := quality[name]).get("length")}
+    found = {name: part for name in shown_order(run) if (part := quality[name]).get("length")}
     rows = []
     for name, part in found.items():
         similarity = part.get("similarity") or {}
@@ -292,10 +304,10 @@ def classifier_ran(run: StoredRun) -> bool:
 def giveaway_lines(run: StoredRun) -> list[tuple[str, str]]:
     """For each variant that the classifier distinguishes from people: the character sequences that give it away."""
     lines = []
-    for name in run.variants:
+    for name in compared_variants(run):
         found = run.results["quality"][name].get("two_sample") or {}
         if found.get("telling") and (found.get("p_value") or 0) <= CHANCE:
-            lines.append((name, "  ".join(f"“{_shown(gram)}”" for gram in found["telling"])))
+            lines.append((run.label(name), "  ".join(f"“{_shown(gram)}”" for gram in found["telling"])))
     return lines
 
 

@@ -151,3 +151,15 @@ def test_a_repair_that_cannot_be_is_refused(judge, words, said):
     done = judge("--repair", words, prompted=rows(1), tuned=rows(1))
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_name_that_tuneworth_gives_says_what_a_variant_is_made_from(judge):
+    files = {
+        name: rows(20) for name in ("prompted", "prompted + retry", "nearest", "template", "nearest + constrained")
+    }
+    variants = judge("--json", tuned=rows(50), **files, **{"new + retry": rows(20)}).json["variants"]
+    assert {name: (variants[name]["way"], variants[name]["of"]) for name in files} == {
+        "prompted": ("model", []), "prompted + retry": ("retry", ["prompted"]), "nearest": ("nearest", ["prompted"]),
+        "template": ("template", []), "nearest + constrained": ("constrained", ["nearest"]),
+    }  # fmt: skip
+    assert variants["new + retry"]["way"] == "model"

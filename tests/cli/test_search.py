@@ -435,6 +435,30 @@ def test_a_model_here_gives_the_same_result_for_a_seed_and_is_not_asked_twice(co
     assert store.stat().st_size == size
     assert {row["name"] for row in first["tried"]} >= {"guide as it is, no examples"}
     assert again.cost.calls == sum(row["n"] for row in first["tried"]) + 16
+    lines = store.read_bytes().splitlines(keepends=True)
+    for kept in (0, 1, len(lines) // 2):  # as a kill leaves it, with half a line
+        store.write_bytes(b"".join(lines[:kept]) + lines[kept][:30])
+        assert search_prompt(curated).to_json()["tried"] == first["tried"]
+        whole = [line for line in store.read_bytes().splitlines(keepends=True) if line.endswith(b"}\n")]
+        assert whole[:kept] == lines[:kept]
+        assert len(whole) == len(lines)
+
+
+@pytest.mark.slow
+def test_a_model_here_gets_its_guides_from_a_reflecting_one_elsewhere(command, curated):
+    pytest.importorskip("gepa")
+    with EndpointServer(mirrored) as server:
+        search = REFLECTION.replace("URL", server.url).replace("120", "40") + "\nmax_pairs = 4\n"
+        text = (curated / "tuneworth.toml").read_text()
+        (curated / "tuneworth.toml").write_text(f"{text}\n[evaluate.search]\n{search}")
+        found = search_prompt(curated)
+        asked = len(server.requests)
+        assert {one.body["model"] for one in server.requests} == {"mirror"}
+        assert search_prompt(curated).to_json() == found.to_json()
+        assert len(server.requests) == asked > 0
+    assert found.method == "gepa"
+    assert found.cost.calls <= 40 + asked
+    assert plan_search(curated).reflections >= asked
 
 
 def test_a_project_without_gepa_says_how_to_install_it(hosted, monkeypatch):

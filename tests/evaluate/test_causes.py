@@ -63,16 +63,6 @@ def test_each_output_has_one_cause(cause, output, reason, error):
     assert (found[cause]["count"], found[cause]["of"], found[cause]["ids"]) == (2, 30, ["0", "1"])
 
 
-def test_an_output_is_compared_in_tokens_where_they_are_counted():
-    cut = {"finish_reason": first_of(1, "length", ["stop"] * 30), "output_tokens": [50] * 30}
-    words = {"count_tokens": lambda texts: [len(text.split()) for text in texts]}
-    found = causes(first_of(1, "so", OTHER), **cut, **words)
-    assert list(found) == ["endless"]
-    found = causes(first_of(1, "so", OTHER), **{**cut, "reasoning_tokens": [45] * 30}, **words)
-    assert list(found) == ["cut"]
-    assert (found["cut"]["limit"], found["cut"]["enough"]) == (50, 70)  # 1.5 times 13 words and 45 of reasoning
-
-
 def test_the_limit_that_is_enough_follows_from_the_tokens_of_other_outputs():
     tokens = first_of(1, 3, [len(text) // 4 for text in OTHER])
     found = causes(

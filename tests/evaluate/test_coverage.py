@@ -58,6 +58,25 @@ def test_the_interval_of_a_share_covers_it(sizes, p, rho, most):
     assert 0.93 - 0.015 < held(share_ends(values, grouping_of(sizes)), p) < most + 0.015
 
 
+def test_means_over_repeats_in_two_groups_are_covered():
+    """The scatter of the means is then known from two groups alone, however many items they have."""
+    rng, sizes = np.random.default_rng(8), [30, 20]
+    chance = np.repeat(rng.beta(0.5 / 0.3 - 0.5, 0.5 / 0.3 - 0.5, (SETS, 2)), sizes, axis=1)
+    values = rng.binomial(5, rng.beta(1.5 * chance, 1.5 * (1 - chance))) / 5
+    assert held(share_ends(values, grouping_of(sizes)), 0.5) > 0.92 - 0.015
+
+
+@pytest.mark.parametrize("groups", [7, 20, 40])
+def test_one_variant_failing_in_whole_groups_is_covered(groups):
+    """The baseline fails here and there, the candidate in whole groups: half of its variance is between them."""
+    rng, sizes = np.random.default_rng(9), [10] * groups
+    baseline = (rng.random((SETS, 10 * groups)) < 0.9).astype(float)
+    candidate = shares(rng, sizes, 0.9, 0.5)
+    ends = difference_ends(baseline, candidate, grouping_of(sizes))
+    assert held(ends, 0.0) > 0.93 - 0.015
+    assert np.mean(ends.low_one_sided <= 0) > 0.93 - 0.015
+
+
 def test_normal_theory_and_ignored_groups_fail_this_test():
     rng = np.random.default_rng(2)
     values = shares(rng, [10] * 20, 0.8, 0.3)

@@ -40,7 +40,6 @@ DOUBTS = [
     (situation((0, 100, 0, 100)), "gives no acceptable output at all"),
     (by_us(situation((20, 100, 0, 80))), "and Tuneworth wrote its guide"),
     (by_us(situation(BETTER)), "Tuneworth, not the team, wrote the guide of the prompted model"),
-    (situation(BETTER, others={"big": 0.95}), '"big" does better than the prompted model without any training'),
     (
         mended(situation((20, 100, 0, 80)), "tuned"),
         "Only the outputs of the tuned model were repaired; the same repair may help the prompted model as much.",

@@ -180,16 +180,17 @@ def test_copies_are_more_of_the_same_single_items(items):
     assert [float(end[0]) for end in more] == pytest.approx([float(end) for end in now])
 
 
-def test_copies_are_close_to_more_groups_like_these():
+@pytest.mark.parametrize("count", [12, 40])
+def test_copies_are_close_to_more_groups_like_these(count):
     rng = np.random.default_rng(3)
-    groups = np.repeat(np.arange(40), 5)
-    ease = rng.random(40)[groups]
-    baseline, candidate = (rng.random(200) < ease).astype(float), (rng.random(200) < 0.2 + 0.8 * ease).astype(float)
-    more = difference_ends(baseline, candidate, grouped(groups, 200), copies=4.0)
-    names = np.concatenate([groups + 40 * i for i in range(4)])
-    tiled = difference_ends(np.tile(baseline, 4), np.tile(candidate, 4), grouped(names, 800))
-    assert more.low == pytest.approx(tiled.low, abs=0.001)
-    assert more.high == pytest.approx(tiled.high, abs=0.001)
+    groups, n = np.repeat(np.arange(count), 5), 5 * count
+    ease = rng.random(count)[groups]
+    baseline, candidate = (rng.random(n) < ease).astype(float), (rng.random(n) < 0.2 + 0.8 * ease).astype(float)
+    more = difference_ends(baseline, candidate, grouped(groups, n), copies=4.0)
+    names = np.concatenate([groups + count * i for i in range(4)])
+    tiled = difference_ends(np.tile(baseline, 4), np.tile(candidate, 4), grouped(names, 4 * n))
+    assert more.low == pytest.approx(tiled.low, abs=0.002)
+    assert more.high == pytest.approx(tiled.high, abs=0.002)
 
 
 @pytest.mark.parametrize(

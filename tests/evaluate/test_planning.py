@@ -62,6 +62,21 @@ def test_single_cases_ask_for_cases():
     assert found == {"cases": 710, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
 
 
+def test_cases_in_groups_need_more():
+    table = outcomes(140, 22, 18, 20)
+    order = np.random.default_rng(0).permutation(200)
+    shuffled, groups = [values[order] for values in table], np.repeat(np.arange(20), 10)
+    alike = cases_needed(*table, groups, margin=MARGIN)
+    single, mixed = (cases_needed(*shuffled, names, margin=MARGIN) for names in (None, groups))
+    assert single["cases"] == 710
+    assert mixed["cases"] > 1.5 * single["cases"]
+    assert mixed["groups"] == mixed["cases"] / 10
+    # Where whole groups differ, ten times as many cases may not be enough.
+    assert single["chance"] == pytest.approx(0.8, abs=0.01)
+    assert mixed["chance"] == pytest.approx(0.8, abs=0.01)
+    assert alike["chance"] == pytest.approx(0.4, abs=0.01)
+
+
 def test_few_groups_ask_for_groups():
     """All right in 200 cases, but from 4 groups: 6 more groups are the minimum."""
     groups = np.repeat(np.arange(4), 50)

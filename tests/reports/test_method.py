@@ -151,7 +151,7 @@ def test_hostile_names_stay_text_and_odd_parts_give_a_page(make_run):
         results["style"]["name"] = ATTACK
         results["comparison"]["checks"] = {ATTACK: {"value": None, "p_value": None, "level": "must"}}
         results["validity"] = [{"text": ATTACK}, "odd"]
-        results["choice"] = {"how": "validation", "baseline": ATTACK, "considered": {ATTACK: {"share": 0.5}}}
+        results["rivals"] = [{"name": ATTACK, "measured": True}, {"name": ATTACK, "measured": False, "why": ATTACK}]
 
     page = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in page
