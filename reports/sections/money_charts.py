@@ -183,7 +183,8 @@ def volume_figure(run: StoredRun) -> Markup:
         _volume_table(money, banded=bool(banded)), id="volume",
     )  # fmt: skip
     curve = Curve(
-        f"{run.label(str(run.candidate))} instead of {run.label(str(run.baseline))}", tuple((line["requests_per_day"], line["npv"]) for line in lines),
+        f"{run.label(str(run.candidate))} instead of {run.label(str(run.baseline))}",
+        tuple((line["requests_per_day"], line["npv"]) for line in lines),
         "candidate",
     )  # fmt: skip
     band = tuple((line["requests_per_day"], line["npv_p5"], line["npv_p95"]) for line in banded)
