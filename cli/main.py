@@ -23,6 +23,7 @@ COMMANDS = {
     "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
     "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
     "train": ("train", "Fit a LoRA adapter on the train split."),
+    "search": ("search", "Search the best prompt without training, on the validation pairs."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
@@ -33,7 +34,7 @@ COMMANDS = {
 }
 
 
-_RESUMABLE = ("run", "train", "evaluate", "demo")
+_RESUMABLE = ("run", "train", "search", "evaluate", "demo")
 
 
 class _Lazy(click.Group):

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ..core import Talk
-from .options import common_options
+from .options import code_option, common_options
 
 __all__ = ["command"]
 
@@ -17,16 +17,18 @@ __all__ = ["command"]
     "--judgements", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
     help="A person's preferences, saved from “Judge blind” in the report; once for each person.",
 )  # fmt: skip
+@code_option
 @common_options
-def command(run: Path, no_examples: bool, files: tuple[Path, ...], talk: Talk) -> None:
+def command(run: Path, no_examples: bool, files: tuple[Path, ...], allow_code: bool, talk: Talk) -> None:
     """Write report.html, report.md and junit.xml of RUN, a run folder or a project (its newest run).
 
-    Judgements are kept in the run's results.json for later reports; new ones replace them.
+    The verdict is given again by today's tuneworth.toml and style, with the stored outputs. Judgements are kept in the
+    run for later reports; new ones replace them.
     """
     from ..project import Run, report_run
 
-    opened = Run(run)
-    written = report_run(opened, examples=not no_examples, judgements=files)
+    opened = Run(run, talk=talk)
+    written = report_run(opened, examples=not no_examples, judgements=files, allow_code=allow_code)
     data = {"run": str(opened.folder), "written": [str(path) for path in written]}
     talk.answer("\n".join(f"Written: {path}" for path in written), data)
     talk.next(f"open {written[0]}")

@@ -1,37 +1,47 @@
 """`tuneworth roi`: compare costs without a report."""
 
+import shlex
 from pathlib import Path
 
 import click
 
 from ..core import Talk
-from .options import common_options
+from .options import code_option, common_options
 
 __all__ = ["command"]
 
 
 @click.command("roi", epilog="Example:  tuneworth roi --config examples/article.toml")
-@click.argument("project", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), help="A file with a [roi] table; needs no project or run.")
 @click.option("--explain", is_flag=True, help="Show how each figure is calculated.")
+@code_option
 @common_options
-def command(project: Path | None, config: Path | None, explain: bool, talk: Talk) -> None:
-    """What fine-tuning costs and saves, from stated numbers or from a project's newest run.
+def command(run: Path | None, config: Path | None, explain: bool, allow_code: bool, talk: Talk) -> None:
+    """What fine-tuning costs and saves, from stated numbers or from a run, with its verdict given again.
 
-    With --config, the [roi.NAME] tables describe the two variants: `prompted` and `tuned` if both exist. For a project,
-    measured numbers come from its newest evaluated run and the others from [roi] in the project file.
+    With --config, the [roi.NAME] tables describe the two variants: `prompted` and `tuned` if both exist. RUN is a run
+    folder, the --out folder of collected outputs, or a project for its newest evaluated run. Its stored outputs are
+    judged by today's tuneworth.toml and style; nothing is generated. The run keeps its earlier verdict.
     """
-    from ..core import ConfigError
-    from ..project import measured_money, stated_money
+    from ..core import ConfigError, filled
+    from ..project import decide_by_money, stated_money
     from ..reports import derivation_text, money_text
 
-    if config is not None and project is not None:
-        raise ConfigError("name a project or a --config file, not both")
+    if config is not None and run is not None:
+        raise ConfigError("name a run or a --config file, not both")
     if config is not None:
-        comparison, measured = stated_money(config, seed=talk.seed), None
+        money = stated_money(config, seed=talk.seed).to_json()
+        text, data = money_text(money), money
     else:
-        comparison, measured = measured_money(project or Path(), seed=talk.seed if talk.seed_given else None)
-    money = comparison.to_json()
-    text = money_text(money, run=measured)
-    talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, money)
-    talk.next("put your own numbers into [roi]; --explain shows each calculation")
+        opened, changed = decide_by_money(run or Path(), allow_code=allow_code, talk=talk)
+        results = opened.results
+        money, verdict = results["money"], results["verdict"]
+        sentence = filled(verdict["sentence"]) if verdict else []
+        text = "\n".join([*sentence, *([""] if sentence else []), money_text(money, run=opened.name)])
+        data = {**money, "verdict": verdict, "changed": changed}
+    talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, data)
+    if config is not None:
+        talk.next("put your own numbers into [roi]; --explain shows each calculation")
+    else:
+        talk.next(f"`tuneworth report {shlex.quote(str(opened.folder))}` writes the report of this verdict")

@@ -71,5 +71,6 @@ from .waiting import find_rows as find_rows
 from .why import Explanation as Explanation
 from .why import why as why
 from .write import read_split as read_split
+from .write import read_tested as read_tested
 from .write import write_curated as write_curated
 from .write import write_parts as write_parts

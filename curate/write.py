@@ -18,7 +18,7 @@ from ..core import DataError, disk_refusals, whole_folder, write_whole
 from .jobs.tasks import Result, Table, Task, Work
 from .pipeline import PART_TABLES, Curated, CuratedParts, with_decisions
 from .read import PAIR_SCHEMA
-from .run_files import CURATED, part_name, set_aside_files, split_files
+from .run_files import CURATED, part_name, set_aside_files, split_files, tested_files
 from .split import SPLITS
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "part_files",
     "read_set_aside",
     "read_split",
+    "read_tested",
     "write_curated",
     "write_part",
     "write_parts",
@@ -162,6 +163,14 @@ def read_split(run: Path, split: str) -> pl.DataFrame:
         DataError: the run has no such file, or one of its lines is damaged.
     """
     return _read(split_files(run, split) or [Path(run) / "curate" / f"{split}.jsonl"], PAIR_SCHEMA)
+
+
+def read_tested(run: Path) -> pl.DataFrame:
+    """The pair table that a run is evaluated on: the pairs given for it, else its test split.
+
+    Raises: as `read_split`.
+    """
+    return _read(tested_files(run) or [Path(run) / "curate" / "test.jsonl"], PAIR_SCHEMA)
 
 
 def read_set_aside(run: Path) -> pl.DataFrame:

@@ -1,41 +1,51 @@
 """An evaluation from outputs to results: scores, shares, comparison, money, risks, verdict."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ..core import write_whole
 from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
 from .measures import measure_variants, money_of
+from .money.account import Money
 from .money.settings import RoiSettings
 from .outputs.raw import Raw
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
-from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
+from .scores.quality import (
+    SHARES,
+    compare_variants,
+    groups_of,
+    quality_of_all,
+    scored_rows,
+    share_of,
+    speed_of,
+    tokens_of,
+)  # fmt: skip
 from .scores.score import Scores
 from .scores.similarity import item_similarity
 from .settings import EvaluateSettings
 from .variants import describe
 from .verdict.rules import decide
 
-__all__ = ["Evaluated", "RunContext", "evaluate_outputs", "write_evaluated"]
+__all__ = ["Evaluated", "RunContext", "evaluate_outputs"]
 
 SCHEMA = "tuneworth/results/1"
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """`results`: the content of results.json; `outputs`: one row per pair and variant, scored."""
+    """`results`: the content of results.json; `outputs`: one row per pair and variant, scored; `raws`: the variants as
+    given, without those that were derived from them; `money`: that of the results, None without one."""
 
     results: dict[str, Any]
     outputs: pl.DataFrame
+    raws: Sequence[Raw]
+    money: Money | None
 
 
 @dataclass(frozen=True)
@@ -96,10 +106,9 @@ def evaluate_outputs(
         "project": context.project,
         "created": context.created,
         "verdict": None,
-        "quality": {
-            name: quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed)
-            for name, s in scores.items()
-        },
+        "quality": quality_of_all(
+            raws, scores, pairs, rows, groups, style, references=references, similarity=similarity, seed=seed
+        ),
         "reference": _reference(written, groups, seed=seed),
         "comparison": None,
         "rivals": [],
@@ -111,11 +120,13 @@ def evaluate_outputs(
         **_stated(context),
         "risks": [],
         "gates": None,
+        "verdicts": [],
     }
+    money = None
     names = untrained_names(list(raws.values()), candidate=candidate, baseline=baseline)
     if candidate in scores and names:
         measured = measure_variants(raws, scores, rows, roi)
-        costs = costs_of_requests(roi, {name: measured[name] for name in names})
+        costs = costs_of_requests(roi, names, measured, baseline=baseline)
         shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
         rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
 
@@ -128,16 +139,20 @@ def evaluate_outputs(
         if (guided := _guided(raws, names, baseline)) is not None:
             results["guide_comparison"] = against("plain", guided)
         if roi is not None:
-            results["money"] = money_of(
+            money = money_of(
                 roi, measured, rows, groups, context.training, baseline=rival, candidate=candidate, seed=seed
             )
+            results["money"] = money.to_json()
         results["rivals"] = rival_rows(
             names, raws, scores, rows, groups, candidate=candidate, strongest=rival, money=results["money"],
-            left_out=context.left_out, seed=seed,
+            margin=margin, left_out=context.left_out, seed=seed,
         )  # fmt: skip
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
-        results["verdict"] = decide(results, margin=margin)
-    return Evaluated(results, pl.concat([s.table for s in scores.values()], how="diagonal"))
+        results["verdict"] = decide(
+            results, margin=margin, facts_margin=None if settings is None else settings.facts_margin
+        )
+    outputs = pl.concat([s.table for s in scores.values()], how="diagonal")
+    return Evaluated(results, outputs, raw, money)
 
 
 def _described(raw: Raw) -> dict[str, Any]:
@@ -235,17 +250,3 @@ def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed:
 def _counter(raw: Sequence[Raw]) -> Callable[[Sequence[str]], Sequence[int]] | None:
     """The first available tokenizer of a variant."""
     return next((r.count_tokens for r in raw if r.count_tokens), None)
-
-
-def write_evaluated(evaluated: Evaluated, run: Path) -> None:
-    """Write `evaluate/outputs.jsonl` and `results.json` of a run."""
-    lines = (json.dumps(row, ensure_ascii=False) for row in evaluated.outputs.iter_rows(named=True))
-    write_whole(run / "evaluate" / "outputs.jsonl", _valid("".join(line + "\n" for line in lines)))
-    write_whole(
-        run / "results.json", _valid(json.dumps(evaluated.results, ensure_ascii=False, indent=2, default=float))
-    )
-
-
-def _valid(text: str) -> bytes:
-    """UTF-8, with lone surrogates from broken data replaced."""
-    return text.encode("utf-8", errors="replace")

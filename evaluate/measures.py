@@ -1,12 +1,13 @@
 """What the money needs of each variant: its tokens, outcomes and speed on the scored items."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from .money.account import compute_money
+from .money.account import Money, compute_money
 from .money.inputs import MeasuredVariant, TrainingCost
 from .money.settings import RoiSettings
 from .outputs.raw import Raw
@@ -22,10 +23,41 @@ def measure_variants(
     """The measurements of each variant on the scored `rows`, for the money."""
     tables = {} if roi is None else roi.variants
     self_hosted = {name for name, variant in tables.items() if variant.self_hosted}
-    return {
-        name: _measured(raw, scores[name], rows, self_hosted=bool({name, *raw.variant.of} & self_hosted))
-        for name, raw in raws.items()
-    }
+
+    def measured(raw: Raw) -> MeasuredVariant:
+        name = raw.variant.name
+        if raw.cascade is None:
+            return _measured(raw, scores[name], rows, self_hosted=bool({name, *raw.variant.of} & self_hosted))
+        return _cascade(raw, scores, rows, [measured(part) for part in (raw.cascade.first, raw.cascade.second)])
+
+    return {name: measured(raw) for name, raw in raws.items()}
+
+
+def _cascade(
+    raw: Raw, scores: Mapping[str, Scores], rows: np.ndarray, parts: Sequence[MeasuredVariant]
+) -> MeasuredVariant:
+    """The first's tokens for every request, and the second's for those that are sent on."""
+    assert raw.cascade is not None
+    (first, second), samples = parts, scores[raw.variant.name].samples
+    sent = raw.cascade.sent
+    table = scores[raw.cascade.second.variant.name].table
+
+    def sent_on(name: str, fixed: float | None) -> np.ndarray | None:
+        counted = pl.select(pl.when(pl.lit(sent)).then(pl.lit(table[name]) - (fixed or 0)).otherwise(0)).to_series()
+        return None if table[name].is_null().all() else item_means(counted, samples)[rows]
+
+    calls = replace(
+        second,
+        input_tokens=sent_on("input_tokens", second.fixed_tokens),
+        output_tokens=sent_on("output_tokens", None),
+        acceptable=None, repeats=None,
+    )  # fmt: skip
+    return replace(
+        first,
+        acceptable=scores[raw.variant.name].items["acceptable"].to_numpy()[rows],
+        repeats=None, tuned=raw.variant.tuned, model=None, of=raw.variant.of,
+        sent=item_means(sent, samples)[rows], second=calls,
+    )  # fmt: skip
 
 
 def money_of(
@@ -38,14 +70,14 @@ def money_of(
     baseline: str,
     candidate: str,
     seed: int,
-) -> dict[str, Any]:
-    """`money` of results.json: the candidate in place of the baseline; `trained` is the summary of this run's training."""
-    seconds = (trained or {}).get("seconds")
-    training = TrainingCost(seconds / 3600) if seconds is not None else None
+) -> Money:
+    """The money of the comparison: the candidate in place of the baseline; `trained` is the summary of this run's training."""
+    known = trained or {}
+    training = TrainingCost(known["seconds"] / 3600, known.get("tokens")) if known.get("seconds") is not None else None
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,
         groups=None if groups is None else groups[rows], training=training, seed=seed,
-    ).to_json()  # fmt: skip
+    )  # fmt: skip
 
 
 def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
@@ -67,6 +99,8 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         few_shot_tokens=raw.few_shot_tokens,
         tuned=raw.variant.tuned,
         model=raw.model,
+        of=raw.variant.of,
+        free=raw.variant.source == "template",
         requests_per_second=speed_of(scores.table, np.repeat(rows, scores.samples))["per_second"]
         if self_hosted
         else None,

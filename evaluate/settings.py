@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ..core import ConfigError, Fix, build_settings, nearest
 from .money.prices import is_tuned_name
+from .rivals.search_settings import SearchSettings
 
 __all__ = [
     "AUTO",
@@ -141,6 +142,7 @@ def _have(keys: list[str]) -> str:
 BUILT_IN = ("plain", "prompted", "tuned")
 GIVEN = ("template", "nearest")  # rivals that Tuneworth adds and whose tables may be stated
 AUTO = "auto"
+SEARCH = "search"  # the sub-table of `[evaluate]` that is no variant
 MOST_SAMPLES = 100  # outputs of one request; beyond that, more requests help more than more samples
 
 
@@ -151,10 +153,12 @@ class EvaluateSettings:
     `rivals` says which ways without training are measured beside the `variants`: those that need no paid call and less
     time than the run itself ("auto"), all, none, or the named ones. The verdict holds against every untrained variant;
     `baseline` only names the one in use today, which comes first among equals.
-    `margin` is the loss, as a share, that still counts as not worse; `max_pairs` limits the test to a seeded sample;
+    `margin` is the loss of acceptable outputs, as a share, that still counts as not worse, `facts_margin` that of outputs
+    that are right about the facts (by default the same); `max_pairs` limits the test to a seeded sample;
     `samples` is the number of outputs per request. With `probes` a tuned model on this machine also answers up to
     `train_sample` training requests and the bundled general prompts, to measure overfitting and forgetting.
-    `personal_data` says whether texts with personal data may be sent to another machine.
+    `personal_data` says whether texts with personal data may be sent to another machine. `search` says how
+    `tuneworth search` looks for the best prompt.
     """
 
     variants: tuple[str, ...] = BUILT_IN
@@ -165,11 +169,13 @@ class EvaluateSettings:
     temperature: float = 0.0
     samples: int = 1
     margin: float = 0.03
+    facts_margin: float | None = None
     max_cost: Decimal | None = None
     max_pairs: int | None = None
     probes: bool = True
     train_sample: int = 200
     personal_data: Literal["refuse", "allow"] = "refuse"
+    search: SearchSettings = SearchSettings()  # noqa: RUF009 - frozen
     named: dict[str, VariantSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -219,6 +225,8 @@ class EvaluateSettings:
             problems.append(f'"max_cost" is {self.max_cost}; expected more than 0')
         if not 0 < self.margin < 1:
             problems.append(f'"margin" is {self.margin}; expected a share between 0 and 1, such as 0.03')
+        if self.facts_margin is not None and not 0 < self.facts_margin < 1:
+            problems.append(f'"facts_margin" is {self.facts_margin}; expected a share between 0 and 1, such as 0.01')
         if self.train_sample < 0:
             problems.append(f'"train_sample" is {self.train_sample}; expected 0 or more')
         return problems
@@ -229,6 +237,10 @@ class EvaluateSettings:
             problems.append(f'"baseline" and "candidate" are both "{self.baseline}"')
         if len(set(self.variants)) < len(self.variants):
             problems.append('"variants" lists a variant twice')
+        if SEARCH in self.variants:
+            problems.append(
+                f'"variants" lists "{SEARCH}", but [evaluate.{SEARCH}] is for the prompt search; use another name'
+            )
         for role in ("baseline", "candidate"):
             name = getattr(self, role)
             if name not in self.variants and not (role == "baseline" and name == AUTO):
@@ -264,9 +276,9 @@ class EvaluateSettings:
 
 
 def read_evaluate(table: Mapping[str, Any], *, where: str, problems: list[str]) -> EvaluateSettings | None:
-    """The settings of a parsed `[evaluate]` table; its sub-tables are variants by name."""
-    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
-    named = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+    """The settings of a parsed `[evaluate]` table; its sub-tables but `search` are variants by name."""
+    named = {key: value for key, value in table.items() if isinstance(value, Mapping) and key != SEARCH}
+    plain = {key: value for key, value in table.items() if key not in named}
     return build_settings(
         EvaluateSettings, {**plain, "named": named} if named else plain, where=where, problems=problems
     )

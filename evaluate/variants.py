@@ -4,19 +4,21 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
+from .rivals.constraint import Constraint, check_constraint, constraint_of
 from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
 __all__ = [
     "Variant",
     "choose_examples",
+    "constraint_for",
     "plan_variants",
 ]
 
@@ -103,7 +105,8 @@ class Variant:
     each request instead.
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
-    for repair or retry, two for a cascade.
+    for repair or retry, two for a cascade. `constraint` limits what its model can generate, `search` is what
+    the search for its prompt took: calls, tokens, cost, currency, seconds.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -123,6 +126,8 @@ class Variant:
     way: Way = "model"
     of: tuple[str, ...] = ()
     nearest: NearestExamples | None = None
+    constraint: Constraint | None = None
+    search: Mapping[str, Any] | None = None
 
     @property
     def few_shot(self) -> int:
@@ -145,7 +150,7 @@ def plan_variants(
     adapter: Path | None = None,
     seed: int = 0,
 ) -> list[Variant]:
-    """The variants of a project in the order of its settings.
+    """The variants of a project in the order of its settings, without templates, which no model has to fill in.
 
     `folder` is the project's folder, `train` the table that few-shot examples are chosen from, `data_guide` the system
     message contained in the data.
@@ -174,9 +179,10 @@ def plan_variants(
             tuned=tuned,
             settings=stated,
             nearest=NearestExamples(train, few) if near else None,
+            constraint=_constraint(name, stated, style),
         )
 
-    return [planned(name) for name in settings.variants]
+    return [planned(name) for name in settings.variants if settings.of(name).template is None]
 
 
 def shown_examples(name: str, stated: VariantSettings) -> int:
@@ -184,6 +190,26 @@ def shown_examples(name: str, stated: VariantSettings) -> int:
     if stated.few_shot is not None:
         return stated.few_shot
     return FEW_SHOT if name == "prompted" or stated.examples == "nearest" else 0
+
+
+def constraint_for(style: StyleSchema, *, local: bool) -> Constraint:
+    """The style's constraint on outputs, for a model on this machine or at an endpoint.
+
+    Raises: ConfigError with the reason if there is none, or if a local model cannot be held to it.
+    """
+    constraint = constraint_of(style)
+    if local:
+        check_constraint(constraint)
+    return constraint
+
+
+def _constraint(name: str, stated: VariantSettings, style: StyleSchema) -> Constraint | None:
+    if not stated.constrained:
+        return None
+    try:
+        return constraint_for(style, local=stated.endpoint is None)
+    except ConfigError as error:
+        raise ConfigError(f'variant "{name}": constrained = true is not possible: {error}') from None
 
 
 def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | None) -> Path | None:
@@ -266,4 +292,5 @@ def describe(
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
         "file": variant.file.name if variant.file else None,
+        **({"search": dict(variant.search)} if variant.search else {}),
     }

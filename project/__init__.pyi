@@ -13,7 +13,7 @@ from .fix import fix_outputs as fix_outputs
 from .gates import parse_gate as parse_gate
 from .gather.requests import Remote as Remote
 from .money import compute_roi as compute_roi
-from .money import measured_money as measured_money
+from .money import decide_by_money as decide_by_money
 from .money import stated_money as stated_money
 from .plan import plan_curation as plan_curation
 from .project import PROJECT_FILE as PROJECT_FILE
@@ -30,6 +30,10 @@ from .rows import list_rows as list_rows
 from .rows import undo_decisions as undo_decisions
 from .run import Run as Run
 from .runs import decisions_file as decisions_file
+from .search import search_prompt as search_prompt
+from .search import search_text as search_text
+from .search_plan import SearchPlan as SearchPlan
+from .search_plan import plan_search as plan_search
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
 from .stages import run_project as run_project

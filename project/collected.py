@@ -1,8 +1,10 @@
 """An evaluation of collected outputs from any tool, without a model or training."""
 
 import json
+import os
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -13,26 +15,30 @@ from ..core import ConfigError, DataError, Fix, Talk, nearest, write_whole
 from ..curate import DataSettings, RawPairs, read_frame, read_pairs
 from ..evaluate import (
     AUTO,
+    Evaluated,
     EvaluateSettings,
     Raw,
     RunContext,
     Variant,
     VariantSettings,
+    Way,
     check_roi,
     evaluate_outputs,
     is_tuned_name,
     read_outputs,
     read_roi,
-    write_evaluated,
 )
 from ..style import StyleSchema, read_style
+from .finish import finish_evaluation
 from .gates import parse_gate
-from .project import Project, read_project
-from .report import finish_evaluation
+from .project import PROJECT_FILE, Project, exact, plain, read_project
 from .run import Run, console_for
 from .runs import Stopwatch, start_run, test_set_uses
+from .verdicts import keep_evaluated, stated_by
 
-__all__ = ["judge_outputs"]
+__all__ = ["collected_inputs", "collected_style", "evaluate_collected", "judge_outputs"]
+
+PROVENANCE = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
 
 
 def judge_outputs(
@@ -65,40 +71,88 @@ def judge_outputs(
     """
     talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
     opened = None if project is None else read_project(Path(project), allow_code=allow_code)
-    schema = _style(opened, style, allow_code=allow_code)
+    schema = collected_style(opened, style, allow_code=allow_code)
     sources = {name: Path(source) if isinstance(source, str) else source for name, source in outputs.items()}
     _check_distinct(sources)
-    settings = None if opened is None else opened.evaluate
-    first, second = _roles(list(sources), baseline, candidate, settings)
-    money = read_roi(roi) if roi is not None else None if opened is None else opened.roi_settings
-    if money is not None and first in sources and second in sources:
-        known = dict.fromkeys([*sources, *(settings.variants if settings else ())])
-        check_roi(money, list(known), required=[first, second])
-    repairs = _repairs(list(sources), repair or {}, settings)
+    own = {"baseline": baseline, "candidate": candidate, "margin": margin, "repair": dict(repair or {})}
+    call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
+    _judged_by(list(sources), call, opened)  # errors before any file is read
     watch = Stopwatch()
     table = _pairs(pairs, opened, talk).pairs
     ids = table["id"].to_list()
-    read = [
-        _raw(name, source, ids, talk, candidate=second, settings=settings, repair=repairs[name])
-        for name, source in sources.items()
-    ]
+    read = [_raw(name, source, ids, talk, made=_made(name, sources)) for name, source in sources.items()]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
     run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
-    run.update(test_set=fingerprint, test_set_used=uses)
-    evaluated = evaluate_outputs(
-        table, read, schema, baseline=first, candidate=second,
-        margin=margin if margin is not None else (settings or EvaluateSettings()).margin,
-        settings=settings or EvaluateSettings(), roi=money, context=_run_context(run), seed=talk.seed,
-    )  # fmt: skip
+    places = {
+        "project": None if opened is None else _from(run.folder, opened.folder / PROJECT_FILE),
+        "style": None if style is None or schema.path is None else _from(run.folder, schema.path),
+    }
+    run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
     _write_pairs(table, run.folder)
-    write_evaluated(evaluated, run.folder)
-    run.keep(run.folder / "results.json", evaluated.results)
+    provenance = {key: run.facts[key] for key in PROVENANCE}
+    evaluated, stated = evaluate_collected(run, table, read, call, project=opened, style=schema, provenance=provenance)
+    (run.folder / "results.json").unlink(missing_ok=True)  # those of other outputs
+    shutil.rmtree(run.folder / "evaluate" / "judgements", ignore_errors=True)
+    keep_evaluated(run, evaluated, stated)
     run.update(seconds={"evaluate": watch.seconds()})
     return finish_evaluation(run, conditions)
 
 
-def _style(project: Project | None, style: str | Path | StyleSchema | None, *, allow_code: bool) -> StyleSchema:
+def evaluate_collected(
+    run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], call: Mapping[str, Any], *, project: Project | None,
+    style: StyleSchema, provenance: Mapping[str, Any],
+) -> tuple[Evaluated, dict[str, Any]]:  # fmt: skip
+    """The evaluation of collected outputs as the `call` states it, else the project; and the settings that it follows."""
+    names = [raw.variant.name for raw in raws]
+    rules, repairs = _judged_by(names, call, project)
+    settings = None if project is None else project.evaluate
+    own = [_with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
+    context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
+    evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
+    stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
+    stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
+    return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
+
+
+def _judged_by(
+    names: list[str], call: Mapping[str, Any], project: Project | None
+) -> tuple[dict[str, Any], dict[str, Fix]]:
+    """The roles, the margin, the settings and the money of a comparison, and the repair of each variant.
+
+    Raises: ConfigError with what does not fit the variants.
+    """
+    settings = None if project is None else project.evaluate
+    first, second = _roles(names, call["baseline"], call["candidate"], settings)
+    money = None if project is None else project.roi_settings
+    if call["roi"] is not None:
+        money = read_roi(exact(call["roi"]))
+    if money is not None and first in names and second in names:
+        known = dict.fromkeys([*names, *(settings.variants if settings else ())])
+        check_roi(money, list(known), required=[first, second])
+    usual = settings or EvaluateSettings()
+    margin = usual.margin if call["margin"] is None else call["margin"]
+    rules = {"baseline": first, "candidate": second, "margin": margin, "settings": usual, "roi": money}
+    return rules, _repairs(names, call["repair"], settings)
+
+
+def _with_settings(raw: Raw, repairs: Mapping[str, Fix], candidate: str, settings: EvaluateSettings | None) -> Raw:
+    name = raw.variant.name
+    tuned, how = _is_tuned(name, raw.model, candidate, settings), VariantSettings(repair=repairs[name])
+    return replace(raw, variant=replace(raw.variant, tuned=tuned, settings=how))
+
+
+def _from(folder: Path, path: Path) -> str:
+    """The path as seen from the run's folder, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return path.resolve().as_posix()
+
+
+def collected_style(
+    project: Project | None, style: str | Path | StyleSchema | None, *, allow_code: bool
+) -> StyleSchema:
     """The style, with the values that the project's newest run knows.
 
     Raises: ConfigError if neither the project nor the caller gives one, or it is invalid.
@@ -160,39 +214,36 @@ def _start(
     config = dict(project.resolved) if project is not None else {}
     name = project.name if project is not None else stem
     start_run(folder, talk, config=config, command="tuneworth evaluate --pairs", name=name)
-    inputs = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
-    project_inputs = project.inputs if project is not None else []
-    inputs += [entry for entry in project_inputs if style is None or entry[0] != "style"]
-    inputs += style.sources if style is not None else []
+    given = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
     run = Run(folder, project=project, talk=talk)
-    run.update(inputs=inputs)
+    run.update(inputs=[*given, *collected_inputs(project, style)])
     return run
 
 
-def _run_context(run: Run) -> RunContext:
-    facts = run.facts
-    keys = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
-    return RunContext(provenance={key: facts[key] for key in keys}, project=facts["project"], created=facts["created"])
+def collected_inputs(project: Project | None, style: StyleSchema | None) -> list[tuple[str, Path]]:
+    """(role, file) of what the outputs are judged by; a `style` given in place of the project's replaces it."""
+    inputs = [] if project is None else project.inputs
+    return [*(entry for entry in inputs if style is None or entry[0] != "style"), *(style.sources if style else [])]
 
 
-def _raw(
-    name: str,
-    source: Any,
-    ids: list[str],
-    talk: Talk,
-    *,
-    candidate: str,
-    settings: EvaluateSettings | None,
-    repair: Fix,
-) -> Raw:
+def _raw(name: str, source: Any, ids: list[str], talk: Talk, *, made: tuple[Way, tuple[str, ...]]) -> Raw:
     """A variant's outputs, with the model that the lines name if they all agree."""
     outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None
-    tuned = _is_tuned(name, model, candidate, settings)
     file = source if isinstance(source, Path) else None
-    how = VariantSettings(repair=repair)
-    return Raw(Variant(name, "outputs", file=file, tuned=tuned, settings=how), outputs, model=model)
+    way, of = made
+    return Raw(Variant(name, "outputs", file=file, way=way, of=of), outputs, model=model)
+
+
+def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
+    """How a variant comes about and from which, where it has a name that Tuneworth itself gives."""
+    of, _, how = name.rpartition(" + ")
+    if of in names and how in ("retry", "constrained"):
+        return how, (of,)
+    if name == "nearest" and "prompted" in names:
+        return "nearest", ("prompted",)
+    return ("template" if name == "template" else "model"), ()
 
 
 def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:

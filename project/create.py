@@ -64,9 +64,13 @@ few_shot = 3
 # [roi]                    # state volume and prices so that the verdict includes the money
 # currency = "EUR"
 # requests_per_day = 1000
-# [roi.investment]
-# engineering_hours = 16
+# [roi.investment]         # what training costs; 0 counts only if it is stated
+# compute = 20             # the training runs, or compute_hourly: the price of the hours that the run measures
+# engineering_hours = 16   # the work ahead; for pairs still to be written, labelling_pairs and their minutes
 # engineering_hourly = 60
+# [roi.running]            # what keeping the tuned model up costs
+# monitoring_hours_per_month = 1   # reading samples of its outputs; for retraining, retrain_every_days and retrain_cost
+# monitoring_hourly = 60
 # [roi.prompted]
 # price_input = 0.15       # per million tokens, or: model = "openai:gpt-4o-mini"
 # price_output = 0.60

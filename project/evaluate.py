@@ -5,18 +5,22 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from ..core import ConfigError, DataError, Talk
 from ..evaluate import (
     AUTO,
     AnswerStore,
+    Evaluated,
     EvaluateSettings,
+    Raw,
     RunContext,
     Variant,
     check_roi,
     evaluate_outputs,
-    write_evaluated,
 )
 from ..train import refresh_card
+from .finish import finish_evaluation
 from .gates import parse_gate
 from .gather.gathering import gather
 from .gather.requests import Remote, remote_of
@@ -24,15 +28,15 @@ from .gather.required import OutputSet, required_outputs
 from .learning_curve import read_curve
 from .load import compared
 from .project import PROJECT_FILE, Project
-from .report import finish_evaluation
 from .run import At, Run, console_for, open_run
 from .runs import Stopwatch, test_set_uses
 from .trained import trained
+from .verdicts import keep_evaluated, stated_by
 
 if TYPE_CHECKING:
     from ..train import LoadedModel
 
-__all__ = ["evaluate_run", "evaluate_stage", "plan_evaluation"]
+__all__ = ["evaluate_in_project", "evaluate_run", "evaluate_stage", "plan_evaluation", "run_context"]
 
 
 def evaluate_run(
@@ -101,20 +105,25 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
     run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
     context = replace(
-        _run_context(run, tested=len(pairs), of=len(test)),
+        run_context(run, tested=len(pairs), of=len(test)),
         left_out=gathered.left_out,
         on_train=None if gathered.probes is None else gathered.probes.on_train,
         forgetting=None if gathered.probes is None else gathered.probes.forgetting,
     )
-    evaluated = evaluate_outputs(
-        pairs, list(gathered.raw.values()), run.style,
-        baseline=None if settings.baseline == AUTO else settings.baseline, candidate=settings.candidate,
-        margin=settings.margin, settings=settings, roi=roi, context=context, seed=run.seed,
-    )  # fmt: skip
-    write_evaluated(evaluated, run.folder)
-    run.keep(run.folder / "results.json", evaluated.results)
+    evaluated = evaluate_in_project(run, pairs, list(gathered.raw.values()), context)
+    keep_evaluated(run, evaluated, stated_by(project, run.style))
     refresh_card(run.folder)
     return evaluated.results
+
+
+def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], context: RunContext) -> Evaluated:
+    """The evaluation of these outputs by the project's style, its [evaluate] and its [roi]."""
+    settings = run.project.evaluate
+    return evaluate_outputs(
+        pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
+        candidate=settings.candidate, margin=settings.margin, settings=settings, roi=run.project.roi_settings,
+        context=context, seed=run.seed,
+    )  # fmt: skip
 
 
 def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:
@@ -137,7 +146,7 @@ def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant 
     return candidate if settings.probes and candidate is not None and candidate.source == "adapter" else None
 
 
-def _run_context(run: Run, *, tested: int, of: int) -> RunContext:
+def run_context(run: Run, *, tested: int, of: int) -> RunContext:
     """The results of the earlier stages, from the run folder."""
     facts = run.facts
     data = {**run.curation, "tested": {"pairs": tested, "of": of}} if run.curation else None

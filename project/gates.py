@@ -60,6 +60,8 @@ def evaluate_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[di
     outcomes = []
     for gate in gates:
         value = _follow(gate, results)
+        if value is None:
+            _check_measured(gate, results)
         outcomes.append({"gate": gate.text, "value": value, "holds": value is not None and _holds(gate, value)})
     return outcomes
 
@@ -87,6 +89,18 @@ def failed_gates(outcomes: Sequence[Mapping[str, Any]]) -> GateFailed | None:
     """The error with every gate that does not hold; None if all hold."""
     failed = [f"gate failed: {gate['gate']}: {_value_text(gate['value'])}" for gate in outcomes if not gate["holds"]]
     return GateFailed("\n".join(failed)) if failed else None
+
+
+def _check_measured(gate: Gate, results: Mapping[str, Any]) -> None:
+    """Raises: ConfigError if the gate is on a share that no must rule of the style measures."""
+    checks = ((results.get("style") or {}).get("checks") or {}).values()
+    about = {"facts" if check["about"] == "facts" else "form" for check in checks if check["level"] == "must"}
+    for share, kind, what in (("consistent", "form", "form or wording"), ("faithful", "facts", "facts")):
+        if share in gate.path[-2:-1] and kind not in about:
+            raise ConfigError(
+                f'--gate "{gate.text}": {share} is not checked, since no must rule of the style is about {what}\n'
+                "Add such a rule to the style, or drop the gate."
+            )
 
 
 def _value_text(value: Any) -> str:

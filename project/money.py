@@ -1,17 +1,19 @@
 """The money of a comparison, from stated numbers alone or together with the measurements of a run."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import ConfigError, read_toml
-from ..evaluate import Money, check_roi, compute_money, read_measures, read_roi, with_price_path
-from .project import PROJECT_FILE
-from .run import Run
-from .runs import read_run, run_folder
+from ..core import ConfigError, DataError, Talk, read_toml
+from ..evaluate import Money, check_roi, compute_money, read_roi, with_price_path
+from .again import decide_again, evaluate_again
+from .project import PROJECT_FILE, exact
+from .run import QUIET, Run
+from .runs import run_folder
+from .verdicts import Changes
 
-__all__ = ["compute_roi", "measured_money", "stated_money"]
+__all__ = ["compute_roi", "decide_by_money", "stated_money"]
 
 
 def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | None = None) -> Money:
@@ -28,11 +30,15 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
     0.5
     """
     if isinstance(source, Mapping):
-        return _stated(_exact(dict(source)), where="roi", seed=seed or 0)
+        return _stated(exact(dict(source)), where="roi", seed=seed or 0)
     path = source.folder if isinstance(source, Run) else Path(source)
     if path.suffix == ".toml" and path.name != PROJECT_FILE:
         return stated_money(path, seed=seed or 0)
-    return measured_money(path, seed=seed)[0]
+    run = Run(evaluated_run(path), talk=None if seed is None else replace(QUIET, seed=seed, seed_given=True))
+    evaluated = evaluate_again(run).evaluated
+    _require_money(run.folder, evaluated.results)
+    assert evaluated.money is not None
+    return evaluated.money
 
 
 def stated_money(file: Path, *, seed: int = 0) -> Money:
@@ -63,31 +69,15 @@ def _pair(names: list[str], where: str) -> tuple[str, str]:
     )
 
 
-def measured_money(path: Path, *, seed: int | None = None) -> tuple[Money, str]:
-    """The money from a run's measurements and the project's current [roi], and the run's name.
+def evaluated_run(path: Path) -> Path:
+    """The run at a path: itself, or the newest evaluated run of the project there.
 
-    Raises: ConfigError if nothing was evaluated or there is no [roi]; DataError if there is no run.
+    Raises: ConfigError if nothing was evaluated; DataError if there is no run.
     """
     if path.suffix == ".toml" and path.is_file() and path.name != PROJECT_FILE:
         raise ConfigError(
             f"{path} is a file, not a project\nFor a file with a [roi] table, use: tuneworth roi --config FILE"
         )
-    run = _evaluated_run(path)
-    table, where = _roi_table(path, run)
-    measures = read_measures(run)
-    roi = read_roi(table, where=where)
-    pair = [measures.baseline, measures.candidate]
-    check_roi(roi, list(dict.fromkeys([*measures.measured, *roi.variants])), required=pair)
-    money = compute_money(
-        roi, baseline=measures.baseline, candidate=measures.candidate, measured=measures.measured,
-        groups=measures.groups, training=measures.training,
-        seed=int(read_run(run).get("seed", 0)) if seed is None else seed,
-    )  # fmt: skip
-    return money, run.name
-
-
-def _evaluated_run(path: Path) -> Path:
-    """The run at a path: itself, or the newest evaluated run of the project there."""
     newest = run_folder(path)
     runs = [newest] if newest == path else sorted(newest.parent.glob("*/results.json"), reverse=True)
     for found in runs:
@@ -100,25 +90,26 @@ def _evaluated_run(path: Path) -> Path:
     )
 
 
-def _roi_table(path: Path, run: Path) -> tuple[Any, str]:
-    """The current `[roi]` of the project file, or of the run's record if the run is not in a project."""
-    for folder in (path, run.parent.parent):
-        file = folder / PROJECT_FILE
-        if file.is_file():
-            table = read_toml(file)
-            if not isinstance(table.get("roi"), dict):
-                raise ConfigError(f"{file} has no [roi] table; add one with the volume, the investment and prices")
-            return with_price_path(table["roi"], folder), f"{file}: roi"
-    table = (read_run(run).get("config") or {}).get("roi")
-    if not table:
-        raise ConfigError(f"{run} has no [roi] table\nUse --config FILE with stated numbers instead.")
-    return _exact(table), f"{run / 'run.json'}: roi"
+def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None = None) -> tuple[Run, Changes]:
+    """Decide again about the run at a path, which must have the money of a comparison; the run and what changed.
+
+    Raises: as `evaluated_run` and `decide_again`; ConfigError if no money is stated.
+    """
+    run = Run(evaluated_run(path), talk=talk)
+    call = run.facts.get("judged") or {"project": f"../../{PROJECT_FILE}", "roi": None}
+    file = None if call["roi"] is not None or call["project"] is None else run.folder / call["project"]
+    if file is not None and file.is_file() and not isinstance(read_toml(file).get("roi"), dict):
+        raise ConfigError(f"{file.resolve()} has no [roi] table; add one with the volume, the investment and prices")
+    changed = decide_again(run, allow_code=allow_code)
+    _require_money(run.folder, run.results)
+    return run, changed
 
 
-def _exact(value: Any) -> Any:
-    """A table with its numbers as written: floats become the decimals that they print as."""
-    if isinstance(value, dict):
-        return {key: _exact(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_exact(item) for item in value]
-    return Decimal(repr(value)) if isinstance(value, float) else value
+def _require_money(folder: Path, results: Mapping[str, Any]) -> None:
+    if not results.get("comparison"):
+        raise DataError(f"{folder} does not compare two variants, so there is no money to compute")
+    if results.get("money") is None:
+        raise ConfigError(
+            f"{folder}: neither its project nor its call has a [roi] table\n"
+            "Add one with the volume, the investment and prices, or use --config FILE with stated numbers."
+        )

@@ -12,7 +12,7 @@ from ..evaluate import EvaluateSettings, RoiSettings, read_evaluate, read_roi, w
 from ..style import StyleSchema, read_style
 from ..train import TrainSettings
 
-__all__ = ["PROJECT_FILE", "Project", "find_project", "read_project"]
+__all__ = ["PROJECT_FILE", "Project", "exact", "find_project", "plain", "read_project"]
 
 PROJECT_FILE = "tuneworth.toml"
 _SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
@@ -120,7 +120,7 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
         train,
         evaluate,
         with_price_path(table.get("roi"), folder),
-        _plain(table),
+        plain(table),
         cluster,
     )
 
@@ -131,12 +131,21 @@ def _cluster(table: Mapping[str, Any], problems: list[str]) -> ClusterSettings |
     return build_settings(ClusterSettings, table["cluster"], where="cluster", problems=problems)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The table in a form for JSON, for run.json."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Decimal):
         return float(value)
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def exact(value: Any) -> Any:
+    """A table with its numbers as written: floats become the decimals that they print as."""
+    if isinstance(value, dict):
+        return {key: exact(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [exact(item) for item in value]
+    return Decimal(repr(value)) if isinstance(value, float) else value

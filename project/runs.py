@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ __all__ = [
     "start_run",
     "test_set_uses",
     "update_run",
+    "with_inputs",
 ]
 
 
@@ -135,13 +136,20 @@ def update_run(
     """
     content = read_run(run)
     content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
-    known = {(entry.get("role"), entry["path"]): entry for entry in content["inputs"]}
+    content["inputs"] = with_inputs(content["inputs"], run, inputs)
+    write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
+
+
+def with_inputs(
+    known: Sequence[Mapping[str, Any]], run: Path, inputs: Iterable[tuple[str, Path]]
+) -> list[dict[str, Any]]:
+    """The `inputs` of run.json with the fingerprints of these files as they are now."""
+    entries = {(entry.get("role"), entry["path"]): dict(entry) for entry in known}
     for role, path in inputs:
         label = _label(path, run)
-        known.pop((None, label), None)  # written by a version without roles
-        known[role, label] = {"path": label, "role": role, "sha256": _fingerprint(path)}
-    content["inputs"] = list(known.values())
-    write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
+        entries.pop((None, label), None)  # written by a version without roles
+        entries[role, label] = {"path": label, "role": role, "sha256": _fingerprint(path)}
+    return list(entries.values())
 
 
 def _label(path: Path, run: Path) -> str:

@@ -7,10 +7,10 @@ from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
 from ..reports import curated_text
 from .curate import curate_stage, curate_unwritten
+from .finish import finish_evaluation
 from .gates import parse_gate
 from .load import check_project, load, runs_here
 from .project import Project
-from .report import finish_evaluation
 from .run import At, Run, console_for, project_at
 from .runs import find_run, new_run, no_partial_run
 from .train import finished, train_stage

@@ -1,11 +1,13 @@
 """Reads a finished run from its folder as plain data; missing or damaged parts raise a clear error."""
 
+import hashlib
 import json
 import math
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import polars as pl
 from ..core import DataError
 from ..curate import SPLITS, ledger_files, parts_of_ids, set_aside_files, split_files, table_name, tested_files
 from ..evaluate import repaired
+from .words import variant_label
 
 __all__ = [
     "StoredCuration",
@@ -61,14 +64,37 @@ class StoredRun:
 
     @property
     def baseline(self) -> str | None:
-        """The baseline of the comparison; without a comparison, the first variant that is not the candidate."""
-        comparison = self.results.get("comparison") or {}
-        others = [name for name in self.variants if name != self.candidate]
+        """The baseline of the comparison; without a comparison, the first variant that is no form of the candidate."""
+        comparison, candidate = self.results.get("comparison") or {}, str(self.candidate)
+        forms = {candidate, *self.origins(candidate)}
+        others = [name for name in self.variants if name not in forms and not forms & set(self.origins(name))]
         return comparison.get("baseline") or (others[0] if others else None)
 
+    @cached_property
+    def shown_outputs(self) -> str:
+        """The SHA-256 of the compared outputs, which judgements are about; other rules do not change it. Empty without."""
+        shown = [[id_, name, line.get("output")] for (id_, name), line in self.outputs.items()]
+        shown = [row for row in shown if row[1] in (self.baseline, self.candidate)]
+        return hashlib.sha256(json.dumps(sorted(shown, key=lambda row: row[:2])).encode()).hexdigest() if shown else ""
+
     def label(self, name: str) -> str:
-        """The variant's name beside a share; it says so if the outputs were repaired before they were scored."""
-        return f"{name} (after repair)" if repaired(self.results, name) else name
+        """The variant beside a share; it says so if the outputs were repaired before they were scored."""
+        label = variant_label(name)
+        said = label.endswith(", repaired") or name == "template" or ", else " in name
+        return label if said or not repaired(self.results, name) else f"{label}, repaired"
+
+    @property
+    def rivals(self) -> list[dict[str, Any]]:
+        """The rows of `rivals` that were measured, in their order: the cheapest first."""
+        return [row for row in self.results.get("rivals") or [] if row.get("measured")]
+
+    def way(self, name: str) -> str:
+        """How a variant's outputs come about: "model" is the plain call of a model."""
+        return ((self.results.get("variants") or {}).get(name) or {}).get("way") or "model"
+
+    def origins(self, name: str) -> list[str]:
+        """The variants that this one is made from."""
+        return ((self.results.get("variants") or {}).get(name) or {}).get("of") or []
 
 
 def read_run(run: Path) -> StoredRun:
@@ -97,7 +123,38 @@ def _read_results(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: {odd[:120]} is not a finite number.\nRun `tuneworth evaluate` again.")
     scored = results.get("quality") or {}
     quality = {name: {**COUNTS, **found} for name, found in scored.items() if found}
-    return {**dict.fromkeys(PARTS), **results, "quality": quality}
+    return {**dict.fromkeys(PARTS), **results, "quality": quality, "rivals": _rivals(results)}
+
+
+def _rivals(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """`rivals`; of a run before they were a list, those that it compared, each with what it knew.
+
+    Such a run compared only its baseline with the candidate, and the others with the baseline.
+    """
+    found = results.get("rivals") or []
+    if isinstance(found, list):
+        return found
+    comparison = results.get("comparison") or {}
+    baseline = comparison.get("baseline")
+    rows = [dict(_RIVAL, name=name, acceptable=_acceptable(results, name)) for name in found]
+    if baseline is not None:
+        known = {key: comparison.get(key) for key in _COMPARED}
+        acceptable = _acceptable(results, baseline)
+        rows.insert(0, dict(_RIVAL, name=baseline, strongest=True, acceptable=acceptable) | known)
+    return rows
+
+
+def _acceptable(results: dict[str, Any], name: str) -> dict[str, Any] | None:
+    return ((results.get("quality") or {}).get(name) or {}).get("acceptable")
+
+
+_COMPARED = ("difference", "low_one_sided", "p_value", "n", "n_effective", "groups")
+# A row of which nothing is known; what no run stored is None.
+_RIVAL: dict[str, Any] = {
+    "way": "model", "of": [], "measured": True, "strongest": False, "difference": dict.fromkeys(("value", "low", "high")),
+    **dict.fromkeys(("low_one_sided", "p_value", "n", "n_effective", "groups", "facts", "cost_per_request")),
+    **dict.fromkeys(("cost_per_usable_output", "payback_days", "npv", "npv_p50", "probability", "calls", "seconds", "why")),
+}  # fmt: skip
 
 
 def _read_facts(path: Path) -> dict[str, Any]:

@@ -8,22 +8,25 @@ from ..core import Row, filled, row_lines, say
 from ..curate import meaning_sentence
 from .charts.axes import shortened
 from .sections.assumptions import words
+from .sections.causes import cause_rows
 from .sections.costs import alternative_rows, cost_rows
 from .sections.curation.accepts import accepts_sentence
 from .sections.curation.certificate import certificate
 from .sections.curation.data import override_line
 from .sections.curation.fixes import fix_sentence
+from .sections.decision import verdict_sentence
 from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money import money_rows
 from .stored import StoredRun
-from .words import capital, short
+from .words import capital, short, variant_label
 
 __all__ = ["curated_text", "derivation_text", "money_text", "verdict_text"]
 
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
-LONGEST = 24  # letters of a variant's name next to a number
+LONGEST = 28  # letters of a variant's name next to a number
 MOST_RULES = 6
+MOST_WAYS = 6  # ways without training in the answer
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
 EXCERPT = 76  # characters of a text excerpt
 
@@ -36,14 +39,45 @@ def verdict_text(results: Mapping[str, Any]) -> str:
     run, verdict = _run_of(results), results.get("verdict")
     if not verdict:
         scores = [Row("n", "Test requests", _tested(run)), *(_acceptable(name, found) for name, found in _quality(run))]
-        return "\n".join([*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)])
-    parts = [filled(verdict["sentence"])]
+        return _joined([[*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)], _causes(run)])
+    parts = [filled(verdict_sentence(verdict))]
     if verdict.get("confidence"):
         level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
     numbers = [Row("n", "Test requests", _tested(run)), *(row for each in three_numbers(run) for row in _rows(each))]
-    parts += [row_lines(numbers, label=NUMBER), filled(f"Strongest reason for doubt: {verdict['doubt']}")]
+    parts += [
+        row_lines(numbers, label=NUMBER),
+        _ways(run),
+        _causes(run),
+        filled(f"Strongest reason for doubt: {verdict['doubt']}"),
+    ]
     return _joined(parts)
+
+
+def _ways(run: StoredRun) -> list[str]:
+    """The ways without training, the strongest first; empty if the first screen shows the only one."""
+    rows = sorted(
+        run.rivals, key=lambda row: (not row.get("strongest"), -((row.get("acceptable") or {}).get("share") or 0))
+    )
+    lines = [Row("", f"  {shortened(run.label(row['name']), LONGEST)}", _way(row)) for row in rows[:MOST_WAYS]]
+    if len(rows) > MOST_WAYS:
+        lines.append(Row("", f"  and {len(rows) - MOST_WAYS} more", "in the report"))
+    return ["Ways without training, the strongest first", *row_lines(lines, label=NUMBER)] if len(rows) > 1 else []
+
+
+def _way(row: Mapping[str, Any]) -> str:
+    """The acceptable share, and how much better the candidate is."""
+    gap = row.get("difference") or {}
+    if gap.get("value") is None:
+        return say.percent((row.get("acceptable") or {}).get("share"))
+    span = f" ({say.points_range(gap['low'], gap['high'])})" if gap.get("low") is not None else ""
+    return f"{say.percent((row.get('acceptable') or {}).get('share'))}; tuned {say.signed_points(gap['value'])}{span}"
+
+
+def _causes(run: StoredRun) -> list[str]:
+    return [
+        line for name, words in cause_rows(run) for line in filled(f"{shortened(name, LONGEST)}: {words}.", indent=2)
+    ]
 
 
 def _rows(number: Number) -> list[Row]:
@@ -76,6 +110,9 @@ def _acceptable(name: str, found: Mapping[str, Any]) -> Row:
     return Row("acceptable", label, found["share"], "share", found["low"], found["high"])
 
 
+SPENDING = {"roi.investment": "the investment", "roi.running": "the upkeep of the tuned model"}
+
+
 # --- the money ----------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +129,7 @@ def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
 def _costs(money: Mapping[str, Any]) -> list[str]:
     """The cost of one request with each side; long labels wrap over several lines."""
     names = [money["baseline"], money["candidate"]]
-    lines = [f"{'':{LABEL}}{''.join(f'{_clipped(name):>{COLUMN}}' for name in names)}"]
+    lines = [f"{'':{LABEL}}{''.join(f'{_clipped(variant_label(name)):>{COLUMN}}' for name in names)}"]
     for row in cost_rows(_money_run(money), names):
         *above, last = filled(row.label, columns=LABEL - 1)
         lines += [*above, f"{last:<{LABEL}}{''.join(f'{_plain(cell):>{COLUMN}}' for cell in row.cells)}"]
@@ -139,6 +176,12 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
     ]
     if overridden:
         lines += filled(f"Stated, although the run measured it: {', '.join(overridden)}.", indent=2)
+    unstated = [what for key, what in SPENDING.items() if key in money["missing"]]
+    if unstated:
+        text = f"{' and '.join(unstated)} {'are' if len(unstated) > 1 else 'is'} not stated and counted as 0"
+        return lines + filled(
+            f"{text[0].upper()}{text[1:]}; state what applies, or 0, so that there can be a verdict.", indent=2
+        )
     return [*lines, "Everything else is stated; --json lists every number with its source."]
 
 

@@ -10,6 +10,7 @@ from ..core import unbroken as say
 from ..evaluate import scored_name
 
 __all__ = [
+    "NOT_CHECKED",
     "capital",
     "date_words",
     "finite",
@@ -20,12 +21,16 @@ __all__ = [
     "quoted",
     "sentence",
     "share_text",
+    "share_words",
     "short",
     "typeset",
     "typeset_parts",
+    "unchecked",
+    "variant_label",
     "without_folders",
 ]
 
+NOT_CHECKED = "not checked"
 LARGEST = 1e15  # no count here is larger
 TEXT = 280  # characters of a text shown in a table row
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -43,6 +48,30 @@ def named(name: str | None, results: Mapping[str, Any] | None = None) -> str:
     """`the tuned model`; any other name is quoted: `“rival”`. With `results`, it says that its outputs were repaired."""
     shown = scored_name(results or {}, str(name))
     return f"“{name}”" if shown.startswith('"') else shown  # a name may contain quotation marks
+
+
+def variant_label(name: str) -> str:
+    """A variant as a label beside a number; those that Tuneworth derives say how they come about.
+
+    >>> variant_label("tuned + repair"), variant_label("template"), variant_label("tuned, else prompted + retry")
+    ('tuned, repaired', 'template, no model', 'tuned, else prompted, retried')
+    """
+    first, fallback, second = name.partition(", else ")
+    if fallback:
+        return f"{variant_label(first)}, else {variant_label(second)}"
+    first, plus, way = name.rpartition(" + ")
+    if plus and way in _ADDED:
+        return f"{variant_label(first)}, {_ADDED[way]}"
+    return _LABELS.get(name, name)
+
+
+_ADDED = {
+    "repair": "repaired",
+    "retry": "retried",
+    "short guide": "short guide",
+    "constrained": "constrained",
+}
+_LABELS = {"template": "template, no model", "nearest": "nearest examples", "searched": "searched prompt"}
 
 
 def capital(text: str) -> str:
@@ -113,6 +142,17 @@ def share_text(found: Mapping[str, Any] | None, key: str = "share") -> str:
     """A share with its range: `38% (28 to 49%)`."""
     found = found or {}
     return row_text(Row(key, "", found.get(key), "share", found.get("low"), found.get("high")), say)
+
+
+def share_words(scored: Mapping[str, Any], key: str) -> str:
+    """A share of a variant or of the references with its range; `not checked` if no rule measures it."""
+    return NOT_CHECKED if unchecked(scored, key) else share_text(scored.get(key))
+
+
+def unchecked(scored: Mapping[str, Any], key: str) -> bool:
+    """Whether no rule measures this share, although the outputs were scored."""
+    shares = [(scored.get(name) or {}).get("share") for name in (key, "acceptable")]
+    return shares[0] is None and shares[1] is not None
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -16,6 +16,7 @@ from .discrimination import measure_discrimination as measure_discrimination
 from .facts.number_words import stated_numbers as stated_numbers
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
+from .guide import fenced as fenced
 from .guide import write_guide as write_guide
 from .guide import write_short_guide as write_short_guide
 from .infer import Evidence as Evidence

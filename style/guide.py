@@ -10,7 +10,7 @@ from .schema import Check, StyleSchema
 from .scope import scope_phrase
 from .words import how_many, one_of, quoted
 
-__all__ = ["check_sentence", "check_table", "write_guide", "write_short_guide"]
+__all__ = ["check_sentence", "check_table", "fenced", "write_guide", "write_short_guide"]
 
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
 _LINE_END = re.compile(r"\n(?!  - )")  # but for those of a list of terms
@@ -44,7 +44,7 @@ def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -
         )
     if example is not None:
         parts.append(
-            f"## Example\n\nFor this request:\n\n{_fenced(example[0])}\n\na good answer is:\n\n{_fenced(example[1])}"
+            f"## Example\n\nFor this request:\n\n{fenced(example[0])}\n\na good answer is:\n\n{fenced(example[1])}"
         )
     return "\n\n".join(parts) + "\n"
 
@@ -196,7 +196,7 @@ _TOGETHER: dict[str, Callable[[Sequence[Check]], str]] = {
 }  # fmt: skip
 
 
-def _fenced(text: str) -> str:
+def fenced(text: str) -> str:
     """The text in a fence longer than any run of backticks in it, so that nothing in the text can end the block."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)

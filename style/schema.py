@@ -102,18 +102,23 @@ class StyleResults:
     unscored: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNSCORED_SCHEMA))
 
     def shares(self) -> pl.DataFrame:
-        """Columns `consistent`, `faithful`, `acceptable`, one row per output; null = could not be scored."""
+        """Columns `consistent`, `faithful`, `acceptable`, one row per output; null = could not be scored.
+
+        `consistent` is null throughout if no must rule is about form or wording, `faithful` if none is about facts.
+        """
         form = [c.id for c in self.style.checks if c.level == "must" and c.about != "facts"]
         facts = [c.id for c in self.style.checks if c.level == "must" and c.about == "facts"]
         return self.status.select(
-            consistent=_none_failed(form), faithful=_none_failed(facts), acceptable=_none_failed(form + facts)
+            consistent=_none_failed(form, none=None),
+            faithful=_none_failed(facts, none=None),
+            acceptable=_none_failed(form + facts, none=True),
         )
 
 
-def _none_failed(checks: list[str]) -> pl.Expr:
-    """False if any check failed; else null if any is unscored; else True."""
+def _none_failed(checks: list[str], *, none: bool | None) -> pl.Expr:
+    """False if any check failed; else null if any is unscored; else True. `none` is the answer without checks."""
     if not checks:
-        return pl.repeat(True, pl.len(), dtype=pl.Boolean)
+        return pl.repeat(none, pl.len(), dtype=pl.Boolean)
     return (
         pl.when(pl.any_horizontal(pl.col(c) == "fail" for c in checks))
         .then(False)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .account import Money, compute_money, point_account
     from .alternatives import beats_tuning, cached_guide
+    from .chances import SURE, UNSURE, Weight, weigh
     from .comparison import Account
-    from .flips import SURE, UNSURE, Weight, carrying_failure_cost, weigh
+    from .flips import carrying_failure_cost
     from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
     from .options import Pair
     from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, with_price_path
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
     from .recount import read_inputs
     from .settings import Number, RoiSettings, Triangular, VariantMoney
     from .simulate import draw_values, npv_distribution, outcomes, payback_distribution, simulated
-    from .stored_measures import StoredMeasures, read_measures
 
 __all__ = [
     "STALE_DAYS", "SURE", "UNSURE", "Account", "MeasuredVariant", "ModelPrice", "Money", "Number", "Pair",
-    "Quantity", "RoiSettings", "StoredMeasures", "TrainingCost", "Triangular", "VariantMoney", "Weight",
+    "Quantity", "RoiSettings", "TrainingCost", "Triangular", "VariantMoney", "Weight",
     "beats_tuning", "cached_guide", "carrying_failure_cost", "check_roi", "collect_quantities",
     "compute_money", "conditions_of", "draw_values", "is_tuned_name", "npv_distribution", "outcomes",
-    "payback_distribution", "point_account", "price_of", "read_inputs", "read_measures", "read_prices", "read_roi",
+    "payback_distribution", "point_account", "price_of", "read_inputs", "read_prices", "read_roi",
     "simulated", "weigh", "with_price_path",
 ]  # fmt: skip
 
@@ -31,7 +31,8 @@ PLACES = {
     "account": "Money compute_money point_account",
     "alternatives": "beats_tuning cached_guide",
     "comparison": "Account",
-    "flips": "SURE UNSURE Weight carrying_failure_cost weigh",
+    "chances": "SURE UNSURE Weight weigh",
+    "flips": "carrying_failure_cost",
     "inputs": "MeasuredVariant Quantity TrainingCost collect_quantities conditions_of",
     "options": "Pair",
     "prices": "STALE_DAYS ModelPrice is_tuned_name price_of read_prices with_price_path",
@@ -39,7 +40,6 @@ PLACES = {
     "recount": "read_inputs",
     "settings": "Number RoiSettings Triangular VariantMoney",
     "simulate": "draw_values npv_distribution outcomes payback_distribution simulated",
-    "stored_measures": "StoredMeasures read_measures",
 }
 
 

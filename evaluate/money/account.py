@@ -14,12 +14,14 @@ from .comparison import UPKEEP, Account
 from .figures import Line, Scope
 from .flips import carrying_failure_cost, solve_flips
 from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
+from .missing import missing_keys
 from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
+from .origins import with_origins
 from .payback import years_of
 from .read_settings import warnings_of
 from .recount import formula_inputs
 from .request import PRICES, TOKENS
-from .settings import RoiSettings, Triangular, VariantMoney
+from .settings import RoiSettings, Triangular
 from .simulate import VOLUME_RANGE, draw_values, outcomes, spreads, tornado, with_bands
 
 __all__ = ["Money", "compute_money", "point_account"]
@@ -77,21 +79,22 @@ def compute_money(
     model's retirement are counted from `today`, by default the current day.
     """
     measured = measured or {}
-    settings = _shared_prices(settings, measured, baseline)
-    today = today or datetime.now(UTC).date()
     names = list(dict.fromkeys([baseline, candidate, *settings.variants, *measured]))
+    settings, today = with_origins(settings, measured, baseline), today or datetime.now(UTC).date()
     quantities = collect_quantities(settings, names, measured, training, today=today)
     keys = point_account(quantities, settings, baseline=baseline, candidate=candidate, names=names, measured=measured)
     values = _known(quantities)
-    exact = Account(values, conditions_of(settings, baseline, candidate))
+    exact = Account(values, conditions_of(settings, baseline, candidate, measured))
     drawn = Account(draw_values(quantities, groups=groups, seed=seed, draws=draws), exact.conditions, "drawn")
     keys |= outcomes(drawn)
     keys |= spreads(drawn, target_days=float(values.get("target_payback_days", ZERO)))
+    possible = _alternatives(settings, quantities, measured)
+    keys["alternatives"] = [way.row(drawn) for way in possible.of(exact)]
     keys["volume_curve"] = with_bands(keys["volume_curve"], drawn)
     keys |= {
         "tornado": tornado(quantities, drawn),
-        "flips": solve_flips(exact, drawn, _alternatives(settings, quantities, measured)),
-        "carrying_failure_cost": carrying_failure_cost(exact, drawn),
+        "flips": solve_flips(exact, drawn, possible),
+        "carrying_failure_cost": carrying_failure_cost(exact, drawn, possible),
     }
     keys |= {
         "target_payback_days": values.get("target_payback_days"),
@@ -100,7 +103,7 @@ def compute_money(
         "failure_cost": values.get("failure_cost"),
         "already_spent": values.get("investment.already_spent", ZERO),
         "formula_inputs": formula_inputs(exact, settings),
-        "missing": _missing(settings, values, (baseline, candidate)),
+        "missing": missing_keys(settings, values, (baseline, candidate), measured),
         "assumptions": [_assumption(quantity) for quantity in quantities.values()],
     }
     return Money(keys | {"warnings": warnings_of(settings, (baseline, candidate), today)})
@@ -127,7 +130,7 @@ def point_account(
     measured: Mapping[str, MeasuredVariant],
 ) -> dict[str, Any]:
     """The keys of `money` that need no draws, for all variants in `names`; None if something is missing."""
-    inputs, conditions = _known(quantities), conditions_of(settings, baseline, candidate)
+    inputs, conditions = _known(quantities), conditions_of(settings, baseline, candidate, measured)
     possible = _alternatives(settings, quantities, measured)
     with localcontext() as context:
         context.prec = 40  # the parts then add up far beyond the digits shown
@@ -216,7 +219,8 @@ def _payback_line(scope: Scope, above: set[str]) -> Line | None:
 def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alternative]) -> Iterator[tuple[Scope, str]]:
     """The figures that may have a line, in order; intermediate steps and unknown figures have none."""
     known, pair = [values.way(name) for name in names if values.way(name).value(COST) is not None], values.pair
-    yield from ((values, f"{way.variant}.{key}") for way in known for key in PRICES)
+    priced = [f"{call.variant}.{key}" for way in known for call in way.calls_ways for key in PRICES]
+    yield from ((values, key) for key in dict.fromkeys(values.conditions.like.get(key, key) for key in priced))
     for way in known:
         yield from _of_way(way, whole=True)
     yield values, "investment"
@@ -230,7 +234,7 @@ def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alterna
             yield from _of_way(way, whole=False)
         yield from ((pair, f"parts.{key}") for key in ("guide", "model", "failures"))
     for way in (pair.before, pair.after):
-        yield from ((way, key) for key in ("replicas", "machine_cost_per_day", "cost_with_machines") if way.always_on)
+        yield from _of_machines(way)
     yield from ((values, key) for key in UPKEEP)
     yield pair, "running_cost_per_day"
     yield from _of_payback(pair)
@@ -248,8 +252,21 @@ def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alterna
             yield from _of_payback(alternative.tuning)
 
 
+def _of_machines(way: Way) -> Iterator[tuple[Scope, str]]:
+    """The machines that are always on, of each call, and their share of the cost of an output."""
+    if not way.always_on:
+        return
+    if way.hosted:
+        yield from ((way, key) for key in ("replicas", "first_machines"))
+    if way.second is not None and way.second.hosted:
+        yield from ((way.second, key) for key in ("replicas", "machine_cost_per_day"))
+    yield from ((way, key) for key in ("machine_cost_per_day", "cost_with_machines"))
+
+
 def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
     """The cost of one request; for an alternative, the cost per acceptable output only if comparisons use it."""
+    if way.second is not None:
+        yield from ((way, "first_call"), (way.second, COST))
     yield way, COST
     if whole or way.failures == "drop":
         yield way, ACCEPTABLE
@@ -265,53 +282,12 @@ def _of_payback(pair: Pair) -> Iterator[tuple[Scope, str]]:
     yield pair, "payback_days"
 
 
-def _shared_prices(settings: RoiSettings, measured: Mapping[str, MeasuredVariant], baseline: str) -> RoiSettings:
-    """The settings, with the baseline's prices for other variants of the run that use its model and have no table."""
-    table, run = settings.variants.get(baseline), measured.get(baseline)
-    if table is None or run is None or run.model is None or table.self_hosted:
-        return settings
-    shared = {}
-    for name, other in measured.items():
-        if name in settings.variants or other.model != run.model or other.tuned:
-            continue
-        prices = {key: getattr(table, key) for key in PRICES}
-        copy = VariantMoney(**prices, model=table.model, min_cached_tokens=table.min_cached_tokens)
-        object.__setattr__(copy, "listed", table.listed)
-        object.__setattr__(copy, "like", baseline)
-        shared[name] = copy
-    if not shared:
-        return settings
-    extended = replace(settings)
-    object.__setattr__(extended, "variants", {**settings.variants, **shared})
-    object.__setattr__(extended, "stated", settings.stated)
-    return extended
-
-
 def _assumption(quantity: Quantity) -> dict[str, Any]:
     """One entry of `money.assumptions`; a single volume shows the range drawn around it and the source of that range."""
     if quantity.key != "requests_per_day" or quantity.value is None or quantity.range is not None:
         return quantity.to_json()
     ends = Triangular(*(quantity.value * Decimal(str(share)) for share in VOLUME_RANGE))
     return replace(quantity, range=ends, detail="the range is Tuneworth's own; state [low, likely, high]").to_json()
-
-
-def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequence[str]) -> list[str]:
-    """The keys of the project file that must be stated before the money can be computed."""
-    missing = []
-    if settings.requests_per_day is None and settings.requests_total is None:
-        missing.append("roi.requests_per_day")
-    for name in names:
-        table = settings.variants.get(name)
-        if table is not None and table.self_hosted:
-            needed = ["requests_per_second"]
-        elif table is None or not table.priced:
-            needed = ["price_input", "price_output", "fixed_tokens", "input_tokens", "output_tokens"]
-        else:
-            needed = ["fixed_tokens", "input_tokens", "output_tokens"]
-        if settings.failures != "ignore":
-            needed.append("acceptance")
-        missing += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
-    return missing
 
 
 def _plain(value: Any) -> Any:

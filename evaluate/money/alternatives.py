@@ -8,16 +8,21 @@ from typing import Any
 
 from .comparison import Account
 from .figures import unknown
-from .inputs import MeasuredVariant
-from .options import COST, EFFECTIVE, Pair, Way
+from .inputs import MeasuredVariant, part_name
+from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
 from .prices import is_tuned_name
 from .settings import RoiSettings
+from .simulate import PERCENTS, outcomes
 from .traced import value_of, where
 
 __all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "cached_guide", "no_cache", "untrained"]
 
 HALF = Decimal("0.5")  # of the guide, if the length of a shorter one is not stated: an assumption, and labelled as one
 FORBIDDING = ("cached_guide", "variant")  # their outputs can be known, so they can rule out `fine-tune`
+CHANCES = (
+    "probability_of_payback_in_target", "probability_npv_positive",
+    *(f"{what}_p{percent}" for what in ("npv", "payback_days") for percent in PERCENTS),
+)  # fmt: skip
 OWN_MACHINE = "your own machine is paid by the hour, not by the token"
 ZERO, ONE = Decimal(0), Decimal(1)
 
@@ -52,8 +57,11 @@ class Alternative:
     def _prefix(self) -> str:
         return f"alternatives.{self.name if self.key == 'variant' else self.key}"
 
-    def row(self) -> dict[str, Any]:
-        """An entry of `money.alternatives`; `tuning` has the candidate's saving against it; a payback of None is never."""
+    def row(self, drawn: Account | None = None) -> dict[str, Any]:
+        """An entry of `money.alternatives`; `tuning` has the candidate's saving against it; a payback of None is never.
+
+        With the draws of the inputs it has what they say too; None for an alternative whose outputs are unknown.
+        """
         switch, tuning, npv = self.switch.value, self.tuning.value, self.tuning.value("npv")
         compared = ("saving_per_request", "saving_share", "saving_per_day", "payback_days", "npv")
         return {
@@ -64,11 +72,30 @@ class Alternative:
             "acceptance": self.way.value("acceptance"),
             "acceptance_from": self.acceptance_from,
             "cost_per_request": self.way.value(COST),
+            "cost_per_acceptable_output": self.way.value(ACCEPTABLE),
             "effective_cost_per_request": self.way.value(EFFECTIVE),
             **{key: switch(key) for key in ("saving_per_request", "saving_share", "saving_per_day", "saving_total")},
             "spend_per_day": switch("spend_per_day_candidate"),
-            "tuning": {**{key: tuning(key) for key in compared}, "pays": None if npv is None else npv > 0},
+            "tuning": {
+                **{key: tuning(key) for key in compared},
+                "pays": None if npv is None else npv > 0,
+                **({} if drawn is None else self.chances(drawn)),
+            },
         }
+
+    def chances(self, drawn: Account) -> dict[str, Any]:
+        """What the draws say about tuning against it: probabilities and percentiles; all None if its outputs are unknown."""
+        pair = self.drawn_tuning(drawn)
+        found = outcomes(drawn, pair) if pair is not None else dict.fromkeys(CHANCES)
+        return {key: found[key] for key in CHANCES}
+
+    def drawn_tuning(self, drawn: Account) -> Pair | None:
+        """`tuning` with the draws of the inputs; None if its outputs are unknown."""
+        if self.key not in FORBIDDING:
+            return None
+        other = drawn.pair.before
+        way = cached_guide(other) if self.key == "cached_guide" else drawn.way(self.name)
+        return Alternative(self.key, self.name, self.what, way, self.acceptance_from, drawn).tuning
 
 
 @dataclass(frozen=True)
@@ -87,13 +114,28 @@ class Alternatives:
         baseline = values.pair.before
         if baseline.value(COST) is None:
             return []
-        name, ways = baseline.variant, [] if baseline.hosted else self._with_baseline(values, baseline)
-        for other in self.untrained:
-            way = values.way(other)
-            if other not in (name, values.conditions.candidate) and way.value(COST) is not None:
-                what = "no guide and no examples" if other == "plain" else f'the variant "{other}"'
-                ways.append(Alternative("variant", other, what, way, self._accepted(other), values))
-        return ways
+        return ([] if _unchangeable(baseline) else self._with_baseline(values, baseline)) + self.variants(values)
+
+    def variants(self, values: Account) -> list[Alternative]:
+        """The other variants with a known cost that need no training."""
+        conditions, found = values.conditions, []
+        for name in self.untrained:
+            way = values.way(name)
+            if name not in (conditions.baseline, conditions.candidate) and way.value(COST) is not None:
+                what = "no guide and no examples" if name == "plain" else f'the variant "{name}"'
+                found.append(Alternative("variant", name, what, way, self._accepted(name), values))
+        return found
+
+    def cached(self, values: Account) -> Alternative | None:
+        """The baseline with its guide read from the cache; None if that saves nothing."""
+        baseline = values.pair.before
+        if baseline.value(COST) is None or no_cache(baseline) is not None:
+            return None
+        tokens = f"{_count(baseline.value('fixed_tokens'))} fixed tokens of {baseline.variant}"
+        what = f"all {tokens} are read from the prompt cache (the best case: the first request still writes them)"
+        way = cached_guide(baseline)
+        # The prompt is the same, so the outputs are the same.
+        return Alternative("cached_guide", way.title, what, way, self._accepted(baseline.variant), values)
 
     def out(self, values: Account) -> list[dict[str, str]]:
         """`money.alternatives_out`: the alternatives that do not apply to the baseline, each with its reason."""
@@ -101,8 +143,9 @@ class Alternatives:
         if baseline.value(COST) is None:
             return []
         keys = ("cached_guide", "short_guide", "no_few_shot", "batch")
-        if baseline.hosted:
-            return [{"key": key, "why": OWN_MACHINE} for key in keys]
+        why = _unchangeable(baseline)
+        if why is not None:
+            return [{"key": key, "why": why} for key in keys]
         reasons = {
             "cached_guide": no_cache(baseline),
             "short_guide": None if _shortened(baseline) else "there is no guide to shorten, or the stated length is not shorter",
@@ -123,11 +166,7 @@ class Alternatives:
         )
         known, assumed = self._accepted(name), "assumed unchanged"
         alternatives: list[tuple[str, str, Way, str]] = []
-        if no_cache(baseline) is None:
-            tokens = f"{_count(fixed)} fixed tokens of {name}"
-            what = f"all {tokens} are read from the prompt cache (the best case: the first request still writes them)"
-            # The prompt is the same, so the outputs are the same.
-            alternatives.append(("cached_guide", what, cached_guide(baseline), known))
+        cached = self.cached(values)
         cut = _shortened(baseline)
         if cut is not None:
             way = _with_prompt(baseline, "short_guide", f"{name} with a shorter guide", _short_prompt)
@@ -140,7 +179,8 @@ class Alternatives:
         batch = self._batch(baseline)
         if batch is not None:
             alternatives.append(("batch", "the list's batch price; answers may take hours", batch, known))
-        return [Alternative(key, way.title, what, way, source, values) for key, what, way, source in alternatives]
+        others = [Alternative(key, way.title, what, way, source, values) for key, what, way, source in alternatives]
+        return others if cached is None else [cached, *others]
 
     def _batch(self, baseline: Way) -> Way | None:
         """The baseline at the list's batch price; None if there is none or it is not lower."""
@@ -181,14 +221,18 @@ def beats_tuning(entry: Mapping[str, Any], target_days: Any, *, batch: bool) -> 
 
 
 def untrained(settings: RoiSettings, measured: Mapping[str, MeasuredVariant]) -> list[str]:
-    """The variants that need no training, judged by their names, their models' names and the run."""
-    names = []
-    for name in dict.fromkeys([*measured, *settings.variants]):
+    """The variants that need no training, judged by their names, their models' names, the run, and what they are made from."""
+
+    def tuned(name: str) -> bool:
         table, run = settings.variants.get(name), measured.get(name)
         model = None if table is None else table.model
-        if not (is_tuned_name(name) or (model and is_tuned_name(model)) or (run is not None and run.tuned)):
-            names.append(name)
-    return names
+        if is_tuned_name(name) or (model and is_tuned_name(model)):
+            return True
+        return run is not None and (run.tuned or any(map(tuned, run.of)))
+
+    parts = {part_name(name, run) for name, run in measured.items() if run.second is not None}
+    names = dict.fromkeys([*measured, *settings.variants])
+    return [name for name in names if name not in parts and not tuned(name)]
 
 
 def cached_guide(baseline: Way) -> Way:
@@ -204,9 +248,10 @@ def cached_guide(baseline: Way) -> Way:
 
 def no_cache(baseline: Way) -> str | None:
     """Why caching the baseline's fixed prompt saves nothing; None if it does."""
+    why = _unchangeable(baseline)
+    if why is not None:
+        return why
     fixed, least = baseline.value("fixed_tokens"), baseline.value("min_cached_tokens") or ZERO
-    if baseline.hosted:
-        return OWN_MACHINE
     if fixed == 0:
         return "there is no fixed prompt to cache"
     if baseline.value("price_cached") is None:
@@ -219,6 +264,15 @@ def no_cache(baseline: Way) -> str | None:
     if cached_guide(baseline).value(COST) >= baseline.value(COST):
         return "it is already cached, or cached tokens are not cheaper"
     return None
+
+
+def _unchangeable(baseline: Way) -> str | None:
+    """Why no form of its prompt would cost less; None if one might."""
+    if baseline.free:
+        return "it calls no model, so it costs nothing"
+    if baseline.cascade is not None:
+        return "it calls two models; each of them has its own prompt"
+    return None if baseline.metered else OWN_MACHINE
 
 
 def _with_prompt(baseline: Way, key: str, title: str, tokens: Callable[[Way], Any]) -> Way:

@@ -1,23 +1,23 @@
 """Where the decision about the money flips: one input at a time, solved for instead of read off a grid."""
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .alternatives import FORBIDDING, Alternatives, beats_tuning
+from .alternatives import Alternative, Alternatives, beats_tuning
+from .chances import SURE, UNSURE, Chance, Weight, chance_of, surely_worse, weigh
 from .comparison import Account
+from .figures import Conditions
+from .options import Pair
 from .simulate import simulated
 
 __all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "weigh"]
 
-SURE = 0.8  # a payback in time with this probability justifies the investment
-UNSURE = 0.5  # at or below this probability it does not
-Weight = Literal["pays", "open", "does not pay"]
 # Inputs that a person could change or find out, with the words that the verdict uses.
 FLIPS = {
     "requests_per_day": "requests a day",
@@ -48,18 +48,9 @@ SHARES = ("acceptance", "cached_share")
 SAVINGS = ("saving_per_day", "saving_total", "saving_per_request")
 READ = ("key", "name", "what", "effective_cost_per_request", *SAVINGS, "tuning")  # keys that the verdict reads
 THIN = 1000  # draws to bracket a root; all draws then refine it
+WEIGHTS: tuple[Weight, ...] = ("does not pay", "open", "pays")
+WORST = WEIGHTS[0]
 Label = Callable[[float], Hashable]
-
-
-def weigh(chance: float, npv_p50: float | None) -> Weight:
-    """Whether it pays, by the chance of paying back in time and the median value over the horizon.
-
-    A median of None is infinite: the baseline delivers nothing acceptable at any price.
-    """
-    earned = npv_p50 is None or npv_p50 > 0
-    if chance >= SURE and earned:
-        return "pays"
-    return "open" if chance > UNSURE and earned else "does not pay"
 
 
 def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> list[dict[str, Any]]:
@@ -72,52 +63,65 @@ def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> 
     money, names = MovedMoney(values, drawn, alternatives), values.conditions
     flips = []
     for pattern, words in FLIPS.items():
-        key, what = (text.format(baseline=names.baseline, candidate=names.candidate) for text in (pattern, words))
-        for to, past in sorted([*_weight_roots(money, key), *_way_roots(money, key)]):
+        key, what = _named(names, pattern, words)
+        for to, past in sorted([*_weight_roots(money, key), *_cache_roots(money, key)]):
             start = values.inputs.get(key)
             flips.append({"key": key, "what": what, "from": start, "to": to, "beyond": money.keys(key, past)})
     return flips
 
 
-def carrying_failure_cost(values: Account, drawn: Account) -> float | None:
-    """The lowest cost of an unacceptable output at which it pays.
+def _named(names: Conditions, pattern: str, words: str) -> tuple[str, str]:
+    """The key of an input and the verdict's words for it, by the variant that it is stated for."""
+    side, _, number = pattern.rpartition(".")
+    if not side.startswith("{"):
+        return pattern, words
+    key = pattern.format(baseline=names.baseline, candidate=names.candidate)
+    owner = names.like.get(key, key).removesuffix(f".{number}")
+    return f"{owner}.{number}", words.format(baseline=owner, candidate=owner)
+
+
+def carrying_failure_cost(values: Account, drawn: Account, alternatives: Alternatives | None = None) -> float | None:
+    """The lowest cost of an unacceptable output at which it pays, also against each rival that is not surely worse.
 
     None if failures are dropped, if it already pays at cost 0, or if no cost is enough.
     """
     key = "failure_cost"
-    money = MovedMoney(values.changed({key: Decimal(0)}), drawn)
+    money = MovedMoney(values.changed({key: Decimal(0)}), drawn, alternatives)
     here = money.answer(key, 0.0)
-    if values.conditions.failures == "drop" or here is None or here.weight == "pays":
+    if values.conditions.failures == "drop" or here is None or set(here) == {"pays"}:
         return None
     for to, past in _weight_roots(money, key):
-        beyond = money.answer(key, past)
-        if beyond is not None and beyond.weight == "pays":
+        if money.answer(key, past) == ("pays", "pays"):
             return to
     return None
 
 
-class Answer(NamedTuple):
-    """The answer of the draws, with the chance of paying back in time and the median value."""
-
-    weight: Weight
-    chance: float
-    median: float
-
-
 @dataclass(frozen=True)
 class MovedMoney:
-    """An account with one input changed: the answer of its draws, and the alternatives that win."""
+    """An account with one input changed: what its draws say about the baseline and every rival, and a cached guide.
+
+    `rivals` are the other variants without training whose acceptance is known, the one that decided last first. Without
+    `alternatives` there are none.
+    """
 
     values: Account
     drawn: Account
     alternatives: Alternatives | None = None
+    rivals: list[str] = field(default_factory=list)
     _counted: dict[tuple[bool, bool], Account] = field(default_factory=dict)
-    _answers: dict[tuple[str, float, bool], Answer | None] = field(default_factory=dict)
+    _moved: dict[bool, tuple[tuple[str, float], Account]] = field(default_factory=dict)
+    _chances: dict[tuple[str, float, str | None, bool], Chance | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find the rivals."""
+        if self.alternatives is not None:
+            known = (way for way in self.alternatives.variants(self.values) if way.way.knows("acceptance"))
+            self.rivals.extend(way.name for way in known)
 
     @cached_property
-    def rivalled(self) -> bool:
-        """Whether an alternative without training could rule out `fine-tune`."""
-        return self.alternatives is not None and any(e.key in FORBIDDING for e in self.alternatives.of(self.values))
+    def cacheable(self) -> bool:
+        """Whether reading the baseline's guide from the cache could rule out `fine-tune`."""
+        return self.alternatives is not None and self._cached(self.values) is not None
 
     def start(self, key: str) -> float:
         """The current value of the input; 0 if not stated."""
@@ -134,51 +138,47 @@ class MovedMoney:
             return fixed >= least and f"{name}.price_cached" in inputs
         return key in inputs and (self.start(key) > 0 or key.endswith(SHARES))
 
-    def answer(self, key: str, value: float, *, thin: bool = False) -> Answer | None:
-        """The answer of the draws if this input is `value`; None if the money cannot be computed.
+    def answer(self, key: str, value: float, *, thin: bool = False) -> tuple[Weight, Weight] | None:
+        """The answer against the baseline, and the worst against any rival that is not surely worse, at this value.
 
-        A search for a root comes back to the values at its ends, so each answer is kept.
+        None if the money cannot be computed.
         """
-        place = key, value, thin
-        if place not in self._answers:
-            self._answers[place] = self._answer(key, value, thin=thin)
-        return self._answers[place]
-
-    def _answer(self, key: str, value: float, *, thin: bool) -> Answer | None:
-        drawn, start = self._draws(key, thin=thin), self.start(key)
-        now = drawn.inputs.get(key, np.zeros(1))
-        moved = now * (value / start) if start else now + value
-        if key.endswith(SHARES):
-            moved = np.clip(now + (value - start), 0.0, 1.0)
-        changed = drawn.changed({key: moved})
-        result = simulated(changed)
-        if result is None:
+        main = self._weight(key, value, None, thin=thin)
+        if main is None:
             return None
-        days = result.payback_days
-        in_time = result.npv > 0 if days is None else days <= changed.inputs["target_payback_days"]
-        chance, median = float(np.mean(in_time)), float(np.quantile(result.npv, 0.5, method="inverted_cdf"))
-        return Answer(weigh(chance, median), chance, median)
+        worst = main
+        for name in list(self.rivals):
+            if worst == WORST:
+                break
+            if self._surely_worse(key, value, name):
+                continue
+            weight = self._weight(key, value, name, thin=thin)
+            if weight is not None and WEIGHTS.index(weight) < WEIGHTS.index(worst):
+                worst = weight
+                self.rivals.remove(name)
+                self.rivals.insert(0, name)  # it most likely decides at the next value too
+        return main, worst
 
-    def winning(self, key: str, value: float) -> list[Mapping[str, Any]]:
-        """The alternatives without training that rule out `fine-tune` if this input is `value`."""
-        if self.alternatives is None or not self.rivalled:
-            return []
-        changed = self._costing(self.values, key).changed({key: Decimal(repr(value))})
-        target = changed.inputs.get("target_payback_days")
-        rivals = (rival.row() for rival in self.alternatives.of(changed) if rival.key in FORBIDDING)
-        return [{k: rival[k] for k in READ} for rival in rivals if beats_tuning(rival, target, batch=changed.batch)]
+    def cached_guide_wins(self, key: str, value: float) -> bool:
+        """Whether tuning does not pay against a cached guide at this value."""
+        changed = self._changed(key, value)
+        way, target = self._cached(changed), changed.inputs.get("target_payback_days")
+        return way is not None and beats_tuning(way.row(), target, batch=changed.batch)
 
     def keys(self, key: str, value: float) -> dict[str, Any]:
         """The keys of `money` that the verdict reads, if this input is `value`; empty if it cannot be computed."""
-        answer, batch = self.answer(key, value), self.values.batch
-        if answer is None:
+        chance, batch = self._chance(key, value, None, thin=False), self.values.batch
+        if chance is None:
             return {}
         keys: dict[str, Any] = {
-            "probability_npv_positive" if batch else "probability_of_payback_in_target": answer.chance,
-            "npv_p50": answer.median if math.isfinite(answer.median) else None,
+            "probability_npv_positive" if batch else "probability_of_payback_in_target": chance.in_time,
+            "npv_p50": chance.median if math.isfinite(chance.median) else None,
         }
         if self.alternatives is not None:
-            keys["alternatives"] = self.winning(key, value)
+            changed, drawn = self._changed(key, value), self._draws(key, value, thin=False)
+            cached, ways = self._cached(changed), self.alternatives.variants(changed)
+            rows = [way.row(drawn) for way in ([] if cached is None else [cached]) + ways]
+            keys["alternatives"] = [{name: row[name] for name in READ} for row in rows]
         if key == "target_payback_days":
             keys[key] = value
         if key == "failure_cost":
@@ -186,14 +186,56 @@ class MovedMoney:
             keys |= {"failures": failures, "failure_cost": value, "carrying_failure_cost": None}
         return keys
 
-    def _draws(self, key: str, *, thin: bool) -> Account:
+    def _weight(self, key: str, value: float, name: str | None, *, thin: bool) -> Weight | None:
+        """Whether it pays against the baseline or this rival: by a few draws if they are clear, else by all."""
+        rough = self._chance(key, value, name, thin=True)
+        if rough is None or thin or rough.clear:
+            return None if rough is None else rough.weight
+        found = self._chance(key, value, name, thin=False)
+        return None if found is None else found.weight
+
+    def _chance(self, key: str, value: float, name: str | None, *, thin: bool) -> Chance | None:
+        """A search for a root comes back to the values at its ends, so each is kept."""
+        place = key, value, name, thin
+        if place not in self._chances:
+            changed = self._draws(key, value, thin=thin)
+            pair = changed.pair if name is None else _against(changed, name)
+            self._chances[place] = chance_of(changed, pair)
+        return self._chances[place]
+
+    def _surely_worse(self, key: str, value: float, name: str) -> bool:
+        drawn = self._draws(key, value, thin=False) if key.endswith(".acceptance") else self.drawn
+        return surely_worse(drawn, name)
+
+    def _cached(self, values: Account) -> Alternative | None:
+        assert self.alternatives is not None
+        return self.alternatives.cached(values)
+
+    def _changed(self, key: str, value: float) -> Account:
+        return self._costing(self.values, key).changed({key: Decimal(repr(value))})
+
+    def _draws(self, key: str, value: float, *, thin: bool) -> Account:
+        """The draws with this input moved; the latest are kept, as all rivals are weighed at one value."""
+        kept = self._moved.get(thin)
+        if kept is not None and kept[0] == (key, value):
+            return kept[1]
+        drawn, start = self._before(key, thin=thin), self.start(key)
+        now = drawn.inputs.get(key, np.zeros(1))
+        moved = now * (value / start) if start else now + value
+        if key.endswith(SHARES):
+            moved = np.clip(now + (value - start), 0.0, 1.0)
+        self._moved[thin] = (key, value), drawn.changed({key: moved})
+        return self._moved[thin][1]
+
+    def _before(self, key: str, *, thin: bool) -> Account:
         """All draws or the first ones, computed once: figures that do not depend on the input are reused."""
         place = thin, key == "failure_cost"
         if place not in self._counted:
             drawn = self._costing(self.drawn, key)
             inputs = {name: draws[:THIN] for name, draws in drawn.inputs.items()} if thin else drawn.inputs
-            self._counted[place] = Account(inputs, drawn.conditions, "drawn")
-            simulated(self._counted[place])
+            counted = self._counted[place] = Account(inputs, drawn.conditions, "drawn")
+            for pair in (counted.pair, *(_against(counted, name) for name in self.rivals)):
+                simulated(counted, pair)
         return self._counted[place]
 
     def _costing(self, values: Account, key: str) -> Account:
@@ -203,24 +245,27 @@ class MovedMoney:
         return Account(values.inputs, replace(values.conditions, failures="repair"), values.kind)
 
 
+def _against(values: Account, name: str) -> Pair:
+    return Alternative("variant", name, "", values.way(name), "", values).tuning
+
+
 def _weight_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
-    """The values at which the answer changes: found with a few draws, refined with all."""
-
-    def label(value: float, thin: bool = False) -> Hashable:
-        answer = money.answer(key, value, thin=thin)
-        return None if answer is None else answer.weight
-
-    if money.movable(key) and label(money.start(key)) is not None:
-        yield from _roots(key, money.start(key), label, lambda value: label(value, thin=True))
-
-
-def _way_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
-    """The values at which an alternative without training starts or stops winning."""
+    """The values at which the answer changes, against the baseline or against the rivals: by few draws, refined with all."""
 
     def label(value: float) -> Hashable:
-        return frozenset((entry["key"], entry["name"]) for entry in money.winning(key, value))
+        return money.answer(key, value)
 
-    if money.rivalled and money.movable(key):
+    if money.movable(key) and label(money.start(key)) is not None:
+        yield from _roots(key, money.start(key), label, lambda value: money.answer(key, value, thin=True))
+
+
+def _cache_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
+    """The values at which a cached guide starts or stops winning."""
+
+    def label(value: float) -> Hashable:
+        return money.cached_guide_wins(key, value)
+
+    if money.cacheable and money.movable(key):
         yield from _roots(key, money.start(key), label, label)
 
 

@@ -1,7 +1,7 @@
 """Every input of the money, with its unit, its range and its source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from math import comb
@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 
 from .figures import Conditions
-from .request import PRICES
+from .request import PRICES, TOKENS
 from .settings import Number, RoiSettings, Triangular, VariantMoney
 
-__all__ = ["MeasuredVariant", "Quantity", "TrainingCost", "collect_quantities", "conditions_of"]
+__all__ = [
+    "MEASURED",
+    "MeasuredVariant",
+    "Quantity",
+    "TrainingCost",
+    "collect_quantities",
+    "conditions_of",
+    "part_name",
+]
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,11 @@ class MeasuredVariant:
     is the part of the fixed prompt that came from the prompt cache. `repeats` `(n, k)` says whether each repeated output
     was acceptable, which shows the effect of retries. `guide_tokens` and `few_shot_tokens` are the parts of the fixed
     tokens for the guide and the examples. `tuned` says whether the variant needed training; `model` names its model.
+
+    `of` are the variants that this one is made from, whose prices it has unless it has its own. A `free` variant calls no
+    model. A cascade is made from two: `sent` `(n,)` says which items its second variant answered (0 or 1, or the mean over
+    repeats), and the tokens of `second` are those of these calls, 0 for items that were not sent on; its
+    `fixed_tokens` are those of one call.
     """
 
     fixed_tokens: float | None
@@ -38,13 +51,28 @@ class MeasuredVariant:
     few_shot_tokens: float | None = None
     tuned: bool = False
     model: str | None = None
+    of: tuple[str, ...] = ()
+    free: bool = False
+    sent: np.ndarray | None = None
+    second: "MeasuredVariant | None" = None
+
+    def __post_init__(self) -> None:
+        """A cascade has two variants, of which neither is a cascade."""
+        if (self.sent is None) != (self.second is None):
+            raise ValueError("a cascade needs both: which items are sent on, and the tokens of their second calls")
+        if self.second is not None and (len(self.of) != 2 or self.second.second is not None):
+            raise ValueError(f"a cascade is made from two variants, neither of which is a cascade; found {self.of}")
 
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """The hours of this run's training; they cost nothing until `[roi.investment]` states compute_hourly."""
+    """The hours and tokens of this run's training, all epochs included.
+
+    They cost nothing until `[roi.investment]` states compute_hourly or training_price.
+    """
 
     hours: float
+    tokens: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,8 +131,10 @@ def collect_quantities(
             detail = f"rate of {settings.exchange['date']}" if "date" in settings.exchange else "rate without a date"
             quantities.append(_quantity(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail))
     for name in names:
-        quantities += _variant(settings, name, measured.get(name))
-        quantities += _retried(settings, name, measured.get(name))
+        run = measured.get(name)
+        quantities += _free(settings, name, run) if run is not None and run.free else _variant(settings, name, run)
+        quantities += _retried(settings, name, run)
+        quantities += [] if run is None or run.second is None else _second_call(settings, name, run, run.second)
     return {
         quantity.key: quantity for quantity in quantities if quantity.value is not None or quantity.key in _REQUIRED
     }
@@ -117,6 +147,8 @@ _INVESTMENT = {
     "compute_hours": "hours",
     "compute_hourly": "CURRENCY an hour",
     "compute_runs": "runs",
+    "training_price": "CURRENCY per million training tokens",
+    "training_tokens": "tokens",
     "labelling_pairs": "pairs",
     "labelling_minutes": "minutes a pair",
     "labelling_hourly": "CURRENCY an hour",
@@ -131,6 +163,7 @@ _RUNNING = {
     "retrain_every_days": "days",
     "retrain_cost": "CURRENCY",
     "style_changes_per_year": "a year",
+    "per_month": "CURRENCY a month",
 }
 
 
@@ -146,6 +179,11 @@ def _section(
             detail = "this run" if table.compute_hourly else "this run; not counted until compute_hourly is stated"
             quantities.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
             continue
+        if key == "training_tokens" and value is None and training is not None and training.tokens is not None:
+            if settings.investment.training_price is not None:
+                tokens = Decimal(repr(training.tokens))
+                quantities.append(_quantity(f"{section}.{key}", tokens, unit, "measured", "this run, all epochs"))
+            continue
         quantities.append(_stated(settings, f"{section}.{key}", value, unit))
     return quantities
 
@@ -158,10 +196,41 @@ def _lifetime(settings: RoiSettings, today: date) -> Quantity:
     return _quantity("running.days_to_retirement", remaining, "days", "stated", detail)
 
 
+def part_name(name: str, run: MeasuredVariant) -> str:
+    """The name of a cascade's second call, as the keys of its numbers have it."""
+    return f"{name}: {run.of[1]}"
+
+
+def _free(settings: RoiSettings, name: str, run: MeasuredVariant) -> list[Quantity]:
+    """The numbers of a variant that calls no model: no tokens, and a measured or stated acceptance."""
+    tokens = [
+        Quantity(f"{name}.{key}", Decimal(0), MEASURED[key], "measured", None, "no model is called") for key in TOKENS
+    ]
+    return [*tokens, *_variant(settings, name, replace(run, input_tokens=None, output_tokens=None, fixed_tokens=None))]
+
+
+def _second_call(settings: RoiSettings, name: str, run: MeasuredVariant, second: MeasuredVariant) -> list[Quantity]:
+    """The share of requests that a cascade sends on, and the numbers of their second call, whose tokens are means per call."""
+    assert run.sent is not None
+    part, sent = part_name(name, run), np.asarray(run.sent, dtype=float)
+    quantities = _measured(f"{name}.sent", sent, "of requests")
+    rest = replace(second, input_tokens=None, output_tokens=None, acceptable=None)
+    quantities += _variant(settings, part, rest)
+    for key in ("input_tokens", "output_tokens"):
+        tokens = getattr(second, key)
+        if tokens is not None:
+            known = np.where(
+                np.isnan(tokens), 0.0, sent
+            )  # a call whose tokens are unknown says nothing about their mean
+            detail = f"of the requests that {run.of[0]} did not answer well enough"
+            quantities.append(_ratio(f"{part}.{key}", tokens, known, "tokens a call", detail, Decimal(0)))
+    return quantities
+
+
 def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
     table = settings.variants.get(name, VariantMoney())
     quantities = []
-    for key, unit in _MEASURABLE.items():
+    for key, unit in MEASURED.items():
         stated = getattr(table, key, None)
         values = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
         if stated is None and values is not None:
@@ -212,13 +281,13 @@ def _retried(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
 
 
 def _ratio(key: str, items: np.ndarray, per: np.ndarray, unit: str, detail: str, otherwise: Decimal) -> Quantity:
-    total = Decimal(repr(float(per.sum())))
+    total, found = Decimal(repr(float(per.sum()))), Decimal(repr(float(np.nansum(items))))
     if total == 0:
         return Quantity(key, otherwise, unit, "default", None, f"no failures to measure it; {detail}")
-    return Quantity(key, Decimal(repr(float(items.sum()))) / total, unit, "measured", None, detail, items, per)
+    return Quantity(key, found / total, unit, "measured", None, detail, items, per)
 
 
-_MEASURABLE = {
+MEASURED = {
     "cached_share": "of the fixed prompt",
     "fixed_tokens": "tokens a request",
     "few_shot_tokens": "tokens a request",
@@ -265,7 +334,7 @@ def _measured(key: str, values: Any, unit: str, less: Decimal | None = None) -> 
 def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decimal) -> list[Quantity]:
     """The four prices; if the list has tiers, the price for the length of the prompt."""
     unit = f"{settings.currency} per million tokens"
-    if table.self_hosted:
+    if not table.metered:
         return []
     quantities, listed = [], None if table.listed is None else table.listed.at(prompt)
     same = None if table.like is None else f"as {table.like}: it runs on the same model"
@@ -297,8 +366,11 @@ def _quantity(key: str, value: Number | None, unit: str, source: str, detail: st
     return Quantity(key, value, unit, source, None, detail)
 
 
-def conditions_of(settings: RoiSettings, baseline: str, candidate: str) -> Conditions:
-    """What the formulas need from the settings apart from their numbers."""
+def conditions_of(
+    settings: RoiSettings, baseline: str, candidate: str, measured: Mapping[str, MeasuredVariant] | None = None
+) -> Conditions:
+    """What the formulas need from the settings and the run apart from their numbers."""
+    runs = measured or {}
     variants, currency = settings.variants, settings.currency
     listed = {f"{name}.{key}": _listed_currency(table, key) for name, table in variants.items() for key in PRICES}
     return Conditions(
@@ -308,9 +380,21 @@ def conditions_of(settings: RoiSettings, baseline: str, candidate: str) -> Condi
         failures=settings.failures,
         batch=settings.requests_total is not None,
         hosted=frozenset(name for name, table in variants.items() if table.self_hosted),
+        metered=frozenset(name for name, table in variants.items() if table.metered and table.self_hosted),
         cache_stated=frozenset(name for name, table in variants.items() if table.cached_share is not None),
         exchanged={key: foreign for key, foreign in listed.items() if foreign is not None and foreign != currency},
+        free=frozenset(name for name, run in runs.items() if run.free),
+        cascades={name: (*run.of, part_name(name, run)) for name, run in runs.items() if run.second is not None},
+        like={f"{name}.{key}": f"{table.like}.{key}" for name, table in variants.items() for key in _taken(table)},
     )
+
+
+def _taken(table: VariantMoney) -> list[str]:
+    """The keys whose input is that of the table's owner; a list price that depends on the prompt's length may differ."""
+    if table.like is None:
+        return []
+    tiers = {} if table.listed is None else table.listed.tiers
+    return [key for key in table.copied if key.removeprefix("price_") not in tiers or not key.startswith("price_")]
 
 
 def _listed_currency(table: VariantMoney, key: str) -> str | None:

@@ -12,6 +12,7 @@ __all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
 
 COST, ACCEPTABLE, EFFECTIVE = "cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request"
 PLAN = ("requests_per_day", "failure_cost", "tries")  # inputs of an option that belong to no variant
+SECOND = "second."  # before the keys of a cascade's second call
 ZERO = Decimal(0)
 # The units that are paid for and that a day delivers, by the treatment of failures.
 OUTPUTS = {
@@ -36,16 +37,52 @@ class Way(Scope):
         self.figures = {**values.tables.option, **changed} if changed else values.tables.option
         conditions = values.conditions
         self.hosted, self.failures = variant in conditions.hosted, conditions.failures
-        self.always_on = self.hosted and not conditions.batch
+        # Whether a request's tokens are paid: always without a machine, and with one if they have prices.
+        self.metered = not self.hosted or variant in conditions.metered
+        self.free, self.cascade = variant in conditions.free, conditions.cascades.get(variant)
         paid, delivered = OUTPUTS[self.failures]
         self.names = {"name": self.title, "currency": conditions.currency, "paid": paid, "delivered": delivered}
+        if self.cascade is not None:
+            self.names |= {"first": self.cascade[0], "next": self.cascade[1]}
 
     def __call__(self, key: str) -> Any:
         """A figure of the option, an input of its variant, or a number of the plan; raises `Missing` if it is unknown."""
         cases = self.figures.get(key)
         if cases is not None:
             return self.values.figure(self.prefix + key, cases, self)
-        return self.values(key if key in PLAN else f"{self.variant}.{key}")
+        if key.startswith(SECOND) and self.second is not None:
+            return self.second(key.removeprefix(SECOND))
+        name = key if key in PLAN else f"{self.variant}.{key}"
+        return self.values(self.values.conditions.like.get(name, name))
+
+    @cached_property
+    def second(self) -> "Way | None":
+        """The second call of a cascade, for the share of requests that its first variant sends on; None for others."""
+        if self.cascade is None:
+            return None
+        given: dict[str, Callable[[Any], Any]] = {
+            "requests_per_day": lambda _: self("requests_per_day") * self("sent"),
+            **{key: lambda _, key=key: self(key) for key in ("acceptance", "calls")},
+        }
+        first, other, part = self.cascade
+        title = f"{other}, for what {first} sends on"
+        changed: Table = {key: (step(key, of),) for key, of in given.items()}
+        return Way(self.values, f"{self.prefix}second", part, title=title, changed=changed)
+
+    @property
+    def by_the_hour(self) -> bool:
+        """Whether one of its models runs on machines that are paid by the hour."""
+        return self.hosted or (self.second is not None and self.second.hosted)
+
+    @property
+    def always_on(self) -> bool:
+        """Whether its machines are paid by the day; those of a one-off batch are paid while it runs."""
+        return self.by_the_hour and not self.values.batch
+
+    @property
+    def calls_ways(self) -> "tuple[Way, ...]":
+        """The way itself, and the second call of a cascade."""
+        return (self,) if self.second is None else (self, self.second)
 
     def changed(self, prefix: str, title: str, numbers: Mapping[str, Callable[[Any], Any]]) -> "Way":
         """The same option with some of its numbers computed differently."""
@@ -95,7 +132,7 @@ class Pair(Scope):
         """From one option to the other, replacing one part at a time: the fixed prompt; prices and lengths; failures."""
         old, new = self.before, self.after
         prompt: dict[str, Callable[[Any], Any]] = {
-            "fixed_tokens": lambda _: new.get("fixed_tokens", ZERO) if new.hosted else new("fixed_tokens"),
+            "fixed_tokens": lambda _: new("fixed_tokens") if new.metered else new.get("fixed_tokens", ZERO),
             "cached_share": lambda _: new("cached_share"),
             "cached": lambda _: new("cached"),
         }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .figures import Figure, Values, by_key, never, of, step, unknown, zero
-from .options import COST, EFFECTIVE, Pair
+from .options import COST, EFFECTIVE, Pair, Way
 from .request import replicas
 from .traced import leaf, nonzero, square_root, total, value_of, where
 
@@ -110,26 +110,37 @@ def _running_at_break_even(pair: Pair) -> Any:
     running, way, values = pair("running_cost_per_day"), pair.after, pair.values
     if not way.always_on:
         return running
-    hourly, rate = way("hourly"), way.get("requests_per_second", ZERO)
-    machines = [value_of(number) for number in (rate, way("min_replicas"), way("peak_factor"))]
-    calls = value_of(way("calls") if way.failures in ("drop", "retry") else ONE)
+    machines = [_machines_by_volume(way, call) for call in way.calls_ways if call.hosted]
     if nonzero(pair("before.machine_cost_per_day")):
         return running
     needs = ("investment", "saving_per_request", "counted_days", "full_days", "upkeep_per_day")
     cost, saved, days, full, upkeep = (value_of(pair.peek(key)) for key in needs)
 
-    def at(number: Decimal) -> tuple[Decimal, Decimal]:
-        """The running cost with this number of machines, and the volume that breaks even with them."""
-        runs = upkeep + 24 * value_of(hourly) * number
+    def at(volume: Decimal) -> tuple[Decimal, Decimal]:
+        """The running cost with the machines for this volume, and the volume that breaks even with them."""
+        runs = upkeep + sum(each(volume) for each in machines)
         return runs, max((cost + runs * days) / (saved * full), ZERO)
 
-    runs, volume = at(machines[1])
-    for _ in range(MOST_MACHINES if machines[0] else 1):
-        runs, needed = at(replicas(volume, calls, *machines) if machines[0] else machines[1])
+    volume = ZERO
+    for _ in range(MOST_MACHINES):
+        runs, needed = at(volume)
         if needed == volume:
             return values.number(runs)
         volume = needed
     return unknown()  # each additional machine costs more than its requests save
+
+
+def _machines_by_volume(way: Way, call: Way) -> Callable[[Decimal], Decimal]:
+    """The daily cost of the machines of one of its calls, at any volume."""
+    hourly, rate = value_of(call("hourly")), value_of(call.get("requests_per_second", ZERO))
+    least, peak = (value_of(call(key)) for key in ("min_replicas", "peak_factor"))
+    calls = value_of(way("calls") if way.failures in ("drop", "retry") else ONE)
+    share = ONE if call is way else value_of(way("sent"))
+
+    def cost(volume: Decimal) -> Decimal:
+        return 24 * hourly * (replicas(volume * share, calls, rate, least, peak) if rate else least)
+
+    return cost
 
 
 def _breaks_even(work: Callable[..., Any]) -> Callable[[Pair], Any]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from ...core import ConfigError, build_settings, nearest
 from ...core import shown_value as shown
+from .inputs import MeasuredVariant
+from .origins import priced_by
 from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, tuned_sibling
 from .settings import RoiSettings, Triangular, VariantMoney, number_text
 
@@ -52,20 +54,27 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
 
 
 def check_roi(
-    settings: RoiSettings, variants: Sequence[str], *, required: Sequence[str] | None = None, measured: bool = True
+    settings: RoiSettings,
+    variants: Sequence[str],
+    *,
+    required: Sequence[str] | None = None,
+    measured: bool = True,
+    runs: Mapping[str, MeasuredVariant] | None = None,
 ) -> None:
     """Raise a ConfigError, before any work, if inputs of these variants' money are missing.
 
     `variants` are all existing names, `required` those whose money is compared (default: all). Without a run
-    (`measured=False`) tokens and acceptance must be stated too. A missing volume is not an error: the verdict asks for
-    it.
+    (`measured=False`) tokens and acceptance must be stated too. `runs` are the measurements of a run: a variant that is
+    made from others needs their prices, not its own. A missing volume is not an error: the verdict asks for it.
     """
     problems = [
         f'roi.{name}: there is no variant "{name}"; {nearest(name, list(variants))}'
         for name in settings.variants
         if name not in variants
     ]
-    for name in variants if required is None else required:
+    compared = variants if required is None else required
+    owners = [owner for each in compared for owner in priced_by(settings, each, runs or {})]
+    for name in dict.fromkeys(owners):
         variant = settings.variants.get(name)
         if variant is None or not variant.priced:
             problems.append(

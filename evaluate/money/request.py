@@ -3,6 +3,8 @@
 Tokens are means per request, prices are per million tokens, shares are 0 to 1.
 """
 
+import operator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -37,7 +39,7 @@ def exchanged_prices(conditions: Conditions) -> Table:
 def _cached(way: Way) -> Any:
     """The share of the fixed prompt that is read from the cache; a stated one needs a prompt of the minimum length."""
     fixed, share = way.get("fixed_tokens", ZERO), way.get("cached_share", ZERO)
-    if way.hosted or not nonzero(share):
+    if not way.metered or not nonzero(share):
         return zero(way)
     least = way.get("min_cached_tokens", ZERO)
     stated = way.variant in way.values.conditions.cache_stated  # a measured one needs no such rule
@@ -146,14 +148,29 @@ SHARED = "One {paid} of {name}, including machines: the daily cost divided by th
 SPEND = "({delivered} a day × cost of one + machines a day) ÷ "
 RETRIED = (COST, "acceptance", "calls", "still_failing", "failure_cost")
 
-REQUEST = by_key([
-    step("cached", _cached),
+ALONE = (
+    Figure(COST, "{name} calls no model, so a request costs nothing.", "0", of("output_tokens", lambda none: none),
+           when=lambda way: way.free, result="0 {currency}"),
     Figure(COST, "One request of {name}: its machine time at the hourly price.",
            "hourly ÷ (3,600 × requests per second)", _machine_time, "{currency}",
-           when=lambda way: way.hosted and not way.always_on),
+           when=lambda way: not way.metered and way.values.batch),
+    Figure(COST, "One request of {name}: its machine time at the hourly price, and its tokens at prices per million.",
+           lambda way: f"hourly ÷ (3,600 × requests per second) + {_token_words(way)}",
+           lambda way: _machine_time(way) + _tokens(way), "{currency}", exact=True,
+           when=lambda way: way.hosted and way.values.batch),
     Figure(COST, "{name} runs on machines paid by the day: one more request costs nothing.", "0", _nothing_more,
-           when=lambda way: way.hosted, result="0 {currency}"),
+           when=lambda way: not way.metered, result="0 {currency}"),
     Figure(COST, "One request of {name}: its tokens at prices per million.", _token_words, _tokens, "{currency}", exact=True),
+)  # fmt: skip
+
+REQUEST = by_key([
+    step("cached", _cached),
+    *(replace(figure, key="first_call", says=str(figure.says).replace("{name}", "{first}")) for figure in ALONE),
+    Figure(COST, "One request of {name}: {first} for each, and {next} for the share that {first} sends on.",
+           "cost of {first} + share sent on × cost of {next}",
+           of("first_call", "sent", f"second.{COST}", lambda first, sent, second: first + sent * second), "{currency}",
+           when=lambda way: way.cascade is not None),
+    *ALONE,
 
     Figure(ACCEPTABLE, "No output of {name} is acceptable, so an acceptable output has no cost.", "acceptable share",
            of(COST, "acceptance", unknown), when=_none_acceptable, result="undefined"),
@@ -196,9 +213,15 @@ REQUEST = by_key([
            "max(minimum, ceil(requests a day × calls × peak factor ÷ 86,400 ÷ requests a second))", _replicas, "machines",
            when=lambda way: way.knows("requests_per_second") and way.knows("requests_per_day")),
     step("replicas", of("min_replicas")),
-    Figure("machine_cost_per_day", "Machines of {name}, always on.", "24 × hourly × machines",
-           of("hourly", "replicas", lambda hourly, machines: 24 * hourly * machines), "{currency} a day",
-           when=lambda way: way.always_on),
+    *(Figure(key, "Machines of {" + name + "}, always on.", "24 × hourly × machines",
+             of("hourly", "replicas", lambda hourly, machines: 24 * hourly * machines), "{currency} a day",
+             when=lambda way, cascade=cascade: way.hosted and not way.values.batch and (way.cascade is not None) == cascade)
+      for key, name, cascade in (("first_machines", "first", True), ("machine_cost_per_day", "name", False))),
+    step("first_machines", zero),
+    Figure("machine_cost_per_day", "Machines of {name}, always on: those of {first} and of {next}.",
+           "machines of {first} + machines of {next}",
+           of("first_machines", "second.machine_cost_per_day", operator.add), "{currency} a day",
+           when=lambda way: way.cascade is not None and way.always_on),
     step("machine_cost_per_day", zero),
     step("cost_with_machines", unknown, when=_no_share),
     step("cost_with_machines", of(EFFECTIVE, "acceptance", lambda each, good: each / good),

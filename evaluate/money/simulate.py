@@ -16,6 +16,7 @@ import numpy as np
 from ..statistics.intervals import group_codes, share_interval
 from .comparison import Account
 from .inputs import Quantity
+from .options import Pair
 
 __all__ = [
     "VOLUME_RANGE", "Simulated", "draw_values", "npv_distribution", "outcomes", "payback_distribution", "percentile",
@@ -37,6 +38,7 @@ MOST_BARS = 1_000  # only a rounding error could give more
 # back only after thousands of years. It reaches at least to the target, so that no draw that pays back in time is
 # outside the axis.
 TARGETS, MEDIANS = 2, 3
+PERCENTS = (5, 50, 95)
 
 
 def draw_values(
@@ -155,30 +157,38 @@ class Simulated:
     npv: np.ndarray
 
 
-def simulated(values: Account) -> Simulated | None:
-    """Payback and value of every draw; None if a price, a token count, an acceptance or a volume is missing."""
+def simulated(values: Account, pair: Pair | None = None) -> Simulated | None:
+    """Payback and value of every draw, of the candidate against the baseline or of another pair of these values.
+
+    None if a price, a token count, an acceptance or a volume is missing.
+    """
+    pair = pair or values.pair
     with np.errstate(divide="ignore", invalid="ignore"):  # a draw with nothing acceptable, or without a saving
-        npv, days = values.pair.value("npv"), None if values.batch else values.pair.value("payback_days")
+        npv, days = pair.value("npv"), None if values.batch else pair.value("payback_days")
     return None if npv is None else Simulated(None if days is None else np.atleast_1d(days), np.atleast_1d(npv))
 
 
-def outcomes(values: Account) -> dict[str, float | int | None]:
-    """The keys of `money` that come from draws; None if the money cannot be computed, and for a payback of "never"."""
-    keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in (5, 50, 95)]
-    keys_by_name: dict[str, float | int | None] = dict.fromkeys(
+def outcomes(values: Account, pair: Pair | None = None) -> dict[str, float | int | None]:
+    """The keys of `money` that come from draws, of `simulated`; None if unknown, and for a payback of "never"."""
+    keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in PERCENTS]
+    found: dict[str, float | int | None] = dict.fromkeys(
         ["probability_of_payback_in_target", "probability_npv_positive", *keys, "draws"]
     )
-    result = simulated(values)
+    result = simulated(values, pair)
     if result is None:
-        return keys_by_name
-    keys_by_name["probability_npv_positive"] = float(np.mean(result.npv > 0))
-    keys_by_name["draws"] = len(result.npv)
-    keys_by_name |= {f"npv_p{p}": percentile(result.npv, p) for p in (5, 50, 95)}
+        return found
+    found |= {"probability_npv_positive": float(np.mean(result.npv > 0)), "draws": len(result.npv)}
+    found |= _percentiles("npv", result.npv)
     if result.payback_days is not None:
         in_time = result.payback_days <= values.inputs["target_payback_days"]
-        keys_by_name["probability_of_payback_in_target"] = float(np.mean(in_time))
-        keys_by_name |= {f"payback_days_p{p}": percentile(result.payback_days, p) for p in (5, 50, 95)}
-    return keys_by_name
+        found["probability_of_payback_in_target"] = float(np.mean(in_time))
+        found |= _percentiles("payback_days", result.payback_days)
+    return found
+
+
+def _percentiles(what: str, values: np.ndarray) -> dict[str, float | None]:
+    ends = np.quantile(values, [percent / 100 for percent in PERCENTS], method="inverted_cdf").tolist()
+    return {f"{what}_p{p}": end if math.isfinite(end) else None for p, end in zip(PERCENTS, ends, strict=True)}
 
 
 def percentile(values: np.ndarray, percent: int) -> float | None:

@@ -44,7 +44,7 @@ def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
     money = None if roi is None else roi.variants.get(name)
     if roi is None or money is None or not money.priced:
         return None
-    if money.self_hosted:
+    if not money.metered:
         return TokenPrice(ZERO, ZERO, ZERO, roi.currency, "paid by the hour")
     fresh = _price(money, roi, "price_input") or ZERO
     cached, write = _price(money, roi, "price_cached"), _price(money, roi, "price_cache_write")
@@ -87,11 +87,13 @@ def most_tokens(messages: Iterable[Mapping[str, str]]) -> int:
 class Budget:
     """The money spent in a run, also by earlier calls of the command, and the money reserved for requests in flight.
 
-    With `limit` None it counts without a limit.
+    With `limit` None it counts without a limit. `setting` names the limit in messages: its table, then its key.
     """
 
-    def __init__(self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO) -> None:
-        self.limit, self.currency, self.spent = limit, currency, spent
+    def __init__(
+        self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO, setting: str = "[evaluate] max_cost"
+    ) -> None:  # fmt: skip
+        self.limit, self.currency, self.spent, self.setting = limit, currency, spent, setting
         self._reserved: dict[str, Decimal] = {}
 
     def fits(self, worst: Decimal) -> bool:

@@ -19,6 +19,7 @@ from ...train import (
     end_of_turn,
     render_text,
 )
+from ..rivals.constraint import Constraint, TokenGuide
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
@@ -69,13 +70,14 @@ class Requests:
     """A list of prompts, ready for generation: token ids, batches, common beginning.
 
     `batches` contain places of prompts, `shared` is the length of the common beginning in tokens (0 if it does not
-    justify a pass of its own), `longest` that of the longest row with its output.
+    justify a pass of its own), `longest` that of the longest row with its output. `constraint` limits every output.
     """
 
     ids: tuple[tuple[int, ...], ...]
     batches: tuple[tuple[int, ...], ...]
     shared: int
     max_new_tokens: int
+    constraint: Constraint | None = None
 
     @property
     def longest(self) -> int:
@@ -105,6 +107,7 @@ def plan_requests(
     *,
     max_new_tokens: int,
     batch_size: int = BATCH,
+    constraint: Constraint | None = None,
 ) -> Requests:
     """The chats as requests to this model: a pure function of the whole list, whatever part is still to be generated.
 
@@ -119,7 +122,7 @@ def plan_requests(
         [len(prompt) - once + max_new_tokens for prompt in ids], batch_size=batch_size,
         most_tokens=CACHE_BYTES // _bytes_per_token(loaded.model),
     )  # fmt: skip
-    return Requests(tuple(map(tuple, ids)), tuple(map(tuple, batches)), shared, max_new_tokens)
+    return Requests(tuple(map(tuple, ids)), tuple(map(tuple, batches)), shared, max_new_tokens, constraint)
 
 
 def generate_outputs(
@@ -247,6 +250,7 @@ class BatchGenerator:
         self._thinks = THOUGHT in str(loaded.tokenizer.chat_template)
         # If the prompt itself opens the thoughts, a text begins inside them.
         self._opened = THOUGHT in self._margins[0] and THINK not in self._margins[0]
+        self._guide: TokenGuide | None = None
         self._name = f'"{loaded.name}"' + (f" with the adapter {adapter}" if adapter else "")
 
     def generate(self, decoder: Any, number: int, samples: Sequence[int]) -> Iterator[list[Generation]]:
@@ -297,11 +301,16 @@ class BatchGenerator:
         chances = [random.Random(self._stream(row, sample)) for row in rows]
         answers: list[list[int]] = [[] for _ in rows]
         active = list(range(len(rows)))  # the rows of the batch that are still computed, in order
+        guide = self._guided(len(rows), logits.shape[-1])
         while True:
+            if guide is not None:
+                logits = guide.allow(logits, active, done=lambda row: self._done(answers[row]))
             chosen = self._choose(logits, [chances[row] for row in active])
             for row, token in zip(active, chosen, strict=True):
                 if not self._done(answers[row]):
                     answers[row].append(token)
+                    if guide is not None:
+                        guide.take(row, token)
             left = [place for place, row in enumerate(active) if not self._done(answers[row])]
             if not left:
                 return answers
@@ -309,6 +318,19 @@ class BatchGenerator:
                 kept = decoder.keep(left)
                 active, chosen = [active[place] for place in kept], [chosen[place] for place in kept]
             logits = decoder.advance(chosen)
+
+    def _guided(self, rows: int, vocabulary: int) -> TokenGuide | None:
+        """The guide of a constraint at the start of that many outputs; None without a constraint."""
+        if self._requests.constraint is None:
+            return None
+        if self._opened:
+            raise ModelError(f"{self._name} thinks before it answers, so its outputs cannot be constrained.")
+        if self._guide is None:
+            self._guide = TokenGuide(
+                self._requests.constraint, self._tokenizer, stops=self._stops, vocabulary=vocabulary
+            )
+        self._guide.begin(rows)
+        return self._guide
 
     def _stream(self, row: int, sample: int) -> str:
         name = str(row) if self._streams is None else self._streams[row]

@@ -93,7 +93,9 @@ def answer_chats(
 
     if variant.adapter:
         check_adapter(variant.adapter, loaded)
-    requests = plan_requests(loaded, chats, max_new_tokens=max_new_tokens, batch_size=BATCH)
+    requests = plan_requests(
+        loaded, chats, max_new_tokens=max_new_tokens, batch_size=BATCH, constraint=variant.constraint
+    )
     hashes = [hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest() for name in streams or ids]
     key = _key(variant, requests, loaded, temperature, hashes, seed)
     known = kept_batches(store, key=key, batches=requests.batches, samples=samples)
@@ -227,4 +229,6 @@ def _key(
         temperature,
         [seed, *streams] if temperature else None,
     ]
+    if requests.constraint is not None:  # keys without one are as before constraints existed
+        parts.append([requests.constraint.kind, requests.constraint.text])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

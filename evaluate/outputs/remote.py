@@ -247,9 +247,10 @@ class _Race:
         answered, wanted = _answered(self.plans, self.store)
         budget, worst = self.budget, self.plan.worst_cost(request)
         return RunBroken(
-            f"[evaluate] max_cost: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent, and the next "
+            f"{budget.setting}: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent, and the next "
             f'request ("{self.plan.variant.name}") could cost {worst:.4f}.\n'
-            f"{answered} of {wanted} outputs are kept. Raise max_cost and run the same command with --run to resume."
+            f"{answered} of {wanted} outputs are kept. Raise {budget.setting.split()[-1]} and run the same command with "
+            "--run to resume."
         )
 
 

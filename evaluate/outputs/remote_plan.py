@@ -21,6 +21,7 @@ from .prompts import prompt_of, prompts_of
 from .store import AnswerStore
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "Forecast",
     "RemotePlan",
     "Request",
@@ -136,7 +137,7 @@ def _endpoint(variant: Variant) -> Endpoint:
         seconds_per_call=settings.seconds_per_call,
         tries=settings.tries,
         most_seconds=settings.most_seconds,
-        parameters=_sendable(settings.parameters),
+        parameters={**(variant.constraint.parameters if variant.constraint else {}), **_sendable(settings.parameters)},
     )
 
 

@@ -22,6 +22,8 @@ MUCH = 0.05  # this many more copies than in the references deserve a warning, e
 # Where a reference copies train, a model that recites cannot be told from one that answers well. Up to a fifth of the
 # pairs the others show it; beyond, they are no picture of the test set. In the example 5% of the references do.
 REFERENCES_COPY = 0.2
+MOST_RECITED = 0.02  # of the pairs, as for the certificate of the split
+SHORT_WORDS = 5  # shorter outputs, such as labels, are equal without being recited
 PART = 2**24  # bytes of train text processed at once: about 0.5 GB of words and numbers
 SIEVE = 2**22  # filter slots by the last bits of a run; with 200,000 runs of 2,000 test outputs, 1 in 20 others passes
 EDGES = ".,;:!?()[]{}\"'“”‘’"
@@ -45,7 +47,8 @@ def assess_memorisation(
 
     `references`, `outputs`, `inputs` and `groups` belong to the same test pairs, in the same order; None as a reference
     or an output drops its pair. `over` if the lower end of the paired difference is above 0; not checked if more than a
-    fifth of the references copy train themselves.
+    fifth of the references copy train themselves, or instead of ok if more than 2% of the outputs are whole train outputs
+    where the reference is one too. `recited` counts these among `n` pairs.
     """
     if not train_outputs or references is None or outputs is None:
         return risk_entry(
@@ -62,22 +65,44 @@ def assess_memorisation(
     compared = None if inputs is None else [inputs[i] for i in kept] * 2
     both = copies_of(texts, train_outputs, inputs=compared, train_groups=train_groups)
     theirs, ours = both[: len(kept)], both[len(kept) :]
+    recited = _recited(train_outputs, [references[i] for i in kept], [outputs[i] for i in kept])
+    counts = {"recited": recited, "n": len(kept)}
     if theirs.mean() > REFERENCES_COPY:
         return risk_entry(
             "memorisation", evidence=f"{int(theirs.sum())} of {len(kept)} references repeat {COPIED_WORDS} or more consecutive "
             "words of a train output that few others contain, so a model that recites cannot be told from one that answers",
             to_check="split so that no answer of test is in train (`group` or `tie_outputs`), then train and evaluate again",
+            **counts,
         )  # fmt: skip
     comparison = compare(theirs, ours, None if groups is None else [groups[i] for i in kept], seed=seed)
     over = comparison.low is not None and comparison.low > 0
     warned = (comparison.difference or 0.0) > MUCH
     repeat = "output repeats" if len(kept) == 1 else "outputs repeat"
+    if recited > MOST_RECITED * len(kept) and not over and not warned:
+        return risk_entry(
+            "memorisation", evidence=f"{recited} of {len(kept)} outputs are train outputs word for word where the reference is "
+            "one too, so a model that recites cannot be told from one that answers",
+            to_check="split so that no answer of test is in train (`group` or `tie_outputs`), then train and evaluate again",
+            **counts,
+        )  # fmt: skip
     return risk_entry(
         "memorisation", "over" if over else "warn" if warned else "ok", comparison.difference, 0.0,
         evidence=f"{int(ours.sum())} of {len(kept)} {repeat} {COPIED_WORDS} or more consecutive words of a train output "
         f"that few other train outputs contain; {int(theirs.sum())} of the references do",
-        unit="share", measured=True, low=comparison.low, high=comparison.high,
+        unit="share", measured=True, low=comparison.low, high=comparison.high, **counts,
     )  # fmt: skip
+
+
+def _recited(train_outputs: Texts, references: Texts, outputs: Texts) -> int:
+    """How many outputs are whole train outputs of more than five words, where the reference is one too."""
+    known = set(_words(train_outputs))
+    pairs = zip(_words(references), _words(outputs), strict=True)
+    return sum(ours in known and theirs in known and ours.count(" ") >= SHORT_WORDS for theirs, ours in pairs)
+
+
+def _words(texts: Texts) -> list[str]:
+    """Texts as their words, without case and the punctuation at their ends."""
+    return [" ".join(word.strip(EDGES) for word in (text or "").casefold().split()) for text in texts]
 
 
 def copies_of(

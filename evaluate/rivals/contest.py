@@ -44,12 +44,14 @@ def enter(
     entered = {raw.variant.name: (raw, score_variant(pairs, raw, style)) for raw in raws}
     if settings is not None and entered:
         wanted = _wanted(settings)
-        if wanted(TEMPLATE) and TEMPLATE not in entered:
-            samples = next(iter(entered.values()))[1].samples
-            stated = settings.of(TEMPLATE).template
-            template = template_of(pairs, train, style, stated=stated, samples=samples, seed=seed)
+        samples = next(iter(entered.values()))[1].samples
+        for name in dict.fromkeys((*settings.variants, TEMPLATE)):
+            stated = settings.of(name).template
+            if (stated is None and (name != TEMPLATE or not wanted(name))) or name in entered:
+                continue
+            template = template_of(pairs, train, style, name=name, stated=stated, samples=samples, seed=seed)
             if template is not None:
-                entered[TEMPLATE] = template, score_variant(pairs, template, style)
+                entered[name] = template, score_variant(pairs, template, style)
         repairs = with_repairs(pairs, [raw for raw, _ in entered.values()], _scores(entered), style)
         entered |= {name: entry for name, entry in repairs.items() if wanted(name, REPAIR)}
         for cascade in _cascades(entered, settings, candidate, baseline):

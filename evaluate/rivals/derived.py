@@ -26,17 +26,24 @@ def score_variant(pairs: pl.DataFrame, raw: Raw, style: StyleSchema) -> Scores:
 
 
 def template_of(
-    pairs: pl.DataFrame, train: pl.DataFrame | None, style: StyleSchema, *, stated: str | None, samples: int, seed: int
+    pairs: pl.DataFrame,
+    train: pl.DataFrame | None,
+    style: StyleSchema,
+    *,
+    name: str = TEMPLATE,
+    stated: str | None = None,
+    samples: int = 1,
+    seed: int = 0,
 ) -> Raw | None:
-    """The variant `template`, as stated or as learned from train pairs; None if there is neither."""
+    """A template as a variant, as stated or as learned from train pairs; None if there is neither."""
     template = None if stated is None else Template((stated,))
     if template is None and train is not None:
         template = learn_template(train, style, seed=seed)
     if template is None:
         return None
     settings = VariantSettings(template=str(template), repair="safe")
-    variant = Variant(TEMPLATE, "template", way="template", settings=settings)
-    return Raw(variant, template_table(template, pairs, TEMPLATE, samples), fixed_tokens=0)
+    variant = Variant(name, "template", way="template", settings=settings)
+    return Raw(variant, template_table(template, pairs, name, samples), fixed_tokens=0)
 
 
 def repaired(raw: Raw, repair: Fix = "safe") -> Raw:

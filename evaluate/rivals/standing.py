@@ -6,15 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from ..money.comparison import Account
 from ..money.inputs import MeasuredVariant, collect_quantities, conditions_of
-from ..money.options import COST, EFFECTIVE
+from ..money.options import COST, EFFECTIVE, Way
+from ..money.origins import with_origins
 from ..money.settings import RoiSettings, Triangular
 from ..outputs.raw import Raw
 from ..scores.quality import share_of
 from ..scores.score import Scores, item_means
 from ..statistics.paired import compare
+from ..statistics.planning import cases_needed
 
 __all__ = ["costs_of_requests", "rival_rows", "strongest_rival", "untrained_names"]
 
@@ -65,27 +68,33 @@ def strongest_rival(
 
 
 def costs_of_requests(
-    roi: RoiSettings | None, measured: Mapping[str, MeasuredVariant], *, today: date | None = None
+    roi: RoiSettings | None,
+    names: Sequence[str],
+    measured: Mapping[str, MeasuredVariant],
+    *,
+    baseline: str | None = None,
+    today: date | None = None,
 ) -> dict[str, Decimal | None]:
     """The cost of one request to each variant with its failures, in the currency of `[roi]`; None if it is unknown.
 
     The cost of rented machines is divided by the requests per day.
     """
-    if roi is None:
-        return dict.fromkeys(measured)
-    names = list(measured)
-    quantities = collect_quantities(roi, names, measured, None, today=today or datetime.now(UTC).date())
+    if roi is None or not names:
+        return dict.fromkeys(names)
+    roi = with_origins(roi, measured, baseline or names[0])
+    quantities = collect_quantities(roi, list(measured), measured, None, today=today or datetime.now(UTC).date())
     values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
     volume = roi.requests_per_day.likely if isinstance(roi.requests_per_day, Triangular) else roi.requests_per_day
-    costs: dict[str, Decimal | None] = {}
-    for name in names:
-        way = Account(values, conditions_of(roi, name, name)).way(name)
-        cost = way.value(EFFECTIVE) if way.value(EFFECTIVE) is not None else way.value(COST)
-        if cost is not None and way.always_on:
-            machines = way.value("machine_cost_per_day")
-            cost = cost + machines / volume if machines is not None and volume else None
-        costs[name] = cost
-    return costs
+    account = Account(values, conditions_of(roi, names[0], names[0], measured))
+    return {name: _cost(account.way(name), volume) for name in names}
+
+
+def _cost(way: Way, volume: Decimal | None) -> Decimal | None:
+    cost = way.value(EFFECTIVE) if way.value(EFFECTIVE) is not None else way.value(COST)
+    if cost is None or not way.always_on:
+        return cost
+    machines = way.value("machine_cost_per_day")
+    return cost + machines / volume if machines is not None and volume else None
 
 
 def rival_rows(
@@ -98,13 +107,24 @@ def rival_rows(
     candidate: str,
     strongest: str | None,
     money: Mapping[str, Any] | None,
+    margin: float,
     left_out: Sequence[tuple[str, str]] = (),
     seed: int,
 ) -> list[dict[str, Any]]:
     """`rivals` of results.json, the cheapest first, then those that were not measured with the reason."""
     kept = None if groups is None else groups[rows]
     measured = [
-        _row(raws[name], scores, rows, kept, candidate=candidate, strongest=name == strongest, money=money, seed=seed)
+        _row(
+            raws[name],
+            scores,
+            rows,
+            kept,
+            candidate=candidate,
+            strongest=name == strongest,
+            money=money,
+            margin=margin,
+            seed=seed,
+        )
         for name in names
     ]
     measured.sort(key=lambda row: (row["cost_per_request"] is None, row["cost_per_request"] or 0.0, row["calls"]))
@@ -113,13 +133,16 @@ def rival_rows(
 
 def _row(
     raw: Raw, scores: Mapping[str, Scores], rows: np.ndarray, groups: Groups, *, candidate: str, strongest: bool,
-    money: Mapping[str, Any] | None, seed: int,
+    money: Mapping[str, Any] | None, margin: float, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     name = raw.variant.name
     ours, other = (scores[who].items for who in (name, candidate))
-    values = {share: [table[share].to_numpy()[rows] for table in (ours, other)] for share in ("acceptable", "faithful")}
+    values = {
+        share: [table[share].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows] for table in (ours, other)]
+        for share in ("acceptable", "faithful")
+    }
     compared = compare(*values["acceptable"], groups, seed=seed)
-    facts = compare(*values["faithful"], groups, seed=seed).to_json()["difference"]
+    facts = _facts(values["faithful"], groups, seed=seed)
     keys = compared.to_json()
     return {
         "name": name,
@@ -131,6 +154,7 @@ def _row(
         "difference": keys["difference"],
         **{key: keys[key] for key in ("low_one_sided", "p_value", "n", "n_effective", "groups")},
         "facts": facts,
+        "needed": cases_needed(*values["acceptable"], groups, margin=margin),
         **_money_of(name, money, main=strongest),
         "calls": _calls(raw, rows, scores[name].samples),
         "seconds": _mean(item_means(scores[name].table["seconds"], scores[name].samples)[rows]),
@@ -138,9 +162,28 @@ def _row(
     }
 
 
+def _facts(shares: Sequence[np.ndarray], groups: Groups, *, seed: int) -> dict[str, Any] | None:
+    """The difference in the share that is right about facts; None if no rule measures it."""
+    known = ~(np.isnan(shares[0]) | np.isnan(shares[1]))
+    if not known.any():
+        return None
+    kept = None if groups is None else groups[known]
+    return compare(*(share[known] for share in shares), kept, seed=seed).to_json()["difference"]
+
+
+def _difference(ours: np.ndarray, other: np.ndarray, groups: Groups, *, seed: int) -> dict[str, Any] | None:
+    """The candidate's difference over the items with both values; None if there are none (no rule is about facts)."""
+    known = ~np.isnan(ours) & ~np.isnan(other)
+    if not known.any():
+        return None
+    return compare(ours[known], other[known], None if groups is None else groups[known], seed=seed).to_json()[
+        "difference"
+    ]
+
+
 def _unmeasured(name: str, why: str) -> dict[str, Any]:
     keys = (
-        "way", "acceptable", "difference", "low_one_sided", "p_value", "n", "n_effective", "groups", "facts",
+        "way", "acceptable", "difference", "low_one_sided", "p_value", "n", "n_effective", "groups", "facts", "needed",
         "cost_per_request", "cost_per_usable_output", *MONEY, "probability", "calls", "seconds",
     )  # fmt: skip
     row: dict[str, Any] = {"name": name, "of": [], "measured": False, "strongest": False, "why": why}

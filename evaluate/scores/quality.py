@@ -7,8 +7,10 @@ import numpy as np
 import polars as pl
 
 from ...style import Check, StyleSchema
+from ..outputs.raw import Raw
 from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, holm
+from .causes import causes_of
 from .score import SHARES, Scores, by_item, item_means, repeats_of
 from .similarity import lengths_of, similarity_difference, similarity_of
 from .two_sample import two_sample
@@ -19,6 +21,7 @@ __all__ = [
     "groups_by_id",
     "groups_of",
     "quality_of",
+    "quality_of_all",
     "scored_rows",
     "share_of",
     "speed_of",
@@ -87,6 +90,21 @@ def quality_of(
         "checks": {check.id: _check(scores, rows, kept, check, seed=seed) for check in style.checks},
         "similarity": None if similarity is None else similarity_of(similarity, rows, groups),
         **_against_references(scores, table, rows, kept, references, seed=seed),
+    }
+
+
+def quality_of_all(
+    raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame, rows: np.ndarray,
+    groups: np.ndarray | None, style: StyleSchema, *, references: pl.Series, similarity: Mapping[str, Similarity], seed: int,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """`quality` in results.json: each variant's scores, and the causes behind them."""
+    causes = causes_of(raws, scores, pairs)
+    return {
+        name: {
+            **quality_of(one, rows, groups, style, references=references, similarity=similarity[name], seed=seed),
+            "causes": causes[name],
+        }
+        for name, one in scores.items()
     }
 
 

@@ -134,8 +134,8 @@ def score_outputs(
     """Scores of one variant's outputs (columns of OUTPUT_SCHEMA): one or more for each pair, in the order of the pairs.
 
     An output that is missing, empty, a refusal or cut at the token limit fails all three shares, regardless of its
-    checks. An output with an `error` never arrived and is unscored. `count_tokens` is for lengths in tokens, which are
-    unscored without it.
+    checks. A share that no `must` rule measures is null throughout. An output with an `error` never arrived and is
+    unscored. `count_tokens` is for lengths in tokens, which are unscored without it.
 
     With `repair`, outputs that do not fail as a whole are repaired by the style first. The table then has `raw` (the
     output as it came) and `fixed` (the rules by which it was repaired), both null where it is unchanged, and
@@ -184,14 +184,14 @@ def _repaired(
 
 
 def _shares(results: StyleResults, failures: pl.Series, lost: pl.Series) -> pl.DataFrame:
-    """The three shares of each output: false if it fails as a whole, null if it never arrived."""
-    return results.shares().select(
-        pl.when(pl.lit(lost))
-        .then(None)
-        .when(pl.lit(failures.is_not_null()))
-        .then(False)
-        .otherwise(pl.all())
-        .name.keep()
+    """The three shares of each output: false if it fails as a whole, null if it never arrived or no rule measures them."""
+    measured = {
+        "facts" if check.about == "facts" else "form" for check in results.style.checks if check.level == "must"
+    }
+    unmeasured = [name for name, about in (("consistent", "form"), ("faithful", "facts")) if about not in measured]
+    every = pl.exclude(unmeasured)
+    return results.shares().with_columns(
+        pl.when(pl.lit(lost)).then(None).when(pl.lit(failures.is_not_null())).then(False).otherwise(every).name.keep()
     )
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "quantile",
     "share_ends",
     "share_interval",
+    "share_size",
 ]
 
 
@@ -59,6 +60,11 @@ class Grouping:
     def alone(self) -> bool:
         """Whether every item is a group of its own."""
         return len(self.sizes) == len(self.order)
+
+    @property
+    def mean_size(self) -> float:
+        """The mean size of an item's group; 1 if every item is alone."""
+        return float(np.sum(self.sizes**2)) / self.items
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Each group's sum: `(..., items)` to `(..., groups)`."""
@@ -96,38 +102,45 @@ def grouped(groups: Sequence[Any] | np.ndarray | None, n: int) -> Grouping:
 
 
 def effective_size(
-    values: np.ndarray, informative: np.ndarray, variance: np.ndarray, grouping: Grouping, prior: Prior
-) -> EffectiveSize:  # fmt: skip
+    values: np.ndarray,
+    informative: np.ndarray,
+    variance: np.ndarray,
+    grouping: Grouping,
+    prior: Prior,
+    *,
+    copies: np.ndarray | float = 1.0,
+) -> EffectiveSize:
     """The number of independent items that `values` `(..., items)` equal: n / (1 + rho (sum(size^2) / n - 1)).
 
     rho, the intra-group correlation, is the analysis of variance's (Donner 1986, Int. Statist. Rev. 54, 67), shrunk
     towards the prior by the precision of both: an estimate from two groups, or from two failures, is weak.
     `informative` marks the items that differ from the majority; a group without any holds no information about rho.
     `variance` is that of single 0/1 outcomes with the same mean; means over repeats scatter less and count for more.
+    With `copies`, the sizes are those of a larger test set in which each group has so many like it.
     """
-    n = grouping.items
-    shrunk = _scatter(values, informative, variance)
+    n = grouping.items * np.asarray(copies, dtype=float)
+    informed = np.sum(informative, axis=-1) * copies
     if grouping.alone:
-        independent = np.full(values.shape[:-1], float(n))
+        shrunk = _scatter(values, informed, variance)
+        independent = np.broadcast_to(n, shrunk.shape).astype(float)
         return EffectiveSize(independent, n / shrunk, np.full_like(independent, np.inf))
-    rho, precision = _correlation(values, informative, grouping, prior)
-    size = float(np.sum(grouping.sizes**2)) / n  # the mean size of an item's group
-    effect = 1 + rho * (size - 1)
+    rho, precision = _correlation(values, informative, grouping, prior, copies)
+    effect = 1 + rho * (grouping.mean_size - 1)
+    shrunk = _scatter(values, informed / effect, variance)
     # Satterthwaite: only the part of the design effect above 1 is estimated, with this precision.
     freedom = precision * (effect / np.maximum(effect - 1, 1e-12)) ** 2
     return EffectiveSize(n / effect, n / (effect * shrunk), freedom)
 
 
-def _scatter(values: np.ndarray, informative: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """The items' variance as a share of that of 0/1 outcomes, shrunk towards 1 if few items are informative."""
+def _scatter(values: np.ndarray, informed: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """The items' variance as a share of that of 0/1 outcomes, shrunk towards 1 if few of them (`informed`) inform."""
     scatter = np.mean(values**2, axis=-1) - np.mean(values, axis=-1) ** 2
     ratio = np.divide(scatter, variance, out=np.ones_like(scatter), where=variance > 1e-12)
-    count = np.sum(informative, axis=-1)
-    return (count * np.clip(ratio, 0.0, 1.0) + REPEATS_WEIGHT) / (count + REPEATS_WEIGHT)
+    return (informed * np.clip(ratio, 0.0, 1.0) + REPEATS_WEIGHT) / (informed + REPEATS_WEIGHT)
 
 
 def _correlation(
-    values: np.ndarray, informative: np.ndarray, grouping: Grouping, prior: Prior
+    values: np.ndarray, informative: np.ndarray, grouping: Grouping, prior: Prior, copies: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The intra-group correlation, weighting estimate and prior by their precision, and the precision of both."""
     sizes, count = grouping.sizes, len(grouping.sizes)
@@ -136,7 +149,7 @@ def _correlation(
     estimate, known = _anova(values, grouping)
     # 1 / variance of the estimate from one group, at rho = 1/2 (Donner 1986): 1.8 for a pair, 8 at most.
     precisions = 8 * sizes * (sizes - 1) / (sizes + 1) ** 2
-    precision = np.where(known, (grouping.sums(informative.astype(float)) > 0) @ precisions, 0.0)
+    precision = np.where(known, (grouping.sums(informative.astype(float)) > 0) @ precisions, 0.0) * copies
     both = precision + prior.precision
     return (precision * estimate + prior.precision * prior.mean) / both, both
 
@@ -240,13 +253,18 @@ def share_ends(
     Methodology 24, 193), here with Wilson's interval; Dean and Pagano (2015, J. Surv. Stat. Methodol. 3, 484) compare
     such intervals.
     """
+    effective = share_size(values, grouping)
+    low, high = wilson_ends(values.mean(axis=-1), effective.outcomes, quantile(confidence, effective.freedom))
+    return low, high, effective.independent
+
+
+def share_size(values: np.ndarray, grouping: Grouping, *, copies: np.ndarray | float = 1.0) -> EffectiveSize:
+    """The effective size of the items for their share; `copies` as in `effective_size`."""
     share = values.mean(axis=-1)
     middle = share[..., None] - 0.5
     # Items that differ from the majority; at one half there is no majority, and every item is informative.
     informative = np.where(middle > 1e-9, values < 1, np.where(middle < -1e-9, values > 0, True))
-    effective = effective_size(values, informative, share * (1 - share), grouping, SHARES)
-    low, high = wilson_ends(share, effective.outcomes, quantile(confidence, effective.freedom))
-    return low, high, effective.independent
+    return effective_size(values, informative, share * (1 - share), grouping, SHARES, copies=copies)
 
 
 def quantile(confidence: float, freedom: np.ndarray) -> np.ndarray:

@@ -3,26 +3,22 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .intervals import DIFFERENCES, Grouping, effective_size, grouped, outcomes_of, quantile, wilson_ends
+from .difference import difference_ends, difference_size
+from .intervals import Grouping, grouped, outcomes_of
+from .power import detectable_difference
 
 __all__ = [
     "Comparison",
-    "DifferenceEnds",
     "PValue",
     "compare",
-    "detectable_difference",
-    "difference_ends",
     "holm",
     "mcnemar_exact",
-    "newcombe_ends",
-    "newcombe_paired",
-    "pairs_needed",
     "sign_flip",
+    "significant",
 ]
 
 
@@ -38,71 +34,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
-
-
-def pairs_needed(
-    p_baseline: float,
-    difference: float,
-    discordant_share: float | None = None,
-    *,
-    power: float = 0.8,
-    confidence: float = 0.95,
-    correlation: float = 0.0,
-) -> int | None:
-    """Pairs that show a difference this large with this power; None for no difference or one beyond 0..1.
-
-    Connor 1987 (Biometrics 43, 207). Without `discordant_share` it follows from both shares and their correlation, 0 if
-    unknown; this is cautious, since outcomes with a positive correlation need fewer pairs.
-    The exact test is slightly more conservative than the formula: at 80% it reaches 77 to 78% on these numbers.
-
-    >>> pairs_needed(0.70, 0.24), pairs_needed(0.70, 0.24, power=0.9)
-    (42, 55)
-    """
-    needed = _connor(p_baseline, difference, discordant_share, power, confidence, correlation)
-    return None if needed is None else math.ceil(needed - 1e-9)
-
-
-def detectable_difference(p_baseline: float, n: float, discordant_share: float | None = None) -> float | None:
-    """The smallest gap from `p_baseline` that n pairs show with 80% power, upwards or else downwards.
-
-    `discordant_share` is the measured share; a gap cannot exceed it, so it grows with the gap if necessary. Without it the
-    correlation is assumed to be 0. None if even the widest gap needs more pairs.
-    """
-    for end in (1 - p_baseline, -p_baseline):
-        needed = _shown_by(p_baseline, end, discordant_share)
-        if needed is None or needed > n:
-            continue
-        near, far = 0.0, 1.0
-        for _ in range(60):  # the number needed falls as the gap grows: bisect until it is n
-            middle = (near + far) / 2
-            at = _shown_by(p_baseline, end * middle, discordant_share)
-            near, far = (middle, far) if at is None or at > n else (near, middle)
-        return abs(end) * far
-    return None
-
-
-def _shown_by(p_baseline: float, difference: float, discordant_share: float | None) -> float | None:
-    if abs(difference) <= 1e-9:
-        return None
-    share = None if discordant_share is None else max(discordant_share, abs(difference))
-    return _connor(p_baseline, difference, share, 0.8, 0.95, 0.0)
-
-
-def _connor(
-    p_baseline: float, difference: float, share: float | None, power: float, confidence: float, correlation: float
-) -> float | None:
-    other = p_baseline + difference
-    if difference == 0 or not -1e-12 <= other <= 1 + 1e-12:
-        return None
-    if share is None:
-        together = correlation * math.sqrt(max(p_baseline * (1 - p_baseline) * other * (1 - other), 0.0))
-        share = p_baseline * (1 - other) + other * (1 - p_baseline) - 2 * together
-    if share < abs(difference) - 1e-12:
-        raise ValueError(f"a difference of {difference} needs at least that share of discordant pairs, not {share}")
-    spread = math.sqrt(max(share - difference**2, 0.0))
-    normal = NormalDist()
-    root = normal.inv_cdf(0.5 + confidence / 2) * math.sqrt(share) + normal.inv_cdf(power) * spread
-    return (root / difference) ** 2
 
 
 # Means over up to this many repeats are whole numbers of steps, and the test is exact.
@@ -196,46 +127,6 @@ def _binomial(count: int) -> list[tuple[int, float]]:
     return [(k, math.exp(whole - math.lgamma(k + 1) - math.lgamma(count - k + 1))) for k in range(first, last + 1)]
 
 
-def newcombe_paired(
-    both: float, only_candidate: float, only_baseline: float, neither: float, *, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Interval of the paired difference candidate - baseline: Newcombe 1998 (Statist. Med. 17, 2635), method 10.
-
-    The Wilson limits of both shares are combined with the correlation phi, whose numerator is corrected for
-    continuity; phi is 0 where a margin is 0. Counts may be fractions (n / design effect).
-
-    >>> low, high = newcombe_paired(134, 54, 6, 6)
-    >>> round(low, 4), round(high, 4)
-    (0.1705, 0.3093)
-    """
-    cells = [float(cell) for cell in (both, only_candidate, only_baseline, neither)]
-    if min(cells) < 0 or not sum(cells) > 0 or not math.isfinite(sum(cells)):
-        raise ValueError(f"expected four counts of at least 0 and at least one pair, found {cells}")
-    low, high = newcombe_ends([np.asarray(cell) for cell in cells], NormalDist().inv_cdf(0.5 + confidence / 2))
-    return float(low), float(high)
-
-
-def newcombe_ends(cells: Sequence[np.ndarray], quantile: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends for many tables at once: both, only candidate, only baseline, neither, at this two-sided quantile."""
-    both, only_candidate, only_baseline, _ = cells
-    n = sum(cells)
-    first, second = (both + only_candidate) / n, (both + only_baseline) / n
-    (low1, high1), (low2, high2) = (wilson_ends(np.clip(share, 0, 1), n, quantile) for share in (first, second))
-    down1, up1, down2, up2 = first - low1, high1 - first, second - low2, high2 - second
-    phi, difference = _phi(*cells), (only_candidate - only_baseline) / n
-    below = np.sqrt(np.maximum(down1**2 - 2 * phi * down1 * up2 + up2**2, 0.0))
-    above = np.sqrt(np.maximum(up1**2 - 2 * phi * up1 * down2 + down2**2, 0.0))
-    return np.maximum(difference - below, -1.0), np.minimum(difference + above, 1.0)
-
-
-def _phi(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    # One root at a time: the product of four counts of 100,000 each would be too large.
-    scale = np.sqrt(a + b) * np.sqrt(c + d) * np.sqrt(a + c) * np.sqrt(b + d)
-    numerator = a * d - b * c
-    numerator = np.where(numerator > 0, np.maximum(numerator - (a + b + c + d) / 2, 0.0), numerator)
-    return np.divide(numerator, scale, out=np.zeros_like(scale), where=scale > 0)
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Candidate minus baseline on the same items.
@@ -280,8 +171,8 @@ def compare(
     """Compare two variants' outcomes on the same items, in the same order.
 
     Outcomes are 0 or 1, or each item's mean over repeats. The test is the exact McNemar test, or with groups or means its
-    general form, the exact sign-flip test. The interval is Newcombe's method 10, with groups on n / design effect with
-    Student's t. Nothing is random; `seed` is accepted for uniformity.
+    general form, the exact sign-flip test. The interval is Newcombe's method 10; with groups each variant's limits are on
+    its own n / design effect, with Student's t. Nothing is random; `seed` is accepted for uniformity.
     """
     baseline, candidate = outcomes_of(baseline), outcomes_of(candidate)
     if baseline.shape != candidate.shape:
@@ -291,7 +182,8 @@ def compare(
         return _nothing(None if groups is None else 0)
     grouping = grouped(groups, n)
     whole = bool(np.all(np.isin(baseline, (0, 1)) & np.isin(candidate, (0, 1))))
-    ends, effective = difference_ends(baseline, candidate, grouping, confidence=confidence)
+    ends = difference_ends(baseline, candidate, grouping, confidence=confidence)
+    effective = difference_size(baseline, candidate, grouping)
     chance = _chance(baseline, candidate, grouping, whole)
     both, more, less, neither = _counts(baseline, candidate)
     discordant = float(np.abs(candidate - baseline).mean())
@@ -324,33 +216,18 @@ def _nothing(groups: int | None) -> Comparison:
     )  # fmt: skip
 
 
-class DifferenceEnds(NamedTuple):
-    """Both ends of the difference's interval, and the one-sided 95% ends."""
+def significant(low: float | None, high: float | None, p_value: float | None) -> bool:
+    """Whether a difference may be called statistically significant: by its interval and by the test.
 
-    low: np.ndarray
-    high: np.ndarray
-    low_one_sided: np.ndarray
-    high_one_sided: np.ndarray
+    With few groups the interval can exclude 0 where the test cannot reach p < 0.05: 4 groups have 16 patterns of signs,
+    so p is 0.125 at least.
 
-
-def difference_ends(
-    baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping, *, confidence: float = 0.95
-) -> tuple[DifferenceEnds, Any]:
-    """The interval of the paired difference and the items' effective size, for many sets at once: `(..., items)`.
-
-    Newcombe's method 10 on the four cells; with means over repeats, on their expected cells.
+    >>> significant(0.04, 0.31, 0.125), significant(0.04, 0.31, 0.016)
+    (False, True)
     """
-    n, difference = grouping.items, candidate - baseline
-    shared = np.minimum(baseline, candidate)
-    more, less = np.maximum(difference, 0.0).sum(axis=-1), np.maximum(-difference, 0.0).sum(axis=-1)
-    both = shared.sum(axis=-1)
-    cells = [both, more, less, np.maximum(n - both - more - less, 0.0)]
-    variance = (more + less) / n - ((more - less) / n) ** 2
-    effective = effective_size(difference, np.abs(difference) > 1e-9, variance, grouping, DIFFERENCES)
-    scaled = [cell * effective.outcomes / n for cell in cells]
-    two_sided = newcombe_ends(scaled, quantile(confidence, effective.freedom))
-    one_sided = newcombe_ends(scaled, quantile(0.90, effective.freedom))
-    return DifferenceEnds(*two_sided, *one_sided), effective
+    if low is None or high is None or p_value is None:
+        return False
+    return (low > 0 or high < 0) and p_value < 0.05
 
 
 def _counts(baseline: np.ndarray, candidate: np.ndarray) -> tuple[int, int, int, int]:
@@ -375,7 +252,7 @@ def _chance(baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping, who
 def _method(grouping: Grouping, whole: bool) -> str:
     interval = "Newcombe's paired interval (method 10)"
     if not grouping.alone:
-        return f"exact sign-flip test over groups; {interval} on n / design effect, with Student's t"
+        return f"exact sign-flip test over groups; {interval} on each variant's n / design effect, with Student's t"
     if not whole:
         return f"exact sign-flip test over items; {interval} on the variance of the means over repeats"
     return f"exact McNemar test; {interval}"

@@ -28,6 +28,7 @@ from .sentences import (
     sentence,
     thousand,
     token_lines,
+    use,
     when_it_pays,
 )
 
@@ -186,7 +187,7 @@ def _beaten_by(results: Results, rival: Rival) -> Found:
             *others_line(results, rival.name),
             chance_line(rival.money, results["money"]),
         ],
-        "next": sentence(f"use {rival.label}, and decide again when prices or volume change"),
+        "next": sentence(f"{use(rival.name)}, and decide again when prices or volume change"),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ...core import roughly, say
 from .doubts import Doubt, groups_cost, nearest_flip
 from .rivals import cheaper_way
-from .sentences import compared, sentence, variant_name
+from .sentences import compared, sentence, use, variant_name
 
 __all__ = ["RISK_ADVICE", "next_step"]
 
@@ -32,8 +32,6 @@ def next_step(
     decision, doubt = found["decision"], doubts[0].kind
     if decision == "fix first":
         return found.get("next") or sentence("Fix the problem above, then run again")
-    if doubt == "form_only":
-        return sentence(f"{CONTENT_RULE}, then run `tuneworth evaluate` again")
     if doubt == "template" and decision != "keep prompting":
         return sentence(f"{CONTENT_RULE}, or use the template; then run `tuneworth evaluate` again")
     if doubt == "answers_in_train":
@@ -79,12 +77,14 @@ def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float)
 def _keep(results: Results, flips: Sequence[Results]) -> str:
     """The step after a keep-prompting verdict: nothing now, and when to decide again."""
     change = next((flip for flip in flips if flip["decision"] == "fine-tune" and flip["from"] and _plain(flip)), None)
+    baseline, _ = compared(results)
+    now = "change nothing now" if baseline == "prompted" else use(baseline)
     if change is None:
-        return "change nothing now; decide again when the outputs, the prices or the volume change"
+        return f"{now}; decide again when the outputs, the prices or the volume change"
     up, many = change["to"] > change["from"], change["key"] in ("requests_per_day", "requests_total")
     what = change["what"] if many else f"the {change['what']}"
     moves = ("reach" if up else "fall to") if many else ("reaches" if up else "falls to")
-    return f"change nothing now; decide again when {what} {moves} {_value(results, change)}"
+    return f"{now}; decide again when {what} {moves} {_value(results, change)}"
 
 
 def _plain(flip: Results) -> bool:

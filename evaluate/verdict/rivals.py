@@ -38,6 +38,7 @@ class Rival:
     high: float
     low_one_sided: float
     facts: Mapping[str, float] | None
+    needed: Results | None
     money: Results | None
 
     @property
@@ -61,7 +62,7 @@ def _rival(results: Results, row: Results, *, strongest: bool) -> Rival:
     difference = row["difference"]
     return Rival(
         row["name"], strongest, row["acceptable"]["share"], difference["value"], difference["low"], difference["high"],
-        row["low_one_sided"], row.get("facts"), _money_against(results, row["name"], strongest=strongest),
+        row["low_one_sided"], row.get("facts"), row.get("needed"), _money_against(results, row["name"], strongest=strongest),
     )  # fmt: skip
 
 

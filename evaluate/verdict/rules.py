@@ -1,16 +1,18 @@
 """The verdict: the first of nine rules that fires turns the results into one decision."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core import say
+from ..statistics.planning import FEWEST_CASES, FEWEST_GROUPS, enough_cases
+from .causes import cause_lines
 from .confidence import confidence
 from .doubts import Doubt, found_doubts
 from .invalid import found_invalid, unlike_people
 from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
 from .next_step import RISK_ADVICE, next_step
-from .rivals import HAIR, guide_can_go, may_be_worse, measured_rivals, strongest_first, surely_worse
+from .rivals import HAIR, Rival, guide_can_go, may_be_worse, measured_rivals, strongest_first, surely_worse
 from .sentences import (
     as_it_stands,
     both_shares,
@@ -23,6 +25,7 @@ from .sentences import (
     others_line,
     sentence,
     share_of,
+    use,
     variant_name,
 )
 
@@ -30,8 +33,6 @@ __all__ = ["decide", "with_judgements"]
 
 Results = Mapping[str, Any]
 MONEY_AFTER = 5  # rules up to this one ignore the money
-# With fewer, no interval is reliable; benchmarks/coverage.md validates them from here on.
-FEWEST_CASES, FEWEST_GROUPS = 20, 10
 KEEP = "Keep prompting"
 FEWEST = f"{FEWEST_CASES} separate cases, or {FEWEST_GROUPS} groups, are the minimum"
 FACTS_ADVICE = (
@@ -41,6 +42,7 @@ FACTS_ADVICE = (
 REMEDIES = {
     "data": "separate the test set from the training examples, then train and run again; until then no number is valid",
     "comparison": "fix the problem above, then run again; until then the numbers below answer a different question",
+    "rules": "fix the rules, then run `tuneworth evaluate` again; until then an acceptable output need not be a right one",
     "training": "fix the risk described below, then train and compare again",
 }
 INVALID = Doubt(
@@ -85,7 +87,7 @@ def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None
         "rule": number,
         "sentence": verdict["sentence"] + also,
         "confidence": confidence(results, decision, number, doubts, margin=margin),
-        "reasons": verdict["reasons"][:4],
+        "reasons": [*([] if number == 1 else map(sentence, cause_lines(results))), *verdict["reasons"]][:4],
         "doubt": doubts[0].text,
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
@@ -152,7 +154,7 @@ def _worse(results: Results, margin: float) -> Verdict | None:
             *others_line(results, rival.name),
         ],
         "next": sentence(
-            f"use {rival.label}. Train again only with more or better examples; the checks below show what {candidate} "
+            f"{use(rival.name)}. Train again only with more or better examples; the checks below show what {candidate} "
             "gets wrong"
         ),
     }
@@ -160,8 +162,8 @@ def _worse(results: Results, margin: float) -> Verdict | None:
 
 def _too_few(results: Results) -> bool:
     comparison = results["comparison"]
-    n, groups = comparison.get("n") or FEWEST_CASES, comparison.get("groups")
-    return n < FEWEST_CASES or (bool(groups) and groups < n and groups < FEWEST_GROUPS)
+    n = comparison.get("n") or FEWEST_CASES
+    return not enough_cases(n, comparison.get("n_effective"), comparison.get("groups")).enough
 
 
 def _undecided(results: Results, margin: float) -> Verdict | None:
@@ -181,7 +183,7 @@ def _undecided(results: Results, margin: float) -> Verdict | None:
     else:
         # This is the end of the range that is shown; the decisive one-sided end is a little closer.
         could = f"on {these} it could be up to {say.points(rival.low)} worse"
-    needed = comparison.get("needed") if rival.strongest else None
+    needed = _needed(rivals or [rival])
     ask, more = (
         "more test cases are needed",
         "More cases help only if the true difference is better than the measured one.",
@@ -201,6 +203,13 @@ def _undecided(results: Results, margin: float) -> Verdict | None:
         ],
         "next": sentence(_more_cases(needed, n, groups if grouped else None)),
     }
+
+
+def _needed(rivals: Sequence[Rival]) -> Results | None:
+    """The cases that would settle the comparison with each of these rivals; None if more cases need not."""
+    every = [rival.needed for rival in rivals]
+    known = [needed for needed in every if needed is not None]
+    return None if len(known) < len(every) else max(known, key=lambda needed: needed["cases"])
 
 
 def _more_cases(needed: Results | None, n: int, groups: int | None) -> str:

@@ -6,8 +6,11 @@ from typing import Any
 
 from ...core import Row, roughly, row_text, say
 from ..money.flips import SURE, UNSURE
+from ..statistics.paired import significant
 
 __all__ = [
+    "HABITS",
+    "TELLING",
     "as_it_stands",
     "both_shares",
     "capital",
@@ -29,18 +32,25 @@ __all__ = [
     "others_line",
     "outputs_clause",
     "repaired",
-    "roughly_up",
     "rules_unlike_people",
     "scored_name",
     "sentence",
     "share_of",
     "thousand",
     "token_lines",
+    "use",
     "variant_name",
     "when_it_pays",
 ]
 
-SIGNIFICANT = 0.05
+# Causes that are the model's own, as against a fault of the comparison; named from a tenth of the outputs on.
+HABITS = {
+    "endless": "do not end before the token limit",
+    "empty": "are empty",
+    "refused": "are refusals",
+    "same text": "are the same text",
+}
+TELLING = 0.1
 FEWEST = 0.005  # a share shown as 0 of 100
 Results = Mapping[str, Any]
 
@@ -79,9 +89,19 @@ def both_shares(results: Results, rival: str | None = None) -> str:
         name += " with a guide that Tuneworth wrote"
     also = "also " if say.percent(one) == say.percent(other) else ""
     return (
-        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} {also}in "
-        f"{say.percent(other)}"
+        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases"
+        f"{_habit(results, candidate)}, {name} {also}in {say.percent(other)}{_habit(results, baseline)}"
     )
+
+
+def _habit(results: Results, name: str) -> str:
+    """What a tenth or more of a variant's outputs are instead of answers, the most frequent alone, in brackets."""
+    entries = (results["quality"].get(name) or {}).get("causes") or []
+    found = [entry for entry in entries if entry["cause"] in HABITS and entry["count"] >= TELLING * entry["of"]]
+    if not found:
+        return ""
+    entry = max(found, key=lambda entry: entry["count"])
+    return f" ({say.percent(entry['count'] / entry['of'])} of its outputs {HABITS[entry['cause']]})"
 
 
 def lost_facts(results: Results, margin: float) -> str | None:
@@ -104,19 +124,13 @@ def lost_facts(results: Results, margin: float) -> str | None:
 
 
 def missing_cases(needed: Results, n: int, groups: int | None, *, unseen: bool = False) -> str:
-    """The cases to add, in groups where groups are what is missing; the last digits would look exact."""
-    new = "unseen " if unseen else "more "
-    cases = say.count(roughly_up(max(needed["cases"] - n, 1)))
+    """The cases to add, in groups where groups are what is missing."""
+    more = max(needed["cases"] - n, 1)
+    what = "unseen case" if unseen else "more case"
+    cases = f"{'about ' if more >= 10 else ''}{say.count(more, what)}"
     if groups and needed.get("groups"):
-        more = roughly_up(max(needed["groups"] - groups, 1))
-        return f"about {cases} {new}cases from {say.count(more)} other groups"
-    return f"about {cases} {new}cases"
-
-
-def roughly_up(number: float) -> int:
-    """Rounded up to two digits: more would look exact."""
-    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
-    return math.ceil(number / size - 1e-9) * size
+        return f"{cases} from {say.count(max(needed['groups'] - groups, 1), 'other group')}"
+    return cases
 
 
 def others_line(results: Results, named: str) -> list[str]:
@@ -147,7 +161,7 @@ def outputs_clause(results: Results) -> str:
     """How the candidate's outputs compare to those of the strongest rival; significant by interval and test alike."""
     comparison = results["comparison"]
     low, value = comparison["difference"]["low"], comparison["difference"]["value"]
-    if low > 0 and (comparison.get("p_value") or 0) >= SIGNIFICANT:
+    if low > 0 and not significant(low, comparison["difference"]["high"], comparison.get("p_value")):
         return f"the gap is {say.points(value)}"
     if low > 0:
         return f"the gap of {say.points(value)} is statistically significant"
@@ -247,6 +261,11 @@ def variant_name(name: str) -> str:
     if fallback:
         return f"{variant_name(first)} with {variant_name(second)} as the fallback"
     return f'"{name}"'
+
+
+def use(name: str) -> str:
+    """What to do with a variant that wins: keep the usual prompt, or use another way."""
+    return f"{'keep' if name == 'prompted' else 'use'} {variant_name(name)}"
 
 
 NAMES = {
@@ -401,6 +420,7 @@ def input_name(key: str, money: Results) -> str:
         "output_tokens": "the length of the outputs",
         "fixed_tokens": "the length of the fixed prompt",
         "hourly": "the hourly price of the machine",
+        "running": "the upkeep of the tuned model",
     }.get(what, f"the {what.replace('_', ' ')}")
     known = (money["baseline"], money["candidate"], *(money.get("variants") or ()))
     return f"{words} of {variant_name(name)}" if name in known else words

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from ...evaluate import EvaluateSettings, Raced, Write
     from ...train import LoadedModel
 
-__all__ = ["Probes", "probe"]
+__all__ = ["TRAIN_OUTPUTS", "Probes", "probe", "train_outcomes"]
+
+TRAIN_OUTPUTS = "evaluate/train_outputs.jsonl"  # what the tuned model answers to train pairs
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,17 @@ def _on_train(prober: _Prober, variant: Variant, *, most: int) -> Outcomes | Non
         return None
     settings = replace(run.project.evaluate, samples=1)
     raced = prober.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, train")
-    scores = score_outputs(
-        pairs, raced.outputs, run.style, count_tokens=prober.loaded.count_tokens, repair=variant.settings.repair
-    )  # fmt: skip
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in raced.outputs.iter_rows(named=True))
+    write_whole(run.folder / TRAIN_OUTPUTS, "".join(lines).encode("utf-8", errors="replace"))
+    return train_outcomes(run, pairs, raced.outputs, variant, count_tokens=prober.loaded.count_tokens)
+
+
+def train_outcomes(
+    run: Run, pairs: pl.DataFrame, outputs: pl.DataFrame, variant: Variant, *,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None,
+) -> Outcomes:  # fmt: skip
+    """Whether a variant's outputs for these train pairs are acceptable, with the groups."""
+    scores = score_outputs(pairs, outputs, run.style, count_tokens=count_tokens, repair=variant.settings.repair)
     acceptable = scores.table["acceptable"].cast(pl.Float64).fill_null(float("nan"))
     return Outcomes(acceptable.to_numpy(), groups_of(pairs))
 

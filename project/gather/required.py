@@ -10,6 +10,7 @@ import polars as pl
 from ...curate import split_files
 from ...evaluate import Raced, Raw, Variant, plan_variants, token_limit_without_tokenizer
 from ..run import Run
+from ..searched import searched_of
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
@@ -39,11 +40,12 @@ def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
 
 
 def required_outputs(run: Run, *, adapter: Path | None) -> list[OutputSet]:
-    """Every variant with the test pairs."""
+    """Every variant with the test pairs, and the prompt that a search found."""
     settings = run.project.evaluate
     variants = variants_of(run, adapter=adapter)
     test = run.sample(run.test, settings.max_pairs)
-    return [OutputSet(v, test) for v in variants]
+    found = searched_of(run, variants)
+    return [OutputSet(v, test) for v in (*variants, *filter(None, [found]))]
 
 
 def check_prompts(run: Run, loaded: "LoadedModel") -> None:

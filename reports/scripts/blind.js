@@ -22,7 +22,7 @@ const preferenceTally = (choices) => {
   if (!box || !open) return;
   const SCHEMA = "tuneworth/judgements/1";
   const ENOUGH = 10; // choices before results are shown, since they would bias the next choices
-  const { outputs, created, baseline, candidate } = box.dataset;
+  const { outputs, created, baseline, candidate, ours, theirs } = box.dataset; // the last two are labels
   const store = `tuneworth/judgements/${outputs}`;
   const find = (selector) => box.querySelector(selector);
   const press = (name) => find(`button[value="${name}"]`);
@@ -122,11 +122,11 @@ const preferenceTally = (choices) => {
   const summary = () => {
     const found = preferenceTally([...judged.values()].map(preferred));
     const n = found.candidate + found.baseline;
-    const counts = `${candidate} preferred ${found.candidate}, ${baseline} ${found.baseline}, equal ${found.equal}`;
+    const counts = `${ours} preferred ${found.candidate}, ${theirs} ${found.baseline}, equal ${found.equal}`;
     if (!n) return `${counts}.`;
     const part = box.dataset.part === undefined ? ""
       : " The variants differ more often on the requests shown here than on all requests.";
-    return `${counts}. Of the ${n} with a preference, ${percent(found.share)} went to ${candidate} `
+    return `${counts}. Of the ${n} with a preference, ${percent(found.share)} went to ${ours} `
       + `(range ${percent(found.low)} to ${percent(found.high)}).${part}`;
   };
   const tell = () => {
@@ -261,7 +261,7 @@ const preferenceTally = (choices) => {
       const label = document.createElement("span");
       label.className = "yours";
       const choice = preferred(one);
-      label.textContent = choice === "equal" ? "you: equal" : `you preferred ${choice === "candidate" ? candidate : baseline}`;
+      label.textContent = choice === "equal" ? "you: equal" : `you preferred ${choice === "candidate" ? ours : theirs}`;
       rows.get(one.id).card.querySelector("h3").append(label);
     }
   });

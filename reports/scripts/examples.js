@@ -129,6 +129,20 @@
     waiting = (wanted ? found.slice(0, most) : rows).filter((row) => (row.compared || "") !== wanted);
     if (waiting.length && idle) work();
   };
+  // The outputs of a chosen variant that is not compared; where it is the same as a compared one, the card says so.
+  const also = named("also");
+  const alsoShow = () => {
+    for (const { card } of rows) {
+      const others = card.querySelector(".others");
+      if (!others) continue;
+      const answers = [...others.querySelectorAll(".answer")];
+      for (const answer of answers) {
+        answer.hidden = !["", "all"].includes(also.value) && !answer.dataset.v.split(" ").includes(also.value);
+      }
+      others.hidden = answers.every((answer) => answer.hidden);
+      others.open = also.value !== "";
+    }
+  };
   const toggle = () => {
     comparing = !comparing;
     button("words").setAttribute("aria-pressed", String(comparing));
@@ -170,6 +184,7 @@
     if (field.addEventListener) field.addEventListener("change", apply);
   }
   if (against.addEventListener) against.addEventListener("change", compare);
+  if (also.addEventListener) also.addEventListener("change", alsoShow);
   const press = (name, action) => { if (button(name)) button(name).addEventListener("click", action); };
   press("differences", () => { kind.value = kind.value === "differences" ? "" : "differences"; apply(); });
   press("words", toggle);

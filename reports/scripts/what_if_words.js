@@ -70,8 +70,8 @@ const whatIfWords = (inputs, fields, costWords) => {
     const cost = (role) => [`${costWords} ${inputs[role]}`, (a) => money(a.variants[inputs[role]].effective_cost_per_request)];
     const rows = [cost("baseline"), cost("candidate")];
     if (hosted(before)) {
-      rows.push([`Cost of a day with ${inputs.baseline}`, (a) => money(a.spend_per_day_baseline)]);
-      rows.push([`Cost of a day with ${inputs.candidate}`, (a) => money(a.spend_per_day_candidate)]);
+      rows.push([`Cost of a day with ${inputs.labels.baseline}`, (a) => money(a.spend_per_day_baseline)]);
+      rows.push([`Cost of a day with ${inputs.labels.candidate}`, (a) => money(a.spend_per_day_candidate)]);
     }
     if (daily) {
       rows.push(["Saving per day", (a) => money(a.saving_per_day)]);
@@ -103,7 +103,7 @@ const whatIfWords = (inputs, fields, costWords) => {
         table("[roi.running]  # replace everything except base_model_retires").push(
           "monitoring_hours_per_month = 1", `monitoring_hourly = ${value}`);
       } else {
-        table(part === "plan" ? "[roi]" : `[roi.${tomlKey(inputs[part])}]`).push(`${name} = ${value}`);
+        table(part === "plan" ? "[roi]" : `[roi.${tomlKey(key.slice(0, -name.length - 1))}]`).push(`${name} = ${value}`);
       }
     }
     return [...tables].filter(([, lines]) => lines.length > 0).flatMap(([head, lines]) => [head, ...lines]).join("\n");

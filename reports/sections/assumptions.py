@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from ...core import unbroken as say
 from ..stored import StoredRun
+from ..words import variant_label
 
 __all__ = [
     "ASSUMPTION",
@@ -134,14 +135,15 @@ def words(key: Any) -> str:
     known = WORDS.get(str(key)) or _table(head).get(last)
     if known is None:
         return str(key).replace("_", " ").replace(".", ": ")
-    return known if head in ("", "investment", "running") else f"{head}: {known}"
+    return known if head in ("", "investment", "running") else f"{variant_label(head)}: {known}"
 
 
 def assumption_groups(run: StoredRun) -> list[tuple[str, list[Assumption]]]:
     """The assumptions by heading: volume and time, failures, investment, running costs, each variant."""
     groups: dict[str, list[Assumption]] = {}
-    for entry in (run.results.get("money") or {}).get("assumptions") or []:
+    for entry in _assumed(run):
         groups.setdefault(_group(str(entry["key"])), []).append(_assumption(entry))
+    groups = {variant_label(title): lines for title, lines in groups.items()}
     first = ("Volume and time", "Failures", "Investment", "Running costs", "Exchange rates")
     return [
         (title, groups[title]) for title in sorted(groups, key=lambda t: first.index(t) if t in first else len(first))
@@ -150,9 +152,24 @@ def assumption_groups(run: StoredRun) -> list[tuple[str, list[Assumption]]]:
 
 def assumption_sources(run: StoredRun) -> str:
     """The number of assumptions from each source: `● 12 measured in this run, ...`."""
-    counted = Counter(str(entry.get("source")) for entry in (run.results.get("money") or {}).get("assumptions") or [])
+    counted = Counter(str(entry.get("source")) for entry in _assumed(run))
     return ", ".join(
         f"{MARKS[source]}{say.gap}{counted[source]} {text}" for source, text in SOURCES.items() if counted[source]
+    )
+
+
+def _assumed(run: StoredRun) -> list[Mapping[str, Any]]:
+    """The assumptions, but for those that only repeat what is assumed for another variant."""
+    lines = (run.results.get("money") or {}).get("assumptions") or []
+    return [line for line in lines if not _repeats(run, str(line["key"]))]
+
+
+def _repeats(run: StoredRun, key: str) -> bool:
+    """Whether the key is about outputs of other variants that are only repaired or combined, and are not compared."""
+    derived = [name for name in run.variants if run.way(name) in ("repair", "cascade")]
+    owner = re.sub(r"^(variants|alternatives)\.", "", key)
+    return any(
+        owner.startswith((f"{name}.", f"{name}: ")) for name in derived if name not in (run.baseline, run.candidate)
     )
 
 
@@ -271,7 +288,7 @@ def derivation_lines(run: StoredRun) -> list[DerivedLine]:
 
 def _entries(run: StoredRun) -> dict[str, Mapping[str, Any]]:
     lines = (run.results.get("money") or {}).get("derivation") or []
-    return {str(line["key"]): line for line in lines}
+    return {str(line["key"]): line for line in lines if not _repeats(run, str(line["key"]))}
 
 
 def _leading_to(goal: str, entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
@@ -316,7 +333,7 @@ def _line_name(key: str) -> str:
     owner = re.sub(r"^(variants|alternatives)\.|\.tuning$", "", head).replace("_", " ")
     if not head or last not in ENDS:
         return NAMES.get(key) or words(key)
-    return f"{owner.replace('parts.', '')}: {ENDS[last]}"
+    return f"{variant_label(owner.replace('parts.', ''))}: {ENDS[last]}"
 
 
 def _result(text: str) -> str:

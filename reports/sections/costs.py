@@ -11,7 +11,9 @@ from ...core import UNKNOWN, Row, range_text, roughly, value_text
 from ...core import unbroken as say
 from ...evaluate import read_inputs
 from ..stored import StoredRun
+from ..words import variant_label
 from .assumptions import ASSUMPTION, LINE, traced
+from .order import MOST_VARIANTS
 
 __all__ = [
     "CheaperWay",
@@ -21,6 +23,7 @@ __all__ = [
     "cost_range",
     "cost_rows",
     "costed",
+    "counted_cost",
     "hosts_machines",
 ]
 
@@ -31,23 +34,32 @@ NO_RANGE: Ends = (None, None)
 
 @dataclass(frozen=True)
 class CheaperWay:
-    """A measured variant that needs no training and costs less than the baseline; `payback_days` is None for never."""
+    """A way without training that costs less than the strongest and may be as good as training; `payback_days` is None for
+    never."""
 
     name: str
     payback_days: float | None
 
 
-def cheaper_way(money: Mapping[str, Any]) -> CheaperWay | None:
+def cheaper_way(run: StoredRun) -> CheaperWay | None:
     """The cheapest such variant; None if there is none, or if training never pays back against the baseline."""
+    money, beaten = run.results.get("money") or {}, {row["name"] for row in run.rivals if _beaten(row)}
     ways = [
         way
         for way in money.get("alternatives") or []
         if way.get("key") == "variant" and not way.get("needs_training") and (way.get("saving_per_request") or 0) > 0
     ]
+    ways = [way for way in ways if way.get("name") not in beaten]
     if not ways or money.get("payback_days") is None:
         return None
     best = max(ways, key=lambda way: way["saving_per_request"])
     return CheaperWay(str(best.get("name")), (best.get("tuning") or {}).get("payback_days"))
+
+
+def _beaten(row: Mapping[str, Any]) -> bool:
+    """Whether the candidate is clearly better than this way."""
+    low = (row.get("difference") or {}).get("low")
+    return low is not None and low > 0
 
 
 def hosts_machines(money: Mapping[str, Any]) -> bool:
@@ -123,6 +135,22 @@ def _differ(calculated: float, stored: float) -> bool:
     return abs(calculated - stored) > 1e-6 * abs(stored)
 
 
+# The cost that counts and its title, by what happens to unacceptable outputs.
+COUNTED = {
+    "repair": ("Cost per output, including repair", "effective_cost_per_request"),
+    "retry": ("Cost per request, including retries", "effective_cost_per_request"),
+}
+
+
+def counted_cost(money: Mapping[str, Any]) -> tuple[str, str]:
+    """The title and the key of the cost that counts.
+
+    If people repair failures, every output ends up acceptable and costs the request plus the repair. If failures are
+    retried, the cost covers all calls and the failures that remain.
+    """
+    return COUNTED.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
+
+
 # The deciding row of the cost table, by what happens to unacceptable outputs.
 NONE = "none acceptable"
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
@@ -142,16 +170,25 @@ class CostRow:
     origin: str = LINE
 
 
-def costed(run: StoredRun) -> list[str]:
-    """The variants in the cost table: both sides, and every other variant with a known cost."""
+def costed(run: StoredRun) -> list[list[str]]:
+    """The variants in the cost tables: both sides with every other of known cost; of many, both sides first, the others
+    by the handful.
+
+    A variant whose outputs are only repaired costs what its origin does, and one that is combined from others is no one
+    request; they are in the table only if they are compared.
+    """
     variants = run.results["money"].get("variants") or {}
-    sides = (run.baseline, run.candidate)
-    return [str(name) for name, found in variants.items() if name in sides or found.get("cost_per_request") is not None]
+    sides = [name for name in (run.baseline, run.candidate) if name in variants]
+    known = [str(name) for name, found in variants.items() if found.get("cost_per_request") is not None]
+    others = [name for name in known if name not in sides and run.way(name) not in ("repair", "cascade")]
+    if len(sides) + len(others) <= MOST_VARIANTS:
+        return [[name for name in variants if name in sides or name in others]]
+    return [sides, *(others[start : start + MOST_VARIANTS] for start in range(0, len(others), MOST_VARIANTS))]
 
 
-def linked_cost_rows(run: StoredRun) -> list[CostRow]:
-    """The cost table with each cell linked to its derivation or assumption."""
-    money, names = run.results["money"], costed(run)
+def linked_cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
+    """The cost table of these variants with each cell linked to its derivation or assumption."""
+    money = run.results["money"]
 
     def cell(row: CostRow, name: str, text: str | Markup) -> str | Markup:
         where = f"variants.{name}.{row.key}" if row.origin == LINE else f"{name}.{row.key}"
@@ -202,15 +239,21 @@ def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
 
 
 def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """The alternatives to tuning: name, cost of a request, saving, acceptable share, payback of tuning compared with it."""
-    money = run.results["money"]
-    currency, rows, ways = money.get("currency") or "", [], money.get("alternatives") or []
+    """The alternatives to tuning: name, cost of a request, saving, acceptable share, payback of tuning compared with it.
+
+    Those that the run measured are in a table of their own, with the differences in their outputs.
+    """
+    money, measured = run.results["money"], {row["name"] for row in run.rivals}
+    currency, rows = money.get("currency") or "", []
+    ways = [
+        way for way in money.get("alternatives") or [] if way.get("key") != "variant" or way["name"] not in measured
+    ]
     for way in ways:
         tuning, saved = way.get("tuning") or {}, way.get("saving_share")
         known = way.get("acceptance") is not None
         rows.append(
             (
-                str(way["name"]),
+                variant_label(str(way["name"])),
                 say.money(way.get("effective_cost_per_request"), currency),
                 say.percent(saved),
                 f"{say.percent(way.get('acceptance'))} ({way.get('acceptance_from')})" if known else UNKNOWN,

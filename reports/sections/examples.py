@@ -1,267 +1,17 @@
-"""The examples section: which requests are shown, and their outputs side by side with the violations marked."""
+"""The examples section: its finding, which rows it shows, and the words of its filters."""
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from ...core import sha256_file
 from ...core import unbroken as say
-from ...evaluate import discordant_clause, repaired
-from ...style import field_text
+from ...evaluate import discordant_clause
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted
-from .curation.fixes import before_repair
-from .marks import clip, mark_text, placed_numbers
+from .gallery import KINDS, PRINTED_ROWS, Examples
 from .quality import samples_of
 
-__all__ = [
-    "Example",
-    "Examples",
-    "Note",
-    "Shown",
-    "choose_examples",
-    "chosen_by",
-    "kind_words",
-    "lead",
-    "printed",
-    "section",
-]
-
-MOST_ROWS = 200
-PRINTED_ROWS = 8
-# If space is short, the rows that are printed keep this many times as much text.
-FIRST_ROWS_KEEP = 8
-MOST_NOTES = 12
-SHORT = 400
-OTHERS_LIMIT = 600  # characters of the outputs of variants that are not compared, which are collapsed
-# The candidate's losses come first, because a sceptic looks for them.
-KINDS = ("lost", "won", "neither", "unscored", "both")
-
-
-@dataclass(frozen=True)
-class Note:
-    """A violation listed under an output, its count, and whether it is marked in the text."""
-
-    check: str
-    text: str
-    times: int
-    placed: bool
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One output as the page shows it, with its violations, or in brief with the checks that it breaks.
-
-    `anchor` is the prefix of the ids of its marks and notes. `before` is the output as it came, if it
-    was repaired, with the differences marked; `fixed` are the rules by which it was.
-    """
-
-    name: str
-    acceptable: bool | None
-    text: Markup
-    left_off: int
-    notes: tuple[Note, ...]
-    more_notes: int
-    breaks: tuple[str, ...]
-    anchor: str
-    before: Markup
-    fixed: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Example:
-    """One request with the outputs of both sides, those of the other variants, and the reference."""
-
-    id: str
-    request: tuple[tuple[str, str], ...]  # (field, value); plain text is one unnamed field
-    sides: tuple[Shown, ...]
-    others: tuple[Shown, ...]
-    reference: str
-    reference_ok: bool
-    kind: str  # one of KINDS
-    checks: tuple[str, ...]
-    group: str | None
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The chosen rows, the total number of rows, how many of them differ, and the checks and groups to filter by.
-
-    `groups` lists the groups with at least two shown rows. `outputs_hash` identifies the run that blind judgements
-    belong to. `others_shown` is the number of rows that also show variants that are not compared; None means all.
-    """
-
-    rows: tuple[Example, ...]
-    total: int
-    differing: int
-    checks: tuple[str, ...]
-    groups: tuple[str, ...]
-    outputs_hash: str
-    others_shown: int | None = None
-
-    def numbers_of(self, row: Example) -> str:
-        """The indices of the row's checks in `checks`, separated by spaces, for the page's filter."""
-        return " ".join(str(self.checks.index(check)) for check in row.checks)
-
-    def characters(self) -> int:
-        """The length of all outputs and references: a lower bound for the size of the page in bytes."""
-        sides = [side for row in self.rows for side in (*row.sides, *row.others)]
-        texts = [*(text for side in sides for text in (side.text, side.before)), *(row.reference for row in self.rows)]
-        return sum(map(len, texts))
-
-    def kinds(self) -> list[tuple[str, int]]:
-        """The kinds of the shown rows, each with its number of rows."""
-        counts = Counter(row.kind for row in self.rows)
-        return [(kind, counts[kind]) for kind in KINDS if counts[kind]]
-
-
-def choose_examples(
-    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, all_others: bool = True
-) -> Examples:
-    """At most 200 rows: first all on which the two sides differ (the candidate's losses in front), then others.
-
-    Within each kind, rows are ordered by a hash of the id: reproducible and not hand-picked. Each text is cut after
-    `text_limit` characters, in the first rows after eight times as many (at most 4,000), and the cut is marked. Without
-    `all_others`, only the first rows show the outputs of variants that are not compared.
-    """
-    names = [name for name in (run.baseline, run.candidate) if name is not None]
-    ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
-    kinds = {id_: _kind(run, id_, names) for id_ in ids}
-    differing = [id_ for id_ in ids if kinds[id_] in ("lost", "won")]
-    chosen = _some(differing, most_rows)
-    chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], most_rows - len(chosen))
-    chosen.sort(key=lambda id_: KINDS.index(kinds[id_]))
-    rows = tuple(
-        _example(
-            run, id_, names, kinds[id_], _limit(text_limit, index), index, others=all_others or index < PRINTED_ROWS
-        )
-        for index, id_ in enumerate(chosen)
-    )
-    some_others = not all_others and len(rows) > PRINTED_ROWS and len(run.variants) > len(names)
-    groups = Counter(row.group for row in rows if row.group is not None)
-    outputs = run.path / "evaluate" / "outputs.jsonl"
-    return Examples(
-        rows=rows,
-        total=len(ids),
-        differing=len(differing),
-        checks=tuple(sorted({check for row in rows for check in row.checks})),
-        groups=tuple(sorted(group for group, members in groups.items() if members > 1)),
-        outputs_hash=_hash(outputs, outputs.stat().st_mtime_ns) if outputs.exists() else "",
-        others_shown=PRINTED_ROWS if some_others else None,
-    )
-
-
-def _limit(text_limit: int, index: int) -> int:
-    return text_limit if index >= PRINTED_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
-
-
-@lru_cache(maxsize=4)
-def _hash(path: Path, changed: int) -> str:
-    """Cached by modification time, since rows are chosen repeatedly until their texts fit the page."""
-    return sha256_file(path)
-
-
-def _some(ids: list[str], most: int) -> list[str]:
-    return sorted(ids, key=lambda id_: hashlib.sha256(id_.encode("utf-8", "surrogatepass")).digest())[:most]
-
-
-def _kind(run: StoredRun, id_: str, names: list[str]) -> str:
-    found = [run.outputs.get((id_, name), {"acceptable": False}).get("acceptable") for name in names]
-    if None in found:
-        return "unscored"
-    good = [bool(value) for value in found]
-    if all(good):
-        return "both"
-    if not any(good):
-        return "neither"
-    return "won" if good[-1] else "lost"
-
-
-def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
-    fields = pair.get("fields")
-    if isinstance(fields, Mapping) and fields:
-        return [(str(name), text) for name, value in fields.items() if (text := field_text(value))]
-    return [("", str(pair.get("input") or ""))]
-
-
-def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, index: int, *, others: bool) -> Example:
-    pair = run.pairs[id_]
-    lines = {name: run.outputs.get((id_, name)) for name in [*names, *(run.variants if others else ())]}
-    # If space is short, only the first rows list what was expected; the others name the broken checks.
-    brief = limit < SHORT
-    # The outputs get twice the space of the request and the reference.
-    context_limit = limit // 2 if brief else limit
-    sides = {
-        name: _shown(name, line, limit, anchor=f"{index}-{number}", brief=brief)
-        if name in names
-        else _shown(name, line, min(limit, OTHERS_LIMIT), anchor="", brief=True)
-        for number, (name, line) in enumerate(lines.items())
-        if line is not None or name in names
-    }
-    broken = {check for name in names for check in _checks(lines[name] or {})}
-    group = pair.get("group")
-    return Example(
-        id=id_,
-        request=tuple((name, _clipped(text, context_limit)) for name, text in _request(pair)),
-        sides=tuple(sides.pop(name) for name in names),
-        others=tuple(sides.values()),
-        reference=_clipped(str(pair.get("output") or ""), context_limit),
-        reference_ok=pair.get("reference_ok") is not False,
-        kind=kind,
-        checks=tuple(sorted(broken)),
-        group=None if group is None else str(group),
-    )
-
-
-def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
-    if line is None:
-        missing = Note("no output", "this request has no output", times=1, placed=False)
-        return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor, Markup(""), ())
-    violations, fixed = list(line.get("violations") or []), tuple(map(str, line.get("fixed") or ()))
-    before = before_repair(line, limit)
-    text, left_off = clip(str(line.get("output") or ""), limit)
-    if brief:
-        marks = mark_text(text, violations)
-        return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor, before, fixed)
-    # The same violation in several places is one note; each place shows the note's number.
-    wordings = [(str(found.get("check")), _note(found)) for found in violations]
-    times = Counter(wordings)
-    listed = {wording: number for number, wording in enumerate(list(times)[:MOST_NOTES], start=1)}
-    marked = [found for found, wording in zip(violations, wordings, strict=True) if wording in listed]
-    numbers = [listed[wording] for wording in wordings if wording in listed]
-    placed = placed_numbers(text, marked, numbers=numbers)
-    return Shown(
-        name=name, acceptable=line.get("acceptable"), left_off=left_off, breaks=(), anchor=anchor,
-        before=before, fixed=fixed,
-        text=mark_text(text, marked, numbers=numbers, anchor=anchor),
-        notes=tuple(Note(*wording, times[wording], number in placed) for wording, number in listed.items()),
-        more_notes=len(times) - len(listed),
-    )  # fmt: skip
-
-
-def _checks(line: Mapping[str, Any]) -> list[str]:
-    """The checks that an output breaks, each once."""
-    return list(dict.fromkeys(str(found.get("check")) for found in line.get("violations") or []))
-
-
-def _note(violation: Mapping[str, Any]) -> str:
-    """What was found and what was expected, in brief."""
-    found, expected = violation.get("found"), str(violation.get("expected") or "")
-    start = f"“{_clipped(str(found), 60)}”" if found else ""
-    wanted = f"expected: {_clipped(expected, 200)}" if expected else ""
-    return "; ".join(part for part in (start, wanted) if part)
-
-
-def _clipped(text: str, limit: int) -> str:
-    shown, left_off = clip(text, limit)
-    return f"{shown} …" if left_off else shown
+__all__ = ["chosen_by", "kind_words", "lead", "printed", "section"]
 
 
 def section(run: StoredRun, examples: Examples | None) -> Section | None:
@@ -278,7 +28,7 @@ def section(run: StoredRun, examples: Examples | None) -> Section | None:
         "printed": printed(examples),
         "printed_rows": PRINTED_ROWS,
         "kind_words": words,
-        "repaired": [name for name in run.variants if repaired(run.results, name)],
+        "labels": [run.label(name) for name in (run.baseline, run.candidate) if name is not None],
     }
     return Section("examples", "Examples", lead(run), "examples", shown)
 
@@ -347,9 +97,10 @@ def printed(examples: Examples) -> str:
 
 def kind_words(run: StoredRun, kind: str) -> str:
     """The outcome of a request on the two sides."""
+    ours, theirs = run.label(str(run.candidate)), run.label(str(run.baseline))
     return {
-        "lost": f"only {run.baseline} acceptable",
-        "won": f"only {run.candidate} acceptable",
+        "lost": f"only {theirs} acceptable",
+        "won": f"only {ours} acceptable",
         "both": "both acceptable",
         "neither": "neither acceptable",
         "unscored": "not scored on both sides",

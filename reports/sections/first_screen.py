@@ -14,27 +14,16 @@ from ..charts.rows import Bar, Mark, mini_rows
 from ..stored import StoredRun
 from ..words import capital, named, typeset, typeset_parts
 from .assumptions import LINE, anchor
-from .costs import change_words, cheaper_way, cost_range
+from .costs import change_words, cheaper_way, cost_range, counted_cost
+from .decision import decision_label, without_label
 
 __all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
 
-# Each decision's label and its tone, which selects the colour and the icon.
-DECISIONS = {
-    "fine-tune": ("Fine-tune", "go"),
-    "keep prompting": ("Keep prompting", "stay"),
-    "cannot tell yet": ("Cannot tell yet", "open"),
-    "fix first": ("Fix first", "fix"),
-}
 LEVELS = {"low": 1, "fair": 2, "high": 3}
 # Longer sentences are set smaller, to fit three lines of a wide screen where possible.
 LONG = (165, 250, 400)
 LONGEST_NAME = 32
 NOTHING_SCORED = "No request could be scored for every variant."
-# The cost shown and its title, by what happens to unacceptable outputs.
-COSTS = {
-    "repair": ("Cost per output, including repair", "effective_cost_per_request"),
-    "retry": ("Cost per request, including retries", "effective_cost_per_request"),
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,8 @@ def _acceptable(run: StoredRun) -> Number:
     for name, role in _sides(run):
         found = (run.results["quality"].get(name) or {}).get("acceptable") or {}
         raw = (run.results["quality"].get(name) or {}).get("raw") or {}
-        before = f"{say.percent(raw['share'])} before repair" if raw.get("share") is not None else ""
+        changed = raw.get("share") is not None and raw["share"] != found.get("share")
+        before = f"{say.percent(raw['share'])} before repair" if changed else ""
         row = Row(
             "acceptable", run.label(name), found.get("share"), "share", found.get("low"), found.get("high"), before
         )  # fmt: skip
@@ -111,9 +101,7 @@ def _cost(run: StoredRun) -> Number | None:
     if not money:
         return None
     currency, sides, values = money.get("currency") or "", [], []
-    # If people repair failures, every output ends up acceptable and costs the request plus the repair. If failures are
-    # retried, the cost covers all calls and the failures that remain.
-    title, key = COSTS.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
+    title, key = counted_cost(money)
     costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
     if None in costs:
         return None
@@ -124,7 +112,7 @@ def _cost(run: StoredRun) -> Number | None:
         value, apart = variant.get(counted), machines and shared is None
         low, high = (None, None) if apart else cost_range(run, name)
         note = f"plus {say.money(machines, currency)} per day for machines" if apart else ""
-        row = Row(counted, name, "none acceptable" if value is None else value, currency, low, high, note)
+        row = Row(counted, run.label(name), "none acceptable" if value is None else value, currency, low, high, note)
         sides.append(Side(row, role, _line(money, f"variants.{name}.{counted}")))
         values.append((value, role))
     known = [(value, role) for value, role in values if value is not None]
@@ -163,10 +151,8 @@ def _tokens(run: StoredRun) -> Number:
     for name, role in _sides(run):
         tokens = (run.results.get("tokens") or {}).get(name) or {}
         known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
-        answer = (
-            f"{say.count(round(tokens['output']))} of them in the answer" if tokens.get("output") is not None else ""
-        )
-        row = Row("tokens", name, round(sum(known)) if known else None, note=answer)
+        answer = f"{say.count(round(tokens['output']))} of them in the answer" if tokens.get("output") else ""
+        row = Row("tokens", run.label(name), round(sum(known)) if known else None, note=answer)
         sides.append(Side(row, role, "#tokens" if counted else ""))
         if known:
             bars.append((sum(known), role))
@@ -190,9 +176,9 @@ def _payback(run: StoredRun) -> Number:
     middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
     target, chance = money.get("target_payback_days"), money.get("probability_of_payback_in_target")
     change = f"{say.chance(chance)} likely within {say.days(target)}" if chance is not None and target else ""
-    way = cheaper_way(money)
-    compared = f" compared with {shortened(str(run.baseline))}" if way else ""
-    cheaper = f"{say.days(way.payback_days)} compared with {shortened(way.name)}" if way else ""
+    way = cheaper_way(run)
+    compared = f" compared with {shortened(run.label(str(run.baseline)))}" if way else ""
+    cheaper = f"{say.days(way.payback_days)} compared with {shortened(run.label(way.name))}" if way else ""
     note = "; ".join(filter(None, (_daily(money) if low is high is None else "", cheaper)))
     label = f"to recover {say.money(money.get('investment'), money.get('currency') or '')}{compared}"
     row = Row("payback_days", label, middle, "days", low, high, note)
@@ -272,12 +258,12 @@ class Headline:
 def headline(run: StoredRun) -> Headline:
     """The first screen of a run."""
     verdict = run.results.get("verdict") or {}
-    label, tone = DECISIONS.get(verdict.get("decision", ""), ("No verdict", "none"))
+    label, tone = decision_label(verdict)
     sure, level, why = _sure(verdict)
     return Headline(
         label=label,
         tone=tone,
-        sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or plain_sentence(run), label))),
+        sentence=typeset(_shortened(run, without_label(verdict) if verdict.get("sentence") else plain_sentence(run))),
         numbers=three_numbers(run),
         doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
         next_step="`".join(  # names in commands are never shortened
@@ -308,11 +294,6 @@ def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
     if verdict.get("decision") == "cannot tell yet":
         return "Both answers are still possible", 0, capital(why)
     return f"Confidence: {found['level']}", level, capital(why)
-
-
-def _without_label(sentence: str, label: str) -> str:
-    """The sentence without the leading decision, which the label already shows."""
-    return capital(sentence.removeprefix(f"{label}: "))
 
 
 def plain_sentence(run: StoredRun) -> str:

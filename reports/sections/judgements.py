@@ -9,7 +9,7 @@ from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named, share_text
-from .examples import MOST_ROWS
+from .gallery import MOST_ROWS
 
 __all__ = ["JudgeRow", "against_checks", "against_rules", "agreement", "caution", "judge_rows", "lead", "section"]
 
@@ -32,7 +32,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
     if not found:
         return None
     lines = [text for text in (caution(run), agreement(run), *against_rules(run), *against_checks(run)) if text]
-    shown = {key: found.get(key) for key in ("candidate", "baseline")}
+    shown = {key: run.label(str(found.get(key))) for key in ("candidate", "baseline")}
     shown |= {"rows": judge_rows(run, names=texts), "lines": lines}
     return Section("judgements", "Human preference", lead(run), "judgements", shown)
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
-from ..words import finite, is_number, mapping, without_folders
+from ..words import finite, is_number, mapping, variant_label, without_folders
 from .assumptions import assumption_groups, assumption_sources
 from .settings import settings_of
 
@@ -53,7 +53,7 @@ def methods_of(run: StoredRun) -> dict[str, Values]:
     found = {
         "requests": _requests(run),
         "variants": _variants(run),
-        "baseline": _baseline(run),
+        "rivals": _rivals(run),
         "scores": _scores(run),
         "ranges": _ranges(run),
         "comparison": _comparison(run),
@@ -92,7 +92,10 @@ def _variants(run: StoredRun) -> Values | None:
 
 
 def _variant(name: str, how: Mapping[str, Any]) -> str:
-    parts = [str(how.get("source") or "unknown source")]
+    made = [variant_label(str(origin)) for origin in how.get("of") or []]
+    parts = [f"made from {' and '.join(made)}" if made else str(how.get("source") or "unknown source")]
+    if made and how.get("way") in ("repair", "cascade"):
+        return f"{variant_label(name)}: {parts[0]}."
     parts += [f"{key} {without_folders(str(how[key]))}" for key in ("model", "endpoint", "file") if how.get(key)]
     if how.get("guide"):
         tokens = f" ({say.count(how['guide_tokens'])} tokens)" if how.get("guide_tokens") else ""
@@ -105,18 +108,23 @@ def _variant(name: str, how: Mapping[str, Any]) -> str:
     parts += [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in settings.items()]
     if how.get("refused_settings"):
         parts.append(f"called without {' and '.join(how['refused_settings'])}, which the endpoint does not accept")
-    return f"{name}: {', '.join(parts)}."
+    return f"{variant_label(name)}: {', '.join(parts)}."
 
 
-def _baseline(run: StoredRun) -> Values | None:
-    choice = run.results.get("choice") or {}
-    how, considered = choice.get("how"), choice.get("considered") or {}
-    if how not in ("stated", "only one") and not (how == "validation" and considered):
+def _rivals(run: StoredRun) -> Values | None:
+    """The candidate and the ways without training that it was tested against."""
+    if not run.rivals or run.candidate is None:
         return None
-    shares = [
-        f"{name} {say.percent((found.get('acceptable') or found).get('share'))}" for name, found in considered.items()
-    ]
-    return {"how": how, "name": choice.get("baseline"), "n": say.count(choice.get("n")), "shares": ", ".join(shares)}
+    ways = {run.way(name) for name in run.variants}
+    stated = (run.facts.get("config") or {}).get("evaluate") or {}
+    template = mapping(mapping(stated).get("template")).get("template")
+    return {
+        "candidate": run.label(run.candidate),
+        "count": say.count(len(run.rivals)),
+        "repaired": "repair" in ways,
+        "cascade": "cascade" in ways,
+        "template": ("stated" if template else "learned from training examples") if "template" in ways else "",
+    }
 
 
 def _scores(run: StoredRun) -> Values:
@@ -181,7 +189,7 @@ def _ranges(run: StoredRun) -> Values | None:
         "n": say.count(n),
         "groups": say.count(groups) if is_number(groups) and is_number(n) and groups < n else "",
         "worth": say.count(found.get("n_effective")),
-        "candidate": run.candidate,
+        "candidate": run.candidate and run.label(run.candidate),
         "samples": say.count(samples) if samples > 1 else "",
     }
 
@@ -194,7 +202,7 @@ def _comparison(run: StoredRun) -> Values | None:
     n, low, least = (finite(comparison.get(key)) for key in ("n", "low_one_sided", "detectable_difference"))
     differing = comparison.get("discordant_share")
     return {
-        **{name: comparison.get(name) for name in ("baseline", "candidate")},
+        **{name: run.label(str(comparison.get(name))) for name in ("baseline", "candidate")},
         "n": "" if n is None else say.count(n),
         "worth": say.count(comparison.get("n_effective")),
         "method": str(comparison.get("method") or ""),
@@ -214,8 +222,8 @@ def _others(run: StoredRun) -> list[str]:
     comparison = run.results["comparison"]
     parts = [
         {"candidate": comparison["candidate"], "baseline": row["name"], **row}
-        for row in run.results.get("rivals") or []
-        if row["measured"] and not row["strongest"]
+        for row in run.rivals
+        if not row.get("strongest")
     ]
     lines = []
     for part in (*parts, mapping(run.results.get("guide_comparison"))):
@@ -223,10 +231,9 @@ def _others(run: StoredRun) -> list[str]:
         if not is_number(gap.get("value")):
             continue
         p = _p(part.get("p_value"))
-        lines.append(
-            f"{part.get('candidate')} against {part.get('baseline')}: {say.signed_points(gap['value'])} "
-            f"({say.points_range(gap.get('low'), gap.get('high'))}{f', {p}' if p else ''})"
-        )
+        ours, theirs = (variant_label(str(part.get(side))) for side in ("candidate", "baseline"))
+        spread = say.points_range(gap.get("low"), gap.get("high"))
+        lines.append(f"{ours} against {theirs}: {say.signed_points(gap['value'])} ({spread}{f', {p}' if p else ''})")
     return lines
 
 

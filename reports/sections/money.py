@@ -8,7 +8,8 @@ from ...core import unbroken as say
 from ...evaluate import when_it_pays
 from ..page import Section
 from ..stored import StoredRun
-from ..words import named, quoted
+from ..words import named, quoted, variant_label
+from . import rivals
 from .assumptions import derivation_lines, derivation_steps
 from .costs import alternative_rows, change_words, costed, hosts_machines, linked_cost_rows
 from .money_charts import PARTS, parts_figure, payback_figure, tornado_figure, volume_figure, volume_rows
@@ -26,8 +27,8 @@ def section(run: StoredRun) -> Section:
         return Section("money", "Money", lead(run), "money", {"money": None})
     shown = {
         "money": money,
-        "names": costed(run),
-        "costs": linked_cost_rows(run),
+        "costs": [([variant_label(name) for name in names], linked_cost_rows(run, names)) for names in costed(run)],
+        "listed": bool(run.rivals) and rivals.section(run) is not None,
         "parts": parts_figure(run),
         "steps": derivation_steps(run),
         "payback": payback_figure(run),
@@ -132,7 +133,9 @@ def _saving_rows(money: Mapping[str, Any]) -> list[Row]:
         rows.append(Row("parts", "  made up of", ", ".join(made) or "nothing"))
     spent = [money.get(f"spend_per_day_{side}") for side in ("baseline", "candidate")]
     if hosted and None not in spent:
-        days = [f"{money[side]} {say.money(day, currency)}" for day, side in zip(spent, SIDES, strict=True)]
+        days = [
+            f"{variant_label(money[side])} {say.money(day, currency)}" for day, side in zip(spent, SIDES, strict=True)
+        ]
         change = change_words(spent[0], spent[1])
         text = f"{', '.join(days)} ({change})" if change else ", ".join(days)
         rows.append(Row("spend_per_day", f"Cost of a day at {say.count(volume, 'request')}, including machines", text))
@@ -144,6 +147,8 @@ def _saving_rows(money: Mapping[str, Any]) -> list[Row]:
         rows.append(Row("saving_per_day", "Saving per day", money["saving_per_day"], currency, note=note))
     sunk = money.get("already_spent")
     note = f"{say.money(sunk, currency)} already spent, not counted" if sunk else ""
+    if "roi.investment" in (money.get("missing") or []):
+        return [*rows, Row("investment", "Investment", "not stated", note="counted as 0")]
     return [*rows, Row("investment", "Investment", money.get("investment"), currency, note=note)]
 
 

@@ -44,8 +44,8 @@ def parts_figure(run: StoredRun) -> Markup:
     )
     if not known or start is None or end is None:
         return Markup("")
-    rows = [Row(str(run.baseline), (Bar(0, start, "baseline"),), say.money(start, currency))]
-    table, at, edges = [(str(run.baseline), say.money(start, currency))], start, [start, end]
+    rows = [Row(run.label(str(run.baseline)), (Bar(0, start, "baseline"),), say.money(start, currency))]
+    table, at, edges = [(run.label(str(run.baseline)), say.money(start, currency))], start, [start, end]
     for name, value in known:
         change = "no change" if not value else f"{say.minus if value > 0 else '+'}{say.money(abs(value), currency)}"
         bars = (Bar(at, at - value, "gain" if value >= 0 else "loss"),)
@@ -53,8 +53,8 @@ def parts_figure(run: StoredRun) -> Markup:
         table.append((name, change))
         at -= value
         edges.append(at)
-    rows.append(Row(str(run.candidate), (Bar(0, end, "candidate"),), say.money(end, currency)))
-    table.append((str(run.candidate), say.money(end, currency)))
+    rows.append(Row(run.label(str(run.candidate)), (Bar(0, end, "candidate"),), say.money(end, currency)))
+    table.append((run.label(str(run.candidate)), say.money(end, currency)))
     what = "an acceptable output" if money.get("failures") == "drop" else "a request"
     figure = Figure(
         f"Cost of {what}, from baseline to candidate", "; ".join(f"{name}: {value}" for name, value in table),
@@ -183,7 +183,8 @@ def volume_figure(run: StoredRun) -> Markup:
         _volume_table(money, banded=bool(banded)), id="volume",
     )  # fmt: skip
     curve = Curve(
-        f"{run.candidate} instead of {run.baseline}", tuple((line["requests_per_day"], line["npv"]) for line in lines),
+        f"{run.label(str(run.candidate))} instead of {run.label(str(run.baseline))}",
+        tuple((line["requests_per_day"], line["npv"]) for line in lines),
         "candidate",
     )  # fmt: skip
     band = tuple((line["requests_per_day"], line["npv_p5"], line["npv_p95"]) for line in banded)

@@ -14,26 +14,24 @@ from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
-from ..words import capital, named, quoted, share_text
+from ..words import NOT_CHECKED, capital, named, quoted, share_text, unchecked
+from .causes import cause_rows
 from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
+from .order import MOST_VARIANTS, compared_variants, shown_order
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
+from .similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
 
 __all__ = [
     "RepeatRow",
-    "SimilarityRow",
-    "classifier_ran",
     "difference_figure",
-    "giveaway_lines",
     "lead",
-    "no_classifier_lines",
     "pairs_figure",
     "repeat_rows",
     "role_of",
     "samples_of",
     "section",
     "shares_figure",
-    "similarity_rows",
 ]
 
 SHARES = {
@@ -52,17 +50,12 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
     places, others = shown_variants(run)
     rows = check_rows(run)
     shown = {
-        "baseline": run.baseline,
-        "candidate": run.candidate,
-        "variants": run.variants,
+        "baseline": run.baseline and run.label(run.baseline),
+        "candidate": run.candidate and run.label(run.candidate),
         "labels": [run.label(name) for name in run.variants],
         "repaired": repair_lines(run),
         "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
-        "unscored": [
-            (name, scored["no_output"], scored["unscored"])
-            for name, scored in run.results["quality"].items()
-            if scored["no_output"] or scored["unscored"]
-        ],
+        "causes": cause_rows(run),
         "figures": [shares_figure(run), difference_figure(run), pairs_figure(run)],
         "rows": rows,
         "most_rows": MOST_ROWS,
@@ -116,23 +109,28 @@ def role_of(run: StoredRun, name: str) -> str:
 
 def shares_figure(run: StoredRun) -> Markup:
     """The three shares of each variant, and of the references if they were scored."""
-    rows, table = [], []
+    rows, table, drawn = [], [], compared_variants(run)
+    if len(run.variants) <= MOST_VARIANTS:
+        drawn = run.variants
     for key, (title, about) in SHARES.items():
-        lines = [
-            (run.label(name), run.results["quality"][name].get(key) or {}, role_of(run, name)) for name in run.variants
-        ]
-        reference = (run.results.get("reference") or {}).get(key)
-        if reference:
+        lines = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in shown_order(run)]
+        reference = run.results.get("reference") or {}
+        if reference.get(key):
             lines.append(("human answers", reference, "reference"))
-        for index, (name, found, role) in enumerate(lines):
-            share, low, high = found.get("share"), found.get("low"), found.get("high")
+        for index, (name, scored, role) in enumerate(lines):
+            share, low, high = ((scored.get(key) or {}).get(end) for end in ("share", "low", "high"))
             marks = (Mark(share, low, high, role),) if share is not None else ()
-            in_range = say.percent_range(low, high) if low is not None else UNKNOWN
+            not_checked = unchecked(scored, key)
+            in_range = say.percent_range(low, high) if low is not None else "" if not_checked else UNKNOWN
             heading, small = (title, about) if index == 0 else ("", "")
-            rows.append(Row(name, marks, _with_range(share, low, high), heading=heading, about=small))
-            table.append((f"{title}: {name}", say.percent(share), in_range))
-    text = "; ".join(f"{name}: {value}, range {span}" for name, value, span in table)
+            shown = NOT_CHECKED if not_checked else _with_range(share, low, high)
+            if key == "acceptable" or role != "other" or len(drawn) > 2:
+                rows.append(Row(name, marks, shown, heading=heading, about=small))
+            table.append((f"{title}: {name}", NOT_CHECKED if not_checked else say.percent(share), in_range))
+    text = "; ".join(f"{name}: {value}{f', range {span}' if span else ''}" for name, value, span in table)
     note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
+    if len(drawn) < len(run.variants):
+        note += " Consistent and faithful outputs of the other variants are in the numbers of this chart."
     head = ("Share", "Measured", "Range")
     figure = Figure("Acceptable, consistent and faithful outputs", text, head, tuple(table), note, id="shares", how=HOW)
     return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
@@ -144,16 +142,23 @@ def difference_figure(run: StoredRun) -> Markup:
     if (comparison.get("difference") or {}).get("value") is None:
         return Markup("")
     differences = {comparison["baseline"]: comparison["difference"]}
-    differences |= {row["name"]: row["difference"] for row in run.results.get("rivals") or [] if row["measured"]}
-    rows, table, ends = [], [], [-0.1, 0.1]
-    for rival, found in differences.items():
-        value, low, high = (found.get(key) for key in ("value", "low", "high"))
-        if value is None:
-            continue
-        name = f"{run.label(comparison['candidate'])} minus {run.label(rival)}"
-        role = role_of(run, rival) if rival != comparison["baseline"] else role_of(run, comparison["candidate"])
+    differences |= {row["name"]: row.get("difference") or {} for row in run.rivals}
+    known = {name: found for name, found in differences.items() if found.get("value") is not None}
+    names = sorted(known, key=lambda name: (name != comparison["baseline"], known[name]["value"]))
+    rows, table, ends, minus = [], [], [-0.1, 0.1], f"{run.label(comparison['candidate'])} minus"
+    for rival in names:
+        value, low, high = (known[rival].get(key) for key in ("value", "low", "high"))
+        strongest, name = rival == comparison["baseline"], f"{minus} {run.label(rival)}"
         ends += [value, low or 0, high or 0]
-        rows.append(Row(name, (Mark(value, low, high, role),), _points_with_range(value, low, high)))
+        rows.append(
+            Row(
+                name if len(known) == 1 else run.label(rival),
+                (Mark(value, low, high, "candidate" if strongest else "other"),),
+                _points_with_range(value, low, high),
+                heading=f"{minus} …" if len(known) > 1 and strongest else "",
+                note="the strongest" if len(known) > 1 and strongest else "",
+            )
+        )
         table.append((name, say.signed_points(value), say.points_range(low, high)))
     figure = Figure(
         "Difference in acceptable outputs, in percentage points",
@@ -216,7 +221,7 @@ def _key(run: StoredRun) -> Markup:
     """The key of the variants' shapes, if there are several variants."""
     if run.baseline is None:
         return Markup("")
-    names = [(run.candidate, "candidate"), (run.baseline, "baseline")]
+    names = [(run.label(str(run.candidate)), "candidate"), (run.label(run.baseline), "baseline")]
     names += [("others", "other")] if len(run.variants) > 2 else []
     names += [("human answers", "reference")] if run.results.get("reference") else []
     return Markup('<div class="keys">{}</div>').format(
@@ -240,20 +245,6 @@ def _with_range(share: float | None, low: float | None, high: float | None) -> M
     return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
 
 
-CHANCE = 0.05  # significance level of the classifier test
-
-
-@dataclass(frozen=True)
-class SimilarityRow:
-    """One variant, or the human answers, for which only `name` and `words` are set."""
-
-    name: str
-    chrf: str
-    ratio: str
-    words: str
-    distinguished: str
-
-
 @dataclass(frozen=True)
 class RepeatRow:
     """How stable one variant is when it answers the same request several times."""
@@ -263,50 +254,6 @@ class RepeatRow:
     once: str
     always: str
     unstable: str
-
-
-def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
-    """One row per variant, the human answers last; empty if similarity was not measured."""
-    quality = run.results.get("quality") or {}
-    found = {name: part for name in run.variants if (part := quality[name]).get("length")}
-    rows = []
-    for name, part in found.items():
-        similarity = part.get("similarity") or {}
-        chrf, ratio = (_share(similarity.get(key), "mean") for key in ("chrf", "ratio"))
-        rows.append(
-            SimilarityRow(
-                run.label(name),
-                chrf,
-                ratio,
-                _length_words(part["length"]),
-                _distinguished(part.get("two_sample") or {}),
-            )
-        )
-    written = next((part["length"].get("references") for part in found.values()), None)
-    return [*rows, SimilarityRow("human answers", "", "", _length_words(written), "")] if written else rows
-
-
-def classifier_ran(run: StoredRun) -> bool:
-    """Whether the classifier test was run for any variant."""
-    parts = (run.results["quality"][name].get("two_sample") or {} for name in run.variants)
-    return any(part.get("accuracy") is not None for part in parts)
-
-
-def giveaway_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """For each variant that the classifier distinguishes from people: the character sequences that give it away."""
-    lines = []
-    for name in run.variants:
-        found = run.results["quality"][name].get("two_sample") or {}
-        if found.get("telling") and (found.get("p_value") or 0) <= CHANCE:
-            lines.append((name, "  ".join(f"“{_shown(gram)}”" for gram in found["telling"])))
-    return lines
-
-
-def no_classifier_lines(run: StoredRun) -> list[str]:
-    """Why the classifier test was not run, each reason once."""
-    parts = [run.results["quality"][name].get("two_sample") or {} for name in run.variants]
-    reasons = dict.fromkeys(str(part["reason"]) for part in parts if part.get("reason"))
-    return [f"Whether outputs can be distinguished from human answers was not tested: {reason}." for reason in reasons]
 
 
 def repeat_rows(run: StoredRun) -> list[RepeatRow]:
@@ -329,23 +276,3 @@ def samples_of(run: StoredRun) -> int:
 
 def _share(found: Mapping[str, Any] | None, key: str) -> str:
     return "–" if not found or found.get(key) is None else share_text(found, key)
-
-
-def _length_words(length: Mapping[str, Any] | None) -> str:
-    words = (length or {}).get("words") or {}
-    if words.get("median") is None:
-        return "–"
-    return f"{say.count(words['median'])} ({say.count(words['p95'])})"
-
-
-def _distinguished(found: Mapping[str, Any]) -> str:
-    """Whether the classifier distinguishes outputs from the references for the same requests."""
-    if found.get("accuracy") is None:
-        return "–"
-    chance = "statistically significant" if found["p_value"] <= CHANCE else "no better than chance"
-    whole, alone = (say.percent(found[key]) for key in ("accuracy_with_length", "length_accuracy"))
-    return f"{say.percent(found['accuracy'])}, {chance}; {whole} with length, {alone} by length alone"
-
-
-def _shown(gram: str) -> str:
-    return gram.replace("\n", "↵").replace(" ", "␣")

@@ -97,6 +97,7 @@ def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
     """A slope chart of the rules that changed from baseline to candidate; empty if none did."""
     if run.baseline is None or run.candidate is None:
         return Markup("")
+    baseline, candidate = run.label(run.baseline), run.label(run.candidate)
     lines = [
         SlopeLine(row.sentence, row.before, row.after, _clear(row.before, row.after, row.moved))
         for row in rows
@@ -112,13 +113,10 @@ def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
         (line.name, say.percent(line.before), say.percent(line.after), say.signed_points(line.after - line.before))
         for line in shown
     )
-    text = "; ".join(
-        f"{name}: {before} with {run.baseline}, {after} with {run.candidate}" for name, before, after, _ in table
-    )
-    figure = Figure(
-        "How often each rule is broken", text, ("Rule", run.baseline, run.candidate, "Change"), table, note, id="moved"
-    )
-    return render_figure(figure, slope_chart(lines, run.baseline, run.candidate))
+    text = "; ".join(f"{name}: {before} with {baseline}, {after} with {candidate}" for name, before, after, _ in table)
+    head = ("Rule", baseline, candidate, "Change")
+    figure = Figure("How often each rule is broken", text, head, table, note, id="moved")
+    return render_figure(figure, slope_chart(lines, baseline, candidate))
 
 
 def most_broken(rows: Sequence[CheckRow]) -> CheckRow | None:

@@ -12,7 +12,7 @@ from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
 from ..page import Section
 from ..stored import StoredRun
-from ..words import named
+from ..words import named, variant_label
 from .quality import role_of
 
 __all__ = ["lead", "section", "time_figure", "tokens_figure"]
@@ -45,7 +45,7 @@ def lead(run: StoredRun) -> str:
 
 def tokens_figure(run: StoredRun) -> Markup:
     """Mean tokens per request of each variant, split into cached, fixed, request and answer."""
-    tokens = {name: found for name, found in (run.results.get("tokens") or {}).items() if found}
+    tokens = _of_callers(run, run.results.get("tokens") or {})
     parts = {name: _parts(found) for name, found in tokens.items()}
     totals = {name: sum(found.values()) for name, found in parts.items()}
     if not any(totals.values()):
@@ -57,7 +57,9 @@ def tokens_figure(run: StoredRun) -> Markup:
             if part > 0:
                 bars.append(Bar(start, start + part, f"t-{key}"))
             start += part
-        rows.append(Row(name, tuple(bars), _total(totals[name], tokens[name]), note=_fixed_words(run, name)))
+        rows.append(
+            Row(variant_label(name), tuple(bars), _total(totals[name], tokens[name]), note=_fixed_words(run, name))
+        )
     head, table = _tokens_table(tokens, totals)
     text = "; ".join(f"{row[0]}: {row[-1]} tokens" for row in table)
     figure = Figure("Tokens per request (mean)", text, head, table, _given(run))
@@ -67,7 +69,7 @@ def tokens_figure(run: StoredRun) -> Markup:
 
 def time_figure(run: StoredRun) -> Markup:
     """Seconds per answer: the median, a band up to the time that one answer in twenty exceeds, and answers per second."""
-    timed = {name: found for name, found in (run.results.get("seconds") or {}).items() if found}
+    timed = _of_callers(run, run.results.get("seconds") or {})
     timed = {name: found for name, found in timed.items() if found.get("p50") is not None}
     if not timed:
         return Markup("")
@@ -75,9 +77,13 @@ def time_figure(run: StoredRun) -> Markup:
     for name, found in timed.items():
         middle, slow, rate = found["p50"], found.get("p95"), found.get("per_second")
         ends += [middle, slow or 0]
-        mark = Mark(middle, middle if slow is not None else None, slow, role_of(run, name))
-        rows.append(Row(name, (mark,), _seconds(middle, slow), note=_rate(rate) if rate is not None else ""))
-        table.append((name, say.duration(middle), say.duration(slow), UNKNOWN if rate is None else _rate(rate)))
+        mark = Mark(middle, middle if slow is not None else None, slow, _role(run, name))
+        rows.append(
+            Row(variant_label(name), (mark,), _seconds(middle, slow), note=_rate(rate) if rate is not None else "")
+        )
+        table.append(
+            (variant_label(name), say.duration(middle), say.duration(slow), UNKNOWN if rate is None else _rate(rate))
+        )
     text = "; ".join(f"{row[0]}: {row[1]}, one in twenty over {row[2]}" for row in table)
     note = (
         "The mark is the median: half of the answers took less. The band ends at the time that one in twenty exceeds."
@@ -85,6 +91,26 @@ def time_figure(run: StoredRun) -> Markup:
     head = ("Variant", "Median", "One in twenty exceeds", "Rate")
     figure = Figure("Seconds per answer", text, head, tuple(table), note)
     return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{say.stated(v)}{say.gap}s")))
+
+
+def _of_callers(run: StoredRun, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The variants that call a model: repairing outputs takes neither tokens nor time, and a template neither."""
+    return {
+        name: part
+        for name, part in found.items()
+        if part
+        and run.way(name) != "template"
+        and not (run.way(name) == "repair" and set(run.origins(name)) & set(found))
+    }
+
+
+def _role(run: StoredRun, name: str) -> str:
+    """How the charts draw a variant: as the one that is made from it by repair, if that is compared."""
+    compared = next(
+        (one for one in (run.candidate, run.baseline) if one and run.way(one) == "repair" and name in run.origins(one)),
+        name,
+    )
+    return role_of(run, compared)
 
 
 def _tokens_words(run: StoredRun) -> str:
@@ -152,7 +178,7 @@ def _tokens_table(
     if any(found.get("reasoning") for found in tokens.values()):
         columns["reasoning"] = "Reasoning, within the answer"
     rows = tuple(
-        (name, *(_counted(found.get(key)) for key in columns), say.count(round(totals[name])))
+        (variant_label(name), *(_counted(found.get(key)) for key in columns), say.count(round(totals[name])))
         for name, found in tokens.items()
     )
     return ("Variant", *columns.values(), "Total"), rows

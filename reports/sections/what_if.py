@@ -14,7 +14,7 @@ from ...core import unbroken as say
 from ...evaluate import Pair, cached_guide, read_inputs
 from ..page import Section
 from ..stored import StoredRun
-from ..words import named
+from ..words import named, variant_label
 
 __all__ = [
     "Field",
@@ -77,7 +77,7 @@ def field_groups(run: StoredRun) -> list[tuple[str, list[Field]]]:
 
 
 def _plan(inputs: Mapping[str, Any], sources: Mapping[str, str], names: tuple[str, ...]) -> list[Field]:
-    currency, candidate = inputs["currency"], inputs["candidate"]
+    currency, candidate = inputs["currency"], variant_label(inputs["candidate"])
     daily = inputs["requests_total"] is None
     left = inputs["days_to_retirement"]
     longest = LONGEST if left is None else min(LONGEST, left)
@@ -117,7 +117,7 @@ def _acceptances(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Itera
         name = inputs[role]
         value, key = inputs["variants"][name]["acceptance"], f"{name}.acceptance"
         if value is not None:
-            label = f"Acceptable outputs of {name}"
+            label = f"Acceptable outputs of {variant_label(name)}"
             yield _field(key, role, "acceptance", label, "%", value, sources.get(key, ""), 0, 1, share=True)
 
 
@@ -125,20 +125,26 @@ def _prices(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[F
     currency = inputs["currency"]
     for role in ("baseline", "candidate"):
         name = inputs[role]
-        variant = inputs["variants"][name]
+        variant, owner = inputs["variants"][name], _owner(inputs, role)
+        if variant.get("free") or (role == "candidate" and owner == _owner(inputs, "baseline")):
+            continue  # it calls no model, or the baseline's price applies, as it is the same
         if variant["self_hosted"]:
-            key, label = f"{name}.hourly", f"Machine-hour of {name}"
+            key, label = f"{owner}.hourly", f"Machine-hour of {variant_label(owner)}"
             yield _field(key, role, "hourly", label, currency, variant["hourly"], sources.get(key, ""), LEAST, MOST)
+        if variant["self_hosted"] and not variant.get("metered"):
             continue
-        if variant["prices_like"] == inputs["baseline"] and role == "candidate":
-            continue  # the same model, so the baseline's price applies
         for price, what in (("price_input", "input"), ("price_output", "output")):
-            key, label = f"{name}.{price}", f"Million {what} tokens, {name}"
+            key, label = f"{owner}.{price}", f"Million {what} tokens, {variant_label(owner)}"
             yield _field(key, role, price, label, currency, variant[price], sources.get(key, ""), 0, MOST)
         if role == "baseline" and _can_be_cached(variant):
-            key, label = f"{name}.cached_share", f"Cached share of the guide of {name}"
+            key, label = f"{name}.cached_share", f"Cached share of the guide of {variant_label(name)}"
             value, source = variant["cached_share"] or 0, sources.get(key, "default")
             yield _field(key, role, "cached_share", label, "%", value, source, 0, 1, share=True)
+
+
+def _owner(inputs: Mapping[str, Any], role: str) -> str:
+    """The variant whose table has the prices of this side."""
+    return inputs["variants"][inputs[role]]["prices_like"] or inputs[role]
 
 
 def _can_be_cached(variant: Mapping[str, Any]) -> bool:
@@ -230,8 +236,12 @@ def page_data(run: StoredRun) -> Mapping[str, Any] | None:
 def json_block(run: StoredRun) -> Markup:
     """The inputs as JSON that no browser parses as markup."""
     inputs = page_data(run) or {}
-    spoken = {role: named(inputs.get(role)) for role in ("baseline", "candidate")}
-    text = json.dumps({**inputs, "spoken": spoken}, ensure_ascii=True, separators=(",", ":"))
+    roles = ("baseline", "candidate")
+    names = {
+        "spoken": {role: named(inputs.get(role)) for role in roles},
+        "labels": {role: variant_label(str(inputs.get(role))) for role in roles},
+    }
+    text = json.dumps({**inputs, **names}, ensure_ascii=True, separators=(",", ":"))
     # Only strings can contain these characters, so JSON escapes are safe.
     return Markup(re.sub("[<>&'\x7f]", lambda match: f"\\u{ord(match.group()):04x}", text))
 
@@ -273,7 +283,8 @@ def doubt_head(run: StoredRun) -> tuple[str, ...]:
     """The header of the table of common doubts."""
     inputs = page_data(run) or {}
     days = () if inputs.get("requests_total") is not None else ("Payback",)
-    return ("If", f"{cost_words(run)} {inputs.get('baseline')}", f"with {inputs.get('candidate')}", *days, "Gain")
+    names = [variant_label(str(inputs.get(role))) for role in ("baseline", "candidate")]
+    return ("If", f"{cost_words(run)} {names[0]}", f"with {names[1]}", *days, "Gain")
 
 
 def cost_words(run: StoredRun) -> str:
@@ -311,7 +322,7 @@ def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
     if inputs["investment"] > 0:
         doubts.append(("the investment is twice as high", _recalculated(inputs, investment=TWICE)))
     if (run.results["money"] or {}).get("cached_guide"):
-        what = f"the guide of {inputs['baseline']} is always cached"
+        what = f"the guide of {variant_label(inputs['baseline'])} is always cached"
         doubts.append((what, _recalculated(inputs, cached=True)))
     return [(what, *_cells(found, inputs)) for what, found in doubts]
 

@@ -70,7 +70,7 @@ def _chance(run: StoredRun) -> str:
     known = money.get("saving_per_request") is not None and money.get("requests_per_day") is not None
     if not known or money.get("probability_of_payback_in_target") is None or not money.get("target_payback_days"):
         return ""
-    chance, way = quoted(futures_clause(money)), cheaper_way(money)
+    chance, way = quoted(futures_clause(money)), cheaper_way(run)
     if way is None:
         return chance
     payback = "never" if way.payback_days is None else f"after {say.days(way.payback_days)}"

@@ -114,7 +114,8 @@ def stopped(n):
 
 def test_outputs_are_repaired_before_scoring_where_asked(judge, tmp_path):
     bad = [stopped(n) if n % 2 else {"id": f"p{n}", "output": "Box, 999 kg."} for n in range(60)]
-    done = judge("--repair", "tuned=safe", "--json", prompted=bad, tuned=bad)
+    other = [{**row, "output": f"The {row['output']}"} for row in bad]
+    done = judge("--repair", "tuned=safe", "--json", prompted=other, tuned=bad)
     assert done.code == 0, done.err
     tuned, prompted = (done.json["quality"][name] for name in ("tuned", "prompted"))
     assert (tuned["raw"]["share"], tuned["acceptable"]["share"], tuned["raw"]["changed"]) == (0, 0.5, 60)
@@ -127,7 +128,7 @@ def test_outputs_are_repaired_before_scoring_where_asked(judge, tmp_path):
     assert "repaired: no-stop; as it came:" in page
     assert "The tuned model is acceptable in 0% of cases as it answers, and in 50% after repair" in page
     assert "| tuned (after repair) | 60 | 50%" in text
-    again = judge("--repair", "tuned=safe", prompted=bad, tuned=bad)
+    again = judge("--repair", "tuned=safe", prompted=other, tuned=bad)
     said = " ".join(again.out.split())
     assert "the tuned model after repair gives an acceptable output in 50% of cases" in said
     assert "tuned (after repair): 50% (38 to 62%; 0% before repair)" in said
@@ -150,3 +151,15 @@ def test_a_repair_that_cannot_be_is_refused(judge, words, said):
     done = judge("--repair", words, prompted=rows(1), tuned=rows(1))
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_name_that_tuneworth_gives_says_what_a_variant_is_made_from(judge):
+    files = {
+        name: rows(20) for name in ("prompted", "prompted + retry", "nearest", "template", "nearest + constrained")
+    }
+    variants = judge("--json", tuned=rows(50), **files, **{"new + retry": rows(20)}).json["variants"]
+    assert {name: (variants[name]["way"], variants[name]["of"]) for name in files} == {
+        "prompted": ("model", []), "prompted + retry": ("retry", ["prompted"]), "nearest": ("nearest", ["prompted"]),
+        "template": ("template", []), "nearest + constrained": ("constrained", ["nearest"]),
+    }  # fmt: skip
+    assert variants["new + retry"]["way"] == "model"

@@ -1,6 +1,5 @@
 """`tuneworth report`: what it writes, and the judgements that it takes in."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from tuneworth.evaluate.scores.judgements import SCHEMA
+from tuneworth.reports import read_run
 
 from ..conftest import STYLE, pair
 from ..reports.described import assert_described
@@ -26,7 +26,7 @@ def evaluated(command, tmp_path: Path, requests: int) -> Path:
     words = ["evaluate", "--pairs", tmp_path / "pairs.jsonl", "--style", tmp_path / "style.yaml", "--quiet"]
     for name in ("prompted", "tuned"):
         lines = [
-            {"id": one["id"], "output": one["output"] + ("" if name == "tuned" or n % 2 else ".")}
+            {"id": one["id"], "output": one["output"] if name == "tuned" or n % 2 else f"See {one['output']} 777"}
             for n, one in enumerate(pairs)
         ]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
@@ -37,7 +37,7 @@ def evaluated(command, tmp_path: Path, requests: int) -> Path:
 
 def save(run: Path, name: str, /, *, seed: int = 1, judge: str = "", choice: str = "left", **changed: Any) -> Path:
     """A file as the page saves it, the tuned output on the left everywhere."""
-    outputs = hashlib.sha256((run / "evaluate" / "outputs.jsonl").read_bytes()).hexdigest()
+    outputs = read_run(run).shown_outputs
     rows = [{"id": f"p{n}", "left": "tuned", "right": "prompted", "choice": choice} for n in range(10)]
     content = {
         "schema": SCHEMA, "run": {"created": "", "outputs": outputs}, "seed": seed, "judge": judge, "judgements": rows,

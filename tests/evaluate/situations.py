@@ -11,6 +11,7 @@ from tuneworth.evaluate import compare, share_interval
 from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
 from tuneworth.evaluate.rivals.standing import costs_of_requests, strongest_rival
 from tuneworth.evaluate.statistics.agreement import people_agreement
+from tuneworth.evaluate.statistics.planning import cases_needed
 
 TODAY = date(2026, 11, 1)
 
@@ -46,7 +47,7 @@ def built(outcomes, *, roi=None, groups=None, baseline=None, candidate="tuned", 
     settings = None if roi is None else read_roi(roi)
     measured = {name: _measured(values, (tokens or {}).get(name)) for name, values in outcomes.items()}
     if baseline is None:
-        costs = costs_of_requests(settings, {name: measured[name] for name in names}, today=TODAY)
+        costs = costs_of_requests(settings, names, measured, today=TODAY)
         shares = {name: float(np.nanmean(outcomes[name])) for name in names}
         baseline = strongest_rival(shares, costs, margin=0.03, preferred="prompted")
     results: dict[str, Any] = {
@@ -73,7 +74,8 @@ def _rival(outcomes, name, candidate, groups, *, strongest):
     found = _compared(outcomes, name, candidate, groups)
     return {
         "name": name, "way": "model", "of": [], "measured": True, "strongest": strongest, "why": None, "facts": None,
-        "acceptable": _quality(outcomes[name], groups)["acceptable"], "calls": 1.0, "seconds": None, **found,
+        "acceptable": _quality(outcomes[name], groups)["acceptable"],
+        "needed": cases_needed(outcomes[name], outcomes[candidate], groups, margin=0.03), "calls": 1.0, "seconds": None, **found,
     }  # fmt: skip
 
 
@@ -111,6 +113,7 @@ def costs(volume: Any = 5000, *, tuned: Any = 5, prompted: Any = 5, investment: 
     tokens = {"input_tokens": 150, "output_tokens": 150}
     table = {
         "investment": {"compute": investment},
+        "running": {"monitoring_hours_per_month": 0},
         "prompted": {"price_input": prompted, "price_output": 4 * prompted, "fixed_tokens": guide, **tokens},
         "tuned": {"price_input": tuned, "price_output": 4 * tuned, "fixed_tokens": 0, **tokens},
     }

@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import norm
 
 from tuneworth.evaluate import compare
+from tuneworth.evaluate.statistics.difference import difference_ends, difference_size
 from tuneworth.evaluate.statistics.intervals import grouped, share_ends, wilson_ends
-from tuneworth.evaluate.statistics.paired import difference_ends, sign_flip
+from tuneworth.evaluate.statistics.paired import sign_flip
 
 SETS = 1500
 CATALOGUE = [30, 12, 6, 3, 2] + [1] * 47
@@ -57,6 +58,25 @@ def test_the_interval_of_a_share_covers_it(sizes, p, rho, most):
     assert 0.93 - 0.015 < held(share_ends(values, grouping_of(sizes)), p) < most + 0.015
 
 
+def test_means_over_repeats_in_two_groups_are_covered():
+    """The scatter of the means is then known from two groups alone, however many items they have."""
+    rng, sizes = np.random.default_rng(8), [30, 20]
+    chance = np.repeat(rng.beta(0.5 / 0.3 - 0.5, 0.5 / 0.3 - 0.5, (SETS, 2)), sizes, axis=1)
+    values = rng.binomial(5, rng.beta(1.5 * chance, 1.5 * (1 - chance))) / 5
+    assert held(share_ends(values, grouping_of(sizes)), 0.5) > 0.92 - 0.015
+
+
+@pytest.mark.parametrize("groups", [7, 20, 40])
+def test_one_variant_failing_in_whole_groups_is_covered(groups):
+    """The baseline fails here and there, the candidate in whole groups: half of its variance is between them."""
+    rng, sizes = np.random.default_rng(9), [10] * groups
+    baseline = (rng.random((SETS, 10 * groups)) < 0.9).astype(float)
+    candidate = shares(rng, sizes, 0.9, 0.5)
+    ends = difference_ends(baseline, candidate, grouping_of(sizes))
+    assert held(ends, 0.0) > 0.93 - 0.015
+    assert np.mean(ends.low_one_sided <= 0) > 0.93 - 0.015
+
+
 def test_normal_theory_and_ignored_groups_fail_this_test():
     rng = np.random.default_rng(2)
     values = shares(rng, [10] * 20, 0.8, 0.3)
@@ -74,7 +94,7 @@ def test_normal_theory_and_ignored_groups_fail_this_test():
 )
 def test_the_interval_of_a_difference_covers_it(sizes, p_baseline, p_candidate, correlation):
     baseline, candidate = pairs(np.random.default_rng(3), sizes, p_baseline, p_candidate, correlation=correlation)
-    ends, _ = difference_ends(baseline, candidate, grouping_of(sizes))
+    ends = difference_ends(baseline, candidate, grouping_of(sizes))
     truth = p_candidate - p_baseline
     assert 0.93 - 0.015 < held(ends, truth) < 0.99 + 0.01
     assert np.mean(ends.low_one_sided <= truth) > 0.93 - 0.015
@@ -92,7 +112,8 @@ def test_the_test_over_groups_rarely_gives_false_alarms(sizes):
 def test_many_sets_at_once_equal_one_by_one():
     groups = np.repeat(np.arange(len(CATALOGUE)), CATALOGUE)
     baseline, candidate = pairs(np.random.default_rng(5), CATALOGUE, 0.8, 0.9, correlation=0.3)
-    ends, worth = difference_ends(baseline, candidate, grouping_of(CATALOGUE))
+    ends = difference_ends(baseline, candidate, grouping_of(CATALOGUE))
+    worth = difference_size(baseline, candidate, grouping_of(CATALOGUE))
     for index in (0, 7, 11):
         one = compare(baseline[index], candidate[index], groups)
         assert (one.low, one.high) == pytest.approx((ends.low[index], ends.high[index]))
@@ -118,6 +139,6 @@ def test_differences_are_covered_from_one_half_to_nearly_one(size, correlation):
     for n in (100, 200, 500):
         sizes = [size] * (n // size)
         for two in ((0.5, 0.5), (0.9, 0.9), (0.99, 0.99), (0.7, 0.94), (0.9, 0.94)):
-            ends, _ = difference_ends(*pairs(rng, sizes, *two, correlation=correlation), grouping_of(sizes))
+            ends = difference_ends(*pairs(rng, sizes, *two, correlation=correlation), grouping_of(sizes))
             assert held(ends, two[1] - two[0]) > 0.915
             assert np.mean(ends.low_one_sided <= two[1] - two[0] + 1e-9) > 0.915

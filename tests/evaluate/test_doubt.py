@@ -30,17 +30,11 @@ def mended(results, *names):
     return results
 
 
-FORM_ONLY = {"discrimination": {"own": 0.98, "shuffled": 0.97, "fields_only": 0.5, "rows": 100, "by_check": {}}}
 DOUBTS = [
-    (
-        situation(BETTER, others={"big": 0.95}, style=FORM_ONLY),
-        "97% of answers to other requests: they check form only",
-    ),
     (situation((20, 100, 0, 80)), "The baseline is weak: the prompted model gives an acceptable output in only 10%"),
     (situation((0, 100, 0, 100)), "gives no acceptable output at all"),
     (by_us(situation((20, 100, 0, 80))), "and Tuneworth wrote its guide"),
     (by_us(situation(BETTER)), "Tuneworth, not the team, wrote the guide of the prompted model"),
-    (situation(BETTER, others={"big": 0.95}), '"big" does better than the prompted model without any training'),
     (
         mended(situation((20, 100, 0, 80)), "tuned"),
         "Only the outputs of the tuned model were repaired; the same repair may help the prompted model as much.",

@@ -2,7 +2,7 @@ import pytest
 
 from tuneworth.evaluate import assess_forgetting, general_prompts
 from tuneworth.evaluate.risks.forgetting import least_visible_loss
-from tuneworth.evaluate.statistics.paired import newcombe_paired
+from tuneworth.evaluate.statistics.difference import newcombe_paired
 
 PROMPTS = general_prompts()
 

@@ -76,7 +76,7 @@ def test_text_from_the_input_may_be_repeated():
 
 
 @pytest.mark.parametrize(
-    ("copied", "natural", "status"), [(30, 0, "over"), (12, 12, "ok"), (0, 12, "ok"), (3, 0, "ok"), (4, 0, "warn")]
+    ("copied", "natural", "status"), [(30, 0, "over"), (1, 1, "ok"), (0, 12, "ok"), (3, 0, "ok"), (4, 0, "warn")]
 )
 def test_memorisation_counts_only_beyond_the_references(copied, natural, status):
     outputs = [LINE if i < copied else OTHER[i] for i in range(60)]
@@ -86,6 +86,18 @@ def test_memorisation_counts_only_beyond_the_references(copied, natural, status)
     assert found["measured"]
     assert found["value"] == pytest.approx((copied - natural) / 60)
     assert f"{copied} of 60" in found["evidence"]
+
+
+@pytest.mark.parametrize(("copied", "status"), [(1, "ok"), (2, "not checked"), (12, "not checked")])
+def test_an_answer_of_train_that_is_also_the_reference_may_be_recited(copied, status):
+    outputs = [f"{LINE.upper()}." if i < copied else OTHER[i] for i in range(60)]
+    references = [LINE if i < 12 else OTHER[i] for i in range(60)]
+    found = assess_memorisation([LINE], references, outputs)
+    assert (found["status"], found["recited"], found["n"]) == (status, copied, 60)
+    short = assess_memorisation(
+        ["five words are too few"], ["five words are too few"] * 60, ["five words are too few"] * 60
+    )
+    assert (short["status"], short["recited"]) == ("ok", 0)
 
 
 @pytest.mark.parametrize("copied", [0, 13, 60])

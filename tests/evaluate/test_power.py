@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from statsmodels.stats.multitest import multipletests
 
-from tuneworth.evaluate.statistics.paired import detectable_difference, holm, pairs_needed
+from tuneworth.evaluate.statistics.paired import holm
+from tuneworth.evaluate.statistics.power import detectable_difference, pairs_needed
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.curate import curate, read_pairs, read_split, write_curated
+from tuneworth.curate import curate, read_pairs, read_split, read_tested, write_curated
 from tuneworth.evaluate import Raw, Variant, VariantSettings, evaluate_outputs, groups_by_id, groups_of, write_evaluated
-from tuneworth.evaluate.money.stored_measures import read_measures
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.style import parse_style
 
@@ -112,11 +111,12 @@ def test_a_run_of_an_earlier_version_still_loads_and_has_no_groups(run: Path, tm
     assert groups_of(test) is None
 
 
-def test_stored_measures_have_the_tied_sets(tmp_path: Path):
+def test_stored_pairs_have_the_tied_sets(tmp_path: Path):
     table = pairs(component=SETS_OF_ROWS)
     write_evaluated(results_of(table)["evaluated"], tmp_path)
-    lines = [json.dumps(row) + "\n" for row in table.iter_rows(named=True)]
+    other = {"system": None, "row": 0, "split": "test", "meta": None}
+    lines = [json.dumps({**other, **row}) + "\n" for row in table.iter_rows(named=True)]
     (tmp_path / "evaluate" / "pairs.jsonl").write_text("".join(lines))
-    groups = read_measures(tmp_path).groups
+    groups = groups_of(read_tested(tmp_path))
     assert groups is not None
     assert groups.tolist() == SETS_OF_ROWS

@@ -18,11 +18,22 @@ UNSURE, SLIGHTLY_WORSE = (140, 20, 20, 20), (9000, 300, 500, 200)
 ALONE_18 = np.r_[np.zeros(183), np.arange(1, 18)]  # a family of 183 and 17 single items
 OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "evidence": "30 of 60 are copies"}]
 NOT_CHECKED = [{**OVER[0], "status": "not checked"}]
+RECITED = [{**OVER[0], "id": "memorisation", "status": "not checked", "recited": 5, "n": 200}]
+REMEDY = {
+    "certificate": {
+        "pairs_at_or_above": 0,
+        "answers_remedy": "Set `group`.",
+        "answers_in_test": {"verbatim": 4, "similar": 0},
+    },
+    "splits": {"test": 200},
+}
 STATED_RISK = [{**OVER[0], "measured": False}]
 LEAK = {"certificate": {"pairs_at_or_above": 1}}
 NO_LEAK = {"certificate": {"pairs_at_or_above": 0}}
-RETIRED = {"base_model_retires": "2020-01-01"}
+RETIRED = {"base_model_retires": "2020-01-01", "monitoring_hours_per_month": 0}
 FAILED_CALLS = [{"what": "comparison", "text": "the machine was stopped halfway"}]
+FORM_ONLY = {"discrimination": {"own": 0.98, "shuffled": 0.97, "fields_only": 0.5, "rows": 100, "by_check": {}}}
+TELLING = {"discrimination": {**FORM_ONLY["discrimination"], "shuffled": 0.02}}
 REPAIR = {"failures": "repair", "failure_cost": 1}
 HOSTED = {"hourly": 2, "requests_per_second": 5, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
 CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_tokens": 150, "output_tokens": 150}
@@ -69,7 +80,15 @@ def judged(*, mirrored=False, groups=None, noise=0.1, base=0.7, requests=100, pe
 TABLE = [
     # 1: an invalid comparison comes before everything
     ("a leak", later(roi=costs(), data=LEAK), 1, "1 test or validation input also occurs in the training"),
+    ("rules that accept answers to other requests", later(roi=costs(), style=FORM_ONLY), 1,
+     "Fix the rules first: these rules accept 97% of answers to other requests"),
+    ("rules that tell them apart", later(roi=costs(), style=TELLING), 7, "pays back"),
     ("no leak", later(roi=costs(), data=NO_LEAK), 7, "pays back in 16 days"),
+    ("recited answers of the training", later(roi=costs(), data=REMEDY, risks=RECITED), 1,
+     "5 of 200 outputs of the tuned model are training answers word for word"),
+    ("recited answers that are few",
+     later(roi=costs(), data=REMEDY, risks=[{**RECITED[0], "recited": 4}]), 7, "pays back"),
+    ("recited answers that repeat by nature", later(roi=costs(), data=NO_LEAK, risks=RECITED), 7, "pays back"),
     ("what the caller found", later(roi=costs(), validity=FAILED_CALLS), 1, "stopped halfway"),
     ("a leak and more", later(data=LEAK, validity=FAILED_CALLS), 1, "Fix the data first"),
     ("a guide that was cut off", lambda: variant("prompted", guide_cut=True), 1, "was cut off"),
@@ -99,25 +118,27 @@ TABLE = [
     ("worse", later(WORSE, roi=costs()), 2, "52% of cases, the prompted model in 80%"),
     ("worse and cheaper", later(WORSE, roi=costs(tuned=0.1)), 2, "80%"),
     ("worse without money", later(WORSE), 2, "80%"),
-    ("surely worse, but within the margin",
-     later(SLIGHTLY_WORSE, roi=costs()), 7, "93% of cases, the prompted model in 95%"),
+    ("surely worse, but within the margin, and a failure costs nothing",
+     later(SLIGHTLY_WORSE, roi=costs()), 6, "only as long as an unacceptable output costs less than 0.1"),
+    ("surely worse, but within the margin, and a failure costs little",
+     later(SLIGHTLY_WORSE, roi=costs(failures="repair", failure_cost=0.01)), 7, "93% of cases, the prompted model in 95%"),
     ("worse by the margin exactly", later((9000, 200, 500, 300), roi=costs()), 2, "92%"),
     # 3: undecided
     ("three cases", later((2, 0, 0, 1), roi=costs()), 3, "these 3 cases are too few to decide"),
     ("one case", later((1, 0, 0, 0)), 3, "this 1 case is too few to decide"),
     ("eight cases that all go one way",
-     later((0, 8, 0, 0), roi=costs(**REPAIR)), 3, "about 12 more cases would settle it"),
+     later((0, 8, 0, 0), roi=costs(**REPAIR)), 3, "about 12 more cases"),
     ("eight cases that all go the other way", later((0, 0, 8, 0), roi=costs()), 3, "more test cases are needed"),
-    ("nineteen cases", later((9, 10, 0, 0), roi=costs(**REPAIR)), 3, "about 2 more cases"),
+    ("nineteen cases", later((9, 10, 0, 0), roi=costs(**REPAIR)), 3, "1 more case would settle it"),
     ("twenty cases", later((10, 10, 0, 0), roi=costs(**REPAIR)), 7, "50%"),
     ("all ties, too few", later((45, 0, 0, 5), roi=costs()), 3, "90% of cases, the prompted model also in 90%"),
     ("equal shares, too few cases", later(UNSURE, roi=costs()), 3, "it could be up to"),
     ("somewhat worse, not surely", later((30, 2, 5, 3)), 3, "more test cases are needed"),
     ("300 rows in ten groups",
      later((200, 70, 10, 20), groups=np.arange(300) // 30, roi=costs()),
-     3, "more cases from other groups would settle it"),
+     3, "other groups would settle it"),
     ("300 rows that groups make worth 80",
-     later(EVEN_300, groups=np.arange(300) // 5, roi=costs()), 3, "more cases from other groups would settle it"),
+     later(EVEN_300, groups=np.arange(300) // 5, roi=costs()), 3, "other groups would settle it"),
     ("the same 300 rows, each alone", later(EVEN_300, roi=costs()), 7, "93% of cases"),
     ("one group", later(BETTER, groups=["all"] * 200, roi=costs()), 3, "in 1 group are too few to decide"),
     ("one family beside single items", later(BETTER, groups=ALONE_18, roi=costs()), 3, "18 groups"),
@@ -148,7 +169,7 @@ TABLE = [
     ("a batch that pays", later(roi=costs(None, requests_total=10**6)), 7, "for 1,000,000 requests it saves"),
     ("a better shorter prompt that costs more",
      later(BETTER, others={"short": 0.9}, roi=costs() | {"short": other(fixed=100)}),
-     7, 'Without any training, "short" is 20 points better than the prompted model; that is the one to beat'),
+     9, '"short" in 90%; at 5,000 requests a day it pays back in 80 days'),
     ("nothing to invest", later(roi=costs(investment=0)), 7, "since it needs no investment"),
     ("a huge volume", later(roi=costs(10**9)), 7, "at 1,000,000,000 requests a day"),
     ("a small machine of one's own, many requests",
@@ -169,14 +190,14 @@ TABLE = [
     ("an idle machine of one's own", later(EQUAL, roi=costs(500) | {"tuned": HOSTED}), 8, "it never pays back"),
     ("a cheaper model that was measured",
      later(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}),
-     8, '"small" does as well as the prompted model, without any training'),
+     8, '"small" also in 97%, but at 5,000 requests a day it never pays back'),
     ("a guide that can go",
      later(EQUAL, others={"plain": 0.97}, roi=costs(tuned=12) | {"plain": other(fixed=0)}),
-     8, "the plain model without a guide does as well as the prompted model"),
+     8, "the plain model without a guide also in 97%, but"),
     ("a better shorter prompt that costs less",
      later((150, 40, 6, 4), others={"short": 0.94},
                roi=costs(tuned=12, failures="repair", failure_cost=0.01) | {"short": other(fixed=100)}),
-     8, '"short" is 16 points better than the prompted model, without any training'),
+     8, '"short" in 94%, but at 5,000 requests a day it never pays back'),
     ("a cached guide",
      later(EQUAL, roi=costs(tuned=12) | {"prompted": {**CACHED, "fixed_tokens": 1100}}),
      8, "the prompted model with its guide in the prompt cache"),
@@ -188,9 +209,9 @@ TABLE = [
     ("a cache that nobody tried",
      later(EQUAL, roi=costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000}}),
      9, "which needs no training, it does not pay off"),
-    ("a cheaper model that errs more",
-     later((134, 60, 6, 0), others={"small": 0.7}, roi=costs() | {"small": other(1)}),
-     9, "unless an unacceptable output has a cost"),
+    ("a dearer rival that is a little better",
+     later((150, 40, 6, 4), others={"large": 0.97}, roi=costs() | {"large": other(12)}),
+     3, '"large" in 97%'),
 ]  # fmt: skip
 
 
@@ -273,7 +294,7 @@ def test_a_guide_by_tuneworth_is_named_in_the_sentence_and_is_the_doubt():
 def test_a_difference_of_exactly_the_margin_is_undecided_and_one_above_is_not():
     results = situation(roi=costs())
     for low, rule in ((-0.03, 3), (-0.02999, 7)):
-        results["comparison"]["low_one_sided"] = low
+        results["comparison"]["low_one_sided"] = results["rivals"][0]["low_one_sided"] = low
         assert decide(results, margin=0.03)["rule"] == rule
 
 
@@ -282,33 +303,77 @@ def test_a_cached_guide_does_not_count_if_the_cached_share_is_stated():
     assert decide(situation(EQUAL, roi=table), margin=0.03)["decision"] == "fine-tune"
 
 
+def with_guide_comparison(results, **difference):
+    ends = {"value": 0.0, "low": -0.1, "high": 0.1} | difference
+    return {**results, "guide_comparison": {"baseline": "plain", "candidate": "prompted", "difference": ends}}
+
+
 def test_a_plain_model_that_is_worse_needs_its_guide():
     results = situation(BETTER, others={"plain": 0.4}, roi=costs())
-    assert "guide can be dropped" not in decide(results, margin=0.03)["sentence"]
-    # Without a paired comparison, the shares are used.
-    assert "guide can be dropped" not in decide({**results, "rivals": None}, margin=0.03)["sentence"]
-    # The form of evaluate: plain is the baseline there, and the guided variant is far better.
-    results["guide_comparison"] = {**results["rivals"].pop("plain"), "baseline": "plain", "candidate": "prompted"}
-    results["guide_comparison"]["difference"] = {"value": 0.3, "low": 0.2, "high": 0.4}
-    assert "guide can be dropped" not in decide(results, margin=0.03)["sentence"]
-    results["guide_comparison"]["difference"] = {"value": -0.02, "low": -0.05, "high": 0.01}
-    assert "guide can be dropped" in decide(results, margin=0.03)["sentence"]
+    assert "guide" not in decide(results, margin=0.03)["sentence"]
+    assert "guide" not in decide(with_guide_comparison(results, low=0.2, high=0.4), margin=0.03)["sentence"]
+    found = decide(with_guide_comparison(results, value=-0.02, low=-0.05, high=0.01), margin=0.03)
+    assert "The guide of the prompted model can be dropped: the outputs are no worse without it." in found["sentence"]
 
 
-def test_a_better_variant_than_the_stated_baseline_is_named():
-    results = situation(BETTER, others={"big": 0.9}, roi=costs())
+def test_the_verdict_is_against_the_strongest_rival_whatever_is_called_the_baseline():
+    free = {"price_input": 0, "price_output": 0, "fixed_tokens": 0, "input_tokens": 0, "output_tokens": 0}
+    results = situation((140, 48, 10, 2), others={"big": 0.99}, roi=costs() | {"big": free})
     found = decide(results, margin=0.03)
-    assert 'Without any training, "big" is 20 points better than the prompted model' in found["sentence"]
-    assert '"big" does better' in found["doubt"]
+    assert (found["decision"], found["rule"]) == ("keep prompting", 2)
+    assert '"big" in 99%' in found["sentence"]
+    assert "Other ways without training: the prompted model 75%." in found["reasons"]
+    assert '"big"' in found["next"]
 
 
-def test_the_requested_cases_would_settle_it():
+def test_training_must_pay_against_each_rival_that_is_as_good():
+    results = situation(EQUAL, others={"small": 0.969}, roi=costs() | {"small": other(4.9)})
+    assert results["comparison"]["baseline"] == "small"
+    stated = copy.deepcopy(results)
+    # With the dearer variant as the strongest, the cheaper one still counts.
+    for row in stated["rivals"]:
+        row["strongest"] = row["name"] == "prompted"
+    assert decide(stated, margin=0.03)["decision"] == decide(results, margin=0.03)["decision"]
+
+
+FACTS = {"value": -0.14, "low": -0.18, "high": -0.10}
+
+
+def test_facts_that_are_surely_worse_are_to_be_fixed_whatever_form_gains():
+    results = situation((380, 124, 28, 68), roi=costs(**REPAIR))
+    assert decide(results, margin=0.03)["decision"] == "fine-tune"
+    results["rivals"][0]["facts"] = FACTS
+    results["quality"]["tuned"]["faithful"] = {"share": 0.85}
+    results["quality"]["prompted"]["faithful"] = {"share": 0.99}
+    found = decide(results, margin=0.03)
+    assert (found["decision"], found["what"], found["rule"]) == ("fix first", "training", 4)
+    assert "gets the facts right in 85% of cases, the prompted model in 99%" in found["sentence"]
+    assert decide(results, margin=0.03, facts_margin=0.2)["decision"] == "fine-tune"
+
+
+def test_rules_that_a_template_meets_are_the_first_doubt():
+    results = situation((180, 10, 6, 4), others={"template": 0.97}, roi=costs())
+    results["variants"]["template"] |= {"way": "template", "source": "template"}
+    assert decide(results, margin=0.03)["doubt"].startswith("These rules can be met without any model: a template")
+
+
+def test_a_rival_that_was_not_measured_is_a_doubt():
+    results = situation((900, 60, 10, 30), roi=costs())
+    why = {"name": "nearest", "measured": False, "why": "it needs paid calls", "facts": None, "difference": None}
+    results["rivals"].append(why)
+    found = decide(results, margin=0.03)
+    assert (found["decision"], found["doubt"]) == (
+        "fine-tune",
+        "Not every way without training was measured: the prompted model with the nearest examples may do as well.",
+    )
+
+
+def test_the_requested_cases_come_with_the_chance_that_they_settle_it():
     found = decide(situation(UNSURE), margin=0.03)
     more = int(re.search(r"about ([\d,]+) more cases would settle it", found["sentence"]).group(1).replace(",", ""))
+    assert any(re.search(rf"about {more:,} more cases the chance is \d\d% that", text) for text in found["reasons"])
     enough = tuple(round(cell * (200 + more) / 200) for cell in UNSURE)
-    assert decide(situation(enough), margin=0.031)["rule"] == 5
-    fewer = tuple(round(cell * (200 + 0.7 * more) / 200) for cell in UNSURE)
-    assert decide(situation(fewer), margin=0.03)["rule"] == 3
+    assert decide(situation(enough), margin=0.03)["rule"] == 5
 
 
 def test_another_model_without_a_guide_shows_nothing_about_the_guide():
@@ -316,11 +381,13 @@ def test_another_model_without_a_guide_shows_nothing_about_the_guide():
     for name, model in (("prompted", "small"), ("plain", "large")):
         results["variants"][name]["model"] = model
     assert decide(results, margin=0.03)["rule"] != 1
-    results = situation(BETTER, others={"plain": 0.7}, roi=costs())
-    assert "guide can be dropped" in decide(results, margin=0.03)["sentence"]
+    results = with_guide_comparison(
+        situation(BETTER, others={"plain": 0.7}, roi=costs()), value=0.0, low=-0.02, high=0.02
+    )
+    assert "can be dropped" in decide(results, margin=0.03)["sentence"]
     for name, model in (("prompted", "small"), ("plain", "large")):
         results["variants"][name]["model"] = model
-    assert "guide can be dropped" not in decide(results, margin=0.03)["sentence"]
+    assert "can be dropped" not in decide(results, margin=0.03)["sentence"]
 
 
 def test_with_repeats_the_reason_names_the_variant_that_was_right_more_often():

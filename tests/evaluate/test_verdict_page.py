@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from tuneworth.evaluate import decide
-from tuneworth.evaluate.statistics.paired import pairs_needed
+from tuneworth.evaluate.statistics.power import pairs_needed
 
 from .situations import costs, later, situation
 from .test_verdict import judged

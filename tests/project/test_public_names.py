@@ -49,6 +49,7 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "demo",
         "init",
         "plan",
+        "search",
         "export",
         "fix",
     }

@@ -51,6 +51,9 @@ price_input = 0.30
 price_output = 1.20
 fixed_tokens = 1400
 """
+TEMPLATE = """[evaluate.template]
+template = "{part}, {package}"
+"""
 # How many of seven requests each variant answers well.
 GOOD = {"plain": 0, "prompted": 3, "short": 2, "rival": 4, "tuned": 6}
 
@@ -64,8 +67,11 @@ def write_real_run(
     good: Mapping[str, int] = GOOD,
     change: Callable[[dict[str, Any]], None] | None = None,
     options: tuple[str, ...] = (),
+    rivals: str = "none",
 ) -> Path:
     """The run folder; `change` alters each output line before it is judged, `options` are added to the command.
+
+    Without `rivals` there are only the given variants; "auto" adds those that need no call.
 
     What is asked for once more, also by another worker of the tests, is a copy of the first such run.
     """
@@ -73,13 +79,15 @@ def write_real_run(
     assert "<" not in (named or ""), "a function within a test is not known by its name"
     made = (
         HOME[0]
-        / hashlib.sha256(repr((n, variants, roi, sorted(good.items()), named, options)).encode()).hexdigest()[:16]
+        / hashlib.sha256(repr((n, variants, roi, sorted(good.items()), named, options, rivals)).encode()).hexdigest()[
+            :16
+        ]
     )
     HOME[0].mkdir(exist_ok=True)
     with FileLock(f"{made}.lock"):
         if not (made / "run").is_dir():
             shutil.rmtree(made, ignore_errors=True)
-            _judge(made, n, variants, roi, good, change, options)
+            _judge(made, n, variants, roi, good, change, options, rivals)
     shutil.copytree(made, folder, dirs_exist_ok=True)
     return folder / "run"
 
@@ -95,6 +103,7 @@ def _judge(
     good: Mapping[str, int],
     change: Callable[[dict[str, Any]], None] | None,
     options: tuple[str, ...],
+    rivals: str,
 ) -> None:
     """Project, outputs and run in the folder."""
     project = folder / "project"
@@ -105,6 +114,7 @@ def _judge(
     _write(project / "pairs.jsonl", pairs)
     settings = (example / "tuneworth.toml").read_text(encoding="utf-8").split("[curate]")[0]
     priced = [part for part in (roi or "").split("[roi.") if part.split("]")[0] not in set(GOOD) - set(variants)]
+    settings += f'[evaluate]\nrivals = "{rivals}"\n{TEMPLATE if rivals == "auto" else ""}'
     (project / "tuneworth.toml").write_text(settings + "[roi.".join(priced), encoding="utf-8")
     for name in ("style.yaml", "words.txt"):
         (project / name).write_bytes((example / name).read_bytes())

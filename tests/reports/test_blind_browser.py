@@ -1,6 +1,5 @@
 """Judging blind in a real Chromium: nothing gives a side away, every choice is kept, saved and taken in again."""
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page
 
 from tuneworth.evaluate import JudgedRun, judgement_results, read_judgements, wilson
-from tuneworth.reports import write_report
+from tuneworth.reports import read_run, write_report
 
 from .chromium import Window
 
@@ -37,9 +36,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def judged_run(run: Path) -> JudgedRun:
-    outputs = (run / "evaluate" / "outputs.jsonl").read_bytes()
     groups = {pair["id"]: None for pair in lines(run / "curate" / "test.jsonl")}
-    return JudgedRun(hashlib.sha256(outputs).hexdigest(), "prompted", "tuned", groups, {})
+    return JudgedRun(read_run(run).shown_outputs, "prompted", "tuned", groups, {})
 
 
 def saved(opened: Page, folder: Path) -> Path:

@@ -129,16 +129,21 @@ def test_gates_and_risks_and_the_comparison_are_cases():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "state"),
+    ("verdict", "risks", "state"),
     [
-        (None, "skipped"),
-        ({"decision": "keep prompting"}, "passed"),
-        ({"decision": "fix first", "what": "comparison"}, "failure"),
-        ({"decision": "fix first", "what": "training"}, "passed"),  # the risk that is over its limit fails
+        (None, [], "skipped"),
+        ({"decision": "keep prompting"}, [], "passed"),
+        ({"decision": "fix first", "what": "comparison"}, [], "failure"),
+        ({"decision": "fix first", "what": "training"}, [], "failure"),  # one text throughout
+        (
+            {"decision": "fix first", "what": "training"},
+            [{"id": "drift", "status": "over"}],
+            "passed",
+        ),  # the risk fails
     ],
 )
-def test_the_comparison_fails_where_it_does_not_count(verdict, state):
-    assert states(suites(results(verdict=verdict))["verdict"]) == {"the comparison is valid": state}
+def test_the_comparison_fails_where_it_does_not_count(verdict, risks, state):
+    assert states(suites(results(verdict=verdict, risks=risks))["verdict"])["the comparison is valid"] == state
 
 
 def test_counts_of_suites_and_of_the_whole_add_up():

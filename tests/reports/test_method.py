@@ -54,6 +54,8 @@ def test_an_independent_test_set_says_wilson_alone_and_groups_say_what_they_cost
     ("exact McNemar test; Newcombe's paired interval (method 10)", "McNemar 1947", "sign-flip"),
     ("exact sign-flip test over groups; Newcombe's paired interval (method 10) on n / design effect, with Student's t",
      "the summed difference of each group", "McNemar 1947"),
+    ("exact sign-flip test over groups; Newcombe's paired interval (method 10) on each variant's n / design effect, with "
+     "Student's t", "its own n / design effect", "McNemar 1947"),
     ("exact sign-flip test over items; Newcombe's paired interval (method 10) on the variance of the means over repeats",
      "the summed difference of each request", "design effect"),
 ])  # fmt: skip
@@ -149,7 +151,7 @@ def test_hostile_names_stay_text_and_odd_parts_give_a_page(make_run):
         results["style"]["name"] = ATTACK
         results["comparison"]["checks"] = {ATTACK: {"value": None, "p_value": None, "level": "must"}}
         results["validity"] = [{"text": ATTACK}, "odd"]
-        results["choice"] = {"how": "validation", "baseline": ATTACK, "considered": {ATTACK: {"share": 0.5}}}
+        results["rivals"] = [{"name": ATTACK, "measured": True}, {"name": ATTACK, "measured": False, "why": ATTACK}]
 
     page = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in page

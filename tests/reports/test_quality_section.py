@@ -120,12 +120,29 @@ def test_the_range_of_the_difference_is_read_for_the_reader(low: float | None, h
     assert said in difference_figure(run(TWO, comparison))
 
 
-def test_other_variants_stand_below_the_candidates_difference() -> None:
-    rival = {"baseline": "prompted", "candidate": "rival", "difference": {"value": -0.2, "low": -0.3, "high": -0.1}}
-    drawn = difference_figure(run(TWO, CHANCES, rivals={"rival": rival, "lost": None}))
-    assert drawn.index("tuned minus prompted") < drawn.index("rival minus prompted")
+def test_other_ways_without_training_stand_below_the_strongest_the_hardest_first() -> None:
+    rows = [
+        {"name": name, "measured": True, "difference": {"value": value, "low": value - 0.1, "high": value + 0.1}}
+        for name, value in (("prompted + retry", 0.3), ("nearest", 0.1), ("prompted", 0.5))
+    ]
+    drawn = difference_figure(run(TWO, CHANCES, rivals=[*rows, {"name": "lost", "measured": False, "why": "no pairs"}]))
+    names = re.findall(r'<span class="name">([^<]+)', drawn)
+    assert names == ["prompted", "nearest examples", "prompted, retried"]
+    assert "<b>tuned minus …</b>" in drawn
     assert "The range of tuned minus prompted lies entirely above zero" in drawn
     assert 'id="difference"' in drawn
+
+
+def test_of_many_variants_only_the_compared_are_drawn_with_every_share() -> None:
+    names = ["prompted", "prompted + repair", "nearest", "large", "tuned", "tuned + repair"]
+    quality = {name: scored(0.1 * number) for number, name in enumerate(names)}
+    how = {name: {"way": "repair", "of": [name.removesuffix(" + repair")]} for name in names if "+" in name}
+    given = run(quality, compared() | {"baseline": "large", "candidate": "tuned + repair"}, variants=how)
+    drawn = shares_figure(given).split("The numbers of this chart")
+    rows = re.findall(r'<span class="name">([^<]+)', drawn[0])
+    acceptable = ["large", "tuned, repaired", "tuned", "nearest examples", "prompted, repaired", "prompted"]
+    assert rows == [*acceptable, "large", "tuned, repaired", "large", "tuned, repaired"]
+    assert drawn[-1].count("<td>Faithful: ") == 6
 
 
 def test_shares_that_were_not_measured_leave_a_row_that_says_so() -> None:

@@ -99,7 +99,7 @@ def test_scores_come_into_the_card_when_the_run_is_evaluated(tmp_path: Path) -> 
     refresh_card(tmp_path)
     card = (adapter / "README.md").read_text()
     assert "Fine-tune: the tuned model is right in 86% of cases." in card
-    assert "| tuned (this model) | 80 | 86% (81 to 91%) | 86% (81 to 91%) | not scored |" in card
+    assert "| tuned (this model) | 80 | 86% (81 to 91%) | 86% (81 to 91%) | not checked |" in card
     assert "| prompted | 80 | 50% (45 to 55%) |" in card
     assert "not been scored" not in card
     (acceptable, consistent) = ModelCard(card).data.eval_results or []

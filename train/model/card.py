@@ -149,12 +149,19 @@ def _scores(scores: Table) -> str:
     """The verdict's sentence and the shares of each variant."""
     lines = ["| variant | outputs | acceptable | consistent in form | faithful to the input |", "|---|---|---|---|---|"]
     for name, quality in scores["variants"].items():
-        shares = " | ".join(_share(quality.get(key)) for key in SHARES)
+        scored = (quality.get("acceptable") or {}).get("share") is not None
+        shares = " | ".join(
+            "not checked" if scored and _unmeasured(quality, key) else _share(quality.get(key)) for key in SHARES
+        )
         own = " (this model)" if name == scores["own"] else ""
         lines.append(f"| {_plain(name)}{own} | {quality['n']:,} | {shares} |")
     verdict = [_plain(scores["sentence"])] if scores["sentence"] else []
     notes = "Shares of the outputs on held-out pairs, with 95% confidence intervals in brackets."
     return "\n\n".join([*verdict, "\n".join(lines), notes])
+
+
+def _unmeasured(quality: Table, key: str) -> bool:
+    return (quality.get(key) or {}).get("share") is None
 
 
 def _share(value: Table | None) -> str:

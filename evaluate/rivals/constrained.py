@@ -1,0 +1,29 @@
+"""The rival `NAME + constrained`: a variant that can only generate what the style's schema or pattern allows."""
+
+from dataclasses import replace
+
+from ...core import ConfigError
+from ...style import StyleSchema
+from ..variants import Variant, constraint_for
+
+__all__ = ["constrained_name", "constrained_rival"]
+
+
+def constrained_name(of: str) -> str:
+    """The rival's name."""
+    return f"{of} + constrained"
+
+
+def constrained_rival(variant: Variant, style: StyleSchema) -> Variant:
+    """The variant under the style's constraint.
+
+    Raises: ConfigError with the reason if the style has none, or the variant's model cannot be held to it.
+    """
+    if variant.constraint is not None:
+        raise ConfigError(f'"{variant.name}" is constrained already')
+    if not (variant.local or variant.source == "endpoint"):
+        raise ConfigError("existing outputs cannot be constrained")
+    return replace(
+        variant, name=constrained_name(variant.name), way="constrained", of=(variant.name,),
+        constraint=constraint_for(style, local=variant.local),
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""The `[evaluate.search]` table: the search for the best prompt without training."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ...core import ConfigError
+
+__all__ = ["FEWEST_PAIRS", "ReflectionSettings", "SearchSettings"]
+
+MOST_CANDIDATES = 200
+FEWEST_PAIRS = 4  # validation pairs that a prompt is tried on before it may be dropped
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReflectionSettings:
+    """`reflection` of `[evaluate.search]`: the model that reads broken rules and rewrites the guide.
+
+    price_input, price_output: per million tokens, in the currency of `[roi]`.
+    """
+
+    endpoint: str
+    model: str
+    key_env: str | None = None
+    price_input: Decimal | None = None
+    price_output: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if (self.price_input is None) != (self.price_output is None):
+            raise ConfigError('"price_input" and "price_output" belong together; state both or none')
+        if self.price_input is not None and self.price_output is not None and min(self._prices()) < 0:
+            raise ConfigError("a price is below 0")
+
+    def _prices(self) -> tuple[Decimal, Decimal]:
+        return self.price_input or Decimal(0), self.price_output or Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings:
+    """How `tuneworth search` looks for the best prompt.
+
+    variant: the one whose prompt is improved. candidates: prompts to try. max_pairs: validation pairs that the best ones
+    are measured on. budget_calls, budget_cost: limits of the whole search, the latter in the currency of `[roi]`.
+    reflection: a model that rewrites the guide; without one, forms of the guide and sets of examples are compared. seed:
+    of all draws, by default that of the run.
+    """
+
+    variant: str = "prompted"
+    candidates: int = 12
+    max_pairs: int = 64
+    budget_calls: int | None = None
+    budget_cost: Decimal | None = None
+    reflection: ReflectionSettings | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 2 <= self.candidates <= MOST_CANDIDATES:
+            problems.append(f'"candidates" is {self.candidates}; expected 2 to {MOST_CANDIDATES}')
+        if self.max_pairs < FEWEST_PAIRS:
+            problems.append(f'"max_pairs" is {self.max_pairs}; expected {FEWEST_PAIRS} or more')
+        if self.budget_calls is not None and self.budget_calls < 1:
+            problems.append(f'"budget_calls" is {self.budget_calls}; expected 1 or more')
+        if self.budget_cost is not None and not (self.budget_cost.is_finite() and self.budget_cost > 0):
+            problems.append(f'"budget_cost" is {self.budget_cost}; expected more than 0')
+        if self.seed is not None and self.seed < 0:
+            problems.append(f'"seed" is {self.seed}; expected 0 or more')
+        if problems:
+            raise ConfigError("; ".join(problems))

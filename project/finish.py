@@ -1,0 +1,90 @@
+"""Ends an evaluation: checks the gates on its results, counts people's judgements, writes the report."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core import DataError, disk_refusals, write_whole
+from ..evaluate import results_text
+from .gates import Gate, record_gates
+from .run import Run
+
+__all__ = ["count_judgements", "finish_evaluation", "store_judgements", "stored_judgements", "write_reports"]
+
+
+def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
+    """Check the gates on the new results and write the report; returns the run with the outcomes of the gates."""
+    results = run.results
+    run.gate_error = record_gates(run.folder, gates, results)
+    run.keep(run.folder / "results.json", results)
+    write_reports(run.folder)
+    return run
+
+
+def write_reports(folder: Path, *, examples: bool = True) -> list[Path]:
+    """Write `report.html`, `report.md` and `junit.xml` of what the run folder has.
+
+    Raises: DataError if that is nothing; RunBroken for disk errors.
+    """
+    if not (folder / "results.json").is_file() and not (folder / "curate" / "summary.json").is_file():
+        raise DataError(f"{folder} has nothing to report yet; run `tuneworth curate` or `tuneworth evaluate` first")
+    from ..reports import write_report
+
+    with disk_refusals(folder):
+        return write_report(folder, examples=examples)
+
+
+def store_judgements(folder: Path, files: Sequence[Path]) -> None:
+    """Count the judgements in these files and store both in the run, replacing earlier ones.
+
+    Raises: DataError if a file has no judgements, or those of another run.
+    """
+    from ..evaluate import with_judgements
+    from ..reports import read_run
+
+    stored = read_run(folder)
+    judgements = count_judgements(stored, files)
+    kept = {f"{number}.json": file.read_bytes() for number, file in enumerate(files)}
+    shutil.rmtree(_kept(folder), ignore_errors=True)
+    for name, content in kept.items():
+        write_whole(_kept(folder) / name, content)
+    write_whole(folder / "results.json", results_text(with_judgements(stored.results, judgements)))
+
+
+def _kept(folder: Path) -> Path:
+    return folder / "evaluate" / "judgements"
+
+
+def stored_judgements(folder: Path) -> list[Path]:
+    """The files of judgements that the run keeps."""
+    return sorted(_kept(folder).glob("*.json"))
+
+
+def count_judgements(stored: Any, files: Sequence[Path]) -> dict[str, Any]:
+    """The `judgements` of results.json, of these files about a run as the reports read it (`StoredRun`).
+
+    Raises: DataError if a file has no judgements, or those of another run.
+    """
+    from ..evaluate import JudgedRun, groups_by_id, judgement_results, read_judgements
+
+    baseline, candidate = stored.baseline, stored.candidate
+    if not stored.outputs or baseline is None or candidate is None:
+        raise DataError(f"{stored.path}: no two variants were compared in this run, so there is nothing to judge")
+    run = JudgedRun(
+        outputs=stored.shown_outputs, baseline=baseline, candidate=candidate,
+        groups=groups_by_id(stored.pairs.values()),
+        acceptable={id_: _acceptable(stored.outputs, id_, baseline, candidate) for id_ in stored.pairs},
+    )  # fmt: skip
+    judgements = judgement_results(read_judgements(files, run), run)
+    if judgements is None:
+        raise DataError(f"{files[0]}: the file has no choices yet")
+    return judgements
+
+
+def _acceptable(
+    outputs: dict[tuple[str, str], dict], id_: str, baseline: str, candidate: str
+) -> tuple[bool, bool] | None:
+    """Whether each side's output is acceptable; None if one was not scored. A missing output is not acceptable."""
+    outcomes = [outputs.get((id_, name), {"acceptable": False}).get("acceptable") for name in (baseline, candidate)]
+    return None if None in outcomes else (bool(outcomes[0]), bool(outcomes[1]))

@@ -1,0 +1,170 @@
+"""`roi` and `report` decide again: today's settings and style on the stored outputs, with the earlier verdicts kept."""
+
+import json
+import shutil
+
+import pytest
+
+from ..conftest import pair
+
+ROI = """
+[roi]
+requests_per_day = 5000
+failures = "repair"
+failure_cost = 0.001
+[roi.investment]
+compute = 100
+[roi.running]
+monitoring_hours_per_month = 0
+monitoring_hourly = 0
+[roi.prompted]
+price_input = 5
+price_output = 20
+fixed_tokens = 500
+[roi.tuned]
+price_input = 5
+price_output = 20
+fixed_tokens = 0
+"""
+
+
+@pytest.fixture
+def judged(command, style_file, tmp_path):
+    """The --out folder of outputs that were judged in a project; the tuned model does better on 80 of 200 requests."""
+    pairs = [pair(n) for n in range(200)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs))
+    project(tmp_path, ROI)
+    words = []
+    for name, good, asked in (("prompted", 10, 650), ("tuned", 18, 150)):
+        texts = [one["output"] if n % 20 < good else f"Look, {one['output']} 777" for n, one in enumerate(pairs)]
+        rows = [
+            {"id": f"p{n}", "output": text, "input_tokens": asked, "output_tokens": 40} for n, text in enumerate(texts)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        words += ["--outputs", f"{name}={tmp_path / name}.jsonl"]
+    done = command(
+        "evaluate", tmp_path, "--pairs", tmp_path / "pairs.jsonl", *words, "--out", tmp_path / "judged", "--quiet"
+    )
+    assert done.code == 0, done.err
+    return tmp_path / "judged"
+
+
+def project(folder, roi, evaluate='rivals = "none"\n'):
+    (folder / "tuneworth.toml").write_text(f'[data]\npath = "pairs.jsonl"\n[evaluate]\n{evaluate}{roi}')
+
+
+def stored(run):
+    return json.loads((run / "results.json").read_text(encoding="utf-8"))
+
+
+def files(run):
+    return {
+        path.name: path.read_bytes() for path in (run / "results.json", *(run / "evaluate").iterdir()) if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("name", ["roi", "report"])
+def test_nothing_changed_gives_the_same_results_to_the_byte(command, judged, name):
+    before = files(judged)
+    done = command(name, judged)
+    assert done.code == 0, done.err
+    assert files(judged) == before
+    assert "changed" not in done.err
+    assert stored(judged)["verdicts"] == []
+
+
+@pytest.mark.parametrize("name", ["roi", "report"])
+def test_todays_volume_changes_the_verdict(command, judged, tmp_path, name):
+    first = stored(judged)["verdict"]
+    assert first["decision"] == "fine-tune"
+    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    done = command(name, judged)
+    assert "changed: roi.requests_per_day from 5,000 to 1" in done.err
+    results = stored(judged)
+    assert results["verdict"]["decision"] == "keep prompting"
+    (earlier,) = results["verdicts"]
+    assert (earlier["decision"], earlier["sentence"]) == ("fine-tune", first["sentence"])
+    assert earlier["changed"] == [{"key": "roi.requests_per_day", "from": 5000, "to": 1}]
+    project(tmp_path, ROI)
+    command(name, judged)
+    again = stored(judged)
+    assert again["verdict"] == first
+    assert [one["decision"] for one in again["verdicts"]] == ["fine-tune", "keep prompting"]
+
+
+def test_roi_gives_the_verdict_with_its_money(command, judged, tmp_path):
+    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    done = command("roi", judged, "--json")
+    assert done.json["verdict"]["decision"] == "keep prompting"
+    assert done.json["requests_per_day"] == 1
+    assert done.json["changed"] == [{"key": "roi.requests_per_day", "from": 5000, "to": 1}]
+    assert command("roi", judged).out.startswith("Keep prompting: ")
+
+
+def test_outputs_are_scored_by_todays_style(command, judged, tmp_path):
+    style = (tmp_path / "style.yaml").read_text()
+    (tmp_path / "style.yaml").write_text(style + "  - {kind: forbidden, any: [lamp], id: no-lamp}\n")
+    done = command("report", judged)
+    assert "changed: the style; the outputs are scored by its rules of today" in done.err
+    results = stored(judged)
+    assert results["quality"]["tuned"]["checks"]["no-lamp"]["fail"] > 20
+    assert results["verdicts"][0]["changed"][0]["key"] == "style"
+    lines = [json.loads(line) for line in (judged / "evaluate/outputs.jsonl").read_text().splitlines()]
+    assert any(fault["check"] == "no-lamp" for line in lines for fault in line["violations"])
+    (tmp_path / "style.yaml").write_text(style)
+    command("report", judged)
+    assert stored(judged)["quality"]["tuned"]["acceptable"]["share"] == 0.9
+
+
+def test_margin_and_baseline_of_today_apply_and_models_wait(command, judged, tmp_path):
+    project(tmp_path, ROI, 'rivals = "none"\nmargin = 0.5\n')
+    done = command("report", judged)
+    assert "changed: evaluate.margin from not stated to 0.5" in done.err
+
+
+def test_what_the_call_stated_stays(command, judged, tmp_path):
+    words = [w for name in ("prompted", "tuned") for w in ("--outputs", f"{name}={tmp_path / name}.jsonl")]
+    call = (
+        "evaluate",
+        tmp_path,
+        "--pairs",
+        tmp_path / "pairs.jsonl",
+        *words,
+        "--candidate",
+        "prompted",
+        "--baseline",
+        "tuned",
+    )
+    assert command(*call, "--out", judged, "--quiet").code == 0
+    assert stored(judged)["verdicts"] == []
+    project(tmp_path, ROI, 'rivals = "none"\ncandidate = "tuned"\n')
+    done = command("report", judged)
+    assert "changed" not in done.err
+    assert stored(judged)["comparison"]["candidate"] == "prompted"
+
+
+def test_a_run_without_its_project_keeps_its_verdict(command, judged, tmp_path):
+    before = files(judged)
+    (tmp_path / "tuneworth.toml").rename(tmp_path / "elsewhere.toml")
+    shutil.copytree(judged, tmp_path / "sent" / "judged")
+    done = command("report", tmp_path / "sent" / "judged")
+    assert done.code == 0, done.err
+    assert "note: the verdict is the stored one: its project is no longer at" in done.err
+    assert files(tmp_path / "sent" / "judged") == before
+
+
+def test_a_project_with_errors_says_them(command, judged, tmp_path):
+    project(tmp_path, ROI, "margin = 7\n")
+    done = command("report", judged)
+    assert done.code == 2
+    assert "margin" in done.err
+
+
+def test_gates_are_checked_again(command, judged, tmp_path):
+    words = [w for name in ("prompted", "tuned") for w in ("--outputs", f"{name}={tmp_path / name}.jsonl")]
+    gates = ("--gate", "money.requests_per_day >= 100")
+    command("evaluate", tmp_path, "--pairs", tmp_path / "pairs.jsonl", *words, "--out", judged, *gates)
+    assert stored(judged)["gates"] == [{"gate": "money.requests_per_day >= 100", "value": 5000, "holds": True}]
+    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    command("roi", judged)
+    assert stored(judged)["gates"] == [{"gate": "money.requests_per_day >= 100", "value": 1, "holds": False}]
