@@ -272,7 +272,7 @@ def _unchangeable(baseline: Way) -> str | None:
         return "it calls no model, so it costs nothing"
     if baseline.cascade is not None:
         return "it calls two models; each of them has its own prompt"
-    return OWN_MACHINE if baseline.hosted else None
+    return None if baseline.metered else OWN_MACHINE
 
 
 def _with_prompt(baseline: Way, key: str, title: str, tokens: Callable[[Way], Any]) -> Way:

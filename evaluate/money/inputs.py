@@ -66,9 +66,13 @@ class MeasuredVariant:
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """The hours of this run's training; they cost nothing until `[roi.investment]` states compute_hourly."""
+    """The hours and tokens of this run's training, all epochs included.
+
+    They cost nothing until `[roi.investment]` states compute_hourly or training_price.
+    """
 
     hours: float
+    tokens: float | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,8 @@ _INVESTMENT = {
     "compute_hours": "hours",
     "compute_hourly": "CURRENCY an hour",
     "compute_runs": "runs",
+    "training_price": "CURRENCY per million training tokens",
+    "training_tokens": "tokens",
     "labelling_pairs": "pairs",
     "labelling_minutes": "minutes a pair",
     "labelling_hourly": "CURRENCY an hour",
@@ -157,6 +163,7 @@ _RUNNING = {
     "retrain_every_days": "days",
     "retrain_cost": "CURRENCY",
     "style_changes_per_year": "a year",
+    "per_month": "CURRENCY a month",
 }
 
 
@@ -171,6 +178,11 @@ def _section(
         if key == "compute_hours" and value is None and training is not None and table.compute is None:
             detail = "this run" if table.compute_hourly else "this run; not counted until compute_hourly is stated"
             quantities.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
+            continue
+        if key == "training_tokens" and value is None and training is not None and training.tokens is not None:
+            if settings.investment.training_price is not None:
+                tokens = Decimal(repr(training.tokens))
+                quantities.append(_quantity(f"{section}.{key}", tokens, unit, "measured", "this run, all epochs"))
             continue
         quantities.append(_stated(settings, f"{section}.{key}", value, unit))
     return quantities
@@ -322,7 +334,7 @@ def _measured(key: str, values: Any, unit: str, less: Decimal | None = None) -> 
 def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decimal) -> list[Quantity]:
     """The four prices; if the list has tiers, the price for the length of the prompt."""
     unit = f"{settings.currency} per million tokens"
-    if table.self_hosted:
+    if not table.metered:
         return []
     quantities, listed = [], None if table.listed is None else table.listed.at(prompt)
     same = None if table.like is None else f"as {table.like}: it runs on the same model"
@@ -368,6 +380,7 @@ def conditions_of(
         failures=settings.failures,
         batch=settings.requests_total is not None,
         hosted=frozenset(name for name, table in variants.items() if table.self_hosted),
+        metered=frozenset(name for name, table in variants.items() if table.metered and table.self_hosted),
         cache_stated=frozenset(name for name, table in variants.items() if table.cached_share is not None),
         exchanged={key: foreign for key, foreign in listed.items() if foreign is not None and foreign != currency},
         free=frozenset(name for name, run in runs.items() if run.free),

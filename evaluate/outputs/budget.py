@@ -43,7 +43,7 @@ def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
     money = None if roi is None else roi.variants.get(name)
     if roi is None or money is None or not money.priced:
         return None
-    if money.self_hosted:
+    if not money.metered:
         return TokenPrice(ZERO, ZERO, ZERO, roi.currency, "paid by the hour")
     fresh = _price(money, roi, "price_input") or ZERO
     cached, write = _price(money, roi, "price_cached"), _price(money, roi, "price_cache_write")

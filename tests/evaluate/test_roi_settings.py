@@ -86,7 +86,7 @@ def test_all_problems_are_reported_at_once_with_their_location():
         ({"running": {"base_model_retires": "soon"}}, "expected a date"),
         ({"horizon_days": 36_526}, "a century"),
         ({"horizon_days": [365, 400, 10**9]}, "a century"),
-        ({"tuned": {"hourly": 2, "price_input": 3}}, "not both"),
+        ({"tuned": {"hourly": 2, "price_input": 3}}, "state both price_input and price_output"),
         ({"tuned": {"price_inptu": 3}}, 'did you mean "price_input"'),
         ({"tuned": {"min_replicas": 0}}, "1 or more"),
         ({"tuned": {"model": "openai:gpt-4o-minii"}}, "openai:gpt-4o-mini"),
