@@ -3,7 +3,7 @@
 Run: python benchmarks/coverage.py [--sets 4000]; it writes coverage.md and, cell by cell, data/coverage.csv (some six
 minutes of one core). Each cell is one truth (shares, number of items, group sizes, correlations) and thousands of made
 data sets, through the functions that evaluate uses. Beside them, on the same sets: the same interval with the groups
-ignored, and the bootstrap over groups.
+ignored, for a difference the one with a single design effect for both variants, and the bootstrap over groups.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from coverage_table import page
 from outcomes import LAYOUTS, paired_outcomes, share_outcomes, sizes_of
 from scipy.stats import norm, t
 
-from tuneworth.evaluate.statistics.difference import difference_ends, newcombe_ends
-from tuneworth.evaluate.statistics.intervals import Grouping, grouped, share_ends, wilson_ends
+from tuneworth.evaluate.statistics.difference import difference_ends, difference_size, newcombe_ends
+from tuneworth.evaluate.statistics.intervals import Grouping, grouped, quantile, share_ends, wilson_ends
 from tuneworth.evaluate.statistics.paired import sign_flip
 
 SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -141,13 +141,28 @@ def _bootstrap(values: np.ndarray, grouping: Grouping) -> tuple[np.ndarray, ...]
     return tuple(ends)
 
 
+def _cells(baseline: np.ndarray, candidate: np.ndarray) -> list[np.ndarray]:
+    """Both, only the candidate, only the baseline, neither, for each set."""
+    shared, difference = np.minimum(baseline, candidate).sum(axis=1), candidate - baseline
+    more, less = np.maximum(difference, 0).sum(axis=1), np.maximum(-difference, 0).sum(axis=1)
+    return [shared, more, less, np.maximum(baseline.shape[1] - shared - more - less, 0.0)]
+
+
 def _ignoring(baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping) -> tuple[np.ndarray, ...] | None:
     if grouping.alone:
         return None
-    shared, difference = np.minimum(baseline, candidate).sum(axis=1), candidate - baseline
-    more, less = np.maximum(difference, 0).sum(axis=1), np.maximum(-difference, 0).sum(axis=1)
-    counts = [shared, more, less, np.maximum(grouping.items - shared - more - less, 0.0)]
+    counts = _cells(baseline, candidate)
     return (*newcombe_ends(counts, norm.ppf(0.975)), *newcombe_ends(counts, norm.ppf(0.95)))
+
+
+def _one_effect(baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping) -> tuple[np.ndarray, ...] | None:
+    """The cells on n / the design effect of the differences, which both variants share."""
+    if grouping.alone:
+        return None
+    size = difference_size(baseline, candidate, grouping)
+    scaled = [count * size.outcomes / grouping.items for count in _cells(baseline, candidate)]
+    ends = [newcombe_ends(scaled, quantile(confidence, size.freedom)) for confidence in (0.95, 0.90)]
+    return (*ends[0], *ends[1])
 
 
 Ends = tuple[np.ndarray, ...] | None
@@ -160,6 +175,7 @@ SHARE_WAYS: dict[str, Callable[[np.ndarray, Grouping], Ends]] = {
 }
 DIFFERENCE_WAYS: dict[str, Callable[[np.ndarray, np.ndarray, Grouping], Ends]] = {
     "ours": lambda baseline, candidate, grouping: tuple(difference_ends(baseline, candidate, grouping)),
+    "one design effect": _one_effect,
     "groups ignored": _ignoring,
     "bootstrap": lambda baseline, candidate, grouping: _bootstrap(candidate - baseline, grouping),
 }

@@ -36,9 +36,11 @@ correlated by 0 or 0.8. One share is beta-binomial; two variants share the diffi
 simulation's own standard error is {error} of coverage and {alarm_error} of alarms in a cell, so the
 lowest coverage and the most alarms of many cells look slightly worse than they are.
 
-- **ours**: Wilson's interval, for a difference Newcombe's (method 10), on n / design effect with Student's t. The
-  intra-group correlation in the design effect comes from the analysis of variance, shrunk towards a cautious value if
-  there are few groups or failures.
+- **ours**: Wilson's interval on n / design effect with Student's t; for a difference Newcombe's (method 10), from each
+  variant's limits on its own n / design effect and the correlation of the groups' sums. The intra-group correlation in the
+  design effect comes from the analysis of variance, shrunk towards a cautious value if there are few groups or failures.
+- **one design effect**: for a difference, the same with one design effect for both variants, that of the differences. It is
+  narrower, and fails where the variants fail in different groups; so the other is used for any number of groups.
 - **groups ignored**: the same intervals on n, as if the items were independent.
 - **bootstrap**: percentiles over resampled groups, widened for few groups; only with at least {few} groups.
 
@@ -50,8 +52,8 @@ ALARMS = """## False alarms of the paired test
 Exact McNemar test; over groups, or with means over repeats, the exact sign-flip test. Where both variants have the same
 difficulties, the rate is at most 5% by construction. It is higher if one variant fails in whole groups and the other in
 single items: such a variant looks too good as long as none of its bad groups is in the test set, which a handful of
-groups cannot show. With 50 groups or more the effect is gone. The last two columns show how often test and interval
-disagree, over all cells (0 is outside although p ≥ 0.05; p < 0.05 although 0 is inside).
+groups cannot show (a verdict needs ten). With 50 groups or more the effect is gone. The last two columns show how often
+test and interval disagree, over all cells (0 is outside although p ≥ 0.05; p < 0.05 although 0 is inside).
 
 | question | groups | cells | false alarms, mean | most in a cell | only the interval | only the test |
 |---|---|---:|---:|---:|---:|---:|"""
@@ -109,11 +111,12 @@ def _overview(rows: Sequence[Row]) -> list[str]:
         many = [row for row in of if FEW <= row["groups"] < row["n"]]
         ways = {
             "ours": _by_method(of, "ours"),
+            "one design effect": _by_method(of, "one design effect"),
             "groups ignored": _by_method(of, "groups ignored"),
             f"ours, at least {FEW} groups": _by_method(many, "ours"),
             f"bootstrap, at least {FEW} groups": _by_method(many, "bootstrap"),
         }
-        lines += [f"| {words} | {name} | {_figures(chosen)} |" for name, chosen in ways.items()]
+        lines += [f"| {words} | {name} | {_figures(chosen)} |" for name, chosen in ways.items() if chosen]
     return [*lines, ""]
 
 

@@ -250,13 +250,14 @@ def both_truths(count: int, rng: np.random.Generator, kind: str) -> list[World]:
 
 
 def of_each_kind(count: int) -> dict[str, tuple[Tally, Tally]]:
-    """Verdicts and point figures for each kind of world, with its own number of cases or 200."""
+    """Verdicts and point figures for each kind of world, with its own number of cases, or with 50 and 200."""
     found = {}
     for number, kind in enumerate(KINDS):
         worlds = both_truths(count, np.random.default_rng([4, number]), kind)
-        sizes = sorted({world.cases or 200 for world in worlds})
-        label = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
-        found[kind] = tally(worlds, np.random.default_rng([5, number]), label=label)
+        own = sorted({world.cases for world in worlds if world.cases})
+        for n in (None,) if own else (50, 200):
+            label = f"{kind}, {f'{own[0]:,} to {own[-1]:,}' if own else n} cases"
+            found[label] = tally(worlds, np.random.default_rng([5, number, n or 0]), n=n, label=label)
     return found
 
 

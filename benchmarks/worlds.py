@@ -248,11 +248,11 @@ def _no_investment(rng: np.random.Generator, world: World) -> World:
     return replace(world, investment_stated=False)
 
 
-def _slightly_worse(rng: np.random.Generator, world: World) -> World:
-    """The tuned way is up to 3 points worse and much cheaper, and a failure costs more than the team says: nothing."""
+def _slightly_worse(least: float, most: float, rng: np.random.Generator, world: World) -> World:
+    """The tuned way is this much worse and much cheaper, and the team does not say what a failure costs."""
     prompted = replace(world.rivals[0], acceptable=rng.uniform(0.8, 0.99))
     tuned = replace(
-        world.tuned, acceptable=prompted.acceptable - rng.uniform(0.005, 0.029), price=prompted.price * rng.uniform(0.1, 0.5)
+        world.tuned, acceptable=prompted.acceptable - rng.uniform(least, most), price=prompted.price * rng.uniform(0.1, 0.5)
     )  # fmt: skip
     return replace(
         world, ways=(prompted, tuned), cases=int(rng.choice([1000, 2000, 4000])), correlation=rng.uniform(0.6, 0.95),
@@ -268,7 +268,8 @@ KINDS: dict[str, Callable[[np.random.Generator, World], World]] = {
     **{f"{groups} groups": partial(_few_groups, groups) for groups in FEW_GROUPS},
     "worse facts": _worse_facts,
     "investment not stated": _no_investment,
-    "slightly worse and cheaper": _slightly_worse,
+    "0.5 to 2 points worse, cheaper": partial(_slightly_worse, 0.005, 0.02),
+    "2 to 3 points worse, cheaper": partial(_slightly_worse, 0.02, 0.0299),
 }
 
 

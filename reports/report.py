@@ -26,6 +26,7 @@ from .sections import (
 from .sections.curation import data
 from .sections.curation.curated import curated_headline, curated_sections
 from .sections.first_screen import headline
+from .sections.gallery import Examples, choose_examples
 from .stored import (
     StoredCuration,
     StoredRun,
@@ -125,7 +126,7 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
     """The page, with example texts and rows cut only as far as the size limit requires."""
     before, after = _sections(run, texts=texts)
 
-    def drawn(chosen: examples.Examples | None) -> str:
+    def drawn(chosen: Examples | None) -> str:
         sections = _present([*before, examples.section(run, chosen), *after])
         linked = chosen.checks if chosen else ()  # rules that link to the examples that break them
         return render_page({**context, "linked": linked}, sections, scripts=SCRIPTS)
@@ -135,7 +136,7 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
     # Each limit is tighter than the previous one. Most runs fit the first; otherwise bisection finds the loosest that fits.
     first, last, middle, fitting, text = 0, len(ROOM) - 1, 0, "", ""
     while first <= last:
-        chosen = examples.choose_examples(run, **ROOM[middle])
+        chosen = choose_examples(run, **ROOM[middle])
         too_large = chosen.characters() > MOST_BYTES  # no need to render it
         text = "" if too_large else drawn(chosen)
         if text and len(text.encode()) <= MOST_BYTES:

@@ -43,7 +43,6 @@ AGAINST_TUNING = {
 AGAINST_BOTH = {
     "template": "the rules can be met without any model",
     "one_repaired": "only one side was repaired",
-    "form_only": "the rules hardly tell a right answer from a wrong one",
     "few_cases": "there are few independent cases",
     "near_flip": "a small change of one input flips it",
     "reused": "the test set has been used often",

@@ -6,7 +6,6 @@ from typing import Any
 
 from ...core import say
 from ...curate import answers_in_train
-from ...style import discriminates
 from .rivals import cheaper_way, unmeasured
 from .sentences import (
     capital,
@@ -56,7 +55,6 @@ def found_doubts(
     extended = {**results, "verdict_flips": flips, "margin": margin}
     finders = (
         _template,
-        _form_only,
         _answers_in_train,
         *way,
         *flipping,
@@ -80,13 +78,6 @@ def strongest_doubt(
 ) -> str:
     """The text of the first of `found_doubts`."""
     return found_doubts(results, decision, margin=margin, flips=flips, about_money=about_money)[0].text
-
-
-def _form_only(results: Results, decision: str) -> str | None:
-    """The rules accept answers to other requests, so an acceptable output need not be a right one."""
-    found = (results.get("style") or {}).get("discrimination")
-    discriminating, sentence = discriminates(found) if found else (True, "")
-    return None if discriminating else sentence
 
 
 def _answers_in_train(results: Results, decision: str) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import say
+from ...style import discriminates
 from .causes import found_causes
 from .rivals import same_model
 from .sentences import (
@@ -17,7 +18,7 @@ from .sentences import (
 
 __all__ = ["Problem", "found_invalid", "unlike_people"]
 
-ORDER = ("data", "comparison", "training")
+ORDER = ("data", "rules", "comparison", "training")
 MOST_RECITED = 0.02  # of the test requests; the certificate asks for a remedy from the same share on
 WEAK = 0.5  # a guide below this share that gains nothing over no guide is not the team's best prompt
 AGAIN = "then run again"
@@ -31,10 +32,10 @@ Problem = dict[str, str]
 def found_invalid(results: Results) -> list[Problem]:
     """One `{what, text}` per problem that the caller found (`validity`) or that the results show (with its `remedy`).
 
-    These are leakage, answers that were recited, outputs that are missing, cut, unscored or not a variant's own, people
-    who judge otherwise than the rules, a guide that is empty, cut off or without effect, different settings, and no
-    acceptable output at all. Invalid data come first, as they make the comparison invalid too, and a training that
-    failed comes last.
+    These are leakage, rules that accept answers to other requests, answers that were recited, outputs that are missing,
+    cut, unscored or not a variant's own, people who judge otherwise than the rules, a guide that is empty, cut off or
+    without effect, different settings, and no acceptable output at all. Invalid data come first, as they make the
+    comparison invalid too, and a training that failed comes last.
     """
     problems = [dict(problem) for problem in results.get("validity") or []]
     leaked = (((results.get("data") or {}).get("certificate")) or {}).get("pairs_at_or_above") or 0
@@ -43,13 +44,25 @@ def found_invalid(results: Results) -> list[Problem]:
         text = f"{leaked:,} test or validation {inputs} in the training data, so the test proves nothing"
         remedy = "split again with `tuneworth curate`, which keeps duplicates on one side, then train and compare again"
         problems.append(_problem(text, remedy, what="data"))
-    for check in (_recited, found_causes, unlike_people, _guide, _settings, _nothing):
+    for check in (_indiscriminate, _recited, found_causes, unlike_people, _guide, _settings, _nothing):
         problems += check(results)
     return sorted(problems, key=lambda problem: ORDER.index(problem["what"]))
 
 
 def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
     return {"what": what, "text": text, "remedy": remedy}
+
+
+def _indiscriminate(results: Results) -> list[Problem]:
+    """The rules accept answers to other requests, so an acceptable output need not be a right one."""
+    found = (results.get("style") or {}).get("discrimination")
+    discriminating, text = discriminates(found) if found else (True, "")
+    if discriminating:
+        return []
+    remedy = (
+        "add a rule about content to the style, such as `grounded` or `covers`, then run `tuneworth evaluate` again"
+    )
+    return [_problem(f"{text[:1].lower()}{text[1:]}", remedy, what="rules")]
 
 
 def _recited(results: Results) -> list[Problem]:
@@ -95,9 +108,14 @@ def _enough(found: Results | None) -> bool:
 def _guide(results: Results) -> list[Problem]:
     """A guide is empty or cut off, or has no effect: prompted not above plain and under half acceptable.
 
-    Only a comparison with the same model without the guide shows its effect.
+    Only a comparison with the same model without the guide shows its effect. Where another way without training is the
+    strongest, and good, the comparison does not depend on this guide.
     """
-    baseline, _ = compared(results)
+    strongest, _ = compared(results)
+    of = ((results.get("variants") or {}).get(strongest) or {}).get("of") or [strongest]
+    baseline = (results.get("guide_comparison") or {}).get("candidate") or of[0]
+    if baseline not in (strongest, *of) and (share_of(results, strongest) or 0.0) >= WEAK:
+        return []
     variant = (results.get("variants") or {}).get(baseline) or {}
     if variant.get("guide") and variant.get("guide_tokens") == 0:
         return [

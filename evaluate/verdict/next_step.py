@@ -32,8 +32,6 @@ def next_step(
     decision, doubt = found["decision"], doubts[0].kind
     if decision == "fix first":
         return found.get("next") or sentence("Fix the problem above, then run again")
-    if doubt == "form_only":
-        return sentence(f"{CONTENT_RULE}, then run `tuneworth evaluate` again")
     if doubt == "template" and decision != "keep prompting":
         return sentence(f"{CONTENT_RULE}, or use the template; then run `tuneworth evaluate` again")
     if doubt == "answers_in_train":

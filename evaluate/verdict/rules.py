@@ -42,6 +42,7 @@ FACTS_ADVICE = (
 REMEDIES = {
     "data": "separate the test set from the training examples, then train and run again; until then no number is valid",
     "comparison": "fix the problem above, then run again; until then the numbers below answer a different question",
+    "rules": "fix the rules, then run `tuneworth evaluate` again; until then an acceptable output need not be a right one",
     "training": "fix the risk described below, then train and compare again",
 }
 INVALID = Doubt(

@@ -138,7 +138,7 @@ STEPS = [
     (later(EQUAL, roi=costs(20)), "decide again when requests a day reach about 1,0"),
     (later(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),
     (
-        later(EQUAL, roi=costs(running={"per_month": 0, "base_model_retires": "2020-01-01"})),
+        later(EQUAL, roi=costs(running={"base_model_retires": "2020-01-01", "monitoring_hours_per_month": 0})),
         "decide again when the outputs, the prices or the volume change",
     ),
     (later(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), 'Use "small"'),

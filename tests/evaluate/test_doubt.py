@@ -30,12 +30,7 @@ def mended(results, *names):
     return results
 
 
-FORM_ONLY = {"discrimination": {"own": 0.98, "shuffled": 0.97, "fields_only": 0.5, "rows": 100, "by_check": {}}}
 DOUBTS = [
-    (
-        situation(BETTER, others={"big": 0.95}, style=FORM_ONLY),
-        "97% of answers to other requests: they check form only",
-    ),
     (situation((20, 100, 0, 80)), "The baseline is weak: the prompted model gives an acceptable output in only 10%"),
     (situation((0, 100, 0, 100)), "gives no acceptable output at all"),
     (by_us(situation((20, 100, 0, 80))), "and Tuneworth wrote its guide"),

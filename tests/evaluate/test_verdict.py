@@ -30,8 +30,10 @@ REMEDY = {
 STATED_RISK = [{**OVER[0], "measured": False}]
 LEAK = {"certificate": {"pairs_at_or_above": 1}}
 NO_LEAK = {"certificate": {"pairs_at_or_above": 0}}
-RETIRED = {"per_month": 0, "base_model_retires": "2020-01-01"}
+RETIRED = {"base_model_retires": "2020-01-01", "monitoring_hours_per_month": 0}
 FAILED_CALLS = [{"what": "comparison", "text": "the machine was stopped halfway"}]
+FORM_ONLY = {"discrimination": {"own": 0.98, "shuffled": 0.97, "fields_only": 0.5, "rows": 100, "by_check": {}}}
+TELLING = {"discrimination": {**FORM_ONLY["discrimination"], "shuffled": 0.02}}
 REPAIR = {"failures": "repair", "failure_cost": 1}
 HOSTED = {"hourly": 2, "requests_per_second": 5, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
 CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_tokens": 150, "output_tokens": 150}
@@ -78,6 +80,9 @@ def judged(*, mirrored=False, groups=None, noise=0.1, base=0.7, requests=100, pe
 TABLE = [
     # 1: an invalid comparison comes before everything
     ("a leak", later(roi=costs(), data=LEAK), 1, "1 test or validation input also occurs in the training"),
+    ("rules that accept answers to other requests", later(roi=costs(), style=FORM_ONLY), 1,
+     "Fix the rules first: these rules accept 97% of answers to other requests"),
+    ("rules that tell them apart", later(roi=costs(), style=TELLING), 7, "pays back"),
     ("no leak", later(roi=costs(), data=NO_LEAK), 7, "pays back in 16 days"),
     ("recited answers of the training", later(roi=costs(), data=REMEDY, risks=RECITED), 1,
      "5 of 200 outputs of the tuned model are training answers word for word"),
