@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from .money.account import Money, compute_money
-from .money.inputs import MeasuredVariant, TrainingCost
+from .money.measured import MeasuredVariant, TrainingCost
 from .money.settings import RoiSettings
 from .outputs.raw import Raw
 from .scores.quality import speed_of

@@ -102,12 +102,14 @@ class VariantMoney:
     """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
 
     Omitted values come from the run or from the price list. `batch` uses the list's batch prices, whose answers may take
-    hours. With `hourly`, replicas are paid by the hour; stated prices or a `model` are paid in addition.
-    `few_shot_tokens` are the examples' part of the fixed tokens; `short_guide_tokens` is the length of a shorter
-    guide.
+    hours. `preset` is a usual way to run a tuned model, with a public price unless one is stated. With `hourly`, replicas
+    are paid by the hour; stated prices or a `model` are paid in addition. `few_shot_tokens` are the examples' part of the
+    fixed tokens; `short_guide_tokens` is the length of a shorter guide. `acceptance_n` is the number of outputs that a
+    stated acceptance was counted on, which gives it a range.
     """
 
     model: str | None = None
+    preset: Literal["serverless-lora", "dedicated", "own-gpu"] | None = None
     batch: bool = False
     price_input: Number | None = None
     price_cached: Number | None = None
@@ -121,6 +123,7 @@ class VariantMoney:
     input_tokens: Number | None = None
     output_tokens: Number | None = None
     acceptance: Number | None = None
+    acceptance_n: int | None = None
     hourly: Number = ZERO
     requests_per_second: Number | None = None
     min_replicas: int = 1
@@ -136,6 +139,10 @@ class VariantMoney:
             problems.append("beside hourly, state both price_input and price_output if tokens are paid too, or neither")
         if self.batch and (self.model is None or self.price_input is not None or self.price_output is not None):
             problems.append("batch needs model and no stated prices: it uses the price list's batch prices")
+        if self.acceptance_n is not None and not isinstance(self.acceptance, Decimal):
+            problems.append("acceptance_n needs acceptance, a single share of that many outputs")
+        elif self.acceptance_n is not None and self.acceptance_n < 1:
+            problems.append(f"acceptance_n: expected 1 or more outputs, found {self.acceptance_n}")
         if self.min_replicas < 1:
             problems.append(f"min_replicas: expected 1 or more, found {self.min_replicas}")
         refuse(problems)
@@ -221,6 +228,8 @@ def misfits(settings: Any) -> list[str]:
             )
         elif part.name in SHARES and high_end(value) > 1:
             problems.append(f"{part.name}: expected a share from 0 to 1, found {number_text(value)}")
+        elif part.name == "discount_rate" and high_end(value) > 1:
+            problems.append(f"{part.name}: expected a share a year, found {number_text(value)}; 8% is written 0.08")
         elif part.name in POSITIVE and low_end(value) == 0:
             problems.append(f"{part.name}: expected more than 0, found {number_text(value)}")
     return problems
