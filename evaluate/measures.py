@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from .money.account import Money, compute_money
-from .money.inputs import MeasuredVariant, TrainingCost
+from .money.measured import MeasuredVariant, TrainingCost
 from .money.settings import RoiSettings
 from .outputs.raw import Raw
 from .scores.quality import speed_of
@@ -72,8 +72,8 @@ def money_of(
     seed: int,
 ) -> Money:
     """The money of the comparison: the candidate in place of the baseline; `trained` is the summary of this run's training."""
-    seconds = (trained or {}).get("seconds")
-    training = TrainingCost(seconds / 3600) if seconds is not None else None
+    known = trained or {}
+    training = TrainingCost(known["seconds"] / 3600, known.get("tokens")) if known.get("seconds") is not None else None
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,
         groups=None if groups is None else groups[rows], training=training, seed=seed,

@@ -14,6 +14,7 @@ from typing import Any
 from ..core import unbroken as say
 from .sections.curation.certificate import certificate
 from .sections.gates import gate_value
+from .sections.order import compared_variants
 from .stored import StoredCuration, StoredRun
 from .words import share_text
 
@@ -46,9 +47,14 @@ class Suite:
 
 
 def junit_of_run(run: StoredRun) -> str:
-    """junit.xml for an evaluated run: a suite for each variant, then verdict, gates and curation if there are any."""
+    """junit.xml for an evaluated run: suites for variants and ways without training, then verdict, gates and curation.
+
+    A variant that is made from others has a suite only if it is compared: its outputs are theirs.
+    """
     results = run.results
-    suites = [_variant(run, name) for name in run.variants]
+    suites = [_variant(run, name) for name in run.variants if name in compared_variants(run) or not run.origins(name)]
+    if results.get("rivals"):
+        suites.append(Suite("ways without training", [_way(run, row) for row in results["rivals"]]))
     suites.append(Suite("verdict", [_comparison(results), *_risks(results)], _decision(results)))
     if results.get("gates"):
         suites.append(Suite("gates", [_gate(gate) for gate in results["gates"]]))
@@ -124,6 +130,21 @@ def _against_baseline(run: StoredRun, check: str, case: Case) -> Case:
     text = f"{case.output} That is {moved}." if value else f"{case.output} That is as often as {run.baseline}."
     worse = value < 0 and chance is not None and chance < CHANCE and compared.get("level") == "must"
     return Case(case.name, text, failure=f"breaks this rule {moved}, statistically significant" if worse else None)
+
+
+def _way(run: StoredRun, row: Mapping[str, Any]) -> Case:
+    """A way without training: its share and the candidate's difference; skipped with the reason if not measured.
+
+    It never fails: that a way without training is better is an answer, which the verdict gives.
+    """
+    label = run.label(row["name"])
+    if not row.get("measured"):
+        return Case(label, skipped=f"not measured: {row.get('why') or 'no reason was recorded'}")
+    gap, text = row.get("difference") or {}, f"{share_text(row.get('acceptable'))} acceptable."
+    if gap.get("value") is not None:
+        span = say.points_range(gap.get("low"), gap.get("high"))
+        text += f" The candidate: {say.signed_points(gap['value'])} ({span})."
+    return Case(f"{label} (the strongest)" if row.get("strongest") else label, text)
 
 
 def _seconds(results: Mapping[str, Any], name: str) -> float | None:

@@ -10,7 +10,7 @@ import jinja2
 
 from ..core import row_text
 from ..core import unbroken as say
-from .sections import judgements
+from .sections import judgements, rivals
 from .sections.causes import cause_rows
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
@@ -19,13 +19,14 @@ from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money import money_rows
+from .sections.order import compared_variants, other_variants
 from .sections.risks import risk_rows
 from .sections.rules import check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
 from .words import printable, share_words, short
 
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
-__all__ += ["unchecked", "variant_rows"]
+__all__ += ["unchecked", "variant_rows", "way_rows"]
 
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
@@ -59,7 +60,8 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     return _rendered(
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
-        variants=variant_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
+        variants=variant_rows(run), ways=way_rows(run), rivals=rivals.lead(run),
+        causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged,
@@ -119,12 +121,24 @@ def _label(run: StoredRun, name: str | None) -> str | None:
 
 def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
     """Per variant: name, requests, three shares with ranges, tokens and cost per request; the compared pair comes first."""
-    compared = [name for name in (run.candidate, run.baseline) if name in run.variants]
-    names = [*compared, *(name for name in run.variants if name not in compared)]
+    names = [*reversed(compared_variants(run)), *other_variants(run)]
     rows = [_variant(run, name) for name in names[:MOST_VARIANTS]]
     if len(names) > MOST_VARIANTS:
         rows.append((f"and {len(names) - MOST_VARIANTS} more", *[""] * 6))
     return rows
+
+
+def way_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """Per way without training, if there are several: name, what it took, share, difference, cost, payback and chance."""
+    rows = rivals.rival_rows(run) if len(run.rivals) > 1 else []
+    return [
+        (
+            f"{row.name} (strongest)" if row.strongest else row.name,
+            row.took, row.acceptable, row.difference, row.cost,
+            ", ".join(filter(None, (row.payback, row.chance))),
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def _variant(run: StoredRun, name: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a l
 NUMBER = 34  # columns for the name of a headline number
 LONGEST = 28  # letters of a variant's name next to a number
 MOST_RULES = 6
+MOST_WAYS = 6  # ways without training in the answer
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
 EXCERPT = 76  # characters of a text excerpt
 
@@ -44,8 +45,33 @@ def verdict_text(results: Mapping[str, Any]) -> str:
         level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
     numbers = [Row("n", "Test requests", _tested(run)), *(row for each in three_numbers(run) for row in _rows(each))]
-    parts += [row_lines(numbers, label=NUMBER), _causes(run), filled(f"Strongest reason for doubt: {verdict['doubt']}")]
+    parts += [
+        row_lines(numbers, label=NUMBER),
+        _ways(run),
+        _causes(run),
+        filled(f"Strongest reason for doubt: {verdict['doubt']}"),
+    ]
     return _joined(parts)
+
+
+def _ways(run: StoredRun) -> list[str]:
+    """The ways without training, the strongest first; empty if the first screen shows the only one."""
+    rows = sorted(
+        run.rivals, key=lambda row: (not row.get("strongest"), -((row.get("acceptable") or {}).get("share") or 0))
+    )
+    lines = [Row("", f"  {shortened(run.label(row['name']), LONGEST)}", _way(row)) for row in rows[:MOST_WAYS]]
+    if len(rows) > MOST_WAYS:
+        lines.append(Row("", f"  and {len(rows) - MOST_WAYS} more", "in the report"))
+    return ["Ways without training, the strongest first", *row_lines(lines, label=NUMBER)] if len(rows) > 1 else []
+
+
+def _way(row: Mapping[str, Any]) -> str:
+    """The acceptable share, and how much better the candidate is."""
+    gap = row.get("difference") or {}
+    if gap.get("value") is None:
+        return say.percent((row.get("acceptable") or {}).get("share"))
+    span = f" ({say.points_range(gap['low'], gap['high'])})" if gap.get("low") is not None else ""
+    return f"{say.percent((row.get('acceptable') or {}).get('share'))}; tuned {say.signed_points(gap['value'])}{span}"
 
 
 def _causes(run: StoredRun) -> list[str]:
@@ -180,8 +206,10 @@ def _listed_prices(entries: Mapping[str, Any]) -> list[str]:
     for key, entry in entries.items():
         name, _, what = key.rpartition(".")
         if entry["source"] == "price list" and what == "price_input":
-            found[name] = entry["detail"].partition(": ")[2] if ": " in entry["detail"] else entry["detail"]
-    return [line for name, detail in found.items() for line in filled(f"Price list, {name}: input {detail}.", indent=2)]
+            found[name] = f"input {entry['detail'].partition(': ')[2] or entry['detail']}"
+        elif entry["source"] == "price list" and what == "hourly":
+            found[name] = f"machine, {entry['detail']}"
+    return [line for name, detail in found.items() for line in filled(f"Price list, {name}: {detail}.", indent=2)]
 
 
 def derivation_text(money: Mapping[str, Any]) -> str:

@@ -29,13 +29,15 @@ class TrainResult:
     """The result of a fit. Losses are means per learnt token; `train_loss` is that of the last epoch's steps.
 
     `validation_loss` is the best one, at `best_step`, whose adapter was kept; None without validation pairs.
-    `tokens_per_second` counts real tokens, prompt and output, over the steps only. `settings` are those that were
+    `tokens` are all real tokens of the steps, prompt and output, in every epoch; `tokens_per_second` counts the same over
+    the steps only. `settings` are those that were
     used, `highest_losses` the train pairs with the highest loss: `{id, loss, first_loss, tokens}`.
     """
 
     adapter: Path
     steps: int
     seconds: float
+    tokens: int
     tokens_per_second: float
     train_loss: float
     validation_loss: float | None
@@ -113,6 +115,7 @@ def fit_result(loop: Loop, model: LoadedModel, notices: Sequence[str]) -> TrainR
         adapter=loop.out / "adapter",
         steps=state.step,
         seconds=round(state.train_seconds + state.evaluation_seconds + state.checkpoint_seconds, 3),
+        tokens=state.tokens,
         tokens_per_second=round(loop.tokens_per_second(), 1),
         train_loss=sum(last_epoch) / len(last_epoch),
         validation_loss=state.best_loss,

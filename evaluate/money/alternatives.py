@@ -8,7 +8,7 @@ from typing import Any
 
 from .comparison import Account
 from .figures import unknown
-from .inputs import MeasuredVariant, part_name
+from .measured import MeasuredVariant, part_name
 from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
 from .prices import is_tuned_name
 from .settings import RoiSettings
@@ -253,7 +253,7 @@ def no_cache(baseline: Way) -> str | None:
         return why
     fixed, least = baseline.value("fixed_tokens"), baseline.value("min_cached_tokens") or ZERO
     if fixed == 0:
-        return "there is no fixed prompt to cache"
+        return "there is no known fixed prompt to cache"
     if baseline.value("price_cached") is None:
         return f"the price of cached tokens is unknown; state roi.{baseline.variant}.price_cached"
     if fixed < least:
@@ -272,7 +272,7 @@ def _unchangeable(baseline: Way) -> str | None:
         return "it calls no model, so it costs nothing"
     if baseline.cascade is not None:
         return "it calls two models; each of them has its own prompt"
-    return OWN_MACHINE if baseline.hosted else None
+    return None if baseline.metered else OWN_MACHINE
 
 
 def _with_prompt(baseline: Way, key: str, title: str, tokens: Callable[[Way], Any]) -> Way:

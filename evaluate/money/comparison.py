@@ -22,6 +22,7 @@ ZERO = Decimal(0)
 AMOUNTS: tuple[tuple[str, tuple[str, ...], int, Callable[..., Any]], ...] = (
     ("compute", ("compute",), 1, lambda compute: compute),
     ("compute hours × price × runs", ("compute_hours", "compute_hourly", "compute_runs"), 2, lambda h, p, n: h * p * n),
+    ("training tokens × price ÷ 1,000,000", ("training_tokens", "training_price"), 2, lambda n, p: n * p / 1_000_000),
     ("pairs × minutes ÷ 60 × hourly", ("labelling_pairs", "labelling_minutes", "labelling_hourly"), 1,
      lambda pairs, minutes, hourly: pairs * minutes / 60 * hourly),
     ("hours × hourly", ("engineering_hours", "engineering_hourly"), 1, operator.mul),
@@ -32,6 +33,7 @@ UPKEEP = {
     "running.monitoring": "running.monitoring_hours_per_month",
     "running.style_changes": "running.style_changes_per_year",
     "running.retraining": "running.retrain_every_days",
+    "running.hosting": "running.per_month",
 }
 
 
@@ -78,7 +80,7 @@ def _stated(key: str) -> Callable[[Values], bool]:
 
 
 def _upkeep(values: Values) -> Any:
-    return values("running.monitoring") + values("running.retraining") + values("running.style_changes")
+    return total(values(key) for key in UPKEEP)
 
 
 SPENDING = by_key([
@@ -98,6 +100,9 @@ SPENDING = by_key([
            when=_stated(UPKEEP["running.style_changes"])),
     Figure("running.retraining", "Retraining per day: its cost spread over the days between retrainings.", "retraining ÷ days",
            _retraining, "{currency} a day", when=_stated(UPKEEP["running.retraining"])),
+    Figure("running.hosting", "Fixed costs per day, such as hosting: the cost per month.", "per month ÷ 30.4375",
+           lambda values: values("running.per_month") / values.constant(DAYS_A_MONTH), "{currency} a day",
+           when=_stated(UPKEEP["running.hosting"])),
     *(step(key, zero) for key in UPKEEP),
     step("upkeep_per_day", _upkeep),
 ])  # fmt: skip

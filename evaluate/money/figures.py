@@ -45,10 +45,11 @@ class Conditions:
     """What the formulas need from a comparison apart from its numbers.
 
     `batch` says that it is a one-off batch instead of a daily volume. `hosted` are the variants on machines paid by the
-    hour, `cache_stated` those with a stated cached share, which counts only for a prompt that is long enough.
-    `exchanged` is the currency of each list price that is not in `currency`. `free` are the variants that call no model.
-    `cascades` gives, for each variant with a second call, the names of its first and second variant and of the second
-    call. `like` gives the input that an input is the same as, such as the price of a variant that has none of its own.
+    hour, `metered` those of them whose tokens are paid too, `cache_stated` those with a stated cached share, which counts
+    only for a prompt that is long enough. `exchanged` is the currency of each list price that is not in `currency`.
+    `free` are the variants that call no model. `cascades` gives, for each variant with a second call, the names of its
+    first and second variant and of the second call. `like` gives the input that an input is the same as, such as the
+    price of a variant that has none of its own.
     """
 
     baseline: str
@@ -57,6 +58,7 @@ class Conditions:
     failures: str = "ignore"
     batch: bool = False
     hosted: frozenset[str] = frozenset()
+    metered: frozenset[str] = frozenset()
     cache_stated: frozenset[str] = frozenset()
     exchanged: Mapping[str, str] = field(default_factory=dict)
     free: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from .inputs import MeasuredVariant
+from .measured import MeasuredVariant
 from .origins import priced_by
 from .settings import RoiSettings
 
@@ -11,7 +11,14 @@ __all__ = ["missing_keys"]
 
 # Any of these keys answers what training costs, and what keeping the tuned model up costs.
 INVESTED = {f"investment.{key}" for key in ("compute", "labelling_pairs", "engineering_hours", "evaluation")}
-KEPT_UP = {f"running.{key}" for key in ("monitoring_hours_per_month", "retrain_every_days", "style_changes_per_year")}
+PRICED = (
+    {"investment.compute_hours", "investment.compute_hourly"},
+    {"investment.training_tokens", "investment.training_price"},
+)
+KEPT_UP = {
+    f"running.{key}"
+    for key in ("monitoring_hours_per_month", "retrain_every_days", "style_changes_per_year", "per_month")
+}
 
 
 def missing_keys(
@@ -31,12 +38,13 @@ def missing_keys(
     owners = [owner for name in names for owner in priced_by(settings, name, measured)]
     for name in dict.fromkeys(owners):
         table = settings.variants.get(name)
-        if table is not None and table.self_hosted:
+        if table is not None and not table.metered:
             needed = ["requests_per_second"]
         elif table is None or not table.priced:
             needed = ["price_input", "price_output", "fixed_tokens", "input_tokens", "output_tokens"]
         else:
             needed = ["fixed_tokens", "input_tokens", "output_tokens"]
+            needed += ["requests_per_second"] if table.self_hosted else []
         missing += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
         if settings.failures != "ignore" and name in names and f"{name}.acceptance" not in values:
             missing.append(f"roi.{name}.acceptance")
@@ -45,7 +53,7 @@ def missing_keys(
 
 def _spending(settings: RoiSettings, values: Mapping[str, Decimal]) -> dict[str, bool]:
     """Whether the investment and the upkeep are stated, or measured and priced; a one-off batch has no upkeep."""
-    trained = {"investment.compute_hours", "investment.compute_hourly"} <= set(values)
+    trained = any(both <= set(values) for both in PRICED)
     known = {"roi.investment": trained or not settings.stated.isdisjoint(INVESTED)}
     return (
         known

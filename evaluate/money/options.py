@@ -37,6 +37,8 @@ class Way(Scope):
         self.figures = {**values.tables.option, **changed} if changed else values.tables.option
         conditions = values.conditions
         self.hosted, self.failures = variant in conditions.hosted, conditions.failures
+        # Whether a request's tokens are paid: always without a machine, and with one if they have prices.
+        self.metered = not self.hosted or variant in conditions.metered
         self.free, self.cascade = variant in conditions.free, conditions.cascades.get(variant)
         paid, delivered = OUTPUTS[self.failures]
         self.names = {"name": self.title, "currency": conditions.currency, "paid": paid, "delivered": delivered}
@@ -130,7 +132,7 @@ class Pair(Scope):
         """From one option to the other, replacing one part at a time: the fixed prompt; prices and lengths; failures."""
         old, new = self.before, self.after
         prompt: dict[str, Callable[[Any], Any]] = {
-            "fixed_tokens": lambda _: new.get("fixed_tokens", ZERO) if new.hosted else new("fixed_tokens"),
+            "fixed_tokens": lambda _: new("fixed_tokens") if new.metered else new.get("fixed_tokens", ZERO),
             "cached_share": lambda _: new("cached_share"),
             "cached": lambda _: new("cached"),
         }

@@ -10,8 +10,9 @@ from typing import Any
 
 from ...core import ConfigError, build_settings, nearest
 from ...core import shown_value as shown
-from .inputs import MeasuredVariant
+from .measured import MeasuredVariant
 from .origins import priced_by
+from .presets import CURRENCY, PRESETS, in_currency
 from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, tuned_sibling
 from .settings import RoiSettings, Triangular, VariantMoney, number_text
 
@@ -42,6 +43,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
     for name, values in variant_tables.items():
         built = _build(VariantMoney, values, f"{where}.{name}", problems)
         if built is not None:
+            built = _with_preset(built, f"{where}.{name}", rest, problems)
             variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
         elif isinstance(values.get("model"), str):  # the table is invalid, but its model can be looked up
             _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
@@ -125,6 +127,28 @@ def _listed(
     return completed
 
 
+def _with_preset(variant: VariantMoney, where: str, table: Mapping[str, Any], problems: list[str]) -> VariantMoney:
+    """The variant with the hourly price of its preset, in the currency of `[roi]`, unless one is stated."""
+    preset = None if variant.preset is None else PRESETS[variant.preset]
+    if preset is None or variant.self_hosted:
+        return variant
+    if preset.hourly is None:
+        if not (variant.model or variant.price_input is not None):
+            problems.append(
+                f"{where}.preset: state model, the base model of the adapter, or price_input and price_output"
+            )
+        return variant
+    currency = table.get("currency", RoiSettings.currency)
+    rate = 1 if currency == CURRENCY else table.get("exchange", {}).get(CURRENCY)
+    if rate is None:
+        problems.append(
+            f"{where}.preset: its price is in {CURRENCY}, but [roi] uses {currency}; "
+            f'state exchange = {{ {CURRENCY} = RATE, date = "..." }}, or hourly'
+        )
+        return variant
+    return replace(variant, hourly=in_currency(preset.hourly, rate))
+
+
 def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPrice]:
     if not isinstance(path, str):
         return {}
@@ -202,6 +226,10 @@ def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> lis
     """
     warnings = []
     for name, table in settings.variants.items():
+        if table.preset is not None and (age := (today - PRESETS[table.preset].read).days) > STALE_DAYS:
+            warnings.append(
+                f"roi.{name}: the price of the preset was read {age:,} days ago; check it on the provider's page"
+            )
         listed = table.listed
         if listed is None or table.like is not None:
             continue
@@ -220,7 +248,7 @@ def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> lis
 def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:
     """A warning if the candidate's table names a base model: providers usually charge more for a tuned one."""
     table = settings.variants.get(candidate)
-    if table is None or table.listed is None or table.model is None or is_tuned_name(table.model):
+    if table is None or table.listed is None or table.model is None or is_tuned_name(table.model) or table.preset:
         return []
     if not table.listed.source.startswith("genai-prices"):
         return []  # the user's price file has this model

@@ -6,6 +6,7 @@ from typing import Any
 
 from .comparison import Account
 from .figures import Conditions
+from .options import Way
 from .request import PRICES, TOKENS
 from .settings import CENTURY, RoiSettings, VariantMoney
 
@@ -14,6 +15,7 @@ __all__ = ["formula_inputs", "read_inputs"]
 _PLAN = ("failure_cost", "tries", "requests_per_day", "requests_total", "ramp_days", "horizon_days", "discount_rate")
 _MEASURES = ("cached_share", "acceptance", "extra_calls", "rescued", "requests_per_second")
 _MACHINE = ("hourly", "min_replicas", "peak_factor")
+_PART = ": second call"
 
 
 def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
@@ -22,7 +24,8 @@ def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
     The report recomputes them in the browser when a reader changes one. They are the plan and the cost inputs of both
     variants, with prices in the currency of `[roi]`; None if a number is unknown. If the price of cached tokens or of a
     cache write is None, it is the input price; a stated `cached_share` counts only from `min_cached_tokens` on;
-    `prices_like` is the variant that these prices were taken from, as both use the same model. The horizon ends after
+    `prices_like` is the variant whose prices these are, as this one has none of its own. A variant that is not `metered` pays
+    no tokens, a cascade has a `second` call for the share `sent`. The horizon ends after
     `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
     """
     conditions, plan = values.conditions, values.inputs
@@ -49,7 +52,13 @@ def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
 
 
 def _formula_variant(values: Account, settings: RoiSettings, name: str) -> dict[str, Any]:
-    table, way = settings.variants.get(name, VariantMoney()), values.way(name)
+    way = values.way(name)
+    second = None if way.second is None else _formula_call(values, settings, way.second)
+    return {**_formula_call(values, settings, way), "sent": values.inputs.get(f"{name}.sent"), "second": second}
+
+
+def _formula_call(values: Account, settings: RoiSettings, way: Way) -> dict[str, Any]:
+    name, table = way.variant, settings.variants.get(way.variant, VariantMoney())
 
     def inputs(*keys: str) -> dict[str, Any]:
         return {key: values.inputs.get(f"{name}.{key}") for key in keys}
@@ -61,6 +70,8 @@ def _formula_variant(values: Account, settings: RoiSettings, name: str) -> dict[
         "cached_share_stated": table.cached_share is not None,
         **inputs("min_cached_tokens"),
         "prices_like": table.like,
+        "free": way.free,
+        "metered": way.metered and not way.free,
         "self_hosted": table.self_hosted,
         **inputs(*_MACHINE),
     }
@@ -77,20 +88,28 @@ def read_inputs(inputs: Mapping[str, Any]) -> Account:
         raise ValueError(f"a horizon of {plan['horizon_days']} days")
     plan["running.days_to_retirement"] = _exact(inputs["days_to_retirement"])
     variants = {name: inputs["variants"][name] for name in (inputs["baseline"], inputs["candidate"])}
-    for name, variant in variants.items():
+    seconds = {f"{name}{_PART}": variant["second"] for name, variant in variants.items() if variant.get("second")}
+    for name, variant in (calls := {**variants, **seconds}).items():
         keys = (*TOKENS, *PRICES, *_MEASURES, "min_cached_tokens", *_MACHINE)
-        plan |= {f"{name}.{key}": _exact(variant[key]) for key in keys}
+        plan |= {f"{name}.{key}": _exact(variant[key]) for key in keys} | {f"{name}.sent": _exact(variant.get("sent"))}
     conditions = Conditions(
         inputs["baseline"],
         inputs["candidate"],
         currency=inputs["currency"],
         failures=inputs["failures"],
         batch=inputs["requests_total"] is not None,
-        hosted=frozenset(name for name, variant in variants.items() if variant["self_hosted"]),
-        cache_stated=frozenset(name for name, variant in variants.items() if variant["cached_share_stated"]),
+        hosted=_where(calls, "self_hosted"),
+        metered=_where(calls, "metered"),
+        free=_where(calls, "free"),
+        cascades={name: (name, name, f"{name}{_PART}") for name in variants if f"{name}{_PART}" in seconds},
+        cache_stated=_where(calls, "cached_share_stated"),
     )
     given = {key: _exact(inputs[key]) for key in ("investment", "upkeep_per_day")}
     return Account({key: value for key, value in plan.items() if value is not None}, conditions, given=given)
+
+
+def _where(calls: Mapping[str, Mapping[str, Any]], key: str) -> frozenset[str]:
+    return frozenset(name for name, call in calls.items() if call.get(key))
 
 
 def _exact(value: Any) -> Any:

@@ -39,7 +39,7 @@ def exchanged_prices(conditions: Conditions) -> Table:
 def _cached(way: Way) -> Any:
     """The share of the fixed prompt that is read from the cache; a stated one needs a prompt of the minimum length."""
     fixed, share = way.get("fixed_tokens", ZERO), way.get("cached_share", ZERO)
-    if way.hosted or not nonzero(share):
+    if not way.metered or not nonzero(share):
         return zero(way)
     least = way.get("min_cached_tokens", ZERO)
     stated = way.variant in way.values.conditions.cache_stated  # a measured one needs no such rule
@@ -153,9 +153,13 @@ ALONE = (
            when=lambda way: way.free, result="0 {currency}"),
     Figure(COST, "One request of {name}: its machine time at the hourly price.",
            "hourly ÷ (3,600 × requests per second)", _machine_time, "{currency}",
+           when=lambda way: not way.metered and way.values.batch),
+    Figure(COST, "One request of {name}: its machine time at the hourly price, and its tokens at prices per million.",
+           lambda way: f"hourly ÷ (3,600 × requests per second) + {_token_words(way)}",
+           lambda way: _machine_time(way) + _tokens(way), "{currency}", exact=True,
            when=lambda way: way.hosted and way.values.batch),
     Figure(COST, "{name} runs on machines paid by the day: one more request costs nothing.", "0", _nothing_more,
-           when=lambda way: way.hosted, result="0 {currency}"),
+           when=lambda way: not way.metered, result="0 {currency}"),
     Figure(COST, "One request of {name}: its tokens at prices per million.", _token_words, _tokens, "{currency}", exact=True),
 )  # fmt: skip
 

@@ -32,12 +32,18 @@ POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
 
 @dataclass(frozen=True)
 class Investment:
-    """`[roi.investment]`: the spending ahead. `compute` is a sum, or hours x hourly x runs."""
+    """`[roi.investment]`: the spending ahead. `compute` is a sum, or hours x hourly x runs.
+
+    `training_price` is what a provider charges per million training tokens; `training_tokens` are those of all epochs,
+    measured by the run if they are not stated.
+    """
 
     compute: Number | None = None
     compute_hours: Number | None = None
     compute_hourly: Number | None = None
     compute_runs: Number = ONE
+    training_price: Number | None = None
+    training_tokens: Number | None = None
     labelling_pairs: Number = ZERO
     labelling_minutes: Number | None = None
     labelling_hourly: Number | None = None
@@ -53,6 +59,8 @@ class Investment:
             problems.append("state compute as a sum or as compute_hours and compute_hourly, not both")
         if self.compute_hours is not None and self.compute_hourly is None:
             problems.append("compute_hours needs compute_hourly")
+        if self.training_tokens is not None and self.training_price is None:
+            problems.append("training_tokens needs training_price, the price per million training tokens")
         problems += lacking(self, "labelling_pairs", "labelling_minutes", "labelling_hourly")
         problems += lacking(self, "engineering_hours", "engineering_hourly")
         refuse(problems)
@@ -60,13 +68,17 @@ class Investment:
 
 @dataclass(frozen=True)
 class Running:
-    """`[roi.running]`: the regular costs of a tuned model that a prompt does not have."""
+    """`[roi.running]`: the regular costs of a tuned model that a prompt does not have.
+
+    `per_month` is any fixed cost, such as the hosting of an adapter.
+    """
 
     monitoring_hours_per_month: Number = ZERO
     monitoring_hourly: Number | None = None
     retrain_every_days: Number = ZERO
     retrain_cost: Number | None = None
     style_changes_per_year: Number = ZERO
+    per_month: Number = ZERO
     base_model_retires: date | str | None = None
 
     def __post_init__(self) -> None:
@@ -90,11 +102,14 @@ class VariantMoney:
     """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
 
     Omitted values come from the run or from the price list. `batch` uses the list's batch prices, whose answers may take
-    hours. `few_shot_tokens` are the examples' part of the fixed tokens; `short_guide_tokens` is the length of a shorter
-    guide.
+    hours. `preset` is a usual way to run a tuned model, with a public price unless one is stated. With `hourly`, replicas
+    are paid by the hour; stated prices or a `model` are paid in addition. `few_shot_tokens` are the examples' part of the
+    fixed tokens; `short_guide_tokens` is the length of a shorter guide. `acceptance_n` is the number of outputs that a
+    stated acceptance was counted on, which gives it a range.
     """
 
     model: str | None = None
+    preset: Literal["serverless-lora", "dedicated", "own-gpu"] | None = None
     batch: bool = False
     price_input: Number | None = None
     price_cached: Number | None = None
@@ -108,6 +123,7 @@ class VariantMoney:
     input_tokens: Number | None = None
     output_tokens: Number | None = None
     acceptance: Number | None = None
+    acceptance_n: int | None = None
     hourly: Number = ZERO
     requests_per_second: Number | None = None
     min_replicas: int = 1
@@ -117,12 +133,16 @@ class VariantMoney:
     copied: frozenset[str] = field(default=frozenset(), init=False)  # the keys taken from there
 
     def __post_init__(self) -> None:
-        """Check ranges; a variant is paid by the hour or by the token, never both."""
+        """Check ranges and keys that need other keys."""
         problems = misfits(self)
-        if self.self_hosted and (self.model or self.price_input is not None or self.price_output is not None):
-            problems.append("state hourly or prices per token, not both: your own machine is not paid per token")
+        if self.self_hosted and self.model is None and (self.price_input is None) != (self.price_output is None):
+            problems.append("beside hourly, state both price_input and price_output if tokens are paid too, or neither")
         if self.batch and (self.model is None or self.price_input is not None or self.price_output is not None):
             problems.append("batch needs model and no stated prices: it uses the price list's batch prices")
+        if self.acceptance_n is not None and not isinstance(self.acceptance, Decimal):
+            problems.append("acceptance_n needs acceptance, a single share of that many outputs")
+        elif self.acceptance_n is not None and self.acceptance_n < 1:
+            problems.append(f"acceptance_n: expected 1 or more outputs, found {self.acceptance_n}")
         if self.min_replicas < 1:
             problems.append(f"min_replicas: expected 1 or more, found {self.min_replicas}")
         refuse(problems)
@@ -133,10 +153,15 @@ class VariantMoney:
         return high_end(self.hourly) > 0
 
     @property
+    def metered(self) -> bool:
+        """Whether tokens are paid: always without a machine, and with one if prices or a model are stated."""
+        return not self.self_hosted or self.model is not None or self.price_input is not None
+
+    @property
     def priced(self) -> bool:
         """Whether the cost of a request can be computed from its tokens."""
         stated = self.price_input is not None and self.price_output is not None
-        return self.self_hosted or stated or self.listed is not None
+        return stated or self.listed is not None or not self.metered
 
 
 @dataclass(frozen=True)
@@ -203,6 +228,8 @@ def misfits(settings: Any) -> list[str]:
             )
         elif part.name in SHARES and high_end(value) > 1:
             problems.append(f"{part.name}: expected a share from 0 to 1, found {number_text(value)}")
+        elif part.name == "discount_rate" and high_end(value) > 1:
+            problems.append(f"{part.name}: expected a share a year, found {number_text(value)}; 8% is written 0.08")
         elif part.name in POSITIVE and low_end(value) == 0:
             problems.append(f"{part.name}: expected more than 0, found {number_text(value)}")
     return problems

@@ -15,7 +15,8 @@ const moneyFormulas = (() => {
     const missed = o.fixed_tokens * (1 - o.cached_share) * missedPrice;
     const cached = o.fixed_tokens * o.cached_share * o.price_cached;
     const content = o.input_tokens * o.price_input + o.output_tokens * o.price_output;
-    return (missed + cached + content) / 1e6 + o.per_request;
+    const own = (missed + cached + content) / 1e6 + o.per_request;
+    return o.second === null ? own : own + o.sent * costPerRequest(o.second);
   };
 
   // formulas.expected_calls, in a form that keeps precision for a tiny acceptance
@@ -57,15 +58,19 @@ const moneyFormulas = (() => {
 
   // formulas.machine_cost_per_day
   const machineCostPerDay = (o, requestsPerDay, calls = 1) => {
-    if (o.hourly === 0) return 0;
+    const reached = requestsPerDay === null ? null : requestsPerDay * o.sent;
+    const more = o.second === null ? 0 : machineCostPerDay(o.second, reached, calls);
+    if (o.hourly === 0) return more;
     let replicas = o.min_replicas;
     if (requestsPerDay !== null && o.requests_per_second !== null) {
       const needed = (requestsPerDay * calls * o.peak_factor) / 86400 / o.requests_per_second;
       // Round down float noise above a whole number, which would add a machine.
       replicas = Math.max(replicas, Math.ceil(needed - 1e-9));
     }
-    return 24 * o.hourly * replicas;
+    return 24 * o.hourly * replicas + more;
   };
+
+  const byTheHour = (o) => o.hourly !== 0 || (o.second !== null && byTheHour(o.second));
 
   // formulas.ramped_days
   const rampedDays = (days, ramp) => (days < ramp ? (days * days) / (2 * ramp) : days - ramp / 2);
@@ -107,7 +112,7 @@ const moneyFormulas = (() => {
 
   // formulas.break_even_fixed_tokens; the cost of one token is that of a prompt with one token
   const breakEvenFixedTokens = (baseline, spend, calls) => {
-    const alone = { ...baseline, input_tokens: 0, output_tokens: 0, per_request: 0, fixed_tokens: 1 };
+    const alone = { ...baseline, input_tokens: 0, output_tokens: 0, per_request: 0, fixed_tokens: 1, second: null };
     const token = costPerRequest(alone) * calls;
     if (!(token > 0)) return null;
     const found = baseline.fixed_tokens + (spend[1] - spend[0]) / token;
@@ -139,18 +144,30 @@ const moneyFormulas = (() => {
 
   // options.read_option
   const readOption = (v, plan) => {
-    const none = { cached_share: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1 };
+    const option = readCall(v, plan);
+    if (option === null || !v.second) return option;
+    const second = readCall(v.second, plan);
+    return second === null ? null : { ...option, sent: v.sent, second };
+  };
+
+  // One of the calls of an option; a cascade has two
+  const readCall = (v, plan) => {
+    const none = { cached_share: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1, sent: 0, second: null };
     for (const key of PRICES) none[key] = 0;
     const measured = { acceptance: v.acceptance, extra_calls: v.extra_calls, rescued: v.rescued };
     const option = { ...none, ...measured, requests_per_second: null };
     for (const key of TOKENS) option[key] = v[key] ?? 0;
+    if (v.free) return option;
     if (v.self_hosted) {
       option.requests_per_second = v.requests_per_second;
       if (plan.requests_total === null) {
-        return { ...option, hourly: v.hourly, min_replicas: v.min_replicas, peak_factor: v.peak_factor };
+        Object.assign(option, { hourly: v.hourly, min_replicas: v.min_replicas, peak_factor: v.peak_factor });
+      } else if (v.requests_per_second) {
+        option.per_request = v.hourly / (3600 * v.requests_per_second); // a batch pays for its machine only while it runs
+      } else {
+        return null;
       }
-      // A batch pays for its machine only while it runs.
-      return v.requests_per_second ? { ...option, per_request: v.hourly / (3600 * v.requests_per_second) } : null;
+      if (!v.metered) return option;
     }
     if ([...TOKENS, "price_input", "price_output"].some((key) => v[key] === null)) return null;
     for (const key of PRICES) option[key] = v[key] ?? v.price_input;
@@ -197,7 +214,7 @@ const moneyFormulas = (() => {
     const at = (running) => breakEvenVolume(plan, running, point.saved);
     const candidate = pair[1];
     const calls = candidate === null ? null : callsOf(candidate, plan);
-    if (candidate === null || candidate.hourly === 0 || calls === null || point.machines[0] > 0) return at(point.running);
+    if (candidate === null || !byTheHour(candidate) || calls === null || point.machines[0] > 0) return at(point.running);
     let volume = at(plan.upkeep_per_day + machineCostPerDay(candidate, null));
     for (let step = 0; step < MOST_MACHINES; step += 1) {
       const needed =
@@ -288,6 +305,8 @@ const moneyFormulas = (() => {
   // {part: "plan", "baseline" or "candidate", name: the key there, value}.
   const changedInputs = (inputs, changes) => {
     const found = { ...inputs, variants: { ...inputs.variants } };
+    const owner = (name) => inputs.variants[name].prices_like ?? name;
+    const shared = owner(inputs.baseline) === owner(inputs.candidate);
     const prices = new Set(changes.filter((c) => c.part === "candidate").map((c) => c.name));
     for (const { part, name, value } of changes) {
       if (part === "plan") {
@@ -301,7 +320,7 @@ const moneyFormulas = (() => {
       if (name === "acceptance") variant.extra_calls = variant.rescued = null;
       found.variants[inputs[part]] = variant;
       const other = found.variants[inputs.candidate];
-      if (part === "baseline" && other.prices_like === inputs.baseline && PRICES.includes(name) && !prices.has(name)) {
+      if (part === "baseline" && shared && PRICES.includes(name) && !prices.has(name)) {
         found.variants[inputs.candidate] = { ...other, [name]: value };
       }
     }

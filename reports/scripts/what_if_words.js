@@ -103,7 +103,7 @@ const whatIfWords = (inputs, fields, costWords) => {
         table("[roi.running]  # replace everything except base_model_retires").push(
           "monitoring_hours_per_month = 1", `monitoring_hourly = ${value}`);
       } else {
-        table(part === "plan" ? "[roi]" : `[roi.${tomlKey(inputs[part])}]`).push(`${name} = ${value}`);
+        table(part === "plan" ? "[roi]" : `[roi.${tomlKey(key.slice(0, -name.length - 1))}]`).push(`${name} = ${value}`);
       }
     }
     return [...tables].filter(([, lines]) => lines.length > 0).flatMap(([head, lines]) => [head, ...lines]).join("\n");

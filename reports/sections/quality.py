@@ -20,22 +20,18 @@ from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
 from .order import MOST_VARIANTS, compared_variants, shown_order
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
+from .similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
 
 __all__ = [
     "RepeatRow",
-    "SimilarityRow",
-    "classifier_ran",
     "difference_figure",
-    "giveaway_lines",
     "lead",
-    "no_classifier_lines",
     "pairs_figure",
     "repeat_rows",
     "role_of",
     "samples_of",
     "section",
     "shares_figure",
-    "similarity_rows",
 ]
 
 SHARES = {
@@ -249,20 +245,6 @@ def _with_range(share: float | None, low: float | None, high: float | None) -> M
     return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
 
 
-CHANCE = 0.05  # significance level of the classifier test
-
-
-@dataclass(frozen=True)
-class SimilarityRow:
-    """One variant, or the human answers, for which only `name` and `words` are set."""
-
-    name: str
-    chrf: str
-    ratio: str
-    words: str
-    distinguished: str
-
-
 @dataclass(frozen=True)
 class RepeatRow:
     """How stable one variant is when it answers the same request several times."""
@@ -272,50 +254,6 @@ class RepeatRow:
     once: str
     always: str
     unstable: str
-
-
-def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
-    """One row per variant, the human answers last; empty if similarity was not measured."""
-    quality = run.results.get("quality") or {}
-    found = {name: part for name in shown_order(run) if (part := quality[name]).get("length")}
-    rows = []
-    for name, part in found.items():
-        similarity = part.get("similarity") or {}
-        chrf, ratio = (_share(similarity.get(key), "mean") for key in ("chrf", "ratio"))
-        rows.append(
-            SimilarityRow(
-                run.label(name),
-                chrf,
-                ratio,
-                _length_words(part["length"]),
-                _distinguished(part.get("two_sample") or {}),
-            )
-        )
-    written = next((part["length"].get("references") for part in found.values()), None)
-    return [*rows, SimilarityRow("human answers", "", "", _length_words(written), "")] if written else rows
-
-
-def classifier_ran(run: StoredRun) -> bool:
-    """Whether the classifier test was run for any variant."""
-    parts = (run.results["quality"][name].get("two_sample") or {} for name in run.variants)
-    return any(part.get("accuracy") is not None for part in parts)
-
-
-def giveaway_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """For each variant that the classifier distinguishes from people: the character sequences that give it away."""
-    lines = []
-    for name in compared_variants(run):
-        found = run.results["quality"][name].get("two_sample") or {}
-        if found.get("telling") and (found.get("p_value") or 0) <= CHANCE:
-            lines.append((run.label(name), "  ".join(f"“{_shown(gram)}”" for gram in found["telling"])))
-    return lines
-
-
-def no_classifier_lines(run: StoredRun) -> list[str]:
-    """Why the classifier test was not run, each reason once."""
-    parts = [run.results["quality"][name].get("two_sample") or {} for name in run.variants]
-    reasons = dict.fromkeys(str(part["reason"]) for part in parts if part.get("reason"))
-    return [f"Whether outputs can be distinguished from human answers was not tested: {reason}." for reason in reasons]
 
 
 def repeat_rows(run: StoredRun) -> list[RepeatRow]:
@@ -338,23 +276,3 @@ def samples_of(run: StoredRun) -> int:
 
 def _share(found: Mapping[str, Any] | None, key: str) -> str:
     return "–" if not found or found.get(key) is None else share_text(found, key)
-
-
-def _length_words(length: Mapping[str, Any] | None) -> str:
-    words = (length or {}).get("words") or {}
-    if words.get("median") is None:
-        return "–"
-    return f"{say.count(words['median'])} ({say.count(words['p95'])})"
-
-
-def _distinguished(found: Mapping[str, Any]) -> str:
-    """Whether the classifier distinguishes outputs from the references for the same requests."""
-    if found.get("accuracy") is None:
-        return "–"
-    chance = "statistically significant" if found["p_value"] <= CHANCE else "no better than chance"
-    whole, alone = (say.percent(found[key]) for key in ("accuracy_with_length", "length_accuracy"))
-    return f"{say.percent(found['accuracy'])}, {chance}; {whole} with length, {alone} by length alone"
-
-
-def _shown(gram: str) -> str:
-    return gram.replace("\n", "↵").replace(" ", "␣")

@@ -125,22 +125,26 @@ def _prices(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[F
     currency = inputs["currency"]
     for role in ("baseline", "candidate"):
         name = inputs[role]
-        variant = inputs["variants"][name]
+        variant, owner = inputs["variants"][name], _owner(inputs, role)
+        if variant.get("free") or (role == "candidate" and owner == _owner(inputs, "baseline")):
+            continue  # it calls no model, or the baseline's price applies, as it is the same
         if variant["self_hosted"]:
-            key, label = f"{name}.hourly", f"Machine-hour of {variant_label(name)}"
+            key, label = f"{owner}.hourly", f"Machine-hour of {variant_label(owner)}"
             yield _field(key, role, "hourly", label, currency, variant["hourly"], sources.get(key, ""), LEAST, MOST)
+        if variant["self_hosted"] and not variant.get("metered"):
             continue
-        if variant["prices_like"] == inputs["baseline"] and role == "candidate":
-            continue  # the same model, so the baseline's price applies
-        if variant["price_input"] is None:
-            continue  # no model is called
         for price, what in (("price_input", "input"), ("price_output", "output")):
-            key, label = f"{name}.{price}", f"Million {what} tokens, {variant_label(name)}"
+            key, label = f"{owner}.{price}", f"Million {what} tokens, {variant_label(owner)}"
             yield _field(key, role, price, label, currency, variant[price], sources.get(key, ""), 0, MOST)
         if role == "baseline" and _can_be_cached(variant):
             key, label = f"{name}.cached_share", f"Cached share of the guide of {variant_label(name)}"
             value, source = variant["cached_share"] or 0, sources.get(key, "default")
             yield _field(key, role, "cached_share", label, "%", value, source, 0, 1, share=True)
+
+
+def _owner(inputs: Mapping[str, Any], role: str) -> str:
+    """The variant whose table has the prices of this side."""
+    return inputs["variants"][inputs[role]]["prices_like"] or inputs[role]
 
 
 def _can_be_cached(variant: Mapping[str, Any]) -> bool:

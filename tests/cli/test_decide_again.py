@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+from tuneworth.project import compute_roi
+from tuneworth.reports import read_run
+
 from ..conftest import pair
 
 ROI = """
@@ -168,3 +171,69 @@ def test_gates_are_checked_again(command, judged, tmp_path):
     project(tmp_path, ROI.replace("= 5000", "= 1"))
     command("roi", judged)
     assert stored(judged)["gates"] == [{"gate": "money.requests_per_day >= 100", "value": 1, "holds": False}]
+
+
+@pytest.fixture
+def curated(command, style_file, tmp_path):
+    """A project that curated its pairs and evaluated two files of outputs."""
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair(n)) + "\n" for n in range(400)))
+    evaluate = 'variants = ["prompted", "tuned"]\n' + "".join(
+        f'[evaluate.{name}]\noutputs = "{name}.jsonl"\n' for name in ("prompted", "tuned")
+    )
+    project(tmp_path, ROI, evaluate)
+    assert command("curate", tmp_path, "--quiet").code == 0
+    run = next((tmp_path / "runs").iterdir())
+    test = [json.loads(line) for line in (run / "curate/test.jsonl").read_text().splitlines()]
+    for name, good, asked in (("prompted", 10, 650), ("tuned", 18, 150)):
+        texts = [one["output"] if n % 20 < good else f"Look, {one['output']} 777" for n, one in enumerate(test)]
+        rows = zip(test, texts, strict=True)
+        lines = [{"id": one["id"], "output": text, "input_tokens": asked, "output_tokens": 40} for one, text in rows]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = command("evaluate", tmp_path, "--quiet")
+    assert done.code == 0, done.err
+    return run
+
+
+def test_a_run_of_a_project_decides_again_to_the_byte(command, curated, tmp_path):
+    before = files(curated)
+    for words in (("report", tmp_path), ("roi", curated), ("report", curated)):
+        done = command(*words)
+        assert (done.code, "changed" in done.err) == (0, False), done.err
+        assert files(curated) == before
+
+
+def test_settings_of_the_outputs_wait_for_new_ones(command, curated, tmp_path):
+    text = (tmp_path / "tuneworth.toml").read_text()
+    text = text.replace('outputs = "tuned.jsonl"\n', 'outputs = "tuned.jsonl"\nrepair = "safe"\n')
+    (tmp_path / "tuneworth.toml").write_text(text.replace("[evaluate]\n", "[evaluate]\ntemperature = 0.5\n"))
+    done = command("report", tmp_path)
+    assert 'changed: evaluate.tuned.repair from not stated to "safe"' in done.err
+    assert "evaluate.temperature: not applied yet; it takes effect with new outputs" in done.err
+    assert stored(curated)["variants"]["tuned"]["repair"] == "safe"
+    assert [one["changed"][0]["key"] for one in stored(curated)["verdicts"]] == ["evaluate.tuned.repair"]
+
+
+def test_judgements_of_people_stay_and_are_counted_by_the_rules_of_today(command, judged, tmp_path):
+    rows = [{"id": f"p{n}", "left": "tuned", "right": "prompted", "choice": "left"} for n in range(40)]
+    about = {"created": "", "outputs": read_run(judged).shown_outputs}
+    content = {"schema": "tuneworth/judgements/1", "run": about, "seed": 1, "judge": "", "judgements": rows}
+    (tmp_path / "people.json").write_text(json.dumps(content))
+    assert command("report", judged, "--judgements", tmp_path / "people.json").code == 0
+    first = stored(judged)["judgements"]
+    assert first["checks"]["candidate"]["choices"] == 16
+    before = files(judged)
+    command("report", judged)
+    assert files(judged) == before
+    style = (tmp_path / "style.yaml").read_text()
+    (tmp_path / "style.yaml").write_text(style + "  - {kind: forbidden, any: [lamp], id: no-lamp}\n")
+    command("roi", judged)
+    counted = stored(judged)["judgements"]
+    assert counted["together"] == first["together"]
+    assert 0 < counted["checks"]["candidate"]["choices"] < 16
+
+
+def test_python_gives_the_same_money_without_writing(judged, tmp_path):
+    before = files(judged)
+    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    assert compute_roi(judged).to_json()["requests_per_day"] == 1
+    assert files(judged) == before

@@ -200,7 +200,7 @@ def test_a_later_run_takes_the_search_over_unless_it_saw_its_test_pairs(command,
 @pytest.mark.slow
 def test_the_next_evaluation_measures_it_as_a_rival_with_its_cost(command, hosted):
     with EndpointServer(labels) as server:
-        project = hosted(server.url, more="max_cost = 1")
+        project = hosted(server.url, more='max_cost = 1\nrivals = ["searched"]')
         searched = command("search", project, "--json").json
         text = (project / "tuneworth.toml").read_text()
         (project / "tuneworth.toml").write_text(text + "[roi.tuned]\nprice_input = 1\nprice_output = 4\n")
@@ -212,6 +212,8 @@ def test_the_next_evaluation_measures_it_as_a_rival_with_its_cost(command, hoste
     jsonschema.validate(searched["search"], described)
     assert (results["variants"]["searched"]["way"], results["variants"]["searched"]["of"]) == ("searched", ["prompted"])
     assert "search" not in results["variants"]["prompted"]
+    assert [rival["name"] for rival in results["rivals"] if rival["measured"]] == ["prompted", "searched"]
+    assert results["rivals"][1]["of"] == ["prompted"]
     quality = done.json["quality"]
     assert quality["prompted"]["acceptable"]["share"] < quality["searched"]["acceptable"]["share"] == 1
 

@@ -21,7 +21,12 @@ def some_variant(chance: random.Random) -> dict:
         hourly, rate = Decimal(chance.randint(1, 500)) / 100, Decimal(chance.randint(1, 50)) / 10
         peak = Decimal(chance.randint(10, 50)) / 10
         machines = {"min_replicas": chance.randint(1, 3), "peak_factor": peak}
-        return {**counts, "hourly": hourly, "requests_per_second": rate, **machines}
+        hosted = {**counts, "hourly": hourly, "requests_per_second": rate, **machines}
+        tokens = {
+            "price_input": Decimal(chance.randint(1, 300)) / 100,
+            "price_output": Decimal(chance.randint(1, 900)) / 100,
+        }
+        return hosted | (tokens if chance.random() < 0.5 else {})
     price = Decimal(chance.randint(1, 1000)) / 100
     priced = {**counts, "price_input": price, "price_output": Decimal(chance.randint(1, 4000)) / 100}
     if chance.random() < 0.6:
@@ -33,11 +38,13 @@ def some_table(chance: random.Random) -> dict:
     running = {
         "monitoring_hours_per_month": chance.randint(0, 5), "monitoring_hourly": 60,
         "retrain_every_days": chance.choice([0, 90]), "retrain_cost": 150, "style_changes_per_year": chance.randint(0, 4),
+        "per_month": chance.choice([0, 0, 45]),
     }  # fmt: skip
     if chance.random() < 0.5:
         running["base_model_retires"] = (TODAY + timedelta(chance.randint(10, 600))).isoformat()
     invested = {
         "compute": chance.choice([0, 200, 5000]), "engineering_hours": chance.randint(0, 10), "engineering_hourly": 80,
+        "training_price": Decimal("0.5"), "training_tokens": chance.choice([0, 3_000_000]),
         "labelling_pairs": 100, "labelling_minutes": 3, "labelling_hourly": 30, "evaluation": 7,
     }  # fmt: skip
     return {
@@ -50,8 +57,8 @@ def some_table(chance: random.Random) -> dict:
 
 
 def a_request(variant: dict) -> float:
-    """Tokens at their prices; a machine that is always on costs nothing for one more request."""
-    if "hourly" in variant:
+    """Tokens at their prices, if they have any; a machine that is always on costs nothing for one more request."""
+    if "price_input" not in variant:
         return 0.0
     fixed, price = variant["fixed_tokens"], float(variant["price_input"])
     hit = float(variant.get("cached_share", 0)) if fixed >= 1024 else 0.0
@@ -84,7 +91,7 @@ def machines_a_day(table: dict, variant: dict, calls: float) -> float:
 def upkeep_a_day(running: dict) -> float:
     retraining = 150 / 90 if running["retrain_every_days"] else 0.0
     monitoring = running["monitoring_hours_per_month"] * 60 * 12 / 365.25
-    return monitoring + retraining + running["style_changes_per_year"] * 150 / 365.25
+    return monitoring + retraining + running["style_changes_per_year"] * 150 / 365.25 + running["per_month"] / 30.4375
 
 
 class Balance:
@@ -126,6 +133,7 @@ class Balance:
 def expected(table: dict) -> dict:
     balance, invested = Balance(table), table["investment"]
     paid = invested["compute"] + invested["engineering_hours"] * 80 + 100 * 3 / 60 * 30 + 7
+    paid += invested["training_tokens"] * 0.5 / 1e6
     retires = table["running"].get("base_model_retires")
     left = (date.fromisoformat(retires) - TODAY).days if retires else None
     days = table["horizon_days"] if left is None else min(table["horizon_days"], left)
@@ -161,6 +169,7 @@ def test_the_tables_cover_every_kind_of_case():
     assert {("hourly" in table["prompted"], "hourly" in table["tuned"]) for table in tables} == {
         (False, False), (False, True), (True, False), (True, True),
     }  # fmt: skip
+    assert any({"hourly", "price_input"} <= set(table["tuned"]) for table in tables)
     never = [found["payback_days"] is None for found in wanted]
     assert any(never)
     assert not all(never)

@@ -92,6 +92,11 @@ SITUATIONS = {
     },
     "own machines": {"tuned": {"hourly": 2, "requests_per_second": Decimal("0.01"), "acceptance": Decimal("0.9"),
                                "peak_factor": 2}},
+    "a machine whose tokens are paid too": {"tuned": {**PROMPTED, "hourly": 2, "requests_per_second": Decimal("0.02")}},
+    "a batch on such a machine": {"requests_per_day": None, "requests_total": 36_000,
+                                  "tuned": {**PROMPTED, "hourly": 2, "requests_per_second": 5}},
+    "training by the token": {"investment": {"training_price": Decimal("0.5"), "training_tokens": 3_000_001}},
+    "a cost per month": {"running": {"per_month": 17}},
     "machines on both sides": {name: {"hourly": 2, "requests_per_second": rate, "acceptance": Decimal("0.9")}
                                for name, rate in (("prompted", Decimal("0.01")), ("tuned", Decimal("0.03")))},
     "a batch": {"requests_per_day": None, "requests_total": 100_000},

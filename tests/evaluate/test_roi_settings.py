@@ -86,7 +86,7 @@ def test_all_problems_are_reported_at_once_with_their_location():
         ({"running": {"base_model_retires": "soon"}}, "expected a date"),
         ({"horizon_days": 36_526}, "a century"),
         ({"horizon_days": [365, 400, 10**9]}, "a century"),
-        ({"tuned": {"hourly": 2, "price_input": 3}}, "not both"),
+        ({"tuned": {"hourly": 2, "price_input": 3}}, "state both price_input and price_output"),
         ({"tuned": {"price_inptu": 3}}, 'did you mean "price_input"'),
         ({"tuned": {"min_replicas": 0}}, "1 or more"),
         ({"tuned": {"model": "openai:gpt-4o-minii"}}, "openai:gpt-4o-mini"),
@@ -147,3 +147,10 @@ def test_tiered_prices_use_their_first_tier():
 def test_an_unknown_model_is_an_error_and_never_free(name):
     with pytest.raises(ConfigError):
         price_of(name)
+
+
+@pytest.mark.parametrize("rate", [8, Decimal("1.01"), [0, 1, 8]])
+def test_a_discount_rate_above_one_is_a_percentage_written_wrong(rate):
+    with pytest.raises(ConfigError, match=r"discount_rate: expected a share a year, found .*; 8% is written 0\.08"):
+        read_roi({"discount_rate": rate})
+    assert read_roi({"discount_rate": 1}).discount_rate == 1

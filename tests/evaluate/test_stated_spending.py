@@ -29,7 +29,8 @@ def money(training=None, **tables):
     [
         ({"compute": 0}, None), ({"engineering_hours": 0}, None), ({"labelling_pairs": 0}, None), ({"evaluation": 3}, None),
         ({"compute_hourly": 2}, TrainingCost(1.5)), ({"compute_hourly": 0}, TrainingCost(1.5)),
-        ({"compute_hours": 1, "compute_hourly": 2}, None),
+        ({"compute_hours": 1, "compute_hourly": 2}, None), ({"training_price": Decimal("0.5"), "training_tokens": 10**6}, None),
+        ({"training_price": Decimal("0.5")}, TrainingCost(2, 4_000_000)),
     ],
 )  # fmt: skip
 def test_any_stated_or_priced_investment_is_an_answer(investment, training):
@@ -38,7 +39,13 @@ def test_any_stated_or_priced_investment_is_an_answer(investment, training):
 
 @pytest.mark.parametrize(
     ("investment", "training"),
-    [(None, None), (None, TrainingCost(2)), ({"compute_hourly": 2}, None), ({"already_spent": 900}, None)],
+    [
+        (None, None),
+        (None, TrainingCost(2, 10**6)),
+        ({"training_price": Decimal(3)}, TrainingCost(2)),
+        ({"compute_hourly": 2}, None),
+        ({"already_spent": 900}, None),
+    ],
 )
 def test_without_one_the_investment_is_missing_and_counted_as_nothing(investment, training):
     found = money(training, investment=investment, running=MONITORED)
@@ -47,7 +54,9 @@ def test_without_one_the_investment_is_missing_and_counted_as_nothing(investment
     assert found["npv"] > 0
 
 
-@pytest.mark.parametrize("running", [MONITORED, {"retrain_every_days": 0}, {"style_changes_per_year": 0}])
+@pytest.mark.parametrize(
+    "running", [MONITORED, {"retrain_every_days": 0}, {"style_changes_per_year": 0}, {"per_month": 0}]
+)
 def test_any_stated_upkeep_is_an_answer(running):
     assert money(investment={"compute": 1}, running=running)["missing"] == []
 
@@ -72,3 +81,22 @@ def test_the_command_does_not_say_that_everything_is_stated():
     complete = money_text(money(investment={"compute": 1}, running=MONITORED))
     assert "Everything else is stated" in complete
     assert "counted as 0" not in complete
+
+
+def test_a_provider_charges_for_the_tokens_of_all_epochs_as_measured_or_stated():
+    price = {"training_price": Decimal("0.48")}
+    measured = money(TrainingCost(2, 5_000_000), investment=price)
+    assert measured["investment"] == pytest.approx(2.4)
+    line = next(line for line in measured["derivation"] if line["key"] == "investment")
+    assert line["formula"] == "training tokens × price ÷ 1,000,000"
+    entry = next(entry for entry in measured["assumptions"] if entry["key"] == "investment.training_tokens")
+    assert (entry["source"], entry["detail"]) == ("measured", "this run, all epochs")
+    stated = money(TrainingCost(2, 5_000_000), investment=price | {"training_tokens": 10**7, "compute": 1})
+    assert stated["investment"] == pytest.approx(5.8)
+
+
+def test_a_cost_per_month_is_upkeep_of_every_day():
+    found = money(investment={"compute": 1}, running={"per_month": Decimal("30.4375")})
+    assert found["running_cost_per_day"] == pytest.approx(1)
+    line = next(line for line in found["derivation"] if line["key"] == "running.hosting")
+    assert (line["formula"], line["result"]) == ("per month ÷ 30.4375", "1 EUR a day")

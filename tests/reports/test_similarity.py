@@ -5,15 +5,8 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.sections.quality import (
-    classifier_ran,
-    giveaway_lines,
-    no_classifier_lines,
-    pairs_figure,
-    repeat_rows,
-    samples_of,
-    similarity_rows,
-)
+from tuneworth.reports.sections.quality import pairs_figure, repeat_rows, samples_of
+from tuneworth.reports.sections.similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
 from tuneworth.reports.stored import StoredRun
 
 LENGTH = {"words": {"mean": 12.5, "median": 12.0, "p95": 21.0}}

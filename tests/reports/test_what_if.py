@@ -8,6 +8,8 @@ from tuneworth.evaluate.money import read_inputs
 from tuneworth.reports.sections import what_if
 from tuneworth.reports.stored import StoredRun
 
+from ..evaluate.test_derived_money import DEARER, HOSTED, PRICED, SMALL
+from ..evaluate.test_derived_money import money as derived_money
 from .random_money import account, settings_of
 
 ARTICLE = """
@@ -52,6 +54,17 @@ def test_the_stored_inputs_give_the_stored_figures(seed):
     for here, there in pairs:
         assert (here is None) == (there is None)
         assert here is None or float(here) == pytest.approx(there, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("baseline", ["template", SMALL])
+@pytest.mark.parametrize("small", [PRICED, HOSTED, PRICED | HOSTED])
+def test_the_stored_inputs_of_a_template_or_a_cascade_give_the_stored_figures(baseline, small):
+    found = derived_money(
+        {"tuned": DEARER, "prompted": DEARER | HOSTED, "small": small}, baseline=baseline, candidate="tuned", draws=1
+    )
+    pair = read_inputs(json.loads(json.dumps(found["formula_inputs"]))).pair
+    for key in ("payback_days", "npv", "saving_per_request", "running_cost_per_day"):
+        assert float(pair.value(key) or 0) == pytest.approx(found[key] or 0, rel=1e-9, abs=1e-9), key
 
 
 def test_the_lead_says_what_half_the_volume_would_change(tmp_path):

@@ -4,6 +4,7 @@ import random
 import tomllib
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import tuneworth.reports
 from tuneworth.core import unbroken
 from tuneworth.reports import write_report
 
+from ..evaluate.test_derived_money import DEARER, HOSTED, PRICED, SMALL, money
 from .random_money import account, different, settings_of
 from .real_run import write_real_run
 
@@ -89,6 +91,39 @@ def test_a_changed_number_counts_as_if_the_project_file_stated_it(window, page_f
     page = window.open(page_file)
     found = page.evaluate(f"(all) => {{ {source('money')}; return all.map({count}) }}", [case[:2] for case in cases])
     wrong = [text for case, now in zip(cases, found, strict=True) for text in different(case[2], now)]
+    assert not wrong, wrong[:10]
+
+
+def _made_from_others():
+    """Accounts against a free template and against cascades, by tokens, by the hour, and by both."""
+    prices = {"token": PRICED, "machine": HOSTED, "both": PRICED | HOSTED}
+    for (small, prompted), failures in product(
+        product(prices.values(), repeat=2), ("ignore", "drop", "repair", "retry")
+    ):
+        tables = {
+            "small": small,
+            "prompted": prompted,
+            "failures": failures,
+            "tries": 2,
+            "failure_cost": Decimal("0.02"),
+        }
+        for baseline, volume in (
+            (SMALL, "requests_per_day"),
+            (SMALL, "requests_total"),
+            ("template", "requests_per_day"),
+        ):
+            daily = {"requests_per_day": None, "requests_total": 40_000} if volume == "requests_total" else {}
+            yield money({"tuned": DEARER | HOSTED, **tables, **daily}, baseline=baseline, draws=1)
+
+
+def test_the_page_counts_templates_and_cascades_as_the_python_does(window, page_file):
+    accounts = list(_made_from_others())
+    page = window.open(page_file)
+    found = page.evaluate(
+        f"(all) => {{ {source('money')}; return all.map(moneyFormulas.account) }}",
+        [a["formula_inputs"] for a in accounts],
+    )
+    wrong = [text for n, pair in enumerate(zip(accounts, found, strict=True)) for text in different(*pair, f"{n} ")]
     assert not wrong, wrong[:10]
 
 
