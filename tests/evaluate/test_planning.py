@@ -57,7 +57,7 @@ def test_no_cases_have_no_advice():
 
 def test_single_cases_ask_for_cases():
     found = cases_needed(*outcomes(140, 22, 18, 20), margin=MARGIN)
-    assert found == {"cases": 710, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
+    assert found == {"cases": 860, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
 
 
 def test_cases_in_groups_need_more():
@@ -66,13 +66,12 @@ def test_cases_in_groups_need_more():
     shuffled, groups = [values[order] for values in table], np.repeat(np.arange(20), 10)
     alike = cases_needed(*table, groups, margin=MARGIN)
     single, mixed = (cases_needed(*shuffled, names, margin=MARGIN) for names in (None, groups))
-    assert single["cases"] == 710
-    assert mixed["cases"] > 1.5 * single["cases"]
+    assert single["cases"] == 860
+    assert mixed["cases"] > single["cases"]
     assert mixed["groups"] == mixed["cases"] / 10
-    # Where whole groups differ, ten times as many cases may not be enough.
-    assert single["chance"] == pytest.approx(0.8, abs=0.01)
-    assert mixed["chance"] == pytest.approx(0.8, abs=0.01)
-    assert alike["chance"] == pytest.approx(0.4, abs=0.01)
+    # In groups, and most of all where whole groups differ, ten times as many cases may not be enough.
+    chances = [found["chance"] for found in (single, mixed, alike)]
+    assert chances == pytest.approx([0.8, 0.7, 0.4], abs=0.01)
 
 
 def test_few_groups_ask_for_groups():
