@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .account import Money, compute_money
     from .alternatives import beats_tuning
-    from .caches import always_cached
     from .chances import SURE, UNSURE, Weight, weigh
     from .comparison import Account
     from .flips import carrying_failure_cost
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STALE_DAYS", "SURE", "UNSURE", "Account", "MeasuredVariant", "ModelPrice", "Money", "Number", "Pair",
     "Quantity", "RoiSettings", "TrainingCost", "Triangular", "VariantMoney", "Weight",
-    "always_cached", "beats_tuning", "carrying_failure_cost", "check_roi", "collect_quantities",
+    "beats_tuning", "carrying_failure_cost", "check_roi", "collect_quantities",
     "compute_money", "conditions_of", "draw_values", "is_tuned_name", "npv_distribution", "outcomes",
     "payback_distribution", "point_account", "price_of", "read_inputs", "read_prices", "read_roi",
     "simulated", "weigh", "with_price_path",
@@ -34,7 +33,6 @@ __all__ = [
 PLACES = {
     "account": "Money compute_money",
     "alternatives": "beats_tuning",
-    "caches": "always_cached",
     "comparison": "Account",
     "chances": "SURE UNSURE Weight weigh",
     "flips": "carrying_failure_cost",
