@@ -1,11 +1,11 @@
 """The scopes of figures: one option, or a comparison of two."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from .figures import Scope, Table, Values, step
+from .figures import Figure, Scope, Table, Values, step
 from .traced import nonzero
 
 __all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
@@ -89,11 +89,12 @@ class Way(Scope):
         """The way itself, and the second call of a cascade."""
         return (self,) if self.second is None else (self, self.second)
 
-    def changed(self, prefix: str, title: str, numbers: Mapping[str, Callable[[Any], Any]]) -> "Way":
-        """The same option with some of its numbers computed differently."""
-        return Way(
-            self.values, prefix, self.variant, title=title, changed={k: (step(k, of),) for k, of in numbers.items()}
-        )
+    def changed(
+        self, prefix: str, title: str, numbers: Mapping[str, Callable[[Any], Any]], lines: Sequence[Figure] = ()
+    ) -> "Way":
+        """The same option with some of its numbers computed differently; `lines` are cases with a line of their own."""
+        changed = {key: (*(line for line in lines if line.key == key), step(key, of)) for key, of in numbers.items()}
+        return Way(self.values, prefix, self.variant, title=title, changed=changed)
 
 
 class Pair(Scope):

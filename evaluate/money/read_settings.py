@@ -261,7 +261,18 @@ def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> lis
                 f"roi.{name}: the price of {table.model} comes from a list whose newest entry is from {since}, {age:,} days "
                 "ago; check it on the provider's page"
             )
-    return warnings + _base_for_tuned(settings, names[1])
+    return warnings + _base_for_tuned(settings, names[1]) + _one_in_batches(settings, names)
+
+
+def _one_in_batches(settings: RoiSettings, names: Sequence[str]) -> list[str]:
+    """A warning if one side is paid at batch prices: an answer in a batch is not one at once."""
+    batched = [name for name in names if name in settings.variants and settings.variants[name].batch]
+    if len(batched) != 1:
+        return []
+    other = next(name for name in names if name not in batched)
+    return [
+        f"roi.{batched[0]} has batch prices and roi.{other} has not: answers in a batch may take hours, compare like with like"
+    ]
 
 
 def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:

@@ -116,7 +116,8 @@ class VariantMoney:
     price_cache_write: Number = ZERO
     price_output: Number | None = None
     cached_share: Number | None = None
-    min_cached_tokens: Decimal = Decimal(1024)
+    min_cached_tokens: Decimal | None = None
+    cache_seconds: Number = Decimal(300)
     fixed_tokens: Number | None = None
     few_shot_tokens: Number | None = None
     short_guide_tokens: Number | None = None
