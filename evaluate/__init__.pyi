@@ -27,6 +27,7 @@ from .outputs.prompts import prompts_of as prompts_of
 from .outputs.race import Write as Write
 from .outputs.race import answer_chats as answer_chats
 from .outputs.race import check_room as check_room
+from .outputs.race import fitted_prompts as fitted_prompts
 from .outputs.race import prompt_tokens as prompt_tokens
 from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
@@ -38,6 +39,7 @@ from .outputs.remote_plan import BYTES_PER_TOKEN as BYTES_PER_TOKEN
 from .outputs.remote_plan import RemotePlan as RemotePlan
 from .outputs.remote_plan import check_keys as check_keys
 from .outputs.remote_plan import forecast as forecast
+from .outputs.remote_plan import forecast_retries as forecast_retries
 from .outputs.remote_plan import plan_chats as plan_chats
 from .outputs.remote_plan import plan_remote as plan_remote
 from .outputs.remote_plan import remote_lines as remote_lines
@@ -55,6 +57,13 @@ from .risks.forgetting import general_prompts as general_prompts
 from .risks.forgetting import prompt_pairs as prompt_pairs
 from .risks.overfitting import Outcomes as Outcomes
 from .rivals.derived import score_variant as score_variant
+from .rivals.ladder import Allowance as Allowance
+from .rivals.ladder import Rung as Rung
+from .rivals.ladder import check_rivals as check_rivals
+from .rivals.ladder import expected_seconds as expected_seconds
+from .rivals.ladder import ladder as ladder
+from .rivals.ladder import left_out_by_settings as left_out_by_settings
+from .rivals.ladder import seconds_of as seconds_of
 from .rivals.nearest import NearestExamples as NearestExamples
 from .rivals.retry import Again as Again
 from .rivals.retry import Retried as Retried

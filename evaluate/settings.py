@@ -1,7 +1,7 @@
 """The `[evaluate]` table: how variants run and how they are compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ __all__ = [
     "RetrySettings",
     "VariantSettings",
     "read_evaluate",
+    "stated_keys",
 ]
 
 
@@ -118,9 +119,7 @@ class VariantSettings:
             raise ConfigError("; ".join(problems))
 
     def _is_set(self, key: str) -> bool:
-        default = type(self).__dataclass_fields__[key]
-        value = getattr(self, key)
-        return bool(value) if key == "parameters" else value != default.default
+        return key in stated_keys(self)
 
     @property
     def source(self) -> Literal["outputs", "endpoint", "template"] | None:
@@ -128,6 +127,12 @@ class VariantSettings:
         if self.template is not None:
             return "template"
         return "outputs" if self.outputs is not None else "endpoint" if self.endpoint is not None else None
+
+
+def stated_keys(settings: VariantSettings) -> list[str]:
+    """The keys that a variant's table sets to something other than their default."""
+    defaults = {one.name: {} if one.default is MISSING else one.default for one in fields(settings)}
+    return [key for key, default in defaults.items() if getattr(settings, key) != default]
 
 
 def _have(keys: list[str]) -> str:

@@ -255,7 +255,15 @@ def _guide(
         if name != "prompted":
             return None, None
         return (data_guide, OWN) if data_guide else (write_guide(style), WRITTEN)
-    path = folder / stated.guide
+    return read_guide(name, stated.guide, folder, style)
+
+
+def read_guide(name: str, stated: str, folder: Path, style: StyleSchema) -> tuple[str, str]:
+    """The text of a stated guide, and who wrote it.
+
+    Raises: ConfigError if the file cannot be read.
+    """
+    path = folder / stated
     if path.suffix in (".yaml", ".yml"):
         return write_guide(style), WRITTEN
     try:

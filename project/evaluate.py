@@ -90,10 +90,7 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     """
     project, settings, test = run.project, run.project.evaluate, run.test
     output_sets = required_outputs(run, adapter=run.adapter if run.adapter.is_dir() else None)
-    variants, pairs = (
-        [output_set.variant for output_set in output_sets if output_set.part == "test"],
-        output_sets[0].pairs,
-    )
+    variants, pairs = [output_set.variant for output_set in output_sets], output_sets[0].pairs
     if not len(pairs):
         raise DataError(f"{run.folder} has no test pairs, so nothing can be evaluated; see its curate/summary.json")
     if len(pairs) < len(test):
@@ -109,11 +106,11 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
     context = replace(
         run_context(run, tested=len(pairs), of=len(test)),
+        left_out=gathered.left_out,
         on_train=None if gathered.probes is None else gathered.probes.on_train,
         forgetting=None if gathered.probes is None else gathered.probes.forgetting,
     )
-    raws = [gathered.raw[variant.name, "test"] for variant in variants]
-    evaluated = evaluate_in_project(run, pairs, raws, context)
+    evaluated = evaluate_in_project(run, pairs, list(gathered.raw.values()), context)
     keep_evaluated(run, evaluated, stated_by(project, run.style))
     refresh_card(run.folder)
     return evaluated.results

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ..core import DataError, ModelError, Talk
-from ..evaluate import RUN_ADAPTER, check_roi, plan_variants
+from ..evaluate import RUN_ADAPTER, check_rivals, check_roi, plan_variants
 from .project import PROJECT_FILE, Project
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def check_project(project: Project, *, train: bool) -> None:
         raise DataError(f"no file of pairs at {path}\nCorrect path under [data] in {project.folder / PROJECT_FILE}.")
     # This opens guides and outputs files; the adapter does not exist yet.
     plan_variants(project.evaluate, folder=project.folder, style=project.style, train=NO_PAIRS, adapter=Path("adapter"))
+    check_rivals(project.evaluate)
     if (roi := project.roi_settings) is not None:
         check_roi(roi, project.evaluate.variants, required=compared(project))
     if train:

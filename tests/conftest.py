@@ -169,6 +169,7 @@ max_steps = 4
 batch_size = 4
 rank = 2
 [evaluate]
+rivals = "none"
 max_new_tokens = 8
 max_pairs = 6
 probes = false

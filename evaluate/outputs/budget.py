@@ -6,8 +6,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..money.settings import Number, RoiSettings, Triangular, VariantMoney
+from ..variants import Variant
 
-__all__ = ["Budget", "TokenPrice", "most_tokens", "spent_on", "token_price"]
+__all__ = ["Budget", "TokenPrice", "most_tokens", "price_of_variant", "spent_on", "token_price"]
 
 ZERO = Decimal(0)
 MILLION = Decimal(10) ** 6
@@ -54,6 +55,12 @@ def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
         currency=roi.currency,
         source=f"stated in [roi.{name}]" if money.listed is None else f"{money.listed.source}, {money.listed.date}",
     )
+
+
+def price_of_variant(roi: RoiSettings | None, variant: Variant) -> TokenPrice | None:
+    """The token prices of a variant; a derived one has those of the variant that it comes from unless it states its own."""
+    prices = (token_price(roi, name) for name in (variant.name, *variant.of))
+    return next((price for price in prices if price is not None), None)
 
 
 def _price(money: VariantMoney, roi: RoiSettings, key: str) -> Decimal | None:

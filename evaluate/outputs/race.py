@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from ...train import LoadedModel
     from .generate import Generation, Requests
 
-__all__ = ["ADAPTER", "Raced", "Write", "answer_chats", "check_room", "prompt_tokens", "race", "token_limit"]
+__all__ = [
+    "ADAPTER",
+    "Raced",
+    "Write",
+    "answer_chats",
+    "check_room",
+    "fitted_prompts",
+    "prompt_tokens",
+    "race",
+    "token_limit",
+]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs in total
 Write = Callable[..., list["Generation"]]  # `generate_outputs`, or an equivalent that runs elsewhere
@@ -49,7 +59,7 @@ def race(
     model, adapter or seed regenerates only this variant. So does adding or removing a pair, since it changes the batches,
     on which texts depend in bf16.
     """
-    prompts, _ = _prompts(variant, pairs, loaded, max_new_tokens)
+    prompts, _ = fitted_prompts(variant, pairs, loaded=loaded, max_new_tokens=max_new_tokens)
     table = answer_chats(
         variant, pairs["id"].to_list(), prompts, loaded=loaded, temperature=settings.temperature,
         samples=range(settings.samples), max_new_tokens=max_new_tokens, store=store, seed=seed, progress=progress,
@@ -119,7 +129,7 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
     Returns the number of requests whose prompts show fewer of the nearest examples, so that they fit.
     Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context.
     """
-    chats, shortened = _prompts(variant, pairs, loaded, max_new_tokens)
+    chats, shortened = fitted_prompts(variant, pairs, loaded=loaded, max_new_tokens=max_new_tokens)
     needed = [tokens + max_new_tokens for tokens in prompt_tokens(loaded, chats)]
     over = [id for id, tokens in zip(pairs["id"], needed, strict=True) if tokens > loaded.context]
     if over:
@@ -141,8 +151,8 @@ def prompt_tokens(loaded: "LoadedModel", chats: Sequence[Chat]) -> list[int]:
     ]
 
 
-def _prompts(
-    variant: Variant, pairs: pl.DataFrame, loaded: "LoadedModel", max_new_tokens: int
+def fitted_prompts(
+    variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int
 ) -> tuple[list[Chat], int]:
     """The prompt of each pair, and the number of those with fewer of the nearest examples, so that they fit."""
 

@@ -1,7 +1,7 @@
 """Variants at an OpenAI-compatible endpoint: only missing answers are requested, and each is stored on arrival."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -262,8 +262,9 @@ def _answered(plans: Iterable[RemotePlan], store: AnswerStore) -> tuple[int, int
 MOST_NAMED = 5  # ids in a message
 
 
-def check_privacy(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
-    """Check all texts that would be sent to other hosts for personal data; nothing is sent.
+def check_privacy(plans: Sequence[RemotePlan], *, store: Container[str]) -> None:
+    """Check all texts that would be sent to other hosts for personal data; nothing is sent. `store` has the keys of answers
+    that exist.
 
     Raises: ConfigError with the kinds, their counts and where they occur, but no values.
     """
@@ -279,7 +280,7 @@ def check_privacy(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
         )
 
 
-def _texts(plan: RemotePlan, store: AnswerStore) -> Iterable[tuple[str, str, str]]:
+def _texts(plan: RemotePlan, store: Container[str]) -> Iterable[tuple[str, str, str]]:
     """The texts to be sent: the part of the request, its variant or pair, the text."""
     missing = plan.missing(store)
     if not missing:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from ..money.settings import RoiSettings
 from ..settings import EvaluateSettings
 from ..variants import Variant
 from .address import host_of, read_key
-from .budget import Budget, TokenPrice, most_tokens, token_price
+from .budget import Budget, TokenPrice, most_tokens, price_of_variant
 from .endpoint import Endpoint
 from .prompts import prompt_of, prompts_of
 from .store import AnswerStore
@@ -27,6 +27,7 @@ __all__ = [
     "Request",
     "check_keys",
     "forecast",
+    "forecast_retries",
     "plan_chats",
     "plan_remote",
     "remote_lines",
@@ -76,7 +77,7 @@ class RemotePlan:
         """The host that receives the texts."""
         return host_of(self.endpoint.url)
 
-    def missing(self, store: AnswerStore) -> list[Request]:
+    def missing(self, store: Container[str]) -> list[Request]:
         """The requests without an answer in the store."""
         return [r for r in (*self.counting.values(), *self.requests) if r.key not in store]
 
@@ -107,8 +108,7 @@ def plan_remote(
         except ConfigError as error:
             problems.append(f"{variant.name}: {error}")
             continue
-        # A variant made from another one costs what that one costs, unless its own prices are stated.
-        price = next(filter(None, (token_price(roi, name) for name in (variant.name, *variant.of))), None)
+        price = price_of_variant(roi, variant)
         if settings.max_cost is not None and price is None:
             problems.append(_no_price(variant))
         plans.append(_plan(variant, pairs, endpoint, settings, max_new_tokens, seed, price))
@@ -151,9 +151,10 @@ def _sendable(value: Any) -> Any:
 
 
 def _no_price(variant: Variant) -> str:
+    name = variant.of[0] if variant.of else variant.name
     return (
-        f'max_cost needs a price for "{variant.name}"; state price_input and price_output (0 for your own server), '
-        f"or model, under [roi.{variant.name}]"
+        f'max_cost needs a price for "{name}"; state price_input and price_output (0 for your own server), '
+        f"or model, under [roi.{name}]"
     )
 
 
@@ -268,13 +269,37 @@ def forecast(plan: RemotePlan, store: AnswerStore, *, longest_output: int) -> Fo
     long as the longest training output are assumed.
     """
     missing = plan.missing(store)
-    ratio, output = _measured(plan, store)
+    ratio, per_output = _per_request(plan, store, longest_output)
     sent = sum(request.prompt_bytes for request in missing)
     tokens = round(sent / (ratio or BYTES_PER_TOKEN))
-    per_output = output if output is not None else min(-(-longest_output // BYTES_PER_TOKEN), plan.max_new_tokens)
     written = round(per_output * sum(request.index >= 0 for request in missing))
     cost = None if plan.price is None else plan.price.of(input_tokens=tokens, output_tokens=written)
     return Forecast(len(missing), len(plan.requests) + len(plan.counting), tokens, written, cost, ratio is not None)
+
+
+RULES_TOKENS = 100  # of a turn that names the broken rules
+
+
+def forecast_retries(plan: RemotePlan, store: AnswerStore, *, tries: int, longest_output: int) -> Forecast:
+    """The most that asking again for every output could take: `tries` calls for each, the first one included.
+
+    A further call sends the prompt, the output and the broken rules.
+    """
+    ratio, per_output = _per_request(plan, store, longest_output)
+    calls = (tries - 1) * len(plan.requests)
+    sent = (tries - 1) * sum(request.prompt_bytes for request in plan.requests)
+    tokens, written = (
+        round(sent / (ratio or BYTES_PER_TOKEN) + (per_output + RULES_TOKENS) * calls),
+        round(per_output * calls),
+    )
+    cost = None if plan.price is None else plan.price.of(input_tokens=tokens, output_tokens=written)
+    return Forecast(calls, calls, tokens, written, cost, ratio is not None)
+
+
+def _per_request(plan: RemotePlan, store: AnswerStore, longest_output: int) -> tuple[float | None, float]:
+    """Bytes per prompt token, None if nothing was answered yet, and tokens per output."""
+    ratio, output = _measured(plan, store)
+    return ratio, output if output is not None else min(-(-longest_output // BYTES_PER_TOKEN), plan.max_new_tokens)
 
 
 def _measured(plan: RemotePlan, store: AnswerStore) -> tuple[float | None, float | None]:

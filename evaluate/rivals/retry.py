@@ -39,6 +39,7 @@ class Again:
 # The outputs of these calls, in their order (columns of OUTPUT_SCHEMA); a call that failed has an `error`.
 Ask = Callable[[Sequence[Again]], pl.DataFrame]
 Fits = Callable[[Sequence[Chat]], Sequence[bool]]
+Allow = Callable[[Sequence[Again]], bool]
 
 
 @dataclass(frozen=True)
@@ -70,20 +71,24 @@ def ask_again(
     repeats: bool,
     prompts: Sequence[Chat] | None = None,
     fits: Fits | None = None,
-) -> Retried:
+    allow: Allow | None = None,
+) -> Retried | None:
     """Ask for outputs that are not acceptable again, up to `tries` calls each, the one of `raw` included.
 
     The output of an item is the first acceptable one, else the last one. Tokens and seconds are sums over its calls;
     unknown counts stay unknown. An output that never arrived, or could not be scored, is not asked for again, and a
     further call that fails leaves the output as it was. With `repeats`, the same chat gives the same output (temperature
     0), so that an item ends when it repeats one. `prompts` are the first chats of the pairs, by default those of the
-    variant; `fits` says which chats leave room for an answer.
+    variant; `fits` says which chats leave room for an answer. `allow` sees the first further calls before they are made;
+    None if it refuses them.
     """
     state = _State(raw, pairs, style, prompts)
     for call in range(2, tries + 1):
         wanted = state.wanted(call, fits)
         if not wanted:
             break
+        if call == 2 and allow is not None and not allow(wanted):
+            return None
         state.take(wanted, ask(wanted), repeats=repeats)
     return state.result()
 

@@ -46,9 +46,8 @@ def enough_cases(n: float, n_effective: float | None = None, groups: float | Non
     """
     if n < FEWEST_CASES - HAIR:
         return Enough(False, "cases", FEWEST_CASES)
-    in_groups = groups is not None and groups < n
     worth = n if n_effective is None else n_effective
-    if in_groups and min(groups, worth) < FEWEST_GROUPS - HAIR:
+    if groups is not None and groups < n and min(groups, worth) < FEWEST_GROUPS - HAIR:
         return Enough(False, "groups", FEWEST_GROUPS)
     return Enough(True, None, None)
 

@@ -5,13 +5,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...core import say
-from ...evaluate import Raced, Raw, Variant, read_outputs
+from ...evaluate import Raw, Variant, read_outputs
 from ..load import load, model_name, need_training
 from ..run import Run
 from .probing import Probes, probe
 from .requests import request_outputs
-from .required import OutputSet, Part, limit_of
+from .required import OutputSet
+from .rivals import Climb, LocalModel
 
 if TYPE_CHECKING:
     from ...evaluate import Write
@@ -22,10 +22,12 @@ __all__ = ["Gathered", "gather"]
 
 @dataclass(frozen=True)
 class Gathered:
-    """Raw outputs by (variant, part), and the results of the probes."""
+    """Raw outputs by variant, those of rivals among them; the results of the probes; the rivals that were not measured,
+    each with the reason."""
 
-    raw: dict[tuple[str, Part], Raw]
+    raw: dict[str, Raw]
     probes: Probes | None
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def gather(
@@ -36,7 +38,7 @@ def gather(
     probed: Variant | None = None,
     ray: Any = None,
 ) -> Gathered:
-    """The required outputs, and the probes of the variant `probed`.
+    """The required outputs, those of rivals by the models in memory, and the probes of the variant `probed`.
 
     Files are read first: they cost nothing and may be invalid. Models run one after another, that of [train] first; each
     is released before the next is loaded, so a model passed as `loaded` may be unusable afterwards. With `ray`, which is
@@ -45,21 +47,23 @@ def gather(
     from ...evaluate import by_model, check_adapters
 
     train_model = model_name(run.project)
-    raw = {(a.variant.name, a.part): _collected(run, a) for a in output_sets if a.variant.source == "outputs"}
-    variants = list({a.variant.name: a.variant for a in output_sets}.values())
+    raw = {a.variant.name: _collected(run, a) for a in output_sets if a.variant.source == "outputs"}
+    variants = [a.variant for a in output_sets]
     for notice in check_adapters(variants, own=train_model):
         run.talk.note(f"warning: {notice}")
     remote = [a for a in output_sets if a.variant.source == "endpoint"]
-    raw |= _elsewhere(run, remote) if remote else {}
+    climb = Climb(run, variants)
+    raw |= request_outputs(run, remote, climb) if remote else {}
     probes = None
     groups = by_model(variants, own=train_model)
     with closing(_in_memory(run, groups, loaded) if ray is None else _on_workers(run, groups, ray)) as models:
         for group, model, write in models:
-            raw |= _here(run, [a for a in output_sets if a.variant in group], model, write)
+            raw |= _here(run, [a for a in output_sets if a.variant in group], climb, model, write)
             if probed is not None and probed in group:
                 tested = max(len(a.pairs) for a in output_sets if a.variant == probed)
                 probes = probe(run, probed, loaded=model, tested=tested, write=write)
-    return Gathered(raw, probes)
+    names = [*(variant.name for variant in variants), *(rung.name for rung in climb.wanted)]
+    return Gathered({name: raw[name] for name in names if name in raw}, probes, tuple(climb.left_out.items()))
 
 
 Models = Generator[tuple[list[Variant], "LoadedModel", "Write | None"]]  # variants, their model, a generating function
@@ -109,62 +113,17 @@ def _collected(run: Run, output_set: OutputSet) -> Raw:
     return Raw(variant, outputs, model=models[0] if len(models) == 1 else None)
 
 
-def _elsewhere(run: Run, output_sets: Sequence[OutputSet]) -> dict[tuple[str, Part], Raw]:
-    """The outputs of endpoints; all problems of the endpoints are found before the first request."""
-    raced = request_outputs(run, output_sets)
-    return {
-        (output_set.variant.name, output_set.part): _raw(run, output_set, outputs, output_set.variant.model or "")
-        for output_set, outputs in zip(output_sets, raced, strict=True)
-    }
-
-
 def _here(
-    run: Run, output_sets: Sequence[OutputSet], loaded: "LoadedModel", write: "Write | None"
-) -> dict[tuple[str, Part], Raw]:
-    """The outputs of one loaded model, one variant after another; all prompts are measured before the first."""
-    from ...evaluate import check_room, race
+    run: Run, output_sets: Sequence[OutputSet], climb: Climb, loaded: "LoadedModel", write: "Write | None"
+) -> dict[str, Raw]:
+    """The outputs of one loaded model, one variant after another, then those of their rivals; all prompts of the variants
+    are measured before the first."""
+    from ...evaluate import check_room
 
-    settings, limit = run.project.evaluate, limit_of(run, loaded)
+    local = LocalModel(run, loaded, write)
     for output_set in output_sets:
-        check_room(output_set.variant, output_set.pairs, loaded=loaded, max_new_tokens=limit)
-    raw_outputs = {}
-    for output_set in output_sets:
-        variant, pairs = output_set.variant, output_set.pairs
-        title = variant.name if output_set.part == "test" else f"{variant.name} ({output_set.part})"
-        with run.talk.progress(f"{title:<9}") as advance:
-            raced = race(
-                variant, pairs, loaded=loaded, settings=settings, max_new_tokens=limit, store=run.generated,
-                seed=run.seed,
-                progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
-                write=write,
-            )  # fmt: skip
-        total = "" if write is None else ", summed over all workers"
-        seconds = raced.outputs["seconds"].sum()
-        run.talk.note(f"evaluate: {title}, {say.count(len(raced.outputs), 'output')} in {say.duration(seconds)}{total}")
-        raw_outputs[variant.name, output_set.part] = _raw(run, output_set, raced, loaded.name, loaded)
-    return raw_outputs
-
-
-def _raw(run: Run, output_set: OutputSet, raced: Raced, model: str, loaded: "LoadedModel | None" = None) -> Raw:
-    from ...evaluate import counter_of
-
-    settings, parameters = run.project.evaluate, output_set.variant.settings.parameters
-    used = {
-        # A variant's parameters override the settings, so that variants may have been prompted differently.
-        "max_new_tokens": parameters.get(
-            "max_tokens", parameters.get("max_completion_tokens", settings.max_new_tokens)
-        ),
-        "temperature": float(parameters.get("temperature", settings.temperature)),
-        "samples": settings.samples,
-    }
-    return Raw(
-        output_set.variant,
-        raced.outputs,
-        raced.fixed_tokens,
-        raced.guide_tokens,
-        model,
-        used,
-        raced.few_shot_tokens,
-        raced.refused,
-        None if loaded is None else counter_of(loaded),
-    )
+        check_room(output_set.variant, output_set.pairs, loaded=loaded, max_new_tokens=local.limit)
+    raw = {one.variant.name: local.outputs(one.variant, one.pairs) for one in output_sets}
+    if output_sets:
+        raw |= climb.here(raw, output_sets[0].pairs, local)
+    return raw

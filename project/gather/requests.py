@@ -1,17 +1,18 @@
 """Requests to variants at endpoints: announced first, stopped if not allowed, with answers stored as they arrive."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core import say
 from ...evaluate import (
     AnswerStore,
     Budget,
-    Raced,
+    Raw,
     RemotePlan,
     check_keys,
     check_privacy,
+    forecast_retries,
     open_answers,
     plan_remote,
     plan_variants,
@@ -21,9 +22,10 @@ from ...evaluate import (
 from ..load import NO_PAIRS
 from ..project import Project
 from ..run import Run
-from .required import OutputSet, remote_limit
+from .required import OutputSet, raw_of, remote_limit
+from .rivals import Climb, RemoteSession
 
-__all__ = ["Remote", "check_addresses", "check_endpoints", "remote_of", "request_outputs"]
+__all__ = ["Remote", "check_addresses", "check_endpoints", "remote_of", "request_outputs", "retry_lines", "rivals_of"]
 
 
 @dataclass(frozen=True)
@@ -120,33 +122,88 @@ def check_addresses(project: Project) -> None:
 def check_endpoints(run: Run, output_sets: Sequence[OutputSet]) -> None:
     """Check the run's endpoints and their keys, and that no personal data would be sent, before other work on the run.
 
-    Raises: ConfigError if anything is wrong.
+    Raises: ConfigError if anything is wrong, for rivals that would be measured there too.
     """
-    remote = remote_of(run, output_sets)
-    remote.check(AnswerStore(remote.file))
+    remote, climb = remote_of(run, output_sets), Climb(run, [one.variant for one in output_sets])
+    everything = replace(remote, plans=[*remote.plans, *rivals_of(run, output_sets, climb).plans])
+    everything.check(AnswerStore(remote.file))
+    _check_repeated(everything, climb)
 
 
-def request_outputs(run: Run, output_sets: Sequence[OutputSet]) -> list[Raced]:
-    """The outputs of variants at endpoints, in their order. Stored answers are not requested again.
+def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> dict[str, Raw]:
+    """The outputs of variants at endpoints and of their rivals. Stored answers are not requested again.
 
     Raises: ConfigError before the first request if there is a problem, RunBroken if `max_cost` or an endpoint
     stops the requests; answers received so far are kept.
     """
     from ...evaluate import race_endpoints
 
-    remote = remote_of(run, output_sets)
+    remote, rivals = remote_of(run, output_sets), rivals_of(run, output_sets, climb)
+    everything = replace(remote, plans=[*remote.plans, *rivals.plans])
     with open_answers(remote.file) as store:
-        remote.check(store)
-        for line in remote.lines(store):
+        everything.check(store)
+        _check_repeated(everything, climb)
+        for line in [*everything.lines(store), *retry_lines(everything, climb, store)]:
             run.talk.note(f"evaluate: {line}")
-        before = remote.budget(store).spent
+        budget = everything.budget(store)
+        before = budget.spent
         with run.talk.progress("endpoints") as advance:
-            raced = race_endpoints(
-                remote.plans, store=store, budget=remote.budget(store),
+            session = RemoteSession(
+                {plan.variant.name: plan for plan in everything.plans}, store, budget, remote.longest_output,
                 progress=lambda name, done, of: advance(done, of, name),
                 warn=lambda text: run.talk.note(f"warning: {text}"),
             )  # fmt: skip
-        after = remote.budget(store)
+            raced = race_endpoints(
+                remote.plans, store=store, budget=budget, progress=session.progress, warn=session.warn
+            )
+            raw = {
+                one.variant.name: raw_of(run, one.variant, outputs, one.variant.model or "")
+                for one, outputs in zip(output_sets, raced, strict=True)
+            }
+            raw |= climb.elsewhere(raw, session)
+        after = everything.budget(store)
     if after.spent > before:
         run.talk.note(f"evaluate: the endpoints' answers cost {say.money(after.spent - before, after.currency)}")
-    return raced
+    return raw
+
+
+def rivals_of(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> Remote:
+    """The requests of the rivals that prompt an endpoint in another way; nothing is sent."""
+    pairs = {one.variant.name: one.pairs for one in output_sets}
+    return remote_of(
+        run,
+        [
+            OutputSet(rung.variant, pairs[rung.base.name])
+            for rung in climb.wanted
+            if rung.retry is None and rung.base.name in pairs
+        ],
+    )
+
+
+def _check_repeated(remote: Remote, climb: Climb) -> None:
+    """Check what retries would send again although its first answer is stored.
+
+    Raises: ConfigError as `check_privacy`.
+    """
+    if remote.run.project.evaluate.personal_data == "refuse":
+        names = {rung.base.name for rung in climb.wanted if rung.retry}
+        check_privacy([plan for plan in remote.plans if plan.variant.name in names], store=())
+
+
+def retry_lines(remote: Remote, climb: Climb, store: AnswerStore) -> list[str]:
+    """A line for each variant whose outputs are asked for again where they break rules: at most how often, at which cost."""
+    plans = {plan.variant.name: plan for plan in remote.plans}
+    budget, lines = remote.budget(store), []
+    for rung in climb.wanted:
+        plan = plans.get(rung.base.name)
+        if rung.retry is None or plan is None:
+            continue
+        ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.longest_output)
+        if plan.endpoint.on_this_machine and not ahead.cost:
+            continue
+        money = "cost unknown" if ahead.cost is None else f"at most about {say.money(ahead.cost, budget.currency)}"
+        lines.append(
+            f"{rung.name} asks {plan.host} again for each output that breaks a rule: at most {ahead.requests:,} more "
+            f"requests; {money}"
+        )
+    return lines

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ...curate import split_files
-from ...evaluate import Variant, plan_variants, token_limit_without_tokenizer
+from ...evaluate import Raced, Raw, Variant, plan_variants, token_limit_without_tokenizer
 from ..run import Run
 from ..searched import searched_of
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["OutputSet", "Part", "check_prompts", "limit_of", "remote_limit", "required_outputs", "variants_of"]
-
-Part = str  # "test", or "validation" for choosing the baseline
+__all__ = ["OutputSet", "check_prompts", "limit_of", "raw_of", "remote_limit", "required_outputs", "variants_of"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,6 @@ class OutputSet:
     """Required outputs of one variant for these pairs."""
 
     variant: Variant
-    part: Part
     pairs: pl.DataFrame
 
 
@@ -48,7 +45,7 @@ def required_outputs(run: Run, *, adapter: Path | None) -> list[OutputSet]:
     variants = variants_of(run, adapter=adapter)
     test = run.sample(run.test, settings.max_pairs)
     found = searched_of(run, variants)
-    return [OutputSet(v, "test", test) for v in (*variants, *filter(None, [found]))]
+    return [OutputSet(v, test) for v in (*variants, *filter(None, [found]))]
 
 
 def check_prompts(run: Run, loaded: "LoadedModel") -> None:
@@ -82,3 +79,29 @@ def remote_limit(run: Run, train: pl.DataFrame | None = None) -> int:
     """The maximum tokens of an output if there is an endpoint: as stated, or enough for the longest training output."""
     limit, train = run.project.evaluate.max_new_tokens, run.train if train is None else train
     return token_limit_without_tokenizer(train["output"].to_list()) if limit == "auto" else limit
+
+
+def raw_of(run: Run, variant: Variant, raced: Raced, model: str, loaded: "LoadedModel | None" = None) -> Raw:
+    """The outputs of a variant as the evaluation takes them, with the settings that made them."""
+    from ...evaluate import counter_of
+
+    settings, parameters = run.project.evaluate, variant.settings.parameters
+    used = {
+        # A variant's parameters override the settings, so that variants may have been prompted differently.
+        "max_new_tokens": parameters.get(
+            "max_tokens", parameters.get("max_completion_tokens", settings.max_new_tokens)
+        ),
+        "temperature": float(parameters.get("temperature", settings.temperature)),
+        "samples": settings.samples,
+    }
+    return Raw(
+        variant,
+        raced.outputs,
+        raced.fixed_tokens,
+        raced.guide_tokens,
+        model,
+        used,
+        raced.few_shot_tokens,
+        raced.refused,
+        None if loaded is None else counter_of(loaded),
+    )

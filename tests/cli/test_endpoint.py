@@ -34,6 +34,7 @@ path = "pairs.jsonl"
 group = "family"
 [evaluate]
 variants = ["prompted", "tuned"]
+rivals = "none"
 {more}
 [evaluate.prompted]
 endpoint = "{url}"

@@ -21,7 +21,7 @@ def test_every_setting_of_a_variant_is_named():
 
 
 def test_every_setting_is_named_with_its_default():
-    defaults = rows("## Settings", "## The baseline")
+    defaults = rows("## Settings", "## Rivals")
     settings = [field for field in fields(EvaluateSettings) if field.name not in ("named", "search")]
     assert list(defaults) == [field.name for field in settings]
     for field in settings:
