@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .account import Money, compute_money
-    from .alternatives import beats_tuning, cached_guide
+    from .alternatives import beats_tuning
     from .chances import SURE, UNSURE, Weight, weigh
     from .comparison import Account
     from .flips import carrying_failure_cost
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STALE_DAYS", "SURE", "UNSURE", "Account", "MeasuredVariant", "ModelPrice", "Money", "Number", "Pair",
     "Quantity", "RoiSettings", "TrainingCost", "Triangular", "VariantMoney", "Weight",
-    "beats_tuning", "cached_guide", "carrying_failure_cost", "check_roi", "collect_quantities",
+    "beats_tuning", "carrying_failure_cost", "check_roi", "collect_quantities",
     "compute_money", "conditions_of", "draw_values", "is_tuned_name", "npv_distribution", "outcomes",
     "payback_distribution", "point_account", "price_of", "read_inputs", "read_prices", "read_roi",
     "simulated", "weigh", "with_price_path",
@@ -32,7 +32,7 @@ __all__ = [
 
 PLACES = {
     "account": "Money compute_money",
-    "alternatives": "beats_tuning cached_guide",
+    "alternatives": "beats_tuning",
     "comparison": "Account",
     "chances": "SURE UNSURE Weight weigh",
     "flips": "carrying_failure_cost",

@@ -70,9 +70,12 @@ def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alterna
     yield from ((pair, key) for key in (*years_of(pair), "npv"))
     for alternative in alternatives:
         if alternative.key != "variant":  # the cost of a variant is already above
+            yield alternative.way, "cached"
             yield from _of_way(alternative.way, whole=False)
+        if alternative.after is not None:
+            yield from _of_way(alternative.after, whole=False)
         yield alternative.switch, "saving_per_request"
-        if alternative.switch.value("saving_per_request") is not None:
+        if alternative.comparable and alternative.switch.value("saving_per_request") is not None:
             yield alternative.tuning, "saving_per_request"
             yield from _of_payback(alternative.tuning)
 
@@ -95,7 +98,9 @@ def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
     yield way, COST
     if whole or way.failures == "drop":
         yield way, ACCEPTABLE
-    yield from ((way, key) for key in ("calls", "still_failing", EFFECTIVE) if way.failures in ("repair", "retry"))
+    yield from (
+        (way, key) for key in ("calls", "still_failing", "loss", EFFECTIVE) if way.failures in ("repair", "retry")
+    )
 
 
 def _of_payback(pair: Pair) -> Iterator[tuple[Scope, str]]:

@@ -12,7 +12,7 @@ from .settings import RoiSettings, VariantMoney
 
 __all__ = ["priced_by", "with_origins"]
 
-PRICING = (*PRICES, "model", "batch", "preset", "min_cached_tokens")
+PRICING = (*PRICES, "model", "batch", "preset", "min_cached_tokens", "cache_seconds")
 HOSTING = ("hourly", "min_replicas", "peak_factor")
 Runs = Mapping[str, MeasuredVariant]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .alternatives import Alternatives, cached_guide, no_cache, untrained
+from .alternatives import Alternatives, untrained
+from .caches import cached_guide, no_cache
 from .comparison import Account
 from .derivation import derivation
 from .inputs import conditions_of

@@ -28,7 +28,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         ConfigError: lists every problem of the table with its location.
     """
     problems: list[str] = []
-    ranged = _with_ranges(table, where, problems)
+    ranged = _with_failure_costs(_with_ranges(table, where, problems), where, problems)
     section_names = {f.name for f in fields(RoiSettings) if f.init}
     misspelt = _misspelt(ranged, section_names)
     problems += [f"{where}.{name}: did you mean [roi.{near}]?" for name, near in misspelt.items()]
@@ -51,7 +51,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
         raise ConfigError(found[0]) if len(found) == 1 else ConfigError.of(found, where=f"[{where}]")
     object.__setattr__(settings, "variants", variants)
-    object.__setattr__(settings, "stated", frozenset(_dotted(table)))
+    object.__setattr__(settings, "stated", frozenset(_dotted(_stated_keys(table))))
     return settings
 
 
@@ -219,6 +219,25 @@ def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> d
     return found
 
 
+def _stated_keys(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    costs = table.get("failure_cost")
+    return {**table, "failure_cost": costs, "facts_failure_cost": costs} if isinstance(costs, Mapping) else table
+
+
+def _with_failure_costs(table: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    """The table with the two costs of `failure_cost = {form, facts}` as two keys."""
+    costs = table.get("failure_cost")
+    if "facts_failure_cost" in table:
+        problems.append(f"{where}.facts_failure_cost: write failure_cost = {{form = ..., facts = ...}}")
+    if not isinstance(costs, Mapping):
+        return table
+    if set(costs) != {"form", "facts"}:
+        keys = ", ".join(costs) or "nothing"
+        problems.append(f"{where}.failure_cost: expected a number, or both form and facts; found {keys}")
+        return {key: value for key, value in table.items() if key != "failure_cost"}
+    return {**table, "failure_cost": costs["form"], "facts_failure_cost": costs["facts"]}
+
+
 def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> list[str]:
     """`money.warnings`: prices that are old, undated, or those of a base model for a tuned one.
 
@@ -242,7 +261,18 @@ def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> lis
                 f"roi.{name}: the price of {table.model} comes from a list whose newest entry is from {since}, {age:,} days "
                 "ago; check it on the provider's page"
             )
-    return warnings + _base_for_tuned(settings, names[1])
+    return warnings + _base_for_tuned(settings, names[1]) + _one_in_batches(settings, names)
+
+
+def _one_in_batches(settings: RoiSettings, names: Sequence[str]) -> list[str]:
+    """A warning if one side is paid at batch prices: an answer in a batch is not one at once."""
+    batched = [name for name in names if name in settings.variants and settings.variants[name].batch]
+    if len(batched) != 1:
+        return []
+    other = next(name for name in names if name not in batched)
+    return [
+        f"roi.{batched[0]} has batch prices and roi.{other} has not: answers in a batch may take hours, compare like with like"
+    ]
 
 
 def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .caches import LEAST, least_cached
 from .measured import MEASURED, MeasuredVariant, part_name
 from .presets import note_of
 from .quantity import Quantity, quantity_of, stated_input
@@ -29,6 +30,8 @@ def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
     table = settings.variants.get(name, VariantMoney())
     quantities = []
     for key, unit in MEASURED.items():
+        if key == "wrong_facts" and settings.facts_failure_cost is None:
+            continue
         stated = getattr(table, key, None)
         values = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
         if stated is None and values is not None:
@@ -44,7 +47,7 @@ def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
                 quantity = replace(quantity, n=table.acceptance_n, detail=detail)
             quantities.append(quantity)
     quantities += _whole_calls(name, table, run)
-    quantities.append(stated_input(settings, f"{name}.min_cached_tokens", table.min_cached_tokens, "tokens"))
+    quantities.append(_least_cached(settings, name, table))
     quantities.append(
         stated_input(settings, f"{name}.short_guide_tokens", table.short_guide_tokens, "tokens a request")
     )
@@ -54,7 +57,10 @@ def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
         quantities.append(stated_input(settings, f"{name}.peak_factor", table.peak_factor, "peak / mean"))
     known = {quantity.key: quantity.value for quantity in quantities}
     prompt = sum((known.get(f"{name}.{key}") or Decimal(0) for key in ("fixed_tokens", "input_tokens")), Decimal(0))
-    return _prices(settings, name, table, prompt) + quantities
+    prices = _prices(settings, name, table, prompt)
+    if any(quantity.key == f"{name}.price_cached" for quantity in prices):
+        quantities.append(stated_input(settings, f"{name}.cache_seconds", table.cache_seconds, "seconds"))
+    return prices + quantities
 
 
 def _free(settings: RoiSettings, name: str, run: MeasuredVariant) -> list[Quantity]:
@@ -81,6 +87,15 @@ def _second_call(settings: RoiSettings, name: str, run: MeasuredVariant, second:
             detail = f"of the requests that {run.of[0]} did not answer well enough"
             quantities.append(_ratio(f"{part}.{key}", tokens, known, "tokens a call", detail, Decimal(0)))
     return quantities
+
+
+def _least_cached(settings: RoiSettings, name: str, table: VariantMoney) -> Quantity:
+    """The tokens from which on a prompt is cached: stated, those of the model, or the usual ones."""
+    key, known = f"{name}.min_cached_tokens", least_cached(table.model)
+    if table.min_cached_tokens is None and known is not None:
+        return quantity_of(key, Decimal(known.tokens), "tokens", "price list", f"{known.source}, {known.day}")
+    stated = LEAST if table.min_cached_tokens is None else table.min_cached_tokens
+    return stated_input(settings, key, stated, "tokens")
 
 
 def _whole_calls(name: str, table: VariantMoney, run: MeasuredVariant | None) -> list[Quantity]:
