@@ -183,6 +183,26 @@ def pair_number(turns: tuple[str, ...]) -> int:
 
 
 @pytest.mark.slow
+def test_a_plan_lists_every_rival_with_its_cost_or_the_reason_against_it(command, hosted):
+    project = hosted("http://127.0.0.1:9/v1", '"auto"')
+    assert command("curate", project).code == 0
+    paid = command("evaluate", project, "--plan")
+    assert paid.code == 0, paid.err
+    assert "\nnearest: a rival, left out: its requests to 127.0.0.1 are paid; " in paid.out
+    hosted("http://127.0.0.1:9/v1", '["nearest", "prompted + retry"]')
+    done = command("evaluate", project, "--dry-run")
+    assert "\nnearest: a rival, 14 requests to 127.0.0.1; about " in done.out
+    assert "\nprompted + retry: a rival, at most 24 requests to 127.0.0.1; about " in done.out
+    assert "tuned + short guide: a rival, left out: it is not among the stated rivals" in done.out
+    told = command("evaluate", project, "--dry-run", "--json").json["rivals"]
+    assert [(rival["name"], rival["requests"], rival["seconds"]) for rival in told] == [
+        ("nearest", 14, None), ("prompted + retry", 24, None), ("tuned + short guide", 12, None),
+    ]  # fmt: skip
+    assert all(rival["cost"] > 0 for rival in told[:2])
+    assert told[0]["input_tokens"] > 12 * 20
+
+
+@pytest.mark.slow
 def test_rivals_at_a_free_endpoint_need_no_request_by_name(command, hosted):
     with EndpointServer(label) as server:
         done = command("run", hosted(server.url, '"auto"', prices=""), "--json")
