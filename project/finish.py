@@ -9,6 +9,7 @@ from ..core import DataError, disk_refusals, write_whole
 from ..evaluate import results_text
 from .gates import Gate, record_gates
 from .run import Run
+from .runs import read_stored
 
 __all__ = ["count_judgements", "finish_evaluation", "store_judgements", "stored_judgements", "write_reports"]
 
@@ -49,7 +50,8 @@ def store_judgements(folder: Path, files: Sequence[Path]) -> None:
     shutil.rmtree(_kept(folder), ignore_errors=True)
     for name, content in kept.items():
         write_whole(_kept(folder) / name, content)
-    write_whole(folder / "results.json", results_text(with_judgements(stored.results, judgements)))
+    results = read_stored(folder / "results.json")
+    write_whole(folder / "results.json", results_text(with_judgements(results, judgements)))
 
 
 def _kept(folder: Path) -> Path:

@@ -27,7 +27,7 @@ def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[
         yield path
     if isinstance(value, dict):
         named = {key: found for one in known for key, found in one.get("properties", {}).items()}
-        free = next((one["additionalProperties"] for one in known if "additionalProperties" in one), None)
+        free = next((found for one in known if isinstance(found := one.get("additionalProperties"), dict)), None)
         for key, inner in value.items():
             found = named.get(key, free)
             if found is None:
