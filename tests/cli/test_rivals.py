@@ -10,11 +10,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
 
+SCHEMA = Path(__file__).parents[2] / "docs/results.schema.json"
 ASKED = ("nearest", "prompted + retry", "tuned + short guide")
 
 
@@ -43,6 +45,7 @@ def test_a_run_measures_every_rival_with_the_model_in_memory(command, project):
     done = command("run", with_rivals(project, '"all"', "retry = {tries = 2}\n"), "--json")
     assert done.code == 0, done.err
     results = results_of(project)
+    jsonschema.validate(results, json.loads(SCHEMA.read_text(encoding="utf-8")))
     for name in ASKED:
         assert results["quality"][name]["n"] == 6, name
         assert f"evaluate: {name}, " in done.err
