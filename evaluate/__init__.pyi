@@ -14,6 +14,7 @@ from .money.read_settings import read_roi as read_roi
 from .money.recount import read_inputs as read_inputs
 from .money.settings import RoiSettings as RoiSettings
 from .outputs.actors import start_actors as start_actors
+from .outputs.address import host_of as host_of
 from .outputs.budget import Budget as Budget
 from .outputs.budget import TokenPrice as TokenPrice
 from .outputs.budget import spent_on as spent_on
