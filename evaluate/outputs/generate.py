@@ -31,6 +31,7 @@ __all__ = [
     "Generation",
     "Requests",
     "batch_generator",
+    "check_constrainable",
     "generate",
     "generate_outputs",
     "plan_requests",
@@ -112,10 +113,12 @@ def plan_requests(
     """The chats as requests to this model: a pure function of the whole list, whatever part is still to be generated.
 
     Batches have at most `batch_size` rows, fewer if the prompts are long. Raises ModelError if a prompt and its output do
-    not fit the model's context.
+    not fit the model's context, or if its outputs cannot be constrained.
     """
     ids = encode_prompts(loaded.tokenizer, prompts, [render_text(loaded.tokenizer, chat) for chat in prompts])
     _check_context(ids, loaded, max_new_tokens)
+    if constraint is not None:
+        check_constrainable(loaded)
     shared = _shared_length(ids)
     once = shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
     batches = prompt_batches(
@@ -236,6 +239,19 @@ def _shared_length(ids: list[list[int]]) -> int:
 THINK, THOUGHT = "<think>", "</think>"
 
 
+def _opens_thoughts(margins: tuple[str, str]) -> bool:
+    """Whether the prompt itself opens the thoughts, so that a text begins inside them."""
+    return THOUGHT in margins[0] and THINK not in margins[0]
+
+
+def check_constrainable(loaded: "LoadedModel") -> None:
+    """Raises: ModelError if the model's outputs cannot be constrained, whatever the constraint."""
+    if _opens_thoughts(answer_margins(loaded.tokenizer)):
+        raise ModelError(f'"{loaded.name}" thinks before it answers, so its outputs cannot be constrained.')
+    if not getattr(loaded.tokenizer, "is_fast", False):
+        raise ModelError(f'"{loaded.name}" has a tokenizer in Python, with which its outputs cannot be constrained.')
+
+
 class BatchGenerator:
     """The state that all batches share: the requests, how a token is chosen, when to stop."""
 
@@ -248,8 +264,7 @@ class BatchGenerator:
         self._stops = stop_ids(loaded)
         self._margins = answer_margins(loaded.tokenizer)
         self._thinks = THOUGHT in str(loaded.tokenizer.chat_template)
-        # If the prompt itself opens the thoughts, a text begins inside them.
-        self._opened = THOUGHT in self._margins[0] and THINK not in self._margins[0]
+        self._opened = _opens_thoughts(self._margins)
         self._guide: TokenGuide | None = None
         self._name = f'"{loaded.name}"' + (f" with the adapter {adapter}" if adapter else "")
 
@@ -323,8 +338,6 @@ class BatchGenerator:
         """The guide of a constraint at the start of that many outputs; None without a constraint."""
         if self._requests.constraint is None:
             return None
-        if self._opened:
-            raise ModelError(f"{self._name} thinks before it answers, so its outputs cannot be constrained.")
         if self._guide is None:
             self._guide = TokenGuide(
                 self._requests.constraint, self._tokenizer, stops=self._stops, vocabulary=vocabulary
