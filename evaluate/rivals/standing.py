@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from ..money.comparison import Account
-from ..money.inputs import MeasuredVariant, collect_quantities, conditions_of
+from ..money.inputs import collect_quantities, conditions_of
+from ..money.measured import MeasuredVariant
 from ..money.options import COST, EFFECTIVE, Way
 from ..money.origins import with_origins
 from ..money.settings import RoiSettings, Triangular
@@ -137,24 +138,20 @@ def _row(
 ) -> dict[str, Any]:  # fmt: skip
     name = raw.variant.name
     ours, other = (scores[who].items for who in (name, candidate))
-    values = {
-        share: [table[share].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows] for table in (ours, other)]
-        for share in ("acceptable", "faithful")
-    }
-    compared = compare(*values["acceptable"], groups, seed=seed)
-    facts = _facts(values["faithful"], groups, seed=seed)
-    keys = compared.to_json()
+    rival, tuned = (_values(items, "acceptable", rows) for items in (ours, other))
+    facts = _facts(*(_values(items, "faithful", rows) for items in (ours, other)), groups=groups, seed=seed)
+    keys = compare(rival, tuned, groups, seed=seed).to_json()
     return {
         "name": name,
         "way": raw.variant.way,
         "of": list(raw.variant.of),
         "measured": True,
         "strongest": strongest,
-        "acceptable": share_of(values["acceptable"][0], groups, seed=seed),
+        "acceptable": share_of(rival, groups, seed=seed),
         "difference": keys["difference"],
         **{key: keys[key] for key in ("low_one_sided", "p_value", "n", "n_effective", "groups")},
         "facts": facts,
-        "needed": cases_needed(*values["acceptable"], groups, margin=margin),
+        "needed": cases_needed(rival, tuned, groups, margin=margin),
         **_money_of(name, money, main=strongest),
         "calls": _calls(raw, rows, scores[name].samples),
         "seconds": _mean(item_means(scores[name].table["seconds"], scores[name].samples)[rows]),
@@ -162,13 +159,17 @@ def _row(
     }
 
 
-def _facts(shares: Sequence[np.ndarray], groups: Groups, *, seed: int) -> dict[str, Any] | None:
+def _values(items: pl.DataFrame, share: str, rows: np.ndarray) -> np.ndarray:
+    return items[share].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
+
+
+def _facts(rival: np.ndarray, tuned: np.ndarray, *, groups: Groups, seed: int) -> dict[str, Any] | None:
     """The difference in the share that is right about facts; None if no rule measures it."""
-    known = ~(np.isnan(shares[0]) | np.isnan(shares[1]))
+    known = ~(np.isnan(rival) | np.isnan(tuned))
     if not known.any():
         return None
     kept = None if groups is None else groups[known]
-    return compare(*(share[known] for share in shares), kept, seed=seed).to_json()["difference"]
+    return compare(rival[known], tuned[known], kept, seed=seed).to_json()["difference"]
 
 
 def _difference(ours: np.ndarray, other: np.ndarray, groups: Groups, *, seed: int) -> dict[str, Any] | None:

@@ -220,7 +220,7 @@ def _compared(
     return compare(passed[0][applies], passed[1][applies], None if groups is None else groups[applies], seed=seed)
 
 
-def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: int | None) -> dict[str, float | None]:
+def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: float | None) -> dict[str, float | None]:
     """Mean tokens per request: the fixed part of the prompt, the rest of it, the answer; null if unknown.
 
     `rows` marks the outputs that count. `output` includes reasoning tokens, which are also listed separately.

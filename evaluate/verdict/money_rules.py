@@ -185,7 +185,7 @@ def _beaten_by(results: Results, rival: Rival) -> Found:
         "reasons": [
             difference_line(results, rival),
             *others_line(results, rival.name),
-            chance_line(rival.money, results["money"]),
+            chance_line(rival.money or results["money"], results["money"]),
         ],
         "next": sentence(f"{use(rival.name)}, and decide again when prices or volume change"),
     }

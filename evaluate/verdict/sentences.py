@@ -151,10 +151,10 @@ def as_it_stands(results: Results) -> str:
 
 def gap_clause(results: Results, value: float | None = None) -> str:
     """How much better or worse the candidate is, by default than its strongest rival."""
-    value = results["comparison"]["difference"]["value"] if value is None else value
-    if round(value, 4) == 0:
+    gap: float = results["comparison"]["difference"]["value"] if value is None else value
+    if round(gap, 4) == 0:
         return "both are equally good"
-    return f"{variant_name(compared(results)[1])} is {say.points(value)} {'better' if value > 0 else 'worse'}"
+    return f"{variant_name(compared(results)[1])} is {say.points(gap)} {'better' if gap > 0 else 'worse'}"
 
 
 def outputs_clause(results: Results) -> str:
