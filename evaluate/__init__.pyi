@@ -4,7 +4,7 @@ from .evaluation import evaluate_outputs as evaluate_outputs
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money
 from .money.account import compute_money as compute_money
-from .money.alternatives import cached_guide as cached_guide
+from .money.caches import always_cached as always_cached
 from .money.options import Pair as Pair
 from .money.prices import is_tuned_name as is_tuned_name
 from .money.prices import price_of as price_of

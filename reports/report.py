@@ -47,17 +47,15 @@ SCRIPTS = (
     "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
-TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600)
+TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600, 500, 400, 350, 300, 260)
 # If none of these fits, fewer rows show the other variants' outputs; after that, texts get shorter still, and rows are
 # dropped.
 ROWS_WITH_OTHERS = (150, 110, 80, 60, 45, 30, 20, 14, 8)
-SHORTER_LIMITS = (
-    500, 400, 350, 300, 260, 240, 220, 200, 185, 170, 155, 140, 128, 116, 106, 96, 87, 78, 70, 60, 50, 40, 30, 20,
-)  # fmt: skip
+SHORTER_LIMITS = (240, 220, 200, 185, 170, 155, 140, 128, 116, 106, 96, 87, 78, 70, 60, 50, 40, 30, 20)
 FEWER_ROWS = (180, 160, 140, 120, 100, 70, 50, 35, 25, 15, 8)
 ROOM: tuple[dict[str, Any], ...] = (
     *({"text_limit": limit} for limit in TEXT_LIMITS),
-    *({"text_limit": 600, "rows_with_others": rows} for rows in ROWS_WITH_OTHERS),
+    *({"text_limit": 260, "rows_with_others": rows} for rows in ROWS_WITH_OTHERS),
     *({"text_limit": limit, "rows_with_others": 8} for limit in SHORTER_LIMITS),
     *({"text_limit": 20, "rows_with_others": 8, "most_rows": rows} for rows in FEWER_ROWS),
 )

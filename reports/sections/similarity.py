@@ -26,9 +26,14 @@ class SimilarityRow:
 
 
 def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
-    """One row per variant, the human answers last; empty if similarity was not measured."""
+    """One row per variant, the human answers last; empty if similarity was not measured.
+
+    Outputs that are only repaired or combined from others are compared with people only if they are compared at all.
+    """
     quality = run.results.get("quality") or {}
-    found = {name: part for name in shown_order(run) if (part := quality[name]).get("length")}
+    compared = compared_variants(run)
+    names = [name for name in shown_order(run) if name in compared or run.way(name) not in ("repair", "cascade")]
+    found = {name: part for name in names if (part := quality[name]).get("length")}
     rows = []
     for name, part in found.items():
         similarity = part.get("similarity") or {}

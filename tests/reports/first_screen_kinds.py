@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "a rival as good": (
         {"n": 42, "variants": ("prompted", "rival", "tuned")},
-        ("Keep prompting", "Confidence: low", "“rival” in 21%", "small: 42 cases", "Change nothing now"),
+        ("Keep prompting", "Confidence: low", "“rival” in 21%", "small: 42 cases", "Use “rival”"),
     ),
     "no prices": (
         {"roi": None},
@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "nothing acceptable": (
         {"good": {"plain": 0, "prompted": 0, "tuned": 0}},
-        ("Fix first", "Confidence: high", "no output of the plain model", "do not quote them", "Fix or drop the rules"),
+        ("Fix first", "Confidence: high", "0% of cases", "do not quote them", "Improve the guide"),
     ),
     "one variant": (
         {"variants": ("tuned",)},
@@ -64,11 +64,11 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "worse": (
         {"good": {"plain": 0, "prompted": 6, "tuned": 3}},
-        ("Keep prompting", "Confidence: high", "in 17% of cases", "references are acceptable", "Use the prompted model."),
+        ("Keep prompting", "Confidence: high", "in 17% of cases", "references are acceptable", "Keep the prompted model."),
     ),
     "few cases": (
         {"n": 14},
-        ("Cannot tell yet", "Both answers", "these 14 cases are too few", "weak", "Add unseen test cases"),
+        ("Cannot tell yet", "Both answers", "these 14 cases are too few", "weak", "Add 6 unseen cases"),
     ),
     "long names": (
         {

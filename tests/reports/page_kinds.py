@@ -22,6 +22,9 @@ def write_kinds(folder: Path) -> dict[str, Path]:
         "five variants": write_real_run(
             folder / "five", n=42, variants=("plain", "prompted", "short", "rival", "tuned")
         ),
+        "ways without training": write_real_run(
+            folder / "ways", n=42, variants=("plain", "prompted", "rival", "tuned"), rivals="auto"
+        ),
         "no prices": write_real_run(folder / "unpriced", n=42, variants=("prompted", "tuned"), roi=None),
         "one variant": write_real_run(folder / "one", n=42, variants=("tuned",)),
         "nothing acceptable": write_real_run(folder / "none", n=42, good={"plain": 0, "prompted": 0, "tuned": 0}),

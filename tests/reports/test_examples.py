@@ -191,9 +191,31 @@ def test_the_outputs_of_all_other_variants_are_in_the_card(evaluated_run: Make):
     cards = CARD.findall(html)
     assert len(cards) == 84
     for card in cards:
-        names = re.findall(r"<h4><bdi>(\w+)</bdi>", card)
-        assert names == ["prompted", "tuned", "plain", "short", "rival"]
-        assert "Other outputs for this request (3)" in card
+        names = re.findall(r"<h4><bdi>([^<]+)</bdi>", card)
+        same = re.findall(r"the same: ([^<]+)<", card)
+        assert names[:2] == ["rival", "tuned"]
+        assert sorted("; ".join([*names, *same]).split("; ")) == sorted(FIVE)
+
+
+def test_outputs_that_are_the_same_are_shown_once_and_name_their_variants():
+    run = invented(["won", "won"])
+    quality = run.results["quality"]
+    for name, text, good in (("x", "No.", False), ("y", "No.", False), ("z", None, True)):
+        quality[name] = {"n": 2, "acceptable": {"share": 0.5}}
+        for id_ in run.pairs:
+            output = run.outputs[id_, "new"]["output"] if text is None else text
+            run.outputs[id_, name] = {
+                "id": id_,
+                "variant": name,
+                "output": output,
+                "acceptable": good,
+                "violations": [],
+            }
+    for row in choose_examples(run).rows:
+        assert [side.also for side in row.sides] == [(), ("z",)]
+        assert [(other.name, other.also) for other in row.others] == [("x", ("y",))]
+        numbers = [run.variants.index(name) for name in ("x", "y")]
+        assert row.others[0].variants == " ".join(map(str, numbers))
 
 
 def test_one_variant_alone_has_neither_blind_judging_nor_differences(evaluated_run: Make):

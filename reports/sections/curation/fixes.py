@@ -9,6 +9,7 @@ from markupsafe import Markup
 from ....core import unbroken as say
 from ...stored import StoredRun
 from ...words import capital, named, short
+from ..order import compared_variants
 from .certificate import differing
 from .dropped import ID, SENTENCE, rule_words, sentences_of
 
@@ -83,15 +84,16 @@ def _row(example: Mapping[str, Any], *, texts: bool) -> FixedRow:
 
 
 def repair_lines(run: StoredRun) -> list[str]:
-    """For each variant that was repaired, a sentence with its acceptable share before and after."""
+    """For each compared variant with repaired outputs, a sentence with its acceptable share before and after."""
     lines = []
-    for name in run.variants:
+    for name in compared_variants(run):
         found = run.results["quality"][name]
         raw, share = found.get("raw") or {}, (found.get("acceptable") or {}).get("share")
-        if raw.get("share") is not None:
-            changed = say.count(raw.get("changed") or 0, "output")
+        if raw.get("share") is not None and raw.get("changed"):
+            changed = say.count(raw["changed"], "output")
+            origin = run.origins(name)[0] if run.way(name) == "repair" else name
             lines.append(
-                f"{capital(named(name))} is acceptable in {say.percent(raw['share'])} of cases as it answers, and in "
+                f"{capital(named(origin))} is acceptable in {say.percent(raw['share'])} of cases as it answers, and in "
                 f"{say.percent(share)} after repair, which changed {changed}."
             )
     return lines
