@@ -20,7 +20,7 @@ MOST_IDS = 5  # ids that an entry names; outputs.jsonl has them all
 SHORT = 5  # words; shorter outputs are identical by chance, as the curation's ties assume too
 # Two models seldom agree to the letter where both differ from the reference: this many such long outputs, or short ones.
 FEWEST_LONG, FEWEST_SHORT = 5, 20
-NATURAL = 0.1  # share of references that another variant reproduces to the letter: then reproducing them is no sign
+NATURAL = 0.1  # share of references that another variant gives too, but for marks: then giving them all is no sign
 HALF = 0.5
 HEADROOM = 1.5  # of the longest reference, as the automatic limit takes it of the longest training output
 LOOP = re.compile(r"(.{2,80}?)\1{3,}.{0,80}\Z", re.DOTALL)
@@ -72,7 +72,7 @@ def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, li
         n = len(given[name].scores.table)
         causes[name] += [_cause("identical", n, n, [], variant=other) for other in twins[:1]]
         others = [share for other, share in exact.items() if other not in (name, *twins)]
-        copied = exact[name] == 1 and given[name].collected and max(others, default=0.0) < NATURAL
+        copied = _are_references(given[name], pairs) and given[name].collected and max(others, default=0.0) < NATURAL
         if copied and len(exact) > 1 and _enough(_long_free(pairs["output"]).sum(), 0):
             causes[name].append(_cause("references", n, n, []))
     return causes
@@ -184,9 +184,15 @@ def _enough(long: int, short: int) -> bool:
 
 
 def _exact_share(one: Given, pairs: pl.DataFrame) -> float:
-    """How many of the outputs are their pair's reference to the letter."""
-    same = (_first_samples(one) == pairs["output"].str.strip_chars()).drop_nulls()
+    """How many of the outputs are their pair's reference, whatever their case and their marks."""
+    both = pl.DataFrame({"ours": _first_samples(one), "theirs": pairs["output"]})
+    plain = pl.all().str.to_lowercase().str.extract_all(r"\w+").list.join(" ")
+    same = both.select(plain).select(same=pl.col("ours") == pl.col("theirs"))["same"].drop_nulls()
     return float(same.mean() or 0.0) if len(same) else 0.0  # type: ignore[arg-type]
+
+
+def _are_references(one: Given, pairs: pl.DataFrame) -> bool:
+    return len(pairs) > 0 and _first_samples(one).equals(pairs["output"].str.strip_chars())
 
 
 def _first_samples(one: Given) -> pl.Series:
