@@ -4,7 +4,7 @@ from .evaluation import evaluate_outputs as evaluate_outputs
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money
 from .money.account import compute_money as compute_money
-from .money.alternatives import cached_guide as cached_guide
+from .money.caches import always_cached as always_cached
 from .money.options import Pair as Pair
 from .money.prices import is_tuned_name as is_tuned_name
 from .money.prices import price_of as price_of
@@ -14,6 +14,7 @@ from .money.read_settings import read_roi as read_roi
 from .money.recount import read_inputs as read_inputs
 from .money.settings import RoiSettings as RoiSettings
 from .outputs.actors import start_actors as start_actors
+from .outputs.address import host_of as host_of
 from .outputs.budget import Budget as Budget
 from .outputs.budget import TokenPrice as TokenPrice
 from .outputs.budget import spent_on as spent_on
@@ -126,3 +127,4 @@ from .verdict.sentences import variant_name as variant_name
 from .verdict.sentences import when_it_pays as when_it_pays
 from .write import results_text as results_text
 from .write import write_evaluated as write_evaluated
+from .write import write_scored as write_scored

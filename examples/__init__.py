@@ -1,4 +1,4 @@
-"""The shipped examples: a real project to run as it stands, and the article's story as money."""
+"""The shipped examples: two real projects to run as they stand, and the article's story as money."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ __all__ = ["example_path"]
 
 
 def example_path(name: str) -> Path:
-    """The folder or file of a shipped example, `components` or `article.toml`."""
+    """The folder or file of a shipped example, such as `components`, `records` or `article.toml`."""
     return Path(__file__).parent / name

@@ -206,8 +206,10 @@ def _listed_prices(entries: Mapping[str, Any]) -> list[str]:
     for key, entry in entries.items():
         name, _, what = key.rpartition(".")
         if entry["source"] == "price list" and what == "price_input":
-            found[name] = entry["detail"].partition(": ")[2] if ": " in entry["detail"] else entry["detail"]
-    return [line for name, detail in found.items() for line in filled(f"Price list, {name}: input {detail}.", indent=2)]
+            found[name] = f"input {entry['detail'].partition(': ')[2] or entry['detail']}"
+        elif entry["source"] == "price list" and what == "hourly":
+            found[name] = f"machine, {entry['detail']}"
+    return [line for name, detail in found.items() for line in filled(f"Price list, {name}: {detail}.", indent=2)]
 
 
 def derivation_text(money: Mapping[str, Any]) -> str:

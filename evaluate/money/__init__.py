@@ -5,14 +5,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .account import Money, compute_money, point_account
-    from .alternatives import beats_tuning, cached_guide
+    from .account import Money, compute_money
+    from .alternatives import beats_tuning
     from .chances import SURE, UNSURE, Weight, weigh
     from .comparison import Account
     from .flips import carrying_failure_cost
-    from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
+    from .inputs import collect_quantities, conditions_of
+    from .measured import MeasuredVariant, TrainingCost
     from .options import Pair
+    from .point import point_account
     from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, with_price_path
+    from .quantity import Quantity
     from .read_settings import check_roi, read_roi
     from .recount import read_inputs
     from .settings import Number, RoiSettings, Triangular, VariantMoney
@@ -21,20 +24,23 @@ if TYPE_CHECKING:
 __all__ = [
     "STALE_DAYS", "SURE", "UNSURE", "Account", "MeasuredVariant", "ModelPrice", "Money", "Number", "Pair",
     "Quantity", "RoiSettings", "TrainingCost", "Triangular", "VariantMoney", "Weight",
-    "beats_tuning", "cached_guide", "carrying_failure_cost", "check_roi", "collect_quantities",
+    "beats_tuning", "carrying_failure_cost", "check_roi", "collect_quantities",
     "compute_money", "conditions_of", "draw_values", "is_tuned_name", "npv_distribution", "outcomes",
     "payback_distribution", "point_account", "price_of", "read_inputs", "read_prices", "read_roi",
     "simulated", "weigh", "with_price_path",
 ]  # fmt: skip
 
 PLACES = {
-    "account": "Money compute_money point_account",
-    "alternatives": "beats_tuning cached_guide",
+    "account": "Money compute_money",
+    "alternatives": "beats_tuning",
     "comparison": "Account",
     "chances": "SURE UNSURE Weight weigh",
     "flips": "carrying_failure_cost",
-    "inputs": "MeasuredVariant Quantity TrainingCost collect_quantities conditions_of",
+    "inputs": "collect_quantities conditions_of",
+    "measured": "MeasuredVariant TrainingCost",
+    "quantity": "Quantity",
     "options": "Pair",
+    "point": "point_account",
     "prices": "STALE_DAYS ModelPrice is_tuned_name price_of read_prices with_price_path",
     "read_settings": "check_roi read_roi",
     "recount": "read_inputs",

@@ -6,16 +6,17 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from ...core import say
+from .caches import cached_guide, no_cache, unchangeable
 from .comparison import Account
-from .figures import unknown
-from .inputs import MeasuredVariant, part_name
+from .measured import MeasuredVariant, part_name
 from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
 from .prices import is_tuned_name
 from .settings import RoiSettings
 from .simulate import PERCENTS, outcomes
 from .traced import value_of, where
 
-__all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "cached_guide", "no_cache", "untrained"]
+__all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "untrained"]
 
 HALF = Decimal("0.5")  # of the guide, if the length of a shorter one is not stated: an assumption, and labelled as one
 FORBIDDING = ("cached_guide", "variant")  # their outputs can be known, so they can rule out `fine-tune`
@@ -23,15 +24,15 @@ CHANCES = (
     "probability_of_payback_in_target", "probability_npv_positive",
     *(f"{what}_p{percent}" for what in ("npv", "payback_days") for percent in PERCENTS),
 )  # fmt: skip
-OWN_MACHINE = "your own machine is paid by the hour, not by the token"
-ZERO, ONE = Decimal(0), Decimal(1)
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
 class Alternative:
     """One alternative without training: `way` is the changed baseline, or another variant.
 
-    `acceptance_from` is measured, stated, unknown, or "assumed unchanged" from the baseline.
+    `acceptance_from` is measured, stated, unknown, or "assumed unchanged" from the baseline. `after` is what tuning would be
+    compared as: the candidate in batches too, against a baseline in batches.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Alternative:
     way: Way
     acceptance_from: str
     account: Account
+    after: Way | None = None
 
     @cached_property
     def switch(self) -> Pair:
@@ -51,7 +53,13 @@ class Alternative:
     def tuning(self) -> Pair:
         """This alternative, and the candidate in its place."""
         main, prefix = self.account.pair, f"{self._prefix}.tuning."
-        return Pair(self.account, prefix, self.way, main.after, main=main, against=f" against {self.name}")
+        after = self.after or main.after
+        return Pair(self.account, prefix, self.way, after, main=main, against=f" against {self.name}")
+
+    @property
+    def comparable(self) -> bool:
+        """Whether tuning can be compared with it: an answer in a batch is not one at once."""
+        return self.key != "batch" or self.after is not None
 
     @property
     def _prefix(self) -> str:
@@ -62,7 +70,9 @@ class Alternative:
 
         With the draws of the inputs it has what they say too; None for an alternative whose outputs are unknown.
         """
-        switch, tuning, npv = self.switch.value, self.tuning.value, self.tuning.value("npv")
+        switch = self.switch.value
+        tuning = self.tuning.value if self.comparable else lambda _: None
+        npv = tuning("npv")
         compared = ("saving_per_request", "saving_share", "saving_per_day", "payback_days", "npv")
         return {
             "key": self.key,
@@ -114,7 +124,7 @@ class Alternatives:
         baseline = values.pair.before
         if baseline.value(COST) is None:
             return []
-        return ([] if _unchangeable(baseline) else self._with_baseline(values, baseline)) + self.variants(values)
+        return ([] if unchangeable(baseline) else self._with_baseline(values, baseline)) + self.variants(values)
 
     def variants(self, values: Account) -> list[Alternative]:
         """The other variants with a known cost that need no training."""
@@ -131,9 +141,11 @@ class Alternatives:
         baseline = values.pair.before
         if baseline.value(COST) is None or no_cache(baseline) is not None:
             return None
-        tokens = f"{_count(baseline.value('fixed_tokens'))} fixed tokens of {baseline.variant}"
-        what = f"all {tokens} are read from the prompt cache (the best case: the first request still writes them)"
-        way = cached_guide(baseline)
+        way, tokens = cached_guide(baseline), f"{_count(baseline.value('fixed_tokens'))} fixed tokens"
+        found, seconds = way.value("cached"), baseline.value("cache_seconds")
+        what = f"its {tokens} are read from the prompt cache by {say.percent(float(found))} of the requests"
+        if found != 1:
+            what += f": those at most {_count(seconds)} seconds after another"
         # The prompt is the same, so the outputs are the same.
         return Alternative("cached_guide", way.title, what, way, self._accepted(baseline.variant), values)
 
@@ -143,7 +155,7 @@ class Alternatives:
         if baseline.value(COST) is None:
             return []
         keys = ("cached_guide", "short_guide", "no_few_shot", "batch")
-        why = _unchangeable(baseline)
+        why = unchangeable(baseline)
         if why is not None:
             return [{"key": key, "why": why} for key in keys]
         reasons = {
@@ -164,7 +176,7 @@ class Alternatives:
             baseline.value("fixed_tokens"),
             baseline.value("few_shot_tokens") or ZERO,
         )
-        known, assumed = self._accepted(name), "assumed unchanged"
+        assumed = "assumed unchanged"
         alternatives: list[tuple[str, str, Way, str]] = []
         cached = self.cached(values)
         cut = _shortened(baseline)
@@ -176,14 +188,22 @@ class Alternatives:
             alternatives.append(
                 ("no_few_shot", f"the {_count(examples)} tokens of its few-shot examples are left out", way, assumed)
             )
-        batch = self._batch(baseline)
-        if batch is not None:
-            alternatives.append(("batch", "the list's batch price; answers may take hours", batch, known))
         others = [Alternative(key, way.title, what, way, source, values) for key, what, way, source in alternatives]
+        others += self._in_batches(values, baseline)
         return others if cached is None else [cached, *others]
 
-    def _batch(self, baseline: Way) -> Way | None:
-        """The baseline at the list's batch price; None if there is none or it is not lower."""
+    def _in_batches(self, values: Account, baseline: Way) -> list[Alternative]:
+        """The baseline at batch prices, and tuning against it in batches too; nothing if the list has no lower ones."""
+        way, candidate = self._batch(baseline), values.pair.after
+        if way is None:
+            return []
+        after = None if unchangeable(candidate) else self._batch(candidate, "batch.tuning")
+        what = "the list's batch price; answers may take hours"
+        what += "" if after is not None else ", and the tuned model's batch price is unknown"
+        return [Alternative("batch", way.title, what, way, self._accepted(baseline.variant), values, after)]
+
+    def _batch(self, baseline: Way, key: str = "batch") -> Way | None:
+        """A variant at the list's batch price; None if there is none or it is not lower."""
         table = self.settings.variants.get(baseline.variant)
         prompt = baseline.value("fixed_tokens") + baseline.value("input_tokens")
         batch = None if table is None or table.batch or table.listed is None else table.listed.at(prompt).batch
@@ -197,7 +217,7 @@ class Alternatives:
         if table.price_cache_write == 0:
             prices["price_cache_write"] = batch.input if batch.cache_write is None else batch.cache_write
         rated = {key: self._in_currency(price, batch.currency) for key, price in prices.items()}
-        way = baseline.changed("alternatives.batch", f"{baseline.variant} in batches", rated)
+        way = baseline.changed(f"alternatives.{key}", f"{baseline.variant} in batches", rated)
         return way if way.value(COST) < baseline.value(COST) else None
 
     def _in_currency(self, price: Decimal, currency: str) -> Callable[[Way], Any]:
@@ -233,46 +253,6 @@ def untrained(settings: RoiSettings, measured: Mapping[str, MeasuredVariant]) ->
     parts = {part_name(name, run) for name, run in measured.items() if run.second is not None}
     names = dict.fromkeys([*measured, *settings.variants])
     return [name for name in names if name not in parts and not tuned(name)]
-
-
-def cached_guide(baseline: Way) -> Way:
-    """The baseline with its whole fixed prompt read from the cache and no cache writes."""
-
-    def whole_prompt(way: Way) -> Any:
-        way("fixed_tokens")
-        return way.values.number(ONE)
-
-    name = f"{baseline.variant} with its guide cached"
-    return baseline.changed("alternatives.cached_guide", name, {"cached": whole_prompt, "price_cache_write": unknown})
-
-
-def no_cache(baseline: Way) -> str | None:
-    """Why caching the baseline's fixed prompt saves nothing; None if it does."""
-    why = _unchangeable(baseline)
-    if why is not None:
-        return why
-    fixed, least = baseline.value("fixed_tokens"), baseline.value("min_cached_tokens") or ZERO
-    if fixed == 0:
-        return "there is no fixed prompt to cache"
-    if baseline.value("price_cached") is None:
-        return f"the price of cached tokens is unknown; state roi.{baseline.variant}.price_cached"
-    if fixed < least:
-        return (
-            f"{_count(fixed)} fixed tokens are fewer than the {_count(least)} that a provider requires "
-            f"for caching (roi.{baseline.variant}.min_cached_tokens)"
-        )
-    if cached_guide(baseline).value(COST) >= baseline.value(COST):
-        return "it is already cached, or cached tokens are not cheaper"
-    return None
-
-
-def _unchangeable(baseline: Way) -> str | None:
-    """Why no form of its prompt would cost less; None if one might."""
-    if baseline.free:
-        return "it calls no model, so it costs nothing"
-    if baseline.cascade is not None:
-        return "it calls two models; each of them has its own prompt"
-    return None if baseline.metered else OWN_MACHINE
 
 
 def _with_prompt(baseline: Way, key: str, title: str, tokens: Callable[[Way], Any]) -> Way:

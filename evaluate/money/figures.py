@@ -111,7 +111,7 @@ def by_key(figures: Iterable[Figure]) -> dict[str, tuple[Figure, ...]]:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the derivation: `numbers` is plain arithmetic (+ - × ÷ ^, max, ceil, sqrt) that gives `result`.
+    """One line of the derivation: `numbers` is plain arithmetic (+ - × ÷ ^, max, ceil, sqrt, exp) that gives `result`.
 
     `value` is the exact figure; None if a relation replaces the arithmetic, as for a payback of "never".
     `inputs` are the keys of the assumptions and of the lines above that the figure uses.

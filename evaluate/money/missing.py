@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from .inputs import MeasuredVariant
+from .measured import MeasuredVariant
 from .origins import priced_by
 from .settings import RoiSettings
 

@@ -1,17 +1,22 @@
 """The scopes of figures: one option, or a comparison of two."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from .figures import Scope, Table, Values, step
+from .figures import Figure, Scope, Table, Values, step
 from .traced import nonzero
 
 __all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
 
 COST, ACCEPTABLE, EFFECTIVE = "cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request"
-PLAN = ("requests_per_day", "failure_cost", "tries")  # inputs of an option that belong to no variant
+PLAN = (
+    "requests_per_day",
+    "failure_cost",
+    "facts_failure_cost",
+    "tries",
+)  # inputs of an option that belong to no variant
 SECOND = "second."  # before the keys of a cascade's second call
 ZERO = Decimal(0)
 # The units that are paid for and that a day delivers, by the treatment of failures.
@@ -84,11 +89,12 @@ class Way(Scope):
         """The way itself, and the second call of a cascade."""
         return (self,) if self.second is None else (self, self.second)
 
-    def changed(self, prefix: str, title: str, numbers: Mapping[str, Callable[[Any], Any]]) -> "Way":
-        """The same option with some of its numbers computed differently."""
-        return Way(
-            self.values, prefix, self.variant, title=title, changed={k: (step(k, of),) for k, of in numbers.items()}
-        )
+    def changed(
+        self, prefix: str, title: str, numbers: Mapping[str, Callable[[Any], Any]], lines: Sequence[Figure] = ()
+    ) -> "Way":
+        """The same option with some of its numbers computed differently; `lines` are cases with a line of their own."""
+        changed = {key: (*(line for line in lines if line.key == key), step(key, of)) for key, of in numbers.items()}
+        return Way(self.values, prefix, self.variant, title=title, changed=changed)
 
 
 class Pair(Scope):
@@ -136,7 +142,7 @@ class Pair(Scope):
             "cached_share": lambda _: new("cached_share"),
             "cached": lambda _: new("cached"),
         }
-        failing = {key: lambda _, key=key: old(key) for key in ("acceptance", "extra_calls", "rescued")}
+        failing = {key: lambda _, key=key: old(key) for key in ("acceptance", "wrong_facts", "extra_calls", "rescued")}
         guide = old.changed("parts.step_1", f"{old.title} with the fixed prompt of {new.title}", prompt)
         model = new.changed("parts.step_2", f"{new.title} failing as often as {old.title}", failing)
         return old, guide, model, new

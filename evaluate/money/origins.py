@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .inputs import MEASURED, MeasuredVariant, part_name
+from .measured import MEASURED, MeasuredVariant, part_name
 from .request import PRICES
 from .settings import RoiSettings, VariantMoney
 
 __all__ = ["priced_by", "with_origins"]
 
-PRICING = (*PRICES, "model", "batch", "min_cached_tokens")
+PRICING = (*PRICES, "model", "batch", "preset", "min_cached_tokens", "cache_seconds")
 HOSTING = ("hourly", "min_replicas", "peak_factor")
 Runs = Mapping[str, MeasuredVariant]
 

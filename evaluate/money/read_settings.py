@@ -10,8 +10,9 @@ from typing import Any
 
 from ...core import ConfigError, build_settings, nearest
 from ...core import shown_value as shown
-from .inputs import MeasuredVariant
+from .measured import MeasuredVariant
 from .origins import priced_by
+from .presets import CURRENCY, PRESETS, in_currency
 from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, tuned_sibling
 from .settings import RoiSettings, Triangular, VariantMoney, number_text
 
@@ -27,7 +28,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         ConfigError: lists every problem of the table with its location.
     """
     problems: list[str] = []
-    ranged = _with_ranges(table, where, problems)
+    ranged = _with_failure_costs(_with_ranges(table, where, problems), where, problems)
     section_names = {f.name for f in fields(RoiSettings) if f.init}
     misspelt = _misspelt(ranged, section_names)
     problems += [f"{where}.{name}: did you mean [roi.{near}]?" for name, near in misspelt.items()]
@@ -42,6 +43,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
     for name, values in variant_tables.items():
         built = _build(VariantMoney, values, f"{where}.{name}", problems)
         if built is not None:
+            built = _with_preset(built, f"{where}.{name}", rest, problems)
             variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
         elif isinstance(values.get("model"), str):  # the table is invalid, but its model can be looked up
             _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
@@ -49,7 +51,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
         raise ConfigError(found[0]) if len(found) == 1 else ConfigError.of(found, where=f"[{where}]")
     object.__setattr__(settings, "variants", variants)
-    object.__setattr__(settings, "stated", frozenset(_dotted(table)))
+    object.__setattr__(settings, "stated", frozenset(_dotted(_stated_keys(table))))
     return settings
 
 
@@ -125,6 +127,28 @@ def _listed(
     return completed
 
 
+def _with_preset(variant: VariantMoney, where: str, table: Mapping[str, Any], problems: list[str]) -> VariantMoney:
+    """The variant with the hourly price of its preset, in the currency of `[roi]`, unless one is stated."""
+    preset = None if variant.preset is None else PRESETS[variant.preset]
+    if preset is None or variant.self_hosted:
+        return variant
+    if preset.hourly is None:
+        if not (variant.model or variant.price_input is not None):
+            problems.append(
+                f"{where}.preset: state model, the base model of the adapter, or price_input and price_output"
+            )
+        return variant
+    currency = table.get("currency", RoiSettings.currency)
+    rate = 1 if currency == CURRENCY else table.get("exchange", {}).get(CURRENCY)
+    if rate is None:
+        problems.append(
+            f"{where}.preset: its price is in {CURRENCY}, but [roi] uses {currency}; "
+            f'state exchange = {{ {CURRENCY} = RATE, date = "..." }}, or hourly'
+        )
+        return variant
+    return replace(variant, hourly=in_currency(preset.hourly, rate))
+
+
 def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPrice]:
     if not isinstance(path, str):
         return {}
@@ -195,6 +219,25 @@ def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> d
     return found
 
 
+def _stated_keys(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    costs = table.get("failure_cost")
+    return {**table, "failure_cost": costs, "facts_failure_cost": costs} if isinstance(costs, Mapping) else table
+
+
+def _with_failure_costs(table: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    """The table with the two costs of `failure_cost = {form, facts}` as two keys."""
+    costs = table.get("failure_cost")
+    if "facts_failure_cost" in table:
+        problems.append(f"{where}.facts_failure_cost: write failure_cost = {{form = ..., facts = ...}}")
+    if not isinstance(costs, Mapping):
+        return table
+    if set(costs) != {"form", "facts"}:
+        keys = ", ".join(costs) or "nothing"
+        problems.append(f"{where}.failure_cost: expected a number, or both form and facts; found {keys}")
+        return {key: value for key, value in table.items() if key != "failure_cost"}
+    return {**table, "failure_cost": costs["form"], "facts_failure_cost": costs["facts"]}
+
+
 def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> list[str]:
     """`money.warnings`: prices that are old, undated, or those of a base model for a tuned one.
 
@@ -202,6 +245,10 @@ def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> lis
     """
     warnings = []
     for name, table in settings.variants.items():
+        if table.preset is not None and (age := (today - PRESETS[table.preset].read).days) > STALE_DAYS:
+            warnings.append(
+                f"roi.{name}: the price of the preset was read {age:,} days ago; check it on the provider's page"
+            )
         listed = table.listed
         if listed is None or table.like is not None:
             continue
@@ -214,13 +261,24 @@ def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> lis
                 f"roi.{name}: the price of {table.model} comes from a list whose newest entry is from {since}, {age:,} days "
                 "ago; check it on the provider's page"
             )
-    return warnings + _base_for_tuned(settings, names[1])
+    return warnings + _base_for_tuned(settings, names[1]) + _one_in_batches(settings, names)
+
+
+def _one_in_batches(settings: RoiSettings, names: Sequence[str]) -> list[str]:
+    """A warning if one side is paid at batch prices: an answer in a batch is not one at once."""
+    batched = [name for name in names if name in settings.variants and settings.variants[name].batch]
+    if len(batched) != 1:
+        return []
+    other = next(name for name in names if name not in batched)
+    return [
+        f"roi.{batched[0]} has batch prices and roi.{other} has not: answers in a batch may take hours, compare like with like"
+    ]
 
 
 def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:
     """A warning if the candidate's table names a base model: providers usually charge more for a tuned one."""
     table = settings.variants.get(candidate)
-    if table is None or table.listed is None or table.model is None or is_tuned_name(table.model):
+    if table is None or table.listed is None or table.model is None or is_tuned_name(table.model) or table.preset:
         return []
     if not table.listed.source.startswith("genai-prices"):
         return []  # the user's price file has this model

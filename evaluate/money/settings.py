@@ -102,25 +102,29 @@ class VariantMoney:
     """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
 
     Omitted values come from the run or from the price list. `batch` uses the list's batch prices, whose answers may take
-    hours. With `hourly`, replicas are paid by the hour; stated prices or a `model` are paid in addition.
-    `few_shot_tokens` are the examples' part of the fixed tokens; `short_guide_tokens` is the length of a shorter
-    guide.
+    hours. `preset` is a usual way to run a tuned model, with a public price unless one is stated. With `hourly`, replicas
+    are paid by the hour; stated prices or a `model` are paid in addition. `few_shot_tokens` are the examples' part of the
+    fixed tokens; `short_guide_tokens` is the length of a shorter guide. `acceptance_n` is the number of outputs that a
+    stated acceptance was counted on, which gives it a range.
     """
 
     model: str | None = None
+    preset: Literal["serverless-lora", "dedicated", "own-gpu"] | None = None
     batch: bool = False
     price_input: Number | None = None
     price_cached: Number | None = None
     price_cache_write: Number = ZERO
     price_output: Number | None = None
     cached_share: Number | None = None
-    min_cached_tokens: Decimal = Decimal(1024)
+    min_cached_tokens: Decimal | None = None
+    cache_seconds: Number = Decimal(300)
     fixed_tokens: Number | None = None
     few_shot_tokens: Number | None = None
     short_guide_tokens: Number | None = None
     input_tokens: Number | None = None
     output_tokens: Number | None = None
     acceptance: Number | None = None
+    acceptance_n: int | None = None
     hourly: Number = ZERO
     requests_per_second: Number | None = None
     min_replicas: int = 1
@@ -136,6 +140,10 @@ class VariantMoney:
             problems.append("beside hourly, state both price_input and price_output if tokens are paid too, or neither")
         if self.batch and (self.model is None or self.price_input is not None or self.price_output is not None):
             problems.append("batch needs model and no stated prices: it uses the price list's batch prices")
+        if self.acceptance_n is not None and not isinstance(self.acceptance, Decimal):
+            problems.append("acceptance_n needs acceptance, a single share of that many outputs")
+        elif self.acceptance_n is not None and self.acceptance_n < 1:
+            problems.append(f"acceptance_n: expected 1 or more outputs, found {self.acceptance_n}")
         if self.min_replicas < 1:
             problems.append(f"min_replicas: expected 1 or more, found {self.min_replicas}")
         refuse(problems)
@@ -159,7 +167,11 @@ class VariantMoney:
 
 @dataclass(frozen=True)
 class RoiSettings:
-    """`[roi]`: volume, horizon, cost of a failure, investment, running costs, and the variants."""
+    """`[roi]`: volume, horizon, cost of a failure, investment, running costs, and the variants.
+
+    `failure_cost = {form = ..., facts = ...}` in a file is `failure_cost` for an output that only breaks rules of form or
+    wording, and `facts_failure_cost` for one that is wrong about the facts; without it, all failures cost the same.
+    """
 
     currency: str = "EUR"
     exchange: dict[str, Any] = field(default_factory=dict)
@@ -172,6 +184,7 @@ class RoiSettings:
     discount_rate: Number = ZERO
     failures: Literal["ignore", "drop", "repair", "retry"] = "ignore"
     failure_cost: Number | None = None
+    facts_failure_cost: Number | None = None
     tries: int = 1
     investment: Investment = field(default_factory=Investment)
     running: Running = field(default_factory=Running)
@@ -185,6 +198,10 @@ class RoiSettings:
             problems.append("state requests_per_day or requests_total (a one-off batch), not both")
         if self.failures == "repair" and self.failure_cost is None:
             problems.append('failures = "repair" needs failure_cost, the cost of repairing one output')
+        if self.facts_failure_cost is not None and (
+            self.failure_cost is None or self.failures not in ("repair", "retry")
+        ):
+            problems.append('failure_cost = {form, facts} is for failures = "repair" or "retry"')
         if self.tries < 1:
             problems.append(f"tries: expected 1 or more, found {self.tries}")
         if not re.fullmatch("[A-Z]{3}", self.currency):
@@ -221,6 +238,8 @@ def misfits(settings: Any) -> list[str]:
             )
         elif part.name in SHARES and high_end(value) > 1:
             problems.append(f"{part.name}: expected a share from 0 to 1, found {number_text(value)}")
+        elif part.name == "discount_rate" and high_end(value) > 1:
+            problems.append(f"{part.name}: expected a share a year, found {number_text(value)}; 8% is written 0.08")
         elif part.name in POSITIVE and low_end(value) == 0:
             problems.append(f"{part.name}: expected more than 0, found {number_text(value)}")
     return problems

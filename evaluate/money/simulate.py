@@ -15,8 +15,8 @@ import numpy as np
 
 from ..statistics.intervals import group_codes, share_interval
 from .comparison import Account
-from .inputs import Quantity
 from .options import Pair
+from .quantity import Quantity, share_prior
 
 __all__ = [
     "VOLUME_RANGE", "Simulated", "draw_values", "npv_distribution", "outcomes", "payback_distribution", "percentile",
@@ -31,7 +31,7 @@ CHUNK = 2_000_000  # weights in memory at once: 16 MB
 MOST_BLOCKS = 5_000
 # Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 does not prove 100%.
 PSEUDO = 0.5
-SHARES = (".acceptance", ".rescued")
+SHARES = (".acceptance", ".rescued", ".wrong_facts")
 BARS = 24  # enough to show the shape of ten thousand draws without their noise
 MOST_BARS = 1_000  # only a rounding error could give more
 # The axis ends at the 99th percentile, but no farther than is useful: a saving that is nearly zero in some draws pays
@@ -52,6 +52,9 @@ def draw_values(
     values = {}
     for key, quantity in quantities.items():
         if quantity.value is None:
+            continue
+        if quantity.n is not None:
+            values[key] = _chance(key, seed).beta(*share_prior(float(quantity.value), quantity.n), draws)
             continue
         ends = range_of(quantity)
         values[key] = np.array([float(quantity.value)]) if ends is None else _triangular(key, ends, seed, draws)
@@ -208,7 +211,7 @@ def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str
     rows: list[tuple[float, dict[str, float | str]]] = []
     for key, quantity in quantities.items():
         ends = range_of(quantity)
-        if quantity.items is not None:
+        if quantity.items is not None or quantity.n is not None:
             low, high = (float(end) for end in np.quantile(drawn.inputs[key], [0.05, 0.95]))
         elif ends is not None:
             low, _, high = ends

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "Relation", "Traced", "arithmetic", "ceiling", "leaf", "maximum", "nonzero", "relation", "square_root", "total",
-    "value_of", "where",
+    "Relation", "Traced", "arithmetic", "ceiling", "exponential", "leaf", "maximum", "nonzero", "relation", "square_root",
+    "total", "value_of", "where",
 ]  # fmt: skip
 
 RESULT_DIGITS = 6  # digits that a reader compares; inputs show more if the result needs it
@@ -29,7 +29,7 @@ def _whole(number: Decimal) -> Decimal:
 
 OPERATIONS: dict[str, Callable[..., Decimal]] = {
     "+": operator.add, "-": operator.sub, "×": operator.mul, "÷": operator.truediv, "^": operator.pow,
-    "max": max, "ceil": _whole, "sqrt": Decimal.sqrt,
+    "max": max, "ceil": _whole, "sqrt": Decimal.sqrt, "exp": Decimal.exp,
 }  # fmt: skip
 BINDING = {"+": 1, "-": 1, "×": 2, "÷": 2, "^": 3}  # tighter-binding operations need no brackets
 
@@ -220,6 +220,13 @@ def square_root(number: Any) -> Any:
     if isinstance(number, np.ndarray):
         return np.sqrt(number)
     return Traced.made("sqrt", number) if isinstance(number, Traced) else number.sqrt()
+
+
+def exponential(number: Any) -> Any:
+    """e to the power of the number."""
+    if isinstance(number, np.ndarray):
+        return np.exp(number)
+    return Traced.made("exp", number) if isinstance(number, Traced) else number.exp()
 
 
 def total(numbers: Iterable[Any]) -> Any:

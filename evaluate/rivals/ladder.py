@@ -14,6 +14,8 @@ from ..outputs.budget import price_of_variant
 from ..outputs.raw import Raw
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys
 from ..variants import FEW_SHOT, WRITTEN, Variant, read_guide
+from .constrained import constrained_name, constrained_rival
+from .constraint import constraint_of
 from .nearest import NearestExamples
 from .retry import retry_name
 
@@ -37,11 +39,13 @@ PROMPT_TOKEN = 0.15
 
 @dataclass(frozen=True)
 class Rung:
-    """A rival that prompts a model: how, and the variant that it is made from. `retry` is set if it asks again."""
+    """A rival that prompts a model: how, and the variant that it is made from. `retry` is set if it asks again, `why` if it
+    cannot be measured at all."""
 
     variant: Variant
     base: Variant
     retry: RetrySettings | None = None
+    why: str | None = None
 
     @property
     def name(self) -> str:
@@ -70,6 +74,7 @@ def ladder(
         first = next((v for v in bases if v.name == "prompted"), bases[0])
         if first.nearest is None:
             rungs.append(Rung(_nearest(first, settings, train, style, folder), first))
+    rungs += [rung for base in bases if (rung := _constrained(base, settings, style)) is not None]
     for base in prompting:
         if base in bases or base.settings.retry is not None:
             variant = replace(base, name=retry_name(base.name), way="retry", of=(base.name,))
@@ -83,6 +88,23 @@ def ladder(
             )  # fmt: skip
             rungs.append(Rung(variant, base))
     return rungs
+
+
+def _constrained(base: Variant, settings: EvaluateSettings, style: StyleSchema) -> Rung | None:
+    """The base under the style's constraint; None if the style has none and the settings do not name this rival."""
+    if base.constraint is not None:
+        return None
+    name = constrained_name(base.name)
+    named = not isinstance(settings.rivals, str) and name in settings.rivals
+    try:
+        return Rung(constrained_rival(base, style), base)
+    except ConfigError as error:
+        rung = Rung(replace(base, name=name, way="constrained", of=(base.name,)), base, why=str(error).splitlines()[0])
+    try:
+        constraint_of(style)
+    except ConfigError:
+        return rung if named else None
+    return rung
 
 
 def _nearest(
@@ -135,6 +157,8 @@ def _known(variants: Iterable[str], candidate: str) -> dict[str, None]:
 
 def left_out_by_settings(rung: Rung, settings: EvaluateSettings, roi: RoiSettings | None) -> str | None:
     """Why the settings leave a rival out; None if they want it, or ("auto") if its time decides."""
+    if rung.why is not None:
+        return rung.why
     if settings.rivals == "none":
         return 'rivals = "none" leaves it out'
     if isinstance(settings.rivals, tuple):

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from ..money.comparison import Account
-from ..money.inputs import MeasuredVariant, collect_quantities, conditions_of
+from ..money.inputs import collect_quantities, conditions_of
+from ..money.measured import MeasuredVariant
 from ..money.options import COST, EFFECTIVE, Way
 from ..money.origins import with_origins
 from ..money.settings import RoiSettings, Triangular

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from ...evaluate import Pair, cached_guide, read_inputs
+from ...evaluate import Pair, always_cached, read_inputs
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named, variant_label
@@ -349,7 +349,7 @@ def _recalculated(
     known = {**values.inputs, **values.given}
     pair = values.changed({key: known[key] * by for key, by in times.items() if key in known}).pair
     if cached:
-        pair = Pair(pair.values, "cached.", cached_guide(pair.before), pair.after, main=pair)
+        pair = Pair(pair.values, "cached.", always_cached(pair.before), pair.after, main=pair)
     costs = (pair.before.value("effective_cost_per_request"), pair.after.value("effective_cost_per_request"))
     return Recalculated(
         (_float(costs[0]), _float(costs[1])), _float(pair.value("payback_days")), _float(pair.value("npv"))

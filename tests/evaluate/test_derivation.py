@@ -47,6 +47,7 @@ def calculated(text):
         "max": max,
         "ceil": lambda x: x.to_integral_value(rounding=ROUND_CEILING),
         "sqrt": lambda x: x.sqrt(),
+        "exp": lambda x: x.exp(),
     }
     with localcontext() as context:
         context.prec = 50

@@ -147,3 +147,10 @@ def test_tiered_prices_use_their_first_tier():
 def test_an_unknown_model_is_an_error_and_never_free(name):
     with pytest.raises(ConfigError):
         price_of(name)
+
+
+@pytest.mark.parametrize("rate", [8, Decimal("1.01"), [0, 1, 8]])
+def test_a_discount_rate_above_one_is_a_percentage_written_wrong(rate):
+    with pytest.raises(ConfigError, match=r"discount_rate: expected a share a year, found .*; 8% is written 0\.08"):
+        read_roi({"discount_rate": rate})
+    assert read_roi({"discount_rate": 1}).discount_rate == 1

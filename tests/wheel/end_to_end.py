@@ -53,6 +53,12 @@ def main() -> None:
     results = json.loads(run("evaluate", *words, "--style", style, "--out", "judged", "--json"))
     assert results["comparison"]["difference"]["value"] > 0.3
     assert Path("judged/report.html").stat().st_size < 500_000
+    records = example_path("records")
+    words = [str(records), "--pairs", str(records / "test.jsonl")]
+    for name in ("prompted", "nearest", "tuned"):
+        words += ["--outputs", f"{name}={records / 'outputs' / name}.jsonl"]
+    results = json.loads(run("evaluate", *words, "--out", "records", "--json"))
+    assert results["verdict"]["decision"] == "fine-tune"
     money = json.loads(run("roi", "--config", str(example_path("article.toml")), "--json"))
     assert abs(money["payback_days"] - 14) < 1e-6
     assert "pip install" in subprocess.run([COMMAND, "demo"], capture_output=True, text=True).stderr
