@@ -43,13 +43,18 @@ class Given:
 
 
 def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
-    """`find_causes` of variants by name; only the call of a model or a file has outputs of its own."""
+    """`find_causes` of variants by name; only the call of a model or a file has outputs of its own.
+
+    A cascade's outputs are those of its two variants, which say it, and its tokens are sums over both.
+    """
     given = {}
     for name, raw in raws.items():
+        if raw.cascade is not None:
+            continue
         v = raw.variant
         prompt = {"guide": v.guide, "examples": v.examples}
         given[name] = Given(scores[name], collected=v.source == "outputs", own=v.way == "model", **prompt)
-    return find_causes(given, pairs)
+    return dict.fromkeys(raws, []) | find_causes(given, pairs)
 
 
 def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
