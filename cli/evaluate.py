@@ -36,7 +36,10 @@ EXAMPLE = (
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
-@click.option("--dry-run", is_flag=True, help="Show the requests to each endpoint and their cost; send nothing.")
+@click.option(
+    "--dry-run", "--plan", is_flag=True,
+    help="Show the requests to each endpoint and the rivals with their cost; send nothing.",
+)  # fmt: skip
 @click.option(
     "--cluster", is_flag=True, help="Generate the outputs of the project's models on the cluster that [cluster] names."
 )

@@ -11,7 +11,6 @@ import jinja2
 from ..core import row_text
 from ..core import unbroken as say
 from .sections import judgements, rivals
-from .sections.causes import cause_rows
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
 from .sections.curation.dropped import dropped_rows
@@ -21,7 +20,7 @@ from .sections.gates import gate_rows
 from .sections.money import money_rows
 from .sections.order import compared_variants, other_variants
 from .sections.risks import risk_rows
-from .sections.rules import check_rows
+from .sections.rules import cause_rows, check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
 from .words import printable, share_words, short
 
@@ -64,7 +63,7 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
         causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
-        judged=judged,
+        judged=judged, verdicts=run.results.get("verdicts") or [],
     )  # fmt: skip
 
 
