@@ -213,7 +213,8 @@ def _stages(run: Run, facts: Mapping[str, Any], results: Mapping[str, Any], comm
 def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], project: str) -> str:
     """The `tuneworth evaluate` command for collected outputs, with every file that it read."""
     variants = mapping(results.get("variants"))
-    files = {name: mapping(how).get("file") for name, how in variants.items()}
+    # Repaired variants name the file of their origin.
+    files = {name: mapping(how).get("file") for name, how in variants.items() if mapping(how).get("way") != "repair"}
     others = set(map(str, files.values()))
     pairs = _input(facts, "pairs") or next(
         (entry["path"] for entry in facts.get("inputs") or [] if str(entry.get("path")) not in others), "PAIRS"
@@ -228,8 +229,10 @@ def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], projec
         words.append(f"--style {quote(_file_name(style or 'style.yaml'))}")
     elif style and style != mapping(mapping(facts["config"]).get("style")).get("path", "style.yaml"):
         words.append(f"--style {quote(_file_name(style))}")
-    comparison = mapping(results.get("comparison"))
-    words += [f"--{role} {quote(str(comparison[role]))}" for role in ("baseline", "candidate") if comparison.get(role)]
+    # Runs of earlier versions recorded no options, but compared what was stated.
+    stated = mapping(facts["judged"] if "judged" in facts else results.get("comparison"))
+    words += [f"--{role} {quote(str(stated[role]))}" for role in ("baseline", "candidate") if stated.get(role)]
+    words += [f"--repair {quote(f'{name}={how}')}" for name, how in mapping(stated.get("repair")).items()]
     return " ".join([*words, "--out again"])
 
 
