@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
+from ..reports.described import assert_described
 
 SHAPE = '  - {kind: pattern, regex: "Box with a [a-z]{1,8} [a-z ]{1,30}, [0-9]{1,3} kg", whole: true, id: shape}\n'
 NAME = "prompted + constrained"
@@ -30,6 +31,7 @@ def test_the_model_here_keeps_the_shape_as_a_rival(command, trained):
     done = command("evaluate", with_shape(trained, f'["{NAME}"]'), "--json")
     assert done.code == 0, done.err
     results = results_of(trained)
+    assert_described(results)
     broken = {name: one["checks"]["shape"]["share"] for name, one in results["quality"].items()}
     assert (broken[NAME], broken["prompted"]) == (0, 1)
     row = next(row for row in results["rivals"] if row["name"] == NAME)
