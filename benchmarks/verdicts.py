@@ -27,13 +27,13 @@ from tuneworth.evaluate.money import (
     MeasuredVariant,
     carrying_failure_cost,
     collect_quantities,
-    compute_money,
     conditions_of,
     draw_values,
     outcomes,
     read_roi,
 )
 from tuneworth.evaluate.money.alternatives import Alternatives, untrained
+from tuneworth.evaluate.money.missing import missing_keys
 from tuneworth.evaluate.money.origins import with_origins
 from tuneworth.evaluate.rivals.standing import strongest_rival
 
@@ -139,7 +139,8 @@ def money_of(
     return {
         "currency": "EUR", "baseline": strongest, "candidate": CANDIDATE,
         "variants": {name: {"effective_cost_per_request": None} for name in measured},
-        "requests_per_day": float(values["requests_per_day"]), "missing": _missing(world, measured, strongest),
+        "requests_per_day": float(values["requests_per_day"]),
+        "missing": missing_keys(settings, values, (strongest, CANDIDATE), measured),
         "investment": float(account.value("investment")),
         "target_payback_days": TARGET, "failures": settings.failures, "failure_cost": settings.failure_cost,
         "carrying_failure_cost": (
@@ -154,18 +155,6 @@ def money_of(
         ],
         **gains(strongest),
     }  # fmt: skip
-
-
-def _missing(world: World, measured: dict[str, MeasuredVariant], strongest: str) -> list[str]:
-    """What the team must still state; only an investment can be missing in these worlds."""
-    if world.investment_stated:
-        return []
-    settings = read_roi(roi_of(world))
-    return list(
-        compute_money(settings, baseline=strongest, candidate=CANDIDATE, measured=measured, draws=2).to_json()[
-            "missing"
-        ]
-    )
 
 
 def _float(value: Any) -> float | None:

@@ -128,3 +128,4 @@ from .verdict.sentences import variant_name as variant_name
 from .verdict.sentences import when_it_pays as when_it_pays
 from .write import results_text as results_text
 from .write import write_evaluated as write_evaluated
+from .write import write_scored as write_scored

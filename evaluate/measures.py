@@ -55,6 +55,7 @@ def _cascade(
     return replace(
         first,
         acceptable=scores[raw.variant.name].items["acceptable"].to_numpy()[rows],
+        wrong_facts=_wrong_facts(scores[raw.variant.name], rows),
         repeats=None, tuned=raw.variant.tuned, model=None, of=raw.variant.of,
         sent=item_means(sent, samples)[rows], second=calls,
     )  # fmt: skip
@@ -93,6 +94,7 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         input_tokens=None if prompt is None else prompt - (raw.fixed_tokens or 0),
         output_tokens=output,
         acceptable=scores.items["acceptable"].to_numpy()[rows],
+        wrong_facts=_wrong_facts(scores, rows),
         cached_share=share,
         repeats=_repeats(scores, rows),
         guide_tokens=raw.guide_tokens,
@@ -105,6 +107,12 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         if self_hosted
         else None,
     )
+
+
+def _wrong_facts(scores: Scores, rows: np.ndarray) -> np.ndarray | None:
+    """How often each item's outputs break a rule about facts `(n,)`; None if no rule is about facts."""
+    right = scores.items["faithful"].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
+    return None if np.isnan(right).all() else 1 - right
 
 
 def _repeats(scores: Scores, rows: np.ndarray) -> np.ndarray | None:

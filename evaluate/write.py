@@ -9,14 +9,19 @@ from ..core import write_whole
 from .evaluation import Evaluated
 from .outputs.stored import write_raws
 
-__all__ = ["results_text", "write_evaluated"]
+__all__ = ["results_text", "write_evaluated", "write_scored"]
 
 
 def write_evaluated(evaluated: Evaluated, run: Path) -> None:
-    """Write `evaluate/outputs.jsonl`, `evaluate/variants.json` and `results.json` of a run."""
+    """Write `evaluate/variants.json` of a run, and what `write_scored` does."""
+    write_raws(evaluated.raws, run / "evaluate")
+    write_scored(evaluated, run)
+
+
+def write_scored(evaluated: Evaluated, run: Path) -> None:
+    """Write `evaluate/outputs.jsonl` and `results.json` of a run; its variants stay as they were generated."""
     lines = (json.dumps(row, ensure_ascii=False) for row in evaluated.outputs.iter_rows(named=True))
     write_whole(run / "evaluate" / "outputs.jsonl", _valid("".join(line + "\n" for line in lines)))
-    write_raws(evaluated.raws, run / "evaluate")
     write_whole(run / "results.json", results_text(evaluated.results))
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from ..core import DataError, ModelError, say
 from ..curate import read_tested
-from ..evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements
+from ..evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ..style import StyleSchema
 from .collected import collected_inputs, collected_style, evaluate_collected
 from .evaluate import evaluate_in_project, run_context
@@ -56,7 +56,7 @@ def decide_again(run: Run, *, allow_code: bool = False) -> Changes:
     evaluated = replace(today.evaluated, results=_with_people(run, today.evaluated))
     if before := run.results.get("gates"):
         evaluated.results["gates"] = evaluate_gates([parse_gate(gate["gate"]) for gate in before], evaluated.results)
-    changed = keep_evaluated(run, evaluated, today.stated)
+    changed = keep_evaluated(run, evaluated, today.stated, write=write_scored)
     if changed:
         run.update(inputs=today.inputs)
     for line in (*map(change_line, changed), *(f"{key}: not applied yet; {LATER}" for key in today.waiting)):
@@ -146,11 +146,13 @@ def _provenance(run: Run, files: Iterable[tuple[str, Path]]) -> dict[str, Any]:
 
 
 def _measured(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What was measured with a model and does not depend on the settings: forgetting, and rivals that were left out."""
+    """What was found with the outputs and does not depend on the settings: data, training, forgetting, omitted rivals."""
     risks = {risk["id"]: risk for risk in results.get("risks") or []}
     forgetting = risks.get("forgetting") or {}
     return {
-        "forgetting": forgetting if forgetting.get("measured") else None,
+        "data": results.get("data"),
+        "training": results.get("training"),
+        "forgetting": forgetting if "areas" in forgetting else None,
         "left_out": [(row["name"], row["why"]) for row in results.get("rivals") or [] if not row["measured"]],
     }
 

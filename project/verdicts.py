@@ -1,8 +1,9 @@
 """The verdicts of a run: by which settings each was given, and what has changed since."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ..core import sha256_file
@@ -64,7 +65,9 @@ def changes(before: Stated, now: Stated) -> Changes:
     ]
 
 
-def keep_evaluated(run: Run, evaluated: Evaluated, stated: Stated) -> Changes:
+def keep_evaluated(
+    run: Run, evaluated: Evaluated, stated: Stated, *, write: Callable[[Evaluated, Path], None] = write_evaluated
+) -> Changes:
     """Write an evaluation into the run, with its earlier verdicts; returns the settings that changed since the last one.
 
     A verdict that differs, or that other settings led to, is added to the earlier ones: `verdicts` of results.json.
@@ -85,7 +88,7 @@ def keep_evaluated(run: Run, evaluated: Evaluated, stated: Stated) -> Changes:
     new = not decided or len(results["verdicts"]) > len(before.get("verdicts") or [])
     file = run.folder / "results.json"
     if not file.is_file() or file.read_bytes() != results_text(results):
-        write_evaluated(evaluated, run.folder)
+        write(evaluated, run.folder)
         run.keep(file, results)
     if new or changed:
         run.update(decided={"created": datetime.now(UTC).isoformat(timespec="seconds"), "stated": dict(stated)})

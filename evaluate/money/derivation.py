@@ -98,7 +98,9 @@ def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
     yield way, COST
     if whole or way.failures == "drop":
         yield way, ACCEPTABLE
-    yield from ((way, key) for key in ("calls", "still_failing", EFFECTIVE) if way.failures in ("repair", "retry"))
+    yield from (
+        (way, key) for key in ("calls", "still_failing", "loss", EFFECTIVE) if way.failures in ("repair", "retry")
+    )
 
 
 def _of_payback(pair: Pair) -> Iterator[tuple[Scope, str]]:

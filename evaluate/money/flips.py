@@ -131,7 +131,7 @@ class MovedMoney:
         """Whether changing this input has an effect."""
         inputs = self.values.inputs
         if key == "failure_cost":
-            return self.values.conditions.failures != "drop"
+            return self.values.conditions.failures != "drop" and "facts_failure_cost" not in inputs
         if key.endswith("cached_share"):
             name = key.rpartition(".")[0]
             fixed, least = (inputs.get(f"{name}.{what}", 0) for what in ("fixed_tokens", "min_cached_tokens"))

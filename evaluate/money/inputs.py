@@ -31,6 +31,7 @@ def collect_quantities(
         stated_input(settings, "target_payback_days", settings.target_payback_days, "days"),
         stated_input(settings, "discount_rate", settings.discount_rate, "a year"),
         stated_input(settings, "failure_cost", settings.failure_cost, f"{settings.currency} an output"),
+        stated_input(settings, "facts_failure_cost", settings.facts_failure_cost, f"{settings.currency} an output"),
         stated_input(settings, "tries", Decimal(settings.tries), "calls"),
     ]
     if settings.requests_total is not None:

@@ -14,6 +14,7 @@ MEASURED = {
     "input_tokens": "tokens a request",
     "output_tokens": "tokens a request",
     "acceptance": "of outputs",
+    "wrong_facts": "of outputs",
     "requests_per_second": "requests a second and replica",
 }
 
@@ -23,7 +24,8 @@ class MeasuredVariant:
     """What a run measured for one variant, per item, in the same order as for all other variants.
 
     `fixed_tokens` are the guide, the few-shot examples and the template; `input_tokens` `(n,)` the content of each item
-    alone, NaN if a provider did not report it. `acceptable` `(n,)` is 0 or 1, or the mean over repeats. `cached_share`
+    alone, NaN if a provider did not report it. `acceptable` `(n,)` is 0 or 1, or the mean over repeats, and so is
+    `wrong_facts`, for outputs that break a `must` rule about facts. `cached_share`
     is the part of the fixed prompt that came from the prompt cache. `repeats` `(n, k)` says whether each repeated output
     was acceptable, which shows the effect of retries. `guide_tokens` and `few_shot_tokens` are the parts of the fixed
     tokens for the guide and the examples. `tuned` says whether the variant needed training; `model` names its model.
@@ -49,6 +51,7 @@ class MeasuredVariant:
     free: bool = False
     sent: np.ndarray | None = None
     second: "MeasuredVariant | None" = None
+    wrong_facts: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """A cascade has two variants, of which neither is a cascade."""

@@ -11,7 +11,12 @@ from .traced import nonzero
 __all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
 
 COST, ACCEPTABLE, EFFECTIVE = "cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request"
-PLAN = ("requests_per_day", "failure_cost", "tries")  # inputs of an option that belong to no variant
+PLAN = (
+    "requests_per_day",
+    "failure_cost",
+    "facts_failure_cost",
+    "tries",
+)  # inputs of an option that belong to no variant
 SECOND = "second."  # before the keys of a cascade's second call
 ZERO = Decimal(0)
 # The units that are paid for and that a day delivers, by the treatment of failures.
@@ -137,7 +142,7 @@ class Pair(Scope):
             "cached_share": lambda _: new("cached_share"),
             "cached": lambda _: new("cached"),
         }
-        failing = {key: lambda _, key=key: old(key) for key in ("acceptance", "extra_calls", "rescued")}
+        failing = {key: lambda _, key=key: old(key) for key in ("acceptance", "wrong_facts", "extra_calls", "rescued")}
         guide = old.changed("parts.step_1", f"{old.title} with the fixed prompt of {new.title}", prompt)
         model = new.changed("parts.step_2", f"{new.title} failing as often as {old.title}", failing)
         return old, guide, model, new

@@ -28,7 +28,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         ConfigError: lists every problem of the table with its location.
     """
     problems: list[str] = []
-    ranged = _with_ranges(table, where, problems)
+    ranged = _with_failure_costs(_with_ranges(table, where, problems), where, problems)
     section_names = {f.name for f in fields(RoiSettings) if f.init}
     misspelt = _misspelt(ranged, section_names)
     problems += [f"{where}.{name}: did you mean [roi.{near}]?" for name, near in misspelt.items()]
@@ -51,7 +51,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
         raise ConfigError(found[0]) if len(found) == 1 else ConfigError.of(found, where=f"[{where}]")
     object.__setattr__(settings, "variants", variants)
-    object.__setattr__(settings, "stated", frozenset(_dotted(table)))
+    object.__setattr__(settings, "stated", frozenset(_dotted(_stated_keys(table))))
     return settings
 
 
@@ -217,6 +217,25 @@ def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> d
         else:
             found[key] = value
     return found
+
+
+def _stated_keys(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    costs = table.get("failure_cost")
+    return {**table, "failure_cost": costs, "facts_failure_cost": costs} if isinstance(costs, Mapping) else table
+
+
+def _with_failure_costs(table: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    """The table with the two costs of `failure_cost = {form, facts}` as two keys."""
+    costs = table.get("failure_cost")
+    if "facts_failure_cost" in table:
+        problems.append(f"{where}.facts_failure_cost: write failure_cost = {{form = ..., facts = ...}}")
+    if not isinstance(costs, Mapping):
+        return table
+    if set(costs) != {"form", "facts"}:
+        keys = ", ".join(costs) or "nothing"
+        problems.append(f"{where}.failure_cost: expected a number, or both form and facts; found {keys}")
+        return {key: value for key, value in table.items() if key != "failure_cost"}
+    return {**table, "failure_cost": costs["form"], "facts_failure_cost": costs["facts"]}
 
 
 def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> list[str]:

@@ -12,8 +12,17 @@ from .settings import CENTURY, RoiSettings, VariantMoney
 
 __all__ = ["formula_inputs", "read_inputs"]
 
-_PLAN = ("failure_cost", "tries", "requests_per_day", "requests_total", "ramp_days", "horizon_days", "discount_rate")
-_MEASURES = ("cached_share", "acceptance", "extra_calls", "rescued", "requests_per_second")
+_PLAN = (
+    "failure_cost",
+    "facts_failure_cost",
+    "tries",
+    "requests_per_day",
+    "requests_total",
+    "ramp_days",
+    "horizon_days",
+    "discount_rate",
+)
+_MEASURES = ("cached_share", "acceptance", "wrong_facts", "extra_calls", "rescued", "requests_per_second")
 _MACHINE = ("hourly", "min_replicas", "peak_factor")
 _PART = ": second call"
 
@@ -35,6 +44,7 @@ def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
         "currency": conditions.currency,
         "failures": conditions.failures,
         "failure_cost": plan.get("failure_cost"),
+        "facts_failure_cost": plan.get("facts_failure_cost"),
         "tries": settings.tries,
         "requests_per_day": plan.get("requests_per_day"),
         "requests_total": plan.get("requests_total"),

@@ -124,6 +124,21 @@ def _replicas(way: Way) -> Any:
     return replicas(volume, calls, *machines)
 
 
+def _split(way: Way) -> bool:
+    """Whether failures of facts have a cost of their own."""
+    return way.knows("facts_failure_cost") and way.knows("wrong_facts")
+
+
+def _none_fails(way: Way) -> bool:
+    """Whether every output is acceptable; in draws a share is never exactly 1."""
+    return not way.values.drawn and way("acceptance") == 1
+
+
+def _at_most_one(share: Any) -> Any:
+    """A measured share of wrong facts may exceed the failing share where the acceptable share is stated."""
+    return where(share > 1, share * 0 + 1, share)
+
+
 def _shared(way: Way) -> Any:
     """The daily cost divided by the daily output."""
     volume, each, machines = way("requests_per_day"), way(EFFECTIVE), way("machine_cost_per_day")
@@ -146,7 +161,7 @@ CALLS = "Calls per request of {name}, with up to {tries} tries"
 FAILS = "Share of requests of {name} that still fail after {tries} tries"
 SHARED = "One {paid} of {name}, including machines: the daily cost divided by the daily output."
 SPEND = "({delivered} a day × cost of one + machines a day) ÷ "
-RETRIED = (COST, "acceptance", "calls", "still_failing", "failure_cost")
+RETRIED = (COST, "acceptance", "calls", "still_failing", "loss")
 
 ALONE = (
     Figure(COST, "{name} calls no model, so a request costs nothing.", "0", of("output_tokens", lambda none: none),
@@ -198,9 +213,15 @@ REQUEST = by_key([
            of("acceptance", "tries", lambda good, tries: (1 - good) ** tries), when=_when("retry")),
     step("still_failing", of("acceptance", lambda good: 1 - good)),
 
+    step("loss", of("failure_cost"), when=lambda way: not _split(way) or _none_fails(way)),
+    Figure("loss", "The mean cost of a failure of {name}: wrong facts cost more, or less, than the wrong form.",
+           "cost of form + share with wrong facts ÷ failing share × (cost of facts - cost of form)",
+           of("failure_cost", "facts_failure_cost", "wrong_facts", "acceptance",
+              lambda form, facts, wrong, good: form + _at_most_one(wrong / (1 - good)) * (facts - form)), "{currency}"),
+
     Figure(EFFECTIVE, "One request of {name}, with failures repaired by a person.",
            "cost + (1 - acceptable share) × cost of a failure",
-           of(COST, "acceptance", "failure_cost", lambda cost, good, loss: cost + (1 - good) * loss), "{currency}",
+           of(COST, "acceptance", "loss", lambda cost, good, loss: cost + (1 - good) * loss), "{currency}",
            when=_when("repair")),
     Figure(EFFECTIVE, "One request of {name}, including retries and the failures that remain.",
            "cost × calls + still failing × cost of a failure",

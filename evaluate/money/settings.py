@@ -167,7 +167,11 @@ class VariantMoney:
 
 @dataclass(frozen=True)
 class RoiSettings:
-    """`[roi]`: volume, horizon, cost of a failure, investment, running costs, and the variants."""
+    """`[roi]`: volume, horizon, cost of a failure, investment, running costs, and the variants.
+
+    `failure_cost = {form = ..., facts = ...}` in a file is `failure_cost` for an output that only breaks rules of form or
+    wording, and `facts_failure_cost` for one that is wrong about the facts; without it, all failures cost the same.
+    """
 
     currency: str = "EUR"
     exchange: dict[str, Any] = field(default_factory=dict)
@@ -180,6 +184,7 @@ class RoiSettings:
     discount_rate: Number = ZERO
     failures: Literal["ignore", "drop", "repair", "retry"] = "ignore"
     failure_cost: Number | None = None
+    facts_failure_cost: Number | None = None
     tries: int = 1
     investment: Investment = field(default_factory=Investment)
     running: Running = field(default_factory=Running)
@@ -193,6 +198,10 @@ class RoiSettings:
             problems.append("state requests_per_day or requests_total (a one-off batch), not both")
         if self.failures == "repair" and self.failure_cost is None:
             problems.append('failures = "repair" needs failure_cost, the cost of repairing one output')
+        if self.facts_failure_cost is not None and (
+            self.failure_cost is None or self.failures not in ("repair", "retry")
+        ):
+            problems.append('failure_cost = {form, facts} is for failures = "repair" or "retry"')
         if self.tries < 1:
             problems.append(f"tries: expected 1 or more, found {self.tries}")
         if not re.fullmatch("[A-Z]{3}", self.currency):

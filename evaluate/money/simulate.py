@@ -31,7 +31,7 @@ CHUNK = 2_000_000  # weights in memory at once: 16 MB
 MOST_BLOCKS = 5_000
 # Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 does not prove 100%.
 PSEUDO = 0.5
-SHARES = (".acceptance", ".rescued")
+SHARES = (".acceptance", ".rescued", ".wrong_facts")
 BARS = 24  # enough to show the shape of ten thousand draws without their noise
 MOST_BARS = 1_000  # only a rounding error could give more
 # The axis ends at the 99th percentile, but no farther than is useful: a saving that is nearly zero in some draws pays

@@ -30,6 +30,8 @@ def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
     table = settings.variants.get(name, VariantMoney())
     quantities = []
     for key, unit in MEASURED.items():
+        if key == "wrong_facts" and settings.facts_failure_cost is None:
+            continue
         stated = getattr(table, key, None)
         values = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
         if stated is None and values is not None:

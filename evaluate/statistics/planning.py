@@ -18,7 +18,7 @@ FEWEST_CASES = 20
 FEWEST_GROUPS = 10
 # What may be true before anything is seen, as mean and standard deviation of the difference: two variants that learnt the
 # same style from the same examples are close; but a model that cannot follow a guide can gain a lot. Half of each.
-PRIOR = ((0.01, 0.05), (0.10, 0.25))
+PRIOR = ((0.0, 0.05), (0.10, 0.25))
 WANTED = 0.8  # the usual power of a test
 MOST = 10.0  # times as many cases as there are: hardly anyone collects more
 STEPS = 400  # numbers of cases that are tried, 0.6% apart
@@ -106,6 +106,8 @@ def _chances(
     `room` is how far above it is if the difference remains. The difference found on all cases is the present one and that
     of the new cases, by their numbers; the new cases' has the spread of what is true and their own.
     """
+    from scipy.special import stdtr  # Student's, as few groups do not tell the error; scipy.stats takes half a second
+
     n, difference = grouping.items, float(np.mean(candidate - baseline))
     # One more discordant case: none among a few does not mean that the difference is known.
     discordant = (float(np.sum(np.abs(candidate - baseline))) + 1) / (n + 2)
@@ -118,15 +120,10 @@ def _chances(
         expected = mean + (difference - mean) * kept
         deviation = np.sqrt(error**2 * kept + error**2 / np.maximum(copies - 1, 1e-9))
         weight = NormalDist(mean, math.hypot(spread, error)).pdf(difference)
-        chances += weight * _normal((room + new * (expected - difference)) / np.maximum(new * deviation, 1e-12))
+        reached = (room + new * (expected - difference)) / np.maximum(new * deviation, 1e-12)
+        chances += weight * stdtr(max(len(grouping.sizes) - 1, 1), reached)
         weights += weight
     return chances / weights
-
-
-def _normal(values: np.ndarray) -> np.ndarray:
-    from scipy.special import ndtr  # without scipy.stats, which takes half a second
-
-    return ndtr(values)
 
 
 def _rounded_up(number: float) -> int:

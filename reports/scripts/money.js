@@ -47,13 +47,20 @@ const moneyFormulas = (() => {
     return failingShare(o.acceptance, plan.failures, plan.tries);
   };
 
+  // request.loss
+  const lossOf = (o, plan) => {
+    const form = plan.failure_cost ?? 0;
+    if ((plan.facts_failure_cost ?? null) === null || o.wrong_facts === null || o.acceptance === 1) return form;
+    return form + Math.min(o.wrong_facts / (1 - o.acceptance), 1) * (plan.facts_failure_cost - form);
+  };
+
   // formulas.effective_cost_of and options.effective_of
   const effectiveCost = (o, plan) => {
     const calls = o === null ? null : callsOf(o, plan);
     if (calls === null) return null;
     if (plan.failures === "ignore" || plan.failures === "drop") return costPerRequest(o) * calls;
     const failing = failingOf(o, plan);
-    return failing === null ? null : costPerRequest(o) * calls + failing * (plan.failure_cost ?? 0);
+    return failing === null ? null : costPerRequest(o) * calls + failing * lossOf(o, plan);
   };
 
   // formulas.machine_cost_per_day
@@ -154,7 +161,9 @@ const moneyFormulas = (() => {
   const readCall = (v, plan) => {
     const none = { cached_share: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1, sent: 0, second: null };
     for (const key of PRICES) none[key] = 0;
-    const measured = { acceptance: v.acceptance, extra_calls: v.extra_calls, rescued: v.rescued };
+    const measured = {
+      acceptance: v.acceptance, extra_calls: v.extra_calls, rescued: v.rescued, wrong_facts: v.wrong_facts ?? null,
+    };
     const option = { ...none, ...measured, requests_per_second: null };
     for (const key of TOKENS) option[key] = v[key] ?? 0;
     if (v.free) return option;
@@ -227,7 +236,7 @@ const moneyFormulas = (() => {
 
   // account._failure_cost
   const failureCostThreshold = (pair, plan, point) => {
-    if (plan.failures === "drop" || pair.some((o) => o === null || o.acceptance === null)) return null;
+    if (plan.failures === "drop" || (plan.facts_failure_cost ?? null) !== null || pair.some((o) => o === null || o.acceptance === null)) return null;
     const running = plan.requests_total === null ? point.running : 0;
     if (running && !plan.requests_per_day) return null;
     const spend = pair.map((o) => costPerRequest(o) * (callsOf(o, plan) ?? 1));

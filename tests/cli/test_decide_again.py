@@ -36,7 +36,7 @@ def judged(command, style_file, tmp_path):
     """The --out folder of outputs that were judged in a project; the tuned model does better on 80 of 200 requests."""
     pairs = [pair(n) for n in range(200)]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs))
-    project(tmp_path, ROI)
+    settings(tmp_path, ROI)
     words = []
     for name, good, asked in (("prompted", 10, 650), ("tuned", 18, 150)):
         texts = [one["output"] if n % 20 < good else f"Look, {one['output']} 777" for n, one in enumerate(pairs)]
@@ -52,7 +52,7 @@ def judged(command, style_file, tmp_path):
     return tmp_path / "judged"
 
 
-def project(folder, roi, evaluate='rivals = "none"\n'):
+def settings(folder, roi, evaluate='rivals = "none"\n'):
     (folder / "tuneworth.toml").write_text(f'[data]\npath = "pairs.jsonl"\n[evaluate]\n{evaluate}{roi}')
 
 
@@ -80,7 +80,7 @@ def test_nothing_changed_gives_the_same_results_to_the_byte(command, judged, nam
 def test_todays_volume_changes_the_verdict(command, judged, tmp_path, name):
     first = stored(judged)["verdict"]
     assert first["decision"] == "fine-tune"
-    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    settings(tmp_path, ROI.replace("= 5000", "= 1"))
     done = command(name, judged)
     assert "changed: roi.requests_per_day from 5,000 to 1" in done.err
     results = stored(judged)
@@ -88,7 +88,7 @@ def test_todays_volume_changes_the_verdict(command, judged, tmp_path, name):
     (earlier,) = results["verdicts"]
     assert (earlier["decision"], earlier["sentence"]) == ("fine-tune", first["sentence"])
     assert earlier["changed"] == [{"key": "roi.requests_per_day", "from": 5000, "to": 1}]
-    project(tmp_path, ROI)
+    settings(tmp_path, ROI)
     command(name, judged)
     again = stored(judged)
     assert again["verdict"] == first
@@ -96,7 +96,7 @@ def test_todays_volume_changes_the_verdict(command, judged, tmp_path, name):
 
 
 def test_roi_gives_the_verdict_with_its_money(command, judged, tmp_path):
-    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    settings(tmp_path, ROI.replace("= 5000", "= 1"))
     done = command("roi", judged, "--json")
     assert done.json["verdict"]["decision"] == "keep prompting"
     assert done.json["requests_per_day"] == 1
@@ -120,7 +120,7 @@ def test_outputs_are_scored_by_todays_style(command, judged, tmp_path):
 
 
 def test_margin_and_baseline_of_today_apply_and_models_wait(command, judged, tmp_path):
-    project(tmp_path, ROI, 'rivals = "none"\nmargin = 0.5\n')
+    settings(tmp_path, ROI, 'rivals = "none"\nmargin = 0.5\n')
     done = command("report", judged)
     assert "changed: evaluate.margin from not stated to 0.5" in done.err
 
@@ -140,7 +140,7 @@ def test_what_the_call_stated_stays(command, judged, tmp_path):
     )
     assert command(*call, "--out", judged, "--quiet").code == 0
     assert stored(judged)["verdicts"] == []
-    project(tmp_path, ROI, 'rivals = "none"\ncandidate = "tuned"\n')
+    settings(tmp_path, ROI, 'rivals = "none"\ncandidate = "tuned"\n')
     done = command("report", judged)
     assert "changed" not in done.err
     assert stored(judged)["comparison"]["candidate"] == "prompted"
@@ -157,7 +157,7 @@ def test_a_run_without_its_project_keeps_its_verdict(command, judged, tmp_path):
 
 
 def test_a_project_with_errors_says_them(command, judged, tmp_path):
-    project(tmp_path, ROI, "margin = 7\n")
+    settings(tmp_path, ROI, "margin = 7\n")
     done = command("report", judged)
     assert done.code == 2
     assert "margin" in done.err
@@ -168,7 +168,7 @@ def test_gates_are_checked_again(command, judged, tmp_path):
     gates = ("--gate", "money.requests_per_day >= 100")
     command("evaluate", tmp_path, "--pairs", tmp_path / "pairs.jsonl", *words, "--out", judged, *gates)
     assert stored(judged)["gates"] == [{"gate": "money.requests_per_day >= 100", "value": 5000, "holds": True}]
-    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    settings(tmp_path, ROI.replace("= 5000", "= 1"))
     command("roi", judged)
     assert stored(judged)["gates"] == [{"gate": "money.requests_per_day >= 100", "value": 1, "holds": False}]
 
@@ -180,7 +180,7 @@ def curated(command, style_file, tmp_path):
     evaluate = 'variants = ["prompted", "tuned"]\n' + "".join(
         f'[evaluate.{name}]\noutputs = "{name}.jsonl"\n' for name in ("prompted", "tuned")
     )
-    project(tmp_path, ROI, evaluate)
+    settings(tmp_path, ROI, evaluate)
     assert command("curate", tmp_path, "--quiet").code == 0
     run = next((tmp_path / "runs").iterdir())
     test = [json.loads(line) for line in (run / "curate/test.jsonl").read_text().splitlines()]
@@ -234,6 +234,21 @@ def test_judgements_of_people_stay_and_are_counted_by_the_rules_of_today(command
 
 def test_python_gives_the_same_money_without_writing(judged, tmp_path):
     before = files(judged)
-    project(tmp_path, ROI.replace("= 5000", "= 1"))
+    settings(tmp_path, ROI.replace("= 5000", "= 1"))
     assert compute_roi(judged).to_json()["requests_per_day"] == 1
     assert files(judged) == before
+
+
+@pytest.mark.slow
+def test_a_run_with_a_model_decides_again_to_the_byte_without_loading_it(command, project, monkeypatch):
+    file = project / "tuneworth.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("probes = false", "probes = true"), encoding="utf-8")
+    done = command("run", project, "--quiet")
+    assert done.code == 0, done.err
+    run = next((project / "runs").iterdir())
+    before = files(run)
+    assert "train_outputs.jsonl" in before
+    monkeypatch.setattr("tuneworth.train.load_model", None)
+    done = command("report", run)
+    assert (done.code, "changed" in done.err) == (0, False), done.err
+    assert files(run) == before

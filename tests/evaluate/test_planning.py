@@ -1,6 +1,6 @@
 """Whether cases are enough, how many more are needed, and how often that advice holds where the truth is known."""
 
-import importlib.util
+import importlib
 import math
 from pathlib import Path
 
@@ -14,10 +14,8 @@ from tuneworth.evaluate.statistics.difference import difference_ends, difference
 from tuneworth.evaluate.statistics.intervals import grouped
 from tuneworth.evaluate.statistics.planning import cases_needed, enough_cases
 
-SPEC = importlib.util.spec_from_file_location("outcomes", Path(__file__).parents[2] / "benchmarks" / "outcomes.py")
-OUTCOMES = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(OUTCOMES)
 MARGIN = 0.03
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +57,7 @@ def test_no_cases_have_no_advice():
 
 def test_single_cases_ask_for_cases():
     found = cases_needed(*outcomes(140, 22, 18, 20), margin=MARGIN)
-    assert found == {"cases": 710, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
+    assert found == {"cases": 860, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
 
 
 def test_cases_in_groups_need_more():
@@ -68,13 +66,12 @@ def test_cases_in_groups_need_more():
     shuffled, groups = [values[order] for values in table], np.repeat(np.arange(20), 10)
     alike = cases_needed(*table, groups, margin=MARGIN)
     single, mixed = (cases_needed(*shuffled, names, margin=MARGIN) for names in (None, groups))
-    assert single["cases"] == 710
-    assert mixed["cases"] > 1.5 * single["cases"]
+    assert single["cases"] == 860
+    assert mixed["cases"] > single["cases"]
     assert mixed["groups"] == mixed["cases"] / 10
-    # Where whole groups differ, ten times as many cases may not be enough.
-    assert single["chance"] == pytest.approx(0.8, abs=0.01)
-    assert mixed["chance"] == pytest.approx(0.8, abs=0.01)
-    assert alike["chance"] == pytest.approx(0.4, abs=0.01)
+    # In groups, and most of all where whole groups differ, ten times as many cases may not be enough.
+    chances = [found["chance"] for found in (single, mixed, alike)]
+    assert chances == pytest.approx([0.8, 0.7, 0.4], abs=0.01)
 
 
 def test_few_groups_ask_for_groups():
@@ -123,56 +120,19 @@ def test_a_wider_margin_needs_no_more_cases(both, differing, extra):
         assert wide["cases"] <= narrow["cases"]
 
 
-def one_world(rng, *, near):
-    """A test set and a function for more of it: n, the size of groups, shares near each other or anywhere, correlations."""
-    size, n = int(rng.choice([1, 1, 2, 5, 10, 30])), int(rng.choice([20, 50, 100, 200, 500]))
-    if near:
-        first = rng.uniform(0.5, 0.98)
-        second = float(np.clip(first + rng.normal(0, 0.05), 0.02, 0.995))
-    else:
-        first = rng.uniform(0.3, 0.98)
-        odds = first / (1 - first) * math.exp(rng.normal(0.5, 1.2))
-        second = odds / (1 + odds)
-    rho = tuple(round(float(r), 1) if size > 1 else 0.0 for r in rng.uniform(0, 0.6, 2))
-    correlation = rng.uniform(0, 0.8)
-
-    def draw(count):
-        sizes = np.full(math.ceil(count / size), size)
-        shares = tuple(min(round(float(share), 2), 0.99) for share in (first, second))
-        made = OUTCOMES.paired_outcomes(rng, 1, sizes, shares=shares, rho=rho, correlation=correlation)
-        return made[0][0], made[1][0]
-
-    return draw, max(n, size), size
-
-
-def held(draw, n, size):
-    """The advice's chance, and whether so many cases made the verdict possible; None without advice."""
-
-    def groups(values):
-        return np.arange(len(values)) // size
-
-    now = draw(n)
-    found = cases_needed(*now, groups(now[0]), margin=MARGIN)
-    if found is None or found["cases"] > 20_000:
-        return None
-    both = [np.concatenate(parts) for parts in zip(now, draw(found["cases"] - n), strict=True)]
-    later = compare(*both, groups(both[0]))
-    enough = enough_cases(later.n, later.n_effective, later.groups).enough
-    return found["chance"], enough and later.low_one_sided > -MARGIN
-
-
 @pytest.mark.slow
 def test_the_advice_holds_as_often_as_it_says():
-    """Half of the worlds are near ones, as in benchmarks/verdicts.py the others are anything."""
-    rng = np.random.default_rng(1)
-    told = [held(*one_world(rng, near=bool(i % 2))) for i in range(4000)]
-    chance, came = np.array([one for one in told if one is not None], dtype=float).T
+    """A small part of benchmarks/advice.py, which has the whole table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        found = importlib.import_module("advice").advices(4000, np.random.default_rng(1))
+    chance, held = np.array([(advice.chance, advice.held) for advice in found], dtype=float).T
     assert len(chance) > 1200
-    assert chance.mean() == pytest.approx(came.mean(), abs=0.05)
+    assert chance.mean() == pytest.approx(held.mean(), abs=0.05)
     for low, high in ((0.75, 1.01), (0.55, 0.75), (0.0, 0.55)):
         chosen = (chance >= low) & (chance < high)
         error = 2 * math.sqrt(0.25 / chosen.sum())  # of the simulation
-        assert chance[chosen].mean() == pytest.approx(came[chosen].mean(), abs=0.05 + error)
+        assert chance[chosen].mean() == pytest.approx(held[chosen].mean(), abs=0.05 + error)
 
 
 WORLDS = [
@@ -197,11 +157,14 @@ WORLDS = [
 @pytest.mark.slow
 def test_not_worse_is_hardly_ever_shown_of_a_candidate_that_is_worse():
     """Five points worse, with the minimum of groups or cases and somewhat more: at most 5%, and 8% in any world."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        paired_outcomes = importlib.import_module("outcomes").paired_outcomes
     rng, wrong = np.random.default_rng(9), []
     for layout, share, rho, correlation in WORLDS:
         groups, sizes = np.repeat(np.arange(len(layout)), layout), np.array(layout)
         grouping = grouped(groups, len(groups))
-        made = OUTCOMES.paired_outcomes(rng, 400, sizes, shares=(share, share - 0.05), rho=rho, correlation=correlation)
+        made = paired_outcomes(rng, 400, sizes, shares=(share, share - 0.05), rho=rho, correlation=correlation)
         shown = difference_ends(*made, grouping).low_one_sided > -MARGIN
         worth = difference_size(*made, grouping).independent
         enough = [enough_cases(len(groups), each, len(layout)).enough for each in worth]

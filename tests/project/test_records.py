@@ -97,6 +97,6 @@ def test_a_program_written_for_the_task_turns_the_verdict(judge):
 
 
 def test_the_page_states_the_measured_shares():
-    assert {name: int(share) for name, share in re.findall(r"^ *\| `([^`]+)` \|.*?\| (\d+)% \(", PAGE, re.MULTILINE)} == (
-        TABLE | {"parser": 99}
-    )
+    assert {
+        name: int(share) for name, share in re.findall(r"^ *\| `([^`]+)` \|.*?\| (\d+)% \(", PAGE, re.MULTILINE)
+    } == (TABLE | {"parser": 99})
