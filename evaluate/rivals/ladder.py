@@ -33,7 +33,9 @@ __all__ = [
 NEAREST = "nearest"
 # The keys of [evaluate.nearest] that have an effect; for other ones a variant of its own has examples = "nearest".
 _OWN = ("guide", "few_shot", "repair", "examples")
-# Reading a prompt token takes a small part of the time of generating one: whole prompts are read at once.
+# Reading a prompt token takes a small part of the time of generating one, as whole prompts are read at once. On 24 requests
+# of the components example, the embedded model took 442 s with the nearest examples; with 0.15, 478 s are expected from the
+# 315 s of `prompted`.
 PROMPT_TOKEN = 0.15
 
 
