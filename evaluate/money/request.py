@@ -134,6 +134,11 @@ def _none_fails(way: Way) -> bool:
     return not way.values.drawn and way("acceptance") == 1
 
 
+def _at_most_one(share: Any) -> Any:
+    """A measured share of wrong facts may exceed the failing share where the acceptable share is stated."""
+    return where(share > 1, share * 0 + 1, share)
+
+
 def _shared(way: Way) -> Any:
     """The daily cost divided by the daily output."""
     volume, each, machines = way("requests_per_day"), way(EFFECTIVE), way("machine_cost_per_day")
@@ -212,7 +217,7 @@ REQUEST = by_key([
     Figure("loss", "The mean cost of a failure of {name}: wrong facts cost more, or less, than the wrong form.",
            "cost of form + share with wrong facts ÷ failing share × (cost of facts - cost of form)",
            of("failure_cost", "facts_failure_cost", "wrong_facts", "acceptance",
-              lambda form, facts, wrong, good: form + wrong / (1 - good) * (facts - form)), "{currency}"),
+              lambda form, facts, wrong, good: form + _at_most_one(wrong / (1 - good)) * (facts - form)), "{currency}"),
 
     Figure(EFFECTIVE, "One request of {name}, with failures repaired by a person.",
            "cost + (1 - acceptable share) × cost of a failure",

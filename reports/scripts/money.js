@@ -51,7 +51,7 @@ const moneyFormulas = (() => {
   const lossOf = (o, plan) => {
     const form = plan.failure_cost ?? 0;
     if ((plan.facts_failure_cost ?? null) === null || o.wrong_facts === null || o.acceptance === 1) return form;
-    return form + (o.wrong_facts / (1 - o.acceptance)) * (plan.facts_failure_cost - form);
+    return form + Math.min(o.wrong_facts / (1 - o.acceptance), 1) * (plan.facts_failure_cost - form);
   };
 
   // formulas.effective_cost_of and options.effective_of
@@ -161,7 +161,9 @@ const moneyFormulas = (() => {
   const readCall = (v, plan) => {
     const none = { cached_share: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1, sent: 0, second: null };
     for (const key of PRICES) none[key] = 0;
-    const measured = { acceptance: v.acceptance, extra_calls: v.extra_calls, rescued: v.rescued };
+    const measured = {
+      acceptance: v.acceptance, extra_calls: v.extra_calls, rescued: v.rescued, wrong_facts: v.wrong_facts ?? null,
+    };
     const option = { ...none, ...measured, requests_per_second: null };
     for (const key of TOKENS) option[key] = v[key] ?? 0;
     if (v.free) return option;

@@ -75,7 +75,8 @@ def random_measures(seed: int) -> dict[str, MeasuredVariant] | None:
     for name in ("prompted", "tuned"):
         repeats = (chance.random((20, 6)) < chance.choice([0.0, 0.3, 0.8, 1.0])).astype(float)
         found[name] = MeasuredVariant(900.0, chance.integers(20, 900, 20), chance.integers(20, 90, 20),
-                                      repeats.mean(axis=1), cached_share=float(chance.random()), repeats=repeats)  # fmt: skip
+                                      repeats.mean(axis=1), cached_share=float(chance.random()), repeats=repeats,
+                                      wrong_facts=chance.random(20) * (1 - repeats.mean(axis=1)))  # fmt: skip
     return found
 
 
@@ -94,6 +95,9 @@ def settings_of(seed: int) -> tuple[dict[str, Any], dict[str, MeasuredVariant] |
         for key in ("acceptance", "input_tokens", "output_tokens", "fixed_tokens", "cached_share"):
             if key != "cached_share" or seed % 2:
                 table[name].pop(key, None)
+    if measured and "failure_cost" in table and table["failures"] in ("repair", "retry") and seed % 2:
+        form = table["failure_cost"]
+        table["failure_cost"] = {"form": form, "facts": 7 * (form[1] if isinstance(form, list) else form)}
     return table, measured
 
 
