@@ -14,7 +14,7 @@ from ..outputs.budget import price_of_variant
 from ..outputs.raw import Raw
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys
 from ..variants import FEW_SHOT, WRITTEN, Variant, read_guide
-from .constrained import constrained_rival, may_be_constrained, named_constrained
+from .constrained import constrained_name, constrained_rival, may_be_constrained, named_constrained
 from .nearest import NearestExamples
 from .retry import retry_name
 
@@ -70,7 +70,12 @@ def ladder(
     prompting = [v for v in variants if v.source in ("base model", "adapter", "endpoint") and v.way == "model"]
     untrained = [v for v in prompting if not v.tuned and v.name != settings.candidate]
     bases = [v for v in untrained if v.name != "plain"] or untrained
-    rungs = [_constrained(base, style) for base in bases if may_be_constrained(base, style)]
+    stated = () if isinstance(settings.rivals, str) else settings.rivals
+    rungs = [
+        _constrained(base, style)
+        for base in bases
+        if may_be_constrained(base, style) or constrained_name(base.name) in stated
+    ]
     if bases and len(train) and NEAREST not in settings.variants:
         first = next((v for v in bases if v.name == "prompted"), bases[0])
         if first.nearest is None:
