@@ -119,9 +119,8 @@ def _by_end(one: Given, pairs: pl.DataFrame) -> list[Cause]:
             most = table["output_tokens"].filter(cut).max() if cause in ("cut", "endless") else None
             limit = most if isinstance(most, int) else None
             enough = _enough_tokens(one, written, cut, pairs["output"], limit) if cause == "cut" else None
-            found.append(
-                _cause(cause, rows.sum(), len(table), table["id"].filter(rows).to_list(), limit=limit, enough=enough)
-            )
+            ids = table["id"].filter(rows).to_list()
+            found.append(_cause(cause, len(ids), len(table), ids, limit=limit, enough=enough))
     return found
 
 
