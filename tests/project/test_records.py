@@ -18,6 +18,7 @@ TABLE = {
     "template": 0,
     "prompted": 0,
     "nearest": 20,
+    "nearest + retry": 21,
     "nearest + constrained": 22,
     "tuned": 44,
 }  # percent that are acceptable
@@ -100,6 +101,11 @@ def test_a_program_written_for_the_task_turns_the_verdict(judge):
     assert results["verdict"]["decision"] == "keep prompting"
     assert results["comparison"]["baseline"] == "parser"
     assert shares(results)["parser"] == 99
+
+
+def test_a_template_that_was_collected_costs_nothing(judge):
+    row = next(row for row in judge()["rivals"] if row["name"] == "template")
+    assert (row["calls"], row["payback_days"] is None) == (0, False)
 
 
 def test_the_page_states_the_measured_shares():
