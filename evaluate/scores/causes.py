@@ -54,7 +54,7 @@ def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.D
         v = raw.variant
         prompt = {"guide": v.guide, "examples": v.examples}
         given[name] = Given(scores[name], collected=v.source == "outputs", own=v.way == "model", **prompt)
-    return dict.fromkeys(raws, []) | find_causes(given, pairs)
+    return {name: [] for name in raws} | find_causes(given, pairs)
 
 
 def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
