@@ -42,7 +42,8 @@ lowest coverage and the most alarms of many cells look slightly worse than they 
 - **one design effect**: for a difference, the same with one design effect for both variants, that of the differences. It is
   narrower, and fails where the variants fail in different groups; so the other is used for any number of groups.
 - **groups ignored**: the same intervals on n, as if the items were independent.
-- **bootstrap**: percentiles over resampled groups, widened for few groups; only with at least {few} groups.
+- **bootstrap**: percentiles over resampled groups, widened for few groups; only with at least {few} groups, on the first
+  1,000 sets.
 
 *Width* is the mean width as a multiple of 2 × 1.96 standard deviations of the estimate, which is the ideal interval
 (median of the cells). It is under 1 if the estimate varies more than an interval within 0 and 1 can.

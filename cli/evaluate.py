@@ -30,13 +30,16 @@ EXAMPLE = (
     "--repair", multiple=True, metavar="NAME=safe|unsafe",
     help="Repair a variant's outputs by the style before scoring (with --pairs).",
 )  # fmt: skip
-@click.option("--baseline", help="The variant to beat (default prompted, or the first).")
+@click.option("--baseline", help="The untrained variant in use today (default prompted, or the first).")
 @click.option("--candidate", help="The variant to judge (default tuned, or the second).")
 @click.option("--run", "name", help="The run to evaluate (default: the newest).")
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
-@click.option("--dry-run", is_flag=True, help="Show the requests to each endpoint and their cost; send nothing.")
+@click.option(
+    "--dry-run", "--plan", is_flag=True,
+    help="Show the requests to each endpoint and the rivals with their cost; send nothing.",
+)  # fmt: skip
 @click.option(
     "--cluster", is_flag=True, help="Generate the outputs of the project's models on the cluster that [cluster] names."
 )

@@ -1,12 +1,13 @@
 """`tuneworth evaluate --dry-run`: the source of each variant's outputs, and the requests and cost still to come."""
 
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from ..core import Talk
+from ..core import Talk, say
 from ..evaluate import AnswerStore, RemotePlan, Variant, forecast
-from ..project import Project, Remote, plan_evaluation
+from ..project import PlannedRival, Project, Remote, plan_evaluation
 
 __all__ = ["print_plan"]
 
@@ -16,7 +17,7 @@ def print_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: b
 
     Raises: ConfigError if the evaluation would be refused for personal data, prices or addresses.
     """
-    wanted, remote, store = plan_evaluation(path, run=name, allow_code=allow_code, talk=talk)
+    wanted, remote, store, rivals = plan_evaluation(path, run=name, allow_code=allow_code, talk=talk)
     run, project = remote.run, remote.run.project
     variants = {outputs.variant.name: outputs.variant for outputs in wanted}
     rows = [
@@ -27,7 +28,8 @@ def print_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: b
     limit = None if budget.limit is None else float(budget.limit)
     data = {"run": str(run.folder), "currency": budget.currency, "spent": float(budget.spent), "max_cost": limit}
     lines = [f"{row['variant']}: {_where(row)}" for row in rows] + remote.lines(store, all_hosts=True)
-    talk.answer("\n".join(lines), {**data, "variants": rows})
+    lines += [f"{rival.name}: {_rival_words(rival, budget.currency)}" for rival in rivals]
+    talk.answer("\n".join(lines), {**data, "variants": rows, "rivals": [asdict(rival) for rival in rivals]})
     talk.next(f"nothing was sent; to send it: tuneworth evaluate {quote(str(project.folder))} --run {quote(run.name)}")
 
 
@@ -61,3 +63,19 @@ def _where(row: dict[str, Any]) -> str:
     if row["host"] is None:
         return f"{row['model']} on this machine" + (", with an adapter" if row["source"] == "adapter" else "")
     return f"{row['model']} at {row['host']}"
+
+
+def _rival_words(rival: PlannedRival, currency: str) -> str:
+    """What measuring a rival takes, or why it is left out."""
+    if rival.why is not None:
+        return f"a rival, left out: {rival.why}"
+    most = "at most " if rival.way == "retry" else ""
+    where = f"requests to {rival.host}" if rival.host else "outputs on this machine"
+    parts = [f"a rival, {most}{rival.requests:,} {where}"]
+    if rival.input_tokens is not None and rival.output_tokens is not None:
+        parts.append(f"about {rival.input_tokens:,} tokens sent and {rival.output_tokens:,} generated")
+    if rival.host:
+        parts.append("cost unknown" if rival.cost is None else f"about {say.money(rival.cost, currency)}")
+    if rival.seconds is not None:
+        parts.append(f"about {say.duration(rival.seconds)}")
+    return "; ".join(parts)

@@ -55,7 +55,7 @@ def demo(out: Path, talk: Talk) -> None:
     talk.note(
         f"demo: the project is in {out}; it uses {TRAIN_PAIRS} training and {TEST_PAIRS} test pairs to finish in minutes"
     )
-    _print_result(run_project(out, talk=talk), talk)
+    _print_result(run_project(out, command="tuneworth demo", talk=talk), talk)
 
 
 def _print_result(run: "Run", talk: Talk) -> None:

@@ -11,6 +11,7 @@ from .evaluate import plan_evaluation as plan_evaluation
 from .fix import FixedOutputs as FixedOutputs
 from .fix import fix_outputs as fix_outputs
 from .gates import parse_gate as parse_gate
+from .gather.requests import PlannedRival as PlannedRival
 from .gather.requests import Remote as Remote
 from .money import compute_roi as compute_roi
 from .money import decide_by_money as decide_by_money

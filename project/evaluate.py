@@ -23,7 +23,7 @@ from ..train import refresh_card
 from .finish import finish_evaluation
 from .gates import parse_gate
 from .gather.gathering import gather
-from .gather.requests import Remote, remote_of
+from .gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from .gather.required import OutputSet, required_outputs
 from .learning_curve import read_curve
 from .load import compared
@@ -69,8 +69,8 @@ def plan_evaluation(
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
-) -> tuple[list[OutputSet], Remote, AnswerStore]:
-    """What `evaluate_run` would request: all outputs, those of endpoints, and the answers that already exist.
+) -> tuple[list[OutputSet], Remote, AnswerStore, list[PlannedRival]]:
+    """What `evaluate_run` would request: all outputs, those of endpoints, the answers that already exist, and rivals.
 
     Raises: ConfigError if personal data, prices or addresses would stop the evaluation.
     """
@@ -78,8 +78,7 @@ def plan_evaluation(
     output_sets = required_outputs(opened, adapter=opened.adapter)
     remote = remote_of(opened, output_sets)
     store = AnswerStore(remote.file)
-    remote.check_privacy(store)
-    return output_sets, remote, store
+    return output_sets, remote, store, planned_rivals(opened, output_sets, store)
 
 
 def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False) -> dict[str, Any]:

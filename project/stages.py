@@ -76,13 +76,15 @@ def run_project(
     *,
     run: str | None = None,
     gates: Sequence[str] = (),
+    command: str = "tuneworth run",
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Run:
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
-    Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`.
+    Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`, `command` is
+    kept in the run: in one of `tuneworth demo`, rivals take less time.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
@@ -96,7 +98,7 @@ def run_project(
     check_project(opened_project, train=local)
     if not run:  # a resumed run may already have every answer
         check_addresses(opened_project)
-    opened = _curated(opened_project, run, talk)
+    opened = _curated(opened_project, run, talk, command)
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
     loaded = load(opened_project, talk) if local else None
     if loaded is not None:
@@ -113,9 +115,9 @@ def run_project(
     return finish_evaluation(opened, conditions)
 
 
-def _curated(project: Project, name: str | None, talk: Talk) -> Run:
+def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Run:
     """The run to resume, or a new one, curated if necessary."""
-    folder = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
+    folder = find_run(project, name) if name else new_run(project, talk, command=command)
     run = Run(folder, project=project, talk=talk)
     if not (folder / "curate" / "summary.json").is_file():
         with no_partial_run(folder):

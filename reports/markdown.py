@@ -1,7 +1,6 @@
 """Renders a run as one Markdown page for a pull request: safe for any text."""
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ import jinja2
 
 from ..core import row_text
 from ..core import unbroken as say
-from .sections import judgements, rivals
-from .sections.causes import cause_rows
+from .sections import judgements
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
 from .sections.curation.dropped import dropped_rows
@@ -19,14 +17,14 @@ from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money import money_rows
-from .sections.order import compared_variants, other_variants
 from .sections.risks import risk_rows
-from .sections.rules import check_rows
+from .sections.rules import cause_rows, check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
-from .words import printable, share_words, short
+from .variant_tables import variant_rows, way_rows, ways_lead
+from .words import printable, short
 
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
-__all__ += ["unchecked", "variant_rows", "way_rows"]
+__all__ += ["unchecked"]
 
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
@@ -41,7 +39,6 @@ _UNLINKED = {
     "@": "&#64;&#8288;",
     "#": "#&#8288;",
 }  # &#8288; is an invisible word joiner
-MOST_VARIANTS = 10
 MOST_LETTERS = 120  # of a rule's sentence
 MOST_RULES = 8
 MOST_RISKS = 5
@@ -60,11 +57,11 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     return _rendered(
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
-        variants=variant_rows(run), ways=way_rows(run), rivals=rivals.lead(run),
+        variants=variant_rows(run), ways=way_rows(run), rivals=ways_lead(run),
         causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
-        judged=judged,
+        judged=judged, verdicts=run.results.get("verdicts") or [],
     )  # fmt: skip
 
 
@@ -117,51 +114,6 @@ def _escaped(match: re.Match[str]) -> str:
 
 def _label(run: StoredRun, name: str | None) -> str | None:
     return None if name is None else run.label(name)
-
-
-def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """Per variant: name, requests, three shares with ranges, tokens and cost per request; the compared pair comes first."""
-    names = [*reversed(compared_variants(run)), *other_variants(run)]
-    rows = [_variant(run, name) for name in names[:MOST_VARIANTS]]
-    if len(names) > MOST_VARIANTS:
-        rows.append((f"and {len(names) - MOST_VARIANTS} more", *[""] * 6))
-    return rows
-
-
-def way_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """Per way without training, if there are several: name, what it took, share, difference, cost, payback and chance."""
-    rows = rivals.rival_rows(run) if len(run.rivals) > 1 else []
-    return [
-        (
-            f"{row.name} (strongest)" if row.strongest else row.name,
-            row.took, row.acceptable, row.difference, row.cost,
-            ", ".join(filter(None, (row.payback, row.chance))),
-        )
-        for row in rows
-    ]  # fmt: skip
-
-
-def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
-    scored = run.results["quality"][name]
-    tokens = (run.results.get("tokens") or {}).get(name) or {}
-    known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
-    money = run.results.get("money") or {}
-    priced = (money.get("variants") or {}).get(name) or {}
-    return (
-        run.label(name),
-        say.count(scored.get("n")),
-        *(share_words(scored, key) for key in ("acceptable", "consistent", "faithful")),
-        say.count(round(sum(known))) if known else "not counted",
-        _cost(priced, str(money.get("currency") or "")),
-    )
-
-
-def _cost(variant: Mapping[str, Any], currency: str) -> str:
-    """The cost of a request, or of a day if the variant runs on dedicated machines."""
-    cost, machines = variant.get("cost_per_request"), variant.get("machine_cost_per_day")
-    if cost is None:
-        return "–"
-    return f"{say.money(machines, currency)} per day" if machines else say.money(cost, currency)
 
 
 def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:

@@ -257,7 +257,8 @@ def variant_name(name: str) -> str:
         return NAMES[name]
     first, plus, way = name.rpartition(" + ")
     if plus and way in ADDED:
-        return f"{variant_name(first)} {ADDED[way]}"
+        base, added = variant_name(first), ADDED[way]
+        return f"{base} {added.replace('with ', 'and ', 1) if ' with ' in base else added}"
     first, fallback, second = name.partition(", else ")
     if fallback:
         return f"{variant_name(first)} with {variant_name(second)} as the fallback"

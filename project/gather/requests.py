@@ -12,7 +12,9 @@ from ...evaluate import (
     RemotePlan,
     check_keys,
     check_privacy,
+    forecast,
     forecast_retries,
+    host_of,
     open_answers,
     plan_remote,
     plan_variants,
@@ -25,15 +27,19 @@ from ..run import Run
 from .required import OutputSet, raw_of, remote_limit
 from .rivals import Climb, RemoteSession
 
-__all__ = ["Remote", "check_addresses", "check_endpoints", "remote_of", "request_outputs", "retry_lines", "rivals_of"]
+__all__ = ["Remote", "check_addresses", "check_endpoints", "remote_of", "request_outputs", "retry_lines", "with_rivals"]
 
 
 @dataclass(frozen=True)
 class Remote:
-    """All requests of a run to endpoints, and the file with the answers."""
+    """All requests of a run to endpoints, and the file with the answers.
+
+    `repeated` names the variants whose requests may be sent again with their output, though their answers are stored.
+    """
 
     run: Run
     plans: Sequence[RemotePlan]
+    repeated: frozenset[str] = frozenset()
 
     @property
     def file(self) -> Path:
@@ -78,6 +84,7 @@ class Remote:
         """
         if self.run.project.evaluate.personal_data == "refuse":
             check_privacy(self.plans, store=store)
+            check_privacy([plan for plan in self.plans if plan.variant.name in self.repeated], store=())
 
 
 def remote_of(run: Run, output_sets: Sequence[OutputSet]) -> Remote:
@@ -124,10 +131,22 @@ def check_endpoints(run: Run, output_sets: Sequence[OutputSet]) -> None:
 
     Raises: ConfigError if anything is wrong, for rivals that would be measured there too.
     """
-    remote, climb = remote_of(run, output_sets), Climb(run, [one.variant for one in output_sets])
-    everything = replace(remote, plans=[*remote.plans, *rivals_of(run, output_sets, climb).plans])
-    everything.check(AnswerStore(remote.file))
-    _check_repeated(everything, climb)
+    climb = Climb(run, [one.variant for one in output_sets])
+    remote = with_rivals(run, output_sets, climb)
+    remote.check(AnswerStore(remote.file))
+
+
+def with_rivals(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> Remote:
+    """The requests to every variant at an endpoint, then those of the rivals there; nothing is sent.
+
+    Raises: as `remote_of`.
+    """
+    hosted = [one for one in output_sets if one.variant.source == "endpoint"]
+    pairs = {one.variant.name: one.pairs for one in hosted}
+    rungs = [rung for rung in climb.wanted if rung.base.name in pairs]
+    shown = [OutputSet(rung.variant, pairs[rung.base.name]) for rung in rungs if rung.retry is None]
+    repeated = frozenset(rung.base.name for rung in rungs if rung.retry)
+    return replace(remote_of(run, [*hosted, *shown]), repeated=repeated)
 
 
 def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> dict[str, Raw]:
@@ -138,56 +157,35 @@ def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) ->
     """
     from ...evaluate import race_endpoints
 
-    remote, rivals = remote_of(run, output_sets), rivals_of(run, output_sets, climb)
-    everything = replace(remote, plans=[*remote.plans, *rivals.plans])
+    remote = with_rivals(run, output_sets, climb)
     with open_answers(remote.file) as store:
-        everything.check(store)
-        _check_repeated(everything, climb)
-        for line in [*everything.lines(store), *retry_lines(everything, climb, store)]:
+        remote.check(store)
+        for line in [*remote.lines(store), *retry_lines(remote, climb, store)]:
             run.talk.note(f"evaluate: {line}")
-        budget = everything.budget(store)
+        budget = remote.budget(store)
         before = budget.spent
         with run.talk.progress("endpoints") as advance:
             session = RemoteSession(
-                {plan.variant.name: plan for plan in everything.plans}, store, budget, remote.longest_output,
+                {plan.variant.name: plan for plan in remote.plans}, store, budget, remote.longest_output,
                 progress=lambda name, done, of: advance(done, of, name),
                 warn=lambda text: run.talk.note(f"warning: {text}"),
             )  # fmt: skip
             raced = race_endpoints(
-                remote.plans, store=store, budget=budget, progress=session.progress, warn=session.warn
+                remote.plans[: len(output_sets)],
+                store=store,
+                budget=budget,
+                progress=session.progress,
+                warn=session.warn,
             )
             raw = {
                 one.variant.name: raw_of(run, one.variant, outputs, one.variant.model or "")
                 for one, outputs in zip(output_sets, raced, strict=True)
             }
             raw |= climb.elsewhere(raw, session)
-        after = everything.budget(store)
+        after = remote.budget(store)
     if after.spent > before:
         run.talk.note(f"evaluate: the endpoints' answers cost {say.money(after.spent - before, after.currency)}")
     return raw
-
-
-def rivals_of(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> Remote:
-    """The requests of the rivals that prompt an endpoint in another way; nothing is sent."""
-    pairs = {one.variant.name: one.pairs for one in output_sets}
-    return remote_of(
-        run,
-        [
-            OutputSet(rung.variant, pairs[rung.base.name])
-            for rung in climb.wanted
-            if rung.retry is None and rung.base.name in pairs
-        ],
-    )
-
-
-def _check_repeated(remote: Remote, climb: Climb) -> None:
-    """Check what retries would send again although its first answer is stored.
-
-    Raises: ConfigError as `check_privacy`.
-    """
-    if remote.run.project.evaluate.personal_data == "refuse":
-        names = {rung.base.name for rung in climb.wanted if rung.retry}
-        check_privacy([plan for plan in remote.plans if plan.variant.name in names], store=())
 
 
 def retry_lines(remote: Remote, climb: Climb, store: AnswerStore) -> list[str]:
@@ -207,3 +205,57 @@ def retry_lines(remote: Remote, climb: Climb, store: AnswerStore) -> list[str]:
             f"requests; {money}"
         )
     return lines
+
+
+@dataclass(frozen=True)
+class PlannedRival:
+    """A rival before it is measured: the outputs that it asks for at most, their tokens, cost and seconds, None if they
+    are unknown; `host` is None for a model on this machine; `why` says why it will not be measured."""
+
+    name: str
+    way: str
+    of: str
+    host: str | None
+    requests: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    seconds: float | None
+    why: str | None
+
+
+def planned_rivals(run: Run, output_sets: Sequence[OutputSet], store: AnswerStore) -> list[PlannedRival]:
+    """Every rival that prompts a model, the cheapest first; the seconds are those of its variant's outputs in an earlier
+    evaluation.
+
+    Raises: ConfigError if personal data would be sent.
+    """
+    climb = Climb(run, [one.variant for one in output_sets])
+    pairs = {one.variant.name: len(one.pairs) * run.project.evaluate.samples for one in output_sets}
+    remote = with_rivals(run, output_sets, climb)
+    remote.check_privacy(store)
+    plans = {plan.variant.name: plan for plan in remote.plans}
+    found = []
+    for rung in climb.rungs:
+        count = pairs[rung.base.name] * (rung.retry.tries - 1 if rung.retry else 1)
+        plan = plans.get(rung.base.name if rung.retry else rung.name)
+        ahead = None
+        if plan is not None and rung.retry is not None:
+            ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.longest_output)
+        elif plan is not None:
+            ahead = forecast(plan, store, longest_output=remote.longest_output)
+        speed = ((run.results.get("seconds") or {}).get(rung.base.name) or {}).get("per_second")
+        together = rung.base.settings.concurrency if rung.base.endpoint else 1
+        found.append(
+            PlannedRival(
+                rung.name, rung.variant.way, rung.base.name,
+                host_of(rung.base.endpoint) if rung.base.endpoint else None,
+                count if ahead is None else ahead.requests,
+                None if ahead is None else ahead.input_tokens,
+                None if ahead is None else ahead.output_tokens,
+                0.0 if rung.base.endpoint is None else None if ahead is None or ahead.cost is None else float(ahead.cost),
+                count / speed / together if speed else None,
+                climb.left_out.get(rung.name),
+            )
+        )  # fmt: skip
+    return found

@@ -23,6 +23,7 @@ from ...evaluate import (
     ladder,
     left_out_by_settings,
     plan_chats,
+    prompts_of,
     race_endpoints,
     remote_lines,
     request_chats,
@@ -80,6 +81,11 @@ class LocalModel:
         from ...evaluate import prompt_tokens
 
         return prompt_tokens(self.loaded, chats)
+
+    def fixed_tokens(self, variant: Variant) -> int:
+        """The tokens of a prompt without a request and its own examples."""
+        empty = pl.DataFrame({"id": [""], "input": [""], "system": [None]}, schema_overrides={"system": pl.String})
+        return self.tokens(prompts_of(replace(variant, nearest=None), empty))[0]
 
     def fits(self, chats: Sequence[Chat]) -> list[bool]:
         """Which chats leave room for an answer."""
@@ -193,9 +199,9 @@ class Climb:
         samples = self.settings.samples
         tokens = sum(model.tokens(model.prompts(rung.variant, pairs)[0])) * samples
         calls = len(pairs) * samples
-        # What all its prompts have in common is read once: the prompt of `raw` without its examples, or a short guide.
-        common = (raw.fixed_tokens or 0) - (raw.few_shot_tokens or 0)
-        if not self._admits(rung, expected_seconds(raw, calls=calls, input_tokens=max(tokens - common * calls, 0))):
+        # What all its prompts have in common is read once.
+        beyond = tokens - model.fixed_tokens(rung.variant) * calls
+        if not self._admits(rung, expected_seconds(raw, calls=calls, input_tokens=max(beyond, 0))):
             return None
         if fewer:
             self.run.talk.note(
@@ -234,6 +240,11 @@ class Climb:
         (raced,) = race_endpoints(
             [plan], store=session.store, budget=session.budget, progress=session.progress, warn=session.warn
         )
+        if refused := set(raced.refused).intersection(
+            rung.variant.constraint.parameters if rung.variant.constraint else ()
+        ):
+            self.left_out[rung.name] = f'the endpoint rejects "{refused.pop()}", so its outputs were not constrained'
+            return None
         found = raw_of(self.run, rung.variant, raced, rung.variant.model or "")
         seconds = self._took(found)
         self.run.talk.note(

@@ -178,11 +178,11 @@ def costed(run: StoredRun) -> list[list[str]]:
     request; they are in the table only if they are compared.
     """
     variants = run.results["money"].get("variants") or {}
-    sides = [name for name in (run.baseline, run.candidate) if name in variants]
+    sides = [name for name in (run.baseline, run.candidate) if name is not None and name in variants]
     known = [str(name) for name, found in variants.items() if found.get("cost_per_request") is not None]
     others = [name for name in known if name not in sides and run.way(name) not in ("repair", "cascade")]
     if len(sides) + len(others) <= MOST_VARIANTS:
-        return [[name for name in variants if name in sides or name in others]]
+        return [[str(name) for name in variants if name in sides or name in others]]
     return [sides, *(others[start : start + MOST_VARIANTS] for start in range(0, len(others), MOST_VARIANTS))]
 
 

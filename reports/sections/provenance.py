@@ -10,10 +10,11 @@ from ...core import unbroken as say
 from ...curate import table_name
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
-from ..words import finite, is_number, mapping, without_folders
+from ..words import date_words, finite, is_number, mapping, quoted, without_folders
 
 __all__ = [
     "commands",
+    "earlier_verdicts",
     "files",
     "fingerprints",
     "lead",
@@ -44,6 +45,8 @@ FILES = {
     "train/learning_curve.json": "the learning curve",
     "evaluate/pairs.jsonl": "the test pairs as evaluated",
     "evaluate/outputs.jsonl": "every output with its scores, tokens and violations",
+    "evaluate/variants.json": "the variants as their outputs were generated, to decide again",
+    "evaluate/train_outputs.jsonl": "the tuned model's outputs for training requests",
     "evaluate/probes.jsonl": "answers to training requests and general prompts, for the risks",
 }
 ALWAYS = ("report.md", "junit.xml")  # written together with this page
@@ -55,6 +58,7 @@ def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -
         return None
     shown = {
         "warning": reuse_warning(origin),
+        "verdicts": earlier_verdicts(run) if isinstance(run, StoredRun) else [],
         "facts": origin_facts(origin),
         "software": software(origin),
         "fingerprints": fingerprints(origin),
@@ -64,6 +68,18 @@ def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -
         "files": files(run),
     }
     return Section("provenance", "Provenance", lead(origin), "provenance", shown)
+
+
+def earlier_verdicts(run: StoredRun) -> list[tuple[str, str, str]]:
+    """Each earlier verdict of the run: when it was given, its sentence, and the keys that changed after it."""
+    return [
+        (
+            date_words(found["created"]),
+            quoted(found["sentence"]),
+            ", ".join(str(change["key"]) for change in found["changed"]) or "nothing stated",
+        )
+        for found in run.results.get("verdicts") or []
+    ]
 
 
 def lead(origin: Mapping[str, Any] | None) -> str:
@@ -197,7 +213,8 @@ def _stages(run: Run, facts: Mapping[str, Any], results: Mapping[str, Any], comm
 def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], project: str) -> str:
     """The `tuneworth evaluate` command for collected outputs, with every file that it read."""
     variants = mapping(results.get("variants"))
-    files = {name: mapping(how).get("file") for name, how in variants.items()}
+    # Repaired variants name the file of their origin.
+    files = {name: mapping(how).get("file") for name, how in variants.items() if mapping(how).get("way") != "repair"}
     others = set(map(str, files.values()))
     pairs = _input(facts, "pairs") or next(
         (entry["path"] for entry in facts.get("inputs") or [] if str(entry.get("path")) not in others), "PAIRS"
@@ -212,8 +229,10 @@ def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], projec
         words.append(f"--style {quote(_file_name(style or 'style.yaml'))}")
     elif style and style != mapping(mapping(facts["config"]).get("style")).get("path", "style.yaml"):
         words.append(f"--style {quote(_file_name(style))}")
-    comparison = mapping(results.get("comparison"))
-    words += [f"--{role} {quote(str(comparison[role]))}" for role in ("baseline", "candidate") if comparison.get(role)]
+    # Runs of earlier versions recorded no options, but compared what was stated.
+    stated = mapping(facts["judged"] if "judged" in facts else results.get("comparison"))
+    words += [f"--{role} {quote(str(stated[role]))}" for role in ("baseline", "candidate") if stated.get(role)]
+    words += [f"--repair {quote(f'{name}={how}')}" for name, how in mapping(stated.get("repair")).items()]
     return " ".join([*words, "--out again"])
 
 

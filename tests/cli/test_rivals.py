@@ -10,11 +10,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
 
+SCHEMA = Path(__file__).parents[2] / "docs/results.schema.json"
 ASKED = ("nearest", "prompted + retry", "tuned + short guide")
 
 
@@ -43,6 +45,7 @@ def test_a_run_measures_every_rival_with_the_model_in_memory(command, project):
     done = command("run", with_rivals(project, '"all"', "retry = {tries = 2}\n"), "--json")
     assert done.code == 0, done.err
     results = results_of(project)
+    jsonschema.validate(results, json.loads(SCHEMA.read_text(encoding="utf-8")))
     for name in ASKED:
         assert results["quality"][name]["n"] == 6, name
         assert f"evaluate: {name}, " in done.err
@@ -180,6 +183,26 @@ def test_paid_rivals_need_to_be_asked_for(command, hosted):
 
 def pair_number(turns: tuple[str, ...]) -> int:
     return int(turns[-3].rpartition("weight: ")[2].removesuffix(" kg"))
+
+
+@pytest.mark.slow
+def test_a_plan_lists_every_rival_with_its_cost_or_the_reason_against_it(command, hosted):
+    project = hosted("http://127.0.0.1:9/v1", '"auto"')
+    assert command("curate", project).code == 0
+    paid = command("evaluate", project, "--plan")
+    assert paid.code == 0, paid.err
+    assert "\nnearest: a rival, left out: its requests to 127.0.0.1 are paid; " in paid.out
+    hosted("http://127.0.0.1:9/v1", '["nearest", "prompted + retry"]')
+    done = command("evaluate", project, "--dry-run")
+    assert "\nnearest: a rival, 14 requests to 127.0.0.1; about " in done.out
+    assert "\nprompted + retry: a rival, at most 24 requests to 127.0.0.1; about " in done.out
+    assert "tuned + short guide: a rival, left out: it is not among the stated rivals" in done.out
+    told = command("evaluate", project, "--dry-run", "--json").json["rivals"]
+    assert [(rival["name"], rival["requests"], rival["seconds"]) for rival in told] == [
+        ("nearest", 14, None), ("prompted + retry", 24, None), ("tuned + short guide", 12, None),
+    ]  # fmt: skip
+    assert all(rival["cost"] > 0 for rival in told[:2])
+    assert told[0]["input_tokens"] > 12 * 20
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def test_every_setting_is_named_with_its_default():
 def words_of(default: Any) -> tuple[str, ...]:
     """The accepted forms of a default on the page."""
     if default is None:
-        return "none", "all"
+        return "none", "all", "margin"
     if isinstance(default, tuple):
         return (", ".join(default),)
     return (f"{default:g}" if isinstance(default, float) else str(default).lower(),)

@@ -77,6 +77,19 @@ def test_a_rival_that_would_be_a_variant_again_is_not_offered(tmp_path: Path):
     assert "tuned + short guide" not in [rung.name for rung in rungs(EvaluateSettings(), style=lax)]
 
 
+def test_a_constrained_rival_exists_where_the_style_has_a_pattern_of_the_whole_text():
+    hosted = {"prompted": VariantSettings(endpoint="http://127.0.0.1:1/v1", model="m")}
+    whole = parse_style("name: S\nchecks: [{kind: pattern, regex: '[a-z]+', whole: true}]")
+    found = rungs(EvaluateSettings(named=hosted), style=whole)
+    assert [rung.name for rung in found][:2] == ["prompted + constrained", "nearest"]
+    assert (found[0].variant.way, found[0].variant.of) == ("constrained", ("prompted",))
+    assert found[0].variant.constraint is not None
+    named = EvaluateSettings(named=hosted, rivals=("prompted + constrained",))
+    (rung,) = [rung for rung in rungs(named) if rung.name == "prompted + constrained"]  # of a style without one
+    assert left_out_by_settings(rung, named, None) == rung.why
+    assert rung.why
+
+
 def test_the_table_of_nearest_changes_its_prompt(tmp_path: Path):
     (tmp_path / "short.md").write_text("Be brief.")
     named = {"nearest": VariantSettings(few_shot=7, guide="short.md", repair="safe")}

@@ -275,6 +275,25 @@ def test_a_model_on_this_machine_keeps_what_passed_and_sums_its_tokens(
     assert (tmp_path / "store").read_bytes() == written
 
 
+def test_retries_that_were_stopped_resume_with_the_same_texts(
+    tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tuneworth.evaluate.outputs.generate.BATCH", 4)
+    pairs, store = some_pairs(12), tmp_path / "store"
+    raw = raced(tiny_model, store, pairs, temperature=1.0)
+    whole, _ = again_on(tiny_model, store, raw, pairs, temperature=1.0)
+    lines = store.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 3 + 2  # those of the variant, then of two rounds
+    for kept in range(3, len(lines)):
+        part = tmp_path / f"{kept}"
+        part.write_bytes(b"".join(lines[:kept]) + lines[kept][: len(lines[kept]) // 2])
+        found, _ = again_on(tiny_model, part, raw, pairs, temperature=1.0)
+        assert found.raw.outputs.drop("seconds").equals(whole.raw.outputs.drop("seconds"))
+        made = [line for line in part.read_bytes().splitlines(keepends=True) if line.endswith(b"}\n")]
+        assert made[:kept] == lines[:kept]
+        assert len(made) == len(lines)
+
+
 # --- an endpoint ----------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,9 @@ TODAY = date(2026, 11, 1)
 def test_the_two_volumes_of_one_situation_have_their_own_words():
     results = situation((960, 10, 10, 20), roi=costs(20))
     verdict, text = decide(results, margin=0.03), " ".join(money_text(results["money"]).split())
-    target = re.search(r"it would pay back within 90 days at about ([\d,]+) requests a day or more", verdict["sentence"])
+    target = re.search(
+        r"it would pay back within 90 days at about ([\d,]+) requests a day or more", verdict["sentence"]
+    )
     horizon = re.search(r"Breaks even over 365 days at ([\d,]+) requests a day", text)
     assert target
     assert horizon

@@ -311,12 +311,30 @@ def test_a_rule_elsewhere_on_the_page_leads_to_the_examples_that_break_it(window
 
 def test_five_variants_stand_in_the_card_and_are_searched(window: Window, evaluated_run: Make):
     opened = window.open(write_report(evaluated_run(variants=FIVE))[0], width=390, height=844)
-    opened.get_by_text("Other outputs for this request (3)").first.click()
-    assert opened.get_by_role("heading", name="rival").first.is_visible()
-    opened.get_by_label("Search").fill("(rival)")
+    opened.get_by_text("Other outputs for this request").first.click()
+    assert opened.locator(".others").get_by_role("heading", name="plain").first.is_visible()
+    opened.get_by_label("Search").fill("(short)")
     until(window, "/ of 84/.test(document.querySelector('.filters output').textContent)")
     assert window.value("document.documentElement.scrollWidth") <= 390
     opened.get_by_role("button", name="Show differences").click()
+    assert window.messages == []
+
+
+def test_another_variant_can_be_shown_beside_the_compared_ones(window: Window, evaluated_run: Make):
+    run = evaluated_run(variants=FIVE)
+    page = window.open(write_report(run)[0])
+    options = page.locator("[name=also] option").all_inner_texts()
+    assert options == ["no other variant", "prompted", "short", "plain", "all variants"]
+    others = "[...document.querySelectorAll('.others .answer')].filter((one) => one.getClientRects().length)"
+    assert window.value(f"{others}.length") == 0
+    page.locator("[name=also]").select_option(label="short")
+    names = window.value(f"{others}.map((one) => one.querySelector('bdi').textContent)")
+    assert names
+    assert all("short" in name.split("; ") for name in names)
+    page.locator("[name=also]").select_option("all")
+    assert window.value(f"{others}.length") > len(names)
+    page.locator("[name=also]").select_option("")
+    assert window.value(f"{others}.length") == 0
     assert window.messages == []
 
 
