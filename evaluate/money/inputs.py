@@ -133,7 +133,7 @@ def conditions_of(
         cache_stated=frozenset(name for name, table in variants.items() if table.cached_share is not None),
         exchanged={key: foreign for key, foreign in listed.items() if foreign is not None and foreign != currency},
         free=frozenset(name for name, run in runs.items() if run.free),
-        cascades={name: (*run.of, part_name(name, run)) for name, run in runs.items() if run.second is not None},
+        cascades={name: (run.of[0], run.of[1], part_name(name, run)) for name, run in runs.items() if run.second},
         like={f"{name}.{key}": f"{table.like}.{key}" for name, table in variants.items() for key in _taken(table)},
     )
 
