@@ -2,8 +2,9 @@
 
     python benchmarks/records_parser.py
 
-It knows only the line, as a model does: numbers by their units, the kind by words of the function. Written in an hour by
-someone who had read the lines and the rules. Writes examples/records/outputs/parser.jsonl for the pairs of test.jsonl.
+It sees only the line, as a model does: it finds numbers by their units and the kind by words of the function. Its patterns
+of packages and functions are those of the script that made the records. Writes examples/records/outputs/parser.jsonl for
+the pairs of test.jsonl.
 """
 
 import json

@@ -30,7 +30,7 @@ EXAMPLE = (
     "--repair", multiple=True, metavar="NAME=safe|unsafe",
     help="Repair a variant's outputs by the style before scoring (with --pairs).",
 )  # fmt: skip
-@click.option("--baseline", help="The variant to beat (default prompted, or the first).")
+@click.option("--baseline", help="The untrained variant in use today (default prompted, or the first).")
 @click.option("--candidate", help="The variant to judge (default tuned, or the second).")
 @click.option("--run", "name", help="The run to evaluate (default: the newest).")
 @click.option(

@@ -32,7 +32,7 @@ def command(run: Path | None, config: Path | None, explain: bool, allow_code: bo
         raise ConfigError("name a run or a --config file, not both")
     if config is not None:
         money = stated_money(config, seed=talk.seed).to_json()
-        text, data = money_text(money), money
+        text, data, step = money_text(money), money, "put your own numbers into [roi]; --explain shows each calculation"
     else:
         opened, changed = decide_by_money(run or Path(), allow_code=allow_code, talk=talk)
         results = opened.results
@@ -40,8 +40,6 @@ def command(run: Path | None, config: Path | None, explain: bool, allow_code: bo
         sentence = filled(verdict["sentence"]) if verdict else []
         text = "\n".join([*sentence, *([""] if sentence else []), money_text(money, run=opened.name)])
         data = {**money, "verdict": verdict, "changed": changed}
+        step = f"`tuneworth report {shlex.quote(str(opened.folder))}` writes the report of this verdict"
     talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, data)
-    if config is not None:
-        talk.next("put your own numbers into [roi]; --explain shows each calculation")
-    else:
-        talk.next(f"`tuneworth report {shlex.quote(str(opened.folder))}` writes the report of this verdict")
+    talk.next(step)

@@ -13,12 +13,14 @@ from .money.read_settings import check_roi as check_roi
 from .money.read_settings import read_roi as read_roi
 from .money.recount import read_inputs as read_inputs
 from .money.settings import RoiSettings as RoiSettings
+from .money.volumes import BREAK_EVEN as BREAK_EVEN
+from .money.volumes import break_even as break_even
 from .outputs.actors import start_actors as start_actors
 from .outputs.address import host_of as host_of
 from .outputs.budget import Budget as Budget
 from .outputs.budget import TokenPrice as TokenPrice
+from .outputs.budget import price_of_variant as price_of_variant
 from .outputs.budget import spent_on as spent_on
-from .outputs.budget import token_price as token_price
 from .outputs.files import read_outputs as read_outputs
 from .outputs.models import by_model as by_model
 from .outputs.models import check_adapters as check_adapters

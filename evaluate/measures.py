@@ -102,7 +102,7 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         tuned=raw.variant.tuned,
         model=raw.model,
         of=raw.variant.of,
-        free=raw.variant.source == "template",
+        free=raw.variant.way == "template",
         requests_per_second=speed_of(scores.table, np.repeat(rows, scores.samples))["per_second"]
         if self_hosted
         else None,

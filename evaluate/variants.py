@@ -198,6 +198,8 @@ def constraint_for(style: StyleSchema, *, local: bool) -> Constraint:
     Raises: ConfigError with the reason if there is none, or if a local model cannot be held to it.
     """
     constraint = constraint_of(style)
+    if constraint is None:
+        raise ConfigError("the style has no must rule with a JSON Schema or a pattern of the whole output")
     if local:
         check_constraint(constraint)
     return constraint

@@ -25,9 +25,9 @@ from ..evaluate import (
     check_privacy,
     open_answers,
     plan_remote,
+    price_of_variant,
     score_outputs,
     spent_on,
-    token_price,
 )
 from .gather.required import limit_of, remote_limit
 from .load import load, model_name
@@ -226,7 +226,7 @@ def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> I
 
     Raises: ConfigError if another process searches in the same run.
     """
-    price = token_price(run.project.roi_settings, base.name)
+    price = price_of_variant(run.project.roi_settings, base)
     with ExitStack() as stack:
         remote = None
         if base.source == "endpoint" or settings.reflection is not None:

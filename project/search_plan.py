@@ -22,8 +22,8 @@ from ..evaluate import (
     plan_evolution,
     plan_field,
     plan_rounds,
+    price_of_variant,
     search_order,
-    token_price,
 )
 from .gather.required import variants_of
 from .run import At, Run, console_for, open_run
@@ -191,9 +191,9 @@ def _per_call(plan: SearchPlan) -> tuple[float, float, Decimal | None]:
     requests = plan.pairs.select(
         pl.sum_horizontal(pl.col("input", "system").fill_null("").str.len_bytes()).mean()
     ).item()
-    longest = run.train["output"].str.len_bytes().max() or 0
-    sent, written = (sum(prompts) / len(prompts) + requests) / BYTES_PER_TOKEN, longest / BYTES_PER_TOKEN  # type: ignore[operator]
-    price = token_price(run.project.roi_settings, plan.base.name)
+    longest = max((len(text.encode(errors="replace")) for text in run.train["output"]), default=0)
+    sent, written = (sum(prompts) / len(prompts) + requests) / BYTES_PER_TOKEN, longest / BYTES_PER_TOKEN
+    price = price_of_variant(run.project.roi_settings, plan.base)
     free = plan.base.source != "endpoint"
     cost = Decimal(0) if free else price and price.of(input_tokens=round(sent), output_tokens=round(written))
     shared = _reflection_share(plan, sent + written)

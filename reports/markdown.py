@@ -10,7 +10,6 @@ import jinja2
 from ..core import row_text
 from ..core import unbroken as say
 from .sections import judgements
-from .sections.causes import cause_rows
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
 from .sections.curation.dropped import dropped_rows
@@ -19,7 +18,7 @@ from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money import money_rows
 from .sections.risks import risk_rows
-from .sections.rules import check_rows
+from .sections.rules import cause_rows, check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
 from .variant_tables import variant_rows, way_rows, ways_lead
 from .words import printable, short
@@ -62,7 +61,7 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
         causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
-        judged=judged,
+        judged=judged, verdicts=run.results.get("verdicts") or [],
     )  # fmt: skip
 
 

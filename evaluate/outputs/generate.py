@@ -15,11 +15,11 @@ from ...train import (
     answer_margins,
     common_beginning,
     encode_prompts,
-    encode_texts,
     end_of_turn,
     render_text,
 )
 from ..rivals.constraint import Constraint, TokenGuide
+from .thoughts import opens_thoughts, without_thoughts
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
@@ -31,6 +31,7 @@ __all__ = [
     "Generation",
     "Requests",
     "batch_generator",
+    "check_constrainable",
     "generate",
     "generate_outputs",
     "plan_requests",
@@ -112,10 +113,12 @@ def plan_requests(
     """The chats as requests to this model: a pure function of the whole list, whatever part is still to be generated.
 
     Batches have at most `batch_size` rows, fewer if the prompts are long. Raises ModelError if a prompt and its output do
-    not fit the model's context.
+    not fit the model's context, or if its outputs cannot be constrained.
     """
     ids = encode_prompts(loaded.tokenizer, prompts, [render_text(loaded.tokenizer, chat) for chat in prompts])
     _check_context(ids, loaded, max_new_tokens)
+    if constraint is not None:
+        check_constrainable(loaded)
     shared = _shared_length(ids)
     once = shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
     batches = prompt_batches(
@@ -232,8 +235,12 @@ def _shared_length(ids: list[list[int]]) -> int:
     return shared if shared >= LEAST_SHARED else 0
 
 
-# The marks around the thoughts of a reasoning model, if its template names them.
-THINK, THOUGHT = "<think>", "</think>"
+def check_constrainable(loaded: "LoadedModel") -> None:
+    """Raises: ModelError if the model's outputs cannot be constrained, whatever the constraint."""
+    if opens_thoughts(answer_margins(loaded.tokenizer)):
+        raise ModelError(f'"{loaded.name}" thinks before it answers, so its outputs cannot be constrained.')
+    if not getattr(loaded.tokenizer, "is_fast", False):
+        raise ModelError(f'"{loaded.name}" has a tokenizer in Python, with which its outputs cannot be constrained.')
 
 
 class BatchGenerator:
@@ -247,9 +254,6 @@ class BatchGenerator:
         self._temperature, self._seed, self._streams = temperature, seed, streams
         self._stops = stop_ids(loaded)
         self._margins = answer_margins(loaded.tokenizer)
-        self._thinks = THOUGHT in str(loaded.tokenizer.chat_template)
-        # If the prompt itself opens the thoughts, a text begins inside them.
-        self._opened = THOUGHT in self._margins[0] and THINK not in self._margins[0]
         self._guide: TokenGuide | None = None
         self._name = f'"{loaded.name}"' + (f" with the adapter {adapter}" if adapter else "")
 
@@ -275,26 +279,12 @@ class BatchGenerator:
     def _generation(self, row: int, sample: int, batch: int, answer: list[int], seconds: float) -> Generation:
         stopped = bool(answer) and answer[-1] in self._stops
         text = self._tokenizer.decode(answer[:-1] if stopped else answer, skip_special_tokens=True)
-        text, reasoning = self._without_thoughts(text, len(answer))
+        text, reasoning = without_thoughts(text, len(answer), tokenizer=self._tokenizer, margins=self._margins)
         text = text.removeprefix(self._margins[0]).removesuffix(self._margins[1])
         return Generation(
             row, text, len(self._requests.ids[row]), len(answer), seconds, "stop" if stopped else "length",
             reasoning_tokens=reasoning, sample=sample, batch=batch,
         )  # fmt: skip
-
-    def _without_thoughts(self, text: str, tokens: int) -> tuple[str, int]:
-        """The answer without the thoughts before it, as providers give it, and the number of tokens of the thoughts.
-
-        All tokens and an empty answer if the thoughts never end.
-        """
-        if not self._thinks or not (self._opened or text.lstrip().startswith(THINK)):
-            return text, 0
-        if THOUGHT in self._margins[0] and text.startswith(self._margins[0]):
-            return text, 0  # thoughts that the template itself closes at once
-        thought, end, answer = text.partition(THOUGHT)
-        if not end:
-            return "", tokens
-        return answer.lstrip(), min(len(encode_texts(self._tokenizer, [thought + end])[0]), tokens)
 
     def _answers(self, decoder: Any, logits: Any, rows: Sequence[int], sample: int) -> list[list[int]]:
         """New token ids per row, including the end token if there is one."""
@@ -323,8 +313,6 @@ class BatchGenerator:
         """The guide of a constraint at the start of that many outputs; None without a constraint."""
         if self._requests.constraint is None:
             return None
-        if self._opened:
-            raise ModelError(f"{self._name} thinks before it answers, so its outputs cannot be constrained.")
         if self._guide is None:
             self._guide = TokenGuide(
                 self._requests.constraint, self._tokenizer, stops=self._stops, vocabulary=vocabulary

@@ -127,8 +127,13 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
     """Check the context before any work: a guide that does not fit would be cut, which makes the comparison unfair.
 
     Returns the number of requests whose prompts show fewer of the nearest examples, so that they fit.
-    Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context.
+    Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context, or if the model
+    cannot be held to the variant's constraint.
     """
+    from .generate import check_constrainable
+
+    if variant.constraint is not None:
+        check_constrainable(loaded)
     chats, shortened = fitted_prompts(variant, pairs, loaded=loaded, max_new_tokens=max_new_tokens)
     needed = [tokens + max_new_tokens for tokens in prompt_tokens(loaded, chats)]
     over = [id for id, tokens in zip(pairs["id"], needed, strict=True) if tokens > loaded.context]

@@ -5,8 +5,9 @@ from dataclasses import replace
 from ...core import ConfigError
 from ...style import StyleSchema
 from ..variants import Variant, constraint_for
+from .constraint import constraint_of
 
-__all__ = ["constrained_name", "constrained_rival"]
+__all__ = ["constrained_name", "constrained_rival", "may_be_constrained", "named_constrained"]
 
 
 def constrained_name(of: str) -> str:
@@ -23,7 +24,17 @@ def constrained_rival(variant: Variant, style: StyleSchema) -> Variant:
         raise ConfigError(f'"{variant.name}" is constrained already')
     if not (variant.local or variant.source == "endpoint"):
         raise ConfigError("existing outputs cannot be constrained")
-    return replace(
-        variant, name=constrained_name(variant.name), way="constrained", of=(variant.name,),
-        constraint=constraint_for(style, local=variant.local),
-    )  # fmt: skip
+    return replace(named_constrained(variant), constraint=constraint_for(style, local=variant.local))
+
+
+def named_constrained(variant: Variant) -> Variant:
+    """The rival's name and origin, without the constraint."""
+    return replace(variant, name=constrained_name(variant.name), way="constrained", of=(variant.name,))
+
+
+def may_be_constrained(variant: Variant, style: StyleSchema) -> bool:
+    """Whether the style limits the whole output by a rule, so that the rival is worth a line even if it is not measured."""
+    try:
+        return variant.constraint is None and constraint_of(style) is not None
+    except ConfigError:
+        return True

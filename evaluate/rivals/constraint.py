@@ -73,10 +73,10 @@ def _is_closed(schema: Any) -> bool:
     return all(map(_is_closed, schema.values()))
 
 
-def constraint_of(style: StyleSchema) -> Constraint:
+def constraint_of(style: StyleSchema) -> Constraint | None:
     """The constraint that the style's must rules put on the whole output: the first JSON Schema, else the first pattern.
 
-    Raises: ConfigError with the reason if no rule does.
+    None if no rule does. Raises: ConfigError if there is only a pattern that is another one for each request.
     """
     whole = [check for check in style.checks if check.level == "must" and not (check.when or check.each or check.part)]
     for check in whole:
@@ -87,7 +87,7 @@ def constraint_of(style: StyleSchema) -> Constraint:
         return Constraint("regex", _pattern(fixed[0]), fixed[0].id)
     if patterns:
         raise ConfigError(f'the pattern "{patterns[0].id}" depends on the fields of each request')
-    raise ConfigError("the style has no must rule with a JSON Schema or a pattern of the whole output")
+    return None
 
 
 def _pattern(check: Check) -> str:

@@ -68,7 +68,7 @@ def evolve_guide(
     `ask` gives the scored outputs of a variant for pairs, `reflect` the answer of the reflecting model; an exception of
     either ends the search and is raised. Reflections read train pairs only. The same answers give the same search.
     """
-    from gepa import optimize
+    from gepa.api import optimize
 
     adapter = _Adapter(base, style, ask, train, validation)
     mirror = _Mirror(reflect)
@@ -80,7 +80,7 @@ def evolve_guide(
         reflection_lm=mirror,  # type: ignore[arg-type]
         reflection_minibatch_size=REFLECTED,
         max_metric_calls=_limit(len(validation), calls),
-        stop_callbacks=[lambda state: mirror.error is not None],
+        stop_callbacks=[lambda gepa_state: mirror.error is not None],
         logger=_Silent(),
         track_best_outputs=False,
         seed=seed,

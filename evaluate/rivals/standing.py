@@ -209,7 +209,7 @@ def _money_of(name: str, money: Mapping[str, Any] | None, *, main: bool) -> dict
 
 def _calls(raw: Raw, rows: np.ndarray, samples: int) -> float:
     """The mean number of calls for a request."""
-    if raw.variant.source == "template":
+    if raw.variant.way == "template":
         return 0.0
     if raw.cascade is not None:
         sent = item_means(raw.cascade.sent, samples)[rows]

@@ -20,7 +20,7 @@ MOST_IDS = 5  # ids that an entry names; outputs.jsonl has them all
 SHORT = 5  # words; shorter outputs are identical by chance, as the curation's ties assume too
 # Two models seldom agree to the letter where both differ from the reference: this many such long outputs, or short ones.
 FEWEST_LONG, FEWEST_SHORT = 5, 20
-NATURAL = 0.1  # share of references that another variant reproduces to the letter: then reproducing them is no sign
+NATURAL = 0.1  # share of references that another variant gives too, but for marks: then giving them all is no sign
 HALF = 0.5
 HEADROOM = 1.5  # of the longest reference, as the automatic limit takes it of the longest training output
 LOOP = re.compile(r"(.{2,80}?)\1{3,}.{0,80}\Z", re.DOTALL)
@@ -43,13 +43,18 @@ class Given:
 
 
 def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
-    """`find_causes` of variants by name; only the call of a model or a file has outputs of its own."""
+    """`find_causes` of variants by name; only the call of a model or a file has outputs of its own.
+
+    A cascade's outputs are those of its two variants, which say it, and its tokens are sums over both.
+    """
     given = {}
     for name, raw in raws.items():
+        if raw.cascade is not None:
+            continue
         v = raw.variant
         prompt = {"guide": v.guide, "examples": v.examples}
         given[name] = Given(scores[name], collected=v.source == "outputs", own=v.way == "model", **prompt)
-    return find_causes(given, pairs)
+    return {name: [] for name in raws} | find_causes(given, pairs)
 
 
 def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
@@ -72,8 +77,8 @@ def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, li
         n = len(given[name].scores.table)
         causes[name] += [_cause("identical", n, n, [], variant=other) for other in twins[:1]]
         others = [share for other, share in exact.items() if other not in (name, *twins)]
-        copied = exact[name] == 1 and given[name].collected and max(others, default=0.0) < NATURAL
-        if copied and len(exact) > 1 and _enough(_long_free(pairs["output"]).sum(), 0):
+        copied = _are_references(given[name], pairs) and given[name].collected and max(others, default=0.0) < NATURAL
+        if copied and len(exact) > 1 and _enough(int(_long_free(pairs["output"]).sum()), 0):
             causes[name].append(_cause("references", n, n, []))
     return causes
 
@@ -84,7 +89,7 @@ def _cause(
 ) -> Cause:  # fmt: skip
     named = list(dict.fromkeys(ids))[:MOST_IDS]
     return {
-        "cause": cause, "count": int(count), "of": of, "ids": named, "variant": variant, "limit": limit,
+        "cause": cause, "count": count, "of": of, "ids": named, "variant": variant, "limit": limit,
         "enough": enough,
     }  # fmt: skip
 
@@ -111,9 +116,11 @@ def _by_end(one: Given, pairs: pl.DataFrame) -> list[Cause]:
     for cause in ("missing", "failed", "cut", "empty", "refused", "endless"):
         rows = (why == cause).fill_null(False)
         if rows.any():
-            limit = table["output_tokens"].filter(cut).max() if cause in ("cut", "endless") else None
+            most = table["output_tokens"].filter(cut).max() if cause in ("cut", "endless") else None
+            limit = most if isinstance(most, int) else None
             enough = _enough_tokens(one, written, cut, pairs["output"], limit) if cause == "cut" else None
-            found.append(_cause(cause, rows.sum(), len(table), table["id"].filter(rows), limit=limit, enough=enough))  # type: ignore[arg-type]
+            ids = table["id"].filter(rows).to_list()
+            found.append(_cause(cause, len(ids), len(table), ids, limit=limit, enough=enough))
     return found
 
 
@@ -150,7 +157,7 @@ def _enough_tokens(
     ended = ended.filter(~cut & (written.str.len_chars() > 0)).drop_nulls()
     if not texts or not len(ended):
         return None
-    longest = max(map(len, texts)) * ended["tokens"].sum() / ended["text"].str.len_chars().sum()
+    longest = max(map(len, texts)) * float(ended["tokens"].sum()) / float(ended["text"].str.len_chars().sum())
     enough = 10 * math.ceil((HEADROOM * longest + (thoughts.max() or 0)) / 10)  # type: ignore[operator]
     return enough if limit is None or enough > limit else None
 
@@ -176,7 +183,7 @@ def _identical(one: Given, other: Given, pairs: pl.DataFrame) -> bool:
         return False
     differs = (first != pairs["output"].str.strip_chars()).fill_null(first.is_not_null())
     long = first.str.split(" ").list.len() > SHORT
-    return _enough((differs & long).sum(), differs.sum())
+    return _enough(int((differs & long).sum()), int(differs.sum()))
 
 
 def _enough(long: int, short: int) -> bool:
@@ -184,9 +191,15 @@ def _enough(long: int, short: int) -> bool:
 
 
 def _exact_share(one: Given, pairs: pl.DataFrame) -> float:
-    """How many of the outputs are their pair's reference to the letter."""
-    same = (_first_samples(one) == pairs["output"].str.strip_chars()).drop_nulls()
+    """How many of the outputs are their pair's reference, whatever their case and their marks."""
+    both = pl.DataFrame({"ours": _first_samples(one), "theirs": pairs["output"]})
+    plain = pl.all().str.to_lowercase().str.extract_all(r"\w+").list.join(" ")
+    same = both.select(plain).select(same=pl.col("ours") == pl.col("theirs"))["same"].drop_nulls()
     return float(same.mean() or 0.0) if len(same) else 0.0  # type: ignore[arg-type]
+
+
+def _are_references(one: Given, pairs: pl.DataFrame) -> bool:
+    return len(pairs) > 0 and _first_samples(one).equals(pairs["output"].str.strip_chars())
 
 
 def _first_samples(one: Given) -> pl.Series:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core import Row, roughly, row_text, say
 from ..money.flips import SURE, UNSURE
+from ..money.volumes import pays_in_time
 from ..statistics.paired import significant
 
 __all__ = [
@@ -256,7 +257,8 @@ def variant_name(name: str) -> str:
         return NAMES[name]
     first, plus, way = name.rpartition(" + ")
     if plus and way in ADDED:
-        return f"{variant_name(first)} {ADDED[way]}"
+        base, added = variant_name(first), ADDED[way]
+        return f"{base} {added.replace('with ', 'and ', 1) if ' with ' in base else added}"
     first, fallback, second = name.partition(", else ")
     if fallback:
         return f"{variant_name(first)} with {variant_name(second)} as the fallback"
@@ -387,10 +389,10 @@ def _of_hundred(share: float) -> str:
 
 def it_would_pay(key: str, to: float, money: Results) -> str | None:
     """A clause with the value of this input at which it would pay off; None for an input that cannot be set."""
-    currency, candidate = money["currency"], money["candidate"]
+    currency, candidate = money["currency"], _priced_as(money)
     price = "it would pay off at an {} price of {} per million tokens or less"
     return {
-        "requests_per_day": f"it would pay off at about {_about(to)} requests a day or more",
+        "requests_per_day": pays_in_time(_about(to), money.get("target_payback_days")),
         "requests_total": f"it would pay off at about {_about(to)} requests or more",
         "failure_cost": f"it would pay off if an unacceptable output cost {say.money(to, currency)} or more",
         f"{candidate}.price_input": price.format("input", say.money(to, currency)),
@@ -399,6 +401,12 @@ def it_would_pay(key: str, to: float, money: Results) -> str | None:
         "investment.compute": f"it would pay off if training cost {say.money(to, currency)} or less",
         "target_payback_days": f"it would pay off with a target of {say.days(to)} or more",
     }.get(key)
+
+
+def _priced_as(money: Results) -> str:
+    """The variant whose table has the candidate's prices: another one for a candidate that is made from it."""
+    inputs = (money.get("formula_inputs") or {}).get("variants") or {}
+    return (inputs.get(money["candidate"]) or {}).get("prices_like") or money["candidate"]
 
 
 def _about(number: float) -> str:

@@ -240,6 +240,11 @@ class Climb:
         (raced,) = race_endpoints(
             [plan], store=session.store, budget=session.budget, progress=session.progress, warn=session.warn
         )
+        if refused := set(raced.refused).intersection(
+            rung.variant.constraint.parameters if rung.variant.constraint else ()
+        ):
+            self.left_out[rung.name] = f'the endpoint rejects "{refused.pop()}", so its outputs were not constrained'
+            return None
         found = raw_of(self.run, rung.variant, raced, rung.variant.model or "")
         seconds = self._took(found)
         self.run.talk.note(

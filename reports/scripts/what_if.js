@@ -40,7 +40,7 @@
     const today = counted.requests_per_day;
     const even = now.break_even_requests_per_day;
     const flags = today > 0 ? [{ x: today, text: `your volume: ${say.count(today)}` }] : [];
-    if (even) flags.push({ x: even, text: `break-even: ${say.count(even)}` });
+    if (even) flags.push({ x: even, text: `${inputs.break_even}: ${say.count(even)}` });
     flags.sort((a, b) => a.x - b.x);
     const plot = find(".redrawn .plot");
     gainCurve.draw(plot, volumes, lines, flags, say.count);

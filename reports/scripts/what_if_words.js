@@ -77,7 +77,7 @@ const whatIfWords = (inputs, fields, costWords) => {
       rows.push(["Saving per day", (a) => money(a.saving_per_day)]);
       rows.push(["Payback", (a) => say.days(a.payback_days)]);
       const volume = (a) => a.break_even_requests_per_day;
-      rows.push(["Break-even, requests a day", (a) => (volume(a) === null ? "at no volume" : say.count(volume(a)))]);
+      rows.push([`${inputs.break_even[0].toUpperCase()}${inputs.break_even.slice(1)}, requests a day`, (a) => (volume(a) === null ? "at no volume" : say.count(volume(a)))]);
     } else {
       rows.push(["Total saving", (a) => money(a.saving_total)]);
     }

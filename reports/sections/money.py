@@ -5,7 +5,7 @@ from typing import Any
 
 from ...core import NEVER, Row
 from ...core import unbroken as say
-from ...evaluate import when_it_pays
+from ...evaluate import break_even, when_it_pays
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named, quoted, variant_label
@@ -178,8 +178,7 @@ def _payback_rows(money: Mapping[str, Any]) -> list[Row]:
         rows.append(Row("in_time", f"  within {say.days(money.get('target_payback_days'))}", likely))
     if known:
         least = money.get("break_even_requests_per_day")
-        text = "at no volume" if least is None else "at any volume" if least == 0 else (
-            f"at {say.count(least, 'request')} a day, over the horizon")  # fmt: skip
+        text = quoted(break_even(least, money.get("horizon_days")))
         rows.append(Row("break_even_requests_per_day", "Breaks even", text))
     return rows
 

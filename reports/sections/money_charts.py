@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ...core import unbroken as say
+from ...evaluate import BREAK_EVEN
 from ..charts.axes import linear_axis, log_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.plot import Band, Bin, Curve, Flag, curve_chart, distribution_chart
@@ -237,7 +238,7 @@ def _near(lines: list[Mapping[str, Any]], money: Mapping[str, Any]) -> list[Mapp
 
 def _marks(money: Mapping[str, Any]) -> list[tuple[float, str]]:
     today, even = money.get("requests_per_day"), money.get("break_even_requests_per_day")
-    found = [(even, f"break-even: {say.count(even)} a day")] if even else []
+    found = [(even, f"{BREAK_EVEN}: {say.count(even)} a day")] if even else []
     return found + ([(today, f"today: {say.count(today)} a day")] if today else [])
 
 

@@ -10,10 +10,11 @@ from ...core import unbroken as say
 from ...curate import table_name
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
-from ..words import finite, is_number, mapping, without_folders
+from ..words import date_words, finite, is_number, mapping, quoted, without_folders
 
 __all__ = [
     "commands",
+    "earlier_verdicts",
     "files",
     "fingerprints",
     "lead",
@@ -44,6 +45,8 @@ FILES = {
     "train/learning_curve.json": "the learning curve",
     "evaluate/pairs.jsonl": "the test pairs as evaluated",
     "evaluate/outputs.jsonl": "every output with its scores, tokens and violations",
+    "evaluate/variants.json": "the variants as their outputs were generated, to decide again",
+    "evaluate/train_outputs.jsonl": "the tuned model's outputs for training requests",
     "evaluate/probes.jsonl": "answers to training requests and general prompts, for the risks",
 }
 ALWAYS = ("report.md", "junit.xml")  # written together with this page
@@ -55,6 +58,7 @@ def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -
         return None
     shown = {
         "warning": reuse_warning(origin),
+        "verdicts": earlier_verdicts(run) if isinstance(run, StoredRun) else [],
         "facts": origin_facts(origin),
         "software": software(origin),
         "fingerprints": fingerprints(origin),
@@ -64,6 +68,18 @@ def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -
         "files": files(run),
     }
     return Section("provenance", "Provenance", lead(origin), "provenance", shown)
+
+
+def earlier_verdicts(run: StoredRun) -> list[tuple[str, str, str]]:
+    """Each earlier verdict of the run: when it was given, its sentence, and the keys that changed after it."""
+    return [
+        (
+            date_words(found["created"]),
+            quoted(found["sentence"]),
+            ", ".join(str(change["key"]) for change in found["changed"]) or "nothing stated",
+        )
+        for found in run.results.get("verdicts") or []
+    ]
 
 
 def lead(origin: Mapping[str, Any] | None) -> str:

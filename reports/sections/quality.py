@@ -15,11 +15,10 @@ from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
 from ..words import NOT_CHECKED, capital, named, quoted, share_text, unchecked
-from .causes import cause_rows
 from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
 from .order import MOST_VARIANTS, compared_variants, shown_order
-from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
+from .rules import MOST_ROWS, PERCENT, cause_rows, check_rows, most_broken, moved_figure, moves, shown_variants
 from .similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Results by rule: how often each variant broke it, the change, and whether that is statistically significant."""
+"""Results by rule, with their change and its significance; and what variants did instead of answering."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,15 @@ from typing import Any
 from markupsafe import Markup
 
 from ...core import unbroken as say
+from ...evaluate import cause_words
 from ..charts.axes import Axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import dumbbell
 from ..charts.slope import SlopeLine, drawn_lines, slope_chart
 from ..stored import StoredRun
+from ..words import quoted
 
-__all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants"]
+__all__ = ["PERCENT", "CheckRow", "cause_rows", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants"]
 
 PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}%") for tick in range(5)))
 CHANCE = 0.05  # significance level, the same as the verdict's
@@ -151,3 +153,15 @@ def _broken_text(scored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     if found.get("fail") is None:
         return "–"
     return f"{say.count(found['fail'])} of {say.count(_applies(scored, found))}"
+
+
+def cause_rows(run: StoredRun) -> list[tuple[str, str]]:
+    """Label and clauses of each variant with such outputs or unscored requests, in the order of the variants."""
+    rows = []
+    for name in run.variants:
+        scored = run.results["quality"][name]
+        clauses = [quoted(cause_words(entry)) for entry in scored.get("causes") or []]
+        if unscored := scored.get("unscored"):
+            clauses.append(f"{say.count(unscored, 'request')} excluded because they could not be scored")
+        rows += [(run.label(name), "; ".join(clauses))] if clauses else []
+    return rows

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from ...evaluate import Pair, always_cached, read_inputs
+from ...evaluate import BREAK_EVEN, Pair, always_cached, read_inputs
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named, variant_label
@@ -239,6 +239,7 @@ def json_block(run: StoredRun) -> Markup:
     roles = ("baseline", "candidate")
     names = {
         "spoken": {role: named(inputs.get(role)) for role in roles},
+        "break_even": BREAK_EVEN,
         "labels": {role: variant_label(str(inputs.get(role))) for role in roles},
     }
     text = json.dumps({**inputs, **names}, ensure_ascii=True, separators=(",", ":"))

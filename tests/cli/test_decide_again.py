@@ -88,6 +88,9 @@ def test_todays_volume_changes_the_verdict(command, judged, tmp_path, name):
     (earlier,) = results["verdicts"]
     assert (earlier["decision"], earlier["sentence"]) == ("fine-tune", first["sentence"])
     assert earlier["changed"] == [{"key": "roi.requests_per_day", "from": 5000, "to": 1}]
+    if name == "report":
+        assert "Changed since: roi.requests" in (judged / "report.md").read_text(encoding="utf-8")
+        assert "Earlier verdicts of this run" in (judged / "report.html").read_text(encoding="utf-8")
     settings(tmp_path, ROI)
     command(name, judged)
     again = stored(judged)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,7 +24,7 @@ from tuneworth.project.searched import searched_of
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
-from ..reports.described import SCHEMA
+from ..reports.described import assert_described
 
 PROJECT = """
 [data]
@@ -208,8 +207,7 @@ def test_the_next_evaluation_measures_it_as_a_rival_with_its_cost(command, hoste
         assert done.code == 0, done.err
     results = json.loads((the_run(project).folder / "results.json").read_text())
     assert results["variants"]["searched"]["search"] == searched["search"]
-    described = SCHEMA["properties"]["variants"]["additionalProperties"]["properties"]["search"]
-    jsonschema.validate(searched["search"], described)
+    assert_described(results)
     assert (results["variants"]["searched"]["way"], results["variants"]["searched"]["of"]) == ("searched", ["prompted"])
     assert "search" not in results["variants"]["prompted"]
     assert [rival["name"] for rival in results["rivals"] if rival["measured"]] == ["prompted", "searched"]

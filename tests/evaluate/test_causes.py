@@ -117,6 +117,7 @@ def test_a_file_of_references_is_no_file_of_outputs():
     assert references(first_of(1, "x", REFERENCES), OTHER) == []
     # Where another variant writes a tenth of them to the letter, so may a good model all of them.
     assert references(REFERENCES, REFERENCES[:3] + OTHER[3:]) == []
+    assert references(REFERENCES, [f"{text.upper()}." for text in REFERENCES[:3]] + OTHER[3:]) == []
     assert references(REFERENCES, OTHER, collected=False) == []
 
 

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from tuneworth.core import ConfigError, ModelError
-from tuneworth.evaluate import EvaluateSettings, Variant, VariantSettings, plan_variants, race
+from tuneworth.evaluate import EvaluateSettings, Variant, VariantSettings, check_room, plan_variants, race
 from tuneworth.evaluate.outputs.generate import plan_requests
 from tuneworth.evaluate.rivals.constrained import constrained_rival
-from tuneworth.evaluate.rivals.constraint import TokenGuide, check_constraint, constraint_of
+from tuneworth.evaluate.rivals.constraint import Constraint, TokenGuide, check_constraint, constraint_of
+from tuneworth.evaluate.rivals.ladder import ladder, left_out_by_settings
 from tuneworth.style import StyleSchema, check_outputs, parse_style
 
 from .endpoint_server import EndpointServer, Step, completion, error
@@ -40,6 +41,12 @@ def json_style(schema: Any, **more: Any) -> StyleSchema:
 def pattern_style(*regexes: str, **more: Any) -> StyleSchema:
     checks = [{"kind": "pattern", "id": f"form{n}", "regex": r, "whole": True, **more} for n, r in enumerate(regexes)]
     return parse_style(json.dumps({"checks": checks}))
+
+
+def the_constraint(style: StyleSchema) -> Constraint:
+    constraint = constraint_of(style)
+    assert constraint is not None
+    return constraint
 
 
 def pairs_of(count: int) -> pl.DataFrame:
@@ -122,7 +129,7 @@ def test_stop_tokens_are_allowed_only_where_the_text_is_complete(tiny_model: Any
 
     tokenizer = tiny_model.tokenizer
     stops = {tokenizer.eos_token_id, tokenizer.pad_token_id}
-    guide = TokenGuide(constraint_of(pattern_style("ab?")), tokenizer, stops=stops, vocabulary=264)
+    guide = TokenGuide(the_constraint(pattern_style("ab?")), tokenizer, stops=stops, vocabulary=264)
     guide.begin(1)
     seen = []
     for letter in "ab":
@@ -145,6 +152,8 @@ def test_models_that_open_thoughts_in_the_prompt_are_refused(tiny_model: Any, tm
     tiny_model.tokenizer.chat_template = THINKING
     with pytest.raises(ModelError, match="thinks before it answers"):
         raced(constrained_rival(PROMPTED, pattern_style("a")), tiny_model, tmp_path / "store")
+    with pytest.raises(ModelError, match="thinks before it answers"):
+        check_room(constrained_rival(PROMPTED, pattern_style("a")), pairs_of(1), loaded=tiny_model, max_new_tokens=9)
 
 
 @pytest.mark.parametrize(
@@ -166,14 +175,14 @@ def test_what_cannot_be_constrained_has_a_reason(style: StyleSchema, reason: str
 
 
 def test_counts_in_a_pattern_are_no_fields() -> None:
-    assert constraint_of(pattern_style(r"\p{Lu}[0-9]{2,3}")).text == r"\p{Lu}[0-9]{2,3}"
+    assert the_constraint(pattern_style(r"\p{Lu}[0-9]{2,3}")).text == r"\p{Lu}[0-9]{2,3}"
 
 
 def test_a_schema_comes_before_a_pattern_and_the_first_pattern_without_fields_counts() -> None:
     checks = [{"kind": "pattern", "regex": "{a}x", "whole": True}, {"kind": "pattern", "regex": "b", "whole": True}]
-    assert constraint_of(parse_style(json.dumps({"checks": checks}))).text == "b"
+    assert the_constraint(parse_style(json.dumps({"checks": checks}))).text == "b"
     both = parse_style(json.dumps({"checks": [*checks, {"kind": "json", "id": "j"}]}))
-    assert (constraint_of(both).kind, constraint_of(both).check) == ("json", "j")
+    assert (the_constraint(both).kind, the_constraint(both).check) == ("json", "j")
 
 
 def test_existing_outputs_and_constrained_variants_have_no_constrained_rival() -> None:
@@ -192,7 +201,7 @@ def planned(style: StyleSchema, folder: Path, **stated: Any) -> Variant:
 
 
 def test_the_setting_constrains_a_variant(tmp_path: Path) -> None:
-    assert planned(pattern_style("a"), tmp_path).constraint == constraint_of(pattern_style("a"))
+    assert planned(pattern_style("a"), tmp_path).constraint == the_constraint(pattern_style("a"))
     with pytest.raises(ConfigError, match='variant "prompted": constrained = true is not possible: the style has no'):
         planned(parse_style("checks: [{kind: grounded}]"), tmp_path)
     # An endpoint has a library of its own.
@@ -256,7 +265,7 @@ def test_a_stated_parameter_overrides_the_constraint(tmp_path: Path) -> None:
 
 def test_the_reason_is_one_short_line() -> None:
     with pytest.raises(ConfigError) as refused:
-        check_constraint(constraint_of(pattern_style(r"x\b" + "y" * 300)))
+        check_constraint(the_constraint(pattern_style(r"x\b" + "y" * 300)))
     text = str(refused.value)
     assert "\n" not in text
     assert len(text) < 300
@@ -265,3 +274,43 @@ def test_the_reason_is_one_short_line() -> None:
 
 def test_requests_without_a_constraint_have_none(tiny_model: Any) -> None:
     assert plan_requests(tiny_model, [[{"role": "user", "content": "x"}]], max_new_tokens=3).constraint is None
+
+
+# --- the rival in the ladder ---------------------------------------------------------------------------------------
+
+
+def rung_of(style: StyleSchema, tmp_path: Path, base: Variant = PROMPTED, **settings: Any) -> tuple[Any, str | None]:
+    """The constrained rival among all rivals, and why it is left out."""
+    stated = EvaluateSettings(**settings)
+    train = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
+    rungs = ladder(stated, [base], style=style, train=train, folder=tmp_path)
+    found = next((rung for rung in rungs if rung.variant.way == "constrained"), None)
+    return found, None if found is None else left_out_by_settings(found, stated, None)
+
+
+def test_the_ladder_has_the_constrained_prompt_where_the_style_limits_the_whole_output(tmp_path: Path) -> None:
+    found, why = rung_of(pattern_style("a"), tmp_path)
+    assert (found.name, found.base, why) == ("prompted + constrained", PROMPTED, None)
+    assert found.variant.constraint == the_constraint(pattern_style("a"))
+    assert rung_of(parse_style("checks: [{kind: grounded}]"), tmp_path)[0] is None
+    assert rung_of(pattern_style("a"), tmp_path, found.variant)[0] is None
+
+
+def test_a_rival_that_cannot_be_constrained_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    for rivals in ("auto", "all", ("prompted + constrained",)):
+        found, why = rung_of(pattern_style(r"\bab"), tmp_path, rivals=rivals)
+        assert found.variant.constraint is None
+        assert why is not None
+        assert "lookarounds not supported" in why
+    assert "depends on the fields" in (rung_of(pattern_style("{x}"), tmp_path)[1] or "")
+    assert "stated rivals" in (rung_of(pattern_style("{x}"), tmp_path, rivals=("template",))[1] or "")
+
+
+def test_without_the_library_the_reason_says_how_to_install_it(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tuneworth.evaluate.rivals.constraint.find_spec", lambda name: None)
+    _, why = rung_of(pattern_style("a"), tmp_path)
+    assert why == "constrained decoding needs llguidance; Install with: pip install 'tuneworth[constrained]'"
+    # An endpoint needs no library here, but its requests may be paid.
+    far = Variant("prompted", "endpoint", model="m", endpoint="https://api.example.com/v1")
+    assert "are paid" in (rung_of(pattern_style("a"), tmp_path, far)[1] or "")
+    assert rung_of(pattern_style("a"), tmp_path, far, rivals="all")[1] is None

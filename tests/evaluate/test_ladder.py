@@ -81,9 +81,9 @@ def test_a_constrained_rival_exists_where_the_style_has_a_pattern_of_the_whole_t
     hosted = {"prompted": VariantSettings(endpoint="http://127.0.0.1:1/v1", model="m")}
     whole = parse_style("name: S\nchecks: [{kind: pattern, regex: '[a-z]+', whole: true}]")
     found = rungs(EvaluateSettings(named=hosted), style=whole)
-    assert [rung.name for rung in found][:2] == ["nearest", "prompted + constrained"]
-    assert (found[1].variant.way, found[1].variant.of) == ("constrained", ("prompted",))
-    assert found[1].variant.constraint is not None
+    assert [rung.name for rung in found][:2] == ["prompted + constrained", "nearest"]
+    assert (found[0].variant.way, found[0].variant.of) == ("constrained", ("prompted",))
+    assert found[0].variant.constraint is not None
     named = EvaluateSettings(named=hosted, rivals=("prompted + constrained",))
     (rung,) = [rung for rung in rungs(named) if rung.name == "prompted + constrained"]  # of a style without one
     assert left_out_by_settings(rung, named, None) == rung.why

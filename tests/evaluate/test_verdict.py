@@ -177,7 +177,7 @@ TABLE = [
     ("a machine that goes", later(roi=costs(100_000) | {"prompted": HOSTED}), 6, "costs more than"),
     # 8: does not pay
     ("equal and dearer", later(EQUAL, roi=costs(tuned=12)), 8, "it never pays back; it would pay off at an"),
-    ("equal, too few requests", later(EQUAL, roi=costs(20)), 8, "it would pay off at about 1,0"),
+    ("equal, too few requests", later(EQUAL, roi=costs(20)), 8, "it would pay back within 90 days at about 1,0"),
     ("better, a cheap failure",
      later(roi=costs(tuned=12, failures="repair", failure_cost=0.001)), 8, "unacceptable output cost 0.0"),
     ("too slow", later(EQUAL, roi=costs(target_payback_days=5)), 8, "later than the target of 5 days"),

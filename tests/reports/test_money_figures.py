@@ -183,7 +183,7 @@ def test_the_curve_has_its_band_break_even_and_today(stored):
     assert drawn.count("<polygon") == 1
     assert "90% of scenarios" in drawn
     assert "today: 5,000 a day" in drawn
-    assert "break-even:" in drawn
+    assert "break-even over the horizon:" in drawn
 
 
 def test_a_curve_of_an_older_run_is_drawn_without_a_band(stored):

@@ -172,8 +172,8 @@ def test_the_data_of_the_page_is_inert_whatever_the_names(tmp_path):
     inputs["baseline"] = hostile
     text = str(what_if.json_block(run))
     assert not set("<>&'\u2028\x7f\ud800") & set(text)
-    names = {
+    assert json.loads(text) == inputs | {
         "spoken": {"baseline": f"“{hostile}”", "candidate": "the tuned model"},
+        "break_even": "break-even over the horizon",
         "labels": {"baseline": hostile, "candidate": "tuned"},
     }
-    assert json.loads(text) == inputs | names
