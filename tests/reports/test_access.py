@@ -92,7 +92,7 @@ def test_each_page_has_one_title_and_its_headings_skip_no_level(window: Window, 
 
 def test_each_link_into_the_page_has_its_place(window: Window, pages: dict[str, Path]) -> None:
     lost = (
-        "[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.getAttribute('href').slice(1))"
+        "[...document.querySelectorAll('a[href^=\"#\"]')].map(a => decodeURIComponent(a.getAttribute('href').slice(1)))"
         ".filter(id => !document.getElementById(id))"
     )
     twice = "[...document.querySelectorAll('[id]')].map(e => e.id).filter((id, at, all) => all.indexOf(id) !== at)"

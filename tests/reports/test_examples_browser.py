@@ -325,7 +325,7 @@ def test_another_variant_can_be_shown_beside_the_compared_ones(window: Window, e
     page = window.open(write_report(run)[0])
     options = page.locator("[name=also] option").all_inner_texts()
     assert options == ["no other variant", "prompted", "short", "plain", "all variants"]
-    others = "[...document.querySelectorAll('.others .answer')].filter((one) => one.getClientRects().length)"
+    others = "[...document.querySelectorAll('.others .answer')].filter((one) => one.checkVisibility())"
     assert window.value(f"{others}.length") == 0
     page.locator("[name=also]").select_option(label="short")
     names = window.value(f"{others}.map((one) => one.querySelector('bdi').textContent)")
