@@ -12,7 +12,6 @@ from .rivals import (
     measured_rivals,
     money_rivals,
     strongest_first,
-    surely_worse,
     weight,
 )  # fmt: skip
 from .sentences import (
@@ -80,7 +79,7 @@ def _to_fix(results: Results, margin: float) -> Judged:
 
 
 def _surely_worse(results: Results, margin: float) -> Judged:
-    rival = next(rival for rival in measured_rivals(results) if surely_worse(rival, margin))
+    rival = worse_rivals(results, margin)[0]
     name = variant_name(compared(results)[1])
     text = f"even at the best end of the range {name} is {say.points(rival.high)} worse"
     return HIGH if rival.high <= -margin else FAIR, text if rival.strongest else f"{text} than {rival.label}"

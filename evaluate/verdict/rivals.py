@@ -10,7 +10,7 @@ from .sentences import chance, compared, share_of, variant_name
 
 __all__ = [
     "CheaperWay", "Rival", "cheaper_way", "failures_cost", "guide_can_go", "may_be_worse", "measured_rivals",
-    "money_rivals", "same_model", "strongest_first", "surely_worse", "unmeasured", "weight",
+    "money_rivals", "same_model", "strongest_first", "unmeasured", "weight", "worse_rivals",
 ]  # fmt: skip
 
 Results = Mapping[str, Any]
@@ -83,6 +83,20 @@ def strongest_first(results: Results) -> Rival:
 def surely_worse(rival: Rival, margin: float) -> bool:
     """Whether the candidate is surely worse than this rival, by at least the margin as measured."""
     return rival.high < 0 and rival.value <= -margin + HAIR
+
+
+def worse_rivals(results: Results, margin: float) -> list[Rival]:
+    """The rivals that the candidate is surely worse than.
+
+    Where training pays against one as long as a failure costs nothing, and no cost is stated, the whole interval must
+    lie at the margin or below: a loss within the margin may be worth its saving.
+    """
+    costless = not failures_cost(results.get("money") or {})
+
+    def may_be_worth_it(rival: Rival) -> bool:
+        return costless and rival.high > -margin and weight(rival) == "pays"
+
+    return [rival for rival in measured_rivals(results) if surely_worse(rival, margin) and not may_be_worth_it(rival)]
 
 
 def may_be_worse(rival: Rival, margin: float) -> bool:

@@ -12,7 +12,7 @@ from .doubts import Doubt, found_doubts
 from .invalid import found_invalid, unlike_people
 from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
 from .next_step import RISK_ADVICE, next_step
-from .rivals import HAIR, Rival, guide_can_go, may_be_worse, measured_rivals, strongest_first, surely_worse
+from .rivals import HAIR, Rival, guide_can_go, may_be_worse, measured_rivals, strongest_first, worse_rivals
 from .sentences import (
     as_it_stands,
     both_shares,
@@ -140,7 +140,7 @@ def _invalid(results: Results, margin: float) -> Verdict | None:
 
 def _worse(results: Results, margin: float) -> Verdict | None:
     """Rule 2: the candidate is surely worse than a way without training."""
-    rivals = [rival for rival in measured_rivals(results) if surely_worse(rival, margin)]
+    rivals = worse_rivals(results, margin)
     if _too_few(results) or not rivals:
         return None
     rival, candidate = rivals[0], variant_name(compared(results)[1])
