@@ -13,6 +13,7 @@ from .rivals import (
     money_rivals,
     strongest_first,
     weight,
+    worse_rivals,
 )  # fmt: skip
 from .sentences import (
     chance,
