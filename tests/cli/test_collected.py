@@ -25,7 +25,7 @@ def judge(command, pairs_file, style_file, tmp_path):
 def rows(good, samples=1, **more):
     """Outputs of the 60 pairs; of each, the first `good` samples are acceptable."""
     return [
-        {"id": f"p{n}", "sample": s, "output": pair(n)["output"] if s < good else "A bag.", **more}
+        {"id": f"p{n}", "sample": s, "output": pair(n)["output"] if s < good else "A bag, 999 kg", **more}
         for n in range(60)
         for s in range(samples)
     ]
@@ -56,7 +56,7 @@ def test_what_is_called_tuned_or_comes_from_a_tuned_model_is_no_way_without_trai
     results = judge("--json", **files).json
     assert (results["comparison"]["baseline"], results["comparison"]["candidate"]) == ("old", "tuned")
     assert {name: found["tuned"] for name, found in results["variants"].items()} == {
-        "old": False, "tuned": True, "tuned-2": True, "hosted": True,
+        "old": False, "tuned": True, "tuned-2": True, "hosted": True, "tuned, else old": True,
     }  # fmt: skip
     assert "ithout any training" not in json.dumps(results["verdict"])
 
@@ -124,14 +124,14 @@ def test_outputs_are_repaired_before_scoring_where_asked(judge, tmp_path):
     line = next(line for line in lines if line["variant"] == "tuned" and line["id"] == "p1")
     assert (line["output"], line["raw"], line["fixed"]) == (pair(1)["output"], f"{pair(1)['output']}.", ["no-stop"])
     page, text = ((tmp_path / f"judged/report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))
-    assert "<bdi>tuned</bdi> <small>after repair</small>" in page
+    assert "<bdi>tuned, repaired</bdi>" in page
     assert "repaired: no-stop; as it came:" in page
     assert "The tuned model is acceptable in 0% of cases as it answers, and in 50% after repair" in page
-    assert "| tuned (after repair) | 60 | 50%" in text
+    assert "| tuned, repaired | 60 | 50%" in text
     again = judge("--repair", "tuned=safe", prompted=other, tuned=bad)
     said = " ".join(again.out.split())
     assert "the tuned model after repair gives an acceptable output in 50% of cases" in said
-    assert "tuned (after repair): 50% (38 to 62%; 0% before repair)" in said
+    assert "tuned, repaired: 50% (38 to 62%; 0% before repair)" in said
 
 
 def test_the_project_says_which_outputs_are_repaired(judge, tmp_path):

@@ -94,7 +94,8 @@ def lines(tmp_path: Path, name: str, good: int) -> str:
     from ..conftest import pair
 
     rows = [
-        {"id": f"p{n}", "output": pair(n)["output"] if n < good else "A bag.", "output_tokens": 9} for n in range(60)
+        {"id": f"p{n}", "output": pair(n)["output"] if n < good else "A bag, 999 kg", "output_tokens": 9}
+        for n in range(60)
     ]
     file = tmp_path / f"{name}.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]))

@@ -97,7 +97,7 @@ def calculated(text: str) -> Any:
     for sign, operator in (("×", "*"), ("÷", "/"), ("^", "**"), ("−", "-"), ("≤", "<=")):
         text = text.replace(sign, operator)
     text = re.sub(r"\d+(\.\d+)?", lambda found: f"Decimal('{found[0]}')", text)
-    known = {"Decimal": Decimal, "max": max, "sqrt": lambda x: x.sqrt(),
+    known = {"Decimal": Decimal, "max": max, "sqrt": lambda x: x.sqrt(), "exp": lambda x: x.exp(),
              "ceil": lambda x: x.to_integral_value(rounding=ROUND_CEILING)}  # fmt: skip
     with localcontext() as context:
         context.prec = 50
