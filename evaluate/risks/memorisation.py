@@ -66,7 +66,7 @@ def assess_memorisation(
     both = copies_of(texts, train_outputs, inputs=compared, train_groups=train_groups)
     theirs, ours = both[: len(kept)], both[len(kept) :]
     recited = _recited(train_outputs, [references[i] for i in kept], [outputs[i] for i in kept])
-    counts = {"recited": recited, "n": len(kept)}
+    counts: dict[str, Any] = {"recited": recited, "n": len(kept)}
     if theirs.mean() > REFERENCES_COPY:
         return risk_entry(
             "memorisation", evidence=f"{int(theirs.sum())} of {len(kept)} references repeat {COPIED_WORDS} or more consecutive "
