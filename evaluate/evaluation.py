@@ -14,10 +14,11 @@ from .money.settings import RoiSettings
 from .outputs.raw import Raw
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
-from .rivals.contest import enter
+from .rivals.contest import Contest, enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
 from .scores.quality import (
     SHARES,
+    Similarity,
     compare_variants,
     groups_of,
     quality_of_all,
@@ -95,64 +96,98 @@ def evaluate_outputs(
         pairs, raw, style, candidate=candidate, baseline=baseline, settings=settings,
         train=context.train, seed=seed,
     )  # fmt: skip
-    raws, scores, candidate = contest.raws, contest.scores, contest.candidate
-    rows, groups = scored_rows(scores), groups_of(pairs)
     written = _written(pairs, style, raw)
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
     references = pairs.select(pl.when(good).then("output"))["output"]
-    similarity = {name: item_similarity(s.table, references, s.samples) for name, s in scores.items()}
-    results: dict[str, Any] = {
+    similarity = {name: item_similarity(s.table, references, s.samples) for name, s in contest.scores.items()}
+    scored = _Scored(contest, pairs, scored_rows(contest.scores), groups_of(pairs), style, references, similarity, seed)
+    results = _results(scored, written, raw, context)
+    names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
+    money = None
+    if contest.candidate in contest.scores and names:
+        money = _compare(results, scored, names, roi, context, baseline=baseline, margin=margin)
+        facts_margin = None if settings is None else settings.facts_margin
+        results["verdict"] = decide(results, margin=margin, facts_margin=facts_margin)
+    outputs = pl.concat([s.table for s in contest.scores.values()], how="diagonal")
+    return Evaluated(results, outputs, raw, money)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """All variants with their scores; `rows` marks the pairs that were scored for every one of them."""
+
+    contest: Contest
+    pairs: pl.DataFrame
+    rows: np.ndarray
+    groups: np.ndarray | None
+    style: StyleSchema
+    references: pl.Series
+    similarity: Mapping[str, Similarity]
+    seed: int
+
+    def against(self, first: str, second: str) -> dict[str, Any]:
+        """The comparison of the second variant with the first."""
+        return compare_variants(
+            self.contest.scores, self.rows, self.groups, self.style, baseline=first, candidate=second,
+            similarity=self.similarity, seed=self.seed,
+        )  # fmt: skip
+
+
+def _results(scored: _Scored, written: pl.DataFrame, given: Sequence[Raw], context: RunContext) -> dict[str, Any]:
+    """The results of each variant by itself; what compares them is still empty."""
+    raws, scores, rows, seed = scored.contest.raws, scored.contest.scores, scored.rows, scored.seed
+    return {
         "schema": SCHEMA,
         "project": context.project,
         "created": context.created,
         "verdict": None,
         "quality": quality_of_all(
-            raws, scores, pairs, rows, groups, style, references=references, similarity=similarity, seed=seed
+            raws, scores, scored.pairs, rows, scored.groups, scored.style, references=scored.references,
+            similarity=scored.similarity, seed=seed,
         ),
-        "reference": _reference(written, groups, seed=seed),
+        "reference": _reference(written, scored.groups, seed=seed),
         "comparison": None,
         "rivals": [],
         "tokens": {name: _tokens(r, scores[name], rows) for name, r in raws.items()},
         "seconds": {name: _speed(scores[name], rows) for name in raws},
         "money": None,
-        "style": _style(style, pairs, raw, seed=seed),
+        "style": _style(scored.style, scored.pairs, given, seed=seed),
         "variants": {name: _described(r) for name, r in raws.items()},
         **_stated(context),
         "risks": [],
         "gates": None,
         "verdicts": [],
-    }
+    }  # fmt: skip
+
+
+def _compare(
+    results: dict[str, Any], scored: _Scored, names: Sequence[str], roi: RoiSettings | None, context: RunContext, *,
+    baseline: str | None, margin: float,
+) -> Money | None:  # fmt: skip
+    """Add what compares the candidate with the ways without training: comparison, money, rivals and risks."""
+    raws, scores, candidate = scored.contest.raws, scored.contest.scores, scored.contest.candidate
+    measured = measure_variants(raws, scores, scored.rows, roi)
+    costs = costs_of_requests(roi, names, measured, baseline=baseline)
+    shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
+    rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
+    results["comparison"] = scored.against(rival, candidate)
+    if (guided := _guided(raws, names, baseline)) is not None:
+        results["guide_comparison"] = scored.against("plain", guided)
     money = None
-    names = untrained_names(list(raws.values()), candidate=candidate, baseline=baseline)
-    if candidate in scores and names:
-        measured = measure_variants(raws, scores, rows, roi)
-        costs = costs_of_requests(roi, names, measured, baseline=baseline)
-        shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
-        rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
-
-        def against(first: str, second: str) -> dict[str, Any]:
-            return compare_variants(
-                scores, rows, groups, style, baseline=first, candidate=second, similarity=similarity, seed=seed
-            )
-
-        results["comparison"] = against(rival, candidate)
-        if (guided := _guided(raws, names, baseline)) is not None:
-            results["guide_comparison"] = against("plain", guided)
-        if roi is not None:
-            money = money_of(
-                roi, measured, rows, groups, context.training, baseline=rival, candidate=candidate, seed=seed
-            )
-            results["money"] = money.to_json()
-        results["rivals"] = rival_rows(
-            names, raws, scores, rows, groups, candidate=candidate, strongest=rival, money=results["money"],
-            margin=margin, left_out=context.left_out, seed=seed,
+    if roi is not None:
+        money = money_of(
+            roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
+            seed=scored.seed,
         )  # fmt: skip
-        results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
-        results["verdict"] = decide(
-            results, margin=margin, facts_margin=None if settings is None else settings.facts_margin
-        )
-    outputs = pl.concat([s.table for s in scores.values()], how="diagonal")
-    return Evaluated(results, outputs, raw, money)
+        results["money"] = money.to_json()
+    results["rivals"] = rival_rows(
+        names, raws, scores, scored.rows, scored.groups, candidate=candidate, strongest=rival, money=results["money"],
+        margin=margin, left_out=context.left_out, seed=scored.seed,
+    )  # fmt: skip
+    results["risks"] = _risks(
+        results, scored.pairs["input"], scored.references, scored.groups, scores, roi, context, candidate, scored.seed
+    )
+    return money
 
 
 def _described(raw: Raw) -> dict[str, Any]:

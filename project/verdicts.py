@@ -43,7 +43,7 @@ def unapplied(config: Mapping[str, Any], project: Project) -> list[str]:
 
 
 def _applies(key: str) -> bool:
-    """Whether outputs that are there can be judged anew by this key."""
+    """Whether outputs that are there can be judged again by this key."""
     section, _, rest = key.partition(".")
     return section == "roi" or rest in _COMPARISON or ("." in rest and rest.rpartition(".")[2] in _VARIANT)
 

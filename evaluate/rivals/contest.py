@@ -38,7 +38,7 @@ def enter(
 ) -> Contest:
     """Score the variants and add those that need no call, as far as `settings.rivals` asks for them.
 
-    Repair is for the candidate and its rivals alike: where it makes an output of the candidate acceptable, the candidate
+    Repair is for both the candidate and its rivals: where it makes an output of the candidate acceptable, the candidate
     competes as `NAME + repair`, and so does each rival that gains by it.
     """
     entered = {raw.variant.name: (raw, score_variant(pairs, raw, style)) for raw in raws}

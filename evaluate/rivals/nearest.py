@@ -45,15 +45,15 @@ class NearestExamples:
         rows = max(1, _CELLS // len(self._train))
         for start in range(0, len(pairs), rows):
             block = pairs["input"][start : start + rows].to_list()
-            likeness = self._likeness(block)
+            similarity = self._similarity(block)
             for own, other in apart:
                 part = own[start : start + rows, None]
-                likeness[(part == other) & (part >= 0)] = -1
-            for row in likeness:
+                similarity[(part == other) & (part >= 0)] = -1
+            for row in similarity:
                 best = np.argsort(-row, kind="stable")[: self.count]
                 yield [int(place) for place in best[::-1] if row[place] >= 0]
 
-    def _likeness(self, requests: list[str]) -> np.ndarray:
+    def _similarity(self, requests: list[str]) -> np.ndarray:
         """`(requests, train)`: the cosines, to six digits so that rounding breaks no tie."""
         vectorizer, vectors = self._fitted
         if vectorizer is None:

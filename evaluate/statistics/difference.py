@@ -122,7 +122,7 @@ def _phi_of_sums(
 
 
 def difference_size(baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping) -> EffectiveSize:
-    """How many independent pairs the pairs count as, by how alike the differences in a group are: `(..., items)`."""
+    """How many independent pairs the pairs count as, by how similar the differences in a group are: `(..., items)`."""
     difference = candidate - baseline
     variance = np.mean(np.abs(difference), axis=-1) - np.mean(difference, axis=-1) ** 2
     return effective_size(difference, np.abs(difference) > 1e-9, variance, grouping, DIFFERENCES)

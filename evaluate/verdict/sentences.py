@@ -159,7 +159,7 @@ def gap_clause(results: Results, value: float | None = None) -> str:
 
 
 def outputs_clause(results: Results) -> str:
-    """How the candidate's outputs compare to those of the strongest rival; significant by interval and test alike."""
+    """How the candidate's outputs compare to those of the strongest rival; significant only by both interval and test."""
     comparison = results["comparison"]
     low, value = comparison["difference"]["low"], comparison["difference"]["value"]
     if low > 0 and not significant(low, comparison["difference"]["high"], comparison.get("p_value")):

@@ -178,13 +178,13 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     brief = limit < SHORT
     # The outputs get twice the space of the request and the reference.
     context_limit = limit // 2 if brief else limit
-    alike = _alike(lines, names)
+    same = _same_outputs(lines, names)
     sides = {
-        name: _shown(run, alike[name], line, limit, anchor=f"{index}-{number}", brief=brief)
+        name: _shown(run, same[name], line, limit, anchor=f"{index}-{number}", brief=brief)
         if name in names
-        else _shown(run, alike[name], line, min(limit, OTHERS_LIMIT), anchor="", brief=True)
+        else _shown(run, same[name], line, min(limit, OTHERS_LIMIT), anchor="", brief=True)
         for number, (name, line) in enumerate(lines.items())
-        if name in alike
+        if name in same
     }
     broken = {check for name in names for check in _checks(lines[name] or {})}
     group = pair.get("group")
@@ -201,10 +201,10 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     )
 
 
-def _alike(lines: Mapping[str, Mapping[str, Any] | None], names: list[str]) -> dict[str, list[str]]:
+def _same_outputs(lines: Mapping[str, Mapping[str, Any] | None], names: list[str]) -> dict[str, list[str]]:
     """The variants to show, each with those that are not compared and gave the same output with the same violations."""
     first: dict[tuple[Any, ...], str] = {}
-    alike: dict[str, list[str]] = {name: [name] for name in names}
+    same: dict[str, list[str]] = {name: [name] for name in names}
     for name, line in lines.items():
         if line is None:
             continue
@@ -212,10 +212,10 @@ def _alike(lines: Mapping[str, Mapping[str, Any] | None], names: list[str]) -> d
         if name in names:
             first.setdefault(key, name)
         elif (shown := first.setdefault(key, name)) == name:
-            alike[name] = [name]
+            same[name] = [name]
         else:
-            alike[shown].append(name)
-    return alike
+            same[shown].append(name)
+    return same
 
 
 def _shown(

@@ -129,7 +129,7 @@ def test_what_is_paid_needs_a_name(url: str, price: int | None, paid: bool):
     "name", ["nearest + repair", "tuned, else prompted", "template", "searched", "plain + constrained"]
 )
 def test_every_name_that_tuneworth_gives_is_known(name: str):
-    rungs(EvaluateSettings(rivals=(name,)))
+    assert [rung.name for rung in rungs(EvaluateSettings(rivals=(name,)))]
 
 
 def test_an_unknown_name_is_an_error():
