@@ -116,6 +116,7 @@ from .variants import Variant as Variant
 from .variants import Way as Way
 from .variants import plan_variants as plan_variants
 from .verdict.causes import cause_words as cause_words
+from .verdict.causes import tells as tells
 from .verdict.next_step import RISK_ADVICE as RISK_ADVICE
 from .verdict.rules import decide as decide
 from .verdict.rules import with_judgements as with_judgements

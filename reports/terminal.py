@@ -62,7 +62,9 @@ def _ways(run: StoredRun) -> list[str]:
     lines = [Row("", f"  {shortened(run.label(row['name']), LONGEST)}", _way(row)) for row in rows[:MOST_WAYS]]
     if len(rows) > MOST_WAYS:
         lines.append(Row("", f"  and {len(rows) - MOST_WAYS} more", "in the report"))
-    return ["Ways without training, the strongest first", *row_lines(lines, label=NUMBER)] if len(rows) > 1 else []
+    left_out = [row["name"] for row in run.results.get("rivals") or [] if not row.get("measured")]
+    lines += [Row("", f"  {shortened(run.label(name), LONGEST)}", "not measured") for name in left_out]
+    return ["Ways without training, the strongest first", *row_lines(lines, label=NUMBER)] if len(lines) > 1 else []
 
 
 def _way(row: Mapping[str, Any]) -> str:
@@ -76,7 +78,9 @@ def _way(row: Mapping[str, Any]) -> str:
 
 def _causes(run: StoredRun) -> list[str]:
     return [
-        line for name, words in cause_rows(run) for line in filled(f"{shortened(name, LONGEST)}: {words}.", indent=2)
+        line
+        for name, words in cause_rows(run, telling=True)
+        for line in filled(f"{shortened(name, LONGEST)}: {words}.", indent=2)
     ]
 
 

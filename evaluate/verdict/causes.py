@@ -8,7 +8,7 @@ from typing import Any
 from ...core import say
 from .sentences import HABITS, TELLING, compared, listed, variant_name
 
-__all__ = ["cause_lines", "cause_words", "found_causes"]
+__all__ = ["cause_lines", "cause_words", "found_causes", "tells"]
 
 MOST_AFFECTED = 0.02  # of a variant's outputs may be unscored, missing or cut
 WHOLE = 1 - MOST_AFFECTED
@@ -47,8 +47,13 @@ def cause_lines(results: Results) -> list[str]:
         cause_words(entry, f" of {variant_name(name)}")
         for name in compared(results)
         for entry in _entries(results, name)
-        if entry["cause"] in HABITS and entry["count"] >= TELLING * entry["of"]
+        if entry["cause"] in HABITS and tells(entry)
     ]
+
+
+def tells(entry: Results) -> bool:
+    """Whether a cause is worth a line of its own: any that is no habit of the model, and a habit in a tenth of the outputs."""
+    return entry["cause"] not in HABITS or entry["count"] >= TELLING * entry["of"]
 
 
 def found_causes(results: Results) -> list[Problem]:

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from ...evaluate import cause_words
+from ...evaluate import cause_words, tells
 from ..charts.axes import Axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import dumbbell
@@ -155,12 +155,19 @@ def _broken_text(scored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return f"{say.count(found['fail'])} of {say.count(_applies(scored, found))}"
 
 
-def cause_rows(run: StoredRun) -> list[tuple[str, str]]:
-    """Label and clauses of each variant with such outputs or unscored requests, in the order of the variants."""
+def cause_rows(run: StoredRun, *, telling: bool = False) -> list[tuple[str, str]]:
+    """Label and clauses of each variant with such outputs or unscored requests, in the order of the variants.
+
+    Repaired outputs are not listed again. With `telling`, only what makes a comparison invalid or concerns a tenth of the
+    outputs.
+    """
     rows = []
     for name in run.variants:
+        if run.way(name) == "repair":
+            continue
         scored = run.results["quality"][name]
-        clauses = [quoted(cause_words(entry)) for entry in scored.get("causes") or []]
+        entries = [entry for entry in scored.get("causes") or [] if not telling or tells(entry)]
+        clauses = [quoted(cause_words(entry)) for entry in entries]
         if unscored := scored.get("unscored"):
             clauses.append(f"{say.count(unscored, 'request')} excluded because they could not be scored")
         rows += [(run.label(name), "; ".join(clauses))] if clauses else []
