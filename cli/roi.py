@@ -26,7 +26,7 @@ def command(run: Path | None, config: Path | None, explain: bool, allow_code: bo
     """
     from ..core import ConfigError, filled
     from ..project import decide_by_money, stated_money
-    from ..reports import derivation_text, money_text
+    from ..reports import derivation_text, money_text, verdict_sentence
 
     if config is not None and run is not None:
         raise ConfigError("name a run or a --config file, not both")
@@ -37,7 +37,7 @@ def command(run: Path | None, config: Path | None, explain: bool, allow_code: bo
         opened, changed = decide_by_money(run or Path(), allow_code=allow_code, talk=talk)
         results = opened.results
         money, verdict = results["money"], results["verdict"]
-        sentence = filled(verdict["sentence"]) if verdict else []
+        sentence = filled(verdict_sentence(verdict)) if verdict else []
         text = "\n".join([*sentence, *([""] if sentence else []), money_text(money, run=opened.name)])
         data = {**money, "verdict": verdict, "changed": changed}
         step = f"`tuneworth report {shlex.quote(str(opened.folder))}` writes the report of this verdict"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core import Row, filled, row_lines, say
+from ..core import UNKNOWN, Row, filled, row_lines, say
 from ..curate import meaning_sentence
 from .charts.axes import shortened
 from .sections.assumptions import words
@@ -157,7 +157,8 @@ def _alternatives(money: Mapping[str, Any]) -> list[str]:
     unit = "one acceptable output" if money["failures"] == "drop" else "one request"
     lines = []
     for name, cost, saved, acceptable, result in alternative_rows(_money_run(money)):
-        lines += filled(f"  {name}: {cost}, saves {saved}; acceptable: {acceptable}; {against}: {result}", indent=4)
+        saves = "" if saved == UNKNOWN else f", saves {saved}"
+        lines += filled(f"  {name}: {cost}{saves}; acceptable: {acceptable}; {against}: {result}", indent=4)
     return [f"Cost of {unit} without tuning:", *lines] if lines else []
 
 
