@@ -25,6 +25,11 @@ def measure_variants(
     self_hosted = {name for name, variant in tables.items() if variant.self_hosted}
 
     def measured(raw: Raw) -> MeasuredVariant:
+        search = raw.variant.search or {}
+        paid = search.get("cost") if roi is not None and search.get("currency") == roi.currency else None
+        return replace(counted(raw), search_cost=None if paid is None else float(paid))
+
+    def counted(raw: Raw) -> MeasuredVariant:
         name = raw.variant.name
         if raw.cascade is None:
             return _measured(raw, scores[name], rows, self_hosted=bool({name, *raw.variant.of} & self_hosted))

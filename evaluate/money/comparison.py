@@ -162,6 +162,10 @@ STEPS = {
 BOTH = (f"before.{EFFECTIVE}", f"after.{EFFECTIVE}")
 
 SAVING = by_key([
+    Figure("invested", "The spending ahead, minus what the search for the prompt of {old} cost.",
+           "investment - cost of the search", of("investment", "before.search_cost", operator.sub), "{currency}",
+           when=lambda pair: pair.trained and pair.before.knows("search_cost")),
+    step("invested", of("investment")),
     Figure("saving_per_request", "The saving per {paid} with {new} instead of {old}.",
            "cost of {old} - cost of {new}", of(*BOTH, operator.sub), "{currency}", when=lambda pair: pair.main is pair),
     Figure("saving_per_request", "The saving that {new} still gives over {old}.", "cost of {old} - cost of {new}",

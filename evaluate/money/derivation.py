@@ -105,6 +105,7 @@ def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
 
 def _of_payback(pair: Pair) -> Iterator[tuple[Scope, str]]:
     """The daily saving and the days until the investment pays back, or the total of a one-off batch."""
+    yield pair, "invested"
     yield pair, "saving_total"
     yield pair, "saving_per_day"
     if pair.main is pair and pair.machines() and pair.value("saving_share") is not None:

@@ -30,6 +30,8 @@ class MeasuredVariant:
     was acceptable, which shows the effect of retries. `guide_tokens` and `few_shot_tokens` are the parts of the fixed
     tokens for the guide and the examples. `tuned` says whether the variant needed training; `model` names its model.
 
+    `search_cost` is what the search for its prompt cost, in the currency of `[roi]`: the prompt's own investment.
+
     `of` are the variants that this one is made from, whose prices it has unless it has its own. A `free` variant calls no
     model. A cascade is made from two: `sent` `(n,)` says which items its second variant answered (0 or 1, or the mean over
     repeats), and the tokens of `second` are those of these calls, 0 for items that were not sent on; its
@@ -52,6 +54,7 @@ class MeasuredVariant:
     sent: np.ndarray | None = None
     second: "MeasuredVariant | None" = None
     wrong_facts: np.ndarray | None = None
+    search_cost: float | None = None
 
     def __post_init__(self) -> None:
         """A cascade has two variants, of which neither is a cascade."""

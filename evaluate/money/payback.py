@@ -70,7 +70,7 @@ def _payback(work: Callable[..., Any]) -> Callable[[Pair], Any]:
     """A figure from the investment, the daily saving and the ramp; with a ramp, also the gross saving and running cost."""
 
     def back(pair: Pair) -> Any:
-        cost, saving, ramp = pair("investment"), pair("saving_per_day"), pair("ramp_days")
+        cost, saving, ramp = pair("invested"), pair("saving_per_day"), pair("ramp_days")
         gross, running = (pair("gross"), pair("running_cost_per_day")) if nonzero(ramp) else (None, None)
         return work(pair, cost, saving, ramp, gross, running)
 
@@ -113,7 +113,7 @@ def _running_at_break_even(pair: Pair) -> Any:
     machines = [_machines_by_volume(way, call) for call in way.calls_ways if call.hosted]
     if nonzero(pair("before.machine_cost_per_day")):
         return running
-    needs = ("investment", "saving_per_request", "counted_days", "full_days", "upkeep_per_day")
+    needs = ("invested", "saving_per_request", "counted_days", "full_days", "upkeep_per_day")
     cost, saved, days, full, upkeep = (value_of(pair.peek(key)) for key in needs)
 
     def at(volume: Decimal) -> tuple[Decimal, Decimal]:
@@ -144,7 +144,7 @@ def _machines_by_volume(way: Way, call: Way) -> Callable[[Decimal], Decimal]:
 
 
 def _breaks_even(work: Callable[..., Any]) -> Callable[[Pair], Any]:
-    keys = ("investment", "saving_per_request", "counted_days", "ramp_days", "break_even_running", "full_days")
+    keys = ("invested", "saving_per_request", "counted_days", "ramp_days", "break_even_running", "full_days")
     return lambda pair: work(*[pair(key) for key in keys])
 
 
@@ -192,7 +192,7 @@ def _discounts(pair: Pair) -> bool:
 
 def _value(pair: Pair) -> Any:
     """The saving of requests over the horizon minus running costs and the investment."""
-    cost, gross, running = pair("investment"), pair("gross"), pair("running_cost_per_day")
+    cost, gross, running = pair("invested"), pair("gross"), pair("running_cost_per_day")
     full, days = pair("discounted_days") if _discounts(pair) else (pair("full_days"), pair("counted_days"))
     saved = gross * full
     if pair.values.drawn and not np.all(full):
@@ -245,12 +245,12 @@ def _year(pair: Pair, parts: list[tuple[int, Decimal, Decimal]]) -> Any:
 
 
 def _value_of_years(pair: Pair) -> Any:
-    cost = pair("investment")
+    cost = pair("invested")
     return total(_years(pair)) - cost
 
 
 def _value_of_no_day(pair: Pair) -> Any:
-    cost, *_ = (pair(key) for key in ("investment", "gross", "running_cost_per_day", "counted_days", "ramp_days"))
+    cost, *_ = (pair(key) for key in ("invested", "gross", "running_cost_per_day", "counted_days", "ramp_days"))
     return 0 - cost
 
 
@@ -275,7 +275,7 @@ PAYBACK = by_key([
            "saving per day <= 0", _payback(lambda pair, *_: never(pair)), when=lambda pair: pair("saving_per_day") <= 0,
            result="never"),
     Figure("earned_back_days", f"{BACK}: there is no investment.", "investment <= 0",
-           _payback(lambda pair, *_: zero(pair)), when=lambda pair: pair("investment") <= 0, result="0 days"),
+           _payback(lambda pair, *_: zero(pair)), when=lambda pair: pair("invested") <= 0, result="0 days"),
     step("earned_back_days", zero, when=_infinite_saving),
     Figure("earned_back_days", f"{BACK}.", "investment ÷ saving per day",
            _payback(lambda _, cost, saving, *__: cost / saving), "days", when=lambda pair: not nonzero(pair("ramp_days"))),
@@ -291,7 +291,7 @@ PAYBACK = by_key([
     step("payback_days", of("earned_back_days")),
 
     Figure("requests_to_pay_back", "Requests until the investment pays back, without running costs.",
-           "investment ÷ saving per request", of("investment", "saving_per_request", operator.truediv), "requests",
+           "investment ÷ saving per request", of("invested", "saving_per_request", operator.truediv), "requests",
            when=lambda pair: pair("saving_per_request") > 0),
     step("requests_to_pay_back", unknown),
     step("break_even_running", _running_at_break_even),
@@ -299,7 +299,7 @@ PAYBACK = by_key([
          when=lambda pair: pair.batch or pair("saving_per_request") <= 0 or pair("counted_days") <= 0),
     Figure("break_even_requests_per_day", f"{VOLUME}: any.", "investment + running × horizon <= 0",
            _breaks_even(lambda *_: ZERO), result="0 requests a day",
-           when=lambda pair: pair("investment") + pair("break_even_running") * pair("counted_days") <= 0),
+           when=lambda pair: pair("invested") + pair("break_even_running") * pair("counted_days") <= 0),
     Figure("break_even_requests_per_day", f"{VOLUME}, after the ramp is subtracted from the horizon.",
            "(investment + running × horizon) ÷ (saving per request × days at full volume)",
            _breaks_even(lambda cost, saved, days, _, runs, full: (cost + runs * days) / (saved * full)),
@@ -319,7 +319,7 @@ PAYBACK = by_key([
            "fixed tokens + (candidate's cost - baseline's cost) ÷ cost of one fixed token", _break_even_fixed_tokens, "tokens"),
 
     Figure("npv", "The gain of the batch.", "saving of the batch - investment",
-           of("saving_total", "investment", operator.sub), "{currency}", when=lambda pair: pair.batch),
+           of("saving_total", "invested", operator.sub), "{currency}", when=lambda pair: pair.batch),
     Figure("npv", _value_words, _value_formula, _value, "{currency}",
            when=lambda pair: pair.values.kind != "traced" or not _discounts(pair)),
     Figure("npv", "No days remain in which to save anything.", "- investment", _value_of_no_day, "{currency}",

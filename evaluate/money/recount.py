@@ -53,7 +53,7 @@ def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
         "days_to_retirement": plan.get("running.days_to_retirement"),
         "discount_rate": values.value("discount_rate"),
         "target_payback_days": plan.get("target_payback_days"),
-        "investment": values.value("investment"),
+        "investment": values.pair.value("invested"),
         "upkeep_per_day": values.value("upkeep_per_day"),
         "variants": {
             name: _formula_variant(values, settings, name) for name in (conditions.baseline, conditions.candidate)

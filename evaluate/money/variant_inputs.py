@@ -22,6 +22,9 @@ def variant_inputs(settings: RoiSettings, name: str, run: MeasuredVariant | None
     """The inputs of a variant; a free one has no tokens, a cascade has those of its second call too."""
     yield from _free(settings, name, run) if run is not None and run.free else _variant(settings, name, run)
     yield from _retried(settings, name, run)
+    if run is not None and run.search_cost is not None:
+        cost, unit = Decimal(repr(run.search_cost)), settings.currency
+        yield quantity_of(f"{name}.search_cost", cost, unit, "measured", "the search for its prompt")
     if run is not None and run.second is not None:
         yield from _second_call(settings, name, run, run.second)
 
