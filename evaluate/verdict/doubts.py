@@ -116,8 +116,9 @@ def _unmeasured(results: Results, decision: str) -> str | None:
 
 def _facts(results: Results, decision: str) -> str | None:
     """Another way without training is surely right about the facts more often."""
+    limit = results.get("facts_margin") or results["margin"]
     rows = [row for row in results.get("rivals") or [] if (row.get("facts") or {}).get("high") is not None]
-    worse = [row for row in rows if row["facts"]["high"] < 0 and row["facts"]["value"] <= -results["margin"]]
+    worse = [row for row in rows if row["facts"]["high"] < 0 and row["facts"]["value"] <= -limit]
     worse = [row for row in worse if row["name"] not in ("template", results["comparison"]["baseline"])]
     if decision != "fine-tune" or not worse:
         return None
