@@ -71,7 +71,7 @@ def test_one_process_reuses_every_output_of_the_cluster_with_the_same_results(
     again = tuneworth("evaluate", project, "--json")
     assert again.returncode == 0, again.stderr
     assert store.read_bytes() == written
-    for part in ("verdict", "quality", "comparison", "risks", "choice"):
+    for part in ("verdict", "quality", "comparison", "risks", "rivals"):
         assert json.loads(again.stdout)[part] == said[part]
 
 
