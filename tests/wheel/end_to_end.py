@@ -39,7 +39,7 @@ def main() -> None:
     run("export", str(clean), "--format", "openai", "--out", "upload")
 
     test = [json.loads(line) for line in (clean / "curate" / "test.jsonl").read_text(encoding="utf-8").splitlines()]
-    for name, worsen in (("prompted", lambda text: text + "."), ("tuned", lambda text: text)):
+    for name, worsen in (("prompted", lambda text: text + ", 999 kg"), ("tuned", lambda text: text)):
         lines = [json.dumps({"id": pair["id"], "output": worsen(pair["output"])}) + "\n" for pair in test]
         Path(f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     words = [
