@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import decide
+from tuneworth.evaluate import decide, variant_name
 
 from .situations import built, costs, other, situation
 
@@ -86,3 +86,30 @@ def test_better_form_does_not_make_up_for_wrong_facts():
         "Fix the training first: the tuned model gets the facts right in 85% of cases, the prompted model in 99%, and no "
         "gain in form makes up for that."
     )
+
+
+def with_another(**row):
+    """Training pays against the strongest rival; the row of another one is changed."""
+    results = situation((960, 12, 10, 18), others={"small": 0.965}, roi=costs() | {"small": other(5)})
+    assert decide(results, margin=0.03)["decision"] == "fine-tune"
+    other_row = next(entry for entry in results["rivals"] if not entry["strongest"])
+    other_row |= row
+    return results, other_row["name"]
+
+
+def test_a_rival_that_is_not_the_strongest_may_still_be_better():
+    results, name = with_another(low_one_sided=-0.2)
+    found = decide(results, margin=0.03)
+    assert (found["decision"], found["rule"]) == ("cannot tell yet", 3)
+    assert variant_name(name) in found["sentence"]
+
+
+def test_training_must_pay_against_a_rival_that_it_does_not_surely_beat():
+    results, name = with_another(difference={"value": 0.01, "low": -0.005, "high": 0.02})
+    entry = next(way for way in results["money"]["alternatives"] if way["key"] == "variant" and way["name"] == name)
+    entry["tuning"] |= {"probability_of_payback_in_target": 0.1, "npv_p50": -5.0}
+    found = decide(results, margin=0.03)
+    assert (found["decision"], found["rule"]) == ("keep prompting", 8)
+    assert variant_name(name) in found["sentence"]
+    beaten, _ = with_another(difference={"value": 0.1, "low": 0.05, "high": 0.15})
+    assert decide(beaten | {"money": results["money"]}, margin=0.03)["decision"] == "fine-tune"
