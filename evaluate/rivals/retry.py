@@ -46,13 +46,13 @@ Allow = Callable[[Sequence[Again]], bool]
 class Retried:
     """The outputs after the retries, with sums over all calls; `raw.calls` has their number for each row.
 
-    `asked` outputs were asked for again, `mended` of them are acceptable now; `no_room` broke rules, but the chat that
+    `asked` outputs were asked for again, `fixed` of them are acceptable now; `no_room` broke rules, but the chat that
     names them does not fit the model's context.
     """
 
     raw: Raw
     asked: int
-    mended: int
+    fixed: int
     no_room: int
 
 

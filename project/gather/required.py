@@ -8,14 +8,31 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ...curate import split_files
-from ...evaluate import Raced, Raw, Variant, plan_variants, token_limit_without_tokenizer
+from ...evaluate import (
+    SEARCHED,
+    Raced,
+    Raw,
+    Variant,
+    plan_variants,
+    read_searched,
+    searched_variant,
+    token_limit_without_tokenizer,
+)  # fmt: skip
 from ..run import Run
-from ..searched import searched_of
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["OutputSet", "check_prompts", "limit_of", "raw_of", "remote_limit", "required_outputs", "variants_of"]
+__all__ = [
+    "OutputSet",
+    "check_prompts",
+    "limit_of",
+    "raw_of",
+    "remote_limit",
+    "required_outputs",
+    "searched_of",
+    "variants_of",
+]
 
 
 @dataclass(frozen=True)
@@ -105,3 +122,23 @@ def raw_of(run: Run, variant: Variant, raced: Raced, model: str, loaded: "Loaded
         raced.refused,
         None if loaded is None else counter_of(loaded),
     )
+
+
+def searched_of(run: Run, variants: Sequence[Variant]) -> Variant | None:
+    """The variant `searched`, by the search in the run's folder, else by that of the project's newest run with one.
+
+    The search of another run counts only if it saw no pair that is a test pair here. None without a search, or if
+    `rivals` excludes it.
+    """
+    rivals = run.project.evaluate.rivals
+    if rivals == "none" or (isinstance(rivals, tuple) and SEARCHED not in rivals):
+        return None
+    own = searched_variant(run.folder, variants, run.train)
+    return own or next(filter(None, (searched_variant(f, variants, run.train) for f in _other_searches(run))), None)
+
+
+def _other_searches(run: Run) -> list[Path]:
+    """The folders of other runs whose searches saw no test pair of this one, the newest first."""
+    tested = set(run.test["id"])
+    others = sorted((f for f in run.folder.resolve().parent.iterdir() if f != run.folder.resolve()), reverse=True)
+    return [f for f in others if (found := read_searched(f)) and tested.isdisjoint(found["used"])]

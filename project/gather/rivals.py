@@ -181,7 +181,7 @@ class Climb:
         room = f", {retried.no_room} had no room to name the rules" if retried.no_room else ""
         self.run.talk.note(
             f"evaluate: {rung.name}, {retried.asked} of {say.count(len(base.outputs), 'output')} asked again, "
-            f"{retried.mended} mended{room}, in {say.duration(seconds)}"
+            f"{retried.fixed} fixed{room}, in {say.duration(seconds)}"
         )
         return retried.raw
 

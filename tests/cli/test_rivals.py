@@ -15,6 +15,7 @@ import pytest
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
+from .test_endpoint import MONEY
 
 SCHEMA = Path(__file__).parents[2] / "docs/results.schema.json"
 ASKED = ("nearest", "prompted + retry", "tuned + short guide")
@@ -49,7 +50,7 @@ def test_a_run_measures_every_rival_with_the_model_in_memory(command, project):
     for name in ASKED:
         assert results["quality"][name]["n"] == 6, name
         assert f"evaluate: {name}, " in done.err
-    assert "prompted + retry, 6 of 6 outputs asked again, 0 mended, in " in done.err  # a random model mends nothing
+    assert "prompted + retry, 6 of 6 outputs asked again, 0 fixed, in " in done.err  # a random model mends nothing
     assert done.err.count("model: loading") == 1
     assert not set(unmeasured(results)) & set(ASKED)
     rows = {row["name"]: row for row in results["rivals"]}
@@ -112,18 +113,6 @@ few_shot = 1
 endpoint = "{url}"
 model = "ft:base:labels"
 """
-PRICES = """
-[roi]
-requests_per_day = 1000
-failures = "repair"
-failure_cost = 0.1
-[roi.prompted]
-price_input = 1
-price_output = 4
-[roi.tuned]
-price_input = 1
-price_output = 4
-"""
 
 
 def label(asked: Asked) -> Step:
@@ -142,7 +131,7 @@ def label(asked: Asked) -> Step:
 def hosted(tmp_path: Path, pairs_file: Path, style_file: Path):
     """Writes the project file of variants at `url`; the project's folder."""
 
-    def write(url: str, rivals: str, *, more: str = "", prices: str = PRICES) -> Path:
+    def write(url: str, rivals: str, *, more: str = "", prices: str = MONEY) -> Path:
         (tmp_path / "guide.txt").write_text("Write a label: Box with a COLOUR THING, WEIGHT.", encoding="utf-8")
         text = HOSTED.format(url=url, more=more, rivals=rivals) + prices
         (tmp_path / "tuneworth.toml").write_text(text, encoding="utf-8")
@@ -170,7 +159,7 @@ def test_paid_rivals_need_to_be_asked_for(command, hosted):
         "prompted + retry asks 127.0.0.1 again for each output that breaks a rule: at most 24 more requests; at most "
         in again.err
     )
-    assert "prompted + retry, 12 of 12 outputs asked again, 12 mended" in again.err
+    assert "prompted + retry, 12 of 12 outputs asked again, 12 fixed" in again.err
     assert again.json["quality"]["prompted + retry"]["acceptable"]["share"] == 1
     wanted = [tuple(turn["content"] for turn in asked.body["messages"]) for asked in server.requests[first:]]
     assert max(Counter(wanted).values()) == 1

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError
 from tuneworth.project import Run, plan_search, search_prompt
-from tuneworth.project.gather.required import required_outputs, variants_of
-from tuneworth.project.searched import searched_of
+from tuneworth.project.gather.required import required_outputs, searched_of, variants_of
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error

@@ -24,7 +24,7 @@ def unstable(results, share):
     return results
 
 
-def mended(results, *names):
+def fixed(results, *names):
     for name in names:
         results["variants"][name]["repair"] = "safe"
     return results
@@ -36,14 +36,14 @@ DOUBTS = [
     (by_us(situation((20, 100, 0, 80))), "and Tuneworth wrote its guide"),
     (by_us(situation(BETTER)), "Tuneworth, not the team, wrote the guide of the prompted model"),
     (
-        mended(situation((20, 100, 0, 80)), "tuned"),
+        fixed(situation((20, 100, 0, 80)), "tuned"),
         "Only the outputs of the tuned model were repaired; the same repair may help the prompted model as much.",
     ),
     (
-        mended(situation((20, 100, 0, 80)), "tuned", "prompted"),
+        fixed(situation((20, 100, 0, 80)), "tuned", "prompted"),
         "The baseline is weak: the prompted model after repair gives",
     ),
-    (mended(situation((20, 100, 0, 80)), "prompted"), "The baseline is weak"),
+    (fixed(situation((20, 100, 0, 80)), "prompted"), "The baseline is weak"),
     (situation((20, 10, 2, 8)), "The test set is small: 40 cases"),
     (situation(BETTER, groups=np.arange(200) // 12), "come from only 17 groups"),
     # One pair among 42 cases costs almost nothing: the problem is that there are few cases.

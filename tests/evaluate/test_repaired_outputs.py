@@ -58,9 +58,9 @@ def test_repaired_outputs_are_scored_as_the_repaired_texts_are(texts, how):
     plain = score_outputs(given_pairs, table, STYLE).table
     scored = score_outputs(given_pairs, table, STYLE, repair=how).table
     fields = [{"size": "5 V"} if row % 2 else None for row in range(len(texts))]
-    mended = repair(STYLE, texts, fields, inputs=["size: 5 V"] * len(texts), unsafe=how == "unsafe").texts.to_list()
+    fixed = repair(STYLE, texts, fields, inputs=["size: 5 V"] * len(texts), unsafe=how == "unsafe").texts.to_list()
     whole = [not text.strip() or text.startswith("I'm sorry") for text in texts]
-    expected = [old if fails else new for old, new, fails in zip(texts, mended, whole, strict=True)]
+    expected = [old if fails else new for old, new, fails in zip(texts, fixed, whole, strict=True)]
     assert scored["output"].to_list() == expected
     again = score_outputs(given_pairs, outputs(expected), STYLE).table
     assert scored.select("acceptable", "violations").equals(again.select("acceptable", "violations"))

@@ -111,7 +111,7 @@ def test_only_outputs_that_break_a_must_rule_are_asked_for_again_with_the_rules_
         "the request.",
         "Write the whole answer again and keep every rule. Write nothing else.",
     ]
-    assert (found.asked, found.mended, found.no_room) == (1, 1, 0)
+    assert (found.asked, found.fixed, found.no_room) == (1, 1, 0)
     assert found.raw.outputs["output"].to_list() == ["Box 0", "Box 1", "Box 2 of many more words"]
 
 
@@ -146,7 +146,7 @@ def test_empty_cut_and_refused_outputs_are_told_so(change: dict[str, Any], told:
     raw = replace(raw, outputs=raw.outputs.with_columns(**{k: pl.lit(v, pl.String) for k, v in change.items()}))
     found = ask_again(raw, some_pairs(1), STYLE, ask=script, tries=2, repeats=True)
     (again,) = script.calls
-    assert found.mended == 1
+    assert found.fixed == 1
     assert told in said(again)
     assert "breaks" not in said(again)
     # An empty turn is refused by many templates, so the request itself says what was wrong.
@@ -177,12 +177,12 @@ def test_an_output_that_comes_again_ends_its_retries_where_nothing_is_drawn():
 
 def test_what_is_repaired_is_not_asked_for_again():
     raw = first([["Box 0."], ["Box 8 kg."]])
-    mended = replace(raw, variant=replace(raw.variant, settings=VariantSettings(repair="safe")))
+    fixed = replace(raw, variant=replace(raw.variant, settings=VariantSettings(repair="safe")))
     script = Scripted({(1, 2): {"output": "Box 1."}})
-    found = ask_again(mended, some_pairs(2), STYLE, ask=script, tries=2, repeats=True)
+    found = ask_again(fixed, some_pairs(2), STYLE, ask=script, tries=2, repeats=True)
     (again,) = script.calls
     assert (again.row, again.chat[-2]["content"]) == (1, "Box 8 kg")  # the text as it was checked
-    assert (found.mended, found.raw.outputs["output"].to_list()) == (1, ["Box 0.", "Box 1."])  # repaired when scored
+    assert (found.fixed, found.raw.outputs["output"].to_list()) == (1, ["Box 0.", "Box 1."])  # repaired when scored
 
 
 def test_a_chat_without_room_loses_the_output_then_the_retry():
@@ -341,7 +341,7 @@ def test_an_endpoint_gets_its_own_output_and_the_rules_once(tmp_path: Path):
     assert found.raw.outputs["output"].to_list() == [GOOD.format(n) for n in range(6)]
     assert found.raw.calls.to_list() == [3, 2, 2, 3, 1, 2]
     assert found.raw.outputs["input_tokens"].to_list() == [21, 14, 14, 21, 7, 14]
-    assert (found.asked, found.mended) == (5, 5)
+    assert (found.asked, found.fixed) == (5, 5)
     assert same.raw.outputs.equals(found.raw.outputs)
 
 
@@ -360,7 +360,7 @@ def test_answers_that_came_before_a_stop_are_not_requested_again(tmp_path: Path)
         _, found = hosted(server, tmp_path / "answers")
         assert len(kept) == answered >= 2 + 6
         assert server.succeeded.total() == 2 + 6 + 7
-    assert found.mended == 5
+    assert found.fixed == 5
     keys = [json.loads(line)["key"] for line in (tmp_path / "answers").read_text().splitlines()]
     assert keys[: len(kept)] == kept
     assert len(set(keys)) == len(keys) == 2 + 6 + 7
