@@ -262,6 +262,7 @@ def years_of(pair: Pair) -> list[str]:
 
 
 BACK = "Days until the investment pays back{against}"
+REQUESTS = "Requests until the investment pays back"
 VOLUME = "Requests a day at which the saving over the horizon covers the investment"
 
 DAYS = by_key([
@@ -290,10 +291,11 @@ PAYBACK = by_key([
     step("payback_days", _retired_first, when=_after_retirement),
     step("payback_days", of("earned_back_days")),
 
-    Figure("requests_to_pay_back", "Requests until the investment pays back, without running costs.",
-           "investment ÷ saving per request", of("invested", "saving_per_request", operator.truediv), "requests",
-           when=lambda pair: pair("saving_per_request") > 0),
-    step("requests_to_pay_back", unknown),
+    step("requests_to_pay_back", unknown, when=lambda pair: pair("saving_per_request") <= 0),
+    Figure("requests_to_pay_back", f"{REQUESTS}: there is no investment.", "investment <= 0",
+           lambda pair: zero(pair), when=lambda pair: pair("invested") <= 0, result="0 requests"),
+    Figure("requests_to_pay_back", f"{REQUESTS}, without running costs.",
+           "investment ÷ saving per request", of("invested", "saving_per_request", operator.truediv), "requests"),
     step("break_even_running", _running_at_break_even),
     step("break_even_requests_per_day", unknown,
          when=lambda pair: pair.batch or pair("saving_per_request") <= 0 or pair("counted_days") <= 0),

@@ -183,12 +183,18 @@ def test_the_order_of_the_rows_decides_nothing(rows, options, chance):
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS)
-def test_curating_the_kept_rows_again_drops_none(rows, options):
+def test_curating_the_kept_rows_again_drops_no_copy(rows, options):
     done = run(rows, **options)
     if done is None:
         return
     again = run(done.kept.drop("split"), **options)
-    assert again is None or not set(again.ledger["outcome"]) & {"duplicate", "conflict", "leaked"}
+    if again is None:
+        return
+    assert not set(again.ledger["outcome"]) & {"duplicate", "leaked"}
+    # Of three short answers none conflicts, since wordings vary; once the style has dropped one, the other two do.
+    conflicts = again.ledger.filter(outcome="conflict").join(done.kept.select("id", "input"), on="id")["input"]
+    dropped = [row["input"] for row in rows if row["id"] not in set(done.kept["id"])]
+    assert all(any(alike(text, other) and same_facts(text, other) for other in dropped) for text in conflicts)
 
 
 @pytest.mark.slow
