@@ -1,4 +1,14 @@
+from .items import Entries as Entries
+from .items import Entry as Entry
+from .items import Item as Item
+from .items import KindCount as KindCount
+from .items import Like as Like
+from .items import Place as Place
+from .items import Repair as Repair
+from .items import Side as Side
+from .items import Spans as Spans
 from .kinds import KINDS as KINDS
 from .kinds import Action as Action
 from .kinds import Kind as Kind
 from .kinds import kind_named as kind_named
+from .queue import Queue as Queue
