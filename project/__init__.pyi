@@ -35,6 +35,7 @@ from .search import search_prompt as search_prompt
 from .search import search_text as search_text
 from .search_plan import SearchPlan as SearchPlan
 from .search_plan import plan_search as plan_search
+from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
 from .stages import run_project as run_project
