@@ -1,4 +1,12 @@
+from .judging import Disagreement as Disagreement
+from .judging import Judging as Judging
 from .kinds import KINDS as KINDS
 from .kinds import Action as Action
 from .kinds import Kind as Kind
 from .kinds import kind_named as kind_named
+from .style_desk import RowChange as RowChange
+from .style_desk import Saved as Saved
+from .style_desk import StyleDesk as StyleDesk
+from .style_desk import Tried as Tried
+from .style_text import StyleEdit as StyleEdit
+from .style_text import read_edits as read_edits
