@@ -25,7 +25,6 @@ from .meaning import meaning_sentence as meaning_sentence
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override
-from .overrides import pair_content as pair_content
 from .overrides import read_overrides as read_overrides
 from .overrides import stamp as stamp
 from .pipeline import Curated as Curated
@@ -44,6 +43,7 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
+from .read.normalise import pair_contents as pair_contents
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs
@@ -52,6 +52,7 @@ from .read.records import file_kind as file_kind
 from .read.records import read_records as read_records
 from .read.sources import find_files as find_files
 from .read.sources import table_batches as table_batches
+from .recount import Recount as Recount
 from .run_files import ledger_files as ledger_files
 from .run_files import parts_of_ids as parts_of_ids
 from .run_files import read_ledger as read_ledger
@@ -68,6 +69,7 @@ from .split.given import PinnedSplits as PinnedSplits
 from .split.given import pin_splits as pin_splits
 from .split.given import read_splits as read_splits
 from .split.given import write_splits as write_splits
+from .summary import Counts as Counts
 from .waiting import FILTERED as FILTERED
 from .waiting import RowFilter as RowFilter
 from .waiting import find_rows as find_rows
