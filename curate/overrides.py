@@ -22,7 +22,8 @@ class Override:
     """A decision about the row with this id.
 
     keep: kept whatever the rules say. drop: dropped. train, validation, test: kept in that split. text: the output of a
-    kept row, in place of its own. when: the time in UTC (ISO 8601); decisions made together have the same.
+    kept row, in place of its own. when: the time in UTC (ISO 8601); decisions made together have the same. content: the
+    hash of the pair as it was read.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Override:
     why: str = ""
     text: str | None = None
     when: str = ""
+    content: str = ""
 
     def __post_init__(self) -> None:
         if self.decision not in DECISIONS:
@@ -46,7 +48,7 @@ class Override:
         return f"Decided{by}: {self.decision}{text}" + (f" ({self.why})" if self.why else "")
 
 
-_KEYS = ("id", "decision", "who", "why", "text", "when")
+_KEYS = ("id", "decision", "who", "why", "text", "when", "content")
 
 
 def read_overrides(path: Path) -> tuple[Override, ...]:
