@@ -42,8 +42,7 @@ from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
 from .read.normalise import content_hash as content_hash
-from .read.normalise import normalised_inputs as normalised_inputs
-from .read.normalise import normalised_outputs as normalised_outputs
+from .read.normalise import normalise as normalise
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs
