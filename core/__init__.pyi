@@ -15,6 +15,7 @@ from .files import free_bytes as free_bytes
 from .files import read_object as read_object
 from .files import sha256_file as sha256_file
 from .files import whole_folder as whole_folder
+from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP

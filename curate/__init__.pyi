@@ -51,6 +51,7 @@ from .read.records import file_kind as file_kind
 from .read.records import read_records as read_records
 from .read.sources import find_files as find_files
 from .read.sources import table_batches as table_batches
+from .recount import Recount as Recount
 from .run_files import ledger_files as ledger_files
 from .run_files import parts_of_ids as parts_of_ids
 from .run_files import read_ledger as read_ledger
@@ -67,6 +68,7 @@ from .split.given import PinnedSplits as PinnedSplits
 from .split.given import pin_splits as pin_splits
 from .split.given import read_splits as read_splits
 from .split.given import write_splits as write_splits
+from .summary import Counts as Counts
 from .waiting import FILTERED as FILTERED
 from .waiting import RowFilter as RowFilter
 from .waiting import find_rows as find_rows

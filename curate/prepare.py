@@ -52,7 +52,7 @@ from .split import (
     no_such_value,
 )
 
-__all__ = ["CountTokens", "CurateRequest", "Prepared", "prepare"]
+__all__ = ["CountTokens", "CurateRequest", "Prepared", "assemble", "check_names", "measure", "prepare"]
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
@@ -123,21 +123,44 @@ def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int,
     job.forget("read", "read again", "mask")
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
-    _check_names(job, pairs, notes, request)
+    check_names(job, pairs, notes, request)
+    found = personal if personal is not None else [note["personal"] for note in notes]
+    like = identifier_like(_first(job, pairs, ["fields"])) if pairs else []
+    findings = [_findings(job, part, note) for part, note in enumerate(notes)]
     numbers = [job.read([replace(table, name="numbers")]) for table in pairs]
-    values = pl.concat([part.select(pl.col("^value .*$")) for part in numbers])
     corpus = Corpus.of(job, numbers, identifiers=request.identifiers, buckets=buckets)
+    return assemble(
+        raw, decided, corpus, numbers, findings, replace(request, style=style),
+        personal=merge_personal(found, masked=request.settings.mask), identifier_like=like, clock=clock,
+    )  # fmt: skip
+
+
+def assemble(
+    raw: RawPairs,
+    decided: Decided,
+    corpus: Corpus,
+    numbers: Sequence[pl.DataFrame],
+    findings: Sequence[Findings],
+    request: CurateRequest,
+    *,
+    personal: dict[str, Any],
+    identifier_like: list[str],
+    clock: Clock,
+) -> Prepared:
+    """What the measured pairs say together, of which `raw` has no more those dropped by decision.
+
+    Raises:
+        ConfigError, DataError: the values of the date cannot be read.
+    """
+    values = pl.concat([part.select(pl.col("^value .*$")) for part in numbers])
     none = pl.repeat(None, len(corpus.pairs), dtype=pl.String, eager=True)
     stratum = values["value stratum"] if request.settings.stratify else none
-    dates, notes_on_dates = pair_dates(values["value date"].to_list(), request.date) if request.date else (None, [])
+    dates, notes = pair_dates(values["value date"].to_list(), request.date) if request.date else (None, [])
     clock.lap("normalise")
-    checked = judge([_findings(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
+    checked = without_failures(judge(findings, corpus.pairs), decided)
     clock.lap("check")
-    found = personal if personal is not None else [note["personal"] for note in notes]
     return Prepared(
-        raw, merge_personal(found, masked=request.settings.mask), style, decided, corpus,
-        without_failures(checked, decided), stratum, dates, notes_on_dates,
-        identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
+        raw, personal, request.style, decided, corpus, checked, stratum, dates, notes, identifier_like
     )  # fmt: skip
 
 
@@ -297,7 +320,7 @@ def _with_row_values(job: Work, tables: Sequence[Table], style: StyleSchema | No
     return with_row_values(style, pair_columns(fields.with_columns(output=pl.lit(""), input=pl.lit(""))))
 
 
-def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], request: CurateRequest) -> None:
+def check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], request: CurateRequest) -> None:
     """Raise for names in the settings that no pair has, with the closest name in the first rows."""
     known = {name for note in notes for name in note["fields"]}
     missing = [name for name in request.identifiers if name not in known]

@@ -8,6 +8,9 @@ from .create import create_project as create_project
 from .curate import curate_pairs as curate_pairs
 from .evaluate import evaluate_run as evaluate_run
 from .evaluate import plan_evaluation as plan_evaluation
+from .finish import JUDGEMENTS as JUDGEMENTS
+from .finish import judged_run as judged_run
+from .finish import usable_judgements as usable_judgements
 from .fix import FixedOutputs as FixedOutputs
 from .fix import fix_outputs as fix_outputs
 from .gates import parse_gate as parse_gate
@@ -35,6 +38,7 @@ from .search import search_prompt as search_prompt
 from .search import search_text as search_text
 from .search_plan import SearchPlan as SearchPlan
 from .search_plan import plan_search as plan_search
+from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
 from .stages import run_project as run_project

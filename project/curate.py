@@ -29,7 +29,7 @@ from ..train import TrainSettings
 from .load import model_name
 from .project import Project
 from .run import Run, console_for
-from .runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, no_partial_run, start_run
+from .runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
 
 __all__ = ["curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "record_splits", "wants_tokens"]
 
@@ -97,7 +97,8 @@ def curate_pairs(
         return curate_unwritten(project, files=files, thresholds=thresholds, table=table, talk=talk)
     with disk_refusals(out):
         name = "pairs" if path is None else Path(path).absolute().stem
-        start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name)
+        made = _made_from(out, path, project.style, files)
+        start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name, **made)
     with no_partial_run(out):
         return curate_stage(
             Run(out, project=project, talk=talk), files=files, thresholds=thresholds, table=table
@@ -135,6 +136,16 @@ def _project_of_pairs(
             "curate": {"mask": False, **rules},
         },
     )
+
+
+def _made_from(out: Path, pairs: str | Path | None, style: StyleSchema, files: ProjectFiles) -> dict[str, Any]:
+    """The files of the call, as seen from the run's folder, to curate again; nothing if it had tables or a style of Python."""
+    if pairs is None or (style.checks and style.path is None):
+        return {}
+    paths = {
+        "pairs": Path(pairs), "style": style.path, "overrides": files.overrides, "splits": files.splits,
+    }  # fmt: skip
+    return {"curated": {role: None if path is None else from_run(out, path) for role, path in paths.items()}}
 
 
 def _stated(settings: CurateSettings) -> dict[str, Any]:

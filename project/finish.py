@@ -11,7 +11,18 @@ from .gates import Gate, record_gates
 from .run import Run
 from .runs import read_stored
 
-__all__ = ["count_judgements", "finish_evaluation", "store_judgements", "stored_judgements", "write_reports"]
+__all__ = [
+    "JUDGEMENTS",
+    "count_judgements",
+    "finish_evaluation",
+    "judged_run",
+    "store_judgements",
+    "stored_judgements",
+    "usable_judgements",
+    "write_reports",
+]
+
+JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
 
 
 def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
@@ -63,25 +74,55 @@ def stored_judgements(folder: Path) -> list[Path]:
     return sorted(_kept(folder).glob("*.json"))
 
 
+def usable_judgements(folder: Path, run: Any) -> tuple[list[Path], list[str]]:
+    """The files of people who judged in `tuneworth review`, about this run (`JudgedRun`), and why others do not count.
+
+    Of two states of one session, the one with more choices counts.
+    """
+    from ..evaluate import read_judgements
+
+    sessions: dict[int, tuple[int, Path]] = {}
+    problems = []
+    for file in sorted((folder / JUDGEMENTS).glob("*.json")):
+        try:
+            [session] = read_judgements([file], run)
+        except DataError as error:
+            problems.append(str(error).partition("\n")[0])
+            continue
+        state = len(session.choices), file
+        sessions[session.seed] = max(state, sessions.get(session.seed, state), key=lambda one: one[0])
+    return [file for choices, file in sessions.values() if choices], problems
+
+
 def count_judgements(stored: Any, files: Sequence[Path]) -> dict[str, Any]:
     """The `judgements` of results.json, of these files about a run as the reports read it (`StoredRun`).
 
     Raises: DataError if a file has no judgements, or those of another run.
     """
-    from ..evaluate import JudgedRun, groups_by_id, judgement_results, read_judgements
+    from ..evaluate import judgement_results, read_judgements
 
-    baseline, candidate = stored.baseline, stored.candidate
-    if not stored.outputs or baseline is None or candidate is None:
-        raise DataError(f"{stored.path}: no two variants were compared in this run, so there is nothing to judge")
-    run = JudgedRun(
-        outputs=stored.shown_outputs, baseline=baseline, candidate=candidate,
-        groups=groups_by_id(stored.pairs.values()),
-        acceptable={id_: _acceptable(stored.outputs, id_, baseline, candidate) for id_ in stored.pairs},
-    )  # fmt: skip
+    run = judged_run(stored)
     judgements = judgement_results(read_judgements(files, run), run)
     if judgements is None:
         raise DataError(f"{files[0]}: the file has no choices yet")
     return judgements
+
+
+def judged_run(stored: Any) -> Any:
+    """What judgements of a run, as the reports read it (`StoredRun`), refer to (`JudgedRun`).
+
+    Raises: DataError if it compared no two variants.
+    """
+    from ..evaluate import JudgedRun, groups_by_id
+
+    baseline, candidate = stored.baseline, stored.candidate
+    if not stored.outputs or baseline is None or candidate is None:
+        raise DataError(f"{stored.path}: no two variants were compared in this run, so there is nothing to judge")
+    return JudgedRun(
+        outputs=stored.shown_outputs, baseline=baseline, candidate=candidate,
+        groups=groups_by_id(stored.pairs.values()),
+        acceptable={id_: _acceptable(stored.outputs, id_, baseline, candidate) for id_ in stored.pairs},
+    )  # fmt: skip
 
 
 def _acceptable(

@@ -3,6 +3,7 @@ from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
+from .stored import StoredRun as StoredRun
 from .stored import read_run as read_run
 from .terminal import curated_text as curated_text
 from .terminal import derivation_text as derivation_text

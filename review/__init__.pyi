@@ -7,8 +7,16 @@ from .items import Place as Place
 from .items import Repair as Repair
 from .items import Side as Side
 from .items import Spans as Spans
+from .judging import Disagreement as Disagreement
+from .judging import Judging as Judging
 from .kinds import KINDS as KINDS
 from .kinds import Action as Action
 from .kinds import Kind as Kind
 from .kinds import kind_named as kind_named
 from .queue import Queue as Queue
+from .style_desk import RowChange as RowChange
+from .style_desk import Saved as Saved
+from .style_desk import StyleDesk as StyleDesk
+from .style_desk import Tried as Tried
+from .style_text import StyleEdit as StyleEdit
+from .style_text import read_edits as read_edits

@@ -29,6 +29,7 @@ from .kinds.language import likely_languages as likely_languages
 from .kinds.leftovers import refused as refused
 from .read import parse_style as parse_style
 from .read import read_style as read_style
+from .read import read_yaml as read_yaml
 from .reference import explain_kind as explain_kind
 from .reference import reference_page as reference_page
 from .repairs import Repaired as Repaired

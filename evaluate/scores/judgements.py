@@ -16,7 +16,7 @@ from ..statistics.agreement import people_agreement
 from ..statistics.intervals import grouped, share_interval
 from ..statistics.paired import sign_flip
 
-__all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "read_judgements"]
+__all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "judgements_content", "read_judgements"]
 
 SCHEMA = "tuneworth/judgements/1"
 MOST_BYTES = 5_000_000
@@ -52,6 +52,19 @@ class Judgements:
     seed: int
     choices: Mapping[str, str]
     acceptable: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+
+
+def judgements_content(
+    run: JudgedRun, rows: Sequence[Mapping[str, Any]], *, created: str, seed: int, judge: str
+) -> dict[str, Any]:
+    """The content of a person's file, as the report's page saves it too; `created` is when the run was evaluated.
+
+    Each row has id, left, right (the variants), choice, seconds and, if judged by themselves, left_acceptable and
+    right_acceptable.
+    """
+    about = {"created": created, "outputs": run.outputs}
+    sides = {"baseline": run.baseline, "candidate": run.candidate}
+    return {"schema": SCHEMA, "run": about, **sides, "seed": seed, "judge": judge, "judgements": list(rows)}
 
 
 def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:

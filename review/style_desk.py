@@ -1,0 +1,236 @@
+"""The style at the desk: what its rules find in a run, what an edit of one would change, and the edited file saved."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import RLock, Thread
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core import ConfigError, TuneworthError
+from ..curate import read_overrides
+from ..project import Run, decisions_file
+from ..style import StyleSchema, check_table, parse_style
+from .style_file import Source, read_source, style_file, write_source
+from .style_results import BREAKS, DISCOURAGED, KEEPS, Applied, StyleResultsByRule, broken_places, states
+from .style_rows import MOST_ROWS, StyleRows, read_style_rows
+from .style_text import StyleEdit, edited_style, lists_of, numbers_of
+
+__all__ = ["RowChange", "Saved", "StyleDesk", "Tried"]
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """A row that edits change: its output as (text, mark), and what it is before and after.
+
+    The mark "broken" is on the places that break an edited rule after the edits, else on those that broke one before;
+    `notes` say so in sentences. before, after: `breaks` a must rule, `unscored` by one, `discouraged` (breaks a should
+    rule), `keeps` all.
+    """
+
+    id: str
+    split: str
+    output: tuple[tuple[str, str], ...]
+    before: str
+    after: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What edits would change.
+
+    breaks_now, keeps_now: rows that would break a must rule now, and rows that no longer would. discouraged_now,
+    preferred_now: of the rows that break no must rule, those that would break a should rule now, and that no longer
+    would. checks: how many outputs break each edited check before and after. rows: a page of the `changed` rows.
+    checked: the rows that were tried; fewer than `total` where they are a sample.
+    """
+
+    stamp: str
+    diff: str
+    breaks_now: int
+    keeps_now: int
+    discouraged_now: int
+    preferred_now: int
+    checks: Mapping[str, tuple[int, int]]
+    changed: int
+    rows: tuple[RowChange, ...]
+    checked: int
+    total: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return asdict(self)
+
+
+class Saved(NamedTuple):
+    """The style file that was written, and its stamp now."""
+
+    path: Path
+    stamp: str
+
+
+class StyleDesk:
+    """The style of a run, tried on the run's outputs, which are read once. Safe to use from several threads.
+
+    Raises: ConfigError if no style file is known for the run, or it is not valid.
+    """
+
+    def __init__(self, run: Run, *, most_rows: int = MOST_ROWS) -> None:
+        self.path, self._allow_code = style_file(run)
+        self._run, self._most, self._lock = run, most_rows, RLock()
+        self.ready = False  # whether all rules were applied once
+        self._style(self._source())
+
+    def warm(self) -> Thread:
+        """Read the outputs and apply all rules in the background; an error comes up again where results are needed."""
+        thread = Thread(target=self._warmed, name="style desk", daemon=True)
+        thread.start()
+        return thread
+
+    def _warmed(self) -> None:
+        try:
+            self._results.of(self._style(self._source()))
+            self.ready = True
+        except TuneworthError:
+            return
+
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    def rules(self, *, wait: bool = True) -> list[dict[str, Any]]:
+        """Each check of the file as it is now: id, kind, level, about, sentence, fail, share, discrimination, numbers, lists.
+
+        fail: the outputs that break it before any repair; share: of the rows that are checked. Without `wait`, both are
+        None until they are counted.
+        """
+        style = self._style(self._source())
+        found = self._results.of(style) if wait or self.ready else {}
+        discrimination = self._discrimination()
+        return [
+            {
+                **entry,
+                "fail": found[check.id].fails if found else None,
+                "share": found[check.id].fails / max(len(self._rows.ids), 1) if found else None,
+                "discrimination": discrimination.get(check.id),
+                "numbers": [{"name": name, "value": value} for name, value in numbers_of(check).items()],
+                "lists": [{"name": name, "values": list(values)} for name, values in lists_of(check).items()],
+            }
+            for check, entry in zip(style.checks, check_table(style), strict=True)
+        ]
+
+    @property
+    def coverage(self) -> tuple[int, int]:
+        """How many rows the rules are tried on, and how many the run has: fewer of a large run, drawn by a fixed seed."""
+        return len(self._rows.ids), self._rows.total
+
+    def _discrimination(self) -> Mapping[str, Any]:
+        """What each must rule accepts: as the evaluation measured it on the test pairs, else as the curation did on all."""
+        for found in (self._run.results.get("style"), self._run.curation.get("style")):
+            if measured := (found or {}).get("discrimination"):
+                return measured["by_check"]
+        return {}
+
+    # --- what edits change --------------------------------------------------------------------------------------------
+
+    def tried(self, edits: Sequence[StyleEdit], *, start: int = 0, limit: int = 50) -> Tried:
+        """What the edits would change, without writing: only the checks that differ are applied again.
+
+        Raises: ConfigError, in a sentence, if an edit does not fit.
+        """
+        source = self._source()
+        style = self._style(source)
+        text, edited = edited_style(source.text, edits, path=self.path, allow_code=self._allow_code)
+        old, new, rows = self._results.of(style), self._results.of(edited), len(self._rows.ids)
+        was, now = states(style, old, rows), states(edited, new, rows)
+        levels = {check.id: check.level for check in style.checks}
+        ids = [
+            check.id for check in edited.checks if new[check.id] is not old[check.id] or levels[check.id] != check.level
+        ]
+        places = np.flatnonzero(was != now)
+        return Tried(
+            source.stamp, _diff(source.text, text, self.path.name),
+            breaks_now=int(((was != BREAKS) & (now == BREAKS)).sum()),
+            keeps_now=int(((was == BREAKS) & (now != BREAKS)).sum()),
+            discouraged_now=int(((was == KEEPS) & (now == DISCOURAGED)).sum()),
+            preferred_now=int(((was == DISCOURAGED) & (now == KEEPS)).sum()),
+            checks={id_: (old[id_].fails, new[id_].fails) for id_ in ids},
+            changed=len(places),
+            rows=self._changes(places[start : start + limit].tolist(), was, now, [old[i] for i in ids], [new[i] for i in ids]),
+            checked=rows, total=self._rows.total,
+        )  # fmt: skip
+
+    def _changes(
+        self, rows: Sequence[int], was: np.ndarray, now: np.ndarray, old: Sequence[Applied], new: Sequence[Applied]
+    ) -> tuple[RowChange, ...]:
+        before, after = broken_places(old, rows), broken_places(new, rows)
+        found = []
+        for row in rows:
+            places, notes = after[row] if after[row][1] else before[row]
+            output = _marked(self._rows.columns.output[row], places)
+            found.append(
+                RowChange(
+                    self._rows.ids[row], self._rows.splits[row], output, str(was[row]), str(now[row]), tuple(notes)
+                )
+            )
+        return tuple(found)
+
+    def save(self, edits: Sequence[StyleEdit], stamp: str) -> Saved:
+        """Write the style file with the edits: all of it or nothing.
+
+        Raises: ConfigError if the file is no longer the one with this stamp, or an edit does not fit; RunBroken if the disk
+        refuses.
+        """
+
+        def edited(source: Source) -> str:
+            if source.stamp != stamp:
+                raise ConfigError(
+                    f"{self.path} has changed since you looked at it; look at the changes again, then save"
+                )
+            return edited_style(source.text, edits, path=self.path, allow_code=self._allow_code)[0]
+
+        return Saved(self.path, write_source(self.path, edited).stamp)
+
+    def _source(self) -> Source:
+        return read_source(self.path)
+
+    def _style(self, source: Source) -> StyleSchema:
+        return parse_style(source.text, where=str(self.path), path=self.path, allow_code=self._allow_code)
+
+    @property
+    def _rows(self) -> StyleRows:
+        with self._lock:
+            return self._read
+
+    @property
+    def _results(self) -> StyleResultsByRule:
+        with self._lock:
+            return self._kept
+
+    @cached_property
+    def _read(self) -> StyleRows:
+        given = {one.id: one.text for one in read_overrides(decisions_file(self._run.folder))}
+        texts = {id_: text for id_, text in given.items() if text is not None}
+        return read_style_rows(self._run.folder, given=texts, most=self._most)
+
+    @cached_property
+    def _kept(self) -> StyleResultsByRule:
+        return StyleResultsByRule(self._read.columns)
+
+
+def _diff(before: str, after: str, name: str) -> str:
+    """The unified diff; empty if nothing changed."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (edited)", lineterm="")
+    return "\n".join(lines)
+
+
+def _marked(text: str, places: Sequence[tuple[int, int]]) -> tuple[tuple[str, str], ...]:
+    """The text in pieces, those within one of the places marked "broken"."""
+    pieces, at = [], 0
+    for start, end in sorted(places):
+        if (start := max(start, at)) < end:
+            pieces += [(text[at:start], ""), (text[start:end], "broken")]
+            at = end
+    return tuple(piece for piece in (*pieces, (text[at:], "")) if piece[0])
