@@ -25,7 +25,6 @@ from .meaning import meaning_sentence as meaning_sentence
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override
-from .overrides import pair_content as pair_content
 from .overrides import read_overrides as read_overrides
 from .overrides import stamp as stamp
 from .pipeline import Curated as Curated
@@ -45,8 +44,8 @@ from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
 from .read.normalise import content_hash as content_hash
-from .read.normalise import normalised_inputs as normalised_inputs
-from .read.normalise import normalised_outputs as normalised_outputs
+from .read.normalise import normalise as normalise
+from .read.normalise import pair_contents as pair_contents
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs

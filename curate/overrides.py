@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..core import ConfigError, DataError, nearest
-from .read import clean_text, content_hash, normalise
+from .read import clean_text
 
 __all__ = [
-    "DECISIONS", "Decision", "Lines", "Override", "file_bytes", "is_blank", "override_line", "pair_content",
-    "parse_lines", "read_overrides", "stamp",
+    "DECISIONS", "Decision", "Lines", "Override", "file_bytes", "is_blank", "override_line", "parse_lines",
+    "read_overrides", "stamp",
 ]  # fmt: skip
 
 Decision = Literal["keep", "drop", "train", "validation", "test"]
@@ -24,10 +24,10 @@ DECISIONS: tuple[Decision, ...] = get_args(Decision)
 class Override:
     """A decision about the row with this id.
 
-    content: the `pair_content` of the row as it was read, by which it is found again under another id; without it, the
-    id alone decides. keep: kept whatever the rules say. drop: dropped. train, validation, test: kept in that split.
-    text: the output of a kept row, in place of its own. when: the time in UTC (ISO 8601); decisions made together have
-    the same.
+    content: the hash of the pair as it was read (`pair_contents`), by which it is found again under another id; without
+    it, the id alone counts. keep: kept whatever the rules say. drop: dropped. train, validation, test: kept in that
+    split. text: the output of a kept row, in place of its own. when: the time in UTC (ISO 8601); decisions made together
+    have the same.
     """
 
     id: str
@@ -59,17 +59,6 @@ class Override:
 _KEYS = ("id", "content", "decision", "who", "why", "text", "when")
 _BEGINS = b'{"id": '  # every line that Tuneworth writes
 _SHOWN = 80  # characters of an unfinished line that a message shows
-
-
-def pair_content(input: str, output: str) -> str:
-    """What a decision remembers of a pair: a hash of its normalised texts, as they were read.
-
-    No setting has a part in it, so a decision still fits when the settings change.
-
-    >>> pair_content("Part  7", "A bolt.") == pair_content("Part 7", "A bolt.")
-    True
-    """
-    return content_hash(normalise(input), normalise(output))
 
 
 def stamp(override: Override | None) -> str:
