@@ -1,12 +1,9 @@
 """A pair of a run as a side of an item: what it is called, its marked texts, the hash that decisions name."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
-from ..curate import Override, pair_contents
+from ..curate import Override, content_as_read
 from .items import Side, Spans
 from .texts import Pair
 
@@ -29,14 +26,7 @@ def side_of(
 
 def as_read(pair: Pair, content: str | None, identifiers: Collection[str]) -> str:
     """The hash of the pair before a repair or a person changed it; `content` is that of the ledger."""
-    if pair["written"] is None:
-        return content or ""
-    fields = None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False)
-    table = pl.DataFrame(
-        {"input": [pair["input"]], "fields": [fields], "output": [pair["written"]]},
-        schema=dict.fromkeys(("input", "fields", "output"), pl.String),
-    )
-    return pair_contents(table, identifiers)[0]
+    return content if content and pair["written"] is None else content_as_read(pair, identifiers)
 
 
 def title_of(entry: Mapping[str, Any], pair: Pair | None) -> str:
