@@ -12,6 +12,7 @@ from .normalise import normalise as normalise
 from .normalise import normalised_inputs as normalised_inputs
 from .normalise import normalised_outputs as normalised_outputs
 from .normalise import salted as salted
+from .pair_table import REJECTED_SCHEMA as REJECTED_SCHEMA
 from .pair_table import stored_turns as stored_turns
 from .pairs import RawPairs as RawPairs
 from .pairs import ReadParts as ReadParts
