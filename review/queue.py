@@ -38,7 +38,8 @@ class Queue:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._texts = Texts(run.folder)
-        self._decided = Decided(self._texts)
+        self._identifiers: list[str] = run.curation.get("identifiers") or []
+        self._decided = Decided(self._texts, self._identifiers)
         self._likeness = Likeness(self._texts)
         self._ahead = ThreadPoolExecutor(1, "tuneworth-review-ahead")
         self._making = Lock()
@@ -201,7 +202,9 @@ class Queue:
 
     @cached_property
     def _builder(self) -> Builder:
-        return Builder(self._texts, self._rules, self._outputs, repairing=self._may_repair)
+        return Builder(
+            self._texts, self._rules, self._outputs, identifiers=self._identifiers, repairing=self._may_repair
+        )  # fmt: skip
 
     @cached_property
     def _rules(self) -> Rules:

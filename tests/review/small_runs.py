@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from tuneworth.curate import Override, add_overrides
+from tuneworth.curate import DecisionLog, Override
 from tuneworth.project import Run, curate_project, evaluate_run
 
 STYLE = """
@@ -94,7 +94,7 @@ def latest(made: Iterable[Override]) -> dict[str, Override]:
 
 def again(run: Run, made: Iterable[Override]) -> Run:
     """The run that a new `curate` makes of the same project with these decisions."""
-    add_overrides(run.project.folder / "overrides.jsonl", list(made))
+    DecisionLog(run.project.folder / "overrides.jsonl").add(made)
     return curate_project(run.project.folder)
 
 
