@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import polars as pl
 
@@ -41,8 +40,7 @@ def as_read(pairs: Sequence[Pair], identifiers: Collection[str]) -> list[str]:
     return pair_contents(pl.DataFrame(texts, schema=schema, orient="row"), identifiers)
 
 
-def title_of(entry: Mapping[str, Any], pair: Pair | None) -> str:
-    """The row by its id and the beginning of its request, or of the output where the request is the id."""
-    request = "" if pair is None else " ".join(pair["input"].split())
-    title = f"{entry['id']}: {request}" if request else entry["id"]
+def title_of(id: str, request: str) -> str:
+    """A row by its id and the beginning of its request, on one line."""
+    title = f"{id}: {' '.join(request.split())}".removesuffix(": ")
     return title if len(title) <= _TITLE else f"{title[: _TITLE - 1]}…"
