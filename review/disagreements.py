@@ -1,5 +1,7 @@
 """Requests on which two people prefer different outputs, as entries and items of the queue; a third judgement settles them."""
 
+from pathlib import Path
+
 import polars as pl
 
 from ..project import Run
@@ -19,14 +21,16 @@ class Disagreements:
 
     def __init__(self, run: Run) -> None:
         self._judging = Judging(run)
-        self._stamp: object = None
+        self._stamp: object = ()
         self._found: dict[str, Disagreement] = {}
         self._entries = entries_of([])
 
     def entries(self) -> pl.DataFrame:
         """The entries, those that most people judged first: the more they differ, the more the rules leave open."""
         if (stamp := self._changed()) != self._stamp:
-            found = sorted(self._judging.differing(), key=lambda one: -one.people)
+            # The outputs are read only where two people judged them.
+            differing = self._judging.differing() if len(stamp) > 1 else []
+            found = sorted(differing, key=lambda one: -one.people)
             self._found = {one.id: one for one in found}
             self._entries = entries_of({"key": one.id, "id": one.id, "evidence": _evidence(one)} for one in found)
             self._stamp = stamp
@@ -52,7 +56,7 @@ class Disagreements:
         )
         return Item(kind.name, key, _evidence(one), sides, None, kind.actions)
 
-    def _changed(self) -> object:
+    def _changed(self) -> list[tuple[Path, int, int]]:
         """What is other when a judgement is added: names, times and sizes of the files."""
         files = sorted(self._judging.folder.glob("*.json"))
         return [(file, stat.st_mtime_ns, stat.st_size) for file in files for stat in (file.stat(),)]
