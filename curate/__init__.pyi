@@ -43,8 +43,6 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
-from .read.normalise import content_hash as content_hash
-from .read.normalise import normalise as normalise
 from .read.normalise import pair_contents as pair_contents
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
