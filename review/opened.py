@@ -2,15 +2,19 @@
 
 import threading
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core import ConfigError
 from ..curate import DecisionLog, Override
 from .items import KindCount
 from .queue import Queue
 
 if TYPE_CHECKING:
     from ..project import Run
+    from .judging import Judging
+    from .style_desk import StyleDesk
 
 __all__ = ["Opened", "open_reviewed"]
 
@@ -57,6 +61,28 @@ class Opened:
         if known is None or known[0] != version or not all(kind.exact for kind in known[1]):
             self._counted = known = version, tuple(self.queue.counts(latest))
         return known[1]
+
+    @cached_property
+    def style(self) -> "StyleDesk":
+        """The style at the desk. Raises: ConfigError if no style file is known for the run, or it is not valid."""
+        from .style_desk import StyleDesk
+
+        return StyleDesk(self.run)
+
+    @cached_property
+    def has_style(self) -> bool:
+        """Whether there is a style to change."""
+        try:
+            return bool(self.style)
+        except ConfigError:
+            return False
+
+    @cached_property
+    def judging(self) -> "Judging":
+        """The outputs to judge, if the run compared any."""
+        from .judging import Judging
+
+        return Judging(self.run)
 
     def prepare(self) -> None:
         """Find in a thread what takes long: which rejected rows a repair would make acceptable."""
