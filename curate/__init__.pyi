@@ -77,6 +77,7 @@ from .waiting import RowFilter as RowFilter
 from .waiting import find_rows as find_rows
 from .why import Explanation as Explanation
 from .why import why as why
+from .write import read_original as read_original
 from .write import read_split as read_split
 from .write import read_tested as read_tested
 from .write import write_curated as write_curated

@@ -31,7 +31,10 @@ from .project import Project
 from .run import Run, console_for
 from .runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
 
-__all__ = ["curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "record_splits", "wants_tokens"]
+__all__ = [
+    "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs", "record_splits",
+    "wants_tokens",
+]  # fmt: skip
 
 
 def curate_pairs(
@@ -88,7 +91,7 @@ def curate_pairs(
         "leave_out_constant": leave_out_constant or None,
         "turns": None if turns == "last" else turns,
     }  # fmt: skip
-    project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)
+    project = project_of_pairs(path, style, columns, settings, allow_code=allow_code)
     decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
     assigned = Path(splits) if splits is not None else None if out is None else out / SPLITS
     files = ProjectFiles(decided, assigned)
@@ -113,7 +116,7 @@ def _check_folder(out: Path | None) -> None:
         raise ConfigError(f"{out} already exists and is not a run of Tuneworth; pass another folder")
 
 
-def _project_of_pairs(
+def project_of_pairs(
     path: str | Path | None, style: str | Path | StyleSchema | None, columns: Mapping[str, Any],
     settings: CurateSettings | Mapping[str, Any] | None, *, allow_code: bool,
 ) -> Project:  # fmt: skip
@@ -186,7 +189,7 @@ def _curated(
     talk.note(f"curate: {raw.shape}")
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        pinned=assigned, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+        pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
     )  # fmt: skip
     note_warnings(curated.summary, talk)
     return raw, assigned, curated
@@ -218,7 +221,7 @@ def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
             talk.note(f"warning: {warning['text']}")
 
 
-def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
+def counter_of_tokens(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
     """The token counter of the project's model, if a rule needs it and the packages are installed."""
     if not wants_tokens(project):
         return None
