@@ -47,7 +47,7 @@ class Desk:
     def __init__(self, run: "Run", *, who: str | None = None, allow_code: bool = False) -> None:
         self._lock = threading.RLock()
         self._session = Session(who)
-        self._opened = Opened(run)
+        self._opened = Opened(run, allow_code=allow_code)
         self._allow_code = allow_code
         self._curating = Curating(self._open, allow_code=allow_code)
         self._notice = self._opened.log.mend()
@@ -71,12 +71,14 @@ class Desk:
     def close(self) -> None:
         """Stop what runs beside the page."""
         self._curating.close()
+        self._opened.close()
 
     def _open(self, folder: Path) -> None:
         """Go on with the run that was just curated, or with this one as another process has left it."""
-        opened = Opened(open_reviewed(folder, allow_code=self._allow_code))
+        opened = Opened(open_reviewed(folder, allow_code=self._allow_code), allow_code=self._allow_code)
         opened.prepare()
         with self._lock:
+            self._opened.close()
             self._opened = opened
 
     def _here(self) -> Opened:
@@ -98,14 +100,18 @@ class Desk:
                 "version": self._version(here), "project": here.name, "run": here.run.name, "overrides": str(self.file),
                 "who": person, "notice": self._notice, "kinds": [kind_answer(kind, self._session) for kind in kinds],
                 "decisions": len(here.log.latest()), "undo": undo_answer(last), "curate": self._curating.state,
-                "style": here.has_style, "judging": here.judging.possible,
+                "counts": here.counting.state, "style": here.has_style, "judging": here.judging.possible,
             }  # fmt: skip
 
     def _version(self, here: Opened) -> int:
-        curating = self._curating.state
-        kinds = here.counts(here.log.latest())
+        """A number that grows with each change. Decisions of other processes are noticed here, and counted."""
+        decided, curating, counts = here.log.version, self._curating.state, here.counting.state
+        if decided != here.counted:
+            here.counted = decided
+            here.counting.again()
+        kinds, lines = here.counts(here.log.latest()), curating["lines"]
         return self._session.version(
-            (here.log.version, here.stamp, kinds, curating["state"], len(curating["lines"]), *curating["lines"][-1:])
+            (decided, here.stamp, kinds, counts["state"], curating["state"], len(lines), *lines[-1:])
         )
 
     def entries(self, kind: str, *, start: int, limit: int, search: str, left: bool) -> dict[str, Any]:
