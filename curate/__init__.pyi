@@ -6,6 +6,9 @@ from .checkup import Checkup as Checkup
 from .checkup import Finding as Finding
 from .checkup import check_pairs as check_pairs
 from .checkup import proposed_reading as proposed_reading
+from .decision_log import DecidedElsewhere as DecidedElsewhere
+from .decision_log import DecisionBatch as DecisionBatch
+from .decision_log import DecisionLog as DecisionLog
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count
@@ -22,9 +25,8 @@ from .meaning import meaning_sentence as meaning_sentence
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override
-from .overrides import add_overrides as add_overrides
 from .overrides import read_overrides as read_overrides
-from .overrides import undo_overrides as undo_overrides
+from .overrides import stamp as stamp
 from .pipeline import Curated as Curated
 from .pipeline import curate as curate
 from .plan.measure import Measured as Measured
@@ -42,8 +44,8 @@ from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
 from .read.normalise import content_hash as content_hash
-from .read.normalise import normalised_inputs as normalised_inputs
-from .read.normalise import normalised_outputs as normalised_outputs
+from .read.normalise import normalise as normalise
+from .read.normalise import pair_contents as pair_contents
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs

@@ -38,8 +38,7 @@ from .read import (
     content_hash,
     moved_rows,
     named_once,
-    normalised_inputs,
-    normalised_outputs,
+    pair_contents,
     pair_dates,
     renamed,
     without_guide,
@@ -206,8 +205,7 @@ def measure(
     pairs = _with_texts(pairs, texts)
     findings = examine(pairs, style, None if count_tokens is None else count_tokens(), fix=fix)
     clock.lap("check")
-    normalised = zip(normalised_inputs(pairs, identifiers), normalised_outputs(pairs), strict=True)
-    content = [content_hash(*texts) for texts in normalised]
+    content = pair_contents(pairs, identifiers)
     inputs, outputs = compared_inputs(pairs, identifiers), compared_outputs(pairs)
     repaired = _keyed(compared_outputs(findings.repairs), buckets)
     keyed = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import Clock, DataError
+from ..core import Clock, ConfigError, DataError
 from .check import Findings, mask_text
 from .decisions import decide
 from .jobs.tasks import InMemory, Table
@@ -22,8 +22,8 @@ from .overrides import Override
 from .pipeline import require_train
 from .prepare import CurateRequest, Prepared, assemble, check_names, measure, prepare
 from .read import RawPairs, ReadParts
-from .resolve import Arranged, arrange
-from .split import PinnedSplits, find_values, names_found
+from .resolve import Arranged, arrange, without_crossing
+from .split import PinnedSplits, find_crossing, find_values, names_found
 from .summary import Counts
 
 __all__ = ["Recount"]
@@ -71,7 +71,7 @@ class Recount:
             ConfigError, DataError: as `curate`, for example if no pair to train on remains.
         """
         ready = self._prepared(overrides)
-        found = self._arranged(ready)
+        found = self._without_crossing(self._arranged(ready), ready)
         raw, outcomes = ready.raw, found.outcomes
         rejected = raw.rejected.select("outcome", "rule")
         outcome = pl.Series("outcome", outcomes.outcome.tolist(), dtype=pl.String).append(rejected["outcome"])
@@ -98,6 +98,22 @@ class Recount:
             ready, settings=self._request.settings, pinned=self._pinned, seed=self._seed, clock=Clock({}),
             check=lambda kept, outcomes: require_train(kept, ready.raw, outcomes),
         )  # fmt: skip
+
+    def _without_crossing(self, found: Arranged, ready: Prepared) -> Arranged:
+        """Without the train rows that the certificate would find, which it does if the join is by candidates."""
+        if found.relations.method.name == "exact":
+            return found
+        if found.relations.skew.capped:
+            raise ConfigError(
+                "so many inputs follow one template that only curating tells the counts: which of them meet depends on all"
+            )
+        rows, threshold = np.flatnonzero(found.outcomes.kept), self._request.settings.near_duplicate
+        crossing = find_crossing(ready.corpus, found.kept, rows, threshold=threshold)
+        if not len(crossing.train):
+            return found
+        found = without_crossing(found, crossing, ready)
+        require_train(found.kept, ready.raw, found.outcomes)
+        return found
 
 
 _PER_ROW = ("pairs", "numbers", "findings rows")

@@ -11,15 +11,14 @@ import polars as pl
 from ..core import ConfigError, disk_refusals
 from ..curate import (
     Decision,
+    DecisionLog,
     Explanation,
     Override,
     RowFilter,
-    add_overrides,
     export_cautions,
     export_pairs,
     find_rows,
     read_overrides,
-    undo_overrides,
     why,
 )
 from .run import Run
@@ -88,8 +87,7 @@ def decide_rows(
     file = decisions_file(_opened(run).folder)
     who, when = _user() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
     made = [Override(id=id, decision=decision, who=who, why=because, text=text, when=when) for id in ids]
-    with disk_refusals(file):
-        add_overrides(file, made)
+    DecisionLog(file).add(made)
     return file
 
 
@@ -99,8 +97,7 @@ def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
     Raises: DataError if the file cannot be read; RunBroken for disk errors.
     """
     file = decisions_file(_opened(run).folder)
-    with disk_refusals(file):
-        return undo_overrides(file), file
+    return DecisionLog(file).take_back(), file
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,68 @@
 """Which items of the queue are settled by the decisions so far, and what a decision on the page is in overrides.jsonl."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
 from ..core import ConfigError, nearest
 from ..curate import Override
-from .items import Item
+from .items import Item, Side
+from .sides import as_read
+from .texts import Texts
 
-__all__ = ["decisions_of", "settled"]
+__all__ = ["Decided", "Latest", "decisions_of"]
 
-Latest = Mapping[str, Override]
-
-
-def settled(kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
-    """For each entry the decision about it, None while it waits."""
-    if not latest:
-        return [None] * len(entries)
-    rows = entries.select("id", "content").rows()
-    about = [_applying(latest.get(id), content) for id, content in rows]
-    if kind != "conflict":
-        return [None if decision is None else decision.decision for decision in about]
-    others = [_applying(latest.get(id), content) for id, content in entries.select("other_id", "other_content").rows()]
-    return _conflicts(entries, about, others, latest)
+Latest = Mapping[str, Override]  # the decision that applies to each id; another object whenever it changes
+_FEW = 100  # rows that are looked up one by one; for more, the file is read through
 
 
-def _applying(decision: Override | None, content: str | None) -> Override | None:
-    """The decision, unless it was made about another pair that had the id then."""
-    if decision is None or not decision.content or content is None or decision.text is not None:
-        return decision  # a row that a person edited has the content of that text in the ledger
-    return decision if decision.content == content else None
+class Decided:
+    """What was decided about the entries of each kind, found again when another `latest` is given."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._contents: dict[tuple[str, int], str] = {}
+        self._known: dict[str, tuple[pl.DataFrame, Latest, list[str | None]]] = {}
+
+    def about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
+        """For each entry the decision about it, None while it waits."""
+        known = self._known.get(kind)
+        if known is None or known[0] is not entries or known[1] is not latest:
+            known = self._known[kind] = entries, latest, self._about(kind, entries, latest)
+        return known[2]
+
+    def _about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
+        if not latest or not len(entries):
+            return [None] * len(entries)
+        about = self._applying(entries.select("file", "row", "id").rows(), latest)
+        if kind != "conflict":
+            return [None if decision is None else decision.decision for decision in about]
+        others = self._applying(entries.select("other_file", "other", "other_id").rows(), latest)
+        return _conflicts(entries, about, others, latest)
+
+    def _applying(self, rows: Sequence[tuple[str | None, int, str]], latest: Latest) -> list[Override | None]:
+        """The decision about each row, unless it was made about another pair that had the id then."""
+        found = [latest.get(id) for *_, id in rows]
+        named = zip(rows, found, strict=True)
+        self._read([(file, row) for (file, row, _), made in named if made is not None and made.content and file])
+        return [
+            made if made is None or self._contents.get((file or "", row), made.content) == made.content or not made.content
+            else None
+            for (file, row, _), made in zip(rows, found, strict=True)
+        ]  # fmt: skip
+
+    def _read(self, rows: Sequence[tuple[str, int]]) -> None:
+        """Remember the hashes of these rows: 32 letters, not their texts."""
+        missing: dict[str, list[int]] = defaultdict(list)
+        for file, row in rows:
+            if (file, row) not in self._contents:
+                missing[file].append(row)
+        for file, wanted in missing.items():
+            some = len(wanted) <= _FEW
+            pairs = self._texts.pairs(file, wanted).values() if some else self._texts.scan(file, wanted)
+            self._contents |= {(file, pair["row"]): as_read(pair) for pair in pairs}
 
 
 def _conflicts(
@@ -89,7 +121,7 @@ def decisions_of(
     ]  # fmt: skip
 
 
-def _sides(item: Item, action: str, text: str | None) -> list[tuple]:
+def _sides(item: Item, action: str, text: str | None) -> list[tuple[Side, Any, str | None]]:
     """Each side that is decided about, with the decision and the text that it is given."""
     one, *rest = item.sides
     if item.kind == "conflict":

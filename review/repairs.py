@@ -37,7 +37,7 @@ class Repairs:
             if self.done:
                 return
             for pairs in self._chunks():
-                repairs = zip(pairs, self._rules.repairs(pairs), strict=True)
+                repairs = zip(pairs, self._rules.repaired(pairs), strict=True)
                 found = {pair["row"]: ", ".join(repair[1]) for pair, repair in repairs if repair is not None}
                 self._found = self._found | found  # whole at any time: it is read while this goes on
             self.done = True

@@ -1,12 +1,9 @@
 """A pair of a run as a side of an item: what it is called, its marked texts, the hash that decisions name."""
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
-from ..curate import Override, content_hash, normalised_inputs, normalised_outputs
+from ..curate import Override, content_hash, normalise
 from .items import Side, Spans
 from .texts import Pair
 
@@ -17,26 +14,21 @@ _TITLE = 90  # characters
 
 def side_of(
     pair: Pair, name: str, input: Spans, output: Spans, content: str, latest: Mapping[str, Override],
-    *, notes: Sequence[str] = (),
+    *, notes: Sequence[str] = (), own: bool = True,
 ) -> Side:  # fmt: skip
-    """The side of an item that shows a pair."""
+    """The side of an item that shows a pair; unless it is a row's `own` output, nothing can be decided about it."""
     return Side(
-        row=pair["row"], id=pair["id"], name=name, input=input, output=output, text=pair["output"],
+        row=pair["row"] if own else None, id=pair["id"], name=name, input=input, output=output, text=pair["output"],
         outcome=pair.get("outcome", "kept"), split=pair["split"], group=pair["group"], fields=pair["fields"],
-        meta=pair["meta"], notes=tuple(notes), content=content, decision=latest.get(pair["id"]),
+        meta=pair["meta"], notes=tuple(notes), content=content, decision=latest.get(pair["id"]) if own else None,
     )  # fmt: skip
 
 
-def as_read(pair: Pair, content: str | None, identifiers: Collection[str]) -> str:
-    """The hash of the pair before a repair or a person changed it; `content` is that of the ledger."""
-    if pair["written"] is None:
-        return content or ""
-    fields = None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False)
-    table = pl.DataFrame(
-        {"input": [pair["input"]], "fields": [fields], "output": [pair["written"]]},
-        schema=dict.fromkeys(("input", "fields", "output"), pl.String),
+def as_read(pair: Pair) -> str:
+    """The hash by which decisions know the pair: of its texts before a repair or a person changed them."""
+    return content_hash(
+        normalise(pair["input"]), normalise(pair["output"] if pair["written"] is None else pair["written"])
     )
-    return content_hash(*normalised_inputs(table, identifiers), *normalised_outputs(table))
 
 
 def title_of(entry: Mapping[str, Any], pair: Pair | None) -> str:

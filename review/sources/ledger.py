@@ -6,17 +6,10 @@ import polars as pl
 
 from ...curate import read_ledger
 from ..texts import SET_ASIDE
+from .entries import as_entries, most_frequent_first
 
-__all__ = ["ENTRY_SCHEMA", "conflicts", "near_duplicates", "rejected", "repaired", "waiting_rows"]
+__all__ = ["conflicts", "near_duplicates", "rejected", "repaired", "waiting_rows"]
 
-# An item: its key; row, id, file, content and rule of the row to decide about, the evidence about it; the same of the row
-# that it is compared with, null without one; the number that it is ordered by, if there is one. file, other_file: as in
-# `Texts`, null if the row has no text.
-ENTRY_SCHEMA = {
-    "key": pl.String, "row": pl.UInt32, "id": pl.String, "file": pl.String, "content": pl.String, "rule": pl.String,
-    "evidence": pl.String, "other": pl.UInt32, "other_id": pl.String, "other_file": pl.String, "other_content": pl.String,
-    "score": pl.Float64,
-}  # fmt: skip
 _COLUMNS = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity", "content", "fixed")
 _BORDER = 0.05  # above the threshold: copies that a slightly stricter setting would have kept
 
@@ -45,7 +38,7 @@ def waiting_rows(run: Path, threshold: float | None) -> pl.DataFrame:
     others = (
         read_ledger(run, columns, pl.col("id").is_in(named.implode())) if len(named) else rows.select(columns).clear()
     )
-    others = others.select(other="row", other_id="id", other_file=_FILE, other_content="content").unique("other_id")
+    others = others.select(other="row", other_id="id", other_file=_FILE).unique("other_id")
     return rows.join(others, on="other_id", how="left", maintain_order="left")
 
 
@@ -67,13 +60,13 @@ def conflicts(rows: pl.DataFrame) -> pl.DataFrame:
         key=pl.format("{}-{}", "row", "other"), score="similarity", about=pl.min_horizontal("other", "back")
     )
     closest = pl.col("score").max().over("about")
-    return _entries(pairs.sort(closest, "about", "score", "row", descending=[True, False, True, False]))
+    return as_entries(pairs.sort(closest, "about", "score", "row", descending=[True, False, True, False]))
 
 
 def repaired(rows: pl.DataFrame) -> pl.DataFrame:
     """Kept rows with a repaired output; those of the most frequent repair first, since one look may accept them all."""
     rows = rows.filter((pl.col("outcome") == "kept") & pl.col("fixed").is_not_null())
-    return _entries(
+    return as_entries(
         most_frequent_first(rows.with_columns(rule="fixed").with_columns(key=pl.col("row").cast(pl.String)))
     )
 
@@ -85,21 +78,11 @@ def rejected(rows: pl.DataFrame) -> pl.DataFrame:
     """
     unread = (pl.col("outcome") == "invalid") & pl.col("content").is_null()
     rows = rows.filter(pl.col("outcome").is_in(["invalid", "quarantined"]) & ~unread)
-    return _entries(most_frequent_first(rows.with_columns(key=pl.col("row").cast(pl.String))))
+    return as_entries(most_frequent_first(rows.with_columns(key=pl.col("row").cast(pl.String))))
 
 
 def near_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows left out as copies at a similarity just above the threshold; the least similar first."""
     rows = rows.filter((pl.col("outcome") == "duplicate") & pl.col("other").is_not_null())
     rows = rows.sort("similarity", "row").with_columns(score="similarity", key=pl.col("row").cast(pl.String))
-    return _entries(rows)
-
-
-def most_frequent_first(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows by how many share their rule."""
-    return rows.sort(pl.len().over("rule"), "rule", "row", descending=[True, False, False])
-
-
-def _entries(rows: pl.DataFrame) -> pl.DataFrame:
-    missing = [pl.lit(None, dtype).alias(name) for name, dtype in ENTRY_SCHEMA.items() if name not in rows.columns]
-    return rows.with_columns(missing).select(pl.col(name).cast(dtype) for name, dtype in ENTRY_SCHEMA.items())
+    return as_entries(rows)

@@ -1,21 +1,19 @@
 """What people decided about single rows: read, added, replayed."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tuneworth.core import ConfigError, DataError
 from tuneworth.curate import (
     CurateSettings,
+    DecisionLog,
     Override,
     PinnedSplits,
     SplitShares,
-    add_overrides,
     curate,
     read_overrides,
     read_splits,
-    undo_overrides,
     write_splits,
 )
 from tuneworth.style import parse_style
@@ -129,25 +127,6 @@ def test_a_text_must_be_one_that_can_be_kept(decision, text, said):
         Override(id="a", decision=decision, text=text)
 
 
-def test_what_was_decided_together_is_taken_back_together(tmp_path):
-    file = tmp_path / "overrides.jsonl"
-    one, two, three = (Override(id=id, decision="drop", when=when) for id, when in (("a", "1"), ("b", "2"), ("c", "2")))
-    add_overrides(file, [Override(id="old", decision="keep")])
-    add_overrides(file, [one])
-    add_overrides(file, [two, three])
-    assert undo_overrides(file) == (two, three)
-    assert undo_overrides(file) == (one,)
-    assert [override.id for override in undo_overrides(file)] == ["old"]
-    assert (undo_overrides(file), file.read_text()) == ((), "")
-
-
-def test_decisions_made_at_the_same_moment_are_all_kept(tmp_path):
-    file = tmp_path / "overrides.jsonl"
-    with ThreadPoolExecutor(12) as threads:
-        list(threads.map(lambda n: add_overrides(file, [Override(id=str(n), decision="keep")]), range(40)))
-    assert {override.id for override in read_overrides(file)} == {str(n) for n in range(40)}
-
-
 def test_an_output_that_breaks_a_rule_stays_where_a_person_says_so():
     style = parse_style("name: t\nchecks: [{kind: pattern, regex: '[.]$', min: 0, max: 0, id: stop}]")
     rows = [pair("a", output=ANSWER + "."), pair("b", "another thing altogether 99", "text.")]
@@ -201,9 +180,9 @@ def test_decisions_are_added_and_read_back(tmp_path):
     file = tmp_path / "overrides.jsonl"
     assert read_overrides(file) == ()
     one, other = Override(id="ä#2", decision="keep"), Override(id="b", decision="test", who="Ada", why='says "so"\n')
-    add_overrides(file, [one])
+    DecisionLog(file).add([one])
     file.write_text(file.read_text().rstrip("\n"))  # an editor left the last line open
-    add_overrides(file, [other])
+    DecisionLog(file).add([other])
     assert read_overrides(file) == (one, other)
 
 
@@ -221,7 +200,7 @@ def test_a_wrong_file_names_every_line(tmp_path):
     ):  # fmt: skip
         assert words in said
     with pytest.raises(DataError):
-        add_overrides(file, [Override(id="a", decision="keep")])
+        DecisionLog(file).add([Override(id="a", decision="keep")])
     with pytest.raises(ConfigError, match="unknown decision"):
         Override(id="a", decision="maybe")
 

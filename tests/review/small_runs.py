@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from tuneworth.curate import Override, add_overrides
-from tuneworth.project import Run, curate_project
+from tuneworth.curate import DecisionLog, Override
+from tuneworth.project import Run, curate_project, evaluate_run
 
 STYLE = """
 name: parts
@@ -94,5 +94,38 @@ def latest(made: Iterable[Override]) -> dict[str, Override]:
 
 def again(run: Run, made: Iterable[Override]) -> Run:
     """The run that a new `curate` makes of the same project with these decisions."""
-    add_overrides(run.project.folder / "overrides.jsonl", list(made))
+    DecisionLog(run.project.folder / "overrides.jsonl").add(made)
     return curate_project(run.project.folder)
+
+
+def with_losses(run: Run, losses: Mapping[str, float | None]) -> Run:
+    """The run with the file that training leaves of its pairs."""
+    lines = [{"id": id, "loss": loss, "first_loss": 3.0, "tokens": 9} for id, loss in losses.items()]
+    (run.folder / "train").mkdir()
+    (run.folder / "train" / "pair_losses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return run
+
+
+def evaluated(run: Run, outputs: Mapping[str, str]) -> Run:
+    """The run evaluated on these outputs of the tuned model, by id; the prompted model repeats the references."""
+    folder, test = run.project.folder, lines_of(run, "test")
+    for name in ("prompted", "tuned"):
+        given = {id: line["output"] if name == "prompted" else outputs[id] for id, line in test.items()}
+        lines = [json.dumps({"id": id, "output": output}) + "\n" for id, output in given.items()]
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    with (folder / "tuneworth.toml").open("a", encoding="utf-8") as file:
+        file.write(EVALUATE)
+    return evaluate_run(folder)
+
+
+EVALUATE = """
+[evaluate]
+variants = ["prompted", "tuned"]
+baseline = "prompted"
+candidate = "tuned"
+rivals = "none"
+[evaluate.prompted]
+outputs = "prompted.jsonl"
+[evaluate.tuned]
+outputs = "tuned.jsonl"
+"""

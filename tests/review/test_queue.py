@@ -96,7 +96,7 @@ def test_the_list_has_as_many_entries_as_the_counts_say(off):
     queue = Queue(off)
     queue.measure()
     counts = queue.counts({})
-    assert [count.kind for count in counts] == ["conflict", "repair", "rejected", "near_duplicate"]
+    assert [count.kind for count in counts] == ["conflict", "repair", "rejected", "near_duplicate", "reference"]
     for count in counts:
         page = queue.entries(count.kind, {}, start=0, limit=2)
         assert page.total == count.count == len(keys(queue, count.kind))
@@ -216,9 +216,7 @@ def test_a_row_that_was_edited_is_named_by_its_content_as_it_was_read(tmp_path: 
     assert ledger[item.sides[1].id]["outcome"] == "decided"
     kept = {**lines_of(done, "train"), **lines_of(done, "validation"), **lines_of(done, "test")}[item.sides[0].id]
     assert kept["output"] == "Relay for 48 V"
-    assert (
-        as_read(kept, "the content of the text", []) == item.sides[0].content == ledger_of(run)[kept["id"]]["content"]
-    )
+    assert as_read(kept) == item.sides[0].content == ledger_of(run)[kept["id"]]["content"]
 
 
 def test_an_action_that_does_not_fit_is_refused_with_those_that_do(safe):
