@@ -38,7 +38,8 @@ class Recount:
     below that limit are not noticed.
 
     >>> rows = [{"id": f"r{n}", "input": f"part {n}", "output": f"Part number {n}."} for n in range(50)]
-    >>> recount = Recount.of(rows, CurateRequest(None, CurateSettings()), pinned=PinnedSplits(), seed=0)
+    >>> asked = CurateRequest(style=None, settings=CurateSettings())
+    >>> recount = Recount.of(read_frame(rows), asked, pinned=PinnedSplits(), seed=0)
     >>> recount.counts([Override(id="r7", decision="drop")]).outcomes["decided"]
     1
     """

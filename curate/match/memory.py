@@ -103,8 +103,9 @@ class FactNumbers:
 
     def of(self, what: str, places: np.ndarray) -> np.ndarray:
         """The numbers at these places; -1 where they are not known yet."""
-        numbers = self._of_place.setdefault(what, np.full(self._places + 1, -1, np.int64))  # the last one stays -1
-        return numbers[places]
+        if what not in self._of_place:
+            self._of_place[what] = np.full(self._places + 1, -1, np.int64)  # the last one stays -1
+        return self._of_place[what][places]
 
     def learn(self, what: str, places: np.ndarray, facts: list[str], *, like: str) -> np.ndarray:
         """The numbers of facts that were looked up, in the numbering of `like`; they are kept."""
