@@ -59,6 +59,11 @@ class Asked:
             _expected(name, "true or false", value)
         return value
 
+    def marks(self) -> dict[str, bool]:
+        """Whether each of two outputs is acceptable by itself, as far as that is stated."""
+        stated = {name: self.flag(name) for name in ("left_acceptable", "right_acceptable")}
+        return {name: value for name, value in stated.items() if value is not None}
+
     def texts(self, name: str) -> dict[str, str]:
         """An object of texts."""
         value = self.values.get(name)

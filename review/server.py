@@ -39,14 +39,32 @@ _READING: dict[str, Work] = {
         left=bool(asked.flag("left")),
     ),
     "item": lambda desk, asked: desk.item(asked.text("kind"), asked.optional("key")),
+    "style": lambda desk, asked: desk.style(),
+    "judging": lambda desk, asked: desk.judging(asked.text("who"), skip=asked.text("skip", "").split("\n")),
 }  # fmt: skip
 _WRITING: dict[str, Work] = {
     "decide": lambda desk, asked: desk.decide(
         asked.text("who"), asked.text("kind"), asked.text("key"), asked.text("action"), text=asked.optional("text"),
         why=asked.text("why", ""), seen=asked.texts("seen"), seconds=asked.seconds(),
     ),
+    "bulk/preview": lambda desk, asked: desk.preview(
+        asked.text("kind"), asked.text("key"), asked.text("action"), asked.text("by"), asked.text("value"),
+        start=asked.whole("start", 0), limit=asked.limit(),
+    ),
+    "bulk/apply": lambda desk, asked: desk.apply(
+        asked.text("who"), asked.text("kind"), asked.text("key"), asked.text("action"), asked.text("by"),
+        asked.text("value"), why=asked.text("why", ""), stamped=asked.text("stamp"),
+    ),
     "undo": lambda desk, asked: desk.undo(asked.text("who"), asked.text("stamp")),
     "curate": lambda desk, asked: desk.curate(),
+    "style/try": lambda desk, asked: desk.try_style(
+        asked.objects("edits"), start=asked.whole("start", 0), limit=asked.limit()
+    ),
+    "style/save": lambda desk, asked: desk.save_style(asked.objects("edits"), asked.text("stamp")),
+    "judging": lambda desk, asked: desk.judge(
+        asked.text("who"), asked.text("id"), asked.text("choice"), seconds=asked.seconds(),
+        marks=asked.marks(),
+    ),
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class Served:
     """A running server."""
 
     process: subprocess.Popen[str]
-    said: Mapping[str, str]
+    said: dict[str, str] = field(default_factory=dict)
     clients: list[httpx2.Client] = field(default_factory=list)
 
     @property
@@ -57,8 +57,9 @@ def serving(run: Path, *options: str, prefix: tuple[str, ...] = (), cwd: Path | 
         [*prefix, *COMMAND, str(run), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
         cwd=cwd, env={**os.environ, "POLARS_MAX_THREADS": "1"},
     )  # fmt: skip
-    served = Served(process, _said(process))
+    served = Served(process)
     try:
+        served.said.update(_said(process))
         yield served
     finally:
         for client in served.clients:
@@ -105,6 +106,12 @@ class Client:
         while not all(kind["exact"] for kind in self.state()["kinds"]):
             time.sleep(0.02)
         return self.state()
+
+    def counted(self) -> Any:
+        """The counts once they hold for the decisions so far."""
+        while (counts := self.state()["counts"])["state"] == "counting":
+            time.sleep(0.02)
+        return counts
 
     def item(self, kind: str, key: str | None = None) -> Any:
         return self.get("item", kind=kind, **({} if key is None else {"key": key}))

@@ -80,6 +80,19 @@ def test_what_the_page_showed_is_what_a_new_curate_does(project, served):
         assert ledger[item["sides"][0]["id"]]["outcome"] == "kept"
 
 
+def test_the_counts_follow_and_are_those_of_a_new_curate(project, served):
+    client = served.client()
+    before = client.counted()
+    assert before["after"] == before["before"]
+    client.decide(client.item("conflict"), "left")
+    client.decide(client.item("near_duplicate"), "keep")
+    decide_row(project, "part-1", "drop")  # by the command, beside the page
+    after = client.counted()["after"]
+    summary = curate_project(project).curation
+    assert after == {name: summary[name] for name in ("rows_read", "outcomes", "rules", "splits")}
+    assert after != before["after"]
+
+
 @pytest.mark.parametrize("elsewhere", ["tab", "command"])
 def test_a_row_that_was_decided_elsewhere_is_shown_and_not_overwritten(project, served, elsewhere):
     client, other = served.client("Ada"), served.client("Bob")
@@ -256,6 +269,15 @@ def test_a_run_that_another_process_curates_again_is_read_anew(command, pairs_fi
         assert client.state()["version"] == before
         command("curate", tmp_path / "clean", "--again")
         assert client.state()["version"] > before
+
+
+def test_a_run_that_cannot_be_counted_says_why(command, pairs_file, style_file, tmp_path):
+    command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "clean")
+    style_file.unlink()
+    with serving(tmp_path / "clean") as served:
+        counts = served.client().counted()
+    assert (counts["state"], counts["after"]) == ("off", None)
+    assert "style.yaml" in counts["why"]
 
 
 def test_curating_again_shows_its_progress_and_then_the_new_run(project, served):
