@@ -39,7 +39,7 @@ class Likeness:
         """What the item shares with other entries that wait, and how many there are with it."""
         side = item.sides[0]
         values = _values({"group": side.group, "fields": side.fields, "meta": side.meta})
-        asked = {"rule": _rule_of(entry), "repair": _repair_of(entry), **values}
+        asked = {"rule": _rule_of(entry), "repair": entry["repair"], **values}
         found = []
         for by, value in asked.items():
             if value is not None and (count := len(self.alike(waiting, by, value))) > 1:
@@ -51,7 +51,7 @@ class Likeness:
         if by == "rule":
             return waiting.filter(pl.col("rule") == value)
         if by == "repair":
-            return waiting.filter(pl.col("evidence") == value)
+            return waiting.filter(pl.col("repair") == value)
         if by not in self._values.columns:
             return waiting.clear()
         same = self._values.filter(pl.col(by) == value).select("file", "row")
@@ -61,13 +61,7 @@ class Likeness:
 def _rule_of(entry: Mapping[str, Any]) -> str | None:
     """The rule of the style or of quality that the row broke, or those by which it was repaired."""
     rule = entry["rule"]
-    return rule if rule and (":" in rule or _repair_of(entry)) else None
-
-
-def _repair_of(entry: Mapping[str, Any]) -> str | None:
-    """The sentence about the repair that the run made, which is the same for the same change."""
-    evidence = entry["evidence"] or ""
-    return evidence if evidence.startswith("Repaired: ") else None
+    return rule if rule and (":" in rule or entry["repair"]) else None
 
 
 def _values(pair: Pair) -> dict[str, str]:
