@@ -57,6 +57,8 @@ from .read.records import read_records as read_records
 from .read.sources import find_files as find_files
 from .read.sources import table_batches as table_batches
 from .recount import Recount as Recount
+from .row_contents import content_as_read as content_as_read
+from .row_contents import row_contents as row_contents
 from .run_files import ledger_files as ledger_files
 from .run_files import parts_of_ids as parts_of_ids
 from .run_files import read_ledger as read_ledger
@@ -79,6 +81,7 @@ from .waiting import RowFilter as RowFilter
 from .waiting import find_rows as find_rows
 from .why import Explanation as Explanation
 from .why import why as why
+from .write import read_original as read_original
 from .write import read_split as read_split
 from .write import read_tested as read_tested
 from .write import write_curated as write_curated

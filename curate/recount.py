@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import Clock, DataError
+from ..core import Clock, ConfigError, DataError
 from .check import Findings, mask_text
 from .decisions import decide
 from .jobs.tasks import InMemory, Table
 from .match import Corpus, Memory
 from .overrides import Override
 from .pipeline import require_train
-from .prepare import CurateRequest, Prepared, assemble, check_names, measure, prepare
+from .prepare import CurateRequest, Prepared, assemble, check_names, content_forms, measure, prepare
 from .read import RawPairs, ReadParts
-from .resolve import Arranged, arrange
-from .split import PinnedSplits, find_values, names_found
+from .resolve import Arranged, arrange, without_crossing
+from .split import PinnedSplits, find_crossing, find_values, names_found
 from .summary import Counts
 
 __all__ = ["Recount"]
@@ -44,6 +44,7 @@ class Recount:
         self._request = request
         self._pinned = pinned
         self._seed = seed
+        self._forms: list[list[str]] | None = None
         text = ready.corpus.text
         self._memory = Memory.of(ready.corpus.pairs["row"].to_numpy(), text)
 
@@ -71,7 +72,7 @@ class Recount:
             ConfigError, DataError: as `curate`, for example if no pair to train on remains.
         """
         ready = self._prepared(overrides)
-        found = self._arranged(ready)
+        found = self._without_crossing(self._arranged(ready), ready)
         raw, outcomes = ready.raw, found.outcomes
         rejected = raw.rejected.select("outcome", "rule")
         outcome = pl.Series("outcome", outcomes.outcome.tolist(), dtype=pl.String).append(rejected["outcome"])
@@ -80,7 +81,7 @@ class Recount:
 
     def _prepared(self, overrides: Sequence[Override]) -> Prepared:
         request = self._request
-        raw, decided = decide(self._ready.raw, overrides)
+        raw, decided = decide(self._ready.raw, overrides, self._contents)
         remaining = raw.pairs["row"].to_numpy()
         mask = request.settings.mask
         texts = {row: mask_text(text) if mask else text for row, text in decided.texts.items()}
@@ -93,11 +94,33 @@ class Recount:
             raw, decided, corpus, [numbers], [findings], request, personal={}, identifier_like=[], clock=Clock({})
         )
 
+    def _contents(self) -> list[list[str]]:
+        """The hashes by which decisions may name the pairs, made once."""
+        if self._forms is None:
+            self._forms = [list(form) for form in content_forms(self._rows.as_read, self._request.identifiers).values()]
+        return self._forms
+
     def _arranged(self, ready: Prepared) -> Arranged:
         return arrange(
             ready, settings=self._request.settings, pinned=self._pinned, seed=self._seed, clock=Clock({}),
             check=lambda kept, outcomes: require_train(kept, ready.raw, outcomes),
         )  # fmt: skip
+
+    def _without_crossing(self, found: Arranged, ready: Prepared) -> Arranged:
+        """Without the train rows that the certificate would find, which it does if the join is by candidates."""
+        if found.relations.method.name == "exact":
+            return found
+        if found.relations.skew.capped:
+            raise ConfigError(
+                "so many inputs follow one template that only curating tells the counts: which of them meet depends on all"
+            )
+        rows, threshold = np.flatnonzero(found.outcomes.kept), self._request.settings.near_duplicate
+        crossing = find_crossing(ready.corpus, found.kept, rows, threshold=threshold)
+        if not len(crossing.train):
+            return found
+        found = without_crossing(found, crossing, ready)
+        require_train(found.kept, ready.raw, found.outcomes)
+        return found
 
 
 _PER_ROW = ("pairs", "numbers", "findings rows")
@@ -128,6 +151,11 @@ class _Rows:
         job.put("measure", 0, {**self._tables, **tables})
         rest = tables["findings rows"], tables["findings evidence"], self._unscored, {}, (), (), {}
         return job, Findings(*rest, tables["findings repairs"])
+
+    @property
+    def as_read(self) -> pl.DataFrame:
+        """The pairs as they were read."""
+        return self._tables["pairs"][: self._read]
 
     @property
     def _total(self) -> int:

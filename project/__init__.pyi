@@ -24,6 +24,7 @@ from .project import PROJECT_FILE as PROJECT_FILE
 from .project import Project as Project
 from .project import find_project as find_project
 from .project import read_project as read_project
+from .recount import open_recount as open_recount
 from .report import report_run as report_run
 from .rows import Waiting as Waiting
 from .rows import decide_row as decide_row

@@ -17,7 +17,7 @@ from .run import At, Run, console_for, project_at
 from .runs import find_run, new_run, no_partial_run, to_path
 from .train import finished, train_stage
 
-__all__ = ["curate_again", "curate_project", "preview_curation", "run_project"]
+__all__ = ["curate_again", "curate_project", "preview_curation", "run_project", "stated_project"]
 
 
 def curate_project(
@@ -40,7 +40,7 @@ def curate_project(
 
     Raises: ConfigError or DataError for errors in the project or its pairs; RunBroken for disk errors.
     """
-    talk, opened = console_for(talk, seed), _opened(project, mask=mask, fix=fix, allow_code=allow_code)
+    talk, opened = console_for(talk, seed), stated_project(project, mask=mask, fix=fix, allow_code=allow_code)
     if cluster:
         from .cluster_curate import cluster_settings
 
@@ -100,7 +100,7 @@ def preview_curation(
     talk: Talk | None = None,
 ) -> Curated:
     """The result of `curate_project` without writing anything. Raises: as `curate_project`."""
-    opened = _opened(project, mask=mask, fix=fix, allow_code=allow_code)
+    opened = stated_project(project, mask=mask, fix=fix, allow_code=allow_code)
     return curate_unwritten(opened, thresholds=thresholds, talk=console_for(talk, seed))
 
 
@@ -158,7 +158,7 @@ def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Ru
     return run
 
 
-def _opened(path: At, *, allow_code: bool, mask: bool, fix: Fix | None) -> Project:
+def stated_project(path: At, *, allow_code: bool, mask: bool, fix: Fix | None) -> Project:
     """The project with the settings that a command states. Raises: ConfigError if `fix` is unknown."""
     project = project_at(path, allow_code=allow_code)
     try:

@@ -13,7 +13,10 @@ from .kinds import KINDS as KINDS
 from .kinds import Action as Action
 from .kinds import Kind as Kind
 from .kinds import kind_named as kind_named
+from .opened import open_reviewed as open_reviewed
 from .queue import Queue as Queue
+from .serving import need_review as need_review
+from .serving import serve_review as serve_review
 from .style_desk import RowChange as RowChange
 from .style_desk import Saved as Saved
 from .style_desk import StyleDesk as StyleDesk

@@ -59,7 +59,7 @@ class Likeness:
 
 
 def _rule_of(entry: Mapping[str, Any]) -> str | None:
-    """The rule of the style or of quality that the row broke, or those by which it was repaired."""
+    """The rule of the style or of quality that the row broke, or those by which it is repaired."""
     rule = entry["rule"]
     return rule if rule and (":" in rule or entry["repair"]) else None
 
@@ -78,7 +78,7 @@ def _values(pair: Pair) -> dict[str, str]:
 def _label(by: str, value: str) -> str:
     if by == "rule":
         named = " and ".join(rule.partition(":")[2] or rule for rule in value.split(", "))
-        return f"break {named}" if ":" in value else f"were repaired by {named}"
+        return f"break {named}" if ":" in value else f"are repaired by {named}"
     if by == "repair":
         return value.removeprefix("Repaired: ").removesuffix(".")
     return f"of the group {value}" if by == "group" else f"{by.removeprefix(_FIELD)}: {value}"

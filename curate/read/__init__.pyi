@@ -12,6 +12,7 @@ from .normalise import content_hash as content_hash
 from .normalise import normalise as normalise
 from .normalise import pair_contents as pair_contents
 from .normalise import salted as salted
+from .pair_table import REJECTED_SCHEMA as REJECTED_SCHEMA
 from .pair_table import stored_turns as stored_turns
 from .pairs import RawPairs as RawPairs
 from .pairs import ReadParts as ReadParts

@@ -46,7 +46,7 @@ def test_rows_that_were_changed_in_the_same_way_are_alike_by_their_repair(run):
     likes = {like.by: like for like in queue.likes(queue.item("repair", repaired[0], {}), {})}
     assert likes["repair"].label == 'no-stop: removed "."'
     assert queue.alike("repair", "repair", likes["repair"].value, {}) == repaired
-    assert likes["rule"].label == "were repaired by no-stop"
+    assert likes["rule"].label == "are repaired by no-stop"
 
 
 def test_many_items_at_once_decide_what_each_of_them_decides(run):

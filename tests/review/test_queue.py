@@ -184,7 +184,7 @@ def test_a_new_run_obeys_what_was_decided_about_a_conflict(tmp_path: Path, actio
     done = again(run, queue.decisions(item, action, who="ann", when=WHEN))
     ledger = ledger_of(done)
     assert tuple(ledger[side.id]["outcome"] for side in item.sides) == CONFLICT[action]
-    assert done.curation["overrides"] == {"applied": 2, "unmatched": []}
+    assert done.curation["overrides"] == {"applied": 2, "unmatched": [], "changed": []}
     assert keys(Queue(done), "conflict") == []
 
 
