@@ -12,11 +12,12 @@ from ..core import ConfigError, DataError, nearest
 from .read import clean_text
 
 __all__ = [
-    "DECISIONS", "Decision", "Lines", "Override", "file_bytes", "is_blank", "override_line", "parse_lines",
+    "DECISIONS", "EDITED", "Decision", "Lines", "Override", "file_bytes", "is_blank", "override_line", "parse_lines",
     "read_overrides", "stamp",
 ]  # fmt: skip
 
 Decision = Literal["keep", "drop", "train", "validation", "test"]
+EDITED = "with another output"  # in the ledger's evidence for a row that a person edited
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
 
@@ -52,7 +53,7 @@ class Override:
 
     def __str__(self) -> str:
         by = f" by {self.who}" if self.who else ""
-        text = ", with another output" if self.text is not None else ""
+        text = f", {EDITED}" if self.text is not None else ""
         return f"Decided{by}: {self.decision}{text}" + (f" ({self.why})" if self.why else "")
 
 

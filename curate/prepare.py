@@ -116,10 +116,10 @@ def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int,
         raise ConfigError("[data] date and [curate] stratify cannot be combined; remove one of them")
     # First, so that no value reaches a hash, a message or a file; decisions name masked ids.
     masked, personal = _masked(job, read, clock) if request.settings.mask else (read, None)
-    raw, decided = decide(masked.raw, request.overrides)
+    raw, decided = decide(masked.raw, request.overrides, lambda: _contents(job, masked.tables, request.identifiers))
     style = _with_row_values(job, masked.tables, request.style)
     notes = job.run(_measured(masked, raw, decided.texts, read, replace(request, style=style), buckets))
-    job.forget("read", "read again", "mask")
+    job.forget("read", "read again", "mask", "content")
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
     check_names(job, pairs, notes, request)
@@ -171,6 +171,18 @@ def mask_texts(pairs: pl.DataFrame, *, offset: int, guide: str | None, ids: Mapp
     pairs = _numbered_pairs(pairs, offset, guide, ids)
     places = find_places(pairs)
     return Result({"pairs": mask_part(pairs, places)}, personal_note(places))
+
+
+def hash_contents(pairs: pl.DataFrame, *, identifiers: Collection[str]) -> Result:
+    """The hashes by which decisions may name each pair, a column per form."""
+    forms = content_forms(pairs, identifiers)
+    return Result({"contents": pl.DataFrame(forms, schema=dict.fromkeys(forms, pl.String))})
+
+
+def content_forms(pairs: pl.DataFrame, identifiers: Collection[str]) -> dict[str, list[str]]:
+    """The contents of the pairs, with these identifiers and as they were before any were stated."""
+    forms = {"content": pair_contents(pairs, identifiers)}
+    return {**forms, "plain": pair_contents(pairs, ())} if identifiers else forms
 
 
 def measure(
@@ -283,6 +295,13 @@ def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[A
     clock.lap("personal data")
     ids = renamed(after, named["id"], read.sizes)
     return ReadParts(raw, tables, [0] * len(tables), read.sizes, ids, None), notes
+
+
+def _contents(job: Work, tables: Sequence[Table], identifiers: Collection[str]) -> list[list[str]]:
+    """The `content_forms` of all pairs."""
+    known = {"identifiers": identifiers}
+    job.run([Task("content", n, hash_contents, {"pairs": [table]}, parameters=known) for n, table in enumerate(tables)])
+    return [form.to_list() for form in job.read([Table("content", n, "contents") for n in range(len(tables))])]
 
 
 def _measured(

@@ -20,7 +20,7 @@ from .jobs.tasks import InMemory, Table
 from .match import Corpus, Memory
 from .overrides import Override
 from .pipeline import require_train
-from .prepare import CurateRequest, Prepared, assemble, check_names, measure, prepare
+from .prepare import CurateRequest, Prepared, assemble, check_names, content_forms, measure, prepare
 from .read import RawPairs, ReadParts
 from .resolve import Arranged, arrange, without_crossing
 from .split import PinnedSplits, find_crossing, find_values, names_found
@@ -44,6 +44,7 @@ class Recount:
         self._request = request
         self._pinned = pinned
         self._seed = seed
+        self._forms: list[list[str]] | None = None
         text = ready.corpus.text
         self._memory = Memory.of(ready.corpus.pairs["row"].to_numpy(), text)
 
@@ -80,7 +81,7 @@ class Recount:
 
     def _prepared(self, overrides: Sequence[Override]) -> Prepared:
         request = self._request
-        raw, decided = decide(self._ready.raw, overrides)
+        raw, decided = decide(self._ready.raw, overrides, self._contents)
         remaining = raw.pairs["row"].to_numpy()
         mask = request.settings.mask
         texts = {row: mask_text(text) if mask else text for row, text in decided.texts.items()}
@@ -92,6 +93,12 @@ class Recount:
         return assemble(
             raw, decided, corpus, [numbers], [findings], request, personal={}, identifier_like=[], clock=Clock({})
         )
+
+    def _contents(self) -> list[list[str]]:
+        """The hashes by which decisions may name the pairs, made once."""
+        if self._forms is None:
+            self._forms = [list(form) for form in content_forms(self._rows.as_read, self._request.identifiers).values()]
+        return self._forms
 
     def _arranged(self, ready: Prepared) -> Arranged:
         return arrange(
@@ -144,6 +151,11 @@ class _Rows:
         job.put("measure", 0, {**self._tables, **tables})
         rest = tables["findings rows"], tables["findings evidence"], self._unscored, {}, (), (), {}
         return job, Findings(*rest, tables["findings repairs"])
+
+    @property
+    def as_read(self) -> pl.DataFrame:
+        """The pairs as they were read."""
+        return self._tables["pairs"][: self._read]
 
     @property
     def _total(self) -> int:

@@ -1,7 +1,7 @@
 """Curates the pairs of a project into its run, or any file or table of pairs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +13,13 @@ from ..curate import (
     Curated,
     CurateSettings,
     DataSettings,
+    DecisionLog,
+    Override,
     PinnedSplits,
     RawPairs,
     curate,
     pin_splits,
     read_frame,
-    read_overrides,
     read_pairs,
     read_splits,
     write_curated,
@@ -32,8 +33,8 @@ from .run import Run, console_for
 from .runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
 
 __all__ = [
-    "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs", "record_splits",
-    "wants_tokens",
+    "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs",
+    "read_decisions", "record_splits", "wants_tokens", "warned",
 ]  # fmt: skip
 
 
@@ -183,7 +184,7 @@ def _curated(
 ) -> tuple[RawPairs, PinnedSplits, Curated]:
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
     data = project.reading
-    overrides = read_overrides(files.overrides) if files.overrides is not None else ()
+    overrides, cut = read_decisions(files)
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
     talk.note(f"curate: {raw.shape}")
@@ -191,8 +192,26 @@ def _curated(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
         pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
     )  # fmt: skip
+    curated = replace(curated, summary=warned(curated.summary, cut))
     note_warnings(curated.summary, talk)
     return raw, assigned, curated
+
+
+def read_decisions(files: ProjectFiles) -> tuple[tuple[Override, ...], str]:
+    """The decisions to replay, and a sentence about a half-written line among them, which is left out.
+
+    Raises: DataError naming every line that is not a decision.
+    """
+    if files.overrides is None:
+        return (), ""
+    log = DecisionLog(files.overrides)
+    return log.read(), log.cut()
+
+
+def warned(summary: Mapping[str, Any], cut: str) -> dict[str, Any]:
+    """The summary of a curation, with a warning about the half-written line of decisions, if there was one."""
+    more = [{"code": "override_cut", "text": f"Left out {cut}"}] if cut else []
+    return {**summary, "warnings": [*summary["warnings"], *more]}
 
 
 def curate_unwritten(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from ..curate import (
     export_pairs,
     find_rows,
     read_overrides,
+    row_contents,
     why,
 )
 from .run import Run
@@ -83,10 +85,15 @@ def decide_rows(
     who: str | None = None,
     text: str | None = None,
 ) -> Path:
-    """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back."""
-    file = decisions_file(_opened(run).folder)
+    """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back.
+
+    Each row is named by its id and its content, so that a decision finds it where ids are given anew.
+    """
+    folder, ids = _opened(run).folder, list(ids)
+    file, contents = decisions_file(folder), row_contents(folder, ids)
     who, when = _user() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
-    made = [Override(id=id, decision=decision, who=who, why=because, text=text, when=when) for id in ids]
+    about: dict[str, Any] = {"decision": decision, "who": who, "why": because, "text": text, "when": when}
+    made = [Override(id=name, content=contents.get(name, ""), **about) for name in ids]
     DecisionLog(file).add(made)
     return file
 

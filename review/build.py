@@ -1,6 +1,6 @@
 """Makes the items of the queue from its entries: texts fetched, differences and broken places marked, repairs found."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,13 @@ class _Shown:
 class Builder:
     """Makes items. `repairing`: whether rejected rows may have a repair; a run that repairs outputs has tried it."""
 
-    def __init__(self, texts: Texts, rules: Rules, outputs: Outputs, *, repairing: bool) -> None:
+    def __init__(
+        self, texts: Texts, rules: Rules, outputs: Outputs, *, identifiers: Collection[str], repairing: bool
+    ) -> None:
         self._texts = texts
         self._rules = rules
         self._outputs = outputs
+        self._identifiers = identifiers
         self._repairing = repairing
 
     def items(self, kind: Kind, entries: pl.DataFrame, latest: Latest, *, marked: bool = True) -> list[Item]:
@@ -68,7 +71,9 @@ class Builder:
             elif pair is not None:
                 # Whether a repair is right shows beside what was written.
                 before = kind.name == "repair" and pair["written"] is not None
-                yield _Shown(pair | {"output": pair["written"]} if before else pair, as_read(pair))
+                yield _Shown(
+                    pair | {"output": pair["written"]} if before else pair, as_read([pair], self._identifiers)[0]
+                )
 
     def _broken(self, pairs: Sequence[Pair], *, marked: bool) -> list[Broken]:
         return self._rules.broken(pairs) if marked else [bare(pair) for pair in pairs]

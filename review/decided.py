@@ -1,7 +1,7 @@
 """Which items of the queue are settled by the decisions so far, and what a decision on the page is in overrides.jsonl."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,19 +10,21 @@ from ..core import ConfigError, nearest
 from ..curate import Override
 from .items import Item, Side
 from .sides import as_read
-from .texts import Texts
+from .texts import Texts, chunks
 
 __all__ = ["Decided", "Latest", "decisions_of"]
 
 Latest = Mapping[str, Override]  # the decision that applies to each id; another object whenever it changes
+_AT_ONCE = 1_000  # pairs in memory
 _FEW = 100  # rows that are looked up one by one; for more, the file is read through
 
 
 class Decided:
     """What was decided about the entries of each kind, found again when another `latest` is given."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, identifiers: Collection[str]) -> None:
         self._texts = texts
+        self._identifiers = identifiers
         self._contents: dict[tuple[str, int], str] = {}
         self._known: dict[str, tuple[pl.DataFrame, Latest, list[str | None]]] = {}
 
@@ -62,7 +64,9 @@ class Decided:
         for file, wanted in missing.items():
             some = len(wanted) <= _FEW
             pairs = self._texts.pairs(file, wanted).values() if some else self._texts.scan(file, wanted)
-            self._contents |= {(file, pair["row"]): as_read(pair) for pair in pairs}
+            for chunk in chunks(pairs, _AT_ONCE):
+                read = zip(chunk, as_read(chunk, self._identifiers), strict=True)
+                self._contents |= {(file, pair["row"]): content for pair, content in read}
 
 
 def _conflicts(

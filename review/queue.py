@@ -7,12 +7,11 @@ from threading import Lock
 
 import polars as pl
 
-from ..core import ConfigError
 from ..curate import Override
 from ..project import Run
-from ..style import StyleSchema
 from .build import Builder
 from .decided import Decided, Latest, decisions_of
+from .disagreements import DISAGREEMENT, Disagreements
 from .items import Entries, Entry, Item, KindCount, Like, Place
 from .kinds import KINDS, kind_named
 from .likeness import Likeness
@@ -38,7 +37,8 @@ class Queue:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._texts = Texts(run.folder)
-        self._decided = Decided(self._texts)
+        self._identifiers: list[str] = run.curation.get("identifiers") or []
+        self._decided = Decided(self._texts, self._identifiers)
         self._likeness = Likeness(self._texts)
         self._ahead = ThreadPoolExecutor(1, "tuneworth-review-ahead")
         self._making = Lock()
@@ -50,7 +50,7 @@ class Queue:
         """Each kind that the run has any of, in the order of their worth."""
         found = []
         for kind in KINDS:
-            decided = self._decided.about(kind.name, self._entries(kind.name), latest)
+            decided = self._about(kind.name, self._entries(kind.name), latest)
             if decided:
                 left = sum(decision is None for decision in decided)
                 exact = self._repairs.done or kind.name not in ("repair", "rejected")
@@ -59,6 +59,7 @@ class Queue:
 
     def measure(self) -> None:
         """Find repairs of rejected rows, and what rows have in common; takes seconds for many, so call it in a thread."""
+        self._rules.complete(self._run)
         for kind in KINDS:
             self._builder.items(kind, self._entries(kind.name).head(_AHEAD), {})
         self._likeness.read(self._tables.rows())
@@ -73,17 +74,18 @@ class Queue:
         Raises: KeyError if there is no such kind.
         """
         entries = self._entries(kind)
-        entries = entries.with_columns(decided=pl.Series(self._decided.about(kind, entries, latest), dtype=pl.String))
+        entries = entries.with_columns(decided=pl.Series(self._about(kind, entries, latest), dtype=pl.String))
         if left:
             entries = entries.filter(pl.col("decided").is_null())
         if search.strip():
             entries = entries.filter(self._tables.holding(entries, search.strip()))
         page = entries.slice(max(start, 0), max(limit, 0))
         pairs = self._builder.pairs(page)
-        shown = (
-            Entry(row["key"], title_of(row, pairs.get((row["file"], row["row"]))), row["decided"])
-            for row in page.iter_rows(named=True)
-        )
+        shown = []
+        for row in page.iter_rows(named=True):
+            pair = pairs.get((row["file"], row["row"]))
+            request = self._disagreements.request(row["key"]) if pair is None else pair["input"]
+            shown.append(Entry(row["key"], title_of(row["id"], request or ""), row["decided"]))
         return Entries(len(entries), tuple(shown))
 
     def place(self, kind: str, key: str, latest: Latest, *, left: bool = True) -> Place:
@@ -96,7 +98,7 @@ class Queue:
         if key not in keys:
             raise KeyError(key)
         at = keys.index(key)
-        waits = [not left or decision is None for decision in self._decided.about(kind, entries, latest)]
+        waits = [not left or decision is None for decision in self._about(kind, entries, latest)]
         before = next((keys[n] for n in range(at - 1, -1, -1) if waits[n]), None)
         after = next((keys[n] for n in range(at + 1, len(keys)) if waits[n]), None)
         return Place(at + 1, len(keys), before, after)
@@ -113,6 +115,8 @@ class Queue:
 
         Raises: KeyError if there is no such item.
         """
+        if kind == DISAGREEMENT:
+            return self._disagreements.item(kind_named(kind), key)
         entries = self._entry(kind, key)
         (item,) = self._builder.items(kind_named(kind), entries, latest)
         self._prepare(kind, key, latest)
@@ -168,13 +172,19 @@ class Queue:
 
     # --- tables -----------------------------------------------------------------------------------------------
 
+    def _about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
+        """For each entry the decision about it, None while it waits."""
+        return self._disagreements.about() if kind == DISAGREEMENT else self._decided.about(kind, entries, latest)
+
     def _waiting(self, kind: str, latest: Latest) -> pl.DataFrame:
         entries = self._entries(kind)
-        decided = pl.Series(self._decided.about(kind, entries, latest), dtype=pl.String)
+        decided = pl.Series(self._about(kind, entries, latest), dtype=pl.String)
         return entries.filter(decided.is_null())
 
     def _entries(self, kind: str) -> pl.DataFrame:
         kind_named(kind)
+        if kind == DISAGREEMENT:
+            return self._disagreements.entries()
         table = self._tables.of(kind)
         return self._repairs.entries(kind, table) if kind in ("repair", "rejected") else table
 
@@ -192,34 +202,23 @@ class Queue:
         return Tables(self._run, self._texts, self._outputs)
 
     @cached_property
+    def _disagreements(self) -> Disagreements:
+        return Disagreements(self._run)
+
+    @cached_property
     def _outputs(self) -> Outputs:
         return Outputs(self._run.folder)
 
     @cached_property
     def _repairs(self) -> Repairs:
-        return Repairs(self._texts, self._rules, self._tables.of("rejected"), tried=self._may_repair)
+        return Repairs(self._texts, self._rules, self._tables.of("rejected"), tried=self._rules.repairing)
 
     @cached_property
     def _builder(self) -> Builder:
-        return Builder(self._texts, self._rules, self._outputs, repairing=self._may_repair)
+        return Builder(
+            self._texts, self._rules, self._outputs, identifiers=self._identifiers, repairing=self._rules.repairing
+        )  # fmt: skip
 
     @cached_property
     def _rules(self) -> Rules:
-        return Rules(_style(self._run), unsafe=self._fix == "unsafe")
-
-    @property
-    def _fix(self) -> str:
-        return (self._run.curation.get("fix") or {}).get("fix", "off")
-
-    @property
-    def _may_repair(self) -> bool:
-        """Whether the run left out rows that a repair makes acceptable: otherwise it has repaired them itself."""
-        return self._run.curation.get("fix") is not None and self._fix == "off"
-
-
-def _style(run: Run) -> StyleSchema | None:
-    """The style of the run's project; None for a run from a file alone, whose ledger has the evidence."""
-    try:
-        return run.project.style
-    except ConfigError:
-        return None
+        return Rules.of_run(self._run)

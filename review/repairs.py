@@ -1,14 +1,12 @@
 """Rejected rows that a repair makes acceptable: found in the background, some hundred at a time."""
 
-from collections.abc import Iterator
-from itertools import islice
 from threading import Lock
 
 import polars as pl
 
 from .rules import Rules
 from .sources.ledger import most_frequent_first
-from .texts import SET_ASIDE, Pair, Texts
+from .texts import SET_ASIDE, Texts, chunks
 
 __all__ = ["Repairs"]
 
@@ -36,7 +34,7 @@ class Repairs:
         with self._lock:
             if self.done:
                 return
-            for pairs in self._chunks():
+            for pairs in chunks(self._texts.scan(SET_ASIDE, self._rejected["row"].to_list()), _AT_ONCE):
                 repairs = zip(pairs, self._rules.repaired(pairs), strict=True)
                 found = {pair["row"]: ", ".join(repair[1]) for pair, repair in repairs if repair is not None}
                 self._found = self._found | found  # whole at any time: it is read while this goes on
@@ -53,8 +51,3 @@ class Repairs:
         repairs = self._rejected.filter(pl.col("row").is_in(rows.implode()))
         repairs = repairs.with_columns(rule=pl.col("row").replace_strict(found, return_dtype=pl.String))
         return most_frequent_first(pl.concat([entries, repairs]))
-
-    def _chunks(self) -> Iterator[list[Pair]]:
-        pairs = self._texts.scan(SET_ASIDE, self._rejected["row"].to_list())
-        while some := [*islice(pairs, _AT_ONCE)]:
-            yield some

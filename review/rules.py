@@ -3,13 +3,15 @@
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import polars as pl
 
-from ..style import Columns, StyleSchema, check_columns, explain, pair_columns, repair_columns
+from ..core import ConfigError
+from ..project import Run
+from ..style import Columns, StyleSchema, check_columns, explain, open_fields, pair_columns, repair_columns
 from .items import Repair, Spans, plain
 from .marks import mark_broken, mark_differences
 
@@ -17,6 +19,7 @@ __all__ = ["Broken", "Rules", "change"]
 
 Found = TypeVar("Found")
 
+_MOST_ROWS = 200_000  # whose values are read; of more, the ledger alone tells what contradicts the request
 _KEPT = 512  # pairs whose result is remembered: those around the one that is read
 
 
@@ -32,13 +35,38 @@ class Broken:
 class Rules:
     """The rules of a style, and the repairs that they allow. Without a style nothing is broken.
 
-    Checking one pair takes nearly as long as checking fifty, so those that are read next are asked for together.
+    repairing: whether rejected rows may have a repair. Checking one pair takes nearly as long as checking fifty, so those
+    that are read next are asked for together.
     """
 
-    def __init__(self, style: StyleSchema | None, *, unsafe: bool = False) -> None:
+    def __init__(self, style: StyleSchema | None, *, unsafe: bool = False, repairing: bool = True) -> None:
+        self.repairing = repairing
+        self._unsafe = unsafe
+        self._use(style)
+
+    @classmethod
+    def of_run(cls, run: Run) -> "Rules":
+        """The rules that a run was curated by: those of its project. A run from a file alone has only its ledger.
+
+        Checks for other values of a field wait for `complete`.
+        """
+        stated = run.curation.get("fix") or {}
+        style = _style(run)
+        if style is not None and open_fields(style):
+            known = tuple(check for check in style.checks if check.kind != "contradicts" or check.parameters.values)
+            style = replace(style, checks=known)
+        # A run that repairs outputs has tried it with every row that it rejects.
+        return cls(style, unsafe=stated.get("fix") == "unsafe", repairing=stated.get("fix") == "off")
+
+    def complete(self, run: Run) -> None:
+        """Add the checks that look for the values which all pairs have; takes seconds for many pairs."""
+        style = _style(run)
+        if style is not None and open_fields(style) and run.curation.get("rows_read", 0) <= _MOST_ROWS:
+            self._use(run.style)
+
+    def _use(self, style: StyleSchema | None) -> None:
         checks = style.checks if style is not None else ()
         self._style = style if style is not None and checks else None
-        self._unsafe = unsafe
         self._must = {check.id: check for check in checks if check.level == "must"}
         self._broken: Known[Broken] = Known(self.checked)
         self._repairs: Known[Repair | None] = Known(self._repair)
@@ -115,6 +143,13 @@ class Known(Generic[Found]):
 def change(before: str, after: str, rules: Sequence[str]) -> Repair:
     """A repair with the words marked that it changes."""
     return Repair(*mark_differences(before, after), after, tuple(rules))
+
+
+def _style(run: Run) -> StyleSchema | None:
+    try:
+        return run.project.style
+    except ConfigError:  # not in a project
+        return None
 
 
 def _columns(pairs: Sequence[Mapping[str, Any]]) -> Columns:

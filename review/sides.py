@@ -1,9 +1,11 @@
 """A pair of a run as a side of an item: what it is called, its marked texts, the hash that decisions name."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Collection, Mapping, Sequence
 
-from ..curate import Override, content_hash, normalise
+import polars as pl
+
+from ..curate import Override, pair_contents
 from .items import Side, Spans
 from .texts import Pair
 
@@ -24,15 +26,21 @@ def side_of(
     )  # fmt: skip
 
 
-def as_read(pair: Pair) -> str:
-    """The hash by which decisions know the pair: of its texts before a repair or a person changed them."""
-    return content_hash(
-        normalise(pair["input"]), normalise(pair["output"] if pair["written"] is None else pair["written"])
-    )
+def as_read(pairs: Sequence[Pair], identifiers: Collection[str]) -> list[str]:
+    """The hash of each pair before a repair or a person changed it, by which decisions know it."""
+    texts = [
+        (
+            pair["input"],
+            None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False),
+            pair["output"] if pair["written"] is None else pair["written"],
+        )
+        for pair in pairs
+    ]
+    schema = dict.fromkeys(("input", "fields", "output"), pl.String)
+    return pair_contents(pl.DataFrame(texts, schema=schema, orient="row"), identifiers)
 
 
-def title_of(entry: Mapping[str, Any], pair: Pair | None) -> str:
-    """The row by its id and the beginning of its request, or of the output where the request is the id."""
-    request = "" if pair is None else " ".join(pair["input"].split())
-    title = f"{entry['id']}: {request}" if request else entry["id"]
+def title_of(id: str, request: str) -> str:
+    """A row by its id and the beginning of its request, on one line."""
+    title = f"{id}: {' '.join(request.split())}".removesuffix(": ")
     return title if len(title) <= _TITLE else f"{title[: _TITLE - 1]}…"

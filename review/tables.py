@@ -1,7 +1,6 @@
 """The entries of each kind of a run, read once."""
 
 from functools import cached_property
-from itertools import islice
 
 import polars as pl
 
@@ -12,7 +11,7 @@ from .sources.held_out import leaks, references
 from .sources.ledger import conflicts, near_duplicates, rejected, repaired, waiting_rows
 from .sources.outputs import Outputs, unlike
 from .sources.training import highest_losses
-from .texts import Texts
+from .texts import Texts, chunks
 
 __all__ = ["Tables"]
 
@@ -44,8 +43,7 @@ class Tables:
         found: dict[int, str | None] = {}
         entries = self.of("reference")
         for file in entries["file"].unique():
-            pairs = self._texts.scan(file, entries.filter(file=file)["row"])
-            while some := [*islice(pairs, _AT_ONCE)]:
+            for some in chunks(self._texts.scan(file, entries.filter(file=file)["row"]), _AT_ONCE):
                 broken = zip(some, rules.checked(some), strict=True)
                 found |= {pair["row"]: f"style:{one.rules[0]}" if one.rules else None for pair, one in broken}
         if any(found.values()):

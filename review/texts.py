@@ -9,13 +9,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..core import DataError
 from ..curate import set_aside_files, split_files
 
-__all__ = ["SET_ASIDE", "Pair", "Texts"]
+__all__ = ["SET_ASIDE", "Pair", "Texts", "chunks"]
 
 SET_ASIDE = "set_aside"
 Pair = dict[str, Any]  # a canonical line: CONTRACTS
@@ -152,3 +153,10 @@ def _read(line: bytes, path: Path) -> Pair:
         return pair | {"row": int(pair["row"])}
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{path} is damaged; curate again: tuneworth curate") from None
+
+
+def chunks(pairs: Iterable[Pair], most: int) -> Iterator[list[Pair]]:
+    """The pairs in lists of at most so many, so that not all are in memory."""
+    remaining = iter(pairs)
+    while some := [*islice(remaining, most)]:
+        yield some

@@ -1,9 +1,9 @@
 """All pairs by row: numbers in memory, texts fetched on demand."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from .memory import FactNumbers, Memory, Recalled, TextsAgain
 from .subjects import input_facts
 from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
 
+T = TypeVar("T")
 _LABELS = 0.5  # of the rows have a short output where short outputs are labels
 
 __all__ = ["Corpus", "Join", "MethodSetting", "first_rows"]
@@ -101,6 +102,13 @@ class Corpus:
     def meta(self, rows: np.ndarray) -> list[str | None]:
         """The other columns of these rows as JSON; None if there are none."""
         return self._rows.find(rows, "meta")
+
+    def once(self, what: str, keys: Sequence[Hashable], make: Callable[[np.ndarray], list[T]]) -> list[T]:
+        """The value of each key, made once; `make` returns those at some positions. A memory keeps them for other corpora."""
+        known = {} if self.recalled is None else self.recalled.memory.made.setdefault(what, {})
+        new = {key: at for at, key in enumerate(keys) if key not in known}
+        known |= zip(new, make(np.array(list(new.values()), np.int64)), strict=True)
+        return [known[key] for key in keys]
 
     @cached_property
     def in_order(self) -> np.ndarray:

@@ -3,7 +3,9 @@
 The numbers of texts never change: a corpus that lacks a text has a gap there, and new outputs follow the known ones.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -138,7 +140,10 @@ class Mirrored:
 
 @dataclass
 class Memory:
-    """What is known about some rows: `rows` are their numbers, ascending, `text` the numbers of their inputs."""
+    """What is known about some rows: `rows` are their numbers, ascending, `text` the numbers of their inputs.
+
+    made: other values by name and key, for `Corpus.once`.
+    """
 
     rows: np.ndarray
     text: np.ndarray
@@ -146,6 +151,7 @@ class Memory:
     words: Mirrored
     inputs: KnownTexts = field(default_factory=KnownTexts)
     outputs: KnownTexts = field(default_factory=KnownTexts)
+    made: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: np.ndarray, text: np.ndarray) -> "Memory":

@@ -1,12 +1,13 @@
 // The output edited in place. A draft outlives a failed save, a look at another row and a reload of the page.
 import { button, make } from "./dom.js";
+import { desk } from "./state.js";
 
 const STORE = "tuneworth/review/drafts";
 let drafts = {};
 let open = null;
 try { drafts = JSON.parse(sessionStorage.getItem(STORE)) || {}; } catch { /* no drafts are kept */ }
 
-const name = ({ kind, key }) => `${kind}\n${key}`;
+const name = ({ kind, key }) => `${desk.state.overrides}\n${kind}\n${key}`;
 const keep = (item, text) => {
   if (text === null) delete drafts[name(item)];
   else drafts[name(item)] = text;

@@ -78,9 +78,9 @@ const show = (found, banner = "") => {
     fill(find("heading"), title(item));
   }
   showFinder(item.kind);
-  place = make("div", { class: "item" });
+  place = make("div", { class: "item", "data-key": item.key });
   const why = find("why")?.value && !other ? find("why").value : "";
-  fill(find("view"), make("p", { class: "lead" }, item.reason), banner && make("p", { class: "alert", role: "status" }, banner), waiting(),
+  fill(find("view"), reasons(), banner && make("p", { class: "alert", role: "status" }, banner), waiting(),
     place, make("p", { class: "why" }, make("label", { for: "why" }, "Why (if you like) "),
       make("input", { type: "text", id: "why", maxlength: "500", autocomplete: "off", value: why })));
   draw();
@@ -88,6 +88,12 @@ const show = (found, banner = "") => {
   if (!other) return;
   find("heading").firstChild.focus({ preventScroll: true });
   scrollTo(0, 0);
+};
+// Why rows of this kind wait, and why this one does, unless a broken rule below says the same.
+const reasons = () => {
+  const general = kindNamed(item.kind)?.reason ?? "";
+  const known = [general, ...item.sides.flatMap(({ notes }) => notes)];
+  return [make("p", { class: "lead" }, general), !known.includes(item.reason) && make("p", { class: "reason" }, item.reason)];
 };
 const waiting = () => {
   const unsaved = unsavedFor(item.kind, item.key);

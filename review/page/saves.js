@@ -1,15 +1,15 @@
-// Saves decisions. One that could not be saved stays in sight and in this browser's tab until it is saved or discarded.
+// Saves decisions. One that could not be saved stays in sight, and in this browser, until it is saved or discarded.
 import { Refused, post } from "./api.js";
 import { button, fill, find, make } from "./dom.js";
 import { desk, onState, refresh } from "./state.js";
 
-const STORE = "tuneworth/review/unsaved";
 // What each action decides about the sides of a row, in order; where it depends on the row, nothing is listed.
 const DECIDES = {
   left: ["keep", "drop"], right: ["drop", "keep"], both: ["keep", "keep"], neither: ["drop", "drop"], drop: ["drop"],
   keep: ["keep"], edit: ["keep"], accept: ["keep"], use: ["keep"], wrong: ["keep"],
 };
 let unsaved = [];
+let store = ""; // where they are kept: another tab, and the page after a reload, reads them there
 let trying = false;
 const savedLate = [];
 
@@ -17,9 +17,13 @@ export const onSavedLate = (listener) => savedLate.push(listener);
 export const unsavedFor = (kind, key) => unsaved.find(({ body }) => body.kind === kind && body.key === key);
 
 const keep = () => {
-  try { sessionStorage.setItem(STORE, JSON.stringify(unsaved)); } catch { /* kept in the page alone */ }
+  try { localStorage.setItem(store, JSON.stringify(unsaved)); } catch { /* kept in the page alone */ }
   draw();
 };
+const restore = () => {
+  try { unsaved = JSON.parse(localStorage.getItem(store)) || []; } catch { /* nothing was kept */ }
+};
+addEventListener("storage", ({ key }) => { if (store && key === store) { restore(); draw(); } });
 // Whether the row was decided by this very request, whose answer was lost on the way.
 const arrived = ({ body, since }, item) => {
   const decided = DECIDES[body.action];
@@ -58,10 +62,12 @@ export const decide = async (body, label) => {
 export const again = async () => {
   if (trying) return;
   trying = true;
+  restore();
   for (const one of [...unsaved]) {
     try {
       const answer = await attempt(one);
       unsaved = unsaved.filter((other) => other !== one);
+      keep();
       savedLate.forEach((listen) => listen(one, answer));
     } catch (error) {
       one.tries += 1;
@@ -81,22 +87,27 @@ const discard = (one) => {
 let drawn = "";
 const draw = () => {
   const silent = desk.state && !desk.reached && !unsaved.length ? desk.refusal.message : "";
-  const now = JSON.stringify([silent, unsaved.map(({ body, error }) => [body.key, body.action, error])]);
+  const now = JSON.stringify([silent, desk.reached, unsaved.map(({ body, error }) => [body.key, body.action, error])]);
   if (now === drawn) return;
   drawn = now;
   fill(find("troubles"),
     silent && make("div", { class: "trouble" }, make("p", {}, make("b", {}, silent), " What you see may be old."),
       make("p", { class: "act" }, button("Try again", refresh))),
+    unsaved.length > 0 && !desk.reached && make("p", { class: "note" }, "If it has stopped, start ",
+      make("code", {}, `tuneworth review --port ${location.port}`), " and open its address in this browser: what is kept here is saved then."),
     unsaved.map((one) => make("div", { class: "trouble" },
       make("p", {}, make("b", {}, `Not saved: ${one.error}`), ` “${one.label}” for `, make("bdi", {}, one.body.key),
-        one.over ? "." : " is kept here and is saved as soon as that works."),
+        one.over ? "." : " is kept in this browser and is saved as soon as that works."),
       make("p", { class: "act" },
         make("a", { href: `#queue/${encodeURIComponent(one.body.kind)}/${encodeURIComponent(one.body.key)}` }, "Show the row"),
         !one.over && button("Try again", again), button("Discard", () => discard(one))))));
 };
 
-try { unsaved = JSON.parse(sessionStorage.getItem(STORE)) || []; } catch { /* nothing was kept */ }
-onState(({ reached }) => {
+onState(({ state, reached }) => {
+  if (state && !store) {
+    store = `tuneworth/review/unsaved ${state.overrides}`;
+    restore();
+  }
   draw();
   if (reached && unsaved.some((one) => !one.over)) again();
 });

@@ -259,7 +259,7 @@ def test_decisions_hold_whatever_the_rules_say(rows, options, data):
         if row["outcome"] == "duplicate":
             assert ledger[row["other_id"]]["outcome"] == "kept"
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
-    assert done.summary["overrides"] == {"applied": len(decisions), "unmatched": []}
+    assert done.summary["overrides"] == {"applied": len(decisions), "unmatched": [], "changed": []}
 
 
 def test_a_chain_deletes_no_row():

@@ -172,7 +172,7 @@ def test_a_new_run_obeys_what_was_decided_about_a_conflict(tmp_path: Path, actio
     done = again(run, queue.decisions(item, action, who="ann", when=WHEN))
     ledger = ledger_of(done)
     assert tuple(ledger[side.id]["outcome"] for side in item.sides) == CONFLICT[action]
-    assert done.curation["overrides"] == {"applied": 2, "unmatched": []}
+    assert done.curation["overrides"] == {"applied": 2, "unmatched": [], "changed": []}
     assert keys(Queue(done), "conflict") == []
 
 
@@ -216,7 +216,7 @@ def test_a_row_that_was_edited_is_named_by_its_content_as_it_was_read(tmp_path: 
     assert ledger[item.sides[1].id]["outcome"] == "decided"
     kept = {**lines_of(done, "train"), **lines_of(done, "validation"), **lines_of(done, "test")}[item.sides[0].id]
     assert kept["output"] == "Relay for 48 V"
-    assert as_read(kept) == item.sides[0].content == ledger_of(run)[kept["id"]]["content"]
+    assert as_read([kept], [])[0] == item.sides[0].content == ledger_of(run)[kept["id"]]["content"]
 
 
 def test_an_action_that_does_not_fit_is_refused_with_those_that_do(safe):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rapidfuzz.distance import Indel
 
-from tuneworth.review import Item, Queue
+from tuneworth.core import ConfigError
+from tuneworth.review import Item, Judging, Queue
 
 from .small_runs import (
     again,
@@ -139,3 +140,26 @@ def test_leaks_are_those_that_the_summary_lists_at_its_threshold(tmp_path: Path)
 def test_a_run_that_was_only_curated_has_no_items_of_later_stages(tmp_path: Path):
     kinds = {count.kind for count in Queue(curated(tmp_path / "parts", all_kinds())).counts({})}
     assert kinds & {"leak", "loss", "unlike", "disagreement"} == set()
+
+
+def test_a_third_judgement_settles_what_two_people_see_differently(tmp_path: Path):
+    run = curated(tmp_path / "parts", plain_pairs(60))
+    test = {id: line["output"] for id, line in lines_of(run, "test").items()}
+    run = evaluated(run, {id: text + " as well" for id, text in test.items()})
+    id, other = [*test][:2]
+    judging, queue = Judging(run), Queue(run)
+    assert items(queue, "disagreement") == []
+    for name, wanted in (("ann", " as well"), ("bo", "")):
+        for asked, want in ((id, wanted), (other, "")):
+            shown = judging.request(name, asked)
+            judging.judge(name, asked, next(side for side in ("left", "right") if shown[side] == test[asked] + want))
+    (item,) = items(queue, "disagreement")
+    assert {side.text for side in item.sides} == {test[id], test[id] + " as well"}
+    assert queue.entries("disagreement", {}, start=0, limit=9).entries[0].title.startswith(f"{id}: Describe relay")
+    assert item.reason == "2 people judged this request, and they prefer different outputs."
+    with pytest.raises(ConfigError, match="settled by another judgement"):
+        queue.decisions(item, "left")
+    assert queue.likes(item, {}) == []
+    judging.settle("cleo", id, "left")
+    (count,) = (count for count in queue.counts({}) if count.kind == "disagreement")
+    assert (count.count, count.left, count.decided) == (1, 0, 1)
