@@ -80,13 +80,16 @@ _PATH = click.Path(path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Show what would happen to the rows; write nothing.")
 @click.option("--threshold-table", is_flag=True, help="Show how many rows each near-duplicate threshold would drop.")
 @click.option("--run", "name", help="Curate this run again.")
+@click.option(
+    "--again", is_flag=True, help="SOURCE is a run: curate its pairs again as before, with today's decisions."
+)
 @click.option("--cluster", is_flag=True, help="Curate in parts, on the workers that the project's [cluster] names.")
 @code_option
 @reading_options
 @common_options
 def command(
-    source: Path | None, mask: bool, fix: Fix | None, dry_run: bool, threshold_table: bool, name: str | None, cluster: bool,
-    allow_code: bool, talk: Talk, **stated: Any,
+    source: Path | None, mask: bool, fix: Fix | None, dry_run: bool, threshold_table: bool, name: str | None, again: bool,
+    cluster: bool, allow_code: bool, talk: Talk, **stated: Any,
 ) -> None:  # fmt: skip
     """Turn raw pairs into clean, leak-proof splits, with a ledger of every row.
 
@@ -98,7 +101,10 @@ def command(
     given = {key: value for key, value in (stated | reading).items() if value not in (None, ())}
     local_only = {"dry-run": dry_run, "threshold-table": threshold_table}
     how = {"thresholds": threshold_table, "allow_code": allow_code, "talk": talk}
-    if _is_file(source, given, dry_run=dry_run):
+    if again:
+        _refuse_beside_again(given | {"mask": mask, "fix": fix, "run": name, "cluster": cluster} | local_only)
+        summary, folder = _again(source or Path(), allow_code=allow_code, talk=talk)
+    elif _is_file(source, given, dry_run=dry_run):
         assert source is not None
         if name is not None:
             raise ConfigError(
@@ -118,6 +124,20 @@ def command(
             )
         summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, fix=fix, **how)
     _print_summary(summary, folder, talk)
+
+
+def _again(run: Path, *, allow_code: bool, talk: Talk) -> tuple[dict[str, Any], Path | None]:
+    """The summary of the run's pairs, curated again, and the folder."""
+    from ..project import curate_again
+
+    curated = curate_again(run, allow_code=allow_code, talk=talk)
+    return curated.curation, curated.folder
+
+
+def _refuse_beside_again(given: dict[str, Any]) -> None:
+    """Raises: ConfigError if another option than --allow-code is given."""
+    for option in (_option(name) for name, value in given.items() if value):
+        raise ConfigError(f"--again curates a run as it was made before; leave --{option} out")
 
 
 def _print_summary(summary: dict[str, Any], folder: Path | None, talk: Talk) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
     "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
+    "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
     "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
     "export": ("export", "Write a run's clean splits in another format."),

@@ -71,9 +71,8 @@ def _typed(row: str, explanation: "Explanation") -> str:
 
 def next_after_decision(folder: Path) -> str:
     """The command that applies decisions."""
-    from ..project import decisions_file
+    from ..project import PROJECT_FILE, decisions_file
 
-    file = decisions_file(folder)
-    if file.parent == folder:
-        return f"apply it: tuneworth curate FILE --out {quote(str(folder))}, with the same options as before"
-    return f"apply it: tuneworth curate {quote(str(file.parent))}"
+    home = decisions_file(folder).parent
+    again = quote(str(home)) if (home / PROJECT_FILE).is_file() else f"{quote(str(folder))} --again"
+    return f"apply it: tuneworth curate {again}"

@@ -6,6 +6,9 @@ from .checkup import Checkup as Checkup
 from .checkup import Finding as Finding
 from .checkup import check_pairs as check_pairs
 from .checkup import proposed_reading as proposed_reading
+from .decision_log import DecidedElsewhere as DecidedElsewhere
+from .decision_log import DecisionBatch as DecisionBatch
+from .decision_log import DecisionLog as DecisionLog
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count
@@ -22,9 +25,8 @@ from .meaning import meaning_sentence as meaning_sentence
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override
-from .overrides import add_overrides as add_overrides
 from .overrides import read_overrides as read_overrides
-from .overrides import undo_overrides as undo_overrides
+from .overrides import stamp as stamp
 from .pipeline import Curated as Curated
 from .pipeline import curate as curate
 from .plan.measure import Measured as Measured
@@ -41,6 +43,7 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
+from .read.normalise import pair_contents as pair_contents
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs
@@ -49,6 +52,9 @@ from .read.records import file_kind as file_kind
 from .read.records import read_records as read_records
 from .read.sources import find_files as find_files
 from .read.sources import table_batches as table_batches
+from .recount import Recount as Recount
+from .row_contents import content_as_read as content_as_read
+from .row_contents import row_contents as row_contents
 from .run_files import ledger_files as ledger_files
 from .run_files import parts_of_ids as parts_of_ids
 from .run_files import read_ledger as read_ledger
@@ -65,11 +71,13 @@ from .split.given import PinnedSplits as PinnedSplits
 from .split.given import pin_splits as pin_splits
 from .split.given import read_splits as read_splits
 from .split.given import write_splits as write_splits
+from .summary import Counts as Counts
 from .waiting import FILTERED as FILTERED
 from .waiting import RowFilter as RowFilter
 from .waiting import find_rows as find_rows
 from .why import Explanation as Explanation
 from .why import why as why
+from .write import read_original as read_original
 from .write import read_split as read_split
 from .write import read_tested as read_tested
 from .write import write_curated as write_curated

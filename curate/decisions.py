@@ -1,6 +1,6 @@
 """Applies people's decisions about single rows: rows to drop at once, rows to keep whatever the rules say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from ..core import say
+from .applied import Applied, Contents, apply_decisions
 from .check import Checked
 from .match import Corpus, Edges, Outcomes, Relations, settle
 from .overrides import Override
@@ -34,30 +35,40 @@ _NAMED = 5  # unmatched ids that a warning shows
 class Decided:
     """kept, side, evidence: one entry per pair, in the order of the table; side is -1 if no split was chosen.
 
-    texts: the outputs that people gave, by row number. dropped: the pairs dropped by decision, as read. applied: the
-    number of rows with a decision.
+    edits: the decisions that give another output, by row number. dropped: the pairs dropped by decision, as read.
+    applied: the number of rows with a decision. unmatched: ids that no row has. changed: ids whose rows hold another
+    pair since.
     """
 
     kept: np.ndarray
     side: np.ndarray
     evidence: np.ndarray
-    texts: Mapping[int, str]
+    edits: Mapping[int, Override]
     dropped: pl.DataFrame
     applied: int
     unmatched: tuple[str, ...]
+    changed: tuple[str, ...]
     warnings: tuple[dict[str, str], ...]
 
     @property
     def summary(self) -> dict[str, Any]:
         """The entry about decisions in curate/summary.json."""
-        return {"applied": self.applied, "unmatched": list(self.unmatched)}
+        return {"applied": self.applied, "unmatched": list(self.unmatched), "changed": list(self.changed)}
+
+    @property
+    def texts(self) -> dict[int, str]:
+        """The outputs that people gave, by row number."""
+        return {row: override.text for row, override in self.edits.items() if override.text is not None}
 
 
-def decide(raw: RawPairs, overrides: Sequence[Override]) -> tuple[RawPairs, Decided]:
-    """The pairs without those dropped by decision, which then count as rejected; and the decisions applied."""
-    last = {override.id: override for override in overrides}
-    places = {name: place for place, name in enumerate(raw.pairs["id"].to_list())} if last else {}
-    applied = {places[name]: override for name, override in last.items() if name in places}
+def decide(raw: RawPairs, overrides: Sequence[Override], contents: Contents) -> tuple[RawPairs, Decided]:
+    """The pairs without those dropped by decision, which then count as rejected; and the decisions applied.
+
+    `contents` gives the hashes of the pairs, if a decision holds one.
+    """
+    ids = raw.pairs["id"].to_list() if overrides else []
+    found = apply_decisions(ids, overrides, contents)
+    applied = found.by_place
     drop = np.zeros(len(raw.pairs), bool)
     drop[[place for place, override in applied.items() if override.decision == "drop"]] = True
     evidence = np.full(len(raw.pairs), None, object)
@@ -67,19 +78,18 @@ def decide(raw: RawPairs, overrides: Sequence[Override]) -> tuple[RawPairs, Deci
         side[place] = SPLITS.index(override.decision) if override.decision in SPLITS else -1
     kept = np.array([text is not None for text in evidence], bool) & ~drop
     rows = raw.pairs["row"]
-    texts = {rows[place]: override.text for place, override in applied.items() if override.text is not None}
-    rejected = set(raw.rejected["id"].drop_nulls().to_list()) if last else set()
-    unread = [name for name in last if name not in places and name in rejected]
-    unmatched = tuple(name for name in last if name not in places and name not in rejected)
+    rejected = set(raw.rejected["id"].drop_nulls().to_list()) if found.gone else set()
+    unmatched = tuple(dict.fromkeys(override.id for override in found.gone if override.id not in rejected))
     decided = Decided(
         kept[~drop],
         side[~drop],
         evidence[~drop],
-        texts,
+        {rows[place]: override for place, override in applied.items() if override.text is not None},
         raw.pairs.filter(pl.Series(drop)),
         len(applied),
         unmatched,
-        tuple(_warnings(overrides, last, unmatched, unread, list(places))),
+        tuple(dict.fromkeys(override.id for override in found.changed)),
+        tuple(_warnings(found, unmatched, ids)),
     )
     return (_without(raw, drop, evidence) if drop.any() else raw), decided
 
@@ -96,28 +106,31 @@ def _without(raw: RawPairs, drop: np.ndarray, evidence: np.ndarray) -> RawPairs:
     return replace(raw, pairs=raw.pairs.filter(pl.Series(~drop)), rejected=rejected)
 
 
-def _warnings(
-    overrides: Sequence[Override],
-    last: dict[str, Override],
-    unmatched: Sequence[str],
-    unread: Sequence[str],
-    ids: Sequence[str],
-) -> list[dict[str, str]]:
-    found = []
-    for name in sorted({o.id for o in overrides if o.decision != last[o.id].decision}):
-        text = f'overrides.jsonl has several decisions for "{name}"; the last one applies: {last[name].decision}'
-        found.append({"code": "override_repeated", "text": text})
-    for name in unread:
-        if last[name].decision != "drop":
-            text = f'overrides.jsonl: "{name}" cannot be read as a pair, so it cannot be kept; fix the row in the data'
-            found.append({"code": "override_unread", "text": text})
+def _warnings(found: Applied, unmatched: Sequence[str], ids: Sequence[str]) -> Iterator[dict[str, str]]:
+    if found.repeated:
+        last = {ids[place]: override.decision for place, override in found.by_place.items()}
+        shown = _listed([f'"{name}": {last[name]}' for name in found.repeated])
+        text = f"overrides.jsonl decided more than once about {say.count(len(found.repeated), 'row')}; the last one applies"
+        yield {"code": "override_repeated", "text": f"{text}: {shown}"}
+    for override in found.gone:
+        if override.id not in unmatched and override.decision != "drop":
+            text = f'overrides.jsonl: "{override.id}" cannot be read as a pair, so it cannot be kept; fix the row in the data'
+            yield {"code": "override_unread", "text": text}
     if unmatched:
-        shown = ", ".join(_with_nearest(name, ids) for name in unmatched[:_NAMED])
-        more = f" and {len(unmatched) - _NAMED:,} more" if len(unmatched) > _NAMED else ""
-        n = len(unmatched)
-        text = f"overrides.jsonl has {say.count(n, 'decision')} for ids that no row has: {shown}{more}"
-        found.append({"code": "override_unmatched", "text": text})
-    return found
+        text = f"overrides.jsonl has {say.count(len(unmatched), 'decision')} for ids that no row has"
+        shown = _listed([_with_nearest(name, ids) for name in unmatched[:_NAMED]], len(unmatched))
+        yield {"code": "override_unmatched", "text": f"{text}: {shown}"}
+    if found.changed:
+        named = list(dict.fromkeys(f'"{override.id}"' for override in found.changed))
+        count = f"{say.count(len(named), 'decision')} that {'does' if len(named) == 1 else 'do'} not apply"
+        text = f"overrides.jsonl has {count}, since the row holds another pair now: {_listed(named)}"
+        yield {"code": "override_changed", "text": f"{text}. Decide again about what is there now."}
+
+
+def _listed(names: Sequence[str], of: int | None = None) -> str:
+    """The first names, and how many more there are."""
+    more = (of or len(names)) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _with_nearest(name: str, ids: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "check_arguments",
     "curate",
     "curate_parts",
+    "require_train",
     "with_decisions",
 ]
 
@@ -191,7 +192,7 @@ def curate_parts(
     ready = prepare(job, read, request, buckets=buckets, clock=clock)
     found = resolve(
         ready, settings=request.settings, pinned=pinned, seed=seed, clock=clock,
-        check=lambda kept, outcomes: _require_train(kept, ready.raw, outcomes),
+        check=lambda kept, outcomes: require_train(kept, ready.raw, outcomes),
     )  # fmt: skip
     thresholds = None
     if with_threshold_table:
@@ -233,7 +234,7 @@ def with_decisions(
     return table.filter(kept).drop("outcome", "rule"), table.filter(~kept)
 
 
-def _require_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
+def require_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
     """Raise if there is no pair to train on.
 
     Raises:

@@ -38,8 +38,7 @@ from .read import (
     content_hash,
     moved_rows,
     named_once,
-    normalised_inputs,
-    normalised_outputs,
+    pair_contents,
     pair_dates,
     renamed,
     without_guide,
@@ -52,7 +51,7 @@ from .split import (
     no_such_value,
 )
 
-__all__ = ["CountTokens", "CurateRequest", "Prepared", "prepare"]
+__all__ = ["CountTokens", "CurateRequest", "Prepared", "assemble", "check_names", "measure", "prepare"]
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
@@ -117,27 +116,50 @@ def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int,
         raise ConfigError("[data] date and [curate] stratify cannot be combined; remove one of them")
     # First, so that no value reaches a hash, a message or a file; decisions name masked ids.
     masked, personal = _masked(job, read, clock) if request.settings.mask else (read, None)
-    raw, decided = decide(masked.raw, request.overrides)
+    raw, decided = decide(masked.raw, request.overrides, lambda: _contents(job, masked.tables, request.identifiers))
     style = _with_row_values(job, masked.tables, request.style)
     notes = job.run(_measured(masked, raw, decided.texts, read, replace(request, style=style), buckets))
-    job.forget("read", "read again", "mask")
+    job.forget("read", "read again", "mask", "content")
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
-    _check_names(job, pairs, notes, request)
+    check_names(job, pairs, notes, request)
+    found = personal if personal is not None else [note["personal"] for note in notes]
+    like = identifier_like(_first(job, pairs, ["fields"])) if pairs else []
+    findings = [_findings(job, part, note) for part, note in enumerate(notes)]
     numbers = [job.read([replace(table, name="numbers")]) for table in pairs]
-    values = pl.concat([part.select(pl.col("^value .*$")) for part in numbers])
     corpus = Corpus.of(job, numbers, identifiers=request.identifiers, buckets=buckets)
+    return assemble(
+        raw, decided, corpus, numbers, findings, replace(request, style=style),
+        personal=merge_personal(found, masked=request.settings.mask), identifier_like=like, clock=clock,
+    )  # fmt: skip
+
+
+def assemble(
+    raw: RawPairs,
+    decided: Decided,
+    corpus: Corpus,
+    numbers: Sequence[pl.DataFrame],
+    findings: Sequence[Findings],
+    request: CurateRequest,
+    *,
+    personal: dict[str, Any],
+    identifier_like: list[str],
+    clock: Clock,
+) -> Prepared:
+    """What the measured pairs say together, of which `raw` has no more those dropped by decision.
+
+    Raises:
+        ConfigError, DataError: the values of the date cannot be read.
+    """
+    values = pl.concat([part.select(pl.col("^value .*$")) for part in numbers])
     none = pl.repeat(None, len(corpus.pairs), dtype=pl.String, eager=True)
     stratum = values["value stratum"] if request.settings.stratify else none
-    dates, notes_on_dates = pair_dates(values["value date"].to_list(), request.date) if request.date else (None, [])
+    dates, notes = pair_dates(values["value date"].to_list(), request.date) if request.date else (None, [])
     clock.lap("normalise")
-    checked = judge([_findings(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
+    checked = without_failures(judge(findings, corpus.pairs), decided)
     clock.lap("check")
-    found = personal if personal is not None else [note["personal"] for note in notes]
     return Prepared(
-        raw, merge_personal(found, masked=request.settings.mask), style, decided, corpus,
-        without_failures(checked, decided), stratum, dates, notes_on_dates,
-        identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
+        raw, personal, request.style, decided, corpus, checked, stratum, dates, notes, identifier_like
     )  # fmt: skip
 
 
@@ -149,6 +171,18 @@ def mask_texts(pairs: pl.DataFrame, *, offset: int, guide: str | None, ids: Mapp
     pairs = _numbered_pairs(pairs, offset, guide, ids)
     places = find_places(pairs)
     return Result({"pairs": mask_part(pairs, places)}, personal_note(places))
+
+
+def hash_contents(pairs: pl.DataFrame, *, identifiers: Collection[str]) -> Result:
+    """The hashes by which decisions may name each pair, a column per form."""
+    forms = content_forms(pairs, identifiers)
+    return Result({"contents": pl.DataFrame(forms, schema=dict.fromkeys(forms, pl.String))})
+
+
+def content_forms(pairs: pl.DataFrame, identifiers: Collection[str]) -> dict[str, list[str]]:
+    """The contents of the pairs, with these identifiers and as they were before any were stated."""
+    forms = {"content": pair_contents(pairs, identifiers)}
+    return {**forms, "plain": pair_contents(pairs, ())} if identifiers else forms
 
 
 def measure(
@@ -183,8 +217,7 @@ def measure(
     pairs = _with_texts(pairs, texts)
     findings = examine(pairs, style, None if count_tokens is None else count_tokens(), fix=fix)
     clock.lap("check")
-    normalised = zip(normalised_inputs(pairs, identifiers), normalised_outputs(pairs), strict=True)
-    content = [content_hash(*texts) for texts in normalised]
+    content = pair_contents(pairs, identifiers)
     inputs, outputs = compared_inputs(pairs, identifiers), compared_outputs(pairs)
     repaired = _keyed(compared_outputs(findings.repairs), buckets)
     keyed = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
@@ -264,6 +297,13 @@ def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[A
     return ReadParts(raw, tables, [0] * len(tables), read.sizes, ids, None), notes
 
 
+def _contents(job: Work, tables: Sequence[Table], identifiers: Collection[str]) -> list[list[str]]:
+    """The `content_forms` of all pairs."""
+    known = {"identifiers": identifiers}
+    job.run([Task("content", n, hash_contents, {"pairs": [table]}, parameters=known) for n, table in enumerate(tables)])
+    return [form.to_list() for form in job.read([Table("content", n, "contents") for n in range(len(tables))])]
+
+
 def _measured(
     masked: ReadParts, raw: RawPairs, texts: Mapping[int, str], read: ReadParts, request: CurateRequest, buckets: int
 ) -> list[Task]:
@@ -297,7 +337,7 @@ def _with_row_values(job: Work, tables: Sequence[Table], style: StyleSchema | No
     return with_row_values(style, pair_columns(fields.with_columns(output=pl.lit(""), input=pl.lit(""))))
 
 
-def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], request: CurateRequest) -> None:
+def check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], request: CurateRequest) -> None:
     """Raise for names in the settings that no pair has, with the closest name in the first rows."""
     known = {name for note in notes for name in note["fields"]}
     missing = [name for name in request.identifiers if name not in known]

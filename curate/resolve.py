@@ -32,7 +32,7 @@ from .split import (
     split_notes,
 )
 
-__all__ = ["Resolved", "resolve"]
+__all__ = ["Arranged", "Resolved", "arrange", "resolve", "without_crossing"]
 
 BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
 
@@ -60,6 +60,26 @@ class Resolved:
     cautions: list[dict[str, str]]
 
 
+@dataclass(frozen=True)
+class Arranged:
+    """The outcome and the split of each row, before the certificate is searched; table, kept, outcomes, placed, relations and
+    rank as in `Resolved`.
+
+    stated, pinned: the side that the data or a decision state for each row, and that of splits.jsonl, -1 for none. meaning:
+    the embedded inputs, if they are asked for.
+    """
+
+    table: pl.DataFrame
+    kept: pl.DataFrame
+    outcomes: Outcomes
+    placed: Placed
+    relations: Relations
+    rank: np.ndarray
+    stated: np.ndarray
+    pinned: np.ndarray
+    meaning: Meaning | None
+
+
 def resolve(
     ready: Prepared,
     *,
@@ -73,6 +93,46 @@ def resolve(
 
     `check` receives the kept rows and all outcomes before the search for the certificate, and may raise.
     """
+    corpus = ready.corpus
+    found = arrange(ready, settings=settings, pinned=pinned, seed=seed, clock=clock, check=check)
+    notes, cautions = split_notes(
+        corpus.pairs, found.placed, found.relations, given=_first_given(found.stated, found.pinned), pinned=found.pinned,
+        dates=ready.dates, settings=settings,
+    )  # fmt: skip
+    clock.lap("split")
+
+    certificate, crossing, answers = _certified(corpus, found, settings)
+    if len(crossing.train) and found.relations.method.name == "candidates":
+        found = without_crossing(found, crossing, ready)
+        check(found.kept, found.outcomes)
+        certificate, _, answers = _certified(corpus, found, settings)
+    kept, rows = found.kept, np.flatnonzero(found.outcomes.kept)
+    many = sum(certificate["answers_in_test"].values()) > LOOK_FIRST * int((kept["split"] == "test").sum())
+    remedy = (
+        find_remedy(corpus, rows, answers, found.relations, settings=settings, given=found.stated) if many else None
+    )
+    certificate["answers_remedy"] = remedy
+    clock.lap("certificate")
+    near = None
+    if found.meaning is not None:
+        near = found.meaning.across(rows, kept["id"], kept["split"]) | {"tied": found.placed.ties.meaning}
+        clock.lap("meaning")
+    return Resolved(
+        found.table, kept, found.outcomes, found.placed, found.relations, found.rank, find_canned(corpus), certificate, near,
+        notes, cautions,
+    )  # fmt: skip
+
+
+def arrange(
+    ready: Prepared,
+    *,
+    settings: CurateSettings,
+    pinned: PinnedSplits,
+    seed: int,
+    clock: Clock,
+    check: BeforeCertificate,
+) -> Arranged:
+    """Relations, duplicates, conflicts, splits and dropped rows; `check` as in `resolve`."""
     corpus, decided = ready.corpus, ready.decided
     before = pinned.sides(corpus.content, ready.ids)
     stated = _first_given(decided.side, given_sides(corpus.pairs["split"]))
@@ -92,32 +152,17 @@ def resolve(
         corpus, settled, relations, current, pinned.hints(corpus.content),
         keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum, dates=ready.dates, settings=settings,
     )  # fmt: skip
-    final = _final_outcomes(placed.outcomes, placed, ready)
-    table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
+    table, kept, outcomes = _divided(corpus.pairs, placed, _final_outcomes(placed.outcomes, placed, ready), ready)
     check(kept, outcomes)
-    notes, cautions = split_notes(
-        corpus.pairs, placed, relations, given=current, pinned=before, dates=ready.dates, settings=settings
-    )
-    clock.lap("split")
+    return Arranged(table, kept, outcomes, placed, relations, rank, stated, before, meaning)
 
-    certificate, crossing, answers = _certified(corpus, kept, outcomes, placed, settings)
-    if len(crossing.train) and relations.method.name == "candidates":
-        final = _final_outcomes(_drop_crossing(final, crossing, table), placed, ready)
-        table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
-        check(kept, outcomes)
-        certificate, _, answers = _certified(corpus, kept, outcomes, placed, settings)
-    rows = np.flatnonzero(outcomes.kept)
-    many = sum(certificate["answers_in_test"].values()) > LOOK_FIRST * int((kept["split"] == "test").sum())
-    remedy = find_remedy(corpus, rows, answers, relations, settings=settings, given=stated) if many else None
-    certificate["answers_remedy"] = remedy
-    clock.lap("certificate")
-    near = None
-    if meaning is not None:
-        near = meaning.across(rows, kept["id"], kept["split"]) | {"tied": placed.ties.meaning}
-        clock.lap("meaning")
-    return Resolved(
-        table, kept, outcomes, placed, relations, rank, find_canned(corpus), certificate, near, notes, cautions
-    )
+
+def without_crossing(found: Arranged, crossing: Crossing, ready: Prepared) -> Arranged:
+    """Without the train rows that an exact search finds too similar to a held-out row and the candidates missed."""
+    final = _final_outcomes(found.placed.outcomes, found.placed, ready)
+    final = _final_outcomes(_drop_crossing(final, crossing, found.table), found.placed, ready)
+    table, kept, outcomes = _divided(ready.corpus.pairs, found.placed, final, ready)
+    return replace(found, table=table, kept=kept, outcomes=outcomes)
 
 
 def _meaning(
@@ -134,10 +179,9 @@ def _meaning(
     return meaning, relations
 
 
-def _certified(
-    corpus: Corpus, kept: pl.DataFrame, outcomes: Outcomes, placed: Placed, settings: CurateSettings
-) -> tuple[dict[str, Any], Crossing, Answers]:
-    rows, ties, threshold = np.flatnonzero(outcomes.kept), placed.ties, settings.near_duplicate
+def _certified(corpus: Corpus, found: Arranged, settings: CurateSettings) -> tuple[dict[str, Any], Crossing, Answers]:
+    kept, rows = found.kept, np.flatnonzero(found.outcomes.kept)
+    ties, threshold = found.placed.ties, settings.near_duplicate
     certificate, crossing = certify(corpus, kept, rows, threshold=threshold, siblings_tied_from=ties.siblings_tied_from)
     answers = find_answers(corpus, kept, rows, threshold=threshold)
     tied = {"outputs_tied": ties.outputs, "outputs_untied": dict(zip(("outputs", "rows"), ties.untied, strict=True))}

@@ -7,6 +7,7 @@ and `curate/ledger` with a file for each part. Concatenated in order, the parts 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -21,6 +22,7 @@ __all__ = [
     "part_name",
     "parts_of_ids",
     "read_ledger",
+    "read_summary",
     "scan_ledger",
     "set_aside_files",
     "split_files",
@@ -77,6 +79,11 @@ def table_name(run: Path, file: str) -> str | None:
 def part_name(part: int, suffix: str) -> str:
     """The name of a part's file, numbered from 0."""
     return f"part-{part:05d}{suffix}"
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """The numbers of curating the run; empty if there are none."""
+    return read_object(Path(run) / "curate" / "summary.json")
 
 
 def scan_ledger(run: Path) -> pl.LazyFrame:

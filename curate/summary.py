@@ -1,7 +1,7 @@
 """The results of curating as numbers: the content of curate/summary.json."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "LEDGER_SCHEMA",
     "OUTCOMES",
     "THRESHOLDS",
+    "Counts",
     "build_ledger",
     "summarise",
     "threshold_table",
@@ -43,6 +44,28 @@ LEDGER_SCHEMA = {
     "placed": pl.String,  # the split, also of a row that a rule dropped from train or validation
     "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many rows there are, as summary.json has them: of each outcome, dropped by each rule, in each split."""
+
+    rows_read: int
+    outcomes: dict[str, int]
+    rules: dict[str, int]
+    splits: dict[str, int]
+
+    @classmethod
+    def of(cls, outcome: pl.Series, rule: pl.Series, split: pl.Series) -> "Counts":
+        """The counts of all rows read, given the outcome, the rule and the split of each."""
+        dropped = rule.filter(outcome != "kept").drop_nulls()
+        rules = dropped.value_counts(sort=True, name="n").sort("n", dropped.name, descending=[True, False])
+        return cls(
+            len(outcome),
+            {name: int((outcome == name).sum()) for name in OUTCOMES},
+            dict(rules.rows()),
+            {name: int((split == name).sum()) for name in SPLITS},
+        )
 
 
 def build_ledger(raw: RawPairs, outcomes: Outcomes, table: pl.DataFrame, content: pl.Series) -> pl.DataFrame:
@@ -85,15 +108,14 @@ def summarise(
     style, settings, identifiers = request.style, request.settings, request.identifiers
     raw, kept = ready.raw, found.kept
     components = found.placed.components()[found.outcomes.kept]
-    dropped = ledger.filter(pl.col("outcome") != "kept")
+    counts = Counts.of(ledger["outcome"], ledger["rule"], ledger["split"])
     discrimination = None if style is None else _discrimination(ready.corpus, style)
-    rules = dropped["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
     return {
         "rows_read": raw.rows_read,
-        "outcomes": {outcome: int((ledger["outcome"] == outcome).sum()) for outcome in OUTCOMES},
-        "splits": {split: int((kept["split"] == split).sum()) for split in SPLITS},
+        "outcomes": counts.outcomes,
+        "splits": counts.splits,
         "references_failing": {split: int(((kept["split"] == split) & ~kept["reference_ok"]).sum()) for split in SPLITS},
-        "rules": dict(rules.rows()),
+        "rules": counts.rules,
         "distinct_outputs": found.canned.distinct,
         "canned_outputs": found.canned.worst,
         "groups": raw.pairs["group"].drop_nulls().n_unique() or None,

@@ -15,7 +15,7 @@ from ..core import DataError, printable, quoted_page
 from ..style import field_text, render_fields
 from .match import GRAM
 from .read import comparable, comparable_fields
-from .run_files import ledger_rows, scan_ledger, set_aside_files, split_files
+from .run_files import ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
 from .split import SPLITS
 
 __all__ = [
@@ -79,8 +79,7 @@ def _comparable(pair: dict[str, Any], identifiers: Sequence[str]) -> str:
 
 
 def _identifiers(run: Path) -> list[str]:
-    path = run / "curate" / "summary.json"
-    return json.loads(path.read_text(encoding="utf-8")).get("identifiers", []) if path.is_file() else []
+    return read_summary(run).get("identifiers") or []
 
 
 _SHOWN = 2000  # characters of a text

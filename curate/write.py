@@ -17,13 +17,14 @@ import polars as pl
 from ..core import DataError, disk_refusals, whole_folder, write_whole
 from .jobs.tasks import Result, Table, Task, Work
 from .pipeline import PART_TABLES, Curated, CuratedParts, with_decisions
-from .read import PAIR_SCHEMA
-from .run_files import CURATED, part_name, set_aside_files, split_files, tested_files
+from .read import PAIR_SCHEMA, REJECTED_SCHEMA, RawPairs
+from .run_files import CURATED, part_name, read_ledger, set_aside_files, split_files, tested_files
 from .split import SPLITS
 
 __all__ = [
     "curated_folder",
     "part_files",
+    "read_original",
     "read_set_aside",
     "read_split",
     "read_tested",
@@ -177,6 +178,28 @@ def read_set_aside(run: Path) -> pl.DataFrame:
     """The pairs that were not kept: a pair table with outcome and rule."""
     files = set_aside_files(run) or [Path(run) / "curate" / "set_aside.jsonl"]
     return _read(files, {**PAIR_SCHEMA, "outcome": pl.String, "rule": pl.String})
+
+
+def read_original(run: Path, guide: str | None = None) -> RawPairs:
+    """The rows of a run as they were read (and masked): kept or not, with their outputs before repairs and edits.
+
+    `guide` is the system message that curating removed. What split the data stated for a row is not known any more.
+
+    Raises:
+        DataError: the run was not curated, or a file is damaged.
+    """
+    files = [file for split in SPLITS for file in split_files(run, split)] + set_aside_files(run)
+    found = _read(files, {**PAIR_SCHEMA, "written": pl.String}).sort("row")
+    no_name = pl.lit(None, pl.String)
+    pairs = found.select(*PAIR_SCHEMA).with_columns(
+        output=pl.coalesce(found["written"], found["output"]),
+        component=no_name,
+        split=no_name,
+        reference_ok=pl.lit(True),
+    )
+    ledger = read_ledger(run, list(REJECTED_SCHEMA))
+    rejected = ledger.join(pairs, on="row", how="anti", maintain_order="left")
+    return RawPairs(pairs, rejected, "", guide, len(ledger))
 
 
 # --- lines --------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from .project import PROJECT_FILE as PROJECT_FILE
 from .project import Project as Project
 from .project import find_project as find_project
 from .project import read_project as read_project
+from .recount import open_recount as open_recount
 from .report import report_run as report_run
 from .rows import Waiting as Waiting
 from .rows import decide_row as decide_row
@@ -38,6 +39,7 @@ from .search import search_prompt as search_prompt
 from .search import search_text as search_text
 from .search_plan import SearchPlan as SearchPlan
 from .search_plan import plan_search as plan_search
+from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
 from .stages import run_project as run_project

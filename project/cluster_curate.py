@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import ConfigError
-from .curate import note_warnings, record_splits, wants_tokens
+from .curate import note_warnings, read_decisions, record_splits, wants_tokens, warned
 from .load import model_name
 from .project import Project
 from .run import Run
@@ -51,7 +52,6 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
         find_files,
         fingerprint,
         open_storage,
-        read_overrides,
         read_splits,
         write_parts,
     )
@@ -60,9 +60,10 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
     settings = cluster_settings(project)
     files = files or ProjectFiles.of_project(project.folder)
     data = project.reading
+    overrides, cut = read_decisions(files)
     request = CurateRequest(
         project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
-        overrides=read_overrides(files.overrides) if files.overrides is not None else (),
+        overrides=overrides,
         count_tokens=_token_counter(project),
     )  # fmt: skip
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
@@ -74,6 +75,7 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
             curated = curate_files(job, path, data, request, pinned=assigned, seed=seed, buckets=buckets, parts=parts)
+            curated = replace(curated, summary=warned(curated.summary, cut))
             note_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")

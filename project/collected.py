@@ -1,7 +1,6 @@
 """An evaluation of collected outputs from any tool, without a model or training."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -33,7 +32,7 @@ from .finish import finish_evaluation
 from .gates import parse_gate
 from .project import PROJECT_FILE, Project, exact, plain, read_project
 from .run import Run, console_for
-from .runs import Stopwatch, start_run, test_set_uses
+from .runs import Stopwatch, from_run, start_run, test_set_uses
 from .verdicts import keep_evaluated, stated_by
 
 __all__ = ["collected_inputs", "collected_style", "evaluate_collected", "judge_outputs"]
@@ -85,8 +84,8 @@ def judge_outputs(
     run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
     places = {
-        "project": None if opened is None else _from(run.folder, opened.folder / PROJECT_FILE),
-        "style": None if style is None or schema.path is None else _from(run.folder, schema.path),
+        "project": None if opened is None else from_run(run.folder, opened.folder / PROJECT_FILE),
+        "style": None if style is None or schema.path is None else from_run(run.folder, schema.path),
     }
     run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
     _write_pairs(table, run.folder)
@@ -140,14 +139,6 @@ def _with_settings(raw: Raw, repairs: Mapping[str, Fix], candidate: str, setting
     name = raw.variant.name
     tuned, how = _is_tuned(name, raw.model, candidate, settings), VariantSettings(repair=repairs[name])
     return replace(raw, variant=replace(raw.variant, tuned=tuned, settings=how))
-
-
-def _from(folder: Path, path: Path) -> str:
-    """The path as seen from the run's folder, so that both can be moved together."""
-    try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # on another drive
-        return path.resolve().as_posix()
 
 
 def collected_style(

@@ -1,7 +1,7 @@
 """Curates the pairs of a project into its run, or any file or table of pairs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +13,13 @@ from ..curate import (
     Curated,
     CurateSettings,
     DataSettings,
+    DecisionLog,
+    Override,
     PinnedSplits,
     RawPairs,
     curate,
     pin_splits,
     read_frame,
-    read_overrides,
     read_pairs,
     read_splits,
     write_curated,
@@ -29,9 +30,12 @@ from ..train import TrainSettings
 from .load import model_name
 from .project import Project
 from .run import Run, console_for
-from .runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, no_partial_run, start_run
+from .runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
 
-__all__ = ["curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "record_splits", "wants_tokens"]
+__all__ = [
+    "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs",
+    "read_decisions", "record_splits", "wants_tokens", "warned",
+]  # fmt: skip
 
 
 def curate_pairs(
@@ -88,7 +92,7 @@ def curate_pairs(
         "leave_out_constant": leave_out_constant or None,
         "turns": None if turns == "last" else turns,
     }  # fmt: skip
-    project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)
+    project = project_of_pairs(path, style, columns, settings, allow_code=allow_code)
     decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
     assigned = Path(splits) if splits is not None else None if out is None else out / SPLITS
     files = ProjectFiles(decided, assigned)
@@ -97,7 +101,8 @@ def curate_pairs(
         return curate_unwritten(project, files=files, thresholds=thresholds, table=table, talk=talk)
     with disk_refusals(out):
         name = "pairs" if path is None else Path(path).absolute().stem
-        start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name)
+        made = _made_from(out, path, project.style, files)
+        start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name, **made)
     with no_partial_run(out):
         return curate_stage(
             Run(out, project=project, talk=talk), files=files, thresholds=thresholds, table=table
@@ -112,7 +117,7 @@ def _check_folder(out: Path | None) -> None:
         raise ConfigError(f"{out} already exists and is not a run of Tuneworth; pass another folder")
 
 
-def _project_of_pairs(
+def project_of_pairs(
     path: str | Path | None, style: str | Path | StyleSchema | None, columns: Mapping[str, Any],
     settings: CurateSettings | Mapping[str, Any] | None, *, allow_code: bool,
 ) -> Project:  # fmt: skip
@@ -135,6 +140,16 @@ def _project_of_pairs(
             "curate": {"mask": False, **rules},
         },
     )
+
+
+def _made_from(out: Path, pairs: str | Path | None, style: StyleSchema, files: ProjectFiles) -> dict[str, Any]:
+    """The files of the call, as seen from the run's folder, to curate again; nothing if it had tables or a style of Python."""
+    if pairs is None or (style.checks and style.path is None):
+        return {}
+    paths = {
+        "pairs": Path(pairs), "style": style.path, "overrides": files.overrides, "splits": files.splits,
+    }  # fmt: skip
+    return {"curated": {role: None if path is None else from_run(out, path) for role, path in paths.items()}}
 
 
 def _stated(settings: CurateSettings) -> dict[str, Any]:
@@ -169,16 +184,34 @@ def _curated(
 ) -> tuple[RawPairs, PinnedSplits, Curated]:
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
     data = project.reading
-    overrides = read_overrides(files.overrides) if files.overrides is not None else ()
+    overrides, cut = read_decisions(files)
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
     talk.note(f"curate: {raw.shape}")
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        pinned=assigned, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+        pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
     )  # fmt: skip
+    curated = replace(curated, summary=warned(curated.summary, cut))
     note_warnings(curated.summary, talk)
     return raw, assigned, curated
+
+
+def read_decisions(files: ProjectFiles) -> tuple[tuple[Override, ...], str]:
+    """The decisions to replay, and a sentence about a half-written line among them, which is left out.
+
+    Raises: DataError naming every line that is not a decision.
+    """
+    if files.overrides is None:
+        return (), ""
+    log = DecisionLog(files.overrides)
+    return log.read(), log.cut()
+
+
+def warned(summary: Mapping[str, Any], cut: str) -> dict[str, Any]:
+    """The summary of a curation, with a warning about the half-written line of decisions, if there was one."""
+    more = [{"code": "override_cut", "text": f"Left out {cut}"}] if cut else []
+    return {**summary, "warnings": [*summary["warnings"], *more]}
 
 
 def curate_unwritten(
@@ -207,7 +240,7 @@ def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
             talk.note(f"warning: {warning['text']}")
 
 
-def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
+def counter_of_tokens(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
     """The token counter of the project's model, if a rule needs it and the packages are installed."""
     if not wants_tokens(project):
         return None

@@ -5,21 +5,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from ..core import ConfigError, disk_refusals
 from ..curate import (
     Decision,
+    DecisionLog,
     Explanation,
     Override,
     RowFilter,
-    add_overrides,
     export_cautions,
     export_pairs,
     find_rows,
     read_overrides,
-    undo_overrides,
+    row_contents,
     why,
 )
 from .run import Run
@@ -84,12 +85,16 @@ def decide_rows(
     who: str | None = None,
     text: str | None = None,
 ) -> Path:
-    """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back."""
-    file = decisions_file(_opened(run).folder)
+    """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back.
+
+    Each row is named by its id and its content, so that a decision finds it where ids are given anew.
+    """
+    folder, ids = _opened(run).folder, list(ids)
+    file, contents = decisions_file(folder), row_contents(folder, ids)
     who, when = _user() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
-    made = [Override(id=id, decision=decision, who=who, why=because, text=text, when=when) for id in ids]
-    with disk_refusals(file):
-        add_overrides(file, made)
+    about: dict[str, Any] = {"decision": decision, "who": who, "why": because, "text": text, "when": when}
+    made = [Override(id=name, content=contents.get(name, ""), **about) for name in ids]
+    DecisionLog(file).add(made)
     return file
 
 
@@ -99,8 +104,7 @@ def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
     Raises: DataError if the file cannot be read; RunBroken for disk errors.
     """
     file = decisions_file(_opened(run).folder)
-    with disk_refusals(file):
-        return undo_overrides(file), file
+    return DecisionLog(file).take_back(), file
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ __all__ = [
     "Stopwatch",
     "decisions_file",
     "find_run",
+    "from_run",
     "new_run",
     "no_partial_run",
     "read_run",
@@ -32,6 +33,7 @@ __all__ = [
     "run_folder",
     "start_run",
     "test_set_uses",
+    "to_path",
     "update_run",
     "with_inputs",
 ]
@@ -51,8 +53,8 @@ def new_run(project: Project, talk: Talk, *, command: str) -> Path:
     return run
 
 
-def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str, name: str) -> None:
-    """Write the first `run.json` of a run."""
+def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str, name: str, **more: Any) -> None:
+    """Write the first `run.json` of a run, with `more` facts."""
     facts = {
         "project": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -64,6 +66,7 @@ def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str,
         "hardware": _hardware(),
         "inputs": [],
         "seconds": {},
+        **more,
     }
     write_whole(run / "run.json", json.dumps(facts, ensure_ascii=False, indent=2))
 
@@ -159,6 +162,19 @@ def _label(path: Path, run: Path) -> str:
     return path.name
 
 
+def from_run(run: Path, path: Path) -> str:
+    """The path as seen from the run's folder, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path.resolve(), run.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return path.resolve().as_posix()
+
+
+def to_path(run: Path, stored: str) -> Path:
+    """The path that `from_run` stored."""
+    return Path(os.path.normpath(run.resolve() / stored))
+
+
 def _fingerprint(path: Path) -> str:
     """The SHA-256 of a file; for a folder, such as a saved dataset, of the names and fingerprints of its files."""
     if not path.is_dir():
@@ -238,6 +254,10 @@ class ProjectFiles:
 
 
 def decisions_file(run: Path) -> Path:
-    """The overrides.jsonl that a run replays: its project's, or the one in the run folder."""
+    """The decisions that a run replays: its project's, those that `--overrides` named, or the ones in the run folder."""
     project = run.resolve().parent.parent
-    return (project if (project / PROJECT_FILE).is_file() else run) / OVERRIDES
+    if (project / PROJECT_FILE).is_file():
+        return project / OVERRIDES
+    stated = (read_run(run).get("curated") or {}).get("overrides") if (run / "run.json").is_file() else None
+    stated = stated and to_path(run, stated)
+    return stated if stated and stated.parent.is_dir() else run / OVERRIDES

@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from shlex import quote
 
 from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
 from ..reports import curated_text
-from .curate import curate_stage, curate_unwritten
+from .curate import curate_pairs, curate_stage, curate_unwritten
 from .finish import finish_evaluation
 from .gates import parse_gate
 from .load import check_project, load, runs_here
-from .project import Project
+from .project import PROJECT_FILE, Project
 from .run import At, Run, console_for, project_at
-from .runs import find_run, new_run, no_partial_run
+from .runs import find_run, new_run, no_partial_run, to_path
 from .train import finished, train_stage
 
-__all__ = ["curate_project", "preview_curation", "run_project"]
+__all__ = ["curate_again", "curate_project", "preview_curation", "run_project", "stated_project"]
 
 
 def curate_project(
@@ -38,7 +40,7 @@ def curate_project(
 
     Raises: ConfigError or DataError for errors in the project or its pairs; RunBroken for disk errors.
     """
-    talk, opened = console_for(talk, seed), _opened(project, mask=mask, fix=fix, allow_code=allow_code)
+    talk, opened = console_for(talk, seed), stated_project(project, mask=mask, fix=fix, allow_code=allow_code)
     if cluster:
         from .cluster_curate import cluster_settings
 
@@ -47,6 +49,7 @@ def curate_project(
         folder = find_run(opened, run) if run else new_run(opened, talk, command="tuneworth curate")
     curated = Run(folder, project=opened, talk=talk)
     with no_partial_run(folder):
+        curated.update(curated={"mask": mask, "fix": fix, "cluster": cluster})
         if cluster:
             from .cluster_curate import curate_on_cluster
 
@@ -54,6 +57,36 @@ def curate_project(
         else:
             curate_stage(curated, thresholds=thresholds)
     return curated
+
+
+def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Talk | None = None) -> Run:
+    """Curate a run's pairs again as before, with the decisions made since then: into a new run of its project, or for a
+    run that was made from a file into the same folder.
+
+    Raises: as `curate_project`; ConfigError if the run does not say which file it was made from, or that is gone.
+    """
+    opened = run if isinstance(run, Run) else Run(run)
+    facts, home = opened.facts, opened.folder.resolve().parent.parent
+    stated = facts.get("curated") or {}
+    how = {"allow_code": allow_code, "seed": facts["seed"] if facts.get("seed_stated") else None, "talk": talk}
+    if (home / PROJECT_FILE).is_file():
+        return curate_project(home, **stated, **how)
+    paths = {role: path and to_path(opened.folder, path) for role, path in stated.items()}
+    _check_source(paths.get("pairs"), opened.folder)
+    data = {name: value for name, value in facts["config"]["data"].items() if name != "path"}
+    curate_pairs(
+        paths.pop("pairs"), settings=facts["config"]["curate"], out=opened.folder, **paths, **data, **how
+    )  # fmt: skip
+    return Run(opened.folder, talk=talk)
+
+
+def _check_source(pairs: Path | None, run: Path) -> None:
+    """Raises: ConfigError if the file of pairs is not known or not there."""
+    how = f"tuneworth curate FILE --out {quote(str(run))}, with the same options as before"
+    if pairs is None:
+        raise ConfigError(f"{run} does not say which file it was made from\nCurate it like this: {how}")
+    if not any(mark in str(pairs) for mark in "*?[") and not pairs.exists():
+        raise ConfigError(f"the file that {run} was made from is not at {pairs} any more\nCurate it like this: {how}")
 
 
 def preview_curation(
@@ -67,7 +100,7 @@ def preview_curation(
     talk: Talk | None = None,
 ) -> Curated:
     """The result of `curate_project` without writing anything. Raises: as `curate_project`."""
-    opened = _opened(project, mask=mask, fix=fix, allow_code=allow_code)
+    opened = stated_project(project, mask=mask, fix=fix, allow_code=allow_code)
     return curate_unwritten(opened, thresholds=thresholds, talk=console_for(talk, seed))
 
 
@@ -125,7 +158,7 @@ def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Ru
     return run
 
 
-def _opened(path: At, *, allow_code: bool, mask: bool, fix: Fix | None) -> Project:
+def stated_project(path: At, *, allow_code: bool, mask: bool, fix: Fix | None) -> Project:
     """The project with the settings that a command states. Raises: ConfigError if `fix` is unknown."""
     project = project_at(path, allow_code=allow_code)
     try:

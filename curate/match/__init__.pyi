@@ -14,6 +14,7 @@ from .duplicates import settle as settle
 from .join import SimilarPairs as SimilarPairs
 from .join import similar_tiles as similar_tiles
 from .join import similar_tiles_between as similar_tiles_between
+from .memory import Memory as Memory
 from .ngrams import GRAM as GRAM
 from .ngrams import GramSets as GramSets
 from .ngrams import gram_sets as gram_sets

@@ -1,9 +1,9 @@
 """All pairs by row: numbers in memory, texts fetched on demand."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -12,9 +12,11 @@ from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
 from .join import SimilarPairs
+from .memory import FactNumbers, Memory, Recalled, TextsAgain
 from .subjects import input_facts
 from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
 
+T = TypeVar("T")
 _LABELS = 0.5  # of the rows have a short output where short outputs are labels
 
 __all__ = ["Corpus", "Join", "MethodSetting", "first_rows"]
@@ -27,7 +29,7 @@ class Corpus:
     pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
     output. text, output: the number of each row's normalised input (without identifiers) and output. repaired: that of
     the output after repair, where there is one, else of the output. long: whether the output has more than five words.
-    label_words: an output of at most so many words is a label.
+    label_words: an output of at most so many words is a label. recalled: what is known from an earlier corpus.
     """
 
     pairs: pl.DataFrame
@@ -41,6 +43,7 @@ class Corpus:
     _inputs: Texts
     _outputs: Texts
     _rows: "_Rows"
+    recalled: Recalled | None = None
 
     @classmethod
     def of(
@@ -59,6 +62,22 @@ class Corpus:
             table["length"].to_numpy().astype(np.int64), text, output, repaired, table["long"].to_numpy(), label_words, inputs,
             outputs, rows,
         )  # fmt: skip
+
+    def remembering(self, memory: Memory, edited: np.ndarray) -> "Corpus":
+        """The same corpus, in memory, which compares only what `memory` does not know.
+
+        It has some of the remembered rows, those `edited` (row numbers) with another output, and numbers texts as they did.
+        """
+        recalled = memory.recalled(self.pairs["row"].to_numpy(), edited)
+        inputs, outputs = (
+            TextsAgain(known, texts.all, np.bincount(numbers, minlength=len(texts.all)) > 0)
+            for known, texts, numbers in (
+                (memory.inputs, self._inputs, self.text), (memory.outputs, self._outputs, self.output)
+            )
+            if isinstance(texts, TextsHere)
+        )  # fmt: skip
+        rows = self._rows.remembering(memory.facts, recalled.places)
+        return replace(self, _inputs=inputs, _outputs=outputs, _rows=rows, recalled=recalled)
 
     def inputs(self, rows: np.ndarray) -> list[str]:
         """The normalised inputs of these rows, without identifiers."""
@@ -83,6 +102,13 @@ class Corpus:
     def meta(self, rows: np.ndarray) -> list[str | None]:
         """The other columns of these rows as JSON; None if there are none."""
         return self._rows.find(rows, "meta")
+
+    def once(self, what: str, keys: Sequence[Hashable], make: Callable[[np.ndarray], list[T]]) -> list[T]:
+        """The value of each key, made once; `make` returns those at some positions. A memory keeps them for other corpora."""
+        known = {} if self.recalled is None else self.recalled.memory.made.setdefault(what, {})
+        new = {key: at for at, key in enumerate(keys) if key not in known}
+        known |= zip(new, make(np.array(list(new.values()), np.int64)), strict=True)
+        return [known[key] for key in keys]
 
     @cached_property
     def in_order(self) -> np.ndarray:
@@ -173,17 +199,35 @@ _TABLES = {"repaired facts": "findings repairs"}  # of the stage `measure`, wher
 class _Rows:
     """Queries about rows in measured parts: part `n` begins at row `starts[n]`."""
 
-    def __init__(self, job: Work, starts: np.ndarray, identifiers: Collection[str], label_words: int) -> None:
+    def __init__(
+        self,
+        job: Work,
+        starts: np.ndarray,
+        identifiers: Collection[str],
+        label_words: int,
+        facts: FactNumbers | None = None,
+        places: np.ndarray | None = None,
+    ) -> None:
+        """`facts` numbers them by the `places` of the rows; without places nothing is kept."""
         self._job = job
         self._starts = starts
         self._identifiers = identifiers
         self._label_words = label_words
-        self._known: dict[str, dict[Any, int]] = {}
+        self._facts = facts or FactNumbers(0)
+        self._places = places
+
+    def remembering(self, facts: FactNumbers, places: np.ndarray) -> "_Rows":
+        """The same rows, whose facts are looked up once for all corpora that share `facts`."""
+        return _Rows(self._job, self._starts, self._identifiers, self._label_words, facts, places)
 
     def number(self, rows: np.ndarray, what: str, *, like: str | None = None) -> np.ndarray:
         """A number for the queried value of each row, equal if the values are; as those of the query `like`."""
-        known = self._known.setdefault(like or what, {})
-        return np.array([known.setdefault(key, len(known)) for key in self.find(rows, what)], np.int64)
+        name = what if what == "input facts" else f"{what} {self._label_words}"
+        places = np.full(len(rows), -1) if self._places is None else self._places[rows]
+        numbers = self._facts.of(name, places)
+        new = np.flatnonzero(numbers < 0)
+        numbers[new] = self._facts.learn(name, places[new], self.find(rows[new], what), like=like or what)
+        return numbers
 
     def find(self, rows: np.ndarray, what: str) -> list[Any]:
         """The queried values of these rows; each part is read once."""

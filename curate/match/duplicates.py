@@ -203,23 +203,44 @@ def _explain_duplicates(
     corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars
 ) -> tuple[list[str], list[str]]:
     """The rule and the evidence of each of these duplicates."""
-    texts = [list(zip(corpus.inputs(r), corpus.outputs(r), strict=True)) for r in (rows, others)]
+    copies = (corpus.text[rows] == corpus.text[others]) & (corpus.output[rows] == corpus.output[others])
     same = (corpus.content.gather(rows) == corpus.content.gather(others)).to_list()
+    apart = iter(_differences(corpus, rows[~copies], others[~copies]))
     rules, evidence = [], []
-    for text, other, name, inputs, outputs, equal in zip(
-        *texts, corpus.pairs["id"].gather(others), stars.inputs.tolist(), stars.outputs.tolist(), same, strict=True
+    for copy, name, inputs, outputs, equal in zip(
+        copies.tolist(),
+        corpus.pairs["id"].gather(others),
+        stars.inputs.tolist(),
+        stars.outputs.tolist(),
+        same,
+        strict=True,
     ):
-        rules.append("exact_duplicate" if text == other else "near_duplicate")
-        copied = _copy_evidence(name, same=equal)
-        evidence.append(copied if text == other else _near_evidence(name, inputs, outputs, text, other))
+        rules.append("exact_duplicate" if copy else "near_duplicate")
+        evidence.append(
+            _copy_evidence(name, same=equal) if copy else _near_evidence(name, inputs, outputs, next(apart))
+        )
     return rules, evidence
+
+
+def _differences(corpus: Corpus, rows: np.ndarray, others: np.ndarray) -> list[str]:
+    """The words of input and output in which each of these rows differs from the other one."""
+
+    def compare(new: np.ndarray) -> list[str]:
+        texts = (find(some[new]) for find in (corpus.inputs, corpus.outputs) for some in (rows, others))
+        return [
+            _named_words(_different_words(given, other_given), _different_words(said, other_said))
+            for given, other_given, said, other_said in zip(*texts, strict=True)
+        ]
+
+    numbers = (numbers[some].tolist() for some in (rows, others) for numbers in (corpus.text, corpus.output))
+    return corpus.once("different words", list(zip(*numbers, strict=True)), compare)
 
 
 def _explain_conflicts(
     corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars
 ) -> tuple[list[str], list[str]]:
     """The same for conflicts."""
-    stated = [[text_facts(text, label_words=corpus.label_words) for text in corpus.written(r)] for r in (rows, others)]
+    stated = [_facts(corpus, corpus.written(some)) for some in (rows, others)]
     requests = zip(corpus.requests(rows), corpus.requests(others), strict=True)
     evidence = [
         _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, *facts)
@@ -230,6 +251,13 @@ def _explain_conflicts(
     return ["conflict"] * len(rows), evidence
 
 
+def _facts(corpus: Corpus, outputs: list[str]) -> list[frozenset[str]]:
+    words = corpus.label_words
+    return corpus.once(
+        f"facts {words}", outputs, lambda new: [text_facts(outputs[at], label_words=words) for at in new.tolist()]
+    )
+
+
 def _copy_evidence(other: str, *, same: bool) -> str:
     """`same`: the texts are equal but for case and spacing, and no sign that comparison ignores makes a difference."""
     if same:
@@ -237,16 +265,16 @@ def _copy_evidence(other: str, *, same: bool) -> str:
     return f'Input and output read like those of "{other}"; only markup, hidden or similar letters or the order of fields differ.'
 
 
-def _near_evidence(
-    other: str, inputs: float, outputs: float, texts: tuple[str, str], other_texts: tuple[str, str]
-) -> str:
+def _near_evidence(other: str, inputs: float, outputs: float, different: str) -> str:
     """Includes the words that differ: facts are numbers and codes, but a single word can also change the meaning."""
     evidence = (
         f'Repeats "{other}" with the same facts: similarity of the inputs {inputs:.2f}, of the outputs {outputs:.2f}'
     )
-    different = [_different_words(one, two) for one, two in zip(texts, other_texts, strict=True)]
-    names = [f"{name} {words}" for name, words in zip(("input", "output"), different, strict=True) if words]
-    return f"{evidence}; {'; '.join(names)}." if names else f"{evidence}."
+    return f"{evidence}; {different}." if different else f"{evidence}."
+
+
+def _named_words(input: str, output: str) -> str:
+    return "; ".join(f"{name} {words}" for name, words in (("input", input), ("output", output)) if words)
 
 
 def _different_words(text: str, other: str) -> str:

@@ -227,6 +227,12 @@ class Relations:
         default_factory=lambda: (np.zeros(0, np.int64), np.zeros(0, np.int64))
     )
 
+    @property
+    def subjects(self) -> int:
+        """The number above that of every subject."""
+        numbers = (self.subject, *(ends for pairs in (self.same, self.siblings) for ends in (pairs.left, pairs.right)))
+        return int(max(some.max(initial=-1) for some in numbers)) + 1
+
 
 def relate(
     corpus: Corpus, *, threshold: float, method: MethodSetting = "exact", droppable: np.ndarray | None = None

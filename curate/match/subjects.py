@@ -68,6 +68,11 @@ class Subjects:
         """The number of subjects."""
         return len(self._facts)
 
+    @property
+    def texts(self) -> int:
+        """The number of texts: a subject below it is the first one of the text with its number."""
+        return len(self._known)
+
     def rows_of(self, subjects: np.ndarray) -> np.ndarray:
         """All rows of these subjects, which have been in a pair."""
         first = np.array([text for text, _ in self._further], np.int64)

@@ -59,6 +59,11 @@ class TextsHere:
     def __init__(self, texts: pl.Series) -> None:
         self._texts = texts
 
+    @property
+    def all(self) -> pl.Series:
+        """All texts, by number."""
+        return self._texts
+
     def of(self, numbers: np.ndarray) -> list[str]:
         """See `Texts`."""
         return self._texts.gather(numbers).to_list()

@@ -75,7 +75,26 @@ def other_words(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus:
 
 
 def _mirrored(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
-    """Whether each pair of subjects differs in a word, or an order of words, in the inputs as in the outputs."""
+    """Whether each pair of subjects differs in a word, or an order of words, in the inputs as in the outputs.
+
+    Where the corpus has a memory, pairs of texts that are as they were are compared once.
+    """
+    if corpus.recalled is None:
+        return _differ(left, right, subjects, corpus)
+    words, whole = corpus.recalled.memory.words, corpus.recalled.whole
+    same = np.flatnonzero((left < subjects.texts) & (right < subjects.texts))
+    same = same[whole[left[same]] & whole[right[same]]]
+    known, mirrored = np.zeros(len(left), bool), np.zeros(len(left), bool)
+    known[same], mirrored[same] = words.of(left[same], right[same])
+    new = np.flatnonzero(~known)
+    if len(new):
+        mirrored[new] = _differ(left[new], right[new], subjects, corpus)
+    learnt = same[~known[same]]
+    words.learn(left[learnt], right[learnt], mirrored[learnt])
+    return mirrored
+
+
+def _differ(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
     compared = np.unique(np.concatenate((left, right)))
     left, right = np.searchsorted(compared, left), np.searchsorted(compared, right)
     rows = subjects.rows_of(compared)

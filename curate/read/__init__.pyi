@@ -7,11 +7,12 @@ from .comparison import compared_inputs as compared_inputs
 from .comparison import compared_outputs as compared_outputs
 from .comparison import text_fields as text_fields
 from .dates import pair_dates as pair_dates
+from .normalise import clean_text as clean_text
 from .normalise import content_hash as content_hash
 from .normalise import normalise as normalise
-from .normalise import normalised_inputs as normalised_inputs
-from .normalise import normalised_outputs as normalised_outputs
+from .normalise import pair_contents as pair_contents
 from .normalise import salted as salted
+from .pair_table import REJECTED_SCHEMA as REJECTED_SCHEMA
 from .pair_table import stored_turns as stored_turns
 from .pairs import RawPairs as RawPairs
 from .pairs import ReadParts as ReadParts

@@ -19,6 +19,7 @@ __all__ = [
     "normalise",
     "normalised_inputs",
     "normalised_outputs",
+    "pair_contents",
     "row_hashes",
     "salted",
 ]
@@ -48,6 +49,12 @@ def content_hash(*parts: str | None) -> str:
     """128 bits of BLAKE2b over the parts as 32 hex digits; parts include their length, and null differs from empty."""
     data = b"".join([b"-1:" if part is None else b"%d:%b" % (len(coded := part.encode()), coded) for part in parts])
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def pair_contents(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[str]:
+    """The hash of each pair's normalised texts, by which it is known under another id: columns `input, fields, output`."""
+    texts = zip(normalised_inputs(pairs, identifiers), normalised_outputs(pairs), strict=True)
+    return [content_hash(*pair) for pair in texts]
 
 
 def salted(content: pl.Series, seed: int) -> pl.Series:

@@ -6,6 +6,7 @@ from .assign import effective_size as effective_size
 from .assign import effective_splits as effective_splits
 from .certificate import Crossing as Crossing
 from .certificate import certify as certify
+from .certificate import find_crossing as find_crossing
 from .given import PinnedSplits as PinnedSplits
 from .given import given_sides as given_sides
 from .notes import split_notes as split_notes

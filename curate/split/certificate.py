@@ -1,5 +1,6 @@
 """The certificate: an exact search of validation and test against train, independent of the way the split was made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..match.subjects import Subjects
 from ..match.words import by_facts
 from .answers import first_by_id
 
-__all__ = ["Crossing", "certify"]
+__all__ = ["Crossing", "certify", "find_crossing"]
 
 _NEAREST = 10  # held-out rows listed with their nearest train row
 _LOWEST = 0.5  # less similar pairs do not count as near
@@ -45,20 +46,16 @@ def certify(
     nearest: the closest remaining pairs, closest first, found by a search down to searched_to. Also returns
     each train row that is similar to a held-out row with the same facts, with that row.
     """
-    in_train = (kept["split"] == "train").to_numpy()
-    text = corpus.text[rows]
-    order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
-    held, train = first_by_id(order, text, ~in_train), first_by_id(order, text, in_train)
-    # All rows of a text, kept or not, say whether its words are facts: as when the split was made.
-    subjects = Subjects(corpus.text, int(corpus.text.max(initial=-1)) + 1, corpus.input_facts)
+    across = _Across.of(corpus, kept, rows)
+    order, held, train = across.order, across.held, across.train
     nearest, same, siblings, crossing = SimilarPairs.joined([]), 0, 0, []
-    between = np.flatnonzero(held >= 0), np.flatnonzero(train >= 0)
-    for found, same_found, siblings_found in by_facts(corpus.inputs_between(*between, threshold), subjects, corpus):
-        same += _rows_across(same_found, subjects, rows, in_train)
-        siblings += _rows_across(siblings_found, subjects, rows, in_train)
+    for found, same_found, siblings_found in across.found(corpus, threshold):
+        same += across.rows_of(same_found)
+        siblings += across.rows_of(siblings_found)
         crossing.append(same_found)
         nearest = _closest([nearest, found], order, held, train)
     at = threshold
+    between = across.between
     few = len(between[0]) * len(between[1]) <= _MOST
     while few and len(nearest.left) < _NEAREST and at > _LOWEST:  # as far below the threshold as needed to list ten
         at = max(_LOWEST, round(at - _STEP, 6))
@@ -76,32 +73,71 @@ def certify(
         ],
         "searched_to": at,
     }
-    return certificate, _crossing(SimilarPairs.joined(crossing), subjects, order, rows, in_train)
+    return certificate, across.crossing(SimilarPairs.joined(crossing))
 
 
-def _crossing(
-    found: SimilarPairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
-) -> Crossing:
-    """All train rows of the right subjects, each with the most similar held-out row; ties go to the smallest id."""
-    of_row = subjects.of_row[rows]
-    held = first_by_id(order, np.append(of_row, subjects.count), np.append(~in_train, False))
-    found = found.take(np.flatnonzero(held[found.left] >= 0))
-    most = np.lexsort((order[held[found.left]], -found.similarity, found.right))
-    right, first = np.unique(found.right[most], return_index=True)
-    nearest = np.full(subjects.count, -1)
-    nearest[right] = most[first]
-    crossing = np.flatnonzero(in_train & (nearest[of_row] >= 0))
-    best = nearest[of_row[crossing]]
-    return Crossing(rows[crossing], rows[held[found.left[best]]], found.similarity[best])
+def find_crossing(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, threshold: float) -> Crossing:
+    """The train rows that `certify` returns, without the certificate."""
+    across = _Across.of(corpus, kept, rows)
+    return across.crossing(SimilarPairs.joined([same for _, same, _ in across.found(corpus, threshold)]))
 
 
-def _rows_across(found: SimilarPairs, subjects: Subjects, rows: np.ndarray, in_train: np.ndarray) -> int:
-    """Pairs of a held-out row of the left subject and a train row of the right one."""
-    if not len(found.left):
-        return 0
-    held = np.bincount(subjects.of_row[rows[~in_train]], minlength=subjects.count)
-    train = np.bincount(subjects.of_row[rows[in_train]], minlength=subjects.count)
-    return int((held[found.left] * train[found.right]).sum())
+@dataclass(frozen=True)
+class _Across:
+    """Held-out rows and train rows among the kept `rows` of a corpus: `in_train, order` (by id) have an entry for each.
+
+    held, train: for each text its first row of that side, a position in `rows`, -1 for none. subjects: of all rows.
+    """
+
+    rows: np.ndarray
+    in_train: np.ndarray
+    order: np.ndarray
+    held: np.ndarray
+    train: np.ndarray
+    subjects: Subjects
+
+    @classmethod
+    def of(cls, corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray) -> "_Across":
+        """`kept` has `id, split` of the rows."""
+        in_train = (kept["split"] == "train").to_numpy()
+        text = corpus.text[rows]
+        order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
+        held, train = first_by_id(order, text, ~in_train), first_by_id(order, text, in_train)
+        # All rows of a text, kept or not, say whether its words are facts: as when the split was made.
+        subjects = Subjects(corpus.text, int(corpus.text.max(initial=-1)) + 1, corpus.input_facts)
+        return cls(rows, in_train, order, held, train, subjects)
+
+    @property
+    def between(self) -> tuple[np.ndarray, np.ndarray]:
+        """The texts of held-out rows and those of train rows."""
+        return np.flatnonzero(self.held >= 0), np.flatnonzero(self.train >= 0)
+
+    def found(self, corpus: Corpus, threshold: float) -> Iterator[tuple[SimilarPairs, SimilarPairs, SimilarPairs]]:
+        """The similar pairs of a held-out and a train text, as `by_facts` divides them."""
+        return by_facts(corpus.inputs_between(*self.between, threshold), self.subjects, corpus)
+
+    def crossing(self, found: SimilarPairs) -> Crossing:
+        """All train rows of the right subjects, each with the most similar held-out row; ties go to the smallest id."""
+        rows, order, in_train, subjects = self.rows, self.order, self.in_train, self.subjects
+        of_row = subjects.of_row[rows]
+        held = first_by_id(order, np.append(of_row, subjects.count), np.append(~in_train, False))
+        found = found.take(np.flatnonzero(held[found.left] >= 0))
+        most = np.lexsort((order[held[found.left]], -found.similarity, found.right))
+        right, first = np.unique(found.right[most], return_index=True)
+        nearest = np.full(subjects.count, -1)
+        nearest[right] = most[first]
+        crossing = np.flatnonzero(in_train & (nearest[of_row] >= 0))
+        best = nearest[of_row[crossing]]
+        return Crossing(rows[crossing], rows[held[found.left[best]]], found.similarity[best])
+
+    def rows_of(self, found: SimilarPairs) -> int:
+        """Pairs of a held-out row of the left subject and a train row of the right one."""
+        if not len(found.left):
+            return 0
+        of_row, count = self.subjects.of_row[self.rows], self.subjects.count
+        held = np.bincount(of_row[~self.in_train], minlength=count)
+        train = np.bincount(of_row[self.in_train], minlength=count)
+        return int((held[found.left] * train[found.right]).sum())
 
 
 def _closest(parts: list[SimilarPairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> SimilarPairs:

@@ -166,7 +166,7 @@ def _siblings(
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     subject = relations.subject[rows]
     by_key = np.argsort(keys[rows], kind="stable")
-    of_subject = np.full(len(relations.subject), -1)
+    of_subject = np.full(relations.subjects, -1)
     of_subject[subject[by_key[::-1]]] = by_key[::-1]  # the last write, which is the smallest key, wins
     place = np.empty(len(rows), np.int64)
     place[by_key] = np.arange(len(rows))

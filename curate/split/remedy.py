@@ -47,7 +47,7 @@ def find_remedy(
 def _tying_columns(corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations) -> Iterator[str]:
     """The columns and fields that would tie all rows with a crossing answer, those with the most values first."""
     subject = relations.subject[rows]
-    here = np.zeros(len(relations.subject) + 1, bool)
+    here = np.zeros(relations.subjects, bool)
     here[subject] = True
     same = relations.same.take(here[relations.same.left] & here[relations.same.right])
     output = np.where(np.isin(answers.output, np.concatenate((answers.held, answers.train))), answers.output, -1)

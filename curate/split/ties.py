@@ -48,7 +48,7 @@ def tie_rows(
 ) -> Ties:
     """The components of these rows; `groups` has the group number of every row of the table, -1 for none."""
     subject, groups, ids = relations.subject[rows], groups[rows], corpus.pairs["id"].gather(rows)
-    here = np.zeros(len(relations.subject) + 1, bool)
+    here = np.zeros(relations.subjects, bool)
     here[subject] = True
     same = relations.same.take(here[relations.same.left] & here[relations.same.right])
     siblings = relations.siblings.take(here[relations.siblings.left] & here[relations.siblings.right])

@@ -97,6 +97,7 @@ TABLE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TABLE)
 def test_the_cause_is_the_verdict(judge, tmp_path, kind):
     files, what, sentence, remedy = TABLE[kind]
@@ -111,6 +112,7 @@ def test_the_cause_is_the_verdict(judge, tmp_path, kind):
         assert words.split(" of the ")[0] in (tmp_path / "judged" / part).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_two_in_a_hundred_may_be_missing_and_are_counted(judge):
     results = judge(prompted=lines(14), tuned=lines(19)[4:]).json
     assert results["verdict"]["rule"] != 1
@@ -118,6 +120,7 @@ def test_two_in_a_hundred_may_be_missing_and_are_counted(judge):
     assert (cause["cause"], cause["count"], cause["of"], cause["ids"]) == ("missing", 4, 200, ["p0", "p1", "p2", "p3"])
 
 
+@pytest.mark.slow
 def test_missing_and_cut_outputs_are_counted_together(judge):
     tuned = cut_short(lines(19)[3:], every=100, of=1)
     results = judge(prompted=lines(14), tuned=tuned).json
@@ -127,6 +130,7 @@ def test_missing_and_cut_outputs_are_counted_together(judge):
     assert "2 of 200 outputs of the tuned model were cut" in results["verdict"]["reasons"][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["Box, " * 9, "A word about the box and what it holds, in far more words than any"])
 def test_a_model_that_does_not_end_is_named_and_no_error_of_the_comparison(judge, text):
     rambling = [
@@ -138,6 +142,7 @@ def test_a_model_that_does_not_end_is_named_and_no_error_of_the_comparison(judge
     assert verdict["reasons"][0].startswith("50 of 200 outputs of the prompted model do not end before the token limit")
 
 
+@pytest.mark.slow
 def test_labels_and_json_may_be_the_reference_in_every_case(judge, tmp_path):
     pairs = [{**pair(n), "output": json.dumps({"colour": pair(n)["input"]["colour"]})} for n in range(COUNT)]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs))
@@ -146,6 +151,7 @@ def test_labels_and_json_may_be_the_reference_in_every_case(judge, tmp_path):
     assert "word for word" not in json.dumps(verdict)
 
 
+@pytest.mark.slow
 def test_training_answers_that_are_in_the_test_are_no_result(command, style_file, tmp_path):
     """Every third answer is one of forty that many requests share; the "tuned" file recites it, or says one bland line."""
     answers = [f"Box with a {word} lamp of the old kind, sold apart" for word in "abcdefghijklmnopqrstuvwxyz"]

@@ -131,6 +131,7 @@ def test_collected_outputs_are_judged_without_a_model(collected, tmp_path):
     assert (tmp_path / "judged/report.html").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gate", "code"),
     [
@@ -151,6 +152,7 @@ def test_json_is_all_that_stands_on_standard_output(collected):
     assert set(collected().json) >= {"schema", "verdict", "quality", "comparison"}
 
 
+@pytest.mark.slow
 def test_report_can_leave_all_texts_out(command, collected, tmp_path):
     collected()
     assert command("report", tmp_path / "judged", "--no-examples").code == 0

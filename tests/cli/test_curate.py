@@ -106,7 +106,9 @@ def test_a_decision_is_written_beside_the_project_and_replayed(command, project)
     assert f"tuneworth curate {project}" in done.out.splitlines()[-1]
     line = json.loads((project / "overrides.jsonl").read_text())
     assert line.pop("when")[:2] == "20"
-    assert line == {"id": "p3", "decision": "drop", "who": "Ada", "why": "no such lamp"}
+    ledger = pl.read_parquet(next(project.glob("runs/*/curate/ledger.parquet")))
+    content = ledger.filter(id="p3")["content"].item()
+    assert line == {"id": "p3", "content": content, "decision": "drop", "who": "Ada", "why": "no such lamp"}
     again = command("curate", project)
     assert "1 manual decision was applied" in again.out
     assert "Decided by Ada: drop (no such lamp)" in command("why", project, "p3").out
@@ -121,7 +123,7 @@ def test_a_decision_about_a_run_of_a_file_lies_in_its_folder(command, pairs_file
     other = command(
         "curate", pairs_file, "--out", tmp_path / "b", "--overrides", tmp_path / "clean/overrides.jsonl", "--json"
     )
-    assert other.json["overrides"] == {"applied": 1, "unmatched": []}
+    assert other.json["overrides"] == {"applied": 1, "unmatched": [], "changed": []}
     assert command("curate", pairs_file, "--out", tmp_path / "c", "--overrides", tmp_path / "none").code == 2
     assert command("why", tmp_path / "clean", "4", "--because", "x").code == 2
 

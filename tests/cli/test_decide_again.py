@@ -66,6 +66,7 @@ def files(run):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["roi", "report"])
 def test_nothing_changed_gives_the_same_results_to_the_byte(command, judged, name):
     before = files(judged)
@@ -76,6 +77,7 @@ def test_nothing_changed_gives_the_same_results_to_the_byte(command, judged, nam
     assert stored(judged)["verdicts"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["roi", "report"])
 def test_todays_volume_changes_the_verdict(command, judged, tmp_path, name):
     first = stored(judged)["verdict"]
@@ -98,6 +100,7 @@ def test_todays_volume_changes_the_verdict(command, judged, tmp_path, name):
     assert [one["decision"] for one in again["verdicts"]] == ["fine-tune", "keep prompting"]
 
 
+@pytest.mark.slow
 def test_roi_gives_the_verdict_with_its_money(command, judged, tmp_path):
     settings(tmp_path, ROI.replace("= 5000", "= 1"))
     done = command("roi", judged, "--json")
@@ -107,6 +110,7 @@ def test_roi_gives_the_verdict_with_its_money(command, judged, tmp_path):
     assert command("roi", judged).out.startswith("Keep prompting: ")
 
 
+@pytest.mark.slow
 def test_outputs_are_scored_by_todays_style(command, judged, tmp_path):
     style = (tmp_path / "style.yaml").read_text()
     (tmp_path / "style.yaml").write_text(style + "  - {kind: forbidden, any: [lamp], id: no-lamp}\n")
@@ -128,6 +132,7 @@ def test_margin_and_baseline_of_today_apply_and_models_wait(command, judged, tmp
     assert "changed: evaluate.margin from not stated to 0.5" in done.err
 
 
+@pytest.mark.slow
 def test_what_the_call_stated_stays(command, judged, tmp_path):
     words = [w for name in ("prompted", "tuned") for w in ("--outputs", f"{name}={tmp_path / name}.jsonl")]
     call = (
@@ -166,6 +171,7 @@ def test_a_project_with_errors_says_them(command, judged, tmp_path):
     assert "margin" in done.err
 
 
+@pytest.mark.slow
 def test_gates_are_checked_again(command, judged, tmp_path):
     words = [w for name in ("prompted", "tuned") for w in ("--outputs", f"{name}={tmp_path / name}.jsonl")]
     gates = ("--gate", "money.requests_per_day >= 100")
@@ -197,6 +203,7 @@ def curated(command, style_file, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_run_of_a_project_decides_again_to_the_byte(command, curated, tmp_path):
     before = files(curated)
     for words in (("report", tmp_path), ("roi", curated), ("report", curated)):
@@ -216,6 +223,7 @@ def test_settings_of_the_outputs_wait_for_new_ones(command, curated, tmp_path):
     assert [one["changed"][0]["key"] for one in stored(curated)["verdicts"]] == ["evaluate.tuned.repair"]
 
 
+@pytest.mark.slow
 def test_judgements_of_people_stay_and_are_counted_by_the_rules_of_today(command, judged, tmp_path):
     rows = [{"id": f"p{n}", "left": "tuned", "right": "prompted", "choice": "left"} for n in range(40)]
     about = {"created": "", "outputs": read_run(judged).shown_outputs}

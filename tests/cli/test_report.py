@@ -68,6 +68,7 @@ def test_judgements_stand_in_results_and_report_and_stay_for_later_reports(comma
     assert "one person preferred the tuned model 10 times" in (judged / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_same_judgements_give_the_same_and_new_ones_replace_them(command, judged):
     first, second = save(judged, "a.json"), save(judged, "b.json", choice="right", seed=2)
     assert command("report", judged, "--judgements", first).code == 0
@@ -89,6 +90,7 @@ def test_several_people_are_counted_apart_and_together_against_the_checks(comman
     assert found["checks"]["candidate"] == {"choices": 10, "same": 5, "other": 5, "equal": 0}
 
 
+@pytest.mark.slow
 def test_people_who_judge_otherwise_than_the_rules_change_the_verdict_until_others_agree(command, tmp_path):
     run = evaluated(command, tmp_path, 80)
     before = results(run)["verdict"]
@@ -115,6 +117,7 @@ def test_people_who_judge_otherwise_than_the_rules_change_the_verdict_until_othe
     assert results(run)["verdict"] == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -270,6 +270,7 @@ fixed_tokens = 0
     return tmp_path, run
 
 
+@pytest.mark.slow
 def test_a_run_gives_the_same_money_again(judged, command):
     project, run = judged
     stored = json.loads((run / "results.json").read_text(encoding="utf-8"))["money"]
@@ -279,6 +280,7 @@ def test_a_run_gives_the_same_money_again(judged, command):
             assert again[key] == stored[key], key
 
 
+@pytest.mark.slow
 def test_a_changed_price_shows_without_racing_again(judged, command):
     project, run = judged
     before = command("roi", project, "--json").json
@@ -294,6 +296,7 @@ def test_a_changed_price_shows_without_racing_again(judged, command):
     )
 
 
+@pytest.mark.slow
 def test_measured_numbers_and_those_stated_in_their_place_are_named(judged, command):
     project, run = judged
     out = " ".join(command("roi", project).out.split())

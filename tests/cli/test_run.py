@@ -5,6 +5,7 @@ import json
 import pytest
 
 
+@pytest.mark.slow
 def test_a_run_goes_from_pairs_to_a_report(command, project):
     done = command("run", project, "--json")
     assert done.code == 0, done.err

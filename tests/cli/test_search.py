@@ -102,6 +102,7 @@ def content(project: Path) -> dict[str, Any]:
 # --- endpoints ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_search_finds_the_prompt_that_mends_the_mistakes(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)
@@ -132,6 +133,7 @@ def test_the_search_finds_the_prompt_that_mends_the_mistakes(command, hosted):
     assert "in all" in done.err
 
 
+@pytest.mark.slow
 def test_only_train_and_validation_pairs_are_asked_and_each_once(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)
@@ -148,6 +150,7 @@ def test_only_train_and_validation_pairs_are_asked_and_each_once(command, hosted
     assert set(run.validation["id"]) <= set(used)
 
 
+@pytest.mark.slow
 def test_the_result_is_a_variant_of_the_run(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)
@@ -178,6 +181,7 @@ def test_the_result_is_a_variant_of_the_run(command, hosted):
     assert searched_of(again, variants_of(again, adapter=None)) is not None
 
 
+@pytest.mark.slow
 def test_a_later_run_takes_the_search_over_unless_it_saw_its_test_pairs(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)
@@ -251,6 +255,7 @@ def test_personal_data_is_held_back(command, hosted, pairs_file):
     assert "personal data would be sent to api.example.com" in done.err
 
 
+@pytest.mark.slow
 def test_a_smaller_budget_makes_a_smaller_search(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url, "budget_calls = 60")
@@ -356,6 +361,7 @@ def with_mirror(hosted: Callable[..., Path], server: EndpointServer, search: str
     return hosted(server.url, search.replace("URL", server.url))
 
 
+@pytest.mark.slow
 def test_a_reflecting_model_mends_the_guide_from_the_rules_that_were_broken(command, hosted):
     pytest.importorskip("gepa")
     with EndpointServer(mirrored) as server:

@@ -53,6 +53,7 @@ def test_a_dry_run_as_data(command, curated):
     assert all(check["ok"] for check in plan["checks"])
 
 
+@pytest.mark.slow
 def test_bfloat16_where_it_is_slower_is_a_notice(command, curated, monkeypatch):
     monkeypatch.setattr(precision, "bf16_ratio", lambda: 0.25)
     change(curated, '"float32"', '"bfloat16"')

@@ -48,6 +48,7 @@ def test_a_share_without_a_rule_is_not_checked(judge, tmp_path, share):
     assert f"{share.capitalize()}: human answers: not checked" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", RULES)
 def test_a_gate_on_it_is_an_error_that_says_why(judge, share):
     done = judge(RULES[share], "--gate", f"quality.tuned.{share}.low >= 0.9")
@@ -58,6 +59,7 @@ def test_a_gate_on_it_is_an_error_that_says_why(judge, share):
     assert judge(RULES[share], "--gate", f"quality.tuned.{other}.low >= 0.1").code == 0
 
 
+@pytest.mark.slow
 def test_a_rule_that_only_should_hold_measures_no_share(judge):
     results = judge("{kind: starts_with, any: [Box]}\n  - {kind: grounded, level: should}").json
     assert results["quality"]["tuned"]["faithful"]["share"] is None

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import re
 
 import pytest
+
+from tuneworth.curate import read_overrides
 
 QUESTION, ANSWER = "What does the red part with 5V cost today?", "It costs a lot of money for this, friend"
 
@@ -67,6 +70,38 @@ def test_another_output_is_given_to_one_row(command, run):
     assert again(command, run)["conflict"] == 0
     told = command("why", run, "two")
     assert "Output:\n  A better answer altogether\nOutput as it was read:\n  It costs" in told.out
+
+
+def test_a_decision_names_the_pair_as_it_was_read_also_once_it_was_edited_or_dropped(command, run):
+    def contents():
+        return [json.loads(line).get("content") for line in (run / "overrides.jsonl").read_text().splitlines()]
+
+    command("why", run, "two", "--text", "A better answer altogether")
+    command("why", run, "one", "--decide", "drop")
+    again(command, run)
+    command("why", run, "two", "--text", "Another one yet")
+    command("why", run, "one", "--decide", "keep")
+    assert contents()[:2] == contents()[2:]
+    assert all(map(re.compile("[0-9a-f]{32}").fullmatch, contents()))
+    assert again(command, run)["kept"] == 42
+    assert "Another one yet" in command("why", run, "two").out
+
+
+def test_a_half_written_line_of_decisions_is_left_out_with_a_warning(command, run):
+    command("why", run, "two", "--decide", "drop")
+    file = run / "overrides.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"id": "one", "deci')
+    done = command("curate", run.parent / "rows.jsonl", "--out", run)
+    assert (
+        'warning: Left out a half-written line at the end of overrides.jsonl, never confirmed as saved: {"id": "one"'
+        in done.err
+    )
+    assert "override_cut" in (run / "curate" / "summary.json").read_text()
+    assert again(command, run)["decided"] == 1
+    assert file.read_bytes().startswith(whole + b'{"id": "one", "deci')
+    command("why", run, "one", "--decide", "keep")
+    assert [override.decision for override in read_overrides(file)] == ["drop", "keep"]
 
 
 @pytest.mark.parametrize(

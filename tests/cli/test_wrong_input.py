@@ -103,6 +103,7 @@ def test_a_foreign_folder_is_not_written_into(command, pairs_file, style_file, t
     assert_refused(command("demo", "--out", tmp_path / "mine"), "not a Tuneworth project")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("why", "RUN", "999"), ("why", "RUN", "p999")])
 def test_an_unknown_row_is_refused(command, pairs_file, style_file, tmp_path, words):
     command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "clean")

@@ -152,12 +152,14 @@ def table() -> dict[str, tuple[int, int, int]]:
     return {name: (int(a), int(b), int(c)) for name, a, b, c in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISGUISES)
 def test_a_copy_in_disguise_is_found_as_the_table_says(name):
     rows = [{**row, "input": as_text(row["input"])} for row in requests()]
     assert found(rows, DISGUISES[name]) == table()[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [dict, json.dumps, as_lines, as_brackets])
 def test_a_copy_with_its_fields_in_another_order_is_dropped(form):
     rows = [{**row, "input": form(row["input"])} for row in requests()]

@@ -197,6 +197,7 @@ def test_utf_16_without_a_mark_is_an_error_that_names_it(tmp_path):
         read_text(tmp_path, GOOD.encode("utf-16-le"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoding", "text"),
     [

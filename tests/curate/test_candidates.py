@@ -121,6 +121,7 @@ def test_the_estimated_work_is_the_meetings_of_grams_in_prefixes():
     assert estimated_work(grams, 0.5) == 3 * 5 * 5 // 2
 
 
+@pytest.mark.slow
 def test_the_summary_names_the_method_and_its_recall():
     texts = edited(5, 60)
     rows = [{"input": text, "output": f"answer {i} to this one question"} for i, text in enumerate(texts)]

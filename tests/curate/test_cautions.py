@@ -79,6 +79,7 @@ def test_personal_data_are_said_by_place():
     assert warned(rows, mask=True)["personal_data_masked"].startswith("1 row contained personal data")
 
 
+@pytest.mark.slow
 def test_one_is_not_several():
     rows = rows_of(["the same words for everything, 7"] * 30, group="g")
     said = warned([*rows[:1], *rows[:1]])

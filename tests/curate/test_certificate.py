@@ -92,6 +92,7 @@ def test_rows_that_were_dropped_before_change_nothing():
     assert (crossing.held - 60).tolist() == as_alone.held.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_each_train_row_of_a_crossing_pair_is_named_with_its_most_similar_held_out_row(seed):
     kept = table(seed)

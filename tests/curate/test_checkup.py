@@ -236,6 +236,7 @@ def test_personal_data_are_counted_and_never_shown():
     assert "@post" not in json.dumps(found.to_json())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("added", "key"),
     [("<p>{}</p>", "markup_tags"), ("Salt &amp; {}", "markup_entities"), ("**Note** {}", "markup_markdown")],

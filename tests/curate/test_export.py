@@ -61,6 +61,7 @@ def kept(run):
     return pl.concat([read_split(run, split) for split in ("train", "validation", "test")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_export_read_again_is_the_same_pairs(run, tmp_path, format):
     written = export_pairs(run, format, tmp_path / "out")
@@ -134,6 +135,7 @@ def test_all_parts_of_a_datasets_folder_have_the_same_columns(run, tmp_path):
     assert set(loaded) == {"train", "validation", "test"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_export_replaces_an_earlier_one_and_nothing_else(run, tmp_path, format):
     out = tmp_path / "out"

@@ -104,6 +104,7 @@ def test_tied_meanings_leave_nothing_near_across_the_split_and_the_run_says_so()
     assert [w["code"] for w in loose["warnings"] if "meaning" in w["code"]] == ["near_in_meaning"]
 
 
+@pytest.mark.slow
 def test_too_many_of_one_meaning_are_not_tied():
     words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
     texts = [f"please tell me about {a} and {b} in the old house" for a in words for b in words]

@@ -187,6 +187,7 @@ def test_the_example_in_another_order_has_the_same_outcomes(tmp_path: Path):
     assert plain(found[0]) == plain(found[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_repeated_ids_are_named_in_the_order_of_rows_and_decide_no_outcome(seed: int):
     chance, rows = random.Random(seed), equal_rows(seed, 30, given_splits=seed % 3 == 0)

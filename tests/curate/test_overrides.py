@@ -1,23 +1,25 @@
 """What people decided about single rows: read, added, replayed."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, DataError
 from tuneworth.curate import (
     CurateSettings,
+    DecisionLog,
     Override,
     PinnedSplits,
     SplitShares,
-    add_overrides,
     curate,
     read_overrides,
     read_splits,
-    undo_overrides,
     write_splits,
 )
+from tuneworth.curate.applied import apply_decisions
 from tuneworth.style import parse_style
 
 FILLER = [{"id": f"f{i}", "input": f"{i} something else {i * 7919}", "output": f"text {i}"} for i in range(40)]
@@ -129,25 +131,6 @@ def test_a_text_must_be_one_that_can_be_kept(decision, text, said):
         Override(id="a", decision=decision, text=text)
 
 
-def test_what_was_decided_together_is_taken_back_together(tmp_path):
-    file = tmp_path / "overrides.jsonl"
-    one, two, three = (Override(id=id, decision="drop", when=when) for id, when in (("a", "1"), ("b", "2"), ("c", "2")))
-    add_overrides(file, [Override(id="old", decision="keep")])
-    add_overrides(file, [one])
-    add_overrides(file, [two, three])
-    assert undo_overrides(file) == (two, three)
-    assert undo_overrides(file) == (one,)
-    assert [override.id for override in undo_overrides(file)] == ["old"]
-    assert (undo_overrides(file), file.read_text()) == ((), "")
-
-
-def test_decisions_made_at_the_same_moment_are_all_kept(tmp_path):
-    file = tmp_path / "overrides.jsonl"
-    with ThreadPoolExecutor(12) as threads:
-        list(threads.map(lambda n: add_overrides(file, [Override(id=str(n), decision="keep")]), range(40)))
-    assert {override.id for override in read_overrides(file)} == {str(n) for n in range(40)}
-
-
 def test_an_output_that_breaks_a_rule_stays_where_a_person_says_so():
     style = parse_style("name: t\nchecks: [{kind: pattern, regex: '[.]$', min: 0, max: 0, id: stop}]")
     rows = [pair("a", output=ANSWER + "."), pair("b", "another thing altogether 99", "text.")]
@@ -185,10 +168,114 @@ def test_a_decision_goes_before_where_a_row_was_placed():
 def test_ids_that_no_row_has_are_named_with_the_nearest():
     done = decided([pair("part-one")], ("part-onne", "keep"), ("f3", "drop"), ("f3", "keep"))
     texts = {w["code"]: w["text"] for w in done.summary["warnings"]}
-    assert done.summary["overrides"] == {"applied": 1, "unmatched": ["part-onne"]}
+    assert done.summary["overrides"] == {"applied": 1, "unmatched": ["part-onne"], "changed": []}
     assert 'did you mean "part-one"' in texts["override_unmatched"]
-    assert 'several decisions for "f3"; the last one applies: keep' in texts["override_repeated"]
+    assert 'more than once about 1 row; the last one applies: "f3": keep' in texts["override_repeated"]
     assert entry(done, "f3")["outcome"] == "kept"
+
+
+def contents(rows, **options):
+    """The content of each row as a run's ledger has it."""
+    return dict(curate([*rows, *FILLER], **options).ledger.select("id", "content").rows())
+
+
+def test_a_decision_finds_its_row_by_content_where_ids_were_given_anew():
+    rows = [pair("7"), pair("8", "quite another text on boats", "words")]
+    known = contents(rows)
+    made = [
+        Override(id="7", content=known["7"], decision="drop"),
+        Override(id="8", content=known["8"], decision="test"),
+    ]
+    assert outcomes(curate([*rows, *FILLER], overrides=made))["7"] == "decided"
+    moved = [pair("7", "new here and long enough", "x"), pair("8"), pair("9", "quite another text on boats", "words")]
+    done = curate([*moved, *FILLER], overrides=made)
+    assert [outcomes(done)[id] for id in "789"] == ["kept", "decided", "kept"]
+    assert entry(done, "9")["split"] == "test"
+    assert (done.summary["overrides"], "override" in str(done.summary["warnings"])) == (
+        {"applied": 2, "unmatched": [], "changed": []}, False,
+    )  # fmt: skip
+
+
+def test_a_decision_about_a_row_that_has_changed_does_not_apply_and_is_named():
+    made = [Override(id="a", content=contents([pair("a")])["a"], decision="drop")]
+    done = curate([pair("a", output=ANSWER + " indeed"), *FILLER], overrides=made)
+    assert outcomes(done)["a"] == "kept"
+    assert done.summary["overrides"] == {"applied": 0, "unmatched": [], "changed": ["a"]}
+    texts = {w["code"]: w["text"] for w in done.summary["warnings"]}
+    assert '1 decision that does not apply, since the row holds another pair now: "a"' in texts["override_changed"]
+    known = replace(made[0], content="")  # of today's files
+    assert outcomes(curate([pair("a", output=ANSWER + " indeed"), *FILLER], overrides=[known]))["a"] == "decided"
+
+
+def test_a_content_in_other_case_and_spaces_is_the_same_and_an_edited_row_keeps_its_own():
+    known = contents([pair("a")])["a"]
+    made = [Override(id="a", content=known, decision="keep", text="Another answer.")]
+    rows = [pair("a", QUESTION.upper() + "  "), *FILLER]
+    once = curate(rows, overrides=made)
+    assert once.kept.filter(id="a").select("output", "written").row(0) == ("Another answer.", ANSWER)
+    assert (
+        curate(rows, overrides=[*made, replace(made[0], text="A third.")]).kept.filter(id="a")["output"].item()
+        == "A third."
+    )
+
+
+def test_copies_that_were_renamed_share_out_their_decisions():
+    known = contents([pair("a"), pair("b")])["a"]
+    made = [Override(id="b", content=known, decision="drop"), Override(id="a", content=known, decision="keep")]
+    for rows, expected in (
+        ([pair("x"), pair("y")], "keep drop"),
+        ([pair("x")], "keep"),
+        ([pair("a"), pair("x")], "keep drop"),
+    ):
+        done = curate([*rows, *FILLER], overrides=made)
+        found = ["drop" if outcomes(done)[row["id"]] == "decided" else "keep" for row in rows]
+        assert found == expected.split()
+
+
+def test_identifiers_that_are_stated_later_leave_decisions_in_place():
+    rows = [
+        {"id": f"r{n}", "input": {"part": f"P-{n}", "about": f"the {n * 7919} one"}, "output": f"T {n}"}
+        for n in range(40)
+    ]
+    known = dict(curate(rows).ledger.select("id", "content").rows())
+    stated = dict(curate(rows, identifiers=["part"]).ledger.select("id", "content").rows())
+    assert known["r3"] != stated["r3"]
+    made = [
+        Override(id="r3", content=known["r3"], decision="drop"),
+        Override(id="r4", content=stated["r4"], decision="drop"),
+    ]
+    done = curate(rows, identifiers=["part"], overrides=made)
+    assert [outcomes(done)[id] for id in ("r3", "r4")] == ["decided", "decided"]
+
+
+@given(st.data())
+def test_each_decision_is_applied_as_one_row_after_the_other_says(data):
+    """The rule by hand, for each row alone; where no two rows have the same content."""
+    ids = data.draw(st.permutations("abcdef"))[:4]
+    held = dict(zip(ids, data.draw(st.permutations("uvwxyz")), strict=False))
+    decision = st.sampled_from(["keep", "drop", "train"])
+    drawn = st.tuples(st.sampled_from("abcdef"), st.sampled_from(["", *"uvwxyz"]), decision)
+    made = [Override(id=i, content=c, decision=d) for i, c, d in data.draw(st.lists(drawn, max_size=8))]
+    found = apply_decisions(ids, made, lambda: [list(held.values())])
+    last = {(o.id, o.content): n for n, o in enumerate(made)}
+    for place, id in enumerate(ids):
+        own = [n for n in last.values() if made[n].id == id and made[n].content in ("", held[id])]
+        moved = [n for n in last.values() if made[n].id != id and made[n].content == held[id]]
+        if any(made[n].content for n in own):
+            moved = []  # its own goes before those of rows that had the same pair
+        moved = [n for n in moved if made[n].decision != "drop"][:1] or moved[:1]
+        assert found.by_place.get(place) == (made[max(own + moved)] if own + moved else None)
+    assert {o.id for o in found.changed} <= set(ids)
+    assert not {o.id for o in found.gone} & set(ids)
+
+
+def test_contents_are_asked_for_only_where_a_decision_holds_one():
+    def never():
+        raise AssertionError("asked")
+
+    assert apply_decisions(["a"], [Override(id="a", decision="drop")], never).by_place[0].decision == "drop"
+    with pytest.raises(AssertionError):
+        apply_decisions(["a"], [Override(id="a", content="c", decision="drop")], never)
 
 
 def test_a_row_that_could_not_be_read_cannot_be_kept():
@@ -201,9 +288,9 @@ def test_decisions_are_added_and_read_back(tmp_path):
     file = tmp_path / "overrides.jsonl"
     assert read_overrides(file) == ()
     one, other = Override(id="ä#2", decision="keep"), Override(id="b", decision="test", who="Ada", why='says "so"\n')
-    add_overrides(file, [one])
+    DecisionLog(file).add([one])
     file.write_text(file.read_text().rstrip("\n"))  # an editor left the last line open
-    add_overrides(file, [other])
+    DecisionLog(file).add([other])
     assert read_overrides(file) == (one, other)
 
 
@@ -221,7 +308,7 @@ def test_a_wrong_file_names_every_line(tmp_path):
     ):  # fmt: skip
         assert words in said
     with pytest.raises(DataError):
-        add_overrides(file, [Override(id="a", decision="keep")])
+        DecisionLog(file).add([Override(id="a", decision="keep")])
     with pytest.raises(ConfigError, match="unknown decision"):
         Override(id="a", decision="maybe")
 

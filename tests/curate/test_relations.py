@@ -277,6 +277,7 @@ def test_more_siblings_than_are_listed_tie_the_same_rows(seed, monkeypatch):
         assert (same[0] == same[1]).all()
 
 
+@pytest.mark.slow
 def test_more_pairs_than_can_be_held_are_an_error_that_names_the_way_out(monkeypatch):
     rows = [{"input": f"a birthday card for our colleague called {chr(97 + i) * 4}", "output": "x"} for i in range(20)]
     monkeypatch.setattr(outputs, "MOST", 100)

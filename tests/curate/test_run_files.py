@@ -140,6 +140,7 @@ def files_of(pairs, repairs, ledger, decisions):
     return dict(table.iter_rows())
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(after=st.sets(st.integers(1, 499), max_size=6))
 def test_parts_are_written_as_the_whole_wherever_it_is_cut(whole, tables, after):

@@ -92,6 +92,7 @@ def test_outputs_tie_only_where_asked():
     assert curate(rows, settings=CurateSettings(tie_outputs=True)).summary["largest_component"] >= 30
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_split_of_the_same_sizes():
     rows = [{"input": f"{i} thing {i * 77}", "output": f"o {i}"} for i in range(60)]
     one, other = curate(rows, seed=0), curate(rows, seed=1)
@@ -200,6 +201,7 @@ def test_dates_that_could_be_two_or_are_none_are_refused():
         curate(dated(9), date="created", settings=CurateSettings(stratify="created"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_few_rows_train_on_something(n):
     done = curate(dated(n))

@@ -78,6 +78,7 @@ def test_rows_that_differ_in_a_word_of_both_are_siblings(inputs, outputs):
     assert summary["relations"]["siblings"] == 1 + 3  # and those among the others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "outputs"),
     [
@@ -160,6 +161,7 @@ def test_neither_direction_nor_order_of_rows_nor_portions_matter(seed, chance):
         assert compared(pairs) == expected
 
 
+@pytest.mark.slow
 def test_short_sentences_are_alternatives_and_labels_are_not():
     asked = "goodbye: the person says thank you and leaves the shop"
     answers = ["Have a nice day.", "Enjoy your day, please."]

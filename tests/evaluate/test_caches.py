@@ -45,6 +45,7 @@ def simulated_share(volume, seconds, n=200_000):
     return float(np.mean(gaps <= seconds))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("volume", "seconds"), [(300, 300), (2000, 300), (50, 3600), (20_000, 300)])
 def test_the_share_that_finds_the_guide_is_that_of_random_arrivals(volume, seconds):
     found = money(volume, prompted={**PROMPTED, "cache_seconds": seconds})

@@ -55,6 +55,7 @@ TABLE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("results", "level", "part"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_a_verdict_states_its_confidence_with_a_reason(results, level, part):
     found = decide(results(), margin=0.03)["confidence"]

@@ -63,6 +63,7 @@ def raced(
     return race(variant, pairs, loaded=loaded, settings=settings, max_new_tokens=limit, store=store).outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", SCHEMAS, ids=["object", "array", "format", "either"])
 def test_every_complete_output_of_a_random_model_fits_the_schema(schema: Any, tiny_model: Any, tmp_path: Path) -> None:
     table = raced(constrained_rival(PROMPTED, json_style(schema)), tiny_model, tmp_path / "store")
@@ -82,6 +83,7 @@ def _fits(checker: Any, text: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("regex", "more"),
     [(r"[A-Z]{2}-\d{1,3}", {}), (r"(red|blue){1,3}", {"ignore_case": True}), ("^é[^a-z\n]?(ü|x)$", {}), ("a?", {})],

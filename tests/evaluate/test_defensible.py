@@ -104,6 +104,7 @@ def test_a_rival_that_is_not_the_strongest_may_still_be_better():
     assert variant_name(name) in found["sentence"]
 
 
+@pytest.mark.slow
 def test_training_must_pay_against_a_rival_that_it_does_not_surely_beat():
     results, name = with_another(difference={"value": 0.01, "low": -0.005, "high": 0.02})
     entry = next(way for way in results["money"]["alternatives"] if way["key"] == "variant" and way["name"] == name)

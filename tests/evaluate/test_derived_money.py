@@ -90,6 +90,7 @@ def test_what_is_missing_is_missing_from_the_origin():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_stated_number_holds_for_what_is_made_from_it_where_the_run_measured_the_same():
     stated = {**PRICED, "input_tokens": 1000, "acceptance": Decimal("0.1")}
     found = money(THREE | {"tuned": stated})["variants"]
@@ -193,6 +194,7 @@ def test_a_batch_pays_the_machines_of_a_cascade_while_they_run():
 shares = st.integers(0, 4).map(lambda k: k / 4)
 
 
+@pytest.mark.slow
 @given(st.lists(shares, min_size=40, max_size=40), st.sampled_from(["ignore", "drop", "repair", "retry"]))
 @settings(max_examples=20, deadline=None)
 def test_a_cascade_costs_between_its_first_and_both_and_every_line_can_be_recomputed(sent, failures):

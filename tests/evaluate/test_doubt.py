@@ -86,6 +86,7 @@ MONEY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cells", "roi", "part"), MONEY)
 def test_a_verdict_about_money_has_doubts_about_the_money(cells, roi, part):
     assert part in decide(situation(cells, roi=roi), margin=0.03)["doubt"]

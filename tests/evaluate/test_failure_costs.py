@@ -28,6 +28,7 @@ def money(prompted, tuned, *, cost, failures="repair", **more):
 ITEM = st.sampled_from([(1, 0), (0, 0), (0, 1)])
 
 
+@pytest.mark.slow
 @given(st.lists(ITEM, min_size=1, max_size=40), st.floats(0, 2), st.floats(0, 9))
 def test_each_failure_costs_what_it_breaks(rows, form, facts):
     found = money(rows, rows, cost={"form": round(form, 3), "facts": round(facts, 3)})

@@ -34,6 +34,7 @@ words = st.lists(st.sampled_from(["a", "B,", "c", "(d)", "--", "."]), max_size=1
 texts = st.lists(words, min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @given(outputs=texts, train=st.lists(st.tuples(words, st.integers(0, 3)), min_size=1, max_size=12), data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_copies_equal_the_definition_for_parts_of_any_size(outputs, train, data):

@@ -84,6 +84,7 @@ def test_pairs_that_agree_more_show_smaller_gaps():
     assert gaps[0] < detectable_difference(0.9, 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_holm_agrees_with_statsmodels(seed):
     p_values = np.random.default_rng(seed).random(7).round(2).tolist()  # rounded, so that some are equal

@@ -188,6 +188,7 @@ def test_sampling_depends_on_the_id_not_on_other_pairs(tiny_model: Any, tmp_path
     assert equal["output"].n_unique() > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

@@ -46,6 +46,7 @@ def rivals(found):
 RAMPED = {"ramp_days": 40, "discount_rate": Decimal("0.1")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "changes"), [("nearest", {}), ("template", RAMPED), ("template", {"failures": "drop"})]
 )
@@ -67,6 +68,7 @@ def test_a_batch_has_a_probability_of_a_gain_and_no_days():
     assert [row[key] for key in KEYS if "payback" in key] == [None] * 4
 
 
+@pytest.mark.slow
 def test_an_alternative_with_unknown_outputs_has_no_draws_and_a_cached_guide_has_them():
     found = money(prompted={**PRICED, "price_cached": Decimal("0.1"), "min_cached_tokens": 0})
     rows = {row["key"]: row["tuning"] for row in found["alternatives"]}
@@ -74,11 +76,13 @@ def test_an_alternative_with_unknown_outputs_has_no_draws_and_a_cached_guide_has
     assert rows["cached_guide"]["npv_p5"] < rows["cached_guide"]["npv"] < rows["cached_guide"]["npv_p95"]
 
 
+@pytest.mark.slow
 def test_every_alternative_says_what_an_acceptable_output_costs():
     for row in money()["alternatives"]:
         assert row["cost_per_acceptable_output"] == pytest.approx(row["cost_per_request"] / row["acceptance"])
 
 
+@pytest.mark.slow
 def test_beyond_each_flip_every_rival_has_its_draws():
     found, seen = money(), set()
     for flip in found["flips"]:
@@ -97,6 +101,7 @@ def test_beyond_each_flip_every_rival_has_its_draws():
     assert seen
 
 
+@pytest.mark.slow
 def test_a_flip_is_where_the_weakest_case_against_any_rival_changes():
     """The candidate beats the baseline at any price of its own that is near; against the rivals it stops paying earlier."""
     alone = money(measured={name: run for name, run in runs().items() if name in ("prompted", "tuned")})

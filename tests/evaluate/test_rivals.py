@@ -81,6 +81,7 @@ def test_without_rivals_there_are_only_the_given_variants() -> None:
     assert (list(found.raws), found.candidate) == (["prompted", "tuned"], "tuned")
 
 
+@pytest.mark.slow
 def test_of_named_rivals_only_those_are_added_and_repair_for_both_sides() -> None:
     given = raw("prompted", [FIXABLE, BAD]), raw("tuned", [FIXABLE, GOOD], tuned=True)
     found = contest(*given, rivals=("prompted + repair",))
@@ -96,6 +97,7 @@ def test_a_template_is_learned_from_train_pairs_or_taken_as_stated() -> None:
     assert stated.raws["template"].outputs["output"].to_list() == ["just DIP", "just DIP"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(*[st.sampled_from([GOOD, FIXABLE, BAD])] * 2), min_size=1, max_size=12))
 def test_a_cascade_is_right_where_either_is_and_costs_the_second_call_only_where_it_is_needed(rows) -> None:
     first, second = (list(kinds) for kinds in zip(*rows, strict=True))
@@ -141,6 +143,7 @@ def test_the_strongest_is_the_cheapest_of_the_best() -> None:
 NAMES = ("prompted", "retry", "other")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", [None, *NAMES])
 def test_the_answer_does_not_depend_on_what_is_called_the_baseline(baseline) -> None:
     chance = np.random.default_rng(5)

@@ -20,6 +20,7 @@ def money(search_cost, *, baseline="searched"):
     return compute_money(roi, baseline=baseline, candidate="tuned", measured=measured, draws=100, today=TODAY).to_json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", [0.0, 50.0, 500.0])
 def test_training_has_to_earn_only_what_it_costs_more_than_the_search(cost):
     found, without = money(cost), money(None)

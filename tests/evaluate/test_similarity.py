@@ -21,6 +21,7 @@ TEXTS = st.one_of(
 SIDES = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(SIDES)
 def test_chrf_equals_sacrebleus(pairs):

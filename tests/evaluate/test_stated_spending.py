@@ -24,6 +24,7 @@ def money(training=None, **tables):
     ).to_json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("investment", "training"),
     [

@@ -103,6 +103,7 @@ def test_without_outputs_nothing_is_learned() -> None:
     assert learn_template(table([]), ENDS) is None
 
 
+@pytest.mark.slow
 @given(st.permutations(parts(24)))
 def test_the_order_of_the_rows_changes_nothing(rows) -> None:
     first = table(parts(24)).with_columns(id=pl.col("input"))

@@ -220,6 +220,7 @@ TABLE = [
 DECISIONS = dict(enumerate((FIX, KEEP, OPEN, FIX, OPEN, OPEN, FINE_TUNE, KEEP, OPEN), start=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("results", "rule", "part"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_the_first_rule_that_fires_decides(results, rule, part):
     results = results()

@@ -33,6 +33,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("begin", "results"), EXAMPLES, ids=[begin for begin, _ in EXAMPLES])
 def test_each_example_is_the_real_sentence(begin, results):
     (line,) = (line for line in PAGE.splitlines() if line.startswith(f"- {begin}"))

@@ -90,6 +90,7 @@ def test_a_wider_margin_never_makes_the_outputs_worse(cells, margin):
         assert order.index(wide) >= order.index(narrow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["money", "risks", "data", "variants", "tokens", "rivals", "choice"])
 def test_missing_parts_of_the_results_are_allowed(missing):
     whole = results((134, 54, 6, 6), None, costs())

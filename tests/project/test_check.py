@@ -18,6 +18,7 @@ def test_a_table_and_an_iterator_give_what_a_list_gives():
     assert listed.command.startswith("tuneworth curate FILE --input '*' --output text")
 
 
+@pytest.mark.slow
 def test_the_result_prints_its_findings():
     checked = check_data(rows(60), input=("name", "kind"), output="text")
     assert repr(checked).startswith("60 rows read, 60 pairs: ")

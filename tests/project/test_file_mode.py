@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tuneworth.curate import CurateSettings, Override, add_overrides, read_splits
+from tuneworth.curate import CurateSettings, DecisionLog, Override, read_splits
 from tuneworth.examples import example_path
 from tuneworth.project import curate_pairs
 
@@ -59,7 +59,7 @@ def test_a_dropped_row_changes_alone(first, tmp_path, split):
     repeated = before["other_id"].drop_nulls().implode()
     ids = before.filter(pl.col("split") == split, ~pl.col("id").is_in(repeated))["id"].sort().head(5).to_list()
     for name in ids:
-        add_overrides(out / "overrides.jsonl", [Override(id=name, decision="drop")])
+        DecisionLog(out / "overrides.jsonl").add([Override(id=name, decision="drop")])
     found = changed(before, curated(out))
     assert sorted(found["id"]) == ids
     assert set(found["outcome_after"]) == {"decided"}
@@ -71,7 +71,7 @@ def test_the_copy_of_a_dropped_row_takes_its_place(first, tmp_path):
     copies = before.filter(pl.col("outcome") == "duplicate").group_by("other_id").len().filter(len=1).sort("other_id")
     kept = before.filter(pl.col("outcome") == "kept").join(copies, left_on="id", right_on="other_id")["id"].sort()[0]
     copy = before.filter(other_id=kept)["id"].item()
-    add_overrides(out / "overrides.jsonl", [Override(id=kept, decision="drop")])
+    DecisionLog(out / "overrides.jsonl").add([Override(id=kept, decision="drop")])
     assert set(changed(before, curated(out))["id"]) == {kept, copy}
 
 
@@ -81,7 +81,7 @@ def test_a_row_kept_against_a_rule_changes_alone(first, tmp_path):
     repeated = before["other_id"].drop_nulls().implode()
     failing = before.filter(pl.col("rule").str.starts_with("style:"), ~pl.col("id").is_in(repeated))
     name, placed = failing.sort("id").select("id", "placed").row(0)
-    add_overrides(out / "overrides.jsonl", [Override(id=name, decision="keep")])
+    DecisionLog(out / "overrides.jsonl").add([Override(id=name, decision="keep")])
     found = changed(before, curated(out))
     assert found.select("id", "outcome_after", "split_after").rows() == [(name, "kept", placed)]
 
@@ -110,7 +110,7 @@ def test_a_file_with_fewer_and_more_rows_moves_no_row(first, tmp_path):
 @pytest.mark.slow
 def test_a_dry_run_uses_the_splits_and_writes_none(first, tmp_path):
     out, before = again(first, tmp_path)
-    add_overrides(out / "overrides.jsonl", [Override(id=before.filter(split="test")["id"][0], decision="drop")])
+    DecisionLog(out / "overrides.jsonl").add([Override(id=before.filter(split="test")["id"][0], decision="drop")])
     pinned = (out / "splits.jsonl").read_bytes()
     assert len(changed(before, curated(out, dry_run=True))) == 1
     assert (out / "splits.jsonl").read_bytes() == pinned

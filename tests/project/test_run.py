@@ -117,6 +117,7 @@ def test_data_is_never_html_in_a_notebook(labels: Path) -> None:
         assert "&lt;script&gt;" in shown._repr_html_()
 
 
+@pytest.mark.slow
 def test_gates_are_checked_on_request_and_from_the_stored_results(labels: Path) -> None:
     curate_project(labels)
     run = evaluate_run(

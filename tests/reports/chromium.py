@@ -19,11 +19,19 @@ class Window:
         self.messages: list[str] = []
         self.requests: list[str] = []
         self.page: Page = None  # type: ignore[assignment]
+        self._own = "file:"
 
     def open(
-        self, path: Path, *, width: int = 1280, height: int = 800, dark: bool = False, script: bool = True, at: str = ""
+        self,
+        path: Path | str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        script: bool = True,
+        at: str = "",
     ) -> Page:
-        """Load the file at a size; `at` is the fragment of its address, such as `#money`."""
+        """Load the file, or the address, at a size; `at` is the fragment of its address, such as `#money`."""
         self.close()
         self.messages, self.requests = [], []
         self._context = self._browser.new_context(
@@ -34,7 +42,9 @@ class Window:
         self._context.on("weberror", lambda error: self.messages.append(str(error.error)))
         self._context.on("request", lambda request: self.requests.append(request.url))
         self.page = self._context.new_page()
-        self.page.goto(path.resolve().as_uri() + at)
+        address = path if isinstance(path, str) else path.resolve().as_uri()
+        self._own = address if isinstance(path, str) else "file:"
+        self.page.goto(address + at)
         return self.page
 
     def resize(self, width: int, height: int = 900) -> None:
@@ -50,8 +60,8 @@ class Window:
         return self.page.pdf(prefer_css_page_size=True, print_background=True)
 
     def asked(self) -> list[str]:
-        """The requests that left the file itself."""
-        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+        """The requests that left the file, or the address, itself."""
+        return [url for url in self.requests if not url.startswith((self._own, "data:", "blob:"))]
 
     def close(self) -> None:
         """End the page; the browser stays."""

@@ -180,6 +180,7 @@ def test_what_is_no_number_is_named(make_run: Callable[..., Path], number: str) 
         write_report(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("horizon", [1e300, 36_526, -1])
 def test_a_horizon_without_end_is_named_and_not_counted_through(
     evaluated_run: Callable[..., Path], horizon: float

@@ -221,6 +221,7 @@ def test_many_changes_wait_under_a_disclosure(make_run: Callable[..., Path]) -> 
     assert words(part).index("4 larger changes") > words(part).index("input 7")
 
 
+@pytest.mark.slow
 def test_the_reasons_open_with_what_was_found(runs: Callable[[str], Path]) -> None:
     lead = why.lead(read_run(runs("pays"))).replace("\xa0", " ")
     assert lead.startswith(

@@ -35,6 +35,7 @@ def cells(line: str) -> list[str]:
     return re.split(r"(?<!\\)\|", line.strip().strip("|"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_one_page_with_whole_tables(page: Callable[[str], str], kind: str) -> None:
     lines = page(kind).split("\n")

@@ -96,6 +96,7 @@ def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluat
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_every_rule_stands_with_its_p_values_the_surest_first(evaluated_run):
     run = read_run(evaluated_run(n=42, roi=None))
     lines = check_lines(run)

@@ -97,6 +97,7 @@ def test_the_saving_is_said_as_on_the_first_screen(stored, share):
     assert f"costs {words} less" in lead(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_chart_of_every_account_has_numbers_that_are_some(stored, situation):
     run = stored(**SITUATIONS[situation])

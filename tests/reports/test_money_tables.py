@@ -118,6 +118,7 @@ def test_each_line_on_the_page_gives_its_result_on_a_pocket_calculator(pages, si
         assert abs(calculated(arithmetic) - shown) <= step * Decimal("0.5000001"), (arithmetic, result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_link_leads_to_an_anchor_and_every_anchor_stands_once(pages, situation):
     page, _ = pages(counted(**SITUATIONS[situation]))

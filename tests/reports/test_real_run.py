@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variants", [("prompted", "tuned"), ("plain", "prompted", "short", "rival", "tuned")])
 def test_a_real_run_is_judged_counted_and_reported(
     evaluated_run: Callable[..., Path], variants: tuple[str, ...]

@@ -48,6 +48,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_commands_print_what_the_page_shows(place: Path, capsys: pytest.CaptureFixture[str]):
     commands = sorted(console(), key=lambda shown: "evaluate" not in shown[0])  # the report is made of its run
     assert [words.split()[1] for words, _ in commands] == ["evaluate", "report"]

@@ -59,6 +59,7 @@ def test_a_run_of_every_kind_keeps_the_schema(evaluated_run: Callable[..., Path]
     assert_described(json.loads((evaluated_run(**options) / "results.json").read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_several_samples_and_another_number_of_them_keep_the_schema(evaluated_run: Callable[..., Path], tmp_path: Path):
     pairs = (example_path("components") / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [{**json.loads(pair), "sample": sample} for pair in pairs for sample in (0, 1)]

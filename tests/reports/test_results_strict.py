@@ -54,6 +54,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [json.loads((run / "results.json").read_text(encoding="utf-8")) for run in runs]
 
 
+@pytest.mark.slow
 def test_of_random_deletions_nearly_all_are_noticed(real):
     chance, missed = random.Random(17), []
     for _ in range(DELETIONS):

@@ -58,6 +58,7 @@ def test_a_machine_of_ones_own_is_in_the_cost_of_an_output(tmp_path: Path) -> No
     assert cost.sides[1].origin == "#f-variants.tuned.cost_with_machines"
 
 
+@pytest.mark.slow
 def test_the_markdown_page_says_a_machines_cost_as_the_first_screen_does(tmp_path: Path) -> None:
     cost, _ = counted(tmp_path, HOSTED)
     text = (tmp_path / "run" / "run" / "report.md").read_text(encoding="utf-8")
@@ -87,6 +88,7 @@ def test_machines_are_in_the_cost_whatever_happens_to_failures(tmp_path: Path, f
     assert bool(cost.sides[1].detail) == range_
 
 
+@pytest.mark.slow
 def test_without_a_volume_a_machines_day_stands_beside_the_cost(tmp_path: Path) -> None:
     cost, _ = counted(tmp_path, HOSTED.replace("requests_per_day = 2000\nramp_days = 30", ""))
     assert cost.sides[1].detail.replace("\u00a0", " ") == "plus 72 EUR per day for machines"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "cli", "examples"]
+FOLDERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli", "examples"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -27,7 +27,9 @@ def test_the_packages_list_names_every_folder_of_code():
     assert set(listed) == {name for name in names if not name.startswith(("tuneworth.tests", "tuneworth.build"))}
 
 
-@pytest.mark.parametrize("folder", ["core", "style", "curate", "train", "evaluate", "reports", "project", "cli"])
+@pytest.mark.parametrize(
+    "folder", ["core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli"]
+)
 def test_a_light_import_stays_light(folder):
     heavy = ("torch", "transformers", "datasets", "peft", "pandas")
     code = f"import sys, tuneworth.{folder}; print([m for m in {heavy} if m in sys.modules])"

@@ -63,6 +63,7 @@ def test_the_guide_says_which_values():
     assert "- Whatever matches `(?i)from (\\w+)` is a value of tables in the request." in guide
 
 
+@pytest.mark.slow
 def test_infer_proposes_labels_and_the_field_they_come_from():
     labels = infer_style(table(["good", "bad"] * 40, [{"n": n} for n in range(80)]))
     assert [one.entry for one in labels.evidence if one.check.kind == "allowed"] == [

@@ -175,6 +175,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "output", "expected"), CASES)
 def test_a_form_is_kept_or_its_breach_has_a_place(check, output, expected):
     assert found(check, output) == expected

@@ -61,6 +61,7 @@ def styleless(chance: random.Random) -> str:
     return chance.choice(forms)()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("count", [60, 1_000])
 def test_texts_without_a_style_suggest_none(seed, count):

@@ -126,6 +126,7 @@ def test_outputs_of_html_have_their_tags_at_both_ends_without_two_rules():
     assert ["<p>A"] in [list(check.parameters.any) for check in plain.checks if check.kind == "starts_with"]
 
 
+@pytest.mark.slow
 def test_a_title_line_has_rules_of_its_own():
     chance = random.Random(8)
     words = ["oak", "ash", "elm", "fir", "yew"]
@@ -139,6 +140,7 @@ def test_a_title_line_has_rules_of_its_own():
     assert first["punctuation"].end == "none"
 
 
+@pytest.mark.slow
 def test_key_words_in_capitals_are_no_small_letters():
     chance = random.Random(9)
     names = ["name", "year", "price", "area"]

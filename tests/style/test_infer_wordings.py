@@ -4,6 +4,7 @@ import json
 import random
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_the_phrases_that_say_a_value_are_proposed():
         assert not [sentence for sentence in others if any(f" {text} " in f" {sentence} " for text in texts)]
 
 
+@pytest.mark.slow
 def test_an_inferred_style_knows_the_wordings():
     found = infer_style(places(3_000))
     assert found.schema is not None

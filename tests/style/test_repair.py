@@ -80,6 +80,7 @@ SAFE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "text", "expected"), SAFE)
 def test_a_safe_repair(check, text, expected):
     assert fixed(check, text) == expected

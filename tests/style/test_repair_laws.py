@@ -229,6 +229,7 @@ def added_facts(text: str, other: str, request: str) -> list[str]:
     return [fact.text for fact in facts(other) if not known[fact.text] and fact.needs.isdisjoint(given)]
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans(), st.randoms(use_true_random=False))
 def test_the_order_of_the_rules_does_not_matter(case, unsafe, random):
     checks, rows = case
@@ -284,6 +285,7 @@ def test_a_row_is_repaired_alone(case, unsafe):
     assert together == [repaired(checks, [row], unsafe=unsafe).texts[0] for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_rules_that_are_off_change_nothing(entry):
     check = yaml.safe_load(f"{{{entry}}}") | {"fix": "off"}

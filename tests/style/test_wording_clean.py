@@ -87,6 +87,7 @@ INNOCENT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", INNOCENT)
 def test_an_ordinary_sentence_is_no_leftover(output):
     assert found(output) == []
@@ -179,6 +180,7 @@ GUILTY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sort", "output"), [(sort, text) for sort, texts in GUILTY.items() for text in texts])
 def test_a_leftover_is_found_and_named(sort, output):
     assert sort in [expected for _, expected in found(output)]

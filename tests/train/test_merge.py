@@ -99,6 +99,7 @@ def test_weights_are_written_in_the_format_of_the_base_models_files(
     assert 1e-4 < result.agreement.drift < 0.05
 
 
+@pytest.mark.slow
 def test_a_model_that_computes_in_bf16_is_merged_into_its_float32_files(
     tiny_folder: Path, adapter: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_large_model_is_written_in_several_files(
     assert load_model(str(tmp_path / "merged"), dtype="float32").sha256 != tiny_model.sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

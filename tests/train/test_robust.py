@@ -220,6 +220,7 @@ def test_a_disk_that_is_full_at_the_end_loses_nothing(tiny_model: Any, tmp_path:
     assert same_adapter(full, tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [5, 6])  # with one more line to come, and after the last one
 def test_a_log_line_that_cannot_be_written_costs_no_fit(tiny_model: Any, tmp_path: Path, again: int) -> None:
     whole = fit(PAIRS, model=tiny_model, settings=QUICK, out=tmp_path / "whole")

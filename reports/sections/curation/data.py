@@ -185,13 +185,17 @@ def _borderline(example: Mapping[str, Any] | None, *, texts: bool) -> str:
 def override_line(data: Mapping[str, Any]) -> str:
     """A sentence on the manual decisions that were applied; empty if there are none."""
     decisions = data.get("overrides") or {}
-    applied, unmatched = decisions.get("applied") or 0, decisions.get("unmatched") or []
-    if not applied and not unmatched:
+    applied = decisions.get("applied") or 0
+    unmatched, changed = (len(decisions.get(key) or []) for key in ("unmatched", "changed"))
+    if not applied and not unmatched and not changed:
         return ""
     were = "manual decision was" if applied == 1 else "manual decisions were"
     line = f"{say.count(applied)} {were} applied; the ledger records who decided and why."
-    name = "names" if len(unmatched) == 1 else "name"
-    return line + (f" {say.count(len(unmatched))} {name} a row that does not exist." if unmatched else "")
+    if unmatched:
+        line += f" {say.count(unmatched)} {'names' if unmatched == 1 else 'name'} a row that does not exist."
+    if changed:
+        line += f" {say.count(changed)} {'is' if changed == 1 else 'are'} about a row that has changed since."
+    return line
 
 
 def content_facts(data: Mapping[str, Any]) -> list[Row]:

@@ -107,6 +107,7 @@ def test_slices_change_nothing(tmp_path, monkeypatch):
     assert len(expected[0]) > 100
 
 
+@pytest.mark.slow
 def test_parts_miss_no_more_than_is_said(tmp_path):
     texts = edited(2, 800, length=20)
     found, skew = in_parts(tmp_path, texts, 0.8, Caps(), 4)

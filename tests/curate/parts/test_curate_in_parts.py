@@ -18,6 +18,7 @@ from tuneworth.curate import (
     Job,
     Override,
     PinnedSplits,
+    Recount,
     bucket_count,
     curate,
     curate_files,
@@ -267,3 +268,16 @@ def test_what_parts_depend_on_makes_another_job(data: Path, tmp_path: Path) -> N
     assert facts(mask=True) != before
     rules.write_text("def short(output, pair):\n    return 'long'\n", encoding="utf-8")
     assert facts() != before
+
+
+@pytest.mark.slow
+def test_a_recount_drops_what_candidates_miss(leaking: Path) -> None:
+    raw, settings = read_pairs(leaking), CurateSettings(method="candidates", near_duplicate=0.85)
+    recount = Recount.of(raw, CurateRequest(None, settings), pinned=PinnedSplits(), seed=0)
+    leaked = []
+    for dropped in ([], ["held-0"], ["train-1", "copy-1"], ["held-0", "train-1", "copy-1"]):
+        decided = [Override(id=name, decision="drop") for name in dropped]
+        counts, summary = recount.counts(decided), curate(raw, settings=settings, overrides=decided).summary
+        assert (counts.outcomes, counts.splits) == (summary["outcomes"], summary["splits"])
+        leaked.append(counts.outcomes["leaked"])
+    assert leaked == [6, 4, 4, 2]

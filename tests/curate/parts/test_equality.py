@@ -132,6 +132,8 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
         Override(id=name, decision="keep", text=f"Box with a text of Ann Lee, {name}@x.org") for name in kept[40:44]
     ]
     decided += given
+    held = dict(earlier[0].select("id", "content").rows())
+    decided.append(Override(id="renamed", content=held[kept[5]], decision="drop"))
     for mask in (False, True):
         folder = tmp_path / f"mask {mask}"
         folder.mkdir()
@@ -140,6 +142,7 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
         )
         assert set(one[0]["rule"]) >= {"override", "leaked"}
         assert one[1]["overrides"]["unmatched"] == ["nobody's"]
+        assert one[0].filter(id=kept[5])["outcome"].item() == "decided"
         assert one[0]["evidence"].str.contains("with another output").sum() >= 2
 
 

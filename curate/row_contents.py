@@ -1,0 +1,49 @@
+"""The contents of a run's rows as they were read, by which decisions about them find them again."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from .overrides import EDITED
+from .read import pair_contents
+from .run_files import read_ledger, read_summary, set_aside_files, split_files
+from .split import SPLITS
+
+__all__ = ["content_as_read", "row_contents"]
+
+_TEXTS = dict.fromkeys(("input", "fields", "output"), pl.String)
+
+
+def row_contents(run: Path, ids: Collection[str]) -> dict[str, str]:
+    """The content of each of these rows before a person or a repair changed it; rows that were no pair are left out.
+
+    Raises: DataError if the run has no ledger, or it is damaged.
+    """
+    wanted = pl.Series(sorted(set(ids)), dtype=pl.String)
+    rows = read_ledger(run, ["row", "id", "content", "evidence"], pl.col("id").is_in(wanted.implode()))
+    found = dict(rows.drop_nulls("content").select("id", "content").rows())
+    # The ledger holds the content that counts: of an edited row that of its new text, of a dropped one none.
+    edited = pl.col("evidence").str.contains(EDITED, literal=True).fill_null(False)
+    others = set(rows.filter(edited | pl.col("content").is_null())["row"].to_list())
+    identifiers = read_summary(run).get("identifiers") or []
+    for pair in _lines(run) if others else ():
+        if pair["row"] in others:
+            found[pair["id"]] = content_as_read(pair, identifiers)
+    return found
+
+
+def content_as_read(pair: Mapping[str, Any], identifiers: Collection[str]) -> str:
+    """The content of a canonical pair before its output was changed."""
+    fields = None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False)
+    output = pair["output"] if pair.get("written") is None else pair["written"]
+    table = pl.DataFrame({"input": [pair["input"]], "fields": [fields], "output": [output]}, schema=_TEXTS)
+    return pair_contents(table, identifiers)[0]
+
+
+def _lines(run: Path) -> Iterator[dict[str, Any]]:
+    for path in (*(path for split in SPLITS for path in split_files(run, split)), *set_aside_files(run)):
+        with path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)

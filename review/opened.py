@@ -1,0 +1,113 @@
+"""One run as the workbench has it open: its queue, its decisions, its style and its judgements."""
+
+import threading
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core import ConfigError
+from ..curate import DecisionLog, Override
+from .counting import Counting
+from .items import KindCount
+from .queue import Queue
+
+if TYPE_CHECKING:
+    from ..project import Run
+    from .judging import Judging
+    from .style_desk import StyleDesk
+
+__all__ = ["Opened", "open_reviewed"]
+
+
+def open_reviewed(path: Path, *, allow_code: bool) -> "Run":
+    """The run at a path, as `Run` finds it; `python` checks of its project's style may run with `allow_code`.
+
+    Raises: DataError if there is no run; ConfigError if its project has errors.
+    """
+    from ..project import PROJECT_FILE, Run, read_project
+
+    run = Run(path)
+    home = run.folder.resolve().parent.parent
+    if not (home / PROJECT_FILE).is_file():
+        return run
+    return Run(run.folder, project=read_project(home, allow_code=allow_code))
+
+
+class Opened:
+    """A run with all that reads it. A run that was curated again in its folder is another one."""
+
+    def __init__(self, run: "Run", *, allow_code: bool) -> None:
+        from ..project import decisions_file
+
+        self.run = run
+        self.stamp = self._stamp()
+        self.queue = Queue(run)
+        self.log = DecisionLog(decisions_file(run.folder))
+        self.counting = Counting(run, self.log.read, allow_code=allow_code)
+        self.counted = self.log.version  # the decisions that are counted or being counted
+        self._counted: tuple[str, tuple[KindCount, ...]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its project, or of its file of pairs."""
+        return str(self.run.facts.get("project") or self.run.name)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the run was curated again in its folder."""
+        return self._stamp() != self.stamp
+
+    def counts(self, latest: Mapping[str, Override]) -> tuple[KindCount, ...]:
+        """The kinds of the queue with their counts, which change by decisions, or while rows are tried for a repair.
+
+        None of a run that judges outputs from elsewhere and was not curated.
+        """
+        if not self.run.curation:
+            return ()
+        version, known = self.log.version, self._counted
+        if known is None or known[0] != version or not all(kind.exact for kind in known[1]):
+            self._counted = known = version, tuple(self.queue.counts(latest))
+        return known[1]
+
+    @cached_property
+    def style(self) -> "StyleDesk":
+        """The style at the desk. Raises: ConfigError if no style file is known for the run, or it is not valid."""
+        from .style_desk import StyleDesk
+
+        return StyleDesk(self.run)
+
+    @cached_property
+    def has_style(self) -> bool:
+        """Whether there is a style to change."""
+        try:
+            return bool(self.style)
+        except ConfigError:
+            return False
+
+    @cached_property
+    def judging(self) -> "Judging":
+        """The outputs to judge, if the run compared any."""
+        from .judging import Judging
+
+        return Judging(self.run)
+
+    def prepare(self) -> None:
+        """Find in threads what takes long: rejected rows that a repair would make acceptable, and the counts."""
+        threading.Thread(target=self._prepare, daemon=True, name="repairs").start()
+
+    def _prepare(self) -> None:
+        if self.run.curation:
+            self.queue.measure()
+            self.counting.start()
+
+    def close(self) -> None:
+        """Stop what runs beside the page."""
+        self.counting.close()
+
+    def _stamp(self) -> tuple[int, int, int]:
+        try:
+            stat = (self.run.folder / "curate" / "summary.json").stat()
+        except OSError:
+            return 0, 0, 0
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
