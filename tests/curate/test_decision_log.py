@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -257,6 +258,46 @@ def test_writers_killed_at_any_moment_lose_no_line_that_they_confirmed(file, see
         for batch in log.batches():
             assert len(batch.decisions) == 1 + int(batch.when) % 3  # each whole or not at all
     assert len(confirmed) >= 4  # of each life
+
+
+LARGE = """
+import sys
+from pathlib import Path
+from tuneworth.curate import DecisionLog, Override
+
+log = DecisionLog(Path(sys.argv[1]))
+made = [Override(id=f"{sys.argv[2]}-{n}", decision="keep", when=sys.argv[2], why="w" * 900) for n in range(6_000)]
+if sys.argv[2] == "back":
+    first = list(log.batches())[-1]
+    print("ready", flush=True)
+    log.take_back(first)
+else:
+    print("ready", flush=True)
+    log.add(made)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["add", "back"])
+def test_a_large_change_that_is_killed_in_its_midst_is_made_whole_or_not_at_all(file, what):
+    log = DecisionLog(file)
+    first = [Override(id=f"first-{n}", decision="keep", when="1", why="w" * 900) for n in range(2)]
+    others = [Override(id=f"other-{n}", decision="keep", when="2", why="w" * 900) for n in range(6_000)]
+    log.add([*first, *others])
+    for _ in range(3):
+        size, names = file.stat().st_size, set(file.parent.iterdir())
+        asked = [sys.executable, "-c", LARGE, str(file), what]
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            while process.poll() is None and file.stat().st_size == size and set(file.parent.iterdir()) <= names:
+                pass  # until it writes
+            process.kill()
+        log.mend()
+        found = Counter(override.when for override in log.read())
+        assert (found["2"], found["1"] in (0, 2), found["add"] % 6_000) == (6_000, True, 0)
+        if not found["1"]:
+            log.take_back()
+            log.add([*first, *others])
 
 
 # --- a disk that refuses -------------------------------------------------------------------------------------------
