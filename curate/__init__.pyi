@@ -1,6 +1,10 @@
 from .check.facts import identifier_like as identifier_like
 from .check.personal import find_personal as find_personal
 from .check.personal import mask_text as mask_text
+from .check.quality import FAULTS as FAULTS
+from .check.quality import find_faults as find_faults
+from .check.repair import repair_outputs as repair_outputs
+from .check.repair import usable_repairs as usable_repairs
 from .checkup import SEVERITIES as SEVERITIES
 from .checkup import Checkup as Checkup
 from .checkup import Finding as Finding
