@@ -333,6 +333,39 @@ def test_a_full_disk_leaves_no_new_file(file):
     assert not file.exists()
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB; only some users may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    asked = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if subprocess.run(asked, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_runs_full_keeps_all_that_was_confirmed(small_disk):
+    file = small_disk / "overrides.jsonl"
+    log, confirmed = DecisionLog(file), []
+
+    def fill():
+        for n in range(10_000):
+            made = [
+                Override(id=f"{n}-{part}", decision="keep", when=str(n), why="w" * 400) for part in range(1 + n % 2)
+            ]
+            log.add(made)
+            confirmed.extend(made)
+
+    with pytest.raises(RunBroken, match="No space left on device"):
+        fill()
+    assert len(confirmed) > 50
+    assert DecisionLog(file).read() == tuple(confirmed)
+    assert (log.mend(), file.read_bytes().count(b"\n")) == ("", len(confirmed))
+    last = log.take_back()
+    assert last == tuple(o for o in confirmed if o.when == confirmed[-1].when)
+
+
 # --- in any order --------------------------------------------------------------------------------------------------
 
 IDS = st.sampled_from("abc")
