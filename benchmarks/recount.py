@@ -136,9 +136,9 @@ def _decisions(folder: Path, n: int, seed: int) -> list[Any]:
 
 
 def _decide(folder: Path, n: int) -> None:
-    from tuneworth.curate import add_overrides
+    from tuneworth.curate import DecisionLog
 
-    add_overrides(folder / "overrides.jsonl", _decisions(folder, n, 0))
+    DecisionLog(folder / "overrides.jsonl").add(_decisions(folder, n, 0))
 
 
 def _head(rows: int) -> list[str]:
