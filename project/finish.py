@@ -9,10 +9,9 @@ from ..core import DataError, disk_refusals, write_whole
 from ..evaluate import results_text
 from .gates import Gate, record_gates
 from .run import Run
-from .runs import read_stored
+from .runs import JUDGEMENTS, read_stored
 
 __all__ = [
-    "JUDGEMENTS",
     "count_judgements",
     "finish_evaluation",
     "judged_run",
@@ -21,8 +20,6 @@ __all__ = [
     "usable_judgements",
     "write_reports",
 ]
-
-JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
 
 
 def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
