@@ -36,10 +36,10 @@ class Disagreements:
             self._stamp = stamp
         return self._entries
 
-    def about(self) -> list[str | None]:
-        """What settled each entry: `left`, `right` or `equal`; None while it waits."""
+    def about(self) -> pl.Series:
+        """What settled each entry: `left`, `right` or `equal`; null while it waits."""
         self.entries()
-        return [one.decided for one in self._found.values()]
+        return pl.Series("decided", [one.decided for one in self._found.values()], dtype=pl.String)
 
     def request(self, key: str) -> str | None:
         """The request of an entry; None if there is no such entry."""
