@@ -17,7 +17,8 @@ from ..check.facts import LABEL_WORDS, is_label
 from .candidates import Method, Skew
 from .corpus import Corpus, MethodSetting, first_rows
 from .join import SimilarPairs, as_fraction
-from .ngrams import GramSets, gram_sets, may_share, shared_grams
+from .memory import KnownGrams
+from .ngrams import GramSets, may_share, shared_grams
 from .subjects import Subjects, all_combinations, distinct_rows
 from .words import by_facts, other_words
 
@@ -54,6 +55,7 @@ class Edges:
 def compare_outputs(
     same: SimilarPairs,
     subject: np.ndarray,
+    request: np.ndarray,
     output: np.ndarray,
     facts: np.ndarray,
     texts: Callable[[np.ndarray], list[str]],
@@ -61,26 +63,26 @@ def compare_outputs(
     *,
     threshold: float,
     label_words: int,
+    known: KnownGrams | None = None,
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
-    `subject, output, facts` are one number per item; `texts` gives the normalised outputs of numbers, and
+    `subject, request` (the text of the input)`, output, facts` are one number per item; `texts` gives the normalised outputs of numbers, and
     `other_request` says whether the inputs of two subjects differ in a word that says something: such a word explains
     different facts, so these are alternatives.
     """
     subjects = int(max(subject.max(initial=-1), same.right.max(initial=-1))) + 1
     items = np.bincount(subject, minlength=subjects)
+    answers = np.bincount(distinct_rows(request, output, facts)[1][0])
     several = np.flatnonzero(items > 1)
     left, right = np.concatenate((same.left, several)), np.concatenate((same.right, several))
     inputs = np.concatenate((same.similarity, np.ones(len(several))))
     related = np.zeros(subjects, bool)
     related[left] = related[right] = True
     needed = np.unique(output[related[subject]])
-    place = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
-    place[needed] = np.arange(len(needed))
-    compared = texts(needed)
-    grams, label = gram_sets(compared), np.array([is_label(text, label_words) for text in compared], bool)
-    output = place[output]
+    label = np.zeros(int(output.max(initial=-1)) + 1, bool)
+    label[needed] = [is_label(text, label_words) for text in texts(needed)]
+    divided = (known or KnownGrams()).pairs(needed, texts)
     work = np.cumsum(items[left] * items[right])
     duplicates, conflicts, alternatives, start = [], [], 0, 0
     while start < len(left):
@@ -92,8 +94,10 @@ def compare_outputs(
         differ = output[a] != output[b]
         labels = label[output[a]] & label[output[b]] & differ & (facts[a] != facts[b])
         if label_words < LABEL_WORDS:  # where sentences are usual, a third answer shows that wordings vary
-            labels &= np.maximum(items[left[origin]], items[right[origin]]) <= 2
-        similar, similarity = _similar(grams, output[a], output[b], labels, threshold)
+            labels &= np.maximum(answers[request[a]], answers[request[b]]) <= 2
+        similar, similarity = np.zeros(len(a), bool), np.zeros(len(a))
+        for grams, which, i, j in divided(output[a], output[b]):
+            similar[which], similarity[which] = _similar(grams, i, j, labels[which], threshold)
         conflict = labels | (similar & (facts[a] != facts[b]) & differ)
         duplicate = similar & ~conflict
         asked = np.flatnonzero(conflict & (left[origin] != right[origin]))
@@ -293,12 +297,14 @@ def _outputs(
     return item, *compare_outputs(
         same,
         of_subject,
+        subjects.texts_of(of_subject),
         of_output,
         of_facts,
         lambda numbers: corpus.outputs(first[numbers]),
         lambda left, right: other_words(left, right, subjects, corpus),
         threshold=threshold,
         label_words=corpus.label_words,
+        known=None if corpus.recalled is None else corpus.recalled.memory.grams,
     )
 
 

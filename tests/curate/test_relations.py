@@ -58,7 +58,7 @@ def related(pairs, threshold=0.8, **options):
 
 def by_hand(pairs, threshold):
     """What each pair of rows is, by the table: the first line that fits."""
-    short = [len(comparable(text).split(" ")) <= 5 for text in pairs["output"]]
+    short = [is_label(comparable(text)) for text in pairs["output"]]
     words = 5 if 2 * sum(short) >= len(short) else 2
     rows = [
         (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"], label_words=words))
@@ -67,7 +67,7 @@ def by_hand(pairs, threshold):
     answers, different = {}, {}
     for text, stated, output, output_facts in rows:
         answers.setdefault((text, stated), []).append(output)
-        different.setdefault((text, stated), set()).add((output, output_facts))
+        different.setdefault(text, set()).add((output, output_facts))
     found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
     for (i, (a, a_facts, x, x_facts)), (j, (b, b_facts, y, y_facts)) in itertools.combinations(enumerate(rows), 2):
         if similarity(a, b) < threshold:
@@ -76,7 +76,7 @@ def by_hand(pairs, threshold):
             found["sibling"].add((i, j))
             continue
         same = x == y or x_facts == y_facts
-        varied = words == 2 and max(len(different[a, a_facts]), len(different[b, b_facts])) > 2
+        varied = words == 2 and max(len(different[a]), len(different[b])) > 2
         labels = is_label(x, words) and is_label(y, words) and not varied
         if not same and (labels or similarity(x, y) >= threshold):
             found["alternative" if reworded(a, b) else "conflict"].add((i, j))
