@@ -254,9 +254,10 @@ class Desk:
     # --- style and judging ------------------------------------------------------------------------------------
 
     def style(self) -> dict[str, Any]:
-        """The rules of the style file as it is now, with what they find in the run."""
+        """The rules of the style file as it is now, with what they find in the run; `counting` while that is counted."""
         desk = self._here().style
-        return {"path": str(desk.path), "checks": desk.rules()}
+        checks = desk.rules(wait=False)
+        return {"path": str(desk.path), "checks": checks, "counting": not desk.ready}
 
     def try_style(self, edits: Any, *, start: int, limit: int) -> dict[str, Any]:
         """What edits of the style would change. Raises: ConfigError if one does not fit."""
