@@ -112,13 +112,22 @@ const drawBar = () => {
   drawSteps();
   keysOfView(keys());
 };
+// Redrawn only where something changed, as a new button has no focus.
+let steps = "";
 const drawSteps = () => {
   const selected = selectedText();
-  fill(find("steps"), button("Previous", back, { key: "k", kind: "plain", disabled: !trail.length && !item.previous }),
+  const first = !trail.length && !item.previous;
+  const now = JSON.stringify([item.kind, item.key, first, Boolean(desk.state.undo), item.likes.length > 0, selected]);
+  if (now === steps && find("steps").childElementCount) return;
+  steps = now;
+  const focused = find("steps").contains(document.activeElement) && document.activeElement.textContent;
+  fill(find("steps"), button("Previous", back, { key: "k", kind: "plain", disabled: first }),
     button("Next", next, { key: "j", kind: "plain" }), button("Undo", undo, { key: "u", kind: "plain", disabled: !desk.state.undo }),
     item.likes.length > 0 && button("All like this", bulk, { key: "b", kind: "plain" }),
-    selected && button(`Add “${selected.length > 24 ? `${selected.slice(0, 23)}…` : selected}” to the style`, toStyle, { key: "s", kind: "plain" }));
+    selected && button(`Add “${shortened(selected)}” to the style`, toStyle, { key: "s", kind: "plain" }));
+  if (focused) [...find("steps").children].find(({ textContent }) => textContent === focused)?.focus();
 };
+const shortened = (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text);
 const keys = () => [
   ...item.actions.map(({ action, key: name, label }) => key(name, label, () => act(action), { off: () => editor() && action !== "edit" })),
   key("Escape", "Leave without saving", leaveEdit, { off: () => !editor(), silent: true }),
