@@ -16,7 +16,11 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 @click.command("export", epilog="Example:  tuneworth export examples/components --format openai --out upload")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="The format to write.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder to write to (default: RUN/export/FORMAT).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder to write to (default: RUN/export/FORMAT); with csv also one file, such as mended.csv.",
+)
 @click.option(
     "--with-guide",
     is_flag=True,
@@ -25,6 +29,9 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 @common_options
 def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk) -> None:
     """Write the clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder.
+
+    With --format csv --out FILE.csv: the mended data as one table for people. A column per field, all splits, and the
+    outputs as they were read where a person or a repair changed them.
 
     Texts are written unchanged. A spreadsheet may read a CSV cell that begins with = as a formula: open files from
     unknown sources as text.

@@ -1,6 +1,10 @@
 from .check.facts import identifier_like as identifier_like
 from .check.personal import find_personal as find_personal
 from .check.personal import mask_text as mask_text
+from .check.quality import FAULTS as FAULTS
+from .check.quality import find_faults as find_faults
+from .check.repair import repair_outputs as repair_outputs
+from .check.repair import usable_repairs as usable_repairs
 from .checkup import SEVERITIES as SEVERITIES
 from .checkup import Checkup as Checkup
 from .checkup import Finding as Finding
@@ -22,6 +26,7 @@ from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor
 from .jobs.tasks import Job as Job
 from .meaning import meaning_sentence as meaning_sentence
+from .mended import write_mended as write_mended
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override
@@ -53,7 +58,6 @@ from .read.records import read_records as read_records
 from .read.sources import find_files as find_files
 from .read.sources import table_batches as table_batches
 from .recount import Recount as Recount
-from .row_contents import content_as_read as content_as_read
 from .row_contents import row_contents as row_contents
 from .run_files import ledger_files as ledger_files
 from .run_files import parts_of_ids as parts_of_ids

@@ -1,9 +1,8 @@
 """Applies people's decisions about single rows: rows to drop at once, rows to keep whatever the rules say."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,7 +36,7 @@ class Decided:
 
     edits: the decisions that give another output, by row number. dropped: the pairs dropped by decision, as read.
     applied: the number of rows with a decision. unmatched: ids that no row has. changed: ids whose rows hold another
-    pair since.
+    pair since. edited: by row number, the output before and after an edit, as they are kept.
     """
 
     kept: np.ndarray
@@ -49,11 +48,7 @@ class Decided:
     unmatched: tuple[str, ...]
     changed: tuple[str, ...]
     warnings: tuple[dict[str, str], ...]
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The entry about decisions in curate/summary.json."""
-        return {"applied": self.applied, "unmatched": list(self.unmatched), "changed": list(self.changed)}
+    edited: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def texts(self) -> dict[int, str]:

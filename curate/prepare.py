@@ -123,6 +123,7 @@ def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int,
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
     check_names(job, pairs, notes, request)
+    decided = replace(decided, edited={row: (before, after) for note in notes for row, before, after in note["edited"]})
     found = personal if personal is not None else [note["personal"] for note in notes]
     like = identifier_like(_first(job, pairs, ["fields"])) if pairs else []
     findings = [_findings(job, part, note) for part, note in enumerate(notes)]
@@ -232,6 +233,7 @@ def measure(
         pl.Series("long", [not is_label(text) for text in outputs], dtype=pl.Boolean),
         *(pl.Series(f"value {name}", values, dtype=pl.String) for name, (values, _) in taken.items()),
     )
+    note["edited"] = pairs.filter(pl.col("written").is_not_null()).select("row", "written", "output").rows()
     note |= {"found": {name: found for name, (_, found) in taken.items()}, "fields": names_found(pairs, identifiers)}
     tables = {"pairs": pairs, "dropped": dropped, "numbers": numbers}
     keyed["outputs"] = pl.concat([keyed["outputs"], repaired])

@@ -12,7 +12,7 @@ from .read import pair_contents
 from .run_files import read_ledger, read_summary, set_aside_files, split_files
 from .split import SPLITS
 
-__all__ = ["content_as_read", "row_contents"]
+__all__ = ["row_contents"]
 
 _TEXTS = dict.fromkeys(("input", "fields", "output"), pl.String)
 
@@ -31,11 +31,11 @@ def row_contents(run: Path, ids: Collection[str]) -> dict[str, str]:
     identifiers = read_summary(run).get("identifiers") or []
     for pair in _lines(run) if others else ():
         if pair["row"] in others:
-            found[pair["id"]] = content_as_read(pair, identifiers)
+            found[pair["id"]] = _as_read(pair, identifiers)
     return found
 
 
-def content_as_read(pair: Mapping[str, Any], identifiers: Collection[str]) -> str:
+def _as_read(pair: Mapping[str, Any], identifiers: Collection[str]) -> str:
     """The content of a canonical pair before its output was changed."""
     fields = None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False)
     output = pair["output"] if pair.get("written") is None else pair["written"]

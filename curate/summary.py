@@ -10,6 +10,7 @@ import polars as pl
 from ..style import SAMPLE, Discrimination, StyleSchema, check_table, measure_discrimination
 from .check import is_label
 from .decisions import Decided, settle_decided
+from .edits import edit_warnings, summarise_decisions
 from .fixes import summarise_fixes
 from .match import Corpus, Edges, Outcomes, Relations, first_rows, relate
 from .prepare import CurateRequest, Prepared
@@ -124,7 +125,7 @@ def summarise(
         "effective_pairs": effective_size(components),
         "effective_splits": effective_splits(components, kept["split"].to_numpy()),
         "split_notes": [*ready.notes, *found.notes],
-        "overrides": ready.decided.summary,
+        "overrides": summarise_decisions(ready.decided, kept),
         "threshold_table": None if threshold_table is None else list(threshold_table),
         "identifiers": sorted(identifiers),
         "certificate": found.certificate,
@@ -142,6 +143,7 @@ def summarise(
             *raw.warnings,
             *found.cautions,
             *ready.decided.warnings,
+            *edit_warnings(ready.decided, kept),
             *find_warnings(ready, found, ledger, style, discrimination, settings=settings, identifiers=identifiers),
         ],
         "seconds": {step: round(value, 4) for step, value in seconds.items()},

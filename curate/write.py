@@ -24,6 +24,7 @@ from .split import SPLITS
 __all__ = [
     "curated_folder",
     "part_files",
+    "read_kept",
     "read_original",
     "read_set_aside",
     "read_split",
@@ -164,6 +165,16 @@ def read_split(run: Path, split: str) -> pl.DataFrame:
         DataError: the run has no such file, or one of its lines is damaged.
     """
     return _read(split_files(run, split) or [Path(run) / "curate" / f"{split}.jsonl"], PAIR_SCHEMA)
+
+
+def read_kept(run: Path) -> pl.DataFrame:
+    """The pairs of all splits in the order of their rows, with `written`, the output before it was changed, or null.
+
+    Raises:
+        DataError: the run was not curated, or one of its lines is damaged.
+    """
+    files = [file for split in SPLITS for file in split_files(run, split)]
+    return _read(files or [Path(run) / "curate" / "train.jsonl"], {**PAIR_SCHEMA, "written": pl.String}).sort("row")
 
 
 def read_tested(run: Path) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from ..curate import (
     read_overrides,
     row_contents,
     why,
+    write_mended,
 )
 from .run import Run
 from .runs import decisions_file
@@ -140,6 +141,9 @@ def export_splits(
 ) -> Exported:
     """Write a run's clean splits as `openai`, `trl`, `csv`, `parquet` or `datasets`; by default into RUN/export/KIND.
 
+    As `csv` with an `out` that ends in .csv: the mended data as one table, with a column per field, all splits, and the
+    outputs as they were read where a person or a repair changed them.
+
     `with_guide` restores the system message that curating removed from the data, in front of each pair.
 
     Raises: ConfigError if there was no such message; DataError if nothing was curated.
@@ -148,7 +152,10 @@ def export_splits(
     guide = _guide(_opened(run)) if with_guide else None
     place = Path(out) if out is not None else folder / "export" / kind
     with disk_refusals(place):
-        written = export_pairs(folder, kind, place, guide=guide)
+        if kind == "csv" and place.suffix.lower() == ".csv":
+            written = [write_mended(folder, place, guide=guide)]
+        else:
+            written = export_pairs(folder, kind, place, guide=guide)
     return Exported(folder, tuple(written), tuple(export_cautions(written, kind)))
 
 

@@ -13,6 +13,7 @@ from .sections import judgements
 from .sections.curation.certificate import certificate
 from .sections.curation.data import style_rows
 from .sections.curation.dropped import dropped_rows
+from .sections.curation.edited import edited_values
 from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
@@ -62,6 +63,7 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged, verdicts=run.results.get("verdicts") or [],
+        edited=edited_values(run.results.get("data") or {}, texts=False),
     )  # fmt: skip
 
 
@@ -73,6 +75,7 @@ def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -
     return _rendered(
         "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
         fixed=fix_sentence(data), certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
+        edited=edited_values(data, texts=False),
     )  # fmt: skip
 
 

@@ -49,9 +49,29 @@ class Builder:
         broken = iter(self._broken([side.pair for sides in shown for side in sides], marked=marked))
         repairs = self._repairs(kind, rows, shown, pairs)
         return [
-            _item(kind, row, sides, [next(broken) for _ in sides], repair, latest, marked=marked)
+            self._item(kind, row, sides, [next(broken) for _ in sides], repair, latest, marked=marked)
             for row, sides, repair in zip(rows, shown, repairs, strict=True)
         ]
+
+    def _item(
+        self, kind: Kind, row: Mapping[str, Any], shown: Sequence[_Shown], broken: Sequence[Broken],
+        repair: Repair | None, latest: Latest, *, marked: bool,
+    ) -> Item:  # fmt: skip
+        rules = _rules_of(kind, row, broken)
+        sides = tuple(
+            side_of(side.pair, name, *texts, side.content, latest, notes=one.notes, own=side.own)
+            for side, name, texts, one in zip(
+                shown, kind.names, _spans(shown, broken, marked=marked), broken, strict=False
+            )
+        )
+        if not sides:  # nothing was stored of it, so all that a person can do is to drop it
+            side = Side(row["row"], row["id"], kind.names[0], (), (), "", "quarantined", decision=latest.get(row["id"]))
+            sides = (side,)
+        possible = {"accept": repair is not None, "wrong": bool(rules), "edit": bool(shown), "keep": bool(shown)}
+        actions = tuple(action for action in kind.actions if possible.get(action.name, True))
+        # A repair may mend what only should be kept as well.
+        named = self._rules.must(rules) if row["repair"] else rules
+        return Item(kind.name, row["key"], _reason(kind, row, broken), sides, repair, actions, named)
 
     def pairs(self, entries: pl.DataFrame) -> dict[tuple[str, int], Pair]:
         """The pairs that these entries are about, by file and row."""
@@ -106,25 +126,10 @@ def bare(pair: Pair) -> Broken:
     return Broken(plain(pair["output"]), (), ())
 
 
-def _item(
-    kind: Kind, row: Mapping[str, Any], shown: Sequence[_Shown], broken: Sequence[Broken], repair: Repair | None,
-    latest: Latest, *, marked: bool,
-) -> Item:  # fmt: skip
-    rules = tuple(rule.partition(":")[2] or rule for rule in (row["rule"] or "").split(", ") if rule)
-    if kind.name == "reference":
-        rules = broken[0].rules
-    spans = _spans(shown, broken, marked=marked)
-    sides = tuple(
-        side_of(side.pair, name, *texts, side.content, latest, notes=one.notes, own=side.own)
-        for side, name, texts, one in zip(shown, kind.names, spans, broken, strict=False)
-    )
-    if not sides:  # nothing was stored of it, so all that a person can do is to drop it
-        sides = (Side(row["row"], row["id"], kind.names[0], (), (), "", "quarantined", decision=latest.get(row["id"])),)
-    possible = {
-        "accept": repair is not None, "wrong": bool(rules), "edit": bool(shown), "keep": bool(shown)
-    }  # fmt: skip
-    actions = tuple(action for action in kind.actions if possible.get(action.name, True))
-    return Item(kind.name, row["key"], _reason(kind, row, broken), sides, repair, actions, rules)
+def _rules_of(kind: Kind, row: Mapping[str, Any], broken: Sequence[Broken]) -> tuple[str, ...]:
+    if kind.name == "reference" and broken[0].rules:
+        return broken[0].rules
+    return tuple(rule.partition(":")[2] or rule for rule in (row["rule"] or "").split(", ") if rule)
 
 
 def _spans(shown: Sequence[_Shown], broken: Sequence[Broken], *, marked: bool) -> list[tuple[Spans, Spans]]:

@@ -39,11 +39,11 @@ class Likeness:
         """What the item shares with other entries that wait, and how many there are with it."""
         side = item.sides[0]
         values = _values({"group": side.group, "fields": side.fields, "meta": side.meta})
-        asked = {"rule": _rule_of(entry, item.kind), "repair": _repair_of(entry), **values}
+        asked = {"rule": _rule_of(entry), "repair": entry["repair"], **values}
         found = []
         for by, value in asked.items():
             if value is not None and (count := len(self.alike(waiting, by, value))) > 1:
-                found.append(Like(by, value, _label(by, value, item.kind), count))
+                found.append(Like(by, value, _label(by, value), count))
         return found
 
     def alike(self, waiting: pl.DataFrame, by: str, value: str) -> pl.DataFrame:
@@ -51,23 +51,17 @@ class Likeness:
         if by == "rule":
             return waiting.filter(pl.col("rule") == value)
         if by == "repair":
-            return waiting.filter(pl.col("evidence") == value)
+            return waiting.filter(pl.col("repair") == value)
         if by not in self._values.columns:
             return waiting.clear()
         same = self._values.filter(pl.col(by) == value).select("file", "row")
         return waiting.join(same, on=["file", "row"], how="semi", maintain_order="left")
 
 
-def _rule_of(entry: Mapping[str, Any], kind: str) -> str | None:
+def _rule_of(entry: Mapping[str, Any]) -> str | None:
     """The rule of the style or of quality that the row broke, or those by which it is repaired."""
     rule = entry["rule"]
-    return rule if rule and (":" in rule or kind in ("repair", "reference")) else None
-
-
-def _repair_of(entry: Mapping[str, Any]) -> str | None:
-    """The sentence about the repair that the run made, which is the same for the same change."""
-    evidence = entry["evidence"] or ""
-    return evidence if evidence.startswith("Repaired: ") else None
+    return rule if rule and (":" in rule or entry["repair"]) else None
 
 
 def _values(pair: Pair) -> dict[str, str]:
@@ -81,10 +75,10 @@ def _values(pair: Pair) -> dict[str, str]:
     return found if pair["group"] is None else {"group": str(pair["group"])} | found
 
 
-def _label(by: str, value: str, kind: str) -> str:
+def _label(by: str, value: str) -> str:
     if by == "rule":
         named = " and ".join(rule.partition(":")[2] or rule for rule in value.split(", "))
-        return f"are repaired by {named}" if kind == "repair" else f"break {named}"
+        return f"break {named}" if ":" in value else f"are repaired by {named}"
     if by == "repair":
         return value.removeprefix("Repaired: ").removesuffix(".")
     return f"of the group {value}" if by == "group" else f"{by.removeprefix(_FIELD)}: {value}"

@@ -32,8 +32,8 @@ def mark_broken(text: str, places: Iterable[tuple[int, int]]) -> Spans:
     """The text with these places marked (start, end in code points, end excluded); they may overlap."""
     broken = [False] * len(text)
     for start, end in places:
-        start, end = max(start, 0), min(end, len(text))
-        broken[start:end] = [True] * max(end - start, 0)
+        for n in range(max(start, 0), min(end, len(text))):
+            broken[n] = True
     return _pieces(text, broken, "broken")
 
 
@@ -53,12 +53,26 @@ def _changes(a: Sequence[str], b: Sequence[str]) -> Iterable[tuple[str, int, int
 
 
 def _spans(words: Sequence[str], differs: list[bool]) -> Spans:
-    """The text in pieces. White space between two words that differ belongs to the difference."""
-    joined = list(differs)
+    """The text in pieces. White space between two words that differ belongs to the difference, that after it does not."""
+    joined = _slid(words, differs)
     for n in range(1, len(words) - 1):
         if words[n].isspace() and differs[n - 1] and differs[n + 1]:
             joined[n] = True
     return _pieces(words, joined, "differs")
+
+
+def _slid(words: Sequence[str], differs: Sequence[bool]) -> list[bool]:
+    """Differences that end with white space moved to the same white space before them, where there is some."""
+    moved = list(differs)
+    for last in range(1, len(words)):
+        ends = moved[last] and words[last].isspace() and not (last + 1 < len(words) and moved[last + 1])
+        if ends:
+            first = last
+            while first and moved[first - 1]:
+                first -= 1
+            if first and words[first - 1] == words[last]:
+                moved[first - 1], moved[last] = True, False
+    return moved
 
 
 def _pieces(units: Sequence[str], marked: Sequence[bool], mark: str) -> Spans:

@@ -25,7 +25,7 @@ class Repairs:
         self._rules = rules
         # Only a rule of the style suggests edits; what was withheld or cut off stays so.
         self._rejected = rejected.filter(pl.col("rule").str.starts_with("style:") & pl.col("file").is_not_null())
-        self._found: dict[int, str] = {}  # row -> the rules by which it is repaired
+        self._found: dict[int, str] = {}  # row -> what the repair changes
         self._lock = Lock()
         self.done = not tried or not len(self._rejected)
 
@@ -36,7 +36,7 @@ class Repairs:
                 return
             for pairs in chunks(self._texts.scan(SET_ASIDE, self._rejected["row"].to_list()), _AT_ONCE):
                 repairs = zip(pairs, self._rules.repaired(pairs), strict=True)
-                found = {pair["row"]: ", ".join(repair[1]) for pair, repair in repairs if repair is not None}
+                found = {pair["row"]: repair.sentence for pair, repair in repairs if repair is not None}
                 self._found = self._found | found  # whole at any time: it is read while this goes on
             self.done = True
 
@@ -49,5 +49,5 @@ class Repairs:
         if kind == "rejected":
             return entries.filter(~pl.col("row").is_in(rows.implode()))
         repairs = self._rejected.filter(pl.col("row").is_in(rows.implode()))
-        repairs = repairs.with_columns(rule=pl.col("row").replace_strict(found, return_dtype=pl.String))
+        repairs = repairs.with_columns(repair=pl.col("row").replace_strict(found, return_dtype=pl.String))
         return most_frequent_first(pl.concat([entries, repairs]))

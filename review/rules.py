@@ -2,17 +2,18 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import polars as pl
 
 from ..core import ConfigError
+from ..curate import FAULTS, find_faults, repair_outputs, usable_repairs
 from ..project import Run
-from ..style import Columns, StyleSchema, check_columns, explain, open_fields, pair_columns, repair_columns
-from .items import Repair, Spans, plain
+from ..style import Columns, StyleSchema, check_columns, explain, open_fields, pair_columns
+from .items import Repair, Spans
 from .marks import mark_broken, mark_differences
 
 __all__ = ["Broken", "Rules", "change"]
@@ -32,16 +33,37 @@ class Broken:
     notes: tuple[str, ...]
 
 
+class Made(NamedTuple):
+    """A repair: the output after it, the rules by which it was made, and what it changed in a sentence."""
+
+    text: str
+    rules: tuple[str, ...]
+    sentence: str
+
+
+class _Fault(NamedTuple):
+    """A broken rule: its id, how in a sentence, and the place if there is one."""
+
+    rule: str
+    note: str
+    start: int | None
+    end: int | None
+
+
 class Rules:
     """The rules of a style, and the repairs that they allow. Without a style nothing is broken.
 
-    repairing: whether rejected rows may have a repair. Checking one pair takes nearly as long as checking fifty, so those
+    repairing: whether rejected rows may have a repair. `habits` are rules of quality that too many outputs break to count.
+    Checking one pair takes nearly as long as checking fifty, so those
     that are read next are asked for together.
     """
 
-    def __init__(self, style: StyleSchema | None, *, unsafe: bool = False, repairing: bool = True) -> None:
+    def __init__(
+        self, style: StyleSchema | None, *, unsafe: bool = False, repairing: bool = True, habits: Collection[str] = ()
+    ) -> None:
         self.repairing = repairing
         self._unsafe = unsafe
+        self._habits = habits
         self._use(style)
 
     @classmethod
@@ -56,7 +78,14 @@ class Rules:
             known = tuple(check for check in style.checks if check.kind != "contradicts" or check.parameters.values)
             style = replace(style, checks=known)
         # A run that repairs outputs has tried it with every row that it rejects.
-        return cls(style, unsafe=stated.get("fix") == "unsafe", repairing=stated.get("fix") == "off")
+        fix = stated.get("fix")
+        quality = run.curation.get("quality") or {}
+        habits = [rule for rule, found in quality.items() if found["level"] == "should"]
+        return cls(style, unsafe=fix == "unsafe", repairing=fix == "off", habits=habits)
+
+    def must(self, named: Sequence[str]) -> tuple[str, ...]:
+        """The `must` rules among those named; all of them if none is, as when the style has changed since."""
+        return tuple(rule for rule in named if rule in self._must) or tuple(named)
 
     def complete(self, run: Run) -> None:
         """Add the checks that look for the values which all pairs have; takes seconds for many pairs."""
@@ -79,41 +108,49 @@ class Rules:
         """The repair of each pair; None if its output breaks a `must` rule afterwards as well, or nothing changes."""
         return self._repairs.of(pairs)
 
-    def repaired(self, pairs: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]] | None]:
-        """For each pair the output after repair and the rules by which it is repaired, without remembering them."""
+    def repaired(self, pairs: Sequence[Mapping[str, Any]]) -> list[Made | None]:
+        """As `repairs`, without remembering them or marking what changes."""
         if self._style is None or not pairs:
             return [None] * len(pairs)
-        done = repair_columns(_columns(pairs), self._style, unsafe=self._unsafe)
-        good = self._acceptable(done.results.status)
-        rules = done.changes.group_by("index").agg(pl.col("rule").unique(maintain_order=True))
-        by_row, texts = dict(rules.iter_rows()), done.texts.to_list()
-        return [(texts[n], tuple(by_row[n])) if n in by_row and good[n] else None for n in range(len(pairs))]
+        every = pl.int_range(len(pairs), dtype=pl.UInt32, eager=True)
+        done = repair_outputs(_columns(pairs), self._style, every, fix="unsafe" if self._unsafe else "safe")
+        found = usable_repairs(done, self._habits).select("index", "output", "rules", "evidence").iter_rows()
+        made = {n: Made(text, tuple(rules), f"Repaired: {evidence}.") for n, text, rules, evidence in found}
+        return [made.get(n) for n in range(len(pairs))]
 
     def checked(self, pairs: Sequence[Mapping[str, Any]]) -> list[Broken]:
         """As `broken`, without remembering it."""
-        if self._style is None or not pairs:
-            return [Broken(plain(pair["output"]), (), ()) for pair in pairs]
-        found = check_columns(_columns(pairs), self._style).violations.filter(pl.col("check").is_in(list(self._must)))
-        by_row = found.partition_by("index", as_dict=True)
-        return [self._of(pair["output"], by_row.get((n,))) for n, pair in enumerate(pairs)]
+        if not pairs:
+            return []
+        columns = _columns(pairs)
+        by_row: dict[int, list[_Fault]] = {n: [] for n in range(len(pairs))}
+        for n, *fault in (*self._faults(columns), *self._violations(columns)):
+            by_row[n].append(_Fault(*fault))
+        return [_broken(pair["output"], by_row[n]) for n, pair in enumerate(pairs)]
+
+    def _faults(self, columns: Columns) -> Iterator[tuple[Any, ...]]:
+        """Outputs that are bad in any style: position, rule, sentence, start, end."""
+        _, found = find_faults(columns, self._style)
+        for n, rule, start, end, evidence in found.iter_rows():
+            if FAULTS.get(rule) == "must" and rule not in self._habits:
+                yield n, rule.partition(":")[2], evidence, start, end
+
+    def _violations(self, columns: Columns) -> Iterator[tuple[Any, ...]]:
+        """What breaks a `must` rule of the style, as `_faults`."""
+        if self._style is not None:
+            found = check_columns(columns, self._style).violations.filter(pl.col("check").is_in(list(self._must)))
+            for n, rule, text, start, end, expected in found.iter_rows():
+                yield n, rule, explain(self._must[rule], text, expected), start, end
 
     def _repair(self, pairs: Sequence[Mapping[str, Any]]) -> list[Repair | None]:
         found = zip(pairs, self.repaired(pairs), strict=True)
-        return [None if made is None else change(pair["output"], *made) for pair, made in found]
+        return [None if made is None else change(pair["output"], made.text, made.rules) for pair, made in found]
 
-    def _acceptable(self, status: pl.DataFrame) -> list[bool]:
-        if not self._must:
-            return [True] * len(status)
-        return status.select(~pl.any_horizontal(pl.col(list(self._must)) == "fail")).to_series().to_list()
 
-    def _of(self, text: str, violations: pl.DataFrame | None) -> Broken:
-        if violations is None:
-            return Broken(plain(text), (), ())
-        rows = violations.select("check", "found", "expected", "start", "end").rows()
-        notes = (explain(self._must[check], found, expected) for check, found, expected, *_ in rows)
-        places = [(start, end) for *_, start, end in rows if start is not None and end is not None]
-        rules = dict.fromkeys(check for check, *_ in rows)
-        return Broken(mark_broken(text, places), tuple(rules), tuple(dict.fromkeys(notes)))
+def _broken(text: str, faults: Sequence[_Fault]) -> Broken:
+    places = [(fault.start, fault.end) for fault in faults if fault.start is not None and fault.end is not None]
+    rules, notes = (tuple(dict.fromkeys(of)) for of in ((f.rule for f in faults), (f.note for f in faults)))
+    return Broken(mark_broken(text, places), rules, notes)
 
 
 class Known(Generic[Found]):

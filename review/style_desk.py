@@ -15,11 +15,14 @@ from ..curate import read_overrides
 from ..project import Run, decisions_file
 from ..style import StyleSchema, check_table, parse_style
 from .style_file import Source, read_source, style_file, write_source
-from .style_results import BREAKS, DISCOURAGED, KEEPS, Applied, StyleResultsByRule, broken_places, states
+from .style_results import BREAKS, DISCOURAGED, KEEPS, Applied, RuleResults, broken_places, states
 from .style_rows import MOST_ROWS, StyleRows, read_style_rows
 from .style_text import StyleEdit, edited_style, lists_of, numbers_of
 
 __all__ = ["RowChange", "Saved", "StyleDesk", "Tried"]
+
+_PATIENT = 0.4  # seconds, for the rules of before and of after each: a person sees the answer within one
+_AT_A_TIME = 0.2  # seconds of counting in the background, between which others may try
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,15 @@ class StyleDesk:
 
     def _warmed(self) -> None:
         try:
-            self._results.of(self._style(self._source()))
-            self.ready = True
+            while not self.ready:  # a person who tries something in between need not wait for all
+                self._count(self._style(self._source()), seconds=_AT_A_TIME)
         except TuneworthError:
             return
+
+    def _count(self, style: StyleSchema, *, seconds: float | None = None) -> dict[str, Applied]:
+        found = self._results.of(style, seconds=seconds)
+        self.ready = self.ready or all(one.rows == len(self._rows.ids) for one in found.values())
+        return found
 
     # --- what there is ------------------------------------------------------------------------------------------------
 
@@ -107,13 +115,13 @@ class StyleDesk:
         None until they are counted.
         """
         style = self._style(self._source())
-        found = self._results.of(style) if wait or self.ready else {}
-        discrimination = self._discrimination()
+        found = self._count(style) if wait or self.ready else {}
+        discrimination, rows = self._discrimination(), len(self._rows.ids) if found else 0
         return [
             {
                 **entry,
-                "fail": found[check.id].fails if found else None,
-                "share": found[check.id].fails / max(len(self._rows.ids), 1) if found else None,
+                "fail": found[check.id].fails(rows) if found else None,
+                "share": found[check.id].fails(rows) / max(rows, 1) if found else None,
                 "discrimination": discrimination.get(check.id),
                 "numbers": [{"name": name, "value": value} for name, value in numbers_of(check).items()],
                 "lists": [{"name": name, "values": list(values)} for name, values in lists_of(check).items()],
@@ -135,28 +143,37 @@ class StyleDesk:
 
     # --- what edits change --------------------------------------------------------------------------------------------
 
-    def tried(self, edits: Sequence[StyleEdit], *, start: int = 0, limit: int = 50) -> Tried:
+    def tried(
+        self, edits: Sequence[StyleEdit], *, start: int = 0, limit: int = 50, seconds: float | None = _PATIENT
+    ) -> Tried:
         """What the edits would change, without writing: only the checks that differ are applied again.
+
+        Where that takes more than these seconds, it is found on the rows reached by then, a sample of all; the same edits
+        tried again go on from there. None: on all rows.
 
         Raises: ConfigError, in a sentence, if an edit does not fit.
         """
         source = self._source()
         style = self._style(source)
         text, edited = edited_style(source.text, edits, path=self.path, allow_code=self._allow_code)
-        old, new, rows = self._results.of(style), self._results.of(edited), len(self._rows.ids)
+        old, new = self._count(style, seconds=seconds), self._count(edited, seconds=seconds)
+        rows = min(one.rows for one in (*old.values(), *new.values()))
         was, now = states(style, old, rows), states(edited, new, rows)
         levels = {check.id: check.level for check in style.checks}
         ids = [
-            check.id for check in edited.checks if new[check.id] is not old[check.id] or levels[check.id] != check.level
+            check.id
+            for check in edited.checks
+            if new[check.id].check != old[check.id].check or levels[check.id] != check.level
         ]
         places = np.flatnonzero(was != now)
+        places = places[np.argsort(self._rows.numbers[places])]
         return Tried(
             source.stamp, _diff(source.text, text, self.path.name),
             breaks_now=int(((was != BREAKS) & (now == BREAKS)).sum()),
             keeps_now=int(((was == BREAKS) & (now != BREAKS)).sum()),
             discouraged_now=int(((was == KEEPS) & (now == DISCOURAGED)).sum()),
             preferred_now=int(((was == DISCOURAGED) & (now == KEEPS)).sum()),
-            checks={id_: (old[id_].fails, new[id_].fails) for id_ in ids},
+            checks={id_: (old[id_].fails(rows), new[id_].fails(rows)) for id_ in ids},
             changed=len(places),
             rows=self._changes(places[start : start + limit].tolist(), was, now, [old[i] for i in ids], [new[i] for i in ids]),
             checked=rows, total=self._rows.total,
@@ -205,7 +222,7 @@ class StyleDesk:
             return self._read
 
     @property
-    def _results(self) -> StyleResultsByRule:
+    def _results(self) -> RuleResults:
         with self._lock:
             return self._kept
 
@@ -216,8 +233,8 @@ class StyleDesk:
         return read_style_rows(self._run.folder, given=texts, most=self._most)
 
     @cached_property
-    def _kept(self) -> StyleResultsByRule:
-        return StyleResultsByRule(self._read.columns)
+    def _kept(self) -> RuleResults:
+        return RuleResults(self._read.columns)
 
 
 def _diff(before: str, after: str, name: str) -> str:

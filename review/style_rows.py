@@ -16,26 +16,23 @@ from ..style import Columns
 __all__ = ["MOST_ROWS", "StyleRows", "read_style_rows"]
 
 MOST_ROWS = 50_000  # a share of these is known to half a point; more would take more than a second for each rule
-_SEED = 0  # of the sample: the same rows each time
+_SEED = 0  # of the order: the same each time
 
 
 @dataclass(frozen=True)
 class StyleRows:
-    """Outputs with their inputs as rules read them; position i of each is the same row.
+    """Outputs with their inputs as rules read them; position i of each is the same row, in an order drawn by chance.
 
-    output is the one that a new curation would check: as written, or as a person gave it; repairs come after the check.
-    splits: train, validation, test, or the outcome of a row that was set aside. total: the rows of the run.
+    So the first rows are a sample of all. output is the one that a new curation would check: as written, or as a person
+    gave it; repairs come after the check. splits: train, validation, test, or the outcome of a row that was set aside.
+    numbers: the place of each in the run. total: the rows of the run, of which these are a sample if they are fewer.
     """
 
     columns: Columns
     ids: pl.Series
     splits: pl.Series
+    numbers: np.ndarray
     total: int
-
-    @property
-    def sampled(self) -> bool:
-        """Whether these are not all rows of the run."""
-        return len(self.ids) < self.total
 
 
 def read_style_rows(run: Path, *, given: Mapping[str, str], most: int = MOST_ROWS) -> StyleRows:
@@ -47,14 +44,14 @@ def read_style_rows(run: Path, *, given: Mapping[str, str], most: int = MOST_ROW
     if not files:
         raise DataError(f"{run} has no pairs; run `tuneworth curate` first")
     counts = [_lines(file) for file in files]
-    total = sum(counts)
-    drawn = np.arange(total)
-    if total > most:
-        drawn = np.sort(np.random.default_rng(_SEED).choice(total, most, replace=False))
-    rows = [_texts(pair, given) for pair in _drawn(files, counts, drawn)]
-    table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    chance = np.random.default_rng(_SEED)
+    drawn = chance.permutation(sum(counts))[:most]
+    order = np.argsort(drawn)  # the lines are read in their order
+    rows = [_texts(pair, given) for pair in _drawn(files, counts, drawn[order])]
+    table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")[np.argsort(order)]
     columns = Columns(table["output"], table["input"], table["fields"])
-    return StyleRows(columns, table["id"], table["split"], total)
+    _ = columns.fields  # parsed once for all rules
+    return StyleRows(columns, table["id"], table["split"], drawn, sum(counts))
 
 
 _SCHEMA = dict.fromkeys(("id", "split", "input", "fields", "output"), pl.String)

@@ -45,3 +45,4 @@ from .schema import given_fields as given_fields
 from .schema import render_fields as render_fields
 from .scope import scope_phrase as scope_phrase
 from .scope import unused_scopes as unused_scopes
+from .touched import touched_rows as touched_rows

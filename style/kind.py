@@ -105,7 +105,9 @@ class Kind:
 
     find: violations in a whole column. say: the rule as a sentence of a style guide. propose: checks of this kind that
     the outputs of examples may follow, strictest first; the caller counts how many do. explain: one violation in a
-    sentence. fix: how an output that breaks it is repaired, if it can be.
+    sentence. fix: how an output that breaks it is repaired, if it can be. loosens: the lists of which a longer one accepts
+    all that a shorter one does. looked_for: those whose texts matter only where they occur in an output or a request.
+    "wordings" are those of the style.
     """
 
     name: str
@@ -116,3 +118,5 @@ class Kind:
     propose: Callable[[Columns], Sequence[Proposal]] = propose_nothing
     explain: Callable[[Check, str | None, str], str] = explain_plainly
     fix: Fix = Fix()
+    loosens: frozenset[str] = frozenset()
+    looked_for: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ __all__ = [
     "frequent_values",
     "mentions",
     "read_wordings",
+    "start_of",
     "value_key",
     "vocabulary",
     "wordings_of",
@@ -140,7 +141,7 @@ class Vocabulary:
         """For each first word: a pattern of all texts that may begin there, longest first, and these texts."""
         by_start: dict[str, list[str]] = {}
         for text in sorted(self.texts, key=lambda text: (-len(text), text)):
-            by_start.setdefault(_start(text), []).append(text)
+            by_start.setdefault(start_of(text), []).append(text)
         table = {}
         for start in by_start:
             shorter = [start[:n] for n in range(1, len(start) + 1) if start[:n] in by_start]
@@ -175,7 +176,7 @@ def _as_written(text: str) -> bool:
     return _CAPITALS.fullmatch(text) is not None and any(c.isalpha() for c in text)
 
 
-def _start(text: str) -> str:
+def start_of(text: str) -> str:
     """The beginning of a text by which it is looked for: its first word without a plural ending, in lower case."""
     found = _START.match(text)
     start = found.group().lower() if found else ""

@@ -3,7 +3,7 @@
 The numbers of texts never change: a corpus that lacks a text has a gap there, and new outputs follow the known ones.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,10 @@ import polars as pl
 from .across import similar_texts_between
 from .candidates import Method, Skew
 from .join import SimilarPairs
+from .ngrams import GramSets, gram_sets
 from .texts import Join, MethodSetting, TextsHere
 
-__all__ = ["Memory", "Mirrored", "Recalled", "TextsAgain"]
+__all__ = ["KnownGrams", "KnownPairs", "Memory", "Recalled", "TextsAgain"]
 
 
 class KnownTexts:
@@ -102,8 +103,9 @@ class FactNumbers:
 
     def of(self, what: str, places: np.ndarray) -> np.ndarray:
         """The numbers at these places; -1 where they are not known yet."""
-        numbers = self._of_place.setdefault(what, np.full(self._places + 1, -1, np.int64))  # the last one stays -1
-        return numbers[places]
+        if what not in self._of_place:
+            self._of_place[what] = np.full(self._places + 1, -1, np.int64)  # the last one stays -1
+        return self._of_place[what][places]
 
     def learn(self, what: str, places: np.ndarray, facts: list[str], *, like: str) -> np.ndarray:
         """The numbers of facts that were looked up, in the numbering of `like`; they are kept."""
@@ -114,28 +116,77 @@ class FactNumbers:
         return numbers
 
 
-class Mirrored:
-    """Which pairs of texts, whose rows are all there as read, differ in words that are mirrored in their outputs."""
+class KnownPairs:
+    """Something that is true or false of pairs of texts, whichever comes first."""
 
     def __init__(self, texts: int) -> None:
         self._texts = texts
-        self._keys, self._mirrored = np.zeros(0, np.int64), np.zeros(0, bool)
+        self._keys, self._true = np.zeros(0, np.int64), np.zeros(0, bool)
 
-    def of(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each pair is known, and whether it is mirrored."""
-        keys = self._key(left, right)
+    def ask(
+        self,
+        left: np.ndarray,
+        right: np.ndarray,
+        find: Callable[[np.ndarray], np.ndarray],
+        which: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Whether it is true of each pair. `find` says it of the pairs at some positions, whose answer is not known.
+
+        Only the answers to those of `which` positions are kept, and used; None means all.
+        """
+        which = np.arange(len(left)) if which is None else which
+        keys, found, known = self._key(left[which], right[which]), np.zeros(len(left), bool), np.zeros(len(left), bool)
         at = np.searchsorted(self._keys, keys)
         at[at == len(self._keys)] = 0
-        known = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), bool)
-        return known, known & self._mirrored[at] if len(self._keys) else known
+        if len(self._keys):
+            known[which] = self._keys[at] == keys
+            found[which] = known[which] & self._true[at]
+        if len(new := np.flatnonzero(~known)):
+            found[new] = find(new)
+            self._learn(keys[~known[which]], found[which[~known[which]]])
+        return found
 
-    def learn(self, left: np.ndarray, right: np.ndarray, mirrored: np.ndarray) -> None:
-        """Keep these pairs."""
-        keys, first = np.unique(np.append(self._keys, self._key(left, right)), return_index=True)
-        self._keys, self._mirrored = keys, np.append(self._mirrored, mirrored)[first]
+    def _learn(self, keys: np.ndarray, true: np.ndarray) -> None:
+        self._keys, first = np.unique(np.append(self._keys, keys), return_index=True)
+        self._true = np.append(self._true, true)[first]
 
     def _key(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.minimum(left, right) * self._texts + np.maximum(left, right)
+
+
+class KnownGrams:
+    """The gram sets of some texts, by number."""
+
+    def __init__(self) -> None:
+        self._place = np.zeros(0, np.int64)
+        self._sets = gram_sets([])
+
+    def pairs(
+        self, needed: np.ndarray, texts: Callable[[np.ndarray], list[str]]
+    ) -> Callable[[np.ndarray, np.ndarray], Iterator[tuple[GramSets, np.ndarray, np.ndarray, np.ndarray]]]:
+        """Divides pairs of the `needed` numbers: the sets that hold both ends, which pairs, and the places of their ends.
+
+        The first texts needed are kept; a pair with another one gets sets of its own.
+        """
+        if not len(self._place):
+            self._place = np.full(int(needed.max(initial=-1)) + 1, -1)
+            self._place[needed] = np.arange(len(needed))
+            self._sets = gram_sets(texts(needed))
+
+        def divided(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[GramSets, np.ndarray, np.ndarray, np.ndarray]]:
+            i, j = self._places(a), self._places(b)
+            known = np.flatnonzero((i >= 0) & (j >= 0))
+            yield self._sets, known, i[known], j[known]
+            if len(known) < len(a):
+                rest = np.flatnonzero((i < 0) | (j < 0))
+                numbers, place = np.unique(np.concatenate((a[rest], b[rest])), return_inverse=True)
+                yield gram_sets(texts(numbers)), rest, *np.split(place, 2)
+
+        return divided
+
+    def _places(self, numbers: np.ndarray) -> np.ndarray:
+        inside = numbers < len(self._place)
+        return np.where(inside, self._place[np.where(inside, numbers, 0)], -1)
 
 
 @dataclass
@@ -148,7 +199,9 @@ class Memory:
     rows: np.ndarray
     text: np.ndarray
     facts: FactNumbers
-    words: Mirrored
+    mirrored: KnownPairs
+    other_words: KnownPairs
+    grams: KnownGrams = field(default_factory=KnownGrams)
     inputs: KnownTexts = field(default_factory=KnownTexts)
     outputs: KnownTexts = field(default_factory=KnownTexts)
     made: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
@@ -156,7 +209,8 @@ class Memory:
     @classmethod
     def of(cls, rows: np.ndarray, text: np.ndarray) -> "Memory":
         """An empty memory of these rows."""
-        return cls(rows, text, FactNumbers(len(rows)), Mirrored(int(text.max(initial=-1)) + 1))
+        texts = int(text.max(initial=-1)) + 1
+        return cls(rows, text, FactNumbers(len(rows)), KnownPairs(texts), KnownPairs(texts))
 
     def recalled(self, rows: np.ndarray, edited: np.ndarray) -> "Recalled":
         """What of it holds for a corpus of these rows (numbers), of which those `edited` have another output."""

@@ -17,7 +17,8 @@ from ..check.facts import LABEL_WORDS, is_label
 from .candidates import Method, Skew
 from .corpus import Corpus, MethodSetting, first_rows
 from .join import SimilarPairs, as_fraction
-from .ngrams import GramSets, gram_sets, may_share, shared_grams
+from .memory import KnownGrams
+from .ngrams import GramSets, may_share, shared_grams
 from .subjects import Subjects, all_combinations, distinct_rows
 from .words import by_facts, other_words
 
@@ -61,6 +62,7 @@ def compare_outputs(
     *,
     threshold: float,
     label_words: int,
+    known: KnownGrams | None = None,
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
@@ -76,11 +78,9 @@ def compare_outputs(
     related = np.zeros(subjects, bool)
     related[left] = related[right] = True
     needed = np.unique(output[related[subject]])
-    place = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
-    place[needed] = np.arange(len(needed))
-    compared = texts(needed)
-    grams, label = gram_sets(compared), np.array([is_label(text, label_words) for text in compared], bool)
-    output = place[output]
+    label = np.zeros(int(output.max(initial=-1)) + 1, bool)
+    label[needed] = [is_label(text, label_words) for text in texts(needed)]
+    divided = (known or KnownGrams()).pairs(needed, texts)
     work = np.cumsum(items[left] * items[right])
     duplicates, conflicts, alternatives, start = [], [], 0, 0
     while start < len(left):
@@ -93,7 +93,9 @@ def compare_outputs(
         labels = label[output[a]] & label[output[b]] & differ & (facts[a] != facts[b])
         if label_words < LABEL_WORDS:  # where sentences are usual, a third answer shows that wordings vary
             labels &= np.maximum(items[left[origin]], items[right[origin]]) <= 2
-        similar, similarity = _similar(grams, output[a], output[b], labels, threshold)
+        similar, similarity = np.zeros(len(a), bool), np.zeros(len(a))
+        for grams, which, i, j in divided(output[a], output[b]):
+            similar[which], similarity[which] = _similar(grams, i, j, labels[which], threshold)
         conflict = labels | (similar & (facts[a] != facts[b]) & differ)
         duplicate = similar & ~conflict
         asked = np.flatnonzero(conflict & (left[origin] != right[origin]))
@@ -299,6 +301,7 @@ def _outputs(
         lambda left, right: other_words(left, right, subjects, corpus),
         threshold=threshold,
         label_words=corpus.label_words,
+        known=None if corpus.recalled is None else corpus.recalled.memory.grams,
     )
 
 

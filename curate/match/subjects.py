@@ -73,6 +73,11 @@ class Subjects:
         """The number of texts: a subject below it is the first one of the text with its number."""
         return len(self._known)
 
+    def texts_of(self, subjects: np.ndarray) -> np.ndarray:
+        """The number of the text of each subject."""
+        further = np.array([text for text, _ in self._further], np.int64)
+        return np.concatenate((np.arange(self.texts), further))[subjects]
+
     def rows_of(self, subjects: np.ndarray) -> np.ndarray:
         """All rows of these subjects, which have been in a pair."""
         first = np.array([text for text, _ in self._further], np.int64)

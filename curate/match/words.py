@@ -65,6 +65,14 @@ def _divided(
 
 def other_words(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
     """Whether the inputs of each pair of subjects differ in a word that says something."""
+    if corpus.recalled is None:
+        return _other(left, right, subjects, corpus)
+    texts = subjects.texts_of(left), subjects.texts_of(right)
+    known = corpus.recalled.memory.other_words
+    return known.ask(*texts, lambda new: _other(left[new], right[new], subjects, corpus))
+
+
+def _other(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
     compared = np.unique(np.concatenate((left, right)))
     rows = subjects.rows_of(compared)
     first = rows[first_rows(np.searchsorted(compared, subjects.of_row[rows]))]
@@ -75,23 +83,14 @@ def other_words(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus:
 
 
 def _mirrored(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
-    """Whether each pair of subjects differs in a word, or an order of words, in the inputs as in the outputs.
-
-    Where the corpus has a memory, pairs of texts that are as they were are compared once.
-    """
+    """Whether each pair of subjects differs in a word, or an order of words, in the inputs as in the outputs."""
     if corpus.recalled is None:
         return _differ(left, right, subjects, corpus)
-    words, whole = corpus.recalled.memory.words, corpus.recalled.whole
-    same = np.flatnonzero((left < subjects.texts) & (right < subjects.texts))
+    # The first subject of a text has its number, and the same outputs as before if the text has all its rows.
+    same, whole = np.flatnonzero((left < subjects.texts) & (right < subjects.texts)), corpus.recalled.whole
     same = same[whole[left[same]] & whole[right[same]]]
-    known, mirrored = np.zeros(len(left), bool), np.zeros(len(left), bool)
-    known[same], mirrored[same] = words.of(left[same], right[same])
-    new = np.flatnonzero(~known)
-    if len(new):
-        mirrored[new] = _differ(left[new], right[new], subjects, corpus)
-    learnt = same[~known[same]]
-    words.learn(left[learnt], right[learnt], mirrored[learnt])
-    return mirrored
+    known = corpus.recalled.memory.mirrored
+    return known.ask(left, right, lambda new: _differ(left[new], right[new], subjects, corpus), same)
 
 
 def _differ(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:

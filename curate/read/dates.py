@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,6 +47,7 @@ def pair_dates(values: Sequence[str | None], name: str) -> tuple[np.ndarray, lis
     return moments, [f'{missing:,} {which} no readable date in "{name}"{example}; {count} as the oldest.']
 
 
+@lru_cache(maxsize=100_000)
 def _moment(value: str, day_first: bool) -> int:
     text = value.strip()
     for read in (_iso, _number, _partial, lambda t: _parts(t, day_first), _mail):

@@ -67,7 +67,7 @@ def repaired(rows: pl.DataFrame) -> pl.DataFrame:
     """Kept rows with a repaired output; those of the most frequent repair first, since one look may accept them all."""
     rows = rows.filter((pl.col("outcome") == "kept") & pl.col("fixed").is_not_null())
     return as_entries(
-        most_frequent_first(rows.with_columns(rule="fixed").with_columns(key=pl.col("row").cast(pl.String)))
+        most_frequent_first(rows.with_columns(rule="fixed", repair="evidence", key=pl.col("row").cast(pl.String)))
     )
 
 

@@ -220,5 +220,5 @@ def _near(keys: Mapping[int, str], found: Sequence[Mention], listed: Collection[
 
 CONTRADICTS = Kind(
     "contradicts", "facts", ContradictsParameters, _find_contradicts, _say_contradicts, _propose_contradicts,
-    _explain_contradicts,
+    _explain_contradicts, loosens=frozenset({"near"}), looked_for=frozenset({"values", "wordings"}),
 )  # fmt: skip

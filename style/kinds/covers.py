@@ -181,4 +181,7 @@ def _propose_covers(columns: Columns) -> Sequence[Proposal]:
     return tuple(proposals)
 
 
-COVERS = Kind("covers", "facts", CoversParameters, _find_covers, _say_covers, _propose_covers, _explain_covers)
+COVERS = Kind(
+    "covers", "facts", CoversParameters, _find_covers, _say_covers, _propose_covers, _explain_covers,
+    looked_for=frozenset({"wordings"}),
+)  # fmt: skip

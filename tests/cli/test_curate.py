@@ -123,7 +123,8 @@ def test_a_decision_about_a_run_of_a_file_lies_in_its_folder(command, pairs_file
     other = command(
         "curate", pairs_file, "--out", tmp_path / "b", "--overrides", tmp_path / "clean/overrides.jsonl", "--json"
     )
-    assert other.json["overrides"] == {"applied": 1, "unmatched": [], "changed": []}
+    found = other.json["overrides"]
+    assert (found["applied"], found["unmatched"], found["changed"]) == (1, [], [])
     assert command("curate", pairs_file, "--out", tmp_path / "c", "--overrides", tmp_path / "none").code == 2
     assert command("why", tmp_path / "clean", "4", "--because", "x").code == 2
 

@@ -332,7 +332,7 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.slow
-def test_a_process_killed_at_twenty_random_moments_comes_to_the_same(command, hosted, pairs_file):
+def test_a_process_killed_at_random_moments_comes_to_the_same(command, hosted, pairs_file):
     many_pairs(pairs_file, MANY)
     chance = random.Random(0)
     with EndpointServer(labels) as server:
@@ -349,7 +349,7 @@ def test_a_process_killed_at_twenty_random_moments_comes_to_the_same(command, ho
         with nursery() as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            for left in range(20, -1, -1):
+            for left in range(12, -1, -1):
                 kept = known(answers)
                 server.requests.clear()
                 print(project, file=process.stdin, flush=True)
@@ -366,7 +366,7 @@ def test_a_process_killed_at_twenty_random_moments_comes_to_the_same(command, ho
                 asked = {(request.body["model"], request.text) for request in server.requests}
                 repeated += len(asked & kept)
             assert code == 0, process.stderr
-    assert kills >= 15
+    assert kills >= 8
     assert repeated == 0
     assert outputs_of(run) == unbroken
     again = json.loads((run / "results.json").read_text())

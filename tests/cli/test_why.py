@@ -104,6 +104,17 @@ def test_a_half_written_line_of_decisions_is_left_out_with_a_warning(command, ru
     assert [override.decision for override in read_overrides(file)] == ["drop", "keep"]
 
 
+def test_the_mended_data_are_one_table_with_what_outputs_were_before(command, run):
+    command("why", run, "two", "--text", "A better answer altogether")
+    again(command, run)
+    done = command("export", run, "--format", "csv", "--out", run.parent / "mended.csv", "--json")
+    assert done.json["written"] == [str(run.parent / "mended.csv")]
+    table = {row["id"]: row for row in csv.DictReader(io.StringIO((run.parent / "mended.csv").read_text()))}
+    assert (table["two"]["output"], table["two"]["output_as_read"]) == ("A better answer altogether", ANSWER + " 7")
+    assert {row["kind"] for row in table.values()} == {"", "k0", "k1"}
+    assert len(table) == 42
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

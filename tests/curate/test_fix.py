@@ -64,7 +64,6 @@ def run(rows: Any, **options: Any) -> Any:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
 @given(tables(), st.sampled_from(["safe", "unsafe"]))
 def test_only_rows_that_would_be_dropped_change(rows, fix):
     plain, fixed = run(rows), run(rows, fix=fix)

@@ -186,18 +186,21 @@ def test_the_order_of_the_rows_decides_nothing(rows, options, chance):
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS)
-def test_curating_the_kept_rows_again_drops_no_copy(rows, options):
+def test_curating_the_kept_rows_again_drops_none_without_reason(rows, options):
     done = run(rows, **options)
     if done is None:
         return
     again = run(done.kept.drop("split"), **options)
     if again is None:
         return
-    assert not set(again.ledger["outcome"]) & {"duplicate", "leaked"}
-    # Of three short answers none conflicts, since wordings vary; once the style has dropped one, the other two do.
-    conflicts = again.ledger.filter(outcome="conflict").join(done.kept.select("id", "input"), on="id")["input"]
+    assert "leaked" not in set(again.ledger["outcome"])
+    # What the other rows say decides too: of three short answers none conflicts, since wordings vary, and a word that the
+    # outputs repeat is a fact. So a row may only be dropped now if one like it was dropped before.
+    now = again.ledger.filter(pl.col("outcome").is_in(["duplicate", "conflict"])).join(
+        done.kept.select("id", "input"), on="id"
+    )
     dropped = [row["input"] for row in rows if row["id"] not in set(done.kept["id"])]
-    assert all(any(alike(text, other) and same_facts(text, other) for other in dropped) for text in conflicts)
+    assert all(any(alike(text, other) and same_facts(text, other) for other in dropped) for text in now["input"])
 
 
 @pytest.mark.slow
@@ -259,7 +262,8 @@ def test_decisions_hold_whatever_the_rules_say(rows, options, data):
         if row["outcome"] == "duplicate":
             assert ledger[row["other_id"]]["outcome"] == "kept"
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
-    assert done.summary["overrides"] == {"applied": len(decisions), "unmatched": [], "changed": []}
+    found = done.summary["overrides"]
+    assert (found["applied"], found["unmatched"], found["changed"]) == (len(decisions), [], [])
 
 
 def test_a_chain_deletes_no_row():

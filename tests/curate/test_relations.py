@@ -58,7 +58,7 @@ def related(pairs, threshold=0.8, **options):
 
 def by_hand(pairs, threshold):
     """What each pair of rows is, by the table: the first line that fits."""
-    short = [len(comparable(text).split(" ")) <= 5 for text in pairs["output"]]
+    short = [is_label(comparable(text)) for text in pairs["output"]]
     words = 5 if 2 * sum(short) >= len(short) else 2
     rows = [
         (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"], label_words=words))

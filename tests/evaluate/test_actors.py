@@ -27,7 +27,7 @@ from .local_outputs import adapter_of, finished
 
 pytestmark = pytest.mark.cluster
 
-PAIRS, SAMPLES, LIMIT = 40, 2, 40
+PAIRS, SAMPLES, LIMIT = 16, 2, 24
 BATCHES = PAIRS // 4 * SAMPLES
 PROMPTED = Variant("prompted", "base model", guide="Write one line about the part.")
 HOME = "127.0.0.2"  # the cluster's one node listens on this machine alone

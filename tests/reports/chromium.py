@@ -22,7 +22,14 @@ class Window:
         self._own = "file:"
 
     def open(
-        self, path: Path | str, *, width: int = 1280, height: int = 800, dark: bool = False, script: bool = True, at: str = ""
+        self,
+        path: Path | str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        script: bool = True,
+        at: str = "",
     ) -> Page:
         """Load the file, or the address, at a size; `at` is the fragment of its address, such as `#money`."""
         self.close()

@@ -59,6 +59,12 @@ def test_broken_places_are_marked_letter_by_letter(text, places):
     assert text_of(spans) == text
 
 
+def test_a_word_that_is_added_is_marked_without_the_space_after_it():
+    one, two = mark_differences("It is near The Bakers", "It is located near The Bakers")
+    assert one == (("It is near The Bakers", ""),)
+    assert two == (("It is", ""), (" located", "differs"), (" near The Bakers", ""))
+
+
 def test_very_long_texts_are_marked_between_what_they_share():
     a, b = "same start " + "a b " * 20_000 + "end", "same start " + "c d " * 20_000 + "end"
     one, two = mark_differences(a, b)

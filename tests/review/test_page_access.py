@@ -80,7 +80,9 @@ def test_no_width_makes_a_view_scroll_sideways_or_cuts_its_text(window: Window, 
             window.resize(width)
             room = window.value("document.documentElement.scrollWidth")
             found += [(view, width, room)] if room > width else []
-            cut = [html for html in window.value(CUT) if not re.search(r'id="about"|class="unseen"|class="steps"', html)]
+            cut = [
+                html for html in window.value(CUT) if not re.search(r'id="about"|class="unseen"|class="steps"', html)
+            ]
             found += [(view, width, html) for html in cut if '<a href="#queue' not in html]  # titles of the list
     assert found == []
 
@@ -135,7 +137,9 @@ def test_text_contrasts_with_its_ground_by_light_and_dark(window: Window, served
 def test_differences_and_broken_places_are_told_apart_without_colour(window: Window, served: Served) -> None:
     bench = shown(window, served, "conflict")
     assert bench.page.locator(".output ins").count() >= 2
-    style = bench.value("(e => [getComputedStyle(e).textDecorationStyle, +getComputedStyle(e).fontWeight])(document.querySelector('.output ins'))")
+    style = bench.value(
+        "(e => [getComputedStyle(e).textDecorationStyle, +getComputedStyle(e).fontWeight])(document.querySelector('.output ins'))"
+    )
     assert style == ["double", 640]
     # A screen reader hears them too.
     assert bench.page.locator(".output ins").first.text_content().startswith("differs: ")  # type: ignore[union-attr]
@@ -148,14 +152,24 @@ def test_differences_and_broken_places_are_told_apart_without_colour(window: Win
 def test_the_page_has_its_landmarks_and_one_title(window: Window, served: Served) -> None:
     for view in ("conflict", "style", "no judging"):
         bench = shown(window, served, view)
-        assert bench.value("['header', 'main', 'h1'].map(n => document.querySelectorAll(n === 'header' ? '.page > header' : n).length)") == [1, 1, 1]
-        assert bench.value("[...document.querySelectorAll('nav')].map(n => n.getAttribute('aria-label'))") == ["Views", "Queue"]
+        assert bench.value(
+            "['header', 'main', 'h1'].map(n => document.querySelectorAll(n === 'header' ? '.page > header' : n).length)"
+        ) == [1, 1, 1]
+        assert bench.value("[...document.querySelectorAll('nav')].map(n => n.getAttribute('aria-label'))") == [
+            "Views",
+            "Queue",
+        ]
         assert bench.value("document.documentElement.lang") == "en"
 
 
 def test_nothing_moves_where_less_motion_is_wanted(window: Window, served: Served) -> None:
     bench = shown(window, served, "conflict")  # the window asks for less motion
-    assert bench.value("[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).animationName !== 'none').length") == 0
+    assert (
+        bench.value(
+            "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).animationName !== 'none').length"
+        )
+        == 0
+    )
     assert bench.value("document.getAnimations().length") == 0
 
 

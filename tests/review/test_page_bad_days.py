@@ -144,14 +144,18 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, payload in enumerate(PAYLOADS.values()):
         left, right = relays(number * 2 + 3, number * 2 + 4)
         for one in conflicting_pairs(200 + number, f"{payload} {left}", f"{payload} {right}"):
-            pairs.append({**one, "id": f"{one['id']} {payload}", "input": f"{one['input']} {payload}", "maker": payload})
+            pairs.append(
+                {**one, "id": f"{one['id']} {payload}", "input": f"{one['input']} {payload}", "maker": payload}
+            )
         pairs.append(pair(300 + number, f"Switch {payload} {number} for {number * 3} V.", id=f"switch {payload}"))
     return curated(tmp_path_factory.mktemp("hostile") / "parts", pairs).project.folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
-def test_hostile_texts_are_shown_row_by_row_and_never_run(window: Window, hostile: Path, tmp_path: Path, width: int) -> None:
+def test_hostile_texts_are_shown_row_by_row_and_never_run(
+    window: Window, hostile: Path, tmp_path: Path, width: int
+) -> None:
     project = Path(shutil.copytree(hostile, tmp_path / "parts"))
     with serving(project, "--who", "<b>Ada</b>") as served:
         state = served.client().state()
@@ -159,7 +163,9 @@ def test_hostile_texts_are_shown_row_by_row_and_never_run(window: Window, hostil
         shown = []
         for kind in state["kinds"]:
             for entry in served.client().get("queue", kind=kind["kind"], limit=200)["entries"]:
-                bench.value(f"location.hash = '#queue/' + [{kind['kind']!r}, {json.dumps(entry['key'])}].map(encodeURIComponent).join('/')")
+                bench.value(
+                    f"location.hash = '#queue/' + [{kind['kind']!r}, {json.dumps(entry['key'])}].map(encodeURIComponent).join('/')"
+                )
                 bench.row()
                 _harmless(bench)
                 shown.append(bench.value("document.querySelector('#view').textContent"))

@@ -55,7 +55,8 @@ def test_the_first_row_of_the_first_kind_is_shown(bench: Workbench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "expected"), [("1", ["keep", "drop"]), ("2", ["drop", "keep"]), ("3", ["keep", "keep"]), ("4", ["drop", "drop"])]
+    ("key", "expected"),
+    [("1", ["keep", "drop"]), ("2", ["drop", "keep"]), ("3", ["keep", "keep"]), ("4", ["drop", "drop"])],
 )
 def test_a_conflict_is_resolved_with_one_key(bench: Workbench, project: Path, key: str, expected: list[str]) -> None:
     sides = bench.page.locator(".item .side .id").all_inner_texts()[:2]
@@ -68,7 +69,9 @@ def test_a_conflict_is_resolved_with_one_key(bench: Workbench, project: Path, ke
     assert all(line["content"] for line in lines)
 
 
-@pytest.mark.parametrize(("key", "decision", "why"), [("1", "keep", ""), ("x", "drop", ""), ("w", "keep", "short is wrong here")])
+@pytest.mark.parametrize(
+    ("key", "decision", "why"), [("1", "keep", ""), ("x", "drop", ""), ("w", "keep", "short is wrong here")]
+)
 def test_a_rejected_row_is_decided_with_one_key(
     bench: Workbench, project: Path, key: str, decision: str, why: str
 ) -> None:
@@ -241,7 +244,9 @@ def test_a_decision_of_another_tab_is_said_and_never_overwritten(bench: Workbenc
     other.page.close()
 
 
-def test_a_decision_made_meanwhile_is_refused_with_the_row_as_it_is(bench: Workbench, served: Served, project: Path) -> None:
+def test_a_decision_made_meanwhile_is_refused_with_the_row_as_it_is(
+    bench: Workbench, served: Served, project: Path
+) -> None:
     key = key_of(bench.row())
     bench.value("window.setTimeout = () => 0")  # this tab does not ask for the state again
     other = served.client(who="Grace")

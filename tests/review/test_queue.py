@@ -6,11 +6,23 @@ from pathlib import Path
 import pytest
 
 from tuneworth.core import ConfigError
-from tuneworth.project import Run
+from tuneworth.project import Run, curate_project
 from tuneworth.review import KINDS, Item, Queue
 from tuneworth.review.sides import as_read
 
-from .small_runs import again, all_kinds, conflicting_pairs, curated, latest, ledger_of, lines_of, plain_pairs, relays
+from .small_runs import (
+    again,
+    all_kinds,
+    conflicting_pairs,
+    curated,
+    latest,
+    ledger_of,
+    lines_of,
+    pair,
+    plain_pairs,
+    relays,
+    write_project,
+)
 
 WHEN = "2026-01-02T03:04:05.678Z"
 
@@ -172,7 +184,8 @@ def test_a_new_run_obeys_what_was_decided_about_a_conflict(tmp_path: Path, actio
     done = again(run, queue.decisions(item, action, who="ann", when=WHEN))
     ledger = ledger_of(done)
     assert tuple(ledger[side.id]["outcome"] for side in item.sides) == CONFLICT[action]
-    assert done.curation["overrides"] == {"applied": 2, "unmatched": [], "changed": []}
+    found = done.curation["overrides"]
+    assert (found["applied"], found["unmatched"], found["changed"]) == (2, [], [])
     assert keys(Queue(done), "conflict") == []
 
 
@@ -250,3 +263,59 @@ def test_the_place_of_an_item_skips_what_is_decided(safe):
     assert queue.place("rejected", every[2], latest(made)) == (3, len(every), every[0], every[3])
     assert queue.place("rejected", every[2], latest(made), left=False) == (3, len(every), every[1], every[3])
     assert queue.first("rejected", latest(queue.decisions(queue.item("rejected", every[0], {}), "drop"))) == every[1]
+
+
+RULES = """
+name: parts
+checks:
+  - {id: no-stop, kind: punctuation, end: none}
+  - {id: one-space, kind: vocabulary, level: should, preferred: {"rail": [RAIL]}}
+  - {id: other-colour, kind: contradicts, field: colour}
+"""
+
+
+def test_the_rule_that_is_wrong_is_the_must_rule_that_a_repair_was_made_for(tmp_path: Path):
+    pairs = [*plain_pairs(), pair(100, "Part 3100 for the RAIL of board x.")]
+    for fix in ("safe", "off"):
+        run = curated(
+            tmp_path / fix, pairs, curate=f"fix = '{fix}'", style=RULES.replace("  - {id: other", "#  - {id: other")
+        )
+        queue = Queue(run)
+        queue.measure()
+        (item,) = items(queue, "repair")
+        assert item.repair is not None
+        assert set(item.repair.rules) == {"no-stop", "one-space"}
+        assert queue.decisions(item, "wrong")[0].why == "no-stop is wrong here"
+        assert queue.bulk("repair", [item.key], {})[0].rules == item.rules == ("no-stop",)
+
+
+def test_a_refusal_is_marked_without_a_rule_about_it(tmp_path: Path):
+    run = curated(
+        tmp_path / "parts", [*plain_pairs(), pair(100, "I'm sorry, but I can't help with that request today")]
+    )
+    (item,) = items(Queue(run), "rejected")
+    assert item.rules == ("refusal",)
+    assert any(mark == "broken" and "sorry" in text for text, mark in item.sides[0].output)
+    assert item.reason in item.sides[0].notes
+
+
+def test_a_value_that_contradicts_the_request_is_marked_once_all_values_are_known(tmp_path: Path):
+    colours = ["red", "blue", "green"]
+    pairs = [
+        {**pair(n, f"Part {n * 31} in {colours[n % 3]} for rail {n * 17}"), "colour": colours[n % 3]} for n in range(45)
+    ]
+    pairs.append({**pair(100, "Part 3100 in blue for rail 1700"), "colour": "red"})
+    folder = tmp_path / "parts"
+    write_project(folder, pairs, style=RULES)
+    settings = (
+        (folder / "tuneworth.toml")
+        .read_text(encoding="utf-8")
+        .replace("'input'\noutput", "['input', 'colour']\noutput")
+    )
+    (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
+    queue = Queue(curate_project(folder))
+    (item,) = items(queue, "rejected")
+    assert item.rules == ("other-colour",)
+    queue.measure()
+    (item,) = items(queue, "rejected")
+    assert ("blue", "broken") in item.sides[0].output

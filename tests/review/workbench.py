@@ -51,7 +51,9 @@ class Workbench:
 
     def row(self) -> str:
         """Wait for a row and return its address."""
-        self.until("document.querySelector('#view .item')?.dataset.key === decodeURIComponent(location.hash.split('/')[2] ?? '-')")
+        self.until(
+            "document.querySelector('#view .item')?.dataset.key === decodeURIComponent(location.hash.split('/')[2] ?? '-')"
+        )
         return self.value("location.hash")
 
     def leaves(self, address: str) -> None:

@@ -73,13 +73,13 @@ def left(out: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_fit_killed_at_ten_random_moments_ends_like_one_that_was_not(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_fit_killed_at_random_moments_ends_like_one_that_was_not(tiny_folder: Path, tmp_path: Path) -> None:
     chance = random.Random(4)
     _, first = fits(tiny_folder, [(tmp_path / "warm", None), (tmp_path / "whole", None)])
-    moments = [chance.uniform(0.02, 0.9) * first["seconds"] for _ in range(10)]
-    outs = [tmp_path / f"{i}" for i in range(10)]
+    moments = [chance.uniform(0.02, 0.9) * first["seconds"] for _ in range(5)]
+    outs = [tmp_path / f"{i}" for i in range(5)]
     told = fits(tiny_folder, [job for out, at in zip(outs, moments, strict=True) for job in [(out, at), (out, None)]])
-    assert sum(one["killed"] for one in told) >= 5  # the clock of a busy machine lets some end before
+    assert sum(one["killed"] for one in told) >= 2  # the clock of a busy machine lets some end before
     expected = left(tmp_path / "whole")
     for out in outs:
         assert left(out) == expected
@@ -90,7 +90,7 @@ def test_a_fit_killed_again_and_again_gets_there(tiny_folder: Path, tmp_path: Pa
     chance = random.Random(7)
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     (first,) = fits(tiny_folder, [(whole, None)])
-    moments = [chance.uniform(0.2, 0.5) * first["seconds"] for _ in range(10)]
+    moments = [chance.uniform(0.2, 0.5) * first["seconds"] for _ in range(6)]
     told = fits(tiny_folder, [*((cut, at) for at in moments), (cut, None)])
     assert any(one["killed"] for one in told)
     assert left(cut) == left(whole)

@@ -29,6 +29,7 @@ from .data import (
     warning_texts,
 )
 from .dropped import funnel_figure, rule_words, sentences_of
+from .edited import edited_values
 
 __all__ = [
     "apart_lead",
@@ -231,7 +232,10 @@ def _next_step(data: Mapping[str, Any]) -> str:
 def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
     """The sections about the pairs; without `texts`, they contain no text of the data."""
     data = run.summary
-    rows = {"funnel": funnel_figure(data), "decisions": override_line(data), "dropped": rows_values(run, texts=texts)}
+    rows = {
+        "funnel": funnel_figure(data), "decisions": override_line(data), "dropped": rows_values(run, texts=texts),
+        "edited": edited_values(data, texts=texts),
+    }  # fmt: skip
     apart = {
         "certificate": certificate_values(data),
         "notes": data.get("split_notes") or [],

@@ -10,6 +10,7 @@ from ...stored import StoredCuration, StoredRun, ledger_place
 from ...words import finite, short
 from .certificate import certificate_values, leak_clause, near_values
 from .dropped import dropped_rest, dropped_rows, funnel_figure, rule_words, sentences_of
+from .edited import edited_values
 from .fixes import fix_sentence, fixed_rules
 
 __all__ = [
@@ -43,6 +44,7 @@ def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> S
             "certificate": certificate_values(data),
             "lines": [text for text in (*sample_lines(run), personal_line(data), override_line(data)) if text],
             "facts": content_facts(data),
+            "edited": edited_values(data, texts=texts),
             "near": near_values(run.path, data if curated else {}, texts=texts),
             "dropped": rows_values(curated, texts=texts) if curated else None,
             "warnings": warning_texts(data),
