@@ -55,6 +55,7 @@ class Edges:
 def compare_outputs(
     same: SimilarPairs,
     subject: np.ndarray,
+    request: np.ndarray,
     output: np.ndarray,
     facts: np.ndarray,
     texts: Callable[[np.ndarray], list[str]],
@@ -66,12 +67,13 @@ def compare_outputs(
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
-    `subject, output, facts` are one number per item; `texts` gives the normalised outputs of numbers, and
+    `subject, request` (the text of the input)`, output, facts` are one number per item; `texts` gives the normalised outputs of numbers, and
     `other_request` says whether the inputs of two subjects differ in a word that says something: such a word explains
     different facts, so these are alternatives.
     """
     subjects = int(max(subject.max(initial=-1), same.right.max(initial=-1))) + 1
     items = np.bincount(subject, minlength=subjects)
+    answers = np.bincount(distinct_rows(request, output, facts)[1][0])
     several = np.flatnonzero(items > 1)
     left, right = np.concatenate((same.left, several)), np.concatenate((same.right, several))
     inputs = np.concatenate((same.similarity, np.ones(len(several))))
@@ -92,7 +94,7 @@ def compare_outputs(
         differ = output[a] != output[b]
         labels = label[output[a]] & label[output[b]] & differ & (facts[a] != facts[b])
         if label_words < LABEL_WORDS:  # where sentences are usual, a third answer shows that wordings vary
-            labels &= np.maximum(items[left[origin]], items[right[origin]]) <= 2
+            labels &= np.maximum(answers[request[a]], answers[request[b]]) <= 2
         similar, similarity = np.zeros(len(a), bool), np.zeros(len(a))
         for grams, which, i, j in divided(output[a], output[b]):
             similar[which], similarity[which] = _similar(grams, i, j, labels[which], threshold)
@@ -295,6 +297,7 @@ def _outputs(
     return item, *compare_outputs(
         same,
         of_subject,
+        subjects.texts_of(of_subject),
         of_output,
         of_facts,
         lambda numbers: corpus.outputs(first[numbers]),

@@ -73,7 +73,12 @@ def test_every_kept_pair_is_there_with_what_was_changed_and_a_column_per_field(r
 
 def test_names_never_meet_and_empty_columns_are_left_out(tmp_path):
     data = [
-        {"input": {"output": "a", "split": n, "part": f"P{n * 7919}"}, "output": f"the {n}", "part": "x", "output_as_read": "y"}
+        {
+            "input": {"output": "a", "split": n, "part": f"P{n * 7919}"},
+            "output": f"the {n}",
+            "part": "x",
+            "output_as_read": "y",
+        }
         for n in range(40)
     ]
     write_curated(curate(read_frame(data)), tmp_path)
@@ -87,7 +92,9 @@ def test_names_never_meet_and_empty_columns_are_left_out(tmp_path):
 def test_a_system_message_is_a_column_and_a_guide_fills_it(tmp_path):
     write_curated(curate(read_frame([{"input": f"i {n * 7919}", "output": f"o {n}"} for n in range(9)])), tmp_path)
     assert "system" not in next(iter(table(write_mended(tmp_path, tmp_path / "m.csv")).values()))
-    assert {row["system"] for row in table(write_mended(tmp_path, tmp_path / "m.csv", guide="Write.")).values()} == {"Write."}
+    assert {row["system"] for row in table(write_mended(tmp_path, tmp_path / "m.csv", guide="Write.")).values()} == {
+        "Write."
+    }
 
 
 def test_a_folder_and_a_run_without_pairs_are_refused(run, tmp_path):

@@ -67,7 +67,7 @@ def by_hand(pairs, threshold):
     answers, different = {}, {}
     for text, stated, output, output_facts in rows:
         answers.setdefault((text, stated), []).append(output)
-        different.setdefault((text, stated), set()).add((output, output_facts))
+        different.setdefault(text, set()).add((output, output_facts))
     found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
     for (i, (a, a_facts, x, x_facts)), (j, (b, b_facts, y, y_facts)) in itertools.combinations(enumerate(rows), 2):
         if similarity(a, b) < threshold:
@@ -76,7 +76,7 @@ def by_hand(pairs, threshold):
             found["sibling"].add((i, j))
             continue
         same = x == y or x_facts == y_facts
-        varied = words == 2 and max(len(different[a, a_facts]), len(different[b, b_facts])) > 2
+        varied = words == 2 and max(len(different[a]), len(different[b])) > 2
         labels = is_label(x, words) and is_label(y, words) and not varied
         if not same and (labels or similarity(x, y) >= threshold):
             found["alternative" if reworded(a, b) else "conflict"].add((i, j))
