@@ -287,10 +287,9 @@ class Desk:
 def _mended(log: DecisionLog) -> str:
     """What to say about a half-written line, or about a folder that cannot be written to, which can still be looked at."""
     try:
-        cut = log.mend()
+        return log.mend()
     except RunBroken as error:
         return f"decisions cannot be saved here: {error}"
-    return f"Removed {cut}" if cut else ""
 
 
 def _judged(answer: dict[str, Any] | None) -> dict[str, Any]:
