@@ -35,7 +35,6 @@ from .rows import list_rows as list_rows
 from .rows import mend_decisions as mend_decisions
 from .rows import undo_decisions as undo_decisions
 from .run import Run as Run
-from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
 from .search import search_prompt as search_prompt
 from .search import search_text as search_text
