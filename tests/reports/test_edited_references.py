@@ -37,7 +37,8 @@ def test_only_test_rows_are_references_and_their_texts_are_masked_like_the_data(
     assert (train["overrides"]["edited"]["train"], train["overrides"]["references"]) == (1, [])
     assert "references_edited" not in {warning["code"] for warning in train["warnings"]}
     masked = edited("f3", text="Write to ann.lee@example.org", mask=True).summary["overrides"]["references"][0]
-    assert masked["after"].startswith("Write to ") and "example.org" not in str(masked)
+    assert masked["after"].startswith("Write to ")
+    assert "example.org" not in str(masked)
 
 
 def test_a_repair_that_a_person_accepts_counts_once_and_many_are_listed_in_part():
