@@ -94,17 +94,12 @@ class Queue:
         Raises: KeyError if there is no such item.
         """
         entries = self._entries(kind)
-        at = entries["key"].index_of(key)
-        if at is None:
-            raise KeyError(key)
+        at, inside = self._position(kind, key)
         waits = self._about(kind, entries, latest).is_null() | (not left)
-        before, after = waits[:at].arg_true(), waits[at + 1 :].arg_true()
+        before, after = waits[:at].arg_true(), waits[at + inside :].arg_true() + (at + inside)
         keys = entries["key"]
         return Place(
-            at + 1,
-            len(keys),
-            keys[before[-1]] if len(before) else None,
-            keys[at + 1 + after[0]] if len(after) else None,
+            at + 1, len(keys), keys[before[-1]] if len(before) else None, keys[after[0]] if len(after) else None
         )
 
     def first(self, kind: str, latest: Latest) -> str | None:
@@ -160,9 +155,23 @@ class Queue:
     def _following(self, kind: str, key: str, latest: Latest) -> pl.DataFrame:
         """The next entries that wait after this one, or after the beginning."""
         entries = self._entries(kind)
-        at = entries["key"].index_of(key)
-        start = 0 if at is None else at + 1
+        start = sum(self._position(kind, key)) if key else 0
         return entries[self._about(kind, entries, latest)[start:].is_null().arg_true().head(_AHEAD) + start]
+
+    def _position(self, kind: str, key: str) -> tuple[int, int]:
+        """The number of entries before this one, and 1, or 0 if it has turned into a repair while it was looked at.
+
+        Raises: KeyError if there is no such item.
+        """
+        keys = self._entries(kind)["key"]
+        at = keys.index_of(key)
+        if at is not None:
+            return at, 1
+        every = self._tables.of("rejected")["key"]
+        before = every.index_of(key) if kind in ("repair", "rejected") else None
+        if before is None:
+            raise KeyError(key)
+        return int(keys.is_in(every[:before].implode()).sum()), 0
 
     def _check_ahead(self, kind: str, entries: pl.DataFrame, latest: Latest) -> None:
         try:

@@ -99,8 +99,15 @@ def test_rejected_rows_with_a_repair_move_to_the_repairs_once_they_are_measured(
 
 def test_the_address_of_a_rejected_row_stays_good_when_it_turns_out_to_have_a_repair(off):
     queue = Queue(off)
-    key = next(k for k in keys(queue, "rejected") if queue.item("rejected", k, {}).rules == ("no-stop",))
+    every = keys(queue, "rejected")
+    key = next(k for k in every if queue.item("rejected", k, {}).rules == ("no-stop",))
     queue.measure()
+    left = keys(queue, "rejected")
+    assert key not in left
+    before = [k for k in every[: every.index(key)] if k in left]
+    after = [k for k in every[every.index(key) :] if k in left]
+    place = queue.place("rejected", key, {})
+    assert place == (len(before) + 1, len(left), (before or [None])[-1], (after or [None])[0])
     assert queue.item("rejected", key, {}).repair == queue.item("repair", key, {}).repair is not None
 
 
