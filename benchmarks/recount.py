@@ -54,6 +54,7 @@ def main() -> None:
     for variety in VARIETIES:
         with tempfile.TemporaryDirectory() as folder:
             lines += _measured(Path(folder), variety, options.rows)
+            print(lines[-1], flush=True)
     TABLE.write_text("\n".join([*lines, ""]), encoding="utf-8")
     print(TABLE.read_text(encoding="utf-8"))
 
