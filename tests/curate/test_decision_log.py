@@ -94,7 +94,7 @@ def test_a_row_decided_elsewhere_is_not_decided_over(file):
 def test_of_many_rows_that_were_decided_elsewhere_few_are_named(file):
     theirs = [keep(f"row {n}", who="Bob") for n in range(9)]
     DecisionLog(file).add(theirs)
-    with pytest.raises(DecidedElsewhere, match='"row 4": Decided by Bob: keep\nand 4 more rows$') as found:
+    with pytest.raises(DecidedElsewhere, match=r'"row 4": Decided by Bob: keep\nand 4 more rows$') as found:
         DecisionLog(file).add([keep("row 0")], seen={override.id: "" for override in theirs})
     assert found.value.decisions == tuple(theirs)
 
