@@ -8,14 +8,14 @@ from .create import create_project as create_project
 from .curate import curate_pairs as curate_pairs
 from .evaluate import evaluate_run as evaluate_run
 from .evaluate import plan_evaluation as plan_evaluation
-from .finish import JUDGEMENTS as JUDGEMENTS
-from .finish import judged_run as judged_run
-from .finish import usable_judgements as usable_judgements
 from .fix import FixedOutputs as FixedOutputs
 from .fix import fix_outputs as fix_outputs
 from .gates import parse_gate as parse_gate
 from .gather.requests import PlannedRival as PlannedRival
 from .gather.requests import Remote as Remote
+from .judgements import JUDGEMENTS as JUDGEMENTS
+from .judgements import judged_run as judged_run
+from .judgements import usable_judgements as usable_judgements
 from .money import compute_roi as compute_roi
 from .money import decide_by_money as decide_by_money
 from .money import stated_money as stated_money
@@ -35,6 +35,7 @@ from .rows import list_rows as list_rows
 from .rows import mend_decisions as mend_decisions
 from .rows import undo_decisions as undo_decisions
 from .run import Run as Run
+from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
 from .search import search_prompt as search_prompt
 from .search import search_text as search_text

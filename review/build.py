@@ -84,10 +84,10 @@ class Builder:
 
     def _shown(self, kind: Kind, row: Mapping[str, Any], pairs: Mapping[tuple[str, int], Pair]) -> Iterator[_Shown]:
         """The sides of an entry; none if nothing was stored of its row."""
-        for file, number, at in (("file", "row", None), ("other_file", "other", row["other_at"])):
+        for file, number, line in (("file", "row", None), ("other_file", "other", row["other_line"])):
             pair = pairs.get((row[file], row[number]))
-            if pair is not None and at is not None:
-                yield _Shown(pair | {"output": self._outputs.at(at)}, "", own=False)
+            if pair is not None and line is not None:
+                yield _Shown(pair | {"output": self._outputs.at(line)}, "", own=False)
             elif pair is not None:
                 # Whether a repair is right shows beside what was written.
                 before = kind.name == "repair" and pair["written"] is not None
