@@ -1,15 +1,19 @@
 """Requests on which two people prefer different outputs, as entries and items of the queue; a third judgement settles them."""
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ..project import Run
+from ..project import JUDGEMENTS, Run
 from .items import Item, Side, plain
-from .judging import Disagreement, Judging
 from .kinds import Kind
 from .marks import mark_differences
 from .sources.entries import entries_of
+
+if TYPE_CHECKING:
+    from .judging import Disagreement, Judging
 
 __all__ = ["DISAGREEMENT", "Disagreements"]
 
@@ -20,10 +24,16 @@ class Disagreements:
     """The disagreements of a run, found again when a file of judgements changes. Their keys are the ids of the requests."""
 
     def __init__(self, run: Run) -> None:
-        self._judging = Judging(run)
+        self._run = run
         self._stamp: object = ()
         self._found: dict[str, Disagreement] = {}
         self._entries = entries_of([])
+
+    @cached_property
+    def _judging(self) -> "Judging":
+        from .judging import Judging  # imports much that a queue without judgements does not need
+
+        return Judging(self._run)
 
     def entries(self) -> pl.DataFrame:
         """The entries, those that most people judged first: the more they differ, the more the rules leave open."""
@@ -58,9 +68,9 @@ class Disagreements:
 
     def _changed(self) -> list[tuple[Path, int, int]]:
         """What is other when a judgement is added: names, times and sizes of the files."""
-        files = sorted(self._judging.folder.glob("*.json"))
+        files = sorted((self._run.folder / JUDGEMENTS).glob("*.json"))
         return [(file, stat.st_mtime_ns, stat.st_size) for file in files for stat in (file.stat(),)]
 
 
-def _evidence(one: Disagreement) -> str:
+def _evidence(one: "Disagreement") -> str:
     return f"{one.people} people judged this request, and they prefer different outputs."
