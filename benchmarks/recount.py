@@ -151,9 +151,9 @@ def _head(rows: int) -> list[str]:
         "# Counts after decisions",
         "",
         f"{datetime.date.today()}, {platform.machine()}, Python {platform.python_version()}, {stated}, load {load:.1f} before "
-        "the start. Written by `benchmarks/recount.py`, which describes the decisions. Processor seconds of one core: to curate the "
-        f"project of {rows:,} pairs, to open its run, and (median of {CALLS}) to count for so many decisions; the counts for the "
-        "last ones are those of curating with them. Memory: what the opened run holds, and the peak of the process.",
+        "the start. Written by `benchmarks/recount.py`, which describes the decisions. Processor seconds of one core: to curate "
+        f"the project of {rows:,} pairs, to open its run, and (median of {CALLS}) to count for so many decisions; the counts for "
+        "the last ones are those of curating with them. Memory: what the opened run holds, and the peak of the process.",
         "",
         f"| {' | '.join(columns)} |",
         f"|---|{'---:|' * (len(columns) - 1)}",

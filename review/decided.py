@@ -7,9 +7,8 @@ from typing import Any
 import polars as pl
 
 from ..core import ConfigError, nearest
-from ..curate import Override
+from ..curate import Override, contents_as_read
 from .items import Item, Side
-from .sides import as_read
 from .texts import Texts, chunks
 
 __all__ = ["Decided", "Latest", "decisions_of"]
@@ -70,7 +69,7 @@ class Decided:
             some = len(wanted) <= _FEW
             pairs = self._texts.pairs(file, wanted).values() if some else self._texts.scan(file, wanted)
             for chunk in chunks(pairs, _AT_ONCE):
-                read = zip(chunk, as_read(chunk, self._identifiers), strict=True)
+                read = zip(chunk, contents_as_read(chunk, self._identifiers), strict=True)
                 self._contents |= {(file, pair["row"]): content for pair, content in read}
 
 

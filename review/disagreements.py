@@ -1,6 +1,5 @@
 """Requests on which two people prefer different outputs, as entries and items of the queue; a third judgement settles them."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from .marks import mark_differences
 from .sources.entries import entries_of
 
 if TYPE_CHECKING:
-    from .judging import Disagreement, Judging
+    from .judging import Disagreement
 
 __all__ = ["DISAGREEMENT", "Disagreements"]
 
@@ -29,18 +28,11 @@ class Disagreements:
         self._found: dict[str, Disagreement] = {}
         self._entries = entries_of([])
 
-    @cached_property
-    def _judging(self) -> "Judging":
-        from .judging import Judging  # imports much that a queue without judgements does not need
-
-        return Judging(self._run)
-
     def entries(self) -> pl.DataFrame:
         """The entries, those that most people judged first: the more they differ, the more the rules leave open."""
         if (stamp := self._changed()) != self._stamp:
             # The outputs are read only where two people judged them.
-            differing = self._judging.differing() if len(stamp) > 1 else []
-            found = sorted(differing, key=lambda one: -one.people)
+            found = sorted(self._differing() if len(stamp) > 1 else [], key=lambda one: -one.people)
             self._found = {one.id: one for one in found}
             self._entries = entries_of({"key": one.id, "id": one.id, "evidence": _evidence(one)} for one in found)
             self._stamp = stamp
@@ -65,6 +57,11 @@ class Disagreements:
             for name, marked, text in zip(kind.names, spans, (one.left, one.right), strict=True)
         )
         return Item(kind.name, key, _evidence(one), sides, None, kind.actions)
+
+    def _differing(self) -> "list[Disagreement]":
+        from .judging import Judging  # loads the whole evaluation
+
+        return Judging(self._run).differing()
 
     def _changed(self) -> list[tuple[Path, int, int]]:
         """What is other when a judgement is added: names, times and sizes of the files."""
