@@ -100,7 +100,7 @@ class Desk:
                 "version": self._version(here), "project": here.name, "run": here.run.name, "overrides": str(self.file),
                 "who": person, "notice": self._notice, "kinds": [kind_answer(kind, self._session) for kind in kinds],
                 "decisions": len(here.log.latest()), "undo": undo_answer(last), "curate": self._curating.state,
-                "counts": here.counting.state, "style": here.has_style, "judging": here.judging.possible,
+                "counts": here.counting.state, "style": here.has_style, "judging": here.has_judging,
             }  # fmt: skip
 
     def _version(self, here: Opened) -> int:

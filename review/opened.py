@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Opened", "open_reviewed"]
 
+_LATER = 1.0  # seconds after the start
+
 
 def open_reviewed(path: Path, *, allow_code: bool) -> "Run":
     """The run at a path, as `Run` finds it; `python` checks of its project's style may run with `allow_code`.
@@ -92,9 +94,19 @@ class Opened:
 
         return Judging(self.run)
 
+    @property
+    def has_judging(self) -> bool:
+        """Whether there are outputs to judge; what reads them is imported only for a run that was evaluated."""
+        return (self.run.folder / "results.json").is_file() and self.judging.possible
+
     def prepare(self) -> None:
-        """Find in threads what takes long: rejected rows that a repair would make acceptable, and the counts."""
-        threading.Thread(target=self._prepare, daemon=True, name="repairs").start()
+        """Find in threads what takes long: rejected rows that a repair would make acceptable, and the counts.
+
+        The first row is shown before, as both need the processor.
+        """
+        later = threading.Timer(_LATER, self._prepare)
+        later.daemon = True
+        later.start()
 
     def _prepare(self) -> None:
         if self.run.curation:
