@@ -23,7 +23,7 @@ def command(run: Path, no_examples: bool, files: tuple[Path, ...], allow_code: b
     """Write report.html, report.md and junit.xml of RUN, a run folder or a project (its newest run).
 
     The verdict is given again by today's tuneworth.toml and style, with the stored outputs. Judgements are kept in the
-    run for later reports; new ones replace them.
+    run for later reports; new ones replace them. Those that people made in `tuneworth review` count by themselves.
     """
     from ..project import Run, report_run
 

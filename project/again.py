@@ -14,9 +14,9 @@ from ..evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, r
 from ..style import StyleSchema
 from .collected import collected_inputs, collected_style, evaluate_collected
 from .evaluate import evaluate_in_project, run_context
-from .finish import count_judgements, stored_judgements
 from .gates import evaluate_gates, parse_gate
 from .gather.probing import TRAIN_OUTPUTS, train_outcomes
+from .judgements import count_people, recount_judgements, with_people_named
 from .project import PROJECT_FILE, read_project
 from .run import Run
 from .runs import with_inputs
@@ -52,6 +52,7 @@ def decide_again(run: Run, *, allow_code: bool = False) -> Changes:
         today = evaluate_again(run, allow_code=allow_code)
     except ElsewhereError as error:
         run.talk.note(f"note: the verdict is the stored one: {error}")
+        _recount_people(run)
         return []
     evaluated = replace(today.evaluated, results=_with_people(run, today.evaluated))
     if before := run.results.get("gates"):
@@ -171,16 +172,27 @@ def _on_train(run: Run, raws: Sequence[Raw]) -> Outcomes | None:
 
 def _with_people(run: Run, evaluated: Evaluated) -> dict[str, Any]:
     """The results with people's judgements: counted again, or as they were where the outputs that they saw changed."""
-    stored, files = run.results.get("judgements"), stored_judgements(run.folder)
-    if not stored:
-        return evaluated.results
     from ..reports import read_run
 
     lines = evaluated.outputs.unique(["id", "variant"], keep="first", maintain_order=True).iter_rows(named=True)
     outputs = {(line["id"], line["variant"]): line for line in lines}
     try:
-        judged = count_judgements(replace(read_run(run.folder), results=evaluated.results, outputs=outputs), files)
+        judged = count_people(run, lambda: replace(read_run(run.folder), results=evaluated.results, outputs=outputs))
     except DataError as error:
-        run.talk.note(f"note: people's judgements are as counted before ({str(error).partition(chr(10))[0]})")
-        judged = stored
-    return with_judgements(evaluated.results, judged)
+        run.talk.note(_as_before(error))
+        judged = None
+    if (judged := judged or run.results.get("judgements")) is None:
+        return evaluated.results
+    return with_judgements(with_people_named(run, evaluated.results), judged)
+
+
+def _recount_people(run: Run) -> None:
+    """Count people's judgements of a run whose verdict stays."""
+    try:
+        recount_judgements(run)
+    except DataError as error:
+        run.talk.note(_as_before(error))
+
+
+def _as_before(error: DataError) -> str:
+    return f"note: people's judgements are as counted before ({str(error).partition(chr(10))[0]})"

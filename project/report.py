@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .again import decide_again
-from .finish import store_judgements, write_reports
+from .finish import write_reports
+from .judgements import store_judgements
 from .run import Run
 
 __all__ = ["report_run"]
@@ -17,7 +18,8 @@ def report_run(
 
     `run` is a run, or a project for its newest run. Its verdict is given again first, as by `decide_again`. Without
     `examples` the files contain no text of the data. `judgements` are files of people's preferences, saved by the
-    report's "Judge blind"; they are stored in the run.
+    report's "Judge blind"; they are stored in the run. Those of people who judged it in `tuneworth review` count without
+    being named here.
 
     Raises: DataError if the run has nothing to report, or a judgements file belongs to another run; ConfigError if its
     project has errors; RunBroken for disk errors.
@@ -26,5 +28,5 @@ def report_run(
     if opened.results:
         decide_again(opened, allow_code=allow_code)
     if judgements:
-        store_judgements(opened.folder, [Path(file) for file in judgements])
+        store_judgements(opened, [Path(file) for file in judgements])
     return write_reports(opened.folder, examples=examples)

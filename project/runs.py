@@ -19,6 +19,7 @@ from ..core import ConfigError, DataError, Talk, nearest, sha256_file, write_who
 from .project import PROJECT_FILE, Project
 
 __all__ = [
+    "JUDGEMENTS",
     "OVERRIDES",
     "SPLITS",
     "ProjectFiles",
@@ -238,6 +239,7 @@ class Stopwatch:
 
 
 OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
+JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
 
 
 @dataclass(frozen=True)

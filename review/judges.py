@@ -4,13 +4,13 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core import ConfigError, disk_refusals, write_synced
+from ..core import ConfigError, disk_refusals, read_object, write_synced
 from ..evaluate import JudgedRun, judgements_content, read_judgements
 from .shuffle import first_on_left, judging_order
 
@@ -21,6 +21,7 @@ _PATIENCE = 30  # seconds to wait for another process that writes a judgement
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # Names that Windows keeps for devices, with any ending.
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+_SAFE = re.compile(r"[^0-9a-f]")
 EARLIER = "earlier"  # the folder of judgements about outputs that the run has no more
 
 
@@ -68,11 +69,11 @@ def read_session(folder: Path, who: str, run: JudgedRun) -> Session:
     """
     name = person(who)
     file = folder / file_name(name)
-    content = _content(file)
-    if (content.get("run") or {}).get("outputs") != run.outputs:
+    if not file.exists() or _about(file) not in (None, run.outputs):
         digest = hashlib.sha256(f"{run.outputs}\0{name}".encode()).digest()
         return Session(name, int.from_bytes(digest[:4]))
     read_judgements([file], run)
+    content = json.loads(file.read_bytes())
     return Session(name, content["seed"] & 0xFFFFFFFF, {str(row["id"]): row for row in content["judgements"]})
 
 
@@ -87,22 +88,17 @@ def write_session(folder: Path, session: Session, run: JudgedRun, *, created: st
     rows = [session.rows[id_] for id_ in judging_order(session.rows, session.seed)]
     content = judgements_content(run, rows, created=created, seed=session.seed, judge=session.judge)
     with disk_refusals(file):
-        about = (_content(file).get("run") or {}).get("outputs")
-        if about is not None and about != run.outputs:
+        if (about := _about(file)) not in (None, run.outputs):
             (folder / EARLIER).mkdir(exist_ok=True)
-            file.rename(folder / EARLIER / f"{file.stem}.{str(about)[:12]}.json")
+            file.rename(folder / EARLIER / f"{file.stem}.{_SAFE.sub('', str(about))[:12]}.json")
         write_synced(file, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
-def _content(file: Path) -> Mapping[str, Any]:
-    """The object in a file; empty if there is none. What else is wrong with it, its reader says."""
-    try:
-        content = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _about(file: Path) -> str | None:
+    """The outputs that a file is about; None if it is not there or does not say, of which its reader makes a problem."""
+    about = read_object(file).get("run")
+    outputs = about.get("outputs") if isinstance(about, dict) else None
+    return outputs if isinstance(outputs, str) else None
 
 
 @contextmanager

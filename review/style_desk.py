@@ -13,15 +13,16 @@ import numpy as np
 from ..core import ConfigError, TuneworthError
 from ..curate import read_overrides
 from ..project import Run, decisions_file
-from ..style import StyleSchema, check_table, parse_style
+from ..style import Check, StyleSchema, check_table, frequent_values, parse_style
 from .style_file import Source, read_source, style_file, write_source
 from .style_results import BREAKS, DISCOURAGED, KEEPS, Applied, RuleResults, broken_places, states
 from .style_rows import MOST_ROWS, StyleRows, read_style_rows
-from .style_text import StyleEdit, edited_style, lists_of, numbers_of
+from .style_text import WORDINGS, StyleEdit, edited_style, fields_with_wordings, lists_of, numbers_of
 
 __all__ = ["RowChange", "Saved", "StyleDesk", "Tried"]
 
 _PATIENT = 0.4  # seconds, for the rules of before and of after each: a person sees the answer within one
+_MOST_VALUES = 20  # of a field, for which a list of wordings is offered: more are names rather than a vocabulary
 _AT_A_TIME = 0.2  # seconds of counting in the background, between which others may try
 
 
@@ -86,20 +87,24 @@ class StyleDesk:
         self.path, self._allow_code = style_file(run)
         self._run, self._most, self._lock = run, most_rows, RLock()
         self.ready = False  # whether all rules were applied once
+        self._warming: Thread | None = None
+        self._problem: TuneworthError | None = None
         self._style(self._source())
 
     def warm(self) -> Thread:
-        """Read the outputs and apply all rules in the background; an error comes up again where results are needed."""
-        thread = Thread(target=self._warmed, name="style desk", daemon=True)
-        thread.start()
-        return thread
+        """Read the outputs and apply all rules in the background, once; an error comes up where results are asked for."""
+        with self._lock:
+            if self._warming is None:
+                self._warming = Thread(target=self._warmed, name="style desk", daemon=True)
+                self._warming.start()
+            return self._warming
 
     def _warmed(self) -> None:
         try:
             while not self.ready:  # a person who tries something in between need not wait for all
                 self._count(self._style(self._source()), seconds=_AT_A_TIME)
-        except TuneworthError:
-            return
+        except TuneworthError as error:
+            self._problem = error
 
     def _count(self, style: StyleSchema, *, seconds: float | None = None) -> dict[str, Applied]:
         found = self._results.of(style, seconds=seconds)
@@ -112,9 +117,13 @@ class StyleDesk:
         """Each check of the file as it is now: id, kind, level, about, sentence, fail, share, discrimination, numbers, lists.
 
         fail: the outputs that break it before any repair; share: of the rows that are checked. Without `wait`, both are
-        None until they are counted.
+        None until they are counted in the background.
         """
         style = self._style(self._source())
+        if not wait and not self.ready:
+            self.warm()
+            if self._problem is not None:
+                raise self._problem
         found = self._count(style) if wait or self.ready else {}
         discrimination, rows = self._discrimination(), len(self._rows.ids) if found else 0
         return [
@@ -124,10 +133,19 @@ class StyleDesk:
                 "share": found[check.id].fails(rows) / max(rows, 1) if found else None,
                 "discrimination": discrimination.get(check.id),
                 "numbers": [{"name": name, "value": value} for name, value in numbers_of(check).items()],
-                "lists": [{"name": name, "values": list(values)} for name, values in lists_of(check).items()],
+                "lists": [{"name": name, "values": list(values)} for name, values in self._lists(check, found)],
             }
             for check, entry in zip(style.checks, check_table(style), strict=True)
         ]
+
+    def _lists(self, check: Check, found: Mapping[str, Applied]) -> list[tuple[str, Sequence[str]]]:
+        """The lists of a check; once the rows are read, also of the frequent values that have no wordings yet."""
+        lists = lists_of(check)
+        for name in fields_with_wordings(check) if found else ():
+            items = self._rows.columns.field_items(name)["item"]
+            for value in frequent_values(items)[:_MOST_VALUES]:
+                lists.setdefault(f"{WORDINGS}: {name}: {value}", ())
+        return list(lists.items())
 
     @property
     def coverage(self) -> tuple[int, int]:
@@ -155,7 +173,7 @@ class StyleDesk:
         """
         source = self._source()
         style = self._style(source)
-        text, edited = edited_style(source.text, edits, path=self.path, allow_code=self._allow_code)
+        text, edited = edited_style(source.text, edits, style=style, path=self.path, allow_code=self._allow_code)
         old, new = self._count(style, seconds=seconds), self._count(edited, seconds=seconds)
         rows = min(one.rows for one in (*old.values(), *new.values()))
         was, now = states(style, old, rows), states(edited, new, rows)

@@ -29,7 +29,6 @@ from .kinds.language import likely_languages as likely_languages
 from .kinds.leftovers import refused as refused
 from .read import parse_style as parse_style
 from .read import read_style as read_style
-from .read import read_yaml as read_yaml
 from .reference import explain_kind as explain_kind
 from .reference import reference_page as reference_page
 from .repairs import Repaired as Repaired
@@ -46,3 +45,4 @@ from .schema import render_fields as render_fields
 from .scope import scope_phrase as scope_phrase
 from .scope import unused_scopes as unused_scopes
 from .touched import touched_rows as touched_rows
+from .wordings import frequent_values as frequent_values

@@ -88,7 +88,8 @@ def caution(run: StoredRun) -> str:
     """A note on how many requests could be judged; empty if all could."""
     found = run.results.get("judgements") or {}
     tested = len(run.pairs)
-    if not found or tested <= MOST_ROWS:
+    live = found.get("live") or 0  # people who judged in `tuneworth review`, where all requests are shown
+    if not found or tested <= MOST_ROWS or live == len(found["judges"]):
         return ""
     return (
         f"The page shows {say.count(MOST_ROWS)} of {say.count(tested)} requests, first those on which the two differ. "

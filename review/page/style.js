@@ -7,6 +7,7 @@ import { takenText } from "./selection.js";
 import { say } from "./state.js";
 
 const PAGE = 20; // rows that a change moves, fetched at a time
+const AGAIN = 1500; // milliseconds until counts are asked for again
 const PAUSE = 250; // milliseconds after the last stroke before a change is tried
 let style = null;
 let edits = new Map(); // from `check/what` to the edit
@@ -14,6 +15,7 @@ let tried = null; // what the server said about the edits
 let asking = null;
 let timer = 0;
 let opening = 0;
+let reached = 0; // of how many rows the last answer spoke
 let effect = null; // where the effect is shown
 
 export const openStyle = async () => {
@@ -27,10 +29,24 @@ export const openStyle = async () => {
     if (number !== opening) return;
     style = found;
     show(takenText());
+    if (found.counting) recount(number);
   } catch (error) {
     if (number === opening) fill(find("view"), make("p", { class: "lead" }, error.message));
   }
 };
+// Rules of many rows are counted in the background: the counts come when they are done.
+const recount = (number) => setTimeout(async () => {
+  if (number !== opening) return;
+  try {
+    const found = await get("style");
+    if (number !== opening) return;
+    if (found.counting) return recount(number);
+    style = found;
+    if (!find("view").contains(document.activeElement)) show(null);
+  } catch (error) {
+    if (number === opening) showEffect("", error.message);
+  }
+}, AGAIN);
 export const leaveStyle = () => {
   opening += 1;
   clearTimeout(timer);
@@ -98,6 +114,9 @@ const attempt = async (further = false) => {
     const old = further ? tried.rows : [];
     tried = { ...found, rows: [...old, ...found.rows], whole: start + found.rows.length >= found.changed };
     showEffect();
+    // A change that takes long is tried on more rows each time, until no further ones are reached.
+    if (!further && found.checked < found.total && found.checked !== reached) timer = setTimeout(attempt, PAUSE);
+    reached = found.checked;
   } catch (error) {
     if (error instanceof Refused) showEffect("", error.message);
   }

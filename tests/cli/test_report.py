@@ -160,3 +160,73 @@ def test_without_examples_nothing_that_a_person_typed_is_in_the_page(command, ju
     assert "person 1" in written
     assert command("report", judged).code == 0
     assert "Somebody typed this" in (judged / "report.html").read_text(encoding="utf-8")
+
+
+# --- people who judge live, in `tuneworth review` --------------------------------------------------------------------------
+
+
+def live(run: Path, name: str, /, **changed: Any) -> Path:
+    (run / "judgements").mkdir(exist_ok=True)
+    return save(run, f"{run.name}/judgements/{name}.json", judge=name, **changed)
+
+
+def test_people_who_judged_live_count_without_an_option_and_the_report_says_so(command, judged):
+    live(judged, "zuzanna", seed=1)
+    live(judged, "bob", seed=2, choice="right")
+    done = command("report", judged)
+    assert done.code == 0
+    assert f"judgements: those of 2 people in {judged / 'judgements'} count" in done.err
+    found = results(judged)
+    assert_described(found)
+    assert [one["judge"] for one in found["judgements"]["judges"]] == ["bob", "zuzanna"]
+    assert found["judgements"]["live"] == 2
+    [entry] = [one for one in found["provenance"]["inputs"] if one["role"] == "judgements"]
+    assert entry["path"] == "judgements"
+    once = (judged / "results.json").read_bytes()
+    assert command("report", judged).code == 0
+    assert (judged / "results.json").read_bytes() == once
+    live(judged, "bob", seed=2)
+    assert command("report", judged, "--no-examples").code == 0
+    assert results(judged)["judgements"]["together"]["candidate"] == 20
+    assert [one["sha256"] for one in results(judged)["provenance"]["inputs"] if one["role"] == "judgements"] != [
+        entry["sha256"]
+    ]
+    page = (judged / "report.html").read_text(encoding="utf-8")
+    assert "two people preferred" in page or "2 people preferred" in page
+    assert "zuzanna" not in page
+
+
+def test_a_person_given_and_live_counts_once_and_others_given_count_too(command, judged):
+    live(judged, "ada", seed=1)
+    given = [save(judged, "a.json", seed=1), save(judged, "b.json", seed=2)]
+    assert command("report", judged, *(word for path in given for word in ("--judgements", path))).code == 0
+    assert sorted(one["seed"] for one in results(judged)["judgements"]["judges"]) == [1, 2]
+    live(judged, "ada", seed=1, judgements=[])  # an earlier state: the given file has all of its choices
+    assert command("report", judged).code == 0
+    assert sorted(one["seed"] for one in results(judged)["judgements"]["judges"]) == [1, 2]
+
+
+def test_what_cannot_count_of_the_live_judgements_is_said_and_hinders_no_report(command, judged):
+    live(judged, "old", seed=1, run={"created": "", "outputs": "b" * 64})
+    (judged / "judgements" / "broken.json").write_text("{", encoding="utf-8")
+    live(judged, "new", seed=3, judgements=[])
+    done = command("report", judged)
+    assert done.code == 0
+    assert "not counted" in done.err
+    assert "about another run" in done.err
+    assert "broken.json: not readable as JSON" in done.err
+    assert results(judged).get("judgements") is None
+    live(judged, "ada", seed=2)
+    assert command("report", judged).code == 0
+    assert [one["judge"] for one in results(judged)["judgements"]["judges"]] == ["ada"]
+
+
+def test_live_judgements_count_where_the_style_is_gone_and_the_verdict_stays(command, judged, tmp_path):
+    live(judged, "ada")
+    (tmp_path / "style.yaml").unlink()
+    before = results(judged)["verdict"]
+    done = command("report", judged)
+    assert done.code == 0
+    assert "the verdict is the stored one" in done.err
+    assert results(judged)["judgements"]["together"]["candidate"] == 10
+    assert results(judged)["verdict"] == before
