@@ -123,22 +123,23 @@ def _resident() -> float:
 
 
 def _decisions(folder: Path, n: int, seed: int) -> list[Any]:
+    """As the workbench writes them, with the contents of the rows."""
+    from tuneworth import Run
     from tuneworth.curate import Override
 
-    rows = sum(1 for file in sorted((folder / "pairs").iterdir()) for _ in file.open(encoding="utf-8"))
     chance, made = random.Random(seed), []
-    for row in chance.sample(range(rows), n):
+    for id, content in chance.sample(Run(folder).ledger.select("id", "content").rows(), n):
         decision = chance.choice(["drop", "keep", "train", "test"])
         edited = decision != "drop" and chance.random() < 0.5
         text = f"A line that a person wrote: {chance.randint(1, 99)} V." if edited else None
-        made.append(Override(id=f"{row:09d}", decision=decision, text=text, who="bench"))
+        made.append(Override(id=id, content=content, decision=decision, text=text, who="bench"))
     return made
 
 
 def _decide(folder: Path, n: int) -> None:
-    from tuneworth.curate import add_overrides
+    from tuneworth.curate import DecisionLog
 
-    add_overrides(folder / "overrides.jsonl", _decisions(folder, n, 0))
+    DecisionLog(folder / "overrides.jsonl").add(_decisions(folder, n, 0))
 
 
 def _head(rows: int) -> list[str]:
@@ -149,10 +150,10 @@ def _head(rows: int) -> list[str]:
     return [
         "# Counts after decisions",
         "",
-        f"{datetime.date.today()}, {platform.machine()}, Python {platform.python_version()}, {stated}, load {load:.1f} before the "
-        "start. Written by `benchmarks/recount.py`, which describes the decisions. Processor seconds of one core: to curate the "
-        f"project of {rows:,} pairs, to open its run, and (median of {CALLS}) to count for so many decisions; the counts for the "
-        "last ones are those of curating with them. Memory: what the opened run holds, and the peak of the process.",
+        f"{datetime.date.today()}, {platform.machine()}, Python {platform.python_version()}, {stated}, load {load:.1f} before "
+        "the start. Written by `benchmarks/recount.py`, which describes the decisions. Processor seconds of one core: to curate "
+        f"the project of {rows:,} pairs, to open its run, and (median of {CALLS}) to count for so many decisions; the counts for "
+        "the last ones are those of curating with them. Memory: what the opened run holds, and the peak of the process.",
         "",
         f"| {' | '.join(columns)} |",
         f"|---|{'---:|' * (len(columns) - 1)}",

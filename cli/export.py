@@ -45,6 +45,9 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     written = [str(path) for path in exported.written]
     data = {"run": str(exported.run), "written": written, "warnings": list(exported.cautions)}
     talk.answer("\n".join(f"Written: {path}" for path in written), data)
+    if [out] == list(exported.written) and kind == "csv":
+        talk.next(f"look at it as data: tuneworth check {quote(str(out))}")
+        return
     test = exported.run / (table_name(exported.run, "curate/test.jsonl") or "")
     talk.next(
         f"tune there, then: tuneworth evaluate --pairs {quote(str(test))} --outputs tuned=FILE --outputs prompted=FILE ..."

@@ -64,7 +64,7 @@ def command(
     """
     from ..core import ConfigError
     from ..curate import RowFilter
-    from ..project import Run
+    from ..project import Run, mend_decisions
 
     which = RowFilter(outcomes, rules, _fields(fields))
     if text is not None and decide is None:
@@ -73,6 +73,8 @@ def command(
     if misused:
         raise ConfigError(misused)
     opened = Run(run)
+    if (undo or decide is not None) and (removed := mend_decisions(opened)):
+        talk.note(f"warning: {removed}")
     if undo:
         _undo(opened, talk)
     elif row is None:

@@ -19,22 +19,36 @@ __all__ = [
 ]
 
 
-class Clock:
-    """Seconds per step: each lap adds the time since the previous one."""
+Say = Callable[[str], None]
+_INTERVAL = 5.0  # seconds between two lines about one stage
 
-    def __init__(self, seconds: dict[str, float]) -> None:
+
+def silent(_line: str) -> None:
+    """Discard the line."""
+
+
+class Clock:
+    """Seconds per step: each lap adds the time since the previous one. Long work is reported, a line each five seconds."""
+
+    def __init__(
+        self, seconds: dict[str, float], report: Say = silent, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.seconds = seconds
-        self._last = time.perf_counter()
+        self._report, self._clock = report, clock
+        self._start = self._last = self._reported = clock()
 
     def lap(self, step: str) -> None:
         """Add the seconds since the previous lap to this step."""
-        now = time.perf_counter()
+        now = self._clock()
         self.seconds[step] = self.seconds.get(step, 0.0) + now - self._last
         self._last = now
+        if now - self._reported >= _INTERVAL:
+            self._reported = now
+            self._report(f"{step}: done, {say.duration(now - self._start)} so far")
 
     def divide(self, parts: Sequence[Mapping[str, float]]) -> None:
         """Divide the seconds since the last lap among steps, in proportion to the seconds that the parts measured."""
-        since = time.perf_counter() - self._last
+        since = self._clock() - self._last
         self._last += since
         total = sum(seconds for part in parts for seconds in part.values())
         for part in parts:
@@ -42,15 +56,9 @@ class Clock:
                 self.seconds[step] = self.seconds.get(step, 0.0) + since * seconds / total
 
 
-Say = Callable[[str], None]
 _HASH = re.compile(
     r" [0-9a-f]{8}(?![0-9a-f])"
 )  # the hash of its inputs in a stage's name, which means nothing to a reader
-_INTERVAL = 5.0  # seconds between two lines of one stage
-
-
-def silent(_line: str) -> None:
-    """Discard the line."""
 
 
 @dataclass

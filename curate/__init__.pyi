@@ -48,7 +48,6 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
-from .read.normalise import pair_contents as pair_contents
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs
@@ -58,6 +57,7 @@ from .read.records import read_records as read_records
 from .read.sources import find_files as find_files
 from .read.sources import table_batches as table_batches
 from .recount import Recount as Recount
+from .row_contents import contents_as_read as contents_as_read
 from .row_contents import row_contents as row_contents
 from .run_files import ledger_files as ledger_files
 from .run_files import parts_of_ids as parts_of_ids

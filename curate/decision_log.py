@@ -118,7 +118,7 @@ class DecisionLog:
         return (batch for batch in reversed(self._settled().batches) if who is None or batch.who == who)
 
     def mend(self) -> str:
-        """Cut a half-written last line off; the sentence about it, empty if the file is whole.
+        """Remove a half-written last line; the sentence about it, empty if the file is whole.
 
         Raises: as `add`.
         """
@@ -176,7 +176,7 @@ class DecisionLog:
         if found.torn:
             with _refused(self.path):
                 _shorten(self.path, found.whole)
-        return found.cut
+        return f"Removed {found.cut}" if found.cut else ""
 
     def _settled(self) -> _Read:
         """The file as it is; where a line is unfinished, after its writer is done."""

@@ -124,7 +124,7 @@ def _whole(data: bytes) -> int:
         return 0
     if (line_feed := data.find(b"\n" + batch)) >= 0:
         return line_feed + 1
-    last = data.rstrip(b"\0").rfind(b"\n") + 1
+    last = data.rfind(b"\n") + 1
     return last if _is_torn(data[last:]) else len(data)
 
 

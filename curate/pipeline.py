@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import FIRST_ROWS, Clock, DataError, quoted_page, say
+from ..core import FIRST_ROWS, Clock, DataError, Say, quoted_page, say, silent
 from ..style import StyleSchema
 from .jobs.tasks import InMemory, Table, Work
 from .match import Outcomes
@@ -131,6 +131,7 @@ def curate(
     with_threshold_table: bool = False,
     count_tokens: CountTokens | None = None,
     seed: int = 0,
+    report: Say = silent,
     **columns: Any,
 ) -> Curated:
     """Clean pairs, leak-proof splits, and a ledger with the outcome of every row.
@@ -139,8 +140,9 @@ def curate(
     `identifiers` are input fields that name an item without describing it. `date` names the column or field that
     puts the newest pairs into test. `overrides` are people's decisions about single rows; `pinned` are the splits that
     rows already have (`read_splits`). `count_tokens` counts the tokens of texts, for rules about lengths in tokens;
-    without it those are not scored. `seed` only changes which components of equal size are placed first. `columns` name
-    those of a table (`input`, `output`, `id`, `group`, `split`) and say how to read it, as `DataSettings` does.
+    without it those are not scored. `seed` only changes which components of equal size are placed first. `report` gets a
+    line about the steps of long work. `columns` name those of a table (`input`, `output`, `id`, `group`, `split`) and say
+    how to read it, as `DataSettings` does.
 
     Raises:
         ConfigError: no pair has an identifier, the stratification field or the date.
@@ -153,7 +155,7 @@ def curate(
     job = InMemory()
     done = curate_parts(
         job, ReadParts.of(job, raw), request, pinned=pinned or PinnedSplits(), seed=seed, buckets=1,
-        with_threshold_table=with_threshold_table, clock=Clock({"read": raw.seconds}),
+        with_threshold_table=with_threshold_table, clock=Clock({"read": raw.seconds}, report),
     )  # fmt: skip
     pairs, dropped, repairs = (job.read([Table("measure", 0, name)]) for name in PART_TABLES)
     return Curated(*with_decisions(pairs, dropped, repairs, done.decisions), done.ledger, done.summary)

@@ -1,7 +1,7 @@
 """The contents of a run's rows as they were read, by which decisions about them find them again."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from .read import pair_contents
 from .run_files import read_ledger, read_summary, set_aside_files, split_files
 from .split import SPLITS
 
-__all__ = ["row_contents"]
+__all__ = ["contents_as_read", "row_contents"]
 
-_TEXTS = dict.fromkeys(("input", "fields", "output"), pl.String)
+_TEXTS: dict[str, Any] = dict.fromkeys(("input", "fields", "output"), pl.String)
 
 
 def row_contents(run: Path, ids: Collection[str]) -> dict[str, str]:
@@ -29,18 +29,21 @@ def row_contents(run: Path, ids: Collection[str]) -> dict[str, str]:
     edited = pl.col("evidence").str.contains(EDITED, literal=True).fill_null(False)
     others = set(rows.filter(edited | pl.col("content").is_null())["row"].to_list())
     identifiers = read_summary(run).get("identifiers") or []
-    for pair in _lines(run) if others else ():
-        if pair["row"] in others:
-            found[pair["id"]] = _as_read(pair, identifiers)
-    return found
+    pairs = [pair for pair in _lines(run) if pair["row"] in others] if others else []
+    return found | dict(zip((pair["id"] for pair in pairs), contents_as_read(pairs, identifiers), strict=True))
 
 
-def _as_read(pair: Mapping[str, Any], identifiers: Collection[str]) -> str:
-    """The content of a canonical pair before its output was changed."""
-    fields = None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False)
-    output = pair["output"] if pair.get("written") is None else pair["written"]
-    table = pl.DataFrame({"input": [pair["input"]], "fields": [fields], "output": [output]}, schema=_TEXTS)
-    return pair_contents(table, identifiers)[0]
+def contents_as_read(pairs: Sequence[Mapping[str, Any]], identifiers: Collection[str]) -> list[str]:
+    """The content of each canonical pair before a person or a repair changed its output, by which decisions know it."""
+    texts = [
+        (
+            pair["input"],
+            None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False),
+            pair["output"] if pair.get("written") is None else pair["written"],
+        )
+        for pair in pairs
+    ]
+    return pair_contents(pl.DataFrame(texts, schema=_TEXTS, orient="row"), identifiers)
 
 
 def _lines(run: Path) -> Iterator[dict[str, Any]]:

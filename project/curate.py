@@ -191,6 +191,7 @@ def _curated(
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
         pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
+        report=lambda line: talk.note(f"curate: {line}"),
     )  # fmt: skip
     curated = replace(curated, summary=warned(curated.summary, cut))
     note_warnings(curated.summary, talk)

@@ -36,6 +36,7 @@ __all__ = [
     "explain_row",
     "export_splits",
     "list_rows",
+    "mend_decisions",
     "undo_decisions",
 ]
 
@@ -97,6 +98,14 @@ def decide_rows(
     made = [Override(id=name, content=contents.get(name, ""), **about) for name in ids]
     DecisionLog(file).add(made)
     return file
+
+
+def mend_decisions(run: str | Path | Run) -> str:
+    """Remove what a killed process left half-written in the file of decisions; a sentence about it, empty if it is whole.
+
+    Raises: DataError if the file cannot be read; RunBroken for disk errors.
+    """
+    return DecisionLog(decisions_file(_opened(run).folder)).mend()
 
 
 def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from ..curate import Override
+from ..curate import Override, contents_as_read
 from .items import Item, Repair, Side, Spans, plain
 from .kinds import Kind
 from .marks import mark_differences
 from .rules import Broken, Rules, change
-from .sides import as_read, side_of
+from .sides import side_of
 from .sources.outputs import Outputs
 from .texts import Pair, Texts
 
@@ -84,15 +84,16 @@ class Builder:
 
     def _shown(self, kind: Kind, row: Mapping[str, Any], pairs: Mapping[tuple[str, int], Pair]) -> Iterator[_Shown]:
         """The sides of an entry; none if nothing was stored of its row."""
-        for file, number, at in (("file", "row", None), ("other_file", "other", row["other_at"])):
+        for file, number, line in (("file", "row", None), ("other_file", "other", row["other_line"])):
             pair = pairs.get((row[file], row[number]))
-            if pair is not None and at is not None:
-                yield _Shown(pair | {"output": self._outputs.at(at)}, "", own=False)
+            if pair is not None and line is not None:
+                yield _Shown(pair | {"output": self._outputs.at(line)}, "", own=False)
             elif pair is not None:
                 # Whether a repair is right shows beside what was written.
                 before = kind.name == "repair" and pair["written"] is not None
                 yield _Shown(
-                    pair | {"output": pair["written"]} if before else pair, as_read([pair], self._identifiers)[0]
+                    pair | {"output": pair["written"]} if before else pair,
+                    contents_as_read([pair], self._identifiers)[0],
                 )
 
     def _broken(self, pairs: Sequence[Pair], *, marked: bool) -> list[Broken]:

@@ -7,9 +7,8 @@ from typing import Any
 import polars as pl
 
 from ..core import ConfigError, nearest
-from ..curate import Override
+from ..curate import Override, contents_as_read
 from .items import Item, Side
-from .sides import as_read
 from .texts import Texts, chunks
 
 __all__ = ["Decided", "Latest", "decisions_of"]
@@ -26,18 +25,23 @@ class Decided:
         self._texts = texts
         self._identifiers = identifiers
         self._contents: dict[tuple[str, int], str] = {}
-        self._known: dict[str, tuple[pl.DataFrame, Latest, list[str | None]]] = {}
+        self._known: dict[str, tuple[pl.DataFrame, Latest, pl.Series]] = {}
 
-    def about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
-        """For each entry the decision about it, None while it waits."""
+    def about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> pl.Series:
+        """For each entry the decision about it, null while it waits."""
         known = self._known.get(kind)
         if known is None or known[0] is not entries or known[1] is not latest:
             known = self._known[kind] = entries, latest, self._about(kind, entries, latest)
         return known[2]
 
-    def _about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
-        if not latest or not len(entries):
-            return [None] * len(entries)
+    def _about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> pl.Series:
+        ids = pl.Series([*latest], dtype=pl.String).implode()
+        columns = ("id", "other_id") if kind == "conflict" else ("id",)
+        named = entries.select(pl.any_horizontal(pl.col(name).is_in(ids) for name in columns)).to_series().arg_true()
+        none = pl.Series("decided", [None], dtype=pl.String).new_from_index(0, len(entries))
+        return none.scatter(named, self._decisions(kind, entries[named], latest)) if len(named) else none
+
+    def _decisions(self, kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
         about = self._applying(entries.select("file", "row", "id").rows(), latest)
         if kind != "conflict":
             return [None if decision is None else decision.decision for decision in about]
@@ -46,13 +50,13 @@ class Decided:
 
     def _applying(self, rows: Sequence[tuple[str | None, int, str]], latest: Latest) -> list[Override | None]:
         """The decision about each row, unless it was made about another pair that had the id then."""
-        found = [latest.get(id) for *_, id in rows]
-        named = zip(rows, found, strict=True)
-        self._read([(file, row) for (file, row, _), made in named if made is not None and made.content and file])
+        made = [latest.get(id) for *_, id in rows]
+        named = zip(rows, made, strict=True)
+        self._read([(file, row) for (file, row, _), one in named if one is not None and one.content and file])
         return [
-            made if made is None or self._contents.get((file or "", row), made.content) == made.content or not made.content
+            one if one is None or not one.content or self._contents.get((file or "", row), one.content) == one.content
             else None
-            for (file, row, _), made in zip(rows, found, strict=True)
+            for (file, row, _), one in zip(rows, made, strict=True)
         ]  # fmt: skip
 
     def _read(self, rows: Sequence[tuple[str, int]]) -> None:
@@ -65,7 +69,7 @@ class Decided:
             some = len(wanted) <= _FEW
             pairs = self._texts.pairs(file, wanted).values() if some else self._texts.scan(file, wanted)
             for chunk in chunks(pairs, _AT_ONCE):
-                read = zip(chunk, as_read(chunk, self._identifiers), strict=True)
+                read = zip(chunk, contents_as_read(chunk, self._identifiers), strict=True)
                 self._contents |= {(file, pair["row"]): content for pair, content in read}
 
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core import ConfigError
-from ..curate import DecidedElsewhere, Override, stamp
+from ..core import ConfigError, RunBroken
+from ..curate import DecidedElsewhere, DecisionLog, Override, stamp
 from .answers import entries_answer, item_answer, kind_answer, seen_of, undo_answer
 from .bulk import Bulk, BulkRequest, gather_bulk, preview_row
 from .curating import Curating
@@ -50,7 +50,7 @@ class Desk:
         self._opened = Opened(run, allow_code=allow_code)
         self._allow_code = allow_code
         self._curating = Curating(self._open, allow_code=allow_code)
-        self._notice = self._opened.log.mend()
+        self._notice = _mended(self._opened.log)
         self._opened.prepare()
 
     @property
@@ -282,6 +282,14 @@ class Desk:
         """Keep a person's choice; the next request. Raises: ConfigError if it does not fit; RunBroken from the disk."""
         person = self._session.person(who)
         return _judged(self._here().judging.judge(person, id, choice, seconds=seconds, marks=marks))
+
+
+def _mended(log: DecisionLog) -> str:
+    """What to say about a half-written line, or about a folder that cannot be written to, which can still be looked at."""
+    try:
+        return log.mend()
+    except RunBroken as error:
+        return f"decisions cannot be saved here: {error}"
 
 
 def _judged(answer: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """Requests on which two people prefer different outputs, as entries and items of the queue; a third judgement settles them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ..project import Run
+from ..project import JUDGEMENTS, Run
 from .items import Item, Side, plain
-from .judging import Disagreement, Judging
 from .kinds import Kind
 from .marks import mark_differences
 from .sources.entries import entries_of
+
+if TYPE_CHECKING:
+    from .judging import Disagreement
 
 __all__ = ["DISAGREEMENT", "Disagreements"]
 
@@ -20,7 +23,7 @@ class Disagreements:
     """The disagreements of a run, found again when a file of judgements changes. Their keys are the ids of the requests."""
 
     def __init__(self, run: Run) -> None:
-        self._judging = Judging(run)
+        self._run = run
         self._stamp: object = ()
         self._found: dict[str, Disagreement] = {}
         self._entries = entries_of([])
@@ -29,17 +32,16 @@ class Disagreements:
         """The entries, those that most people judged first: the more they differ, the more the rules leave open."""
         if (stamp := self._changed()) != self._stamp:
             # The outputs are read only where two people judged them.
-            differing = self._judging.differing() if len(stamp) > 1 else []
-            found = sorted(differing, key=lambda one: -one.people)
+            found = sorted(self._differing() if len(stamp) > 1 else [], key=lambda one: -one.people)
             self._found = {one.id: one for one in found}
             self._entries = entries_of({"key": one.id, "id": one.id, "evidence": _evidence(one)} for one in found)
             self._stamp = stamp
         return self._entries
 
-    def about(self) -> list[str | None]:
-        """What settled each entry: `left`, `right` or `equal`; None while it waits."""
+    def about(self) -> pl.Series:
+        """What settled each entry: `left`, `right` or `equal`; null while it waits."""
         self.entries()
-        return [one.decided for one in self._found.values()]
+        return pl.Series("decided", [one.decided for one in self._found.values()], dtype=pl.String)
 
     def request(self, key: str) -> str | None:
         """The request of an entry; None if there is no such entry."""
@@ -56,11 +58,16 @@ class Disagreements:
         )
         return Item(kind.name, key, _evidence(one), sides, None, kind.actions)
 
+    def _differing(self) -> "list[Disagreement]":
+        from .judging import Judging  # loads the whole evaluation
+
+        return Judging(self._run).differing()
+
     def _changed(self) -> list[tuple[Path, int, int]]:
         """What is other when a judgement is added: names, times and sizes of the files."""
-        files = sorted(self._judging.folder.glob("*.json"))
+        files = sorted((self._run.folder / JUDGEMENTS).glob("*.json"))
         return [(file, stat.st_mtime_ns, stat.st_size) for file in files for stat in (file.stat(),)]
 
 
-def _evidence(one: Disagreement) -> str:
+def _evidence(one: "Disagreement") -> str:
     return f"{one.people} people judged this request, and they prefer different outputs."

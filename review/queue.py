@@ -51,8 +51,8 @@ class Queue:
         found = []
         for kind in KINDS:
             decided = self._about(kind.name, self._entries(kind.name), latest)
-            if decided:
-                left = sum(decision is None for decision in decided)
+            if len(decided):
+                left = decided.null_count()
                 exact = self._repairs.done or kind.name not in ("repair", "rejected")
                 found.append(KindCount(kind.name, len(decided), left, len(decided) - left, exact))
         return found
@@ -74,7 +74,7 @@ class Queue:
         Raises: KeyError if there is no such kind.
         """
         entries = self._entries(kind)
-        entries = entries.with_columns(decided=pl.Series(self._about(kind, entries, latest), dtype=pl.String))
+        entries = entries.with_columns(self._about(kind, entries, latest))
         if left:
             entries = entries.filter(pl.col("decided").is_null())
         if search.strip():
@@ -94,18 +94,22 @@ class Queue:
         Raises: KeyError if there is no such item.
         """
         entries = self._entries(kind)
-        keys = entries["key"].to_list()
-        if key not in keys:
+        at = entries["key"].index_of(key)
+        if at is None:
             raise KeyError(key)
-        at = keys.index(key)
-        waits = [not left or decision is None for decision in self._about(kind, entries, latest)]
-        before = next((keys[n] for n in range(at - 1, -1, -1) if waits[n]), None)
-        after = next((keys[n] for n in range(at + 1, len(keys)) if waits[n]), None)
-        return Place(at + 1, len(keys), before, after)
+        waits = self._about(kind, entries, latest).is_null() | (not left)
+        before, after = waits[:at].arg_true(), waits[at + 1 :].arg_true()
+        keys = entries["key"]
+        return Place(
+            at + 1,
+            len(keys),
+            keys[before[-1]] if len(before) else None,
+            keys[at + 1 + after[0]] if len(after) else None,
+        )
 
     def first(self, kind: str, latest: Latest) -> str | None:
         """The key of the first item that waits; None if none does. Raises: KeyError if there is no such kind."""
-        waiting = self._waiting(kind, latest)
+        waiting = self._following(kind, "", latest)
         return waiting["key"][0] if len(waiting) else None
 
     # --- items ------------------------------------------------------------------------------------------------
@@ -151,17 +155,14 @@ class Queue:
         following = self._following(kind, key, latest)
         ready = self._ready.get(kind, frozenset())
         if not ready.issuperset(following["key"].head(_AHEAD // 3)) and self._making.acquire(blocking=False):
-            self._ahead.submit(self._check_ahead, kind, following.head(_AHEAD), latest)
+            self._ahead.submit(self._check_ahead, kind, following, latest)
 
     def _following(self, kind: str, key: str, latest: Latest) -> pl.DataFrame:
-        """The entries after this one that wait."""
-        waiting = self._waiting(kind, latest)
-        at = self._entries(kind)["key"].index_of(key)
-        return (
-            waiting
-            if at is None
-            else waiting.filter(pl.col("key").is_in(self._entries(kind)["key"][at + 1 :].implode()))
-        )
+        """The next entries that wait after this one, or after the beginning."""
+        entries = self._entries(kind)
+        at = entries["key"].index_of(key)
+        start = 0 if at is None else at + 1
+        return entries[self._about(kind, entries, latest)[start:].is_null().arg_true().head(_AHEAD) + start]
 
     def _check_ahead(self, kind: str, entries: pl.DataFrame, latest: Latest) -> None:
         try:
@@ -172,14 +173,13 @@ class Queue:
 
     # --- tables -----------------------------------------------------------------------------------------------
 
-    def _about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> list[str | None]:
-        """For each entry the decision about it, None while it waits."""
+    def _about(self, kind: str, entries: pl.DataFrame, latest: Latest) -> pl.Series:
+        """For each entry the decision about it, null while it waits."""
         return self._disagreements.about() if kind == DISAGREEMENT else self._decided.about(kind, entries, latest)
 
     def _waiting(self, kind: str, latest: Latest) -> pl.DataFrame:
         entries = self._entries(kind)
-        decided = pl.Series(self._about(kind, entries, latest), dtype=pl.String)
-        return entries.filter(decided.is_null())
+        return entries.filter(self._about(kind, entries, latest).is_null())
 
     def _entries(self, kind: str) -> pl.DataFrame:
         kind_named(kind)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["need_review", "serve_review"]
 
 _NEEDED = {"starlette": "starlette", "uvicorn": "uvicorn", "ruamel.yaml": "ruamel"}  # what the extra installs
+_TURN = 0.0005  # seconds: an answer must not wait long for what is counted beside the page
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _REMOTE = (
     "warning: whoever knows this address can read the data and decide about it, and the connection is not encrypted.\n"
@@ -119,10 +120,12 @@ def _serve(desk: "Desk", served: Served, listening: socket.socket, talk: Talk) -
         application(desk, served, talk), log_config=None, log_level="critical", access_log=False, lifespan="off",
         server_header=False, proxy_headers=False, ws="none", http="h11", loop="asyncio", timeout_graceful_shutdown=1,
     )  # fmt: skip
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler), sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before[0])
+        sys.setswitchinterval(before[1])

@@ -1,15 +1,12 @@
 """A pair of a run as a side of an item: what it is called, its marked texts, the hash that decisions name."""
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import polars as pl
-
-from ..curate import Override, pair_contents
+from ..curate import Override
 from .items import Side, Spans
 from .texts import Pair
 
-__all__ = ["as_read", "side_of", "title_of"]
+__all__ = ["side_of", "title_of"]
 
 _TITLE = 90  # characters
 
@@ -24,20 +21,6 @@ def side_of(
         outcome=pair.get("outcome", "kept"), split=pair["split"], group=pair["group"], fields=pair["fields"],
         meta=pair["meta"], notes=tuple(notes), content=content, decision=latest.get(pair["id"]) if own else None,
     )  # fmt: skip
-
-
-def as_read(pairs: Sequence[Pair], identifiers: Collection[str]) -> list[str]:
-    """The hash of each pair before a repair or a person changed it, by which decisions know it."""
-    texts = [
-        (
-            pair["input"],
-            None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False),
-            pair["output"] if pair["written"] is None else pair["written"],
-        )
-        for pair in pairs
-    ]
-    schema = dict.fromkeys(("input", "fields", "output"), pl.String)
-    return pair_contents(pl.DataFrame(texts, schema=schema, orient="row"), identifiers)
 
 
 def title_of(id: str, request: str) -> str:

@@ -7,7 +7,7 @@ import polars as pl
 from ..project import Run
 from .rules import Rules
 from .sources.entries import entries_of, most_frequent_first
-from .sources.held_out import leaks, references
+from .sources.held_out import held_out_pairs, leaks, references
 from .sources.ledger import conflicts, near_duplicates, rejected, repaired, waiting_rows
 from .sources.outputs import Outputs, unlike
 from .sources.training import highest_losses
@@ -72,6 +72,7 @@ class Tables:
     @cached_property
     def _tables(self) -> dict[str, pl.DataFrame]:
         run, folder, summary = self._run, self._run.folder, self._run.curation
+        held_out = held_out_pairs(folder)
         rows = waiting_rows(folder, (summary.get("near_duplicate") or {}).get("threshold"))
         return {
             "conflict": conflicts(rows),
@@ -80,6 +81,6 @@ class Tables:
             "near_duplicate": near_duplicates(rows),
             "leak": leaks(folder, summary.get("meaning")),
             "loss": highest_losses(folder),
-            "unlike": unlike(folder, run.results, self._texts, self._outputs),
-            "reference": references(self._texts),
+            "unlike": unlike(folder, run.results, held_out.filter(split="test"), self._outputs),
+            "reference": references(held_out),
         }

@@ -71,16 +71,6 @@ class Texts:
                             found.add(pair["row"])
         return found
 
-    def containing(self, file: str, text: bytes) -> Iterator[Pair]:
-        """The pairs whose line holds these bytes, which are searched before anything is read."""
-        for path in self._files(file)[0]:
-            with _mapped(path) as data:
-                at = -1 if data is None else data.find(text)
-                while data is not None and at >= 0:
-                    start, end = _line_at(data, at)
-                    yield _read(data[start:end], path)
-                    at = data.find(text, end)
-
     def _by_part(self, file: str, rows: Iterable[int]) -> Iterator[tuple[Path, list[int]]]:
         paths, firsts = self._files(file)
         by_part: dict[int, list[int]] = {}

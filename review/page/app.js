@@ -5,6 +5,7 @@ import { leaveJudging, openJudging } from "./judge.js";
 import { help, key, keysEverywhere, keysOfView } from "./keys.js";
 import { drawRail, openFirst } from "./queue.js";
 import { leaveRow, openRow, undo } from "./row.js";
+import { again } from "./saves.js";
 import { desk, onState, refresh, remember, say } from "./state.js";
 import { leaveStyle, openStyle } from "./style.js";
 
@@ -81,9 +82,11 @@ keysEverywhere([
 addEventListener("hashchange", route);
 await refresh();
 if (desk.state) {
+  // What was kept is saved before the first row that is left is looked for.
+  if (await again()) await refresh();
   route();
 } else {
-  const again = async () => { await refresh(); if (desk.state) route(); };
+  const retry = async () => { await refresh(); if (desk.state) route(); };
   fill(find("view"), make("h1", {}, "The run cannot be opened"), make("p", { class: "lead" }, desk.refusal.message),
-    make("p", { class: "act" }, button("Try again", again, { kind: "first" })));
+    make("p", { class: "act" }, button("Try again", retry, { kind: "first" })));
 }

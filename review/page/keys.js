@@ -12,7 +12,7 @@ export const key = (names, label, run, more = {}) => ({ names: [names].flat(), l
 export const keysEverywhere = (keys) => { everywhere = keys; };
 export const keysOfView = (keys) => { ofView = keys; };
 
-const typing = (target) => target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select") !== null;
+const typing = (target) => Boolean(target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select"));
 const pressed = (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || dialogOpen()) return;
   if (typing(event.target)) {

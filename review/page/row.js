@@ -41,7 +41,7 @@ export const openRow = async (kind, row) => {
   try {
     const found = await fetchItem(kind, row);
     if (number !== opening) return;
-    if (!known || JSON.stringify(found) !== JSON.stringify(known)) show(found);
+    if (!known || (!busy && JSON.stringify(found) !== JSON.stringify(known))) show(found);
     if (found.next) await fetchItem(kind, found.next);
   } catch (error) {
     if (number !== opening || !(error instanceof Refused)) return;
@@ -112,13 +112,22 @@ const drawBar = () => {
   drawSteps();
   keysOfView(keys());
 };
+// Redrawn only where something changed, as a new button has no focus.
+let steps = "";
 const drawSteps = () => {
   const selected = selectedText();
-  fill(find("steps"), button("Previous", back, { key: "k", kind: "plain", disabled: !trail.length && !item.previous }),
+  const first = !trail.length && !item.previous;
+  const now = JSON.stringify([item.kind, item.key, first, Boolean(desk.state.undo), item.likes.length > 0, selected]);
+  if (now === steps && find("steps").childElementCount) return;
+  steps = now;
+  const focused = find("steps").contains(document.activeElement) && document.activeElement.textContent;
+  fill(find("steps"), button("Previous", back, { key: "k", kind: "plain", disabled: first }),
     button("Next", next, { key: "j", kind: "plain" }), button("Undo", undo, { key: "u", kind: "plain", disabled: !desk.state.undo }),
     item.likes.length > 0 && button("All like this", bulk, { key: "b", kind: "plain" }),
-    selected && button(`Add “${selected.length > 24 ? `${selected.slice(0, 23)}…` : selected}” to the style`, toStyle, { key: "s", kind: "plain" }));
+    selected && button(`Add “${shortened(selected)}” to the style`, toStyle, { key: "s", kind: "plain" }));
+  if (focused) [...find("steps").children].find(({ textContent }) => textContent === focused)?.focus();
 };
+const shortened = (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text);
 const keys = () => [
   ...item.actions.map(({ action, key: name, label }) => key(name, label, () => act(action), { off: () => editor() && action !== "edit" })),
   key("Escape", "Leave without saving", leaveEdit, { off: () => !editor(), silent: true }),
@@ -131,6 +140,7 @@ const keys = () => [
 // --- what is done --------------------------------------------------------------------------------------------------------
 
 const act = (action) => (action === "edit" ? startEdit() : choose(action));
+const isShown = (made) => item !== null && item.kind === made.kind && item.key === made.key;
 const labelOf = (action) => item.actions.find((one) => one.action === action).label;
 const choose = async (action, text) => {
   if (busy) return;
@@ -154,14 +164,14 @@ const settled = (made, label, following) => {
   closeEditor(made);
   ahead.delete(name(made.kind, made.key));
   say(make("b", {}, "Saved: "), label, ".");
-  if (item !== made) return;
+  if (!isShown(made)) return;
   find("why").value = "";
   if (following) move(made.kind, following);
   else finished(made);
 };
 const refused = (made, error) => {
   say(error.passing ? "Not saved." : error.message);
-  if (item !== made) return;
+  if (!isShown(made)) return;
   if (error.status === 409 && error.item) show(error.item, elsewhere(error.item, "Your decision was not saved; decide again to replace that one."));
   else if (error.passing) show(made);
 };
@@ -245,7 +255,8 @@ onSavedLate((one, answer) => {
   say(make("b", {}, "Saved: "), one.label, ".");
   closeEditor({ kind: one.body.kind, key: one.body.key });
   if (item && item.kind === one.body.kind && item.key === one.body.key) {
-    if (answer.next) move(item.kind, answer.next);
+    const following = answer.next ?? item.next;
+    if (following) move(item.kind, following);
     else openRow(item.kind, item.key);
   }
   refresh();

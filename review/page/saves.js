@@ -10,7 +10,7 @@ const DECIDES = {
 };
 let unsaved = [];
 let store = ""; // where they are kept: another tab, and the page after a reload, reads them there
-let trying = false;
+let trying = null; // the promise of an attempt that is under way
 const savedLate = [];
 
 export const onSavedLate = (listener) => savedLate.push(listener);
@@ -58,26 +58,27 @@ export const decide = async (body, label) => {
     throw error;
   }
 };
-// Tries the kept decisions again, in the order in which they were made.
-export const again = async () => {
-  if (trying) return;
-  trying = true;
+// Tries the kept decisions again, in the order in which they were made; true if there were any.
+export const again = () => {
+  trying ??= tryAll().finally(() => { trying = null; });
+  return trying;
+};
+const tryAll = async () => {
   restore();
-  for (const one of [...unsaved]) {
+  const waiting = unsaved.filter(({ over }) => !over);
+  for (const one of waiting) {
     try {
       const answer = await attempt(one);
       unsaved = unsaved.filter((other) => other !== one);
-      keep();
       savedLate.forEach((listen) => listen(one, answer));
     } catch (error) {
       one.tries += 1;
       one.error = error.status === 409 ? `${error.message} Your decision was not saved.` : error.message;
       one.over = !error.passing;
       if (error.passing) break;
-    }
+    } finally { keep(); }
   }
-  trying = false;
-  keep();
+  return waiting.length > 0;
 };
 const discard = (one) => {
   unsaved = unsaved.filter((other) => other !== one);

@@ -89,6 +89,8 @@ const offer = ({ text, id }) => {
     make("p", {}, "Selected in ", make("bdi", {}, id), ". The rule accepts it from then on."),
     make("p", {}, make("label", { for: "which-text" }, "Text "), field), make("p", {}, make("label", { for: "which-list" }, "List "), choose),
     make("p", { class: "act" }, make("button", { type: "submit", class: "first" }, "Add it and see what changes"))));
+  // Enter in a list of choices does not send a form by itself.
+  choose.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); choose.form.requestSubmit(); } });
   choose.focus();
   return null;
 };

@@ -9,12 +9,12 @@ __all__ = ["ENTRY_SCHEMA", "as_entries", "entries_of", "most_frequent_first"]
 
 # An item: its key; row, id, file and rule of the row to decide about, the evidence about it, what a repair changed or would
 # change; row, id and file of the row that it is compared with; the number that it is ordered by. Null is none.
-# file, other_file: as in `Texts`, null if the row has no text. other_at: where the line of evaluate/outputs.jsonl begins
+# file, other_file: as in `Texts`, null if the row has no text. other_line: the line of evaluate/outputs.jsonl
 # whose output is compared, not that of the other row.
 ENTRY_SCHEMA = {
     "key": pl.String, "row": pl.UInt32, "id": pl.String, "file": pl.String, "rule": pl.String, "evidence": pl.String,
     "repair": pl.String,
-    "other": pl.UInt32, "other_id": pl.String, "other_file": pl.String, "other_at": pl.UInt64, "score": pl.Float64,
+    "other": pl.UInt32, "other_id": pl.String, "other_file": pl.String, "other_line": pl.UInt64, "score": pl.Float64,
 }  # fmt: skip
 
 

@@ -6,24 +6,40 @@ from typing import Any
 
 import polars as pl
 
-from ...curate import read_ledger
-from ..texts import Texts
+from ...core import DataError
+from ...curate import read_ledger, split_files
 from .entries import as_entries, entries_of
 
-__all__ = ["leaks", "references"]
+__all__ = ["held_out_pairs", "leaks", "references"]
 
 _HELD_OUT = ("validation", "test")
+_SCHEMA = {"id": pl.String, "row": pl.UInt32, "output": pl.String, "reference_ok": pl.Boolean}
 
 
-def references(texts: Texts) -> pl.DataFrame:
+def held_out_pairs(run: Path) -> pl.DataFrame:
+    """The held-out pairs: `id, row, output, reference_ok, split`.
+
+    Raises: DataError if a file is damaged.
+    """
+    tables = [pl.DataFrame(schema={**_SCHEMA, "split": pl.String})]
+    for split in _HELD_OUT:
+        for file in split_files(run, split):
+            if file.stat().st_size:
+                tables.append(_read(file).with_columns(split=pl.lit(split)))
+    return pl.concat(tables)
+
+
+def _read(file: Path) -> pl.DataFrame:
+    try:
+        return pl.read_ndjson(file, schema=_SCHEMA)
+    except (OSError, pl.exceptions.PolarsError):
+        raise DataError(f"{file} is damaged; curate again: tuneworth curate") from None
+
+
+def references(held_out: pl.DataFrame) -> pl.DataFrame:
     """Held-out rows whose output breaks a `must` rule, by split and row; what they break is for the style to say."""
-    found = [
-        {"key": str(pair["row"]), "row": pair["row"], "id": pair["id"], "file": split}
-        for split in _HELD_OUT
-        for pair in texts.containing(split, b'"reference_ok": false')
-        if pair["reference_ok"] is False
-    ]
-    return entries_of(found)
+    failing = held_out.filter(~pl.col("reference_ok"))
+    return as_entries(failing.select("row", "id", key=pl.col("row").cast(pl.String), file="split"))
 
 
 def leaks(run: Path, meaning: Mapping[str, Any] | None) -> pl.DataFrame:

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from tuneworth.curate import read_ledger, read_split
+from tuneworth import Run
+from tuneworth.curate import read_ledger, read_overrides, read_split
+from tuneworth.project import decisions_file, open_recount
 
 from ..curate.parts.both_ways import contents, messy, write_files
 from ..curate.parts.conftest import ray_home
@@ -89,6 +91,9 @@ def test_the_command_leaves_what_one_machine_leaves_and_its_readers_read_it(comm
     told = [command("why", place, "p7", "--json").json for place in (run, whole)]
     assert told[0] == told[1]
     assert command("report", run, "--quiet").code == 0
+    for made in (whole, run):
+        counts = open_recount(Run(made)).counts(read_overrides(decisions_file(made)))
+        assert (counts.outcomes, counts.splits) == (done.json["outcomes"], done.json["splits"])
     # Curated again into the same run, the rows stand where they were held.
     before = read_ledger(run)
     assert command("curate", project, "--cluster", "--quiet", "--run", run.name).code == 0

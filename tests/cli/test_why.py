@@ -100,7 +100,8 @@ def test_a_half_written_line_of_decisions_is_left_out_with_a_warning(command, ru
     assert "override_cut" in (run / "curate" / "summary.json").read_text()
     assert again(command, run)["decided"] == 1
     assert file.read_bytes().startswith(whole + b'{"id": "one", "deci')
-    command("why", run, "one", "--decide", "keep")
+    said = command("why", run, "one", "--decide", "keep").err
+    assert "warning: Removed a half-written line at the end of overrides.jsonl" in said
     assert [override.decision for override in read_overrides(file)] == ["drop", "keep"]
 
 

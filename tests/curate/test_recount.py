@@ -20,6 +20,7 @@ from tuneworth.curate import (
     curate,
     read_frame,
 )
+from tuneworth.curate.read import pair_contents
 from tuneworth.style import parse_style
 
 from .test_pipeline import OPTIONS, STYLE, run, tables
@@ -54,17 +55,21 @@ def recounted(recount, decisions):
 
 @st.composite
 def decisions(draw, rows):
-    """Decisions about some rows; their texts are those of other rows, changed, or new."""
+    """Decisions about some rows; their texts are those of other rows, changed, or new. Some name the row by its content, or
+    another one, which may be gone."""
+    contents = dict(zip((row["id"] for row in rows), pair_contents(read_frame(rows).pairs, ()), strict=True))
     made = []
     for row in draw(st.lists(st.sampled_from(rows), max_size=8)):
         decision = draw(st.sampled_from(DECISIONS))
-        other = draw(st.sampled_from(rows))["output"]
+        other, named = draw(st.sampled_from(rows))["output"], draw(st.sampled_from(rows))["id"]
+        content = draw(st.sampled_from(["", contents[row["id"]], contents[named], "0" * 32]))
         texts = [None, other, other + " 7V", row["output"].replace("5V", "7V") + ".", "fine", "a@b.org has 9"]
         text = None if decision == "drop" else draw(st.sampled_from(texts))
-        made.append(Override(id=row["id"], decision=decision, text=text, who="Ada"))
+        made.append(Override(id=row["id"], content=content, decision=decision, text=text, who="Ada"))
     return made
 
 
+@pytest.mark.slow
 @given(tables(), OPTIONS, MORE, st.integers(0, 2), st.booleans(), st.data())
 def test_a_recount_gives_the_counts_of_a_new_curation(rows, options, more, seed, again, data):
     raw, settings = read_frame(rows), CurateSettings(**options, **more)
@@ -117,20 +122,19 @@ def test_fields_dates_and_given_splits_count_as_in_a_new_curation(seed, date, da
         assert recounted(recount, made) == counted(raw, FIELDS, made, **asked)
 
 
-@pytest.mark.parametrize("labels", [11, 12])
-def test_which_outputs_are_labels_depends_on_the_rows_that_remain(labels):
-    texts = ["one", "two", *["a sentence of more than five words here"] * 2]
-    rows = [
-        {"id": f"r{n}", "input": f"the same long question about case {n // 2}", "output": f"{texts[n % 2]} {n}"}
-        for n in range(2 * labels)
+def test_which_outputs_are_labels_depends_on_the_rows_that_remain():
+    texts = ("very good indeed", "rather poor stuff")
+    rows = [{"id": f"r{n}", "input": f"what is said of case {n // 2}?", "output": texts[n % 2]} for n in range(20)]
+    rows += [
+        {"id": f"s{n}", "input": f"{n} {n * 7} {n * 13}", "output": f"A sentence of more than five words: {n}."}
+        for n in range(20)
     ]
-    rows += [{"id": f"s{n}", "input": f"{n * 7} {n} other {n}", "output": f"{texts[2]} {n}"} for n in range(24)]
-    settings = CurateSettings(conflicts="keep best", split=SplitShares(train=1))
-    raw = read_frame(rows)
+    raw, settings = read_frame(rows), CurateSettings(conflicts="keep best", split=SplitShares(train=1))
     recount = Recount.of(raw, CurateRequest(None, settings), pinned=PinnedSplits(), seed=0)
-    for dropped in ([], ["r0"], ["r0", "r1"], [f"s{n}" for n in range(4)]):
+    for dropped, conflicts in (([], 10), (["r0"], 0), (["r0", "s0"], 9), (["r0", "r1", "s0"], 0)):
         made = [Override(id=name, decision="drop") for name in dropped]
         assert recount.counts(made) == counted(raw, None, made, settings=settings)
+        assert recount.counts(made).outcomes["conflict"] == conflicts
 
 
 def test_a_rule_that_one_more_row_breaks_is_a_habit_from_then_on():
@@ -149,6 +153,22 @@ def test_a_rule_that_one_more_row_breaks_is_a_habit_from_then_on():
     for n in (1, 0, 3):
         assert recount.counts(edited[:n]) == counted(raw, None, edited[:n], settings=settings)
         assert recount.counts(edited[:n]).outcomes["invalid"] == (0 if n else 3)
+
+
+def test_whether_a_word_is_a_fact_depends_on_the_outputs_that_remain():
+    given = "Describe the {} mug with a handle for the page of our shop"
+    said, other = "A {} mug with a handle for tea or coffee", "Nobody here knows what could be said about it"
+    rows = [
+        {"id": f"r{n}", "input": f"{n} {n * 7} {n * 13}", "output": f"The number {n} comes last."} for n in range(9)
+    ]
+    rows += [{"id": name, "input": given.format(name), "output": said.format(name)} for name in ("red", "blue")]
+    rows += [{"id": "blue too", "input": given.format("blue"), "output": other}]
+    raw, settings = read_frame(rows), CurateSettings(near_duplicate=0.6, split=SplitShares(train=1))
+    recount = Recount.of(raw, CurateRequest(None, settings), pinned=PinnedSplits(), seed=0)
+    same, gone = Override(id="red", decision="train", text=other), Override(id="blue", decision="drop")
+    for made, duplicates in (([], 0), ([same], 0), ([same, gone], 1)):
+        assert recount.counts(made) == counted(raw, None, made, settings=settings)
+        assert recount.counts(made).outcomes["duplicate"] == duplicates
 
 
 def test_errors_are_those_of_a_new_curation():

@@ -51,6 +51,7 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "plan",
         "search",
         "export",
+        "review",
         "fix",
     }
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tuneworth import ConfigError, CurateSettings, Run, curate_pairs, curate_project
-from tuneworth.curate import Override, add_overrides, read_overrides
+from tuneworth.curate import DecisionLog, Override, read_overrides
 from tuneworth.project import create_example, curate_again, decisions_file, open_recount
+from tuneworth.style import read_style
 
 
 def counted(run):
@@ -43,10 +44,8 @@ def test_decisions_about_the_example_count_as_when_it_is_curated_again(tmp_path)
     run = curate_project(tmp_path / "parts").folder
     assert recounted(run) == counted(run)
     recount = open_recount(Run(run))
-    made = []
     for n in (1, 40):
-        made += some_decisions(run, n)
-        add_overrides(decisions_file(run), made[-n:] if n == 1 else made)
+        DecisionLog(decisions_file(run)).add(some_decisions(run, n))
         new = recount.counts(read_overrides(decisions_file(run)))
         run = curate_project(tmp_path / "parts").folder
         assert (new.rows_read, new.outcomes, new.rules, new.splits) == counted(run)
@@ -62,7 +61,7 @@ def test_a_run_of_a_file_is_counted_by_its_own_options(pairs_file, style_file, t
     assert recounted(out) == counted(out)
     made = [Override(id="p3", decision="drop"), Override(id="p5", decision="test", text="Write to me@home.org.")]
     new = recounted(out, made)
-    add_overrides(decisions_file(out), made)
+    DecisionLog(decisions_file(out)).add(made)
     curate_again(out)
     assert new == counted(out) == recounted(out)
 
@@ -74,7 +73,7 @@ def test_splits_that_the_data_state_are_read_again(labels):
     new = recounted(run, made)
     assert recounted(run) == counted(run)
     assert new != counted(run)
-    add_overrides(decisions_file(run), made)
+    DecisionLog(decisions_file(run)).add(made)
     assert new == counted(curate_project(labels).folder)
     with (labels / "pairs.jsonl").open("a") as file:
         file.write(json.dumps({"input": "more", "output": "And more of it."}) + "\n")
@@ -90,3 +89,20 @@ def test_what_is_gone_is_named(pairs_file, style_file, tmp_path):
     Path(moved).unlink()
     with pytest.raises(ConfigError, match=r"moved\.yaml"):
         open_recount(Run(out))
+
+
+@pytest.mark.slow
+def test_a_run_of_a_table_is_counted_if_its_style_is_known(pairs_file, style_file, tmp_path):
+    rows = [json.loads(line) for line in pairs_file.read_text(encoding="utf-8").splitlines()]
+    curate_pairs(rows, out=tmp_path / "plain")
+    assert recounted(tmp_path / "plain") == counted(tmp_path / "plain")
+    curate_pairs(rows, read_style(style_file), out=tmp_path / "styled")
+    with pytest.raises(ConfigError, match=r"styled does not say which style it was curated with"):
+        open_recount(Run(tmp_path / "styled"))
+    for n, row in enumerate(rows):
+        row["split"] = ("train", "train", "test")[n % 3]
+    curate_pairs(rows, out=tmp_path / "split")
+    with pytest.raises(
+        ConfigError, match=r"split was made from a table; curate again to see the counts: the rows state splits"
+    ):
+        open_recount(Run(tmp_path / "split"))

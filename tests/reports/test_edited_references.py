@@ -1,5 +1,9 @@
 """Test references that people edited: in the summary, on the pages, and in the warnings."""
 
+import json
+from pathlib import Path
+
+import jsonschema
 import pytest
 
 from tuneworth.curate import CurateSettings, Override, curate, read_frame, write_curated
@@ -33,7 +37,8 @@ def test_only_test_rows_are_references_and_their_texts_are_masked_like_the_data(
     assert (train["overrides"]["edited"]["train"], train["overrides"]["references"]) == (1, [])
     assert "references_edited" not in {warning["code"] for warning in train["warnings"]}
     masked = edited("f3", text="Write to ann.lee@example.org", mask=True).summary["overrides"]["references"][0]
-    assert masked["after"].startswith("Write to ") and "example.org" not in str(masked)
+    assert masked["after"].startswith("Write to ")
+    assert "example.org" not in str(masked)
 
 
 def test_a_repair_that_a_person_accepts_counts_once_and_many_are_listed_in_part():
@@ -69,3 +74,18 @@ def test_the_sentence_names_the_people():
 def test_edits_in_a_run_are_read_back(tmp_path):
     write_curated(curate(read_frame(ROWS), overrides=[Override(id="f3", decision="test", text="New.")]), tmp_path)
     assert '"written": "text 3 <b>x</b>"' in (tmp_path / "curate" / "test.jsonl").read_text()
+
+
+def test_the_entry_fits_the_schema_of_the_results():
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
+    (entry,) = (found for found in _named(schema, "overrides") if "references" in str(found))
+    jsonschema.validate(edited("f3", "f9").summary["overrides"], entry)
+    assert set(entry["required"]) == set(entry["properties"])
+
+
+def _named(value, name):
+    """Every property of that name in a schema."""
+    if isinstance(value, dict):
+        yield from [value["properties"][name]] if name in value.get("properties", {}) else []
+        for inner in value.values():
+            yield from _named(inner, name)

@@ -306,3 +306,28 @@ def test_a_curation_that_fails_says_why_and_changes_nothing(project, served):
     assert state["curate"]["state"] == "failed"
     assert "pairs.jsonl" in " ".join(state["curate"]["lines"])
     assert state["run"] == before
+
+
+def test_a_run_of_a_file_is_curated_again_in_its_folder(command, pairs_file, style_file, tmp_path):
+    command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "clean")
+    decide_row(tmp_path / "clean", "p3", "drop")
+    with serving(tmp_path / "clean") as served:
+        client = served.client()
+        client.post("curate")
+        while (state := client.state())["curate"]["state"] == "running":
+            pass
+        assert (state["curate"]["state"], state["curate"]["run"]) == ("done", "clean"), state["curate"]
+    summary = json.loads((tmp_path / "clean/curate/summary.json").read_text())
+    assert summary["outcomes"]["decided"] == 1
+
+
+def test_a_run_whose_file_is_gone_says_how_to_curate_it(command, pairs_file, tmp_path):
+    command("curate", pairs_file, "--out", tmp_path / "clean")
+    pairs_file.unlink()
+    with serving(tmp_path / "clean") as served:
+        client = served.client()
+        client.post("curate")
+        while (state := client.state())["curate"]["state"] == "running":
+            pass
+    assert state["curate"]["state"] == "failed"
+    assert f"is not at {pairs_file} any more" in state["curate"]["lines"][0]

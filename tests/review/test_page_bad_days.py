@@ -163,9 +163,8 @@ def test_hostile_texts_are_shown_row_by_row_and_never_run(
         shown = []
         for kind in state["kinds"]:
             for entry in served.client().get("queue", kind=kind["kind"], limit=200)["entries"]:
-                bench.value(
-                    f"location.hash = '#queue/' + [{kind['kind']!r}, {json.dumps(entry['key'])}].map(encodeURIComponent).join('/')"
-                )
+                place = f"[{kind['kind']!r}, {json.dumps(entry['key'])}].map(encodeURIComponent).join('/')"
+                bench.value(f"location.hash = '#queue/' + {place}")
                 bench.row()
                 _harmless(bench)
                 shown.append(bench.value("document.querySelector('#view').textContent"))

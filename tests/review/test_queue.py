@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tuneworth.core import ConfigError
+from tuneworth.curate import contents_as_read
 from tuneworth.project import Run, curate_project
 from tuneworth.review import KINDS, Item, Queue
-from tuneworth.review.sides import as_read
 
 from .small_runs import (
     again,
@@ -229,7 +229,7 @@ def test_a_row_that_was_edited_is_named_by_its_content_as_it_was_read(tmp_path: 
     assert ledger[item.sides[1].id]["outcome"] == "decided"
     kept = {**lines_of(done, "train"), **lines_of(done, "validation"), **lines_of(done, "test")}[item.sides[0].id]
     assert kept["output"] == "Relay for 48 V"
-    assert as_read([kept], [])[0] == item.sides[0].content == ledger_of(run)[kept["id"]]["content"]
+    assert contents_as_read([kept], [])[0] == item.sides[0].content == ledger_of(run)[kept["id"]]["content"]
 
 
 def test_an_action_that_does_not_fit_is_refused_with_those_that_do(safe):
