@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError
 from tuneworth.examples import example_path
-from tuneworth.project import Run
+from tuneworth.project import Run, curate_pairs
 from tuneworth.review import StyleDesk, read_edits
 from tuneworth.review.style_text import edited_style
 from tuneworth.style import check_outputs, pair_columns, parse_style, read_style, with_row_values
@@ -240,6 +240,23 @@ def test_a_row_counts_as_it_was_written_or_as_a_person_gave_it(tmp_path: Path):
     line = {"id": "row 1", "decision": "keep", "text": "pub", "who": "ada", "when": "2026-11-28T10:00:00Z"}
     (tmp_path / "overrides.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
     assert {rule["id"]: rule["fail"] for rule in StyleDesk(run).rules()}["forbidden"] == 1
+
+
+def test_the_style_of_a_file_that_was_curated_alone_can_be_changed_too(
+    pairs_file: Path, style_file: Path, tmp_path: Path
+):
+    curate_pairs(pairs_file, style_file, out=tmp_path / "out" / "clean")
+    desk, edits = StyleDesk(Run(tmp_path / "out" / "clean")), read_edits([{"check": "starts", "level": "should"}])
+    found = desk.tried(edits, seconds=None)
+    assert (found.checked, found.total) == (60, 60)
+    assert desk.save(edits, found.stamp).path == style_file
+    assert read_style(style_file).checks[0].level == "should"
+
+
+def test_a_run_without_a_known_style_says_so(tmp_path: Path):
+    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"tuneworth\.toml"):
+        StyleDesk(Run(tmp_path))
 
 
 def test_many_rows_are_tried_on_a_sample_that_says_so(places: Run):
