@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Opened", "open_reviewed"]
 
+_LATER = 1.0  # seconds after the start
+
 
 def open_reviewed(path: Path, *, allow_code: bool) -> "Run":
     """The run at a path, as `Run` finds it; `python` checks of its project's style may run with `allow_code`.
@@ -44,6 +46,7 @@ class Opened:
         self.stamp = self._stamp()
         self.queue = Queue(run)
         self.log = DecisionLog(decisions_file(run.folder))
+        self._allow_code = allow_code
         self.counting = Counting(run, self.log.read, allow_code=allow_code)
         self.counted = self.log.version  # the decisions that are counted or being counted
         self._counted: tuple[str, tuple[KindCount, ...]] | None = None
@@ -75,7 +78,11 @@ class Opened:
         """The style at the desk. Raises: ConfigError if no style file is known for the run, or it is not valid."""
         from .style_desk import StyleDesk
 
-        return StyleDesk(self.run)
+        return StyleDesk(self.run, allow_code=self._allow_code)
+
+    def keep_style(self, desk: "StyleDesk") -> None:
+        """Go on with a style desk of this run, whose rules are counted already."""
+        vars(self)["style"] = desk
 
     @cached_property
     def has_style(self) -> bool:
@@ -92,9 +99,19 @@ class Opened:
 
         return Judging(self.run)
 
+    @property
+    def has_judging(self) -> bool:
+        """Whether there are outputs to judge; what reads them is imported only for a run that was evaluated."""
+        return (self.run.folder / "results.json").is_file() and self.judging.possible
+
     def prepare(self) -> None:
-        """Find in threads what takes long: rejected rows that a repair would make acceptable, and the counts."""
-        threading.Thread(target=self._prepare, daemon=True, name="repairs").start()
+        """Find in threads what takes long: rejected rows that a repair would make acceptable, and the counts.
+
+        The first row is shown before, as both need the processor.
+        """
+        later = threading.Timer(_LATER, self._prepare)
+        later.daemon = True
+        later.start()
 
     def _prepare(self) -> None:
         if self.run.curation:
