@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import DataError, say, write_whole
-from ..evaluate import results_text
 from .run import Run
 from .runs import JUDGEMENTS, read_stored, with_inputs
 
@@ -49,7 +48,7 @@ def recount_judgements(run: Run) -> None:
 
 
 def _write(run: Run, judgements: dict[str, Any]) -> None:
-    from ..evaluate import with_judgements
+    from ..evaluate import results_text, with_judgements
 
     file = run.folder / "results.json"
     text = results_text(with_judgements(with_people_named(run, read_stored(file)), judgements))
