@@ -39,7 +39,7 @@ PROJECT = '[data]\npath = "pairs"\ninput = "input"\noutput = "output"\nid = "id"
 STYLE = """
 name: generated lines
 checks:
-  - {kind: pattern, regex: laboratories, max: 0, id: no-laboratories}
+  - {kind: pattern, regex: laboratories, min: 0, max: 0, id: no-laboratories}
   - {kind: length, unit: words, max: 30, id: short}
 """
 TICKS = os.sysconf("SC_CLK_TCK")
