@@ -260,7 +260,9 @@ def text(table: list[str], found: list[str]) -> list[str]:
     libraries = ", ".join(f"{name} {version(name)}" for name in ("starlette", "uvicorn", "polars"))
     return [
         "# The workbench", "",
-        f"{datetime.date.today()}, {libraries}, {platform.machine()} with {os.cpu_count()} cores. "
+        f"{datetime.date.today()}, {libraries}, {platform.machine()} with {os.cpu_count()} cores "
+        f"(load at the end: {os.getloadavg()[0]:.0f}; where it exceeds the cores, seconds are longer than on a quiet "
+        "machine, and processor seconds are what counts). "
         "`python benchmarks/review.py`.", "",
         "## Quick with many rows", "",
         "Seconds since the command was started, in brackets the processor seconds of the server. Milliseconds are the median "
