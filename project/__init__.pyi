@@ -36,6 +36,7 @@ from .rows import undo_decisions as undo_decisions
 from .run import Run as Run
 from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
+from .runs import to_path as to_path
 from .search import search_prompt as search_prompt
 from .search import search_text as search_text
 from .search_plan import SearchPlan as SearchPlan

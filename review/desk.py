@@ -268,8 +268,10 @@ class Desk:
 
         Raises: ConfigError if the file changed since, or an edit does not fit; RunBroken if the disk refuses.
         """
-        saved = self._here().style.save(read_edits(edits), stamped)
+        desk = self._here().style
+        saved = desk.save(read_edits(edits), stamped)
         self._open(self.folder)
+        self._here().keep_style(desk)
         return {"path": str(saved.path)}
 
     def judging(self, who: str, *, skip: Sequence[str]) -> dict[str, Any]:

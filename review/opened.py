@@ -46,6 +46,7 @@ class Opened:
         self.stamp = self._stamp()
         self.queue = Queue(run)
         self.log = DecisionLog(decisions_file(run.folder))
+        self._allow_code = allow_code
         self.counting = Counting(run, self.log.read, allow_code=allow_code)
         self.counted = self.log.version  # the decisions that are counted or being counted
         self._counted: tuple[str, tuple[KindCount, ...]] | None = None
@@ -77,7 +78,11 @@ class Opened:
         """The style at the desk. Raises: ConfigError if no style file is known for the run, or it is not valid."""
         from .style_desk import StyleDesk
 
-        return StyleDesk(self.run)
+        return StyleDesk(self.run, allow_code=self._allow_code)
+
+    def keep_style(self, desk: "StyleDesk") -> None:
+        """Go on with a style desk of this run, whose rules are counted already."""
+        vars(self)["style"] = desk
 
     @cached_property
     def has_style(self) -> bool:
