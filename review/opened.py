@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core import ConfigError
 from ..curate import DecisionLog, Override
+from ..project import JUDGEMENTS
 from .counting import Counting
 from .items import KindCount
 from .queue import Queue
@@ -48,8 +49,9 @@ class Opened:
         self.log = DecisionLog(decisions_file(run.folder))
         self._allow_code = allow_code
         self.counting = Counting(run, self.log.read, allow_code=allow_code)
+        self._later = threading.Timer(_LATER, self._prepare)
         self.counted = self.log.version  # the decisions that are counted or being counted
-        self._counted: tuple[str, tuple[KindCount, ...]] | None = None
+        self._counted: tuple[tuple[str, int], tuple[KindCount, ...]] | None = None
 
     @property
     def name(self) -> str:
@@ -62,16 +64,28 @@ class Opened:
         return self._stamp() != self.stamp
 
     def counts(self, latest: Mapping[str, Override]) -> tuple[KindCount, ...]:
-        """The kinds of the queue with their counts, which change by decisions, or while rows are tried for a repair.
-
-        None of a run that judges outputs from elsewhere and was not curated.
-        """
-        if not self.run.curation:
-            return ()
-        version, known = self.log.version, self._counted
-        if known is None or known[0] != version or not all(kind.exact for kind in known[1]):
-            self._counted = known = version, tuple(self.queue.counts(latest))
+        """The kinds of the queue with their counts, which change by decisions, or while rows are tried for a repair."""
+        seen, known = (self.log.version, self._judged()), self._counted
+        if known is None or known[0] != seen or not all(kind.exact for kind in known[1]):
+            self._counted = known = seen, self._count(latest)
         return known[1]
+
+    def _count(self, latest: Mapping[str, Override]) -> tuple[KindCount, ...]:
+        if self.run.curation:
+            return tuple(self.queue.counts(latest))
+        # A run of outputs from elsewhere has no rows to decide about, but people may have judged them differently.
+        kind = "disagreement"
+        total, left = (
+            self.queue.entries(kind, latest, start=0, limit=0, left=waits).total for waits in (False, True)
+        )  # fmt: skip
+        return (KindCount(kind, total, left, total - left),) if total else ()
+
+    def _judged(self) -> int:
+        """Changes when somebody judges outputs: each file of judgements is written anew."""
+        try:
+            return (self.run.folder / JUDGEMENTS).stat().st_mtime_ns
+        except OSError:
+            return 0
 
     @cached_property
     def style(self) -> "StyleDesk":
@@ -109,9 +123,8 @@ class Opened:
 
         The first row is shown before, as both need the processor.
         """
-        later = threading.Timer(_LATER, self._prepare)
-        later.daemon = True
-        later.start()
+        self._later.daemon = True
+        self._later.start()
 
     def _prepare(self) -> None:
         if self.run.curation:
@@ -120,6 +133,7 @@ class Opened:
 
     def close(self) -> None:
         """Stop what runs beside the page."""
+        self._later.cancel()
         self.counting.close()
 
     def _stamp(self) -> tuple[int, int, int]:
