@@ -1,19 +1,25 @@
-"""The pictures of a report for the README and docs/: wide, phone, dark, and its first page on paper.
+"""The pictures for the README and docs/: a report (wide, phone, dark, its first page on paper) and the workbench.
 
     python docs/pictures.py [RUN]
 
 RUN is a run's folder; without it, the newest of tuneworth-demo/runs. Its report is rendered again into a temporary
-folder and photographed in Debian's Chromium (`apt-get install chromium fonts-liberation poppler-utils`).
+folder and photographed in Debian's Chromium (`apt-get install chromium fonts-liberation poppler-utils`). The workbench
+is that of the shipped example, curated into the same folder, after some decisions.
 """
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tuneworth.examples import example_path
+from tuneworth.project import curate_project
 from tuneworth.reports import write_report
 
 DOCS = Path(__file__).parent
@@ -22,7 +28,7 @@ MOST_BYTES = 150_000
 
 
 def main() -> None:
-    """Write the four pictures."""
+    """Write the six pictures."""
     run = Path(sys.argv[1]) if len(sys.argv) > 1 else _newest(RUNS)
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None or shutil.which("pdftoppm") is None:
@@ -36,8 +42,9 @@ def main() -> None:
         _picture(browser, page, "report-dark", width=1280, height=800, dark=True)
         _picture(browser, page, "report-phone", width=390, height=844, sharpness=2)
         _paper(browser, page, Path(name))
+        _workbench(browser, Path(name))
         browser.close()
-    for path in sorted(DOCS.glob("report-*.png")):
+    for path in sorted(DOCS.glob("re*.png")):
         size = path.stat().st_size
         print(f"{path.relative_to(DOCS.parent)}: {size / 1000:.0f} KB")
         if size > MOST_BYTES:
@@ -77,6 +84,39 @@ def _paper(browser: Browser, page: Path, folder: Path) -> None:
         ["pdftoppm", "-png", "-r", "96", "-f", "1", "-l", "1", "-singlefile", folder / "report.pdf", target], check=True
     )
     _fewer_colours(target.with_suffix(".png"))
+
+
+def _workbench(browser: Browser, folder: Path) -> None:
+    """A conflict of the shipped example after some decisions, on a desk and on a phone."""
+    project = Path(shutil.copytree(example_path("components"), folder / "components"))
+    curate_project(project)
+    with _serving(project) as address:
+        for name, width, height, sharpness in (("review", 1280, 800, 1), ("review-phone", 390, 844, 2)):
+            view = browser.new_page(
+                viewport={"width": width, "height": height}, device_scale_factor=sharpness, reduced_motion="reduce"
+            )
+            view.goto(f"{address}#queue/conflict")
+            for key in "1121":
+                before = view.locator(".item .id").first.inner_text()
+                view.keyboard.press(key)
+                view.locator(".item .id").first.filter(has_not_text=before).wait_for()
+                view.wait_for_timeout(4_000)  # as a person needs, which the time left is counted by
+            view.screenshot(path=DOCS / f"{name}.png")
+            view.close()
+            _fewer_colours(DOCS / f"{name}.png")
+
+
+@contextmanager
+def _serving(project: Path) -> Iterator[str]:
+    """The address of the workbench of a project."""
+    command = [sys.executable, "-m", "tuneworth.cli", "review", str(project), "--no-open", "--json", "--who", "Ada"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["address"]
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _fewer_colours(path: Path) -> None:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import DataError, say, write_whole
 from .run import Run
-from .runs import read_stored, with_inputs
+from .runs import JUDGEMENTS, read_stored, with_inputs
 
 if TYPE_CHECKING:
     from ..evaluate import JudgedRun
     from ..reports import StoredRun
 
 __all__ = [
-    "JUDGEMENTS",
     "count_people",
     "judged_run",
     "recount_judgements",
@@ -22,8 +21,6 @@ __all__ = [
     "usable_judgements",
     "with_people_named",
 ]
-
-JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
 
 
 def store_judgements(run: Run, files: Sequence[Path]) -> None:

@@ -19,6 +19,7 @@ from ..core import ConfigError, DataError, Talk, nearest, sha256_file, write_who
 from .project import PROJECT_FILE, Project
 
 __all__ = [
+    "JUDGEMENTS",
     "OVERRIDES",
     "SPLITS",
     "ProjectFiles",
@@ -237,6 +238,7 @@ class Stopwatch:
         return time.perf_counter() - self._start
 
 
+JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
 OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
 
 

@@ -7,7 +7,7 @@ import { desk, onState, say } from "./state.js";
 const PAGE = 30; // rows of the list that are fetched at a time
 const OUTCOMES = {
   kept: "Kept", duplicate: "Duplicates", conflict: "Conflicts", invalid: "Invalid", leaked: "Leaked",
-  quarantined: "Quarantined", decided: "Dropped by a person",
+  quarantined: "Quarantined", decided: "Dropped",
 };
 const SPLITS = { train: "Train", validation: "Validation", test: "Test" };
 
@@ -65,7 +65,7 @@ const rail = (state) => {
       make("nav", { "aria-label": "Queue" }, make("p", { class: "railhead" }, "Queue", make("span", {}, "left · time")), make("ul", { class: "kinds" }, state.kinds.map(kindLine))),
       make("section", { "aria-label": "What your decisions bring" }, make("p", { class: "railhead" }, "If you curate now"), brings(state),
         make("p", { class: "act" }, button("Curate again", askToCurate, { key: "c" })), curateLine(state.curate),
-        make("p", { class: "note" }, `${count(state.decisions)} ${state.decisions === 1 ? "decision" : "decisions"} in `, make("bdi", {}, state.overrides)))),
+        make("p", { class: "note" }, `${count(state.decisions)} ${state.decisions === 1 ? "decision" : "decisions"} in `, make("bdi", { title: state.overrides }, state.overrides.split(/[\\/]/).slice(-2).join("/"))))),
   ];
 };
 let drawn = "";

@@ -23,6 +23,7 @@ export const openStyle = async () => {
   document.title = "Style – Tuneworth review";
   fill(find("heading"), make("h1", { tabindex: "-1" }, "Style"));
   find("heading").firstChild.focus({ preventScroll: true });
+  fill(find("view"), make("p", { class: "lead", role: "status" }, "Counting what each rule finds …"));
   try {
     const found = await get("style");
     if (number !== opening) return;

@@ -91,5 +91,5 @@ def open_page(window: Window, served: Served, at: str = "", **size: Any) -> Work
         page.locator("#rail .kinds a").first.wait_for(state="attached", timeout=SOON)
         bench.row()
     else:
-        page.locator("#view :is(.rule, .side, form, .lead)").first.wait_for(timeout=SOON)
+        page.locator("#view :is(.rule, .side, form, .lead:not([role=status]))").first.wait_for(timeout=SOON)
     return bench
