@@ -54,6 +54,7 @@ def main() -> None:
     for variety in VARIETIES:
         with tempfile.TemporaryDirectory() as folder:
             lines += _measured(Path(folder), variety, options.rows)
+            print(lines[-1], flush=True)
     TABLE.write_text("\n".join([*lines, ""]), encoding="utf-8")
     print(TABLE.read_text(encoding="utf-8"))
 
@@ -104,13 +105,14 @@ def recount(folder: Path) -> dict[str, Any]:
     built = time.process_time() - start
     calls, counts = [], []
     for n in DECISIONS:
-        spent = []
+        spent, found = [], None
         for seed in reversed(range(CALLS)):  # the last ones are those that curating is given
             made = _decisions(folder, n, seed)
             start = time.process_time()
             found = opened.counts(made)
             spent.append(time.process_time() - start)
         calls.append(sorted(spent)[CALLS // 2])
+        assert found is not None
         counts.append([found.outcomes, found.rules, found.splits])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": built, "calls": calls, "counts": counts, "held": _resident() - before, "peak": peak}

@@ -39,7 +39,7 @@ PROJECT = '[data]\npath = "pairs"\ninput = "input"\noutput = "output"\nid = "id"
 STYLE = """
 name: generated lines
 checks:
-  - {kind: pattern, regex: laboratories, max: 0, id: no-laboratories}
+  - {kind: pattern, regex: laboratories, min: 0, max: 0, id: no-laboratories}
   - {kind: length, unit: words, max: 30, id: short}
 """
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -260,7 +260,9 @@ def text(table: list[str], found: list[str]) -> list[str]:
     libraries = ", ".join(f"{name} {version(name)}" for name in ("starlette", "uvicorn", "polars"))
     return [
         "# The workbench", "",
-        f"{datetime.date.today()}, {libraries}, {platform.machine()} with {os.cpu_count()} cores. "
+        f"{datetime.date.today()}, {libraries}, {platform.machine()} with {os.cpu_count()} cores "
+        f"(load at the end: {os.getloadavg()[0]:.0f}; where it exceeds the cores, seconds are longer than on a quiet "
+        "machine, and processor seconds are what counts). "
         "`python benchmarks/review.py`.", "",
         "## Quick with many rows", "",
         "Seconds since the command was started, in brackets the processor seconds of the server. Milliseconds are the median "

@@ -21,6 +21,7 @@ from .overrides import Lines, Override, file_bytes, is_blank, override_line, par
 __all__ = ["DecidedElsewhere", "DecisionBatch", "DecisionLog"]
 
 _PATIENCE = 30  # seconds to wait for another process that writes decisions
+_NAMED = 5  # rows that an error names
 _SETTLED = 2.0  # seconds after which a change would show in the time of the file, also on a network's disk
 
 
@@ -30,8 +31,9 @@ class DecidedElsewhere(ConfigError):
     def __init__(self, ids: Sequence[str], decisions: Sequence[Override]) -> None:
         self.decisions = tuple(decisions)
         now = {override.id: str(override) for override in decisions}
-        named = [f'"{name}": {now.get(name, "its decision was taken back")}' for name in ids]
-        super().__init__("decided elsewhere in the meantime; nothing was saved\n" + "\n".join(named))
+        named = [f'"{name}": {now.get(name, "its decision was taken back")}' for name in ids[:_NAMED]]
+        more = [f"and {len(ids) - _NAMED:,} more rows"] if len(ids) > _NAMED else []
+        super().__init__("\n".join(["decided elsewhere in the meantime; nothing was saved", *named, *more]))
 
 
 @dataclass(frozen=True)

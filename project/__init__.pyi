@@ -13,7 +13,6 @@ from .fix import fix_outputs as fix_outputs
 from .gates import parse_gate as parse_gate
 from .gather.requests import PlannedRival as PlannedRival
 from .gather.requests import Remote as Remote
-from .judgements import JUDGEMENTS as JUDGEMENTS
 from .judgements import judged_run as judged_run
 from .judgements import usable_judgements as usable_judgements
 from .money import compute_roi as compute_roi
@@ -37,6 +36,7 @@ from .rows import undo_decisions as undo_decisions
 from .run import Run as Run
 from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
+from .runs import to_path as to_path
 from .search import search_prompt as search_prompt
 from .search import search_text as search_text
 from .search_plan import SearchPlan as SearchPlan

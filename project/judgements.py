@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import DataError, say, write_whole
-from ..evaluate import results_text
 from .run import Run
-from .runs import read_stored, with_inputs
+from .runs import JUDGEMENTS, read_stored, with_inputs
 
 if TYPE_CHECKING:
     from ..evaluate import JudgedRun
     from ..reports import StoredRun
 
 __all__ = [
-    "JUDGEMENTS",
     "count_people",
     "judged_run",
     "recount_judgements",
@@ -23,8 +21,6 @@ __all__ = [
     "usable_judgements",
     "with_people_named",
 ]
-
-JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
 
 
 def store_judgements(run: Run, files: Sequence[Path]) -> None:
@@ -52,7 +48,7 @@ def recount_judgements(run: Run) -> None:
 
 
 def _write(run: Run, judgements: dict[str, Any]) -> None:
-    from ..evaluate import with_judgements
+    from ..evaluate import results_text, with_judgements
 
     file = run.folder / "results.json"
     text = results_text(with_judgements(with_people_named(run, read_stored(file)), judgements))

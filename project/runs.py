@@ -238,8 +238,8 @@ class Stopwatch:
         return time.perf_counter() - self._start
 
 
-OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
 JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
+OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
 
 
 @dataclass(frozen=True)

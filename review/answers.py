@@ -1,6 +1,6 @@
 """The answers of the desk as plain data for JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -28,7 +28,7 @@ def entries_answer(kind: str, found: Entries) -> dict[str, Any]:
     return {"kind": kind, "total": found.total, "entries": [asdict(entry) for entry in found.entries]}
 
 
-def item_answer(item: Item, place: Place, likes: tuple[Like, ...], latest: Mapping[str, Override]) -> dict[str, Any]:
+def item_answer(item: Item, place: Place, likes: Sequence[Like], latest: Mapping[str, Override]) -> dict[str, Any]:
     """An item with its sides, where it is in the queue, what may be done, and what was seen of earlier decisions."""
     return {
         "kind": item.kind, "key": item.key, **place._asdict(), "reason": item.reason, "rules": item.rules,

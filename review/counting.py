@@ -25,9 +25,10 @@ class Counting:
         self._run, self._decisions, self._allow_code = run, decisions, allow_code
         self._lock = threading.Lock()
         self._wanted, self._closed, self._started = threading.Event(), False, False
+        state = ("counting", "") if run.curation else ("off", "this run was not curated")
         before = {name: run.curation.get(name) for name in ("rows_read", "outcomes", "rules", "splits")}
         self._state: dict[str, Any] = {
-            "state": "counting", "why": "", "before": before, "after": None, "seconds": None
+            "state": state[0], "why": state[1], "before": before, "after": None, "seconds": None
         }  # fmt: skip
 
     @property

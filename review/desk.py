@@ -100,7 +100,7 @@ class Desk:
                 "version": self._version(here), "project": here.name, "run": here.run.name, "overrides": str(self.file),
                 "who": person, "notice": self._notice, "kinds": [kind_answer(kind, self._session) for kind in kinds],
                 "decisions": len(here.log.latest()), "undo": undo_answer(last), "curate": self._curating.state,
-                "counts": here.counting.state, "style": here.has_style, "judging": here.judging.possible,
+                "counts": here.counting.state, "style": here.has_style, "judging": here.has_judging,
             }  # fmt: skip
 
     def _version(self, here: Opened) -> int:
@@ -268,8 +268,10 @@ class Desk:
 
         Raises: ConfigError if the file changed since, or an edit does not fit; RunBroken if the disk refuses.
         """
-        saved = self._here().style.save(read_edits(edits), stamped)
+        desk = self._here().style
+        saved = desk.save(read_edits(edits), stamped)
         self._open(self.folder)
+        self._here().keep_style(desk)
         return {"path": str(saved.path)}
 
     def judging(self, who: str, *, skip: Sequence[str]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What a request of the page states, checked: text, numbers and truth where they are expected, nothing that breaks a file."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -10,6 +9,7 @@ from ..core import ConfigError
 
 __all__ = ["Asked", "read_body"]
 
+_LONGEST = 86_400  # seconds of a decision: a day
 _MOST_ROWS = 500  # of one answer: the page asks for more as it needs them
 
 
@@ -48,8 +48,9 @@ class Asked:
     def seconds(self) -> float | None:
         """The seconds that a decision took; None if they are missing or impossible, as a clock may be set."""
         value = self.values.get("seconds")
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
-        return float(value) if fits else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        return float(value) if 0 < value < _LONGEST else None
 
     def flag(self, name: str) -> bool | None:
         """True or false; None if it is missing. From an address: 1 or 0."""

@@ -12,7 +12,7 @@ import polars as pl
 from ..core import ConfigError
 from ..curate import FAULTS, find_faults, repair_outputs, usable_repairs
 from ..project import Run
-from ..style import Columns, StyleSchema, check_columns, explain, open_fields, pair_columns
+from ..style import Columns, StyleSchema, check_columns, explain, open_fields, pair_columns, read_style, with_row_values
 from .items import Repair, Spans
 from .marks import mark_broken, mark_differences
 
@@ -68,7 +68,7 @@ class Rules:
 
     @classmethod
     def of_run(cls, run: Run) -> "Rules":
-        """The rules that a run was curated by: those of its project. A run from a file alone has only its ledger.
+        """The rules that a run was curated by: those of its project or style file; without either its ledger says what is broken.
 
         Checks for other values of a field wait for `complete`.
         """
@@ -91,7 +91,8 @@ class Rules:
         """Add the checks that look for the values which all pairs have; takes seconds for many pairs."""
         style = _style(run)
         if style is not None and open_fields(style) and run.curation.get("rows_read", 0) <= _MOST_ROWS:
-            self._use(run.style)
+            columns = [part.select("output", "input", "fields") for part in (run.train, run.validation, run.test)]
+            self._use(with_row_values(style, pair_columns(pl.concat(columns))))
 
     def _use(self, style: StyleSchema | None) -> None:
         checks = style.checks if style is not None else ()
@@ -183,9 +184,14 @@ def change(before: str, after: str, rules: Sequence[str]) -> Repair:
 
 
 def _style(run: Run) -> StyleSchema | None:
+    """The style of the run's project, or the file that a run of a file was curated with, if it is still there."""
     try:
         return run.project.style
-    except ConfigError:  # not in a project
+    except ConfigError:
+        file = (run.facts.get("curated") or {}).get("style")
+    try:
+        return None if file is None else read_style(run.folder / file)
+    except ConfigError:
         return None
 
 

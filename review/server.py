@@ -5,7 +5,6 @@ import math
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +125,7 @@ def _page(request: Request) -> Response:
 def page_files() -> Mapping[str, Path]:
     """The files of the page by name: what is not listed here is not served, whatever an address says."""
     own = {file.name: file for file in PAGE.iterdir() if file.suffix in _TYPES}
-    return {**own, "base.css": Path(str(files(f"{__package__.rpartition('.')[0]}.reports") / "styles" / "base.css"))}
+    return {**own, "base.css": PAGE.parents[1] / "reports" / "styles" / "base.css"}
 
 
 def _missing(request: Request, error: Exception) -> Response:

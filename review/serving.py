@@ -77,12 +77,26 @@ def _bound(host: str, port: int, *, allow_remote: bool) -> Iterator[socket.socke
             "To work from another machine, forward the port instead: ssh -L PORT:127.0.0.1:PORT MACHINE"
         )
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listening = socket.create_server(place[:2], family=family, backlog=128)
+        listening = _listening(host, port)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
     with listening:
         yield listening
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # asyncio sends at once (TCP_NODELAY) only where the socket names its protocol; else each answer waits 40 ms.
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere it would let another process take the port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(place)
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
 
 
 def _reached(host: str) -> str:

@@ -83,8 +83,8 @@ class StyleDesk:
     Raises: ConfigError if no style file is known for the run, or it is not valid.
     """
 
-    def __init__(self, run: Run, *, most_rows: int = MOST_ROWS) -> None:
-        self.path, self._allow_code = style_file(run)
+    def __init__(self, run: Run, *, allow_code: bool = False, most_rows: int = MOST_ROWS) -> None:
+        self.path, self._allow_code = style_file(run, allow_code=allow_code)
         self._run, self._most, self._lock = run, most_rows, RLock()
         self.ready = False  # whether all rules were applied once
         self._warming: Thread | None = None

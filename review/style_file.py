@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core import ConfigError, disk_refusals, write_whole
-from ..project import Run, read_project
+from ..project import PROJECT_FILE, Run, read_project, to_path
 
 __all__ = ["Source", "read_source", "style_file", "write_source"]
 
@@ -24,18 +24,19 @@ class Source:
     marked: bool = False  # begins with a byte order mark
 
 
-def style_file(run: Run) -> tuple[Path, bool]:
+def style_file(run: Run, *, allow_code: bool) -> tuple[Path, bool]:
     """The style file that a run is judged by, and whether its `python` checks may run: a project that has some was read so.
 
     Raises: ConfigError if none is known.
     """
-    call = run.facts.get("judged")
-    if call is not None and call["style"] is not None:
-        return run.folder / call["style"], False
-    project = run.project if call is None or call["project"] is None else read_project(run.folder / call["project"])
+    call, stated = run.facts.get("judged") or {}, run.facts.get("curated") or {}
+    in_project = (run.folder.resolve().parent.parent / PROJECT_FILE).is_file()
+    if (named := call.get("style") or (None if in_project else stated.get("style"))) is not None:
+        return to_path(run.folder, named), allow_code
+    project = read_project(to_path(run.folder, call["project"])) if call.get("project") else run.project
     if project.style.path is None:
         raise ConfigError(f"the style of {project.folder} is in no file, so it cannot be edited here")
-    return project.style.path, any(check.kind == "python" for check in project.style.checks)
+    return project.style.path, allow_code or any(check.kind == "python" for check in project.style.checks)
 
 
 def read_source(path: Path) -> Source:

@@ -54,7 +54,7 @@ def read_style_rows(run: Path, *, given: Mapping[str, str], most: int = MOST_ROW
     return StyleRows(columns, table["id"], table["split"], drawn, sum(counts))
 
 
-_SCHEMA = dict.fromkeys(("id", "split", "input", "fields", "output"), pl.String)
+_SCHEMA: dict[str, Any] = dict.fromkeys(("id", "split", "input", "fields", "output"), pl.String)
 
 
 def _texts(pair: Mapping[str, Any], given: Mapping[str, str]) -> tuple[str | None, ...]:

@@ -57,10 +57,10 @@ def _read(entry: Any, where: str) -> StyleEdit:
         raise ConfigError(f"{where}.level: expected must or should, found {shown_value(level)}")
     if add is None:
         return StyleEdit(entry["check"], dict(numbers), level)
-    texts = [add.get(name) for name in ("name", "value")] if isinstance(add, Mapping) else []
-    if not texts or not all(isinstance(text, str) for text in texts):
+    name, value = (add.get("name"), add.get("value")) if isinstance(add, Mapping) else (None, None)
+    if not isinstance(name, str) or not isinstance(value, str):
         raise ConfigError(f"{where}.add: expected the name of a list and a text, found {shown_value(add)}")
-    return StyleEdit(entry["check"], dict(numbers), level, (texts[0], texts[1]))
+    return StyleEdit(entry["check"], dict(numbers), level, (name, value))
 
 
 def _is_number(value: Any) -> bool:

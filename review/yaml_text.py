@@ -141,7 +141,7 @@ def _said(place: Keys) -> str:
 
 def _end(node: yaml.Node) -> int:
     """Where a node's own text ends; PyYAML lets a block end where the next one begins, after blank lines and comments."""
-    if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
         return node.end_mark.index
     last = node.value[-1]
     return _end(last[1] if isinstance(last, tuple) else last)

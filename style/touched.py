@@ -12,7 +12,7 @@ from .wordings import start_of
 
 __all__ = ["touched_rows"]
 
-Item = tuple[str, str, str]  # the name of a list, the key where it is one of a table, a text in it
+Lists = dict[tuple[str, str], tuple[Any, ...]]  # by the name of a parameter, and the key where it is a table of lists
 
 
 def touched_rows(before: Check, after: Check, failed: pl.Series, columns: Columns) -> pl.Series | None:
@@ -21,29 +21,38 @@ def touched_rows(before: Check, after: Check, failed: pl.Series, columns: Column
     `failed` says for which rows the form of before fails or could not be scored. A text more in a list of exceptions can
     change these alone; a text more that says a value, only rows with its first word.
     """
-    old, new = _items(before), _items(after)
-    if _rest(before) != _rest(after) or old - new:
+    old, new = _lists(before), _lists(after)
+    longer = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    added = {key: new.get(key, ())[len(old.get(key, ())) :] for key in longer}
+    if (
+        not added
+        or _rest(before) != _rest(after)
+        or any((*old.get(key, ()), *added[key]) != new.get(key) for key in added)
+    ):
         return None
-    kind, added = KINDS[after.kind], new - old
-    names = {name for name, _, _ in added}
+    kind, names = KINDS[after.kind], {name for name, _ in added}
     if names <= kind.loosens:
         return failed
     # The first text of a value is more than a text: until then the value was compared in another way.
-    lists = {item[:2] for item in old}
-    starts = {start_of(text) for _, _, text in added}
-    if names <= kind.looked_for and all(item[:2] in lists for item in added) and all(starts):
+    starts = {start_of(text) for texts in added.values() for text in texts}
+    if names <= kind.looked_for and all(old.get(key) for key in added) and all(starts):
         return columns.once(("touched", *sorted(starts)), lambda: _with_any(columns, starts))
     return None
 
 
-def _items(check: Check) -> set[Item]:
-    """Every text in a list of a check, among them those of wordings."""
-    found = {("wordings", f"{name}\0{value}", text) for name, values in check.wordings.items()
-             for value, texts in values.items() for text in texts}  # fmt: skip
+def _lists(check: Check) -> Lists:
+    """The lists of a check, those of wordings among them."""
+    found: Lists = {
+        ("wordings", f"{name}\0{value}"): tuple(texts)
+        for name, values in check.wordings.items()
+        for value, texts in values.items()
+    }
     for parameter in fields(check.parameters):
         value, name = getattr(check.parameters, parameter.name), key_of(parameter)
         tables = value if isinstance(value, dict) else {"": value} if isinstance(value, tuple) else {}
-        found |= {(name, str(key), text) for key, texts in tables.items() for text in texts if isinstance(text, str)}
+        found |= {
+            (name, str(key)): tuple(texts) if isinstance(texts, tuple) else (texts,) for key, texts in tables.items()
+        }
     return found
 
 

@@ -12,7 +12,7 @@ from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
 from .join import SimilarPairs
-from .memory import FactNumbers, Memory, Recalled, TextsAgain
+from .memory import FactNumbers, KnownTexts, Memory, Recalled, TextsAgain
 from .subjects import input_facts
 from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
 
@@ -69,13 +69,8 @@ class Corpus:
         It has some of the remembered rows, those `edited` (row numbers) with another output, and numbers texts as they did.
         """
         recalled = memory.recalled(self.pairs["row"].to_numpy(), edited)
-        inputs, outputs = (
-            TextsAgain(known, texts.all, np.bincount(numbers, minlength=len(texts.all)) > 0)
-            for known, texts, numbers in (
-                (memory.inputs, self._inputs, self.text), (memory.outputs, self._outputs, self.output)
-            )
-            if isinstance(texts, TextsHere)
-        )  # fmt: skip
+        inputs = _texts_again(memory.inputs, self._inputs, self.text)
+        outputs = _texts_again(memory.outputs, self._outputs, self.output)
         rows = self._rows.remembering(memory.facts, recalled.places)
         return replace(self, _inputs=inputs, _outputs=outputs, _rows=rows, recalled=recalled)
 
@@ -156,6 +151,13 @@ def first_rows(numbers: np.ndarray) -> np.ndarray:
     first = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
     first[numbers[::-1]] = np.arange(len(numbers))[::-1]  # the last write, which is the first row, wins
     return first
+
+
+def _texts_again(known: KnownTexts, texts: Texts, numbers: np.ndarray) -> TextsAgain:
+    """The texts with what is known of them, of which only those with these numbers occur."""
+    if not isinstance(texts, TextsHere):
+        raise TypeError("only texts in memory can be remembered")
+    return TextsAgain(known, texts.all, np.bincount(numbers, minlength=len(texts.all)) > 0)
 
 
 def distinct_texts(texts: pl.DataFrame) -> Result:

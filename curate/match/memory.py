@@ -16,7 +16,7 @@ from .join import SimilarPairs
 from .ngrams import GramSets, gram_sets
 from .texts import Join, MethodSetting, TextsHere
 
-__all__ = ["KnownGrams", "KnownPairs", "Memory", "Recalled", "TextsAgain"]
+__all__ = ["FactNumbers", "KnownGrams", "KnownPairs", "KnownTexts", "Memory", "Recalled", "TextsAgain"]
 
 
 class KnownTexts:
@@ -180,7 +180,7 @@ class KnownGrams:
             if len(known) < len(a):
                 rest = np.flatnonzero((i < 0) | (j < 0))
                 numbers, place = np.unique(np.concatenate((a[rest], b[rest])), return_inverse=True)
-                yield gram_sets(texts(numbers)), rest, *np.split(place, 2)
+                yield gram_sets(texts(numbers)), rest, place[: len(rest)], place[len(rest) :]
 
         return divided
 

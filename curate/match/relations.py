@@ -67,9 +67,9 @@ def compare_outputs(
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
-    `subject, request` (the text of the input)`, output, facts` are one number per item; `texts` gives the normalised outputs of numbers, and
-    `other_request` says whether the inputs of two subjects differ in a word that says something: such a word explains
-    different facts, so these are alternatives.
+    `subject, request` (the text of the input)`, output, facts` are one number per item; `texts` gives the normalised
+    outputs of numbers, and `other_request` says whether the inputs of two subjects differ in a word that says something:
+    such a word explains different facts, so these are alternatives.
     """
     subjects = int(max(subject.max(initial=-1), same.right.max(initial=-1))) + 1
     items = np.bincount(subject, minlength=subjects)

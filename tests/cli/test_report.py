@@ -201,6 +201,12 @@ def test_a_person_given_and_live_counts_once_and_others_given_count_too(command,
     given = [save(judged, "a.json", seed=1), save(judged, "b.json", seed=2)]
     assert command("report", judged, *(word for path in given for word in ("--judgements", path))).code == 0
     assert sorted(one["seed"] for one in results(judged)["judgements"]["judges"]) == [1, 2]
+    earlier = json.loads(given[0].read_text(encoding="utf-8"))["judgements"][:4]
+    assert command("report", judged, "--judgements", save(judged, "a.json", seed=1, judgements=earlier)).code == 0
+    [found] = results(judged)["judgements"]["judges"]
+    assert (found["seed"], found["candidate"]) == (1, 10)
+    save(judged, "a.json", seed=1)
+    assert command("report", judged, *(word for path in given for word in ("--judgements", path))).code == 0
     live(judged, "ada", seed=1, judgements=[])  # an earlier state: the given file has all of its choices
     assert command("report", judged).code == 0
     assert sorted(one["seed"] for one in results(judged)["judgements"]["judges"]) == [1, 2]

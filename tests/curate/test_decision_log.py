@@ -91,6 +91,14 @@ def test_a_row_decided_elsewhere_is_not_decided_over(file):
     assert (found.value.decisions, mine.read()) == ((), ())
 
 
+def test_of_many_rows_that_were_decided_elsewhere_few_are_named(file):
+    theirs = [keep(f"row {n}", who="Bob") for n in range(9)]
+    DecisionLog(file).add(theirs)
+    with pytest.raises(DecidedElsewhere, match=r'"row 4": Decided by Bob: keep\nand 4 more rows$') as found:
+        DecisionLog(file).add([keep("row 0")], seen={override.id: "" for override in theirs})
+    assert found.value.decisions == tuple(theirs)
+
+
 def test_a_linked_file_stays_a_link(file, tmp_path):
     shared = tmp_path / "shared" / "decisions.jsonl"
     shared.parent.mkdir()

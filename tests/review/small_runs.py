@@ -67,6 +67,12 @@ def all_kinds() -> list[dict[str, str]]:
         *[pair(n, f"Socket {n}: {long} and {long}") for n in range(120, 126)],
         pair(130, "Plug with a cable for the lamp in the hall of the house"),
         pair(130, "Plug with a long cable for the lamp in the hall of the house", id="part-130-again"),
+        pair(131, "Fuse in a holder of glass for the heater in the kitchen of the house by the river in the valley"),
+        pair(
+            131,
+            "Fuse in a holder of glass for a heater in the kitchen of the house by the river in the valley",
+            id="part-131-again",
+        ),
     ]
 
 

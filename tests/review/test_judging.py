@@ -22,6 +22,7 @@ from tuneworth.review.judges import file_name, person
 from tuneworth.review.shuffle import first_on_left, judging_order
 
 from ..reports.invented_run import write_run
+from .together import run_together
 
 BLIND = Path(__file__).parents[2] / "reports" / "scripts" / "blind.js"
 
@@ -283,11 +284,14 @@ def test_two_names_share_a_file_only_if_they_are_one(one: str, other: str):
     assert all(Path(file).name == file and file.endswith(".json") and not file.startswith(".") for file in files)
 
 
-JUDGE = """
+OPEN = """
 import sys, json
 from tuneworth.project import Run
 from tuneworth.review import Judging
 judging = Judging(Run(sys.argv[1]))
+judging.next(sys.argv[2])
+"""
+JUDGE = """
 for id in json.loads(sys.argv[3]):
     judging.judge(sys.argv[2], id, "left", seconds=1)
     print(id, flush=True)
@@ -298,13 +302,7 @@ for id in json.loads(sys.argv[3]):
 def test_several_processes_of_one_and_several_people_lose_no_choice(run: Run):
     ids = list(Judging(run)._compared().inputs)
     shares = [("ada", ids[0::3]), ("ada", ids[1::3]), ("ada", ids[2::3]), ("bob", ids)]
-    began = [
-        subprocess.Popen(
-            [sys.executable, "-c", JUDGE, str(run.folder), who, json.dumps(some)], stdout=subprocess.DEVNULL
-        )
-        for who, some in shares
-    ]
-    assert [one.wait(timeout=300) for one in began] == [0] * 4
+    assert run_together(OPEN, JUDGE, [(str(run.folder), who, json.dumps(some)) for who, some in shares]) == [0] * 4
     for who in ("ada", "bob"):
         assert sorted(row["id"] for row in file_of(run, who)["judgements"]) == sorted(ids)
 
@@ -315,7 +313,7 @@ def test_what_was_said_to_be_saved_survives_a_kill(run: Run):
     said: list[str] = []
     for wait in (0.0, 0.02, 0.05):
         left = [id_ for id_ in ids if id_ not in said]
-        words = [sys.executable, "-c", JUDGE, str(run.folder), "ada", json.dumps(left)]
+        words = [sys.executable, "-c", OPEN + JUDGE, str(run.folder), "ada", json.dumps(left)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as began:
             assert began.stdout is not None
             said.append(began.stdout.readline().strip())

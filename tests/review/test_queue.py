@@ -1,13 +1,18 @@
 """The queue of a run: what is in it, in which order, and what a decision does to the next run."""
 
+import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError
-from tuneworth.curate import contents_as_read
-from tuneworth.project import Run, curate_project
+from tuneworth.curate import Override, contents_as_read
+from tuneworth.project import Run, curate_pairs, curate_project
 from tuneworth.review import KINDS, Item, Queue
 
 from .small_runs import (
@@ -100,8 +105,10 @@ def test_the_address_of_a_rejected_row_stays_good_when_it_turns_out_to_have_a_re
 
 
 def test_near_duplicates_are_those_just_above_the_threshold(safe):
-    near = {id for id, row in ledger_of(safe).items() if row["rule"] == "near_duplicate" and row["similarity"] < 0.85}
-    assert {item.sides[0].id for item in items(Queue(safe), "near_duplicate")} == near != set()
+    near = {id: row["similarity"] for id, row in ledger_of(safe).items() if row["rule"] == "near_duplicate"}
+    border = {id for id, similarity in near.items() if similarity < 0.85}
+    assert {item.sides[0].id for item in items(Queue(safe), "near_duplicate")} == border
+    assert set() < border < near.keys()
 
 
 def test_the_list_has_as_many_entries_as_the_counts_say(off):
@@ -176,6 +183,7 @@ CONFLICT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", CONFLICT)
 def test_a_new_run_obeys_what_was_decided_about_a_conflict(tmp_path: Path, action):
     run = curated(tmp_path / "parts", [*plain_pairs(), *conflicting_pairs(100, *relays(12, 24))])
@@ -274,6 +282,7 @@ checks:
 """
 
 
+@pytest.mark.slow
 def test_the_rule_that_is_wrong_is_the_must_rule_that_a_repair_was_made_for(tmp_path: Path):
     pairs = [*plain_pairs(), pair(100, "Part 3100 for the RAIL of board x.")]
     for fix in ("safe", "off"):
@@ -319,3 +328,82 @@ def test_a_value_that_contradicts_the_request_is_marked_once_all_values_are_know
     queue.measure()
     (item,) = items(queue, "rejected")
     assert ("blue", "broken") in item.sides[0].output
+
+
+def test_a_run_of_a_file_is_marked_by_the_style_that_it_was_curated_with(tmp_path: Path):
+    folder = write_project(tmp_path / "parts", all_kinds())
+    out = tmp_path / "out"
+    curate_pairs(
+        folder / "pairs.jsonl", folder / "style.yaml", input="input", output="output", id="id", group="maker", out=out
+    )
+    queue = Queue(Run(out))
+    queue.measure()
+    (count,) = (count for count in queue.counts({}) if count.kind == "repair")
+    assert count.count
+    assert (".", "broken") in items(queue, "repair")[0].sides[0].output
+    (folder / "style.yaml").unlink()
+    item = items(Queue(Run(out)), "rejected")[0]
+    assert item.reason
+    assert {mark for _, mark in item.sides[0].output} == {""}
+
+
+def in_parts(run: Run, parts: int) -> Run:
+    """The run with each of its tables cut into so many files."""
+    folder = run.folder / "curate"
+    ledger = pl.read_parquet(folder / "ledger.parquet")
+    bounds = [len(ledger) * n // parts for n in range(parts + 1)]
+    pieces = [ledger[a:b] for a, b in pairwise(bounds)]
+    for name in ("ledger", *FILES):
+        (folder / name).mkdir()
+    for n, piece in enumerate(pieces):
+        piece.write_parquet(folder / "ledger" / f"part-{n:05d}.parquet")
+        for name in FILES:
+            lines = [line for line in lines_of(run, name).values() if line["row"] in set(piece["row"])]
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            (folder / name / f"part-{n:05d}.jsonl").write_text(text, encoding="utf-8")
+    for path in (folder / "ledger.parquet", *(folder / f"{name}.jsonl" for name in FILES)):
+        path.unlink()
+    (folder / "summary.json").write_text(json.dumps(run.curation | {"parts": parts}))
+    return Run(run.folder)
+
+
+FILES = ("train", "validation", "test", "set_aside")
+
+
+@pytest.mark.slow
+def test_a_run_in_parts_has_the_same_items(tmp_path: Path):
+    run = curated(tmp_path / "parts", all_kinds(), curate="fix = 'safe'")
+    whole = {kind.name: items(Queue(run), kind.name) for kind in KINDS}
+    queue = Queue(in_parts(run, 4))
+    assert {kind.name: items(queue, kind.name) for kind in KINDS} == whole
+
+
+@pytest.mark.slow
+@given(data=st.data())
+def test_any_decisions_settle_what_they_are_about_and_nothing_else(safe, data):
+    queue = Queue(safe)
+    made: list[Override] = []
+    for n in range(data.draw(st.integers(0, 8))):
+        kind = data.draw(st.sampled_from(["conflict", "repair", "rejected", "near_duplicate", "reference"]))
+        item = queue.item(kind, data.draw(st.sampled_from(keys(queue, kind))), latest(made))
+        action = data.draw(st.sampled_from(item.actions)).name
+        before = {count.kind: count.left for count in queue.counts(latest(made))}
+        waited = item.key in keys(queue, kind, made, left=True)
+        made += queue.decisions(item, action, text="By hand", who="ann", when=f"{WHEN}{n}")
+        assert item.key not in keys(queue, kind, made, left=True)
+        after = {count.kind: count.left for count in queue.counts(latest(made))}
+        assert after[kind] <= before[kind] - waited or kind == "conflict"
+    decided = {one.id: one for one in made}
+    for count in queue.counts(decided):
+        assert count.count == count.left + count.decided == len(keys(queue, count.kind))
+        every = [queue.item(count.kind, key, decided) for key in keys(queue, count.kind)]
+        left = {item.key for item in every if waits(item, decided)}
+        assert left == set(keys(queue, count.kind, made, left=True))
+
+
+def waits(item: Item, decided: dict[str, Override]) -> bool:
+    """Whether an item waits, said once more from the decisions alone."""
+    about = [decided.get(side.id) for side in item.sides[: 2 if item.kind == "conflict" else 1]]
+    if any(one is not None and one.decision == "drop" for one in about):
+        return False
+    return None in about

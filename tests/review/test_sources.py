@@ -48,6 +48,7 @@ def test_equal_losses_stand_out_nowhere(tmp_path: Path):
     assert items(Queue(with_losses(run, dict.fromkeys(lines_of(run, "train"), 1.0))), "loss") == []
 
 
+@pytest.mark.slow
 def test_outputs_that_are_right_and_unlike_the_reference_come_least_similar_first(tmp_path: Path):
     run = curated(tmp_path / "parts", plain_pairs(60))
     test = {id: line["output"] for id, line in lines_of(run, "test").items()}
@@ -69,6 +70,7 @@ def test_outputs_that_are_right_and_unlike_the_reference_come_least_similar_firs
         assert f"{likeness[one.id]:.2f}" in item.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "outcome"), [("keep", "kept"), ("use", "kept"), ("drop", "decided"), ("edit", "kept")]
 )
@@ -89,6 +91,7 @@ def test_a_new_run_obeys_what_was_decided_about_a_reference(tmp_path: Path, acti
         assert lines_of(done, "test")[id]["output"] == text
 
 
+@pytest.mark.slow
 def test_references_that_break_a_rule_say_which_and_are_ordered_by_it(tmp_path: Path):
     run = curated(tmp_path / "parts", [*all_kinds(), *[pair(n, f"Lamp {n} for {n * 7} V.") for n in range(200, 260)]])
     failing = {id for id, line in lines_of(run, "test").items() if not line["reference_ok"]}
@@ -102,6 +105,7 @@ def test_references_that_break_a_rule_say_which_and_are_ordered_by_it(tmp_path: 
     assert {item.key for item in items(queue, "reference")} == {item.key for item in found}
 
 
+@pytest.mark.slow
 def test_an_accepted_repair_of_a_reference_makes_it_a_good_one(tmp_path: Path):
     run = curated(tmp_path / "parts", [*plain_pairs(), *[pair(n, f"Lamp {n} for {n * 7} V.") for n in range(200, 230)]])
     queue = Queue(run)
@@ -113,6 +117,7 @@ def test_an_accepted_repair_of_a_reference_makes_it_a_good_one(tmp_path: Path):
     assert item.sides[0].id not in {item.sides[0].id for item in items(Queue(done), "reference")}
 
 
+@pytest.mark.slow
 def test_leaks_are_those_that_the_summary_lists_at_its_threshold(tmp_path: Path):
     run = curated(tmp_path / "parts", plain_pairs(60))
     train, test = [*lines_of(run, "train")], [*lines_of(run, "test")]
@@ -142,6 +147,7 @@ def test_a_run_that_was_only_curated_has_no_items_of_later_stages(tmp_path: Path
     assert kinds & {"leak", "loss", "unlike", "disagreement"} == set()
 
 
+@pytest.mark.slow
 def test_a_third_judgement_settles_what_two_people_see_differently(tmp_path: Path):
     run = curated(tmp_path / "parts", plain_pairs(60))
     test = {id: line["output"] for id, line in lines_of(run, "test").items()}

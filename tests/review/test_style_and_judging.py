@@ -114,3 +114,25 @@ def test_a_choice_that_makes_no_sense_is_refused(judged, stated):
     with serving(judged) as served:
         assert served.client().send("judging", **stated).status_code == 400
     assert not list(judged.glob("judgements/*.json"))
+
+
+def test_a_difference_between_two_people_is_a_row_of_the_queue_until_a_third_settles_it(judged):
+    with serving(judged) as served:
+        ada, bob, cleo = (served.client(who) for who in ("Ada", "Bob", "Cleo"))
+        assert ada.counted()["state"] == "off"
+        for client, wanted in ((ada, "white"), (bob, "grey")):
+            request = client.get("judging", who=client.who)["request"]
+            while request["id"] != "p3":
+                request = client.post("judging", id=request["id"], choice="equal")["request"]
+            choice = "left" if request["left"].endswith(wanted) else "right"
+            client.post("judging", id="p3", choice=choice)
+        (kind,) = cleo.state()["kinds"]
+        assert (kind["kind"], kind["count"], kind["left"]) == ("disagreement", 1, 1)
+        item = cleo.item("disagreement")
+        assert (item["key"], [side["row"] for side in item["sides"]]) == ("p3", [None, None])
+        assert ada.decide(item, "left").status_code == 400  # has judged it
+        saved = cleo.decide(item, "left").json()
+        assert (saved["saved"], saved["next"]) == ([{"id": "p3", "decision": "left"}], None)
+        (kind,) = cleo.state()["kinds"]
+        assert (kind["left"], kind["decided"], kind["seconds_each"]) == (0, 1, 2.5)
+    assert not (judged / "overrides.jsonl").exists()

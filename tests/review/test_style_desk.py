@@ -1,8 +1,7 @@
 """The style desk: what an edit changes is what checking the whole style before and after it finds."""
 
 import json
-import subprocess
-import sys
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,12 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError
 from tuneworth.examples import example_path
-from tuneworth.project import Run
+from tuneworth.project import Run, curate_pairs
 from tuneworth.review import StyleDesk, read_edits
-from tuneworth.style import check_outputs, parse_style, read_style, with_row_values
+from tuneworth.review.style_text import edited_style
+from tuneworth.style import check_outputs, pair_columns, parse_style, read_style, with_row_values
+
+from .together import run_together
 
 WORDS = [
     "cheap",
@@ -86,24 +88,23 @@ FIELDS = st.none() | st.dictionaries(
     st.sampled_from(["price", "area"]), st.sampled_from(["low", "high", "riverside", "low price"])
 )
 ROWS = st.lists(st.tuples(TEXTS, FIELDS), min_size=1, max_size=30)
-TRIES = st.sampled_from(
-    [
-        {"check": "length", "set": {"max": 3}}, {"check": "length", "set": {"max": None, "min": 2}},
-        {"check": "length", "level": "should"}, {"check": "grounded", "level": "must"},
-        {"check": "forbidden", "add": {"name": "any", "value": "river"}},
-        {"check": "grounded", "add": {"name": "allow", "value": "12 V"}},
-        {"check": "known_words", "add": {"name": "words", "value": "river"}},
-        {"check": "known_words", "add": {"name": "allow", "value": "cheap pricey"}},
-        {"check": "vocabulary", "add": {"name": "preferred: DC/DC", "value": "DC-DC"}},
-        {"check": "covers", "add": {"name": "wordings: price: low", "value": "costly"}},
-        {"check": "covers", "add": {"name": "wordings: price: low", "value": "low price"}},
-        {"check": "area", "add": {"name": "wordings: area: riverside", "value": "Riverside"}},
-        {"check": "contradicts", "add": {"name": "wordings: price: middle", "value": "price"}},
-        {"check": "area", "add": {"name": "values", "value": "river"}},
-        {"check": "area", "add": {"name": "near: centre", "value": "riverside"}},
-        {"check": "tokens", "level": "should"},
-    ]
-)  # fmt: skip
+TRIES: list[dict[str, Any]] = [
+    {"check": "length", "set": {"max": 3}}, {"check": "length", "set": {"max": None, "min": 2}},
+    {"check": "length", "level": "should"}, {"check": "grounded", "level": "must"},
+    {"check": "forbidden", "add": {"name": "any", "value": "river"}},
+    {"check": "grounded", "add": {"name": "allow", "value": "12 V"}},
+    {"check": "known_words", "add": {"name": "words", "value": "river"}},
+    {"check": "known_words", "add": {"name": "allow", "value": "cheap pricey"}},
+    {"check": "vocabulary", "add": {"name": "preferred: DC/DC", "value": "DC-DC"}},
+    {"check": "covers", "add": {"name": "wordings: price: low", "value": "costly"}},
+    {"check": "covers", "add": {"name": "wordings: price: low", "value": "low price"}},
+    {"check": "covers", "add": {"name": "wordings: price: low", "value": "three"}},
+    {"check": "area", "add": {"name": "wordings: area: riverside", "value": "Riverside"}},
+    {"check": "contradicts", "add": {"name": "wordings: price: middle", "value": "price"}},
+    {"check": "area", "add": {"name": "values", "value": "river"}},
+    {"check": "area", "add": {"name": "near: centre", "value": "riverside"}},
+    {"check": "tokens", "level": "should"},
+]  # fmt: skip
 
 
 def stated(style_text: str, rows: list[dict[str, Any]]) -> dict[str, tuple[str, set[str]]]:
@@ -114,8 +115,6 @@ def stated(style_text: str, rows: list[dict[str, Any]]) -> dict[str, tuple[str, 
         schema=dict.fromkeys(("output", "input", "fields"), pl.String),
     )  # fmt: skip
     style = parse_style(style_text)
-    from tuneworth.style import pair_columns
-
     status = check_outputs(pairs, with_row_values(style, pair_columns(pairs))).status
     levels = {check.id: check.level for check in style.checks}
     found = {}
@@ -128,7 +127,7 @@ def stated(style_text: str, rows: list[dict[str, Any]]) -> dict[str, tuple[str, 
     return found
 
 
-@given(made=ROWS, tries=st.lists(TRIES, min_size=1, max_size=3, unique_by=json.dumps))
+@given(made=ROWS, tries=st.lists(st.sampled_from(TRIES), min_size=1, max_size=3, unique_by=json.dumps))
 def test_what_edits_change_is_what_the_whole_style_finds_before_and_after(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[str, Any]], tries: list[dict[str, Any]]
 ):
@@ -152,6 +151,36 @@ def test_what_edits_change_is_what_the_whole_style_finds_before_and_after(
         for id_, (old, new) in found.checks.items():
             assert old == sum(id_ in was[1] for _, was, _ in both)
             assert new == sum(id_ in now[1] for _, _, now in both)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[StyleDesk, list[dict[str, Any]]]:
+    """A desk that has counted 150 rows of all sorts once."""
+    chance = random.Random(5)
+    values = ["low", "high", "riverside", "low price", "river"]
+    rows = []
+    for number in range(150):
+        fields = {name: chance.choice(values) for name in ("price", "area") if chance.random() < 0.7}
+        text = " ".join(chance.choice(WORDS) for _ in range(chance.randint(1, 8)))
+        rows.append(row(number, text, fields if chance.random() < 0.9 else None))
+    desk = StyleDesk(write_project(tmp_path_factory.mktemp("many"), rows))
+    desk.rules()
+    return desk, rows
+
+
+@pytest.mark.parametrize("edit", TRIES, ids=str)
+def test_what_is_counted_again_of_many_rows_is_enough(
+    many: tuple[StyleDesk, list[dict[str, Any]]], edit: dict[str, Any]
+):
+    desk, rows = many
+    edits = read_edits([edit])
+    found = desk.tried(edits, limit=1_000, seconds=None)
+    before, after = stated(STYLE, rows), stated(edited_style(STYLE, edits)[0], rows)
+    changed = {(id_, before[id_][0], after[id_][0]) for id_ in before if before[id_][0] != after[id_][0]}
+    assert {(change.id, change.before, change.after) for change in found.rows} == changed
+    broken = [Counter(id_ for _, fails in both.values() for id_ in fails) for both in (before, after)]
+    assert found.checks == {id_: (broken[0][id_], broken[1][id_]) for id_ in found.checks}
+    assert all(id_ in found.checks for id_ in broken[1] if broken[0][id_] != broken[1][id_])
 
 
 @pytest.fixture
@@ -213,6 +242,23 @@ def test_a_row_counts_as_it_was_written_or_as_a_person_gave_it(tmp_path: Path):
     assert {rule["id"]: rule["fail"] for rule in StyleDesk(run).rules()}["forbidden"] == 1
 
 
+def test_the_style_of_a_file_that_was_curated_alone_can_be_changed_too(
+    pairs_file: Path, style_file: Path, tmp_path: Path
+):
+    curate_pairs(pairs_file, style_file, out=tmp_path / "out" / "clean")
+    desk, edits = StyleDesk(Run(tmp_path / "out" / "clean")), read_edits([{"check": "starts", "level": "should"}])
+    found = desk.tried(edits, seconds=None)
+    assert (found.checked, found.total) == (60, 60)
+    assert desk.save(edits, found.stamp).path == style_file
+    assert read_style(style_file).checks[0].level == "should"
+
+
+def test_a_run_without_a_known_style_says_so(tmp_path: Path):
+    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"tuneworth\.toml"):
+        StyleDesk(Run(tmp_path))
+
+
 def test_many_rows_are_tried_on_a_sample_that_says_so(places: Run):
     few = StyleDesk(places, most_rows=15)
     found = few.tried(read_edits([{"check": "length", "set": {"max": 1}}]), seconds=None)
@@ -264,12 +310,15 @@ def test_a_style_that_changed_since_it_was_shown_is_not_overwritten(places: Run)
     assert desk.save(edits, desk.tried(edits).stamp).path == file
 
 
-SAVE = """
+OPEN = """
 import sys
 from tuneworth.core import ConfigError
 from tuneworth.project import Run
 from tuneworth.review import StyleDesk, read_edits
 desk, done = StyleDesk(Run(sys.argv[1])), 0
+desk.tried(())
+"""
+SAVE = """
 while done < 5:
     edits = read_edits([{"check": "forbidden", "add": {"name": "any", "value": f"{sys.argv[2]} {done}"}}])
     try:
@@ -283,8 +332,7 @@ while done < 5:
 @pytest.mark.slow
 def test_several_processes_that_save_lose_no_edit(places: Run):
     folder = places.project.folder
-    began = [subprocess.Popen([sys.executable, "-c", SAVE, str(folder), name]) for name in ("a", "b", "c")]
-    assert [one.wait(timeout=300) for one in began] == [0, 0, 0]
+    assert run_together(OPEN, SAVE, [(str(folder), name) for name in "abc"]) == [0, 0, 0]
     listed = read_style(folder / "style.yaml").checks[1].parameters.any
     assert sorted(listed) == sorted(["bar", *(f"{name} {n}" for name in "abc" for n in range(5))])
 

@@ -59,6 +59,7 @@ def test_a_text_is_found_in_requests_and_outputs_alone(tmp_path_factory, rows, w
     assert Texts(run).holding("train", wanted) == expected
 
 
+@pytest.mark.slow
 def test_the_lines_of_a_real_run_are_in_the_order_that_bisection_needs(tmp_path: Path):
     run = curated(tmp_path / "parts", all_kinds(), curate="fix = 'safe'")
     for file in ("train", "validation", "test", SET_ASIDE):

@@ -71,7 +71,6 @@ def graph() -> tuple[Import, ...]:
     return tuple(entry for entry in found if entry.source in modules())
 
 
-@pytest.mark.slow
 def test_every_folder_imports_from_those_below_it_alone():
     upward = [
         entry
