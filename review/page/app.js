@@ -9,7 +9,7 @@ import { again } from "./saves.js";
 import { desk, onState, refresh, remember, say } from "./state.js";
 import { leaveStyle, openStyle } from "./style.js";
 
-let open = { name: "", leave: () => {} };
+let open = null; // the view that is shown
 // Under the address's #: the view and, in the queue, the kind and the key of the row.
 const parts = () => location.hash.slice(1).split("/").map((part) => {
   try { return decodeURIComponent(part); } catch { return part; }
@@ -24,9 +24,11 @@ const route = () => {
   const name = VIEWS[named] ? named : "queue";
   const view = VIEWS[name];
   if (open !== view) {
-    open.leave();
+    if (open) {
+      open.leave();
+      say("");
+    }
     keysOfView([]);
-    say("");
     [find("actions"), find("steps")].forEach((group) => fill(group));
     open = view;
   }

@@ -42,7 +42,7 @@ export const openRow = async (kind, row) => {
     const found = await fetchItem(kind, row);
     if (number !== opening) return;
     if (!known || (!busy && JSON.stringify(found) !== JSON.stringify(known))) show(found);
-    if (found.next) await fetchItem(kind, found.next);
+    if (found.next) fetchItem(kind, found.next).catch(() => {}); // said by the next request of the person
   } catch (error) {
     if (number !== opening || !(error instanceof Refused)) return;
     if (error.status === 404) nothing("This row does not wait for a decision", error.message, nextKind(""));
