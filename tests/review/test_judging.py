@@ -18,8 +18,8 @@ from tuneworth.evaluate import read_judgements
 from tuneworth.project import Run, judged_run
 from tuneworth.reports import read_run
 from tuneworth.review import Judging
-from tuneworth.review.judges import file_name, person
-from tuneworth.review.shuffle import first_on_left, judging_order
+from tuneworth.review.judging.judges import file_name, person
+from tuneworth.review.judging.shuffle import first_on_left, judging_order
 
 from ..reports.invented_run import write_run
 from .together import run_together

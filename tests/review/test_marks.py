@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.review.marks import mark_broken, mark_differences
+from tuneworth.review.queue.marks import mark_broken, mark_differences
 
 WORDS = st.lists(
     st.sampled_from(["12", "V", "relay", "relay,", "SOT-23-5", "SOT-23", "für", "中文", "\n"]), max_size=12

@@ -15,7 +15,7 @@ from tuneworth.core import ConfigError
 from tuneworth.examples import example_path
 from tuneworth.project import Run, curate_pairs
 from tuneworth.review import StyleDesk, read_edits
-from tuneworth.review.style_text import edited_style
+from tuneworth.review.style.text import edited_style
 from tuneworth.style import check_outputs, pair_columns, parse_style, read_style, with_row_values
 
 from .together import run_together
@@ -271,7 +271,7 @@ def test_many_rows_are_tried_on_a_sample_that_says_so(places: Run):
 def test_a_try_without_time_counts_the_first_rows_and_goes_on_from_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tuneworth.review.style_results._AT_ONCE", 10)
+    monkeypatch.setattr("tuneworth.review.style.results._AT_ONCE", 10)
     rows = [row(number, " ".join(["pub"] * (number % 9 + 1)), {"price": "low"}) for number in range(40)]
     run = write_project(tmp_path, rows)
     edits = read_edits([{"check": "length", "set": {"max": 2}}, {"check": "covers", "level": "should"}])

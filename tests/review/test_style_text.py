@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tuneworth.core import ConfigError
 from tuneworth.examples import example_path
 from tuneworth.review import StyleEdit, read_edits
-from tuneworth.review.style_text import edited_style, lists_of, numbers_of
+from tuneworth.review.style.text import edited_style, lists_of, numbers_of
 from tuneworth.style import Check, StyleSchema, parse_style
 
 HERE = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import DataError
-from tuneworth.review.texts import SET_ASIDE, Texts
+from tuneworth.review.queue.texts import SET_ASIDE, Texts
 
 from .small_runs import all_kinds, curated
 

@@ -17,6 +17,7 @@ INSIDE = {
     "style": ["facts", "kinds", "infer"],
     "curate": ["read", "check", "match", "split"],
     "evaluate": ["statistics", "scores", "risks"],
+    "review": ["judging", "queue", "style", "server"],
 }
 MOST_IMPORTS = 15
 # Rows of equals, by the module that lists them: check kinds, sections of the report. They count as one import.

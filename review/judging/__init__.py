@@ -1,0 +1,1 @@
+"""Outputs judged blind by several people, in the files that the report's page writes too."""
