@@ -46,6 +46,7 @@ def test_the_advised_command_runs(command, products, tmp_path):
     assert command("check", products).out.count("--leave-out-constant") == 2
 
 
+@pytest.mark.slow
 def test_the_json_has_the_documented_keys(command, products):
     done = command("check", products, "--json")
     assert list(done.json) == [

@@ -31,6 +31,7 @@ def rows(good, samples=1, **more):
     ]
 
 
+@pytest.mark.slow
 def test_repeats_are_judged_pair_by_pair(judge, tmp_path):
     results = judge("--json", prompted=rows(1, 2), tuned=rows(3, 3, model="small")).json
     assert results["quality"]["prompted"]["pass_all"] == {"1": 0.5, "2": 0.0}
@@ -51,6 +52,7 @@ def test_the_tuned_variant_is_the_candidate_in_any_order(judge):
     assert [results["variants"][name]["tuned"] for name in ("tuned", "other")] == [True, False]
 
 
+@pytest.mark.slow
 def test_what_is_called_tuned_or_comes_from_a_tuned_model_is_no_way_without_training(judge):
     files = {"tuned-2": rows(1), "old": rows(0), "hosted": rows(1, model="ft:small:a"), "tuned": rows(0)}
     results = judge("--json", **files).json
@@ -95,6 +97,7 @@ def test_failed_calls_are_not_scored_and_too_many_make_the_comparison_invalid(ju
     assert (results["verdict"]["decision"], results["verdict"]["what"]) == ("fix first", "comparison")
 
 
+@pytest.mark.slow
 def test_every_file_that_a_run_read_is_named_with_its_role_and_fingerprint(judge, tmp_path, style_file):
     (style_file.parent / "words.txt").write_text("a word", encoding="utf-8")
     with style_file.open("a", encoding="utf-8") as file:
@@ -112,6 +115,7 @@ def stopped(n):
     return {"id": f"p{n}", "output": f"{pair(n)['output']}."}
 
 
+@pytest.mark.slow
 def test_outputs_are_repaired_before_scoring_where_asked(judge, tmp_path):
     bad = [stopped(n) if n % 2 else {"id": f"p{n}", "output": "Box, 999 kg."} for n in range(60)]
     other = [{**row, "output": f"The {row['output']}"} for row in bad]
@@ -134,6 +138,7 @@ def test_outputs_are_repaired_before_scoring_where_asked(judge, tmp_path):
     assert "tuned, repaired: 50% (38 to 62%; 0% before repair)" in said
 
 
+@pytest.mark.slow
 def test_the_project_says_which_outputs_are_repaired(judge, tmp_path):
     (tmp_path / "tuneworth.toml").write_text('[data]\npath = "pairs.jsonl"\n[evaluate.tuned]\nrepair = "safe"\n')
     bad = [stopped(n) for n in range(60)]
@@ -153,6 +158,7 @@ def test_a_repair_that_cannot_be_is_refused(judge, words, said):
     assert said in done.err
 
 
+@pytest.mark.slow
 def test_a_name_that_tuneworth_gives_says_what_a_variant_is_made_from(judge):
     files = {
         name: rows(20) for name in ("prompted", "prompted + retry", "nearest", "template", "nearest + constrained")

@@ -33,6 +33,7 @@ finally:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_the_article_pays_back_in_14_days_with_40_percent_less(command):
     done = command("roi", "--config", example_path("article.toml"))
     assert done.code == 0
@@ -118,6 +119,7 @@ def collected(command, pairs_file, style_file, tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_collected_outputs_are_judged_without_a_model(collected, tmp_path):
     results = collected().json
     assert results["quality"]["prompted"]["acceptable"]["share"] == pytest.approx(20 / 60)
@@ -148,6 +150,7 @@ def test_a_gate_decides_the_exit_code(collected, gate, code):
     assert done.code == code, done.err
 
 
+@pytest.mark.slow
 def test_json_is_all_that_stands_on_standard_output(collected):
     assert set(collected().json) >= {"schema", "verdict", "quality", "comparison"}
 

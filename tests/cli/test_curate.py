@@ -49,6 +49,7 @@ def test_a_file_is_cleaned_without_a_style(command, pairs_file, tmp_path):
     assert not (tmp_path / "splits.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_the_same_and_writes_nothing(command, project):
     before = sorted(project.rglob("*"))
     dry = command("curate", project, "--dry-run", "--threshold-table", "--json")
@@ -114,6 +115,7 @@ def test_a_decision_is_written_beside_the_project_and_replayed(command, project)
     assert "Decided by Ada: drop (no such lamp)" in command("why", project, "p3").out
 
 
+@pytest.mark.slow
 def test_a_decision_about_a_run_of_a_file_lies_in_its_folder(command, pairs_file, tmp_path):
     words = ("curate", pairs_file, "--out", tmp_path / "clean")
     command(*words)
@@ -259,6 +261,7 @@ def test_ctrl_c_says_what_is_left_and_how_to_go_on(words, said):
     assert said in _stopped(words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("id", "typed"),
     [
@@ -300,6 +303,7 @@ def test_what_cannot_be_meant_is_refused(command, pairs_file, tmp_path):
     assert (run.code, "this is a run of Tuneworth" in run.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_next_steps_hold_for_folders_with_spaces(command, pairs_file, tmp_path):
     folder, inferred = tmp_path / "my clean pairs", tmp_path / "my style.yaml"
     assert command("curate", pairs_file, "--out", folder).out.splitlines()[-1].endswith(f"why '{folder}' ROW")
@@ -356,6 +360,7 @@ def test_the_page_shows_what_a_repair_changed(command, misspelt):
     assert "<mark>" not in (run / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_answers_in_train_are_said_with_an_option_that_helps_and_again_in_the_same_folder(command, tmp_path):
     chance, file = random.Random(1), tmp_path / "shop.jsonl"
     lines = [

@@ -126,6 +126,7 @@ def test_outputs_are_scored_by_todays_style(command, judged, tmp_path):
     assert stored(judged)["quality"]["tuned"]["acceptable"]["share"] == 0.9
 
 
+@pytest.mark.slow
 def test_margin_and_baseline_of_today_apply_and_models_wait(command, judged, tmp_path):
     settings(tmp_path, ROI, 'rivals = "none"\nmargin = 0.5\n')
     done = command("report", judged)
@@ -154,6 +155,7 @@ def test_what_the_call_stated_stays(command, judged, tmp_path):
     assert stored(judged)["comparison"]["candidate"] == "prompted"
 
 
+@pytest.mark.slow
 def test_a_run_without_its_project_keeps_its_verdict(command, judged, tmp_path):
     before = files(judged)
     (tmp_path / "tuneworth.toml").rename(tmp_path / "elsewhere.toml")
@@ -164,6 +166,7 @@ def test_a_run_without_its_project_keeps_its_verdict(command, judged, tmp_path):
     assert files(tmp_path / "sent" / "judged") == before
 
 
+@pytest.mark.slow
 def test_a_project_with_errors_says_them(command, judged, tmp_path):
     settings(tmp_path, ROI, "margin = 7\n")
     done = command("report", judged)
@@ -212,6 +215,7 @@ def test_a_run_of_a_project_decides_again_to_the_byte(command, curated, tmp_path
         assert files(curated) == before
 
 
+@pytest.mark.slow
 def test_settings_of_the_outputs_wait_for_new_ones(command, curated, tmp_path):
     text = (tmp_path / "tuneworth.toml").read_text()
     text = text.replace('outputs = "tuned.jsonl"\n', 'outputs = "tuned.jsonl"\nrepair = "safe"\n')
@@ -243,6 +247,7 @@ def test_judgements_of_people_stay_and_are_counted_by_the_rules_of_today(command
     assert 0 < counted["checks"]["candidate"]["choices"] < 16
 
 
+@pytest.mark.slow
 def test_python_gives_the_same_money_without_writing(judged, tmp_path):
     before = files(judged)
     settings(tmp_path, ROI.replace("= 5000", "= 1"))

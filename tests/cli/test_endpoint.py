@@ -240,6 +240,7 @@ def test_too_many_failures_make_the_comparison_invalid_and_the_next_run_mends_it
         assert {asked.body["model"] for asked in server.requests} == {"base"}
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_be_asked_and_asks_nothing(command, hosted):
     project = hosted("https://api.example.com/v1")
     assert command("curate", project).code == 0

@@ -86,6 +86,7 @@ def test_what_is_no_gate_is_refused(text):
         parse_gate(text)
 
 
+@pytest.mark.slow
 def test_gates_stand_in_the_results_the_page_and_the_junit_file(judged, tmp_path):
     good, bad = "quality.tuned.acceptable.share >= 0.5", "quality.tuned.acceptable.share >= 0.9"
     done = judged(good, bad, "money.npv > 0")
@@ -107,6 +108,7 @@ def test_gates_stand_in_the_results_the_page_and_the_junit_file(judged, tmp_path
     assert [case.find("failure") is not None for case in suite.iter("testcase")] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_without_gates_the_key_is_there_and_null(judged, tmp_path):
     assert judged().code == 0
     assert stored(tmp_path)["gates"] is None
@@ -114,6 +116,7 @@ def test_without_gates_the_key_is_there_and_null(judged, tmp_path):
     assert b'name="gates"' not in (tmp_path / "judged/junit.xml").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_path_that_cannot_exist_records_no_gate_and_leaves_the_report(judged, tmp_path):
     done = judged("quality.tuned.n >= 1", "quality.tuend.n >= 1")
     assert done.code == 2
@@ -122,12 +125,14 @@ def test_a_path_that_cannot_exist_records_no_gate_and_leaves_the_report(judged, 
     assert (tmp_path / "judged/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_gates_of_an_earlier_call_do_not_stay(judged, tmp_path):
     judged("quality.tuned.n >= 1")
     judged()
     assert stored(tmp_path)["gates"] is None
 
 
+@pytest.mark.slow
 def test_a_later_report_keeps_the_gates(command, judged, tmp_path):
     judged("quality.tuned.n >= 100")
     assert command("report", tmp_path / "judged").code == 0

@@ -46,6 +46,7 @@ def run(project: Project, tiny_model: Any) -> Path:
     return project.runs / "one"
 
 
+@pytest.mark.slow
 def test_a_runs_adapter_is_merged_and_the_summary_is_json(project: Project, run: Path) -> None:
     summary = merge_run(Run(run, project=project))
     assert load_model(str(run / "train" / "merged"), dtype="float32").dtype == "float32"

@@ -59,6 +59,7 @@ def test_the_formulas_have_the_numbers_of_the_article(article):
     assert cell("value") == f"{money['npv']:,.2f} EUR in 365 days"
 
 
+@pytest.mark.slow
 def test_what_a_failure_costs_has_the_numbers_of_the_article(article):
     ignored = 'failures = "ignore"  '
     repaired = article((ignored, 'failures = "repair"\nfailure_cost = 0.10  '))
@@ -69,6 +70,7 @@ def test_what_a_failure_costs_has_the_numbers_of_the_article(article):
     assert cell('`"drop"`') == f"{costs[0]:.6g} → {costs[1]:.6g} EUR, {100 * dropped['saving_share']:.0f}% less"
 
 
+@pytest.mark.slow
 def test_what_could_be_done_instead_has_the_numbers_of_the_article(article):
     text = " ".join(PAGE.split())
     (cached,) = (way for way in article()["alternatives"] if way["key"] == "cached_guide")

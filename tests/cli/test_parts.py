@@ -102,6 +102,7 @@ def test_outputs_are_judged_alike(command, both, project):
     assert len(outputs[0]) == 18  # the untuned model's among them
 
 
+@pytest.mark.slow
 def test_the_test_pairs_of_a_run_in_parts_are_read_as_a_folder(command, both, style_file, tmp_path):
     whole, parts = both()
     hint = command("export", parts, "--format", "csv").out

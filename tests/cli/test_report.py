@@ -51,12 +51,14 @@ def results(run: Path) -> dict[str, Any]:
     return json.loads((run / "results.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_the_files_that_were_written_are_named(command, judged):
     done = command("report", judged, "--json")
     assert done.code == 0
     assert [Path(path).name for path in done.json["written"]] == ["report.html", "report.md", "junit.xml"]
 
 
+@pytest.mark.slow
 def test_judgements_stand_in_results_and_report_and_stay_for_later_reports(command, judged):
     before = results(judged)
     assert command("report", judged, "--judgements", save(judged, "a.json")).code == 0
@@ -80,6 +82,7 @@ def test_the_same_judgements_give_the_same_and_new_ones_replace_them(command, ju
     assert results(judged)["judgements"]["together"]["baseline"] == 10
 
 
+@pytest.mark.slow
 def test_several_people_are_counted_apart_and_together_against_the_checks(command, judged):
     files = [save(judged, f"{seed}.json", seed=seed, choice=choice) for seed, choice in enumerate(("left", "right"))]
     assert command("report", judged, *(word for path in files for word in ("--judgements", path))).code == 0
@@ -136,12 +139,14 @@ def test_wrong_judgements_leave_results_and_report_as_they_were(command, judged,
     assert {path.name: path.read_bytes() for path in judged.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_one_good_and_one_wrong_file_take_in_neither(command, judged):
     files = [save(judged, "a.json"), save(judged, "b.json", schema="x")]
     assert command("report", judged, *(word for path in files for word in ("--judgements", path))).code == 2
     assert "judgements" not in results(judged)
 
 
+@pytest.mark.slow
 def test_a_run_of_one_variant_has_nothing_to_have_judged(command, judged, tmp_path):
     file = save(judged, "a.json")
     words = ["--pairs", tmp_path / "pairs.jsonl", "--style", tmp_path / "style.yaml"]
@@ -152,6 +157,7 @@ def test_a_run_of_one_variant_has_nothing_to_have_judged(command, judged, tmp_pa
     assert "no two variants were compared" in done.err
 
 
+@pytest.mark.slow
 def test_without_examples_nothing_that_a_person_typed_is_in_the_page(command, judged):
     file = save(judged, "a.json", judge="Somebody typed this")
     assert command("report", judged, "--judgements", file, "--no-examples").code == 0
@@ -170,6 +176,7 @@ def live(run: Path, name: str, /, **changed: Any) -> Path:
     return save(run, f"{run.name}/judgements/{name}.json", judge=name, **changed)
 
 
+@pytest.mark.slow
 def test_people_who_judged_live_count_without_an_option_and_the_report_says_so(command, judged):
     live(judged, "zuzanna", seed=1)
     live(judged, "bob", seed=2, choice="right")
@@ -196,6 +203,7 @@ def test_people_who_judged_live_count_without_an_option_and_the_report_says_so(c
     assert "zuzanna" not in page
 
 
+@pytest.mark.slow
 def test_a_person_given_and_live_counts_once_and_others_given_count_too(command, judged):
     live(judged, "ada", seed=1)
     given = [save(judged, "a.json", seed=1), save(judged, "b.json", seed=2)]
@@ -212,6 +220,7 @@ def test_a_person_given_and_live_counts_once_and_others_given_count_too(command,
     assert sorted(one["seed"] for one in results(judged)["judgements"]["judges"]) == [1, 2]
 
 
+@pytest.mark.slow
 def test_what_cannot_count_of_the_live_judgements_is_said_and_hinders_no_report(command, judged):
     live(judged, "old", seed=1, run={"created": "", "outputs": "b" * 64})
     (judged / "judgements" / "broken.json").write_text("{", encoding="utf-8")
@@ -227,6 +236,7 @@ def test_what_cannot_count_of_the_live_judgements_is_said_and_hinders_no_report(
     assert [one["judge"] for one in results(judged)["judgements"]["judges"]] == ["ada"]
 
 
+@pytest.mark.slow
 def test_live_judgements_count_where_the_style_is_gone_and_the_verdict_stays(command, judged, tmp_path):
     live(judged, "ada")
     (tmp_path / "style.yaml").unlink()

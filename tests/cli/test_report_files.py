@@ -18,6 +18,7 @@ def judged(command, pairs_file, style_file, tmp_path):
     return tmp_path / "judged"
 
 
+@pytest.mark.slow
 def test_the_command_says_all_three_files(command, judged):
     names = ["report.html", "report.md", "junit.xml"]
     for name in names:

@@ -126,6 +126,7 @@ def test_the_answer_and_its_derivation_fit_80_columns(tmp_path, command, name):
     assert [line for line in done.out.splitlines() if len(line) > 80] == []
 
 
+@pytest.mark.slow
 def test_the_article_with_the_ways_without_tuning_and_what_is_assumed(command):
     text = " ".join(command("roi", "--config", example_path("article.toml")).out.split())
     for part in (
@@ -309,6 +310,7 @@ def test_measured_numbers_and_those_stated_in_their_place_are_named(judged, comm
     )
 
 
+@pytest.mark.slow
 def test_trying_again_uses_the_repeated_outputs_of_the_run(judged, command):
     project, _ = judged
     file = project / "tuneworth.toml"
@@ -319,6 +321,7 @@ def test_trying_again_uses_the_repeated_outputs_of_the_run(judged, command):
     assert entries["tuned.rescued"]["source"] == "measured"
 
 
+@pytest.mark.slow
 def test_a_project_without_prices_or_without_a_judged_run_is_told_what_to_do(judged, command):
     project, run = judged
     (run / "results.json").unlink()
@@ -332,6 +335,7 @@ def test_a_project_without_prices_or_without_a_judged_run_is_told_what_to_do(jud
     assert command("roi", project, "--config", example_path("article.toml")).code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["results.json", "evaluate/outputs.jsonl"])
 def test_a_damaged_run_is_told_with_its_file(judged, command, damage):
     project, run = judged

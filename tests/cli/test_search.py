@@ -219,6 +219,7 @@ def test_the_next_evaluation_measures_it_as_a_rival_with_its_cost(command, hoste
     assert quality["prompted"]["acceptable"]["share"] < quality["searched"]["acceptable"]["share"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("search", "problem"),
     [

@@ -46,6 +46,7 @@ def test_a_dry_run_says_everything_and_writes_nothing(command, curated):
     assert contents(run_of(curated)) == before
 
 
+@pytest.mark.slow
 def test_a_dry_run_as_data(command, curated):
     plan = command("train", curated, "--dry-run", "--json").json
     assert plan["steps"] == 4

@@ -67,6 +67,7 @@ def test_the_code_that_loads_an_adapter_runs_and_stops(
     assert found["output"].shape[1] < 256
 
 
+@pytest.mark.slow
 def test_the_library_code_runs(tiny_folder: Path) -> None:
     found: dict[str, Any] = {}
     exec(blocks("python")[1].replace("smollm2-135m", str(tiny_folder)), found)

@@ -29,6 +29,7 @@ def judge(command, pairs_file, tmp_path):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", RULES)
 def test_a_share_without_a_rule_is_not_checked(judge, tmp_path, share):
     results = judge(RULES[share]).json

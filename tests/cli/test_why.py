@@ -72,6 +72,7 @@ def test_another_output_is_given_to_one_row(command, run):
     assert "Output:\n  A better answer altogether\nOutput as it was read:\n  It costs" in told.out
 
 
+@pytest.mark.slow
 def test_a_decision_names_the_pair_as_it_was_read_also_once_it_was_edited_or_dropped(command, run):
     def contents():
         return [json.loads(line).get("content") for line in (run / "overrides.jsonl").read_text().splitlines()]
@@ -116,6 +117,7 @@ def test_the_mended_data_are_one_table_with_what_outputs_were_before(command, ru
     assert len(table) == 42
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -122,6 +122,7 @@ def test_identical_descriptions_are_on_one_side_by_default():
     assert warned(done) == answers_in_train(done.summary) == ""
 
 
+@pytest.mark.slow
 def test_a_column_that_would_tie_them_is_named_else_the_setting():
     rows = shop(60)
     done = curate(rows, settings=CurateSettings(tie_outputs=False))
@@ -221,6 +222,7 @@ checks:
 """)
 
 
+@pytest.mark.slow
 def test_train_outputs_are_compared_as_repaired_and_test_outputs_as_written():
     rows = [{**row, "split": "train" if i % 5 else "test"} for i, row in enumerate(shop(20))]
     rows = [{**row, "output": row["output"] + "." * (row["split"] == "train")} for row in rows]
@@ -255,6 +257,7 @@ def naive_components(n: int, tied: list[tuple[int, int]]) -> list[set[int]]:
     return of
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 25), st.integers(-1, 7)), min_size=1, max_size=40), st.data())
 def test_as_many_identical_outputs_are_tied_as_leave_no_component_above_a_fifth(rows, data):

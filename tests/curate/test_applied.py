@@ -71,6 +71,7 @@ def test_a_content_in_other_case_and_spaces_is_the_same_and_an_edited_row_keeps_
     )
 
 
+@pytest.mark.slow
 def test_copies_that_were_renamed_share_out_their_decisions():
     known = contents([pair("a"), pair("b")])["a"]
     made = [Override(id="b", content=known, decision="drop"), Override(id="a", content=known, decision="keep")]

@@ -173,6 +173,7 @@ def test_every_row_of_the_table_is_measured():
     assert all(sum(counts) == PLANTED for counts in table().values())
 
 
+@pytest.mark.slow
 def test_none_of_the_copies_that_are_found_is_across_the_split():
     rows = [{"id": row["id"], "input": as_text(row["input"]), "output": row["output"]} for row in requests()]
     chance = random.Random(3)

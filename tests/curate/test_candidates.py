@@ -182,6 +182,7 @@ def test_templated_texts_are_each_proposed_once_and_connected_despite_the_cap():
     assert components(found, len(texts)) == components(similar_pairs(grams, 0.7), len(texts))
 
 
+@pytest.mark.slow
 def test_a_signature_depends_on_its_text_alone():
     texts = ["", "a", "abcd", "a b c d e f", "\U0001f600 smile", "x" * 3_000_000, *edited(6, 50), "z" * 4]
     together = signatures(texts)

@@ -60,6 +60,7 @@ def test_numbers_that_no_input_holds_are_found_with_their_rows_and_places():
         assert "It weighs" in example.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "said"),
     [
@@ -79,6 +80,7 @@ def test_a_number_is_the_same_in_any_writing(field, said):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "added",
     [

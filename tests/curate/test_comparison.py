@@ -122,6 +122,7 @@ def test_the_hash_that_decisions_name_is_not_that_of_the_compared_form():
     assert done.ledger["content"][0] == "48325526af01940a5948818a5a10b7cb"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["<p " * 50_000, "*" * 200_000, "a:" * 100_000, "a[b" * 60_000 + "]", "&" * 200_000, "{" * 200_000, "a: b\n" * 40_000,

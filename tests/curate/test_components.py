@@ -81,6 +81,7 @@ def test_why_shows_the_row_beside_the_other(run):
     assert f'Compared with "{entry["other_id"]}"' in str(found)
 
 
+@pytest.mark.slow
 def test_why_of_an_unknown_row_names_the_nearest(run):
     with pytest.raises(DataError, match=r'similar ids: "Diode/LL43"(.|\n)*Row numbers go from 1 to 2966'):
         why(run, "Diode/LL4")

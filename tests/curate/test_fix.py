@@ -123,6 +123,7 @@ def test_a_repaired_output_keeps_every_must_rule_and_says_so(safe):
     assert ledger.filter(~pl.col("evidence").str.starts_with("Repaired: ")).is_empty()
 
 
+@pytest.mark.slow
 def test_the_offer_is_what_the_repair_then_brings(off, safe):
     offer, done = off.summary["fix"]["offer"], safe.summary["fix"]
     assert offer["rows"] == done["rows"] == safe.kept["written"].count()

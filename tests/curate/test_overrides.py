@@ -228,6 +228,7 @@ def test_a_damaged_file_of_placed_rows_is_refused_with_its_line(tmp_path, line):
         read_splits(file)
 
 
+@pytest.mark.slow
 def test_a_row_in_other_words_stays_where_it_was_and_one_with_a_borrowed_id_does_not():
     pinned = PinnedSplits().grown(curate(FILLER).ledger)
     was = dict(pinned.lines.select("id", "split").rows())

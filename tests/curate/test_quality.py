@@ -44,6 +44,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("output", "rule"), BAD)
 def test_what_is_no_output_in_any_style_is_found(output, rule):
     assert rule in rules(output)
@@ -103,6 +104,7 @@ WHOLE_ENDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", WHOLE_ENDS)
 def test_a_whole_text_is_not_called_cut_off(output):
     assert "quality:truncated" not in rules(output)

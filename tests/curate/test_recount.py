@@ -122,6 +122,7 @@ def test_fields_dates_and_given_splits_count_as_in_a_new_curation(seed, date, da
         assert recounted(recount, made) == counted(raw, FIELDS, made, **asked)
 
 
+@pytest.mark.slow
 def test_which_outputs_are_labels_depends_on_the_rows_that_remain():
     texts = ("very good indeed", "rather poor stuff")
     rows = [{"id": f"r{n}", "input": f"what is said of case {n // 2}?", "output": texts[n % 2]} for n in range(20)]
@@ -137,6 +138,7 @@ def test_which_outputs_are_labels_depends_on_the_rows_that_remain():
         assert recount.counts(made).outcomes["conflict"] == conflicts
 
 
+@pytest.mark.slow
 def test_a_rule_that_one_more_row_breaks_is_a_habit_from_then_on():
     refusal = "As a language model I cannot describe part {}."
     rows = [
@@ -155,6 +157,7 @@ def test_a_rule_that_one_more_row_breaks_is_a_habit_from_then_on():
         assert recount.counts(edited[:n]).outcomes["invalid"] == (0 if n else 3)
 
 
+@pytest.mark.slow
 def test_whether_a_word_is_a_fact_depends_on_the_outputs_that_remain():
     given = "Describe the {} mug with a handle for the page of our shop"
     said, other = "A {} mug with a handle for tea or coffee", "Nobody here knows what could be said about it"

@@ -82,6 +82,7 @@ def test_every_row_is_explained_alike(whole, parts):
         why(parts, "LM0")
 
 
+@pytest.mark.slow
 def test_the_nearest_kept_row_is_looked_for_in_all_parts(whole, parts):
     pair = json.loads(joined(whole, "test").splitlines()[0])
     assert nearest_kept(parts, pair) == nearest_kept(whole, pair)
@@ -164,6 +165,7 @@ def write_parts(run: Path, *tables: pl.DataFrame, size: int, last: int | None = 
         write_summary(folder, {"identifiers": []}, parts=number + 1)
 
 
+@pytest.mark.slow
 def test_a_folder_in_parts_takes_the_place_of_one_in_one_piece_and_back(whole, tables, tmp_path):
     write_curated(curate(read_split(whole, "train")), tmp_path)
     write_parts(tmp_path, *tables, size=150)

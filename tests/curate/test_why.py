@@ -144,6 +144,7 @@ def test_fields_that_differ_come_first_and_equal_ones_are_only_named(tmp_path):
     assert "Input:\n  (the same)\nOutput:" in str(why(tmp_path, "d"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "outputs", "words"),
     [

@@ -46,6 +46,7 @@ ABOUT = "a jacket with a hood, two pockets and a zip for walks in the rain and i
 SALE = "is sold by the shop in the old street from Monday on, for as long as there are some of them left"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "outputs"),
     [

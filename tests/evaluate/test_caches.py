@@ -89,6 +89,7 @@ def test_the_shortest_cached_prompt_depends_on_the_model(model, tokens):
     assert known.tokens == tokens
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_listed_has_the_usual_minimum_and_a_stated_one_comes_first():
     assert least_cached("mistral:mistral-small") is None
     counts = {key: value for key, value in TOKENS.items() if key != "fixed_tokens"} | {"fixed_tokens": 3000}

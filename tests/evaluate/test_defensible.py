@@ -21,6 +21,7 @@ def verdict(results):
     return found["decision"], found["sentence"]
 
 
+@pytest.mark.slow
 def test_the_strongest_rival_decides_whatever_the_weak_one_is_called():
     roi = costs(**REPAIRED) | {"prompt-retry": other(fixed=900)}
     results = built(outcomes(prompted=0.75, **{"prompt-retry": 0.97}, tuned=0.94), roi=roi)

@@ -139,6 +139,7 @@ def tables(draw):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @given(tables())
 @settings(max_examples=10, deadline=None)
 def test_any_account_can_be_recomputed(table):

@@ -101,6 +101,7 @@ def test_a_stated_number_holds_for_what_is_made_from_it_where_the_run_measured_t
     assert [found[name]["fixed_tokens"] for name in ("tuned", TUNED, "tuned + short guide")] == [5, 5, 90]
 
 
+@pytest.mark.slow
 def test_one_price_is_drawn_and_flips_for_all_that_share_it():
     table = THREE | {"tuned": {**PRICED, "price_input": [Decimal("0.1"), Decimal("0.5"), Decimal(3)]}}
     found = money(table)

@@ -124,6 +124,7 @@ def test_one_value_and_none_have_their_distribution(days, bins, never):
     assert (found["never"], found["beyond"], found["target_days"]) == (never, 0, 90.0)
 
 
+@pytest.mark.slow
 def test_the_distribution_of_an_account_is_that_of_its_draws():
     settings = read_roi(RANGED)
     quantities = collect_quantities(settings, ["prompted", "tuned"], {}, None, today=TODAY)

@@ -261,6 +261,7 @@ def test_an_endpoint_that_never_answers_is_given_up_before_all_calls_are_sent() 
     assert len(server.requests) <= 60
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_stops_answering_midway_is_given_up_and_replies_are_kept() -> None:
     def behave(asked: Asked) -> Step:
         return echo(asked) if asked.number < 100 else Step(cut_after=0)

@@ -132,6 +132,7 @@ def test_an_empty_account_is_not_a_rate_limit(step: Step) -> None:
         assert len(server.requests) == 4
 
 
+@pytest.mark.slow
 def test_a_rate_limit_makes_all_calls_wait_together() -> None:
     seen: list[float] = []
 
@@ -225,6 +226,7 @@ REFUSALS: list[tuple[str, Step, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "name"), [case[1:] for case in REFUSALS], ids=[case[0] for case in REFUSALS])
 def test_a_rejected_parameter_is_dropped_with_one_warning(step: Step, name: str) -> None:
     with EndpointServer(lambda asked: step if name in asked.body else echo(asked)) as server:
@@ -330,6 +332,7 @@ def test_very_large_usage_is_not_stored() -> None:
     assert len(str(reply.model)) == 200
 
 
+@pytest.mark.slow
 def test_connections_do_not_leak_if_calls_time_out() -> None:
     chance = random.Random(1)
 

@@ -78,6 +78,7 @@ def test_the_inputs_that_a_person_sets_have_flip_points():
     assert "failure_cost" in keys
 
 
+@pytest.mark.slow
 def test_the_failure_cost_in_a_verdict_makes_it_fine_tune():
     results = situation(BETTER, roi=costs(tuned=12))
     least = results["money"]["carrying_failure_cost"]

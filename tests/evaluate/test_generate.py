@@ -61,6 +61,7 @@ def test_greedy_outputs_equal_those_of_transformers(tiny_model: Any, guide: str 
         assert [ours.input_tokens] == prompt_tokens(tiny_model, [prompts[index]])
 
 
+@pytest.mark.slow
 def test_an_output_ends_at_the_end_of_turn_token_or_at_the_limit(tiny_model: Any) -> None:
     prompts = chats(40)
     free = generate(tiny_model, prompts, max_new_tokens=1)
@@ -77,6 +78,7 @@ def test_an_output_ends_at_the_end_of_turn_token_or_at_the_limit(tiny_model: Any
         assert ours.finish_reason == ("stop" if tokens[-1] == best else "length")
 
 
+@pytest.mark.slow
 def test_an_adapter_is_merged_only_during_the_work(tiny_model: Any, adapter: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM

@@ -107,6 +107,7 @@ def test_all_adapters_of_other_models_are_reported_before_any_work(
     assert "fine" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "said"), [("lora_A", "it takes 32 numbers, but"), ("lora_B", r"it gives (32|16|48) numbers, but")]
 )

@@ -164,6 +164,7 @@ def test_upkeep_is_counted_once():
     assert found["saving_per_day"] == pytest.approx(14.285714285 - found["running_cost_per_day"])
 
 
+@pytest.mark.slow
 def test_the_horizon_ends_when_the_base_model_retires():
     found = money(article(running={"base_model_retires": "2026-12-05"}))
     assert found["horizon_days"] == 10
@@ -261,6 +262,7 @@ def test_a_payback_of_never_is_censored_and_not_averaged():
     assert 0 < found["probability_of_payback_in_target"] < 1
 
 
+@pytest.mark.slow
 def test_the_failure_cost_above_which_a_better_but_more_expensive_model_pays():
     table = article(tuned__price_input=12, tuned__price_output=48)
     found = money(table)
@@ -299,6 +301,7 @@ def hosted(**changes):
     return article(tuned=machine, prompted__price_input=50, investment__compute=20_000)
 
 
+@pytest.mark.slow
 def test_the_break_even_volume_includes_the_machines_that_it_needs():
     found = money(hosted())
     volume = found["break_even_requests_per_day"]

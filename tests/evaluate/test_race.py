@@ -125,6 +125,7 @@ def test_a_changed_guide_regenerates_only_its_variant(tiny_model: Any, tmp_path:
     assert len(added) == len(before) / 2
 
 
+@pytest.mark.slow
 def test_another_adapter_adapter_settings_or_template_regenerate(tiny_model: Any, tmp_path: Path) -> None:
     import torch
 

@@ -198,6 +198,7 @@ def test_a_chat_without_room_loses_the_output_then_the_retry():
 TEXTS = st.sampled_from(["Box 0", "Box 0.", BAD, "", "tin", "Box 12"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2), min_size=1, max_size=4), st.randoms(), st.integers(2, 5))
 def test_the_output_is_the_first_acceptable_one_or_the_last(texts: Any, chance: random.Random, tries: int):
     pairs = some_pairs(len(texts)).with_columns(input=pl.lit("box 0"))
@@ -252,6 +253,7 @@ def again_on(loaded: Any, store: Path, raw: Raw, pairs: pl.DataFrame, *, tempera
     return ask_again(raw, pairs, LETTERS, ask=ask, tries=3, repeats=temperature == 0), calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_model_on_this_machine_keeps_what_passed_and_sums_its_tokens(
     tiny_model: Any, tmp_path: Path, temperature: float
@@ -275,6 +277,7 @@ def test_a_model_on_this_machine_keeps_what_passed_and_sums_its_tokens(
     assert (tmp_path / "store").read_bytes() == written
 
 
+@pytest.mark.slow
 def test_retries_that_were_stopped_resume_with_the_same_texts(
     tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -89,6 +89,7 @@ def test_of_named_rivals_only_those_are_added_and_repair_for_both_sides() -> Non
     assert list(contest(*given, rivals=("template",), train=pairs(30)).raws) == ["prompted", "tuned", "template"]
 
 
+@pytest.mark.slow
 def test_a_template_is_learned_from_train_pairs_or_taken_as_stated() -> None:
     given = raw("prompted", [BAD, BAD]), raw("tuned", [GOOD, GOOD], tuned=True)
     assert shares(contest(*given, train=pairs(30)))["template"] == 1

@@ -37,6 +37,7 @@ def test_other_rivals_keep_the_whole_investment():
     assert tuning["npv_p50"] > found["npv_p50"]
 
 
+@pytest.mark.slow
 def test_the_derivation_shows_the_difference():
     lines = {line["key"]: line for line in money(50.0)["derivation"]}
     assert lines["invested"]["value"] == 150

@@ -26,6 +26,7 @@ def run(rounds: tuple[Round, ...], outcomes: np.ndarray, sizes: list[int] | None
     return halved.best, asked
 
 
+@pytest.mark.slow
 def test_every_field_of_four_ends_as_the_oracle_says():
     rounds = plan_rounds(4, 8)
     assert rounds == (Round(4, 4), Round(2, 8))

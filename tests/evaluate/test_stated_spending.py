@@ -38,6 +38,7 @@ def test_any_stated_or_priced_investment_is_an_answer(investment, training):
     assert money(training, investment=investment, running=MONITORED)["missing"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("investment", "training"),
     [

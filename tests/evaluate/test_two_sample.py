@@ -80,6 +80,7 @@ def test_too_few_items_give_a_reason_and_no_numbers(n, groups, reason):
     assert found["accuracy"] is found["p_value"] is found["telling"] is None
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_sample_and_numbers():
     rng = np.random.default_rng(4)
     outputs, references = pl.Series(lines(rng, 600)), pl.Series(lines(rng, 600))

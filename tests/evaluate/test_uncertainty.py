@@ -218,6 +218,7 @@ def test_unknown_tokens_are_unknown_and_partly_unknown_ones_are_skipped():
     assert found["npv_p5"] < found["npv"] < found["npv_p95"]
 
 
+@pytest.mark.slow
 def test_items_are_resampled_in_pairs_and_by_group():
     volume = [1000, 1000, 1000]
     table = {"requests_per_day": volume, "failures": "repair", "failure_cost": 1, "prompted": PRICES, "tuned": PRICES}

@@ -244,6 +244,7 @@ def test_the_table_covers_every_rule():
     assert len(TABLE) >= 40
 
 
+@pytest.mark.slow
 def test_people_who_judge_otherwise_change_the_verdict_and_others_restore_it():
     bad, good = (judged(rule_noise=noise)["judgements"] for noise in (0.4, 0.1))
     results = situation(roi=costs())
@@ -259,6 +260,7 @@ def test_people_who_judge_otherwise_change_the_verdict_and_others_restore_it():
     assert results["verdict"] == before
 
 
+@pytest.mark.slow
 def test_preferences_decide_only_without_enough_marked_outputs():
     against, with_people = judged(rule_noise=0.5, mirrored=True)["judgements"], judged(rule_noise=0.1)["judgements"]
     both = {"rules": {**against["rules"], "acceptable": with_people["rules"]["acceptable"]}}

@@ -64,6 +64,7 @@ def test_ignoring_groups_gives_more_wrong_verdicts(script):
     assert without > 0.1
 
 
+@pytest.mark.slow
 def test_few_cases_give_no_fine_tune(script):
     worlds = script.draw_worlds(40, np.random.default_rng(2))
     assert script.tally(worlds, np.random.default_rng(0), n=8)[0].given("fine-tune") == 0

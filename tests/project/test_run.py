@@ -68,6 +68,7 @@ def test_a_table_is_read_once_until_its_file_changes(labels: Path, parsed: Count
     assert len(run.train) == len(lines) - 1
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_run_are_those_of_its_files(labels: Path) -> None:
     curate_project(labels)
     run = evaluate_run(labels)
@@ -98,6 +99,7 @@ def test_a_damaged_summary_is_named(labels: Path) -> None:
         _ = Run(run.folder).curation
 
 
+@pytest.mark.slow
 def test_a_run_prints_counts_and_then_its_verdict(labels: Path) -> None:
     run = curate_project(labels)
     assert "60 rows read: 60 kept" in repr(run)
@@ -134,6 +136,7 @@ def _lines(file: Path, rows: list[dict[str, Any]]) -> None:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_outputs_are_checked_for_the_values_of_all_pairs_of_the_run(labels: Path) -> None:
     parts = ["train"] * 42 + ["validation"] * 6 + ["test"] * 12
     colours = ["blue" if n % 2 and part == "train" else "red" for n, part in enumerate(parts)]

@@ -57,6 +57,7 @@ def test_the_first_screen_counts_what_the_summary_counts(clean):
     assert f"{summary['splits']['train']:,} for training" in html
 
 
+@pytest.mark.slow
 def test_every_rule_of_the_ledger_stands_in_the_page_with_its_count(clean):
     html, _ = pages(clean)
     ledger = pl.read_parquet(clean / "curate" / "ledger.parquet").filter(pl.col("outcome") != "kept")

@@ -218,6 +218,7 @@ def test_outputs_that_are_the_same_are_shown_once_and_name_their_variants():
         assert row.others[0].variants == " ".join(map(str, numbers))
 
 
+@pytest.mark.slow
 def test_one_variant_alone_has_neither_blind_judging_nor_differences(evaluated_run: Make):
     html = read(evaluated_run(variants=("tuned",), roi=None))
     assert len(CARD.findall(html)) == 84

@@ -51,6 +51,7 @@ def test_it_is_one_page_with_whole_tables(page: Callable[[str], str], kind: str)
     assert not re.search(r"<(?!https)\w|\bNone\b|\bnan\b", page(kind))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_verdict_numbers_doubt_and_next_step(page: Callable[[str], str], kind: str) -> None:
     text, (label, sure, _, doubt, _) = page(kind), KINDS[kind][1]
@@ -145,6 +146,7 @@ def test_a_loss_has_a_real_minus_and_never_stays_never() -> None:
     assert (lines["Payback"], lines["Breaks even"]) == ("never", "at no volume")
 
 
+@pytest.mark.slow
 def test_the_rules_that_did_not_move_are_left_out(evaluated_run: Callable[..., Path]) -> None:
     moved = summary.moved_rows(read_run(evaluated_run(n=42)))
     assert 0 < len(moved) <= 8
@@ -153,6 +155,7 @@ def test_the_rules_that_did_not_move_are_left_out(evaluated_run: Callable[..., P
     assert 0 not in changes
 
 
+@pytest.mark.slow
 def test_a_curated_run_with_a_hundred_rules_is_one_page(tmp_path: Path) -> None:
     rules = "".join(f"  - {{id: r{n}, kind: forbidden, level: should, any: [word{n}]}}\n" for n in range(100))
     (tmp_path / "style.yaml").write_text(f"name: many\nchecks:\n{rules}", encoding="utf-8")

@@ -104,6 +104,7 @@ def calculated(text: str) -> Any:
         return eval(text, {"__builtins__": {}}, known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_each_line_on_the_page_gives_its_result_on_a_pocket_calculator(pages, situation):
     page, _ = pages(counted(**SITUATIONS[situation]))

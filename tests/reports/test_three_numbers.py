@@ -103,6 +103,7 @@ def test_no_price_is_called_missing_where_nothing_is_acceptable(tmp_path: Path) 
     assert payback.sides[0].detail == "No output is acceptable, so an acceptable one has no cost."
 
 
+@pytest.mark.slow
 def test_one_variant_is_not_said_to_lack_prices(tmp_path: Path) -> None:
     _, payback = three_numbers(read_run(write_real_run(tmp_path / "run", n=42, variants=("tuned",))))[1:]
     assert payback.sides[0].detail == "There is no second variant to compare the cost with."

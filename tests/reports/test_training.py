@@ -157,6 +157,7 @@ def test_very_long_ids_and_texts_are_cut(make_run: Callable[..., Path]) -> None:
     assert len(section(run).html) < 30_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [
     {"highest_losses": []}, {"highest_losses": None, "notices": None, "settings": None},
     {"highest_losses": [{}, "odd", {"id": 5, "loss": "high"}], "settings": "odd"},
@@ -180,6 +181,7 @@ def test_a_run_from_before_these_facts_gives_a_page(make_run: Callable[..., Path
     assert "Loss over the training steps" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", NO_NUMBERS)
 def test_a_loss_that_is_no_number_is_left_out_of_the_curve(make_run: Callable[..., Path], odd: Any) -> None:
     log = [line(1, 3.0), line(2, odd, odd), line(3, 1.0, 1.5)]
@@ -200,6 +202,7 @@ def test_the_means_of_a_thinned_log_are_drawn(make_run: Callable[..., Path]) -> 
     assert "training loss from 3.000 to 2.000" in section(make_run(change=training(log=log))).html
 
 
+@pytest.mark.slow
 def test_a_log_that_nobody_thinned_does_not_swell_the_page(make_run: Callable[..., Path]) -> None:
     log = [line(step, 1.0 + 1 / step, 1.0 if step % 5000 == 0 else None) for step in range(1, 100_001)]
     html = section(make_run(change=training(log=log, best_step=100_000))).html

@@ -56,6 +56,7 @@ def test_the_stored_inputs_give_the_stored_figures(seed):
         assert here is None or float(here) == pytest.approx(there, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", ["template", SMALL])
 @pytest.mark.parametrize("small", [PRICED, HOSTED, PRICED | HOSTED])
 def test_the_stored_inputs_of_a_template_or_a_cascade_give_the_stored_figures(baseline, small):

@@ -18,6 +18,7 @@ def keys(queue: Queue, kind: str, made=()) -> list[str]:
     return [entry.key for entry in queue.entries(kind, latest(made), start=0, limit=1000, left=True).entries]
 
 
+@pytest.mark.slow
 def test_what_items_share_is_counted_over_those_that_wait(run):
     queue = Queue(run)
     queue.measure()

@@ -77,6 +77,7 @@ def test_a_repaired_row_shows_its_output_before_and_after(safe):
     assert (".", "broken") in item.sides[0].output
 
 
+@pytest.mark.slow
 def test_rejected_rows_with_a_repair_move_to_the_repairs_once_they_are_measured(off):
     queue, ledger = Queue(off), ledger_of(off)
     invalid = {id: row["rule"] for id, row in ledger.items() if row["outcome"] == "invalid"}
@@ -162,6 +163,7 @@ def test_one_answer_kept_by_itself_settles_what_contradicts_it(safe):
     assert item.key not in keys(queue, "conflict", alone, left=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["conflict", "repair", "rejected", "near_duplicate"])
 def test_a_decision_about_an_item_settles_that_item(safe, kind):
     queue = Queue(safe)
@@ -204,6 +206,7 @@ def test_a_new_run_obeys_what_was_decided_about_a_conflict(tmp_path: Path, actio
     assert keys(Queue(done), "conflict") == []
 
 
+@pytest.mark.slow
 def test_a_new_run_obeys_every_action_on_rejected_and_repairable_rows(off):
     queue = Queue(off)
     queue.measure()
@@ -234,6 +237,7 @@ def test_a_new_run_obeys_every_action_on_rejected_and_repairable_rows(off):
     assert whys[wrong] == f"{ledger_of(off)[wrong]['rule'].removeprefix('style:')} is wrong here: so it is"
 
 
+@pytest.mark.slow
 def test_a_row_that_was_edited_is_named_by_its_content_as_it_was_read(tmp_path: Path):
     run = curated(tmp_path / "parts", [*plain_pairs(), *conflicting_pairs(100, *relays(12, 24))])
     queue = Queue(run)
@@ -337,6 +341,7 @@ def test_a_value_that_contradicts_the_request_is_marked_once_all_values_are_know
     assert ("blue", "broken") in item.sides[0].output
 
 
+@pytest.mark.slow
 def test_a_run_of_a_file_is_marked_by_the_style_that_it_was_curated_with(tmp_path: Path):
     folder = write_project(tmp_path / "parts", all_kinds())
     out = tmp_path / "out"

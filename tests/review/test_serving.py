@@ -110,6 +110,7 @@ def test_a_run_without_anything_to_decide_has_an_empty_queue(tmp_path):
         assert client.http.get("api/item", params={"kind": "conflict"}).status_code == 404
 
 
+@pytest.mark.slow
 def test_without_its_packages_the_command_says_how_to_install_them(made, tmp_path):
     """A Python that finds no starlette, as in an install without the extra."""
     (tmp_path / "sitecustomize.py").write_text(

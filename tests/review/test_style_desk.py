@@ -127,6 +127,7 @@ def stated(style_text: str, rows: list[dict[str, Any]]) -> dict[str, tuple[str, 
     return found
 
 
+@pytest.mark.slow
 @given(made=ROWS, tries=st.lists(st.sampled_from(TRIES), min_size=1, max_size=3, unique_by=json.dumps))
 def test_what_edits_change_is_what_the_whole_style_finds_before_and_after(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[str, Any]], tries: list[dict[str, Any]]
@@ -168,6 +169,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[StyleDesk, list[dict
     return desk, rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", TRIES, ids=str)
 def test_what_is_counted_again_of_many_rows_is_enough(
     many: tuple[StyleDesk, list[dict[str, Any]]], edit: dict[str, Any]
@@ -268,6 +270,7 @@ def test_many_rows_are_tried_on_a_sample_that_says_so(places: Run):
     assert again == found
 
 
+@pytest.mark.slow
 def test_a_try_without_time_counts_the_first_rows_and_goes_on_from_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -150,6 +150,7 @@ def changed_lines(before: str, after: str) -> int:
     return sum(b - a for tag, a, b, _, _ in matcher.get_opcodes() if tag != "equal")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_each_edit_of_a_shipped_style_changes_its_own_line(file: Path):
     text = file.read_text(encoding="utf-8")

@@ -94,6 +94,7 @@ def test_an_output_of_300_000_characters_is_judged_to_the_end(piece):
 SAFE = st.sampled_from(["[0-9]+", "[a-c]", "a|bc", "x?", "b+c", "[^,]+", "(?:ab)*"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(SAFE, min_size=1, max_size=3), st.lists(st.text("abcx, 01.*(", max_size=3), min_size=4, max_size=4),
        st.lists(st.text("abcx, 01.*(", max_size=8), min_size=1, max_size=4), st.data())  # fmt: skip

@@ -187,6 +187,7 @@ NOT_STATED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("output", "request_text", "found"), NOT_STATED)
 def test_another_value_unit_or_code_is_not_stated(output, request_text, found):
     assert ungrounded(output, request_text) == found.split("|")

@@ -100,6 +100,7 @@ def test_tags_balance_where_python_s_parser_says_so(pieces):
     assert bool(found(PLAIN, text)) == (parser.wrong or bool(parser.stack))
 
 
+@pytest.mark.slow
 def test_infer_proposes_tags_and_structure():
     outputs = [f"<p>It is number {n}.</p><p>Buy.</p><ul><li>a{n}</li><li>b</li></ul>" for n in range(60)]
     inferred = infer_style(pl.DataFrame({"output": outputs, "input": [str(n) for n in range(60)]}))

@@ -52,6 +52,7 @@ def test_the_level_is_what_the_lower_end_carries(good, bad, level):
     assert found.found_style == (level is not None)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.integers(20, 300), st.floats(0.0, 1.0))
 def test_a_rule_that_many_examples_break_is_never_a_must_rule(n, share):

@@ -48,6 +48,7 @@ def test_the_last_word_of_a_list_is_no_choice_of_an_end():
     assert "ends_with" not in kinds
 
 
+@pytest.mark.slow
 def test_whose_value_begins_a_template_is_said_beside_it():
     chance = random.Random(4)
     rows = []
@@ -66,6 +67,7 @@ def orders(seed: int = 5):
         yield f"Your {fields['colour']} {fields['thing']}, number {n}, is on its way, thank you.", fields
 
 
+@pytest.mark.slow
 def test_the_slots_of_a_template_are_tied_to_their_fields():
     style = inferred([*orders()])
     (template,) = [check for check in style.checks if check.kind == "template"]

@@ -153,6 +153,7 @@ def test_any_examples_give_a_style_that_can_be_read_or_none(texts, fielded):
     assert found.schema is None or parse_style(found.text) == found.schema
 
 
+@pytest.mark.slow
 def test_two_styles_mixed_half_and_half_are_none():
     table = pl.concat([examples(0, record, n=200), examples(1, bullets, n=200), examples(2, mess, n=200)])
     found = infer_style(table.with_columns(id=pl.int_range(600).cast(pl.String)))

@@ -15,6 +15,7 @@ def test_every_kind_has_one_example() -> None:
     assert sorted([*(example.kind for example in EXAMPLES), "python"]) == sorted(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.kind)
 def test_an_example_passes_and_fails_as_stated(example) -> None:
     assert example.message(example.passes) is None

@@ -107,6 +107,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "output", "fields", "status", "found"), CASES)
 def test_a_check_finds_what_breaks_it(check, output, fields, status, found):
     assert result(check, output, fields) == (status, found)

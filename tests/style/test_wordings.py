@@ -155,6 +155,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "output", "fields", "status", "found"), CASES)
 def test_values_are_covered_and_contradicted_by_their_wordings(check, output, fields, status, found):
     assert result(check, output, fields) == (status, found)
@@ -305,6 +306,7 @@ OF_ANOTHER_FIELD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "output", "fields", "found"), OF_ANOTHER_FIELD)
 def test_a_value_is_read_of_the_field_that_the_text_says_it_of(check, output, fields, found):
     assert result(check, output, fields) == ("fail" if found else "pass", found)

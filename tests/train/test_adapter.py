@@ -33,6 +33,7 @@ def fitted(model: Any, out: Path, settings: TrainSettings = QUICK) -> Any:
     return fit(PAIRS, PAIRS[:0], model=model, settings=settings, out=out)
 
 
+@pytest.mark.slow
 def test_the_same_fit_gives_the_same_bytes_in_every_file(tiny_model: Any, tmp_path: Path) -> None:
     one, two = fitted(tiny_model, tmp_path / "a").adapter, fitted(tiny_model, tmp_path / "b").adapter
     assert files(one) == files(two)

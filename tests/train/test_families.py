@@ -44,6 +44,7 @@ def test_each_answer_ends_with_the_end_token_inside_the_loss(family: Any, family
         assert batch.ids.flatten()[batch.places + 1].tolist() == batch.labels.tolist() or one_sequence
 
 
+@pytest.mark.slow
 def test_the_whole_output_is_learnt_behind_the_prompt_that_is_asked(family_model: Any) -> None:
     for row, example in zip(pairs().rows(), to_examples(pairs(), model=family_model), strict=True):
         asked = render_prompt(family_model.tokenizer, chat_messages(row[1]))

@@ -86,6 +86,7 @@ def test_the_file_says_what_the_adapter_says(tiny_model: Any, made: Path, tmp_pa
     assert "llama-server -m tuned-q8_0.gguf" in (tmp_path / "out" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_metadata_and_tokenizer_are_the_base_models(tiny_model: Any, made: Path, tmp_path: Path) -> None:
     result = write_gguf(tiny_model, made / "adapter", made / "merged", tmp_path / "out", source=made / "source.gguf")
     before, after = GGUFReader(made / "source.gguf"), GGUFReader(result.file)

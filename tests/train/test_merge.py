@@ -45,6 +45,7 @@ def other_tools(tiny_model: Any, folder: Path, **settings: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_merged_folder_says_what_the_adapter_says_and_not_what_the_base_says(
     tiny_model: Any, adapter: Path, tmp_path: Path
 ) -> None:

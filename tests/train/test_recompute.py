@@ -53,6 +53,7 @@ def loss_and_gradients(model: Any, *, again: bool = False) -> tuple[float, list[
     return total.item(), gradients, calls
 
 
+@pytest.mark.slow
 def test_activations_computed_again_give_the_same_loss_and_gradients(model: Any) -> None:
     loss, gradients, once = loss_and_gradients(model)
     loss_again, gradients_again, twice = loss_and_gradients(model, again=True)

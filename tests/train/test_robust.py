@@ -117,6 +117,7 @@ def test_ids_are_texts_each_once(tiny_model: Any, tmp_path: Path) -> None:
     assert any("3 rows repeat an id" in notice for notice in result.notices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 64])
 def test_one_pair_and_one_validation_pair_are_enough(tiny_model: Any, tmp_path: Path, batch_size: int) -> None:
     settings = replace(QUICK, max_steps=1, batch_size=batch_size, patience=1)
@@ -131,6 +132,7 @@ def test_without_a_word_about_steps_few_pairs_get_ten_epochs(tiny_model: Any, tm
     assert (result.steps, result.settings.epochs, result.settings.learning_rate) == (10, 10, 1e-3)
 
 
+@pytest.mark.slow
 def test_a_thousand_epochs_end_when_the_validation_loss_has_turned(tiny_model: Any, tmp_path: Path) -> None:
     against = [{**pair, "output": pair["output"][::-1]} for pair in PAIRS[:4]]
     settings = replace(QUICK, max_steps=None, epochs=200, batch_size=8, learning_rate=3e-2, patience=1)
@@ -139,6 +141,7 @@ def test_a_thousand_epochs_end_when_the_validation_loss_has_turned(tiny_model: A
     assert result.best_step < result.steps < 200
 
 
+@pytest.mark.slow
 def test_validation_pairs_that_are_train_pairs_are_told(tiny_model: Any, tmp_path: Path) -> None:
     result = fit(PAIRS, [*PAIRS[:3], {"input": "new", "output": "b"}], model=tiny_model, settings=QUICK, out=tmp_path)
     assert any(notice.startswith("3 validation pairs are also train pairs") for notice in result.notices)
@@ -207,6 +210,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_costs_the_checkpoint_only(tiny_mode
     assert "the checkpoint of step 4 could not be written (File too large)" in told.pop()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_at_the_end_loses_nothing(tiny_model: Any, tmp_path: Path) -> None:
     settings = replace(QUICK, checkpoint_steps=2)
     fit(PAIRS, model=tiny_model, settings=settings, out=tmp_path / "whole")
@@ -355,6 +359,7 @@ def test_a_callback_gets_each_step_and_the_result_cannot_be_changed(tiny_model: 
             setattr(told, name, 0)
 
 
+@pytest.mark.slow
 def test_what_a_callback_raises_passes_through_and_the_fit_can_go_on(tiny_model: Any, tmp_path: Path) -> None:
     ids = torch.arange(20)[None]
     before = tiny_model.model(input_ids=ids).logits

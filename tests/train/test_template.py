@@ -118,6 +118,7 @@ def test_special_tokens_before_the_answer_are_learnt_and_not_taken_for_its_end(t
     assert answer_margins(tokenizer) == ("final", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "said"),
     [

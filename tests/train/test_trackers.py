@@ -36,6 +36,7 @@ def test_tensorboard_shows_what_the_log_holds(tiny_model: Any, tmp_path: Path) -
     assert len(shown["train/tokens_per_second"]) == 5
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_each_step_of_a_killed_fit_once(tiny_model: Any, tmp_path: Path) -> None:
     def stop(told: StepReport) -> None:
         if told.step == 3:
