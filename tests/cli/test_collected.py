@@ -46,6 +46,7 @@ def test_repeats_are_judged_pair_by_pair(judge, tmp_path):
     assert "the first is shown" in report
 
 
+@pytest.mark.slow
 def test_the_tuned_variant_is_the_candidate_in_any_order(judge):
     results = judge("--json", tuned=rows(1), other=rows(0)).json
     assert (results["comparison"]["baseline"], results["comparison"]["candidate"]) == ("other", "tuned")
@@ -90,6 +91,7 @@ def test_what_is_odd_in_a_file_is_said(judge):
     assert "10 of 60 outputs of tuned have no line; they count as empty" in done.err
 
 
+@pytest.mark.slow
 def test_failed_calls_are_not_scored_and_too_many_make_the_comparison_invalid(judge):
     lost = [{**row, "output": None, "error": "timed out"} if n < 3 else row for n, row in enumerate(rows(1))]
     results = judge("--json", prompted=rows(1), tuned=lost).json

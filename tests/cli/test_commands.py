@@ -45,6 +45,7 @@ def test_the_article_pays_back_in_14_days_with_40_percent_less(command):
     assert money["payback_days"] == pytest.approx(14)
 
 
+@pytest.mark.slow
 def test_curating_a_file_writes_splits_and_why_explains_a_row(command, pairs_file, style_file, tmp_path):
     done = command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "clean", "--group", "family")
     assert done.code == 0, done.err

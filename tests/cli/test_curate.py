@@ -131,6 +131,7 @@ def test_a_decision_about_a_run_of_a_file_lies_in_its_folder(command, pairs_file
     assert command("why", tmp_path / "clean", "4", "--because", "x").code == 2
 
 
+@pytest.mark.slow
 def test_placed_rows_of_a_file_are_held_where_asked(command, pairs_file, tmp_path):
     words = ("curate", pairs_file, "--splits", tmp_path / "held.jsonl")
     command(*words, "--out", tmp_path / "a")

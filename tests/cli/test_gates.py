@@ -139,6 +139,7 @@ def test_a_later_report_keeps_the_gates(command, judged, tmp_path):
     assert 'id="gates"' in (tmp_path / "judged/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_text_of_a_gate_is_escaped_wherever_it_stands(judged, tmp_path):
     judged("verdict.decision == a<img src=x onerror=alert(1)>]]>&\x01")
     page, xml = (tmp_path / "judged/report.html").read_text(), tmp_path / "judged/junit.xml"

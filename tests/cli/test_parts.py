@@ -133,6 +133,7 @@ def test_a_run_in_parts_is_trained_alike(command, both):
     assert lines_of(parts / "train" / "log.jsonl") == lines_of(whole / "train" / "log.jsonl")
 
 
+@pytest.mark.slow
 def test_curating_the_run_anew_leaves_one_piece(command, both):
     whole, parts = both()
     assert command("curate", parts.parent.parent, "--run", parts.name, "--quiet").code == 0

@@ -392,6 +392,7 @@ def test_a_reflecting_model_mends_the_guide_from_the_rules_that_were_broken(comm
     assert max(bodies.values()) == 1
 
 
+@pytest.mark.slow
 def test_a_reflecting_model_that_refuses_the_key_ends_the_search(command, hosted):
     pytest.importorskip("gepa")
 

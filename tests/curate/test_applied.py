@@ -59,6 +59,7 @@ def test_a_decision_about_a_row_that_has_changed_does_not_apply_and_is_named():
     assert outcomes(curate([pair("a", output=ANSWER + " indeed"), *FILLER], overrides=[known]))["a"] == "decided"
 
 
+@pytest.mark.slow
 def test_a_content_in_other_case_and_spaces_is_the_same_and_an_edited_row_keeps_its_own():
     known = contents([pair("a")])["a"]
     made = [Override(id="a", content=known, decision="keep", text="Another answer.")]
@@ -131,6 +132,7 @@ def test_contents_are_asked_for_only_where_a_decision_holds_one():
         apply_decisions(["a"], [Override(id="a", content="c", decision="drop")], never)
 
 
+@pytest.mark.slow
 def test_a_recount_finds_the_same_rows():
     rows = [
         {"id": f"r{n}", "input": {"part": f"P-{n}", "about": f"the {n * 7919} one"}, "output": f"T {n}"}

@@ -98,6 +98,7 @@ def test_a_column_that_comes_late_changes_what_is_read(tmp_path):
     assert json.loads(raw.pairs["meta"][0]) == {"split": "train"}
 
 
+@pytest.mark.slow
 def test_fields_of_a_million_characters_and_lines_longer_than_a_block_are_read(tmp_path):
     long = "x" * 9_000_000
     raw = read_text(tmp_path, json.dumps({"input": long, "output": "y" * 1_000_000}) + "\n" + GOOD)

@@ -125,6 +125,7 @@ def test_lengths_in_tokens_are_told_only_by_who_counts_tokens():
     assert told.summary["checks"]["length"]["fail"] == 10
 
 
+@pytest.mark.slow
 def test_rules_of_form_only_are_a_warning() -> None:
     style = parse_style("checks:\n  - {kind: punctuation, end: .}")
     text = warned(rows_of(LINES), style)["form_only"]

@@ -127,6 +127,7 @@ def test_the_guide_goes_back_on_request(tmp_path):
     assert read_pairs(guided).guide == "Be short."
 
 
+@pytest.mark.slow
 def test_all_parts_of_a_datasets_folder_have_the_same_columns(run, tmp_path):
     datasets = pytest.importorskip("datasets")
     (folder,) = export_pairs(run, "datasets", tmp_path / "out")

@@ -152,6 +152,7 @@ def test_blank_lines_at_the_end_of_a_file_and_marks_within_it_are_taken_as_in_on
     assert same_in_parts(tmp_path, DataSettings(path=""), 1)["row"].to_list() == [1, 4]
 
 
+@pytest.mark.slow
 def test_a_line_longer_than_many_parts_is_one_record(tmp_path):
     long = "word " * 2_000_000  # past two blocks of reading
     path = tmp_path / "p.jsonl"
@@ -275,6 +276,7 @@ def test_a_file_that_changes_or_vanishes_between_its_parts_is_refused(tmp_path, 
 # --- columns ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.lists(PLAIN | RECORD | st.fixed_dictionaries({"x": st.sampled_from("aaab")}), max_size=4), max_size=5),

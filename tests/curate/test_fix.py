@@ -172,6 +172,7 @@ def test_an_output_that_is_bad_in_any_style_is_not_kept_because_its_style_was_re
     assert done.ledger.filter(pl.col("fixed").is_not_null())["id"].to_list() == ["r8"]
 
 
+@pytest.mark.slow
 def test_personal_data_of_repaired_rows_reaches_neither_ledger_nor_summary():
     rows = [
         {"id": f"r{n}", "input": f"part {n} of {n * n}", "output": f"Ask jane{n}@example.org low-noise."}

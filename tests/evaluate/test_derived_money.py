@@ -77,6 +77,7 @@ def test_a_derived_variant_has_the_prices_of_the_variant_that_it_is_made_from():
     assert found["variants"][TUNED]["acceptance"] > found["variants"]["tuned"]["acceptance"]
 
 
+@pytest.mark.slow
 def test_a_table_of_its_own_comes_first():
     found = money(THREE | {TUNED: DEARER})
     assert found["variants"][TUNED]["cost_per_request"] == pytest.approx(np.mean(a_call(runs()["tuned"], DEARER)))

@@ -165,6 +165,7 @@ def test_a_strict_rate_limit_without_retry_after_loses_nothing() -> None:
     assert len(server.requests) < 300
 
 
+@pytest.mark.slow
 def test_a_text_that_always_exceeds_the_limit_is_given_up_while_others_are_answered() -> None:
     with EndpointServer(lambda asked: error(429) if asked.text == "7" else echo(asked)) as server:
         answers = ask_all(server, map(str, range(300)), concurrency=2, first_wait=0.001, longest_wait=0.001, tries=2)

@@ -280,6 +280,7 @@ def test_the_volume_curve_surrounds_both_volumes_and_rises():
     assert [p["npv"] for p in curve] == sorted(p["npv"] for p in curve)
 
 
+@pytest.mark.slow
 def test_a_cheaper_cached_guide_is_shown():
     found = money(article(prompted__fixed_tokens=2000, prompted__price_cached=Decimal("1.43")))
     assert found["cached_guide"]["cost_per_request"] == pytest.approx(

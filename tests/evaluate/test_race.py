@@ -79,6 +79,7 @@ def test_a_second_run_generates_nothing_and_gives_the_same(tiny_model: Any, tmp_
     assert second.outputs.equals(first.outputs)
 
 
+@pytest.mark.slow
 def test_each_stored_batch_is_reused_and_each_missing_one_regenerated_identically(
     tiny_model: Any, tmp_path: Path
 ) -> None:

@@ -150,6 +150,7 @@ def test_an_answer_without_output_is_an_answer(file):
         assert server.requests == []
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_loses_only_the_last_answer(file):
     with EndpointServer(words) as server:
         plans = the_plans(a_variant(server.url, concurrency=1))

@@ -86,6 +86,7 @@ def test_more_tokens_than_bytes_and_marks_are_never_sent(texts):
 # --- the limit --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_requests_stop_before_the_limit_and_a_higher_limit_resumes(file):
     pairs, roi = some_pairs(40), priced()
     with EndpointServer(words) as server:

@@ -121,6 +121,7 @@ def test_a_rival_that_is_surely_worse_changes_no_answer():
     assert here == pytest.approx(there)
 
 
+@pytest.mark.slow
 def test_the_lowest_failure_cost_at_which_it_pays_is_that_of_the_dearest_case():
     dear = {"price_input": Decimal(8), "price_output": Decimal(32)}
     better = runs(share=0.9) | {"tuned": variant(1, 10.0, 0.99, tuned=True), "prompted": variant(0, 900.0, 0.5)}

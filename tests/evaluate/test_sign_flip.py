@@ -55,6 +55,7 @@ def test_sums_without_a_common_step_are_close_to_exact(sums):
     assert min(near) - 0.03 <= sign_flip(np.array(sums)).exact <= max(near) + 0.03
 
 
+@pytest.mark.slow
 def test_many_uneven_groups_agree_with_random_signs():
     rng = np.random.default_rng(4)
     sums = rng.integers(-6, 7, 300) + 0.5 * (rng.random(300) < 0.6)

@@ -60,6 +60,7 @@ def test_a_style_is_inferred_from_and_checked_on_any_kind(kind: str, pairs_file:
     assert inferred.message in repr(inferred)
 
 
+@pytest.mark.slow
 def test_the_call_writes_what_the_command_writes(
     command: Callable[..., Any], tmp_path: Path, pairs_file: Path, style_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_from_the_payback_it_is_one_step_to_an_assumption(pages):
     assert 'href="#a-prompted.price_input">prompted: price per million input tokens</a>' in cost
 
 
+@pytest.mark.slow
 def test_the_cost_table_counts_machines_where_there_are_some(pages):
     page, _ = pages(counted(tuned=HOSTED | {"requests_per_second": 2}))
     section = page[page.index('aria-label="Cost of one request"') :]

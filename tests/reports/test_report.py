@@ -191,6 +191,7 @@ def test_the_page_stays_under_its_size_with_long_texts(make_run: Callable[..., P
     assert "more characters" in html
 
 
+@pytest.mark.slow
 def test_hostile_text_stays_text(make_run: Callable[..., Path]) -> None:
     def poison(results: dict[str, Any]) -> None:
         results["project"] = HOSTILE

@@ -41,6 +41,7 @@ REAL: dict[str, dict[str, Any]] = {
 ENOUGH = {"n": 420, "roi": None, "variants": ("prompted", "tuned")}  # for the two-sample test
 
 
+@pytest.mark.slow
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema_rs.Draft202012Validator(SCHEMA)

@@ -98,6 +98,7 @@ def test_rejected_rows_with_a_repair_move_to_the_repairs_once_they_are_measured(
     assert rejected
 
 
+@pytest.mark.slow
 def test_the_address_of_a_rejected_row_stays_good_when_it_turns_out_to_have_a_repair(off):
     queue = Queue(off)
     every = keys(queue, "rejected")
@@ -319,6 +320,7 @@ def test_a_refusal_is_marked_without_a_rule_about_it(tmp_path: Path):
     assert item.reason in item.sides[0].notes
 
 
+@pytest.mark.slow
 def test_a_value_that_contradicts_the_request_is_marked_once_all_values_are_known(tmp_path: Path):
     colours = ["red", "blue", "green"]
     pairs = [

@@ -212,6 +212,7 @@ def test_long_pairs_are_left_out_only_when_asked_and_named(tiny_model: Any) -> N
     assert max(len(e.ids) for e in to_examples(kept, model=tiny_model)) == 256
 
 
+@pytest.mark.slow
 def test_many_pairs_come_out_in_their_order(tiny_model: Any) -> None:
     outputs = [f"number {n}" for n in range(2 * CHUNK + 3)]
     examples = to_examples(pairs(*outputs), model=tiny_model)

@@ -208,6 +208,7 @@ def test_a_card_that_is_no_utf8_still_states_its_licence(folder: Path) -> None:
     assert load_model(str(folder), dtype="float32").licence == "mit"
 
 
+@pytest.mark.slow
 def test_a_tokenizer_of_a_larger_model_is_refused(folder: Path) -> None:
     loaded = load_model(str(folder), dtype="float32")
     loaded.tokenizer.add_tokens([f"word{i}" for i in range(20)])

@@ -198,6 +198,7 @@ def limit(size: int) -> None:
 ENDLESS = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_at_a_checkpoint_costs_the_checkpoint_only(tiny_model: Any, tmp_path: Path) -> None:
     settings = replace(QUICK, checkpoint_steps=2)
     whole = fit(PAIRS, model=tiny_model, settings=settings, out=tmp_path / "whole")

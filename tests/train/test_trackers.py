@@ -26,6 +26,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_what_the_log_holds(tiny_model: Any, tmp_path: Path) -> None:
     result = fit(PAIRS[:8], PAIRS[8:], model=tiny_model, settings=TRACKED, out=tmp_path)
     shown = scalars(tmp_path / "tracking")
