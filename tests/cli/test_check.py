@@ -113,6 +113,7 @@ def test_texts_of_the_data_are_no_markup_on_the_page(command, tmp_path):
     assert "7*7" in text
 
 
+@pytest.mark.slow
 def test_every_answer_of_a_conversation_may_be_checked_and_curated(command, tmp_path):
     path = tmp_path / "chats.jsonl"
     turns = [

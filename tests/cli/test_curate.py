@@ -282,6 +282,7 @@ def test_the_next_step_can_be_typed_whatever_the_id(command, tmp_path, id, typed
     assert f"tuneworth why '{tmp_path / 'two words'}' {typed} --decide" in done.out.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_folder_of_files_and_a_glob_need_no_project(command, tmp_path):
     (tmp_path / "parts").mkdir()
     for part in range(3):

@@ -32,6 +32,7 @@ def test_groups_stay_whole_but_the_last():
     assert sorted(counts)[1:] == [5] * (len(counts) - 1)
 
 
+@pytest.mark.slow
 def test_too_few_pairs_are_found_before_anything_is_trained(command, project):
     assert command("curate", project, "--quiet").code == 0
     done = command("train", project, "--learning-curve")

@@ -54,6 +54,7 @@ def test_a_runs_adapter_is_merged_and_the_summary_is_json(project: Project, run:
     assert merge_text(summary) == f"merged: {run}/train/merged, {say.size(summary['merged']['bytes'])} in float32"
 
 
+@pytest.mark.slow
 def test_a_model_that_came_from_no_gguf_gets_the_command_of_llama_cpp(
     project: Project, run: Path, tiny_model: Any
 ) -> None:

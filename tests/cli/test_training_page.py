@@ -56,6 +56,7 @@ def test_every_file_that_a_fit_leaves_is_named(fitted: Path) -> None:
         assert f"train/{name}" in RUNS, name
 
 
+@pytest.mark.slow
 def test_the_code_that_loads_an_adapter_runs_and_stops(
     fitted: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

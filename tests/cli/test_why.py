@@ -47,6 +47,7 @@ def test_rows_are_printed_for_programs_too(command, run):
     assert [row["outcome"] for row in printed] == ["kept"] * 20
 
 
+@pytest.mark.slow
 def test_a_decision_in_bulk_is_shown_first_and_one_undo_takes_it_back(command, run):
     shown = command("why", run, "--field", "kind=k1", "--decide", "drop")
     assert "20 rows fit: 20 kept" in shown.out
@@ -88,6 +89,7 @@ def test_a_decision_names_the_pair_as_it_was_read_also_once_it_was_edited_or_dro
     assert "Another one yet" in command("why", run, "two").out
 
 
+@pytest.mark.slow
 def test_a_half_written_line_of_decisions_is_left_out_with_a_warning(command, run):
     command("why", run, "two", "--decide", "drop")
     file = run / "overrides.jsonl"

@@ -154,6 +154,7 @@ def test_an_unexpected_error_is_exit_3_with_a_log(command, monkeypatch, tmp_path
     assert "The log is" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
 @pytest.mark.parametrize(
     "error", ["MemoryError()", "OSError(12, 'Cannot allocate memory')", "ImportError('a.so: cannot allocate memory')"]

@@ -149,6 +149,7 @@ def test_a_column_of_which_one_value_is_in_most_rows_is_not_advised():
     assert "group" not in warned(curate(rows, settings=CurateSettings(tie_outputs=False)))
 
 
+@pytest.mark.slow
 def test_similar_descriptions_with_the_same_facts_are_counted_and_those_with_others_are_not():
     same = [{**row, "output": f"{row['output']} in size {'abcde'[i % 5]}"} for i, row in enumerate(shop(60))]
     done = curate(same)

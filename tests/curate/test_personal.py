@@ -260,6 +260,7 @@ def planted_rows():
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["", "x"])
 def test_a_masked_run_holds_no_planted_value_anywhere(tmp_path, suffix):
     file = tmp_path / "pairs.jsonl"

@@ -307,6 +307,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "text", "answer", "outcome"), CASES, ids=[case[0] for case in CASES])
 def test_two_pairs_are_what_the_table_says(name, text, answer, outcome):
     first = {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ def test_a_row_that_passes_later_is_kept_where_it_was_placed_and_its_line_with_i
     assert not dropped(grown.grown(first.ledger))
 
 
+@pytest.mark.slow
 def test_a_clean_copy_is_not_displaced_by_a_failing_row_that_was_placed_before():
     pairs = [
         {"id": f"r{i}", "input": f"{i * 7919} is a thing", "output": f"a long text about one thing {i}."}

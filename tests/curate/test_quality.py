@@ -65,6 +65,7 @@ CUT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", CUT)
 def test_a_text_that_is_cut_off_is_found(output):
     assert "quality:truncated" in rules(output)

@@ -85,6 +85,7 @@ def test_few_pairs_come_that_are_not_alike():
     assert len(found) < len(truth) * 1.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.6, 0.8, 0.95])
 def test_small_slices_and_filters_change_nothing(monkeypatch, threshold):
     left, right = edited(2, 150), edited(2, 300)

@@ -315,6 +315,7 @@ def test_two_groups_of_one_size_leave_no_empty_test_set():
     assert curate(rows).summary["splits"] == {"train": 30, "validation": 0, "test": 30}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+14:00", "NaN", "1e400", "0000-00-00"]
 )

@@ -58,6 +58,7 @@ def test_the_share_that_finds_the_guide_is_that_of_random_arrivals(volume, secon
     check(found["derivation"])
 
 
+@pytest.mark.slow
 def test_few_requests_write_more_than_they_find():
     found = money(20)
     assert row(found) is None

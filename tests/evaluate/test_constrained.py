@@ -217,6 +217,7 @@ def test_the_setting_constrains_a_variant(tmp_path: Path) -> None:
 CLOSED = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("style", "sent"),
     [

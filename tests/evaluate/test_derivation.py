@@ -109,6 +109,7 @@ SITUATIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_line_gives_its_result_from_the_shown_numbers(situation):
     _, lines = derivation(SITUATIONS[situation])

@@ -27,6 +27,7 @@ def reached(lines, key):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_each_input_is_a_line_above_or_an_assumption(situation):
     found, lines = derivation(SITUATIONS[situation])

@@ -145,6 +145,7 @@ def test_without_other_ranges_a_volume_has_one_value():
         assert row["npv_p5"] == row["npv_p95"] == pytest.approx(row["npv"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_at_the_stated_volume_the_band_is_the_range_of_the_value():
     volume = money(RANGED)["volume_curve"][3]["requests_per_day"]
     exact = Decimal(repr(volume))

@@ -19,6 +19,7 @@ def first(count):
     return [i in chosen for i in range(100)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "tuned", "status"),
     [

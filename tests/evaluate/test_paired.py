@@ -131,6 +131,7 @@ def in_groups_written_out(baseline, candidate, groups, confidence):
     return max(p2 - p1 - below, -1), min(p2 - p1 + above, 1)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 5)), min_size=12, max_size=60))
 @settings(max_examples=60)
 def test_the_interval_in_groups_agrees_with_a_second_implementation(items):

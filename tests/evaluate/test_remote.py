@@ -77,6 +77,7 @@ def test_one_more_sample_or_pair_requests_only_these(file):
         assert asked_for(server) == ["ask 5"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed", [{"temperature": 0.3}, {"max_new_tokens": 65}, {"seed": 1}, {"parameters": {"top_p": 0.5}}]
 )

@@ -56,6 +56,7 @@ def test_the_draws_against_a_rival_are_those_of_the_rival_as_the_baseline(name, 
         assert here[key] == (None if there[key] is None else pytest.approx(there[key], rel=1e-9)), key
 
 
+@pytest.mark.slow
 def test_a_batch_has_a_probability_of_a_gain_and_no_days():
     table = {"requests_total": 10**6, "requests_per_day": None}
     del table["requests_per_day"]
@@ -113,6 +114,7 @@ def test_a_flip_is_where_the_weakest_case_against_any_rival_changes():
     assert min(highest(found, 1)) < min(highest(alone, 1))
 
 
+@pytest.mark.slow
 def test_a_rival_that_is_surely_worse_changes_no_answer():
     bad = runs(share=0.2)
     alone = money(measured={name: run for name, run in bad.items() if name in ("prompted", "tuned")}, failures="ignore")

@@ -49,6 +49,7 @@ def results_of(table: pl.DataFrame, **more: Any) -> dict[str, Any]:
 SETS_OF_ROWS = [f"p{row % SETS}" for row in range(N)]
 
 
+@pytest.mark.slow
 def test_tied_sets_count_as_groups_where_none_are_stated():
     tied = results_of(pairs(component=SETS_OF_ROWS))["results"]
     grouped = results_of(pairs(group=SETS_OF_ROWS))["results"]

@@ -73,6 +73,7 @@ def test_one_more_success_never_turns_fine_tune_into_keep_prompting(cells, roi):
     assert (before, after) != ("fine-tune", "keep prompting")
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(cells=CELLS, margin=st.floats(0.001, 0.5))
 def test_a_wider_margin_never_makes_the_outputs_worse(cells, margin):

@@ -70,6 +70,7 @@ def test_few_cases_give_no_fine_tune(script):
     assert script.tally(worlds, np.random.default_rng(0), n=8)[0].given("fine-tune") == 0
 
 
+@pytest.mark.slow
 def test_four_groups_give_no_fine_tune(script):
     worlds = script.draw_worlds(20, np.random.default_rng(2), "4 groups")
     assert script.tally(worlds, np.random.default_rng(0))[0].given("fine-tune") == 0

@@ -60,6 +60,7 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
     assert said.count(".", 0, -1) == len(re.findall(r"\d\.\d", said))  # one sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

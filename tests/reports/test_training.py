@@ -252,6 +252,7 @@ def test_what_a_real_fit_leaves_is_shown(make_run: Callable[..., Path], tiny_mod
     assert f"{worst['loss']:.3f} {worst['first_loss']:.3f} {worst['tokens']}" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keys", "said"), [
     ({}, "300 pairs in 5 min 5 s. The weights with the lowest validation loss were kept, from step 96."),
     ({"best_step": 114}, "kept, from step 114, the last one."),

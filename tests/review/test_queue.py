@@ -52,6 +52,7 @@ def items(queue: Queue, kind: str) -> list[Item]:
     return [queue.item(kind, key, {}) for key in keys(queue, kind)]
 
 
+@pytest.mark.slow
 def test_conflicts_are_the_pairs_that_the_ledger_names(safe):
     ledger = ledger_of(safe)
     named = {frozenset((id, row["other_id"])) for id, row in ledger.items() if row["outcome"] == "conflict"}

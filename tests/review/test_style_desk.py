@@ -340,6 +340,7 @@ def test_several_processes_that_save_lose_no_edit(places: Run):
     assert sorted(listed) == sorted(["bar", *(f"{name} {n}" for name in "abc" for n in range(5))])
 
 
+@pytest.mark.slow
 def test_the_shipped_example_is_tried_like_the_whole_style(tmp_path: Path):
     lines = (example_path("components") / "pairs.jsonl").read_text(encoding="utf-8").splitlines()[::20]
     pairs = [json.loads(line) for line in lines]

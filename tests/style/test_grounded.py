@@ -134,6 +134,7 @@ STATED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("output", "request_text"), STATED)
 def test_what_the_request_says_in_other_signs_is_stated(output, request_text):
     assert ungrounded(output, request_text) == []

@@ -132,6 +132,7 @@ UNSAFE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "text", "expected"), UNSAFE)
 def test_an_unsafe_repair_is_made_only_where_it_is_allowed(check, text, expected):
     assert fixed(check, text) == text

@@ -301,6 +301,7 @@ def test_the_command_trains_on_the_cluster_and_puts_the_earlier_training_aside(
     assert "is already trained" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "said"),
     [

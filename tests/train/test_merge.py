@@ -183,6 +183,7 @@ def of_another_shape(adapter: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -248,6 +249,7 @@ def test_a_disk_that_is_too_small_is_refused_with_both_numbers(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train"]
 
 
+@pytest.mark.slow
 def test_a_merge_takes_the_place_of_an_older_one(tiny_model: Any, adapter: Path, tmp_path: Path) -> None:
     merge(tiny_model, adapter, tmp_path / "merged")
     (tmp_path / "merged" / "model-00001-of-00002.safetensors").write_text("old")

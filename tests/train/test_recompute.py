@@ -63,6 +63,7 @@ def test_activations_computed_again_give_the_same_loss_and_gradients(model: Any)
     assert all(torch.equal(a, b) for a, b in zip(gradients, gradients_again, strict=True))
 
 
+@pytest.mark.slow
 def test_the_fused_attention_of_torch_gives_the_same_loss_and_gradients(
     model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,6 +159,7 @@ def poisoned_model(tiny_model: Any) -> Any:
     return tiny_model
 
 
+@pytest.mark.slow
 def test_a_pair_whose_loss_is_no_number_costs_its_batches_only(poisoned_model: Any, tmp_path: Path) -> None:
     pairs = [*PAIRS, {"id": "bad", "input": "Q", "output": "b"}]
     settings = replace(QUICK, max_steps=18, batch_size=2)
