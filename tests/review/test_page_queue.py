@@ -110,7 +110,7 @@ def test_the_buttons_say_the_same_words_as_the_help(bench: Workbench) -> None:
     )
     assert [pair for pair in listed if pair in buttons] == buttons
     bench.press("Escape")
-    assert bench.page.locator("dialog").count() == 0
+    bench.page.locator("dialog").wait_for(state="detached")
 
 
 def test_j_and_k_move_and_decide_nothing(bench: Workbench, project: Path) -> None:
