@@ -1,5 +1,6 @@
 """Serves the workbench from this process until Ctrl-C, and opens it in the browser."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core import ConfigError, Talk, say
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["need_review", "serve_review"]
 
-_NEEDED = {"starlette": "starlette", "uvicorn": "uvicorn", "ruamel.yaml": "ruamel"}  # what the extra installs
+_NEEDED = ("starlette", "uvicorn")  # what the extra installs
 _TURN = 0.0005  # seconds: an answer must not wait long for what is counted beside the page
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _REMOTE = (
@@ -31,7 +33,7 @@ _REMOTE = (
 
 def need_review() -> None:
     """Check that the extra is installed. Raises: ConfigError with the command that installs it."""
-    missing = [name for name, module in _NEEDED.items() if find_spec(module) is None]
+    missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ConfigError(f"the workbench needs {', '.join(missing)}\nInstall with: pip install 'tuneworth[review]'")
 
@@ -42,14 +44,17 @@ def serve_review(
 ) -> int:  # fmt: skip
     """Serve the workbench of a run until Ctrl-C, and return how many decisions were made.
 
-    `port` 0 takes a free one. `who` decides unless the page says otherwise; by default the user of this machine.
+    `port` 0 takes the usual one of the file of decisions, so that a page that waits for the server finds it again, or a
+    free one where that is taken. `who` decides unless the page says otherwise; by default the user of this machine.
     `allow_code` lets `python` checks of the style run.
 
     Raises: ConfigError if the extra is missing, the port is taken, or `host` is not this machine alone without
     `allow_remote`.
     """
+    from ...project import decisions_file
+
     need_review()
-    with _bound(host, port, allow_remote=allow_remote) as listening:
+    with _bound(host, port, usual_port(decisions_file(run.folder)), allow_remote=allow_remote) as listening:
         from .desk import Desk
 
         desk = Desk(run, who=who, allow_code=allow_code)
@@ -69,7 +74,7 @@ def serve_review(
 
 
 @contextmanager
-def _bound(host: str, port: int, *, allow_remote: bool) -> Iterator[socket.socket]:
+def _bound(host: str, port: int, usual: int, *, allow_remote: bool) -> Iterator[socket.socket]:
     """A socket that listens. Raises: ConfigError, as `serve_review`."""
     if host not in _LOOPBACK and not allow_remote:
         raise ConfigError(
@@ -77,11 +82,23 @@ def _bound(host: str, port: int, *, allow_remote: bool) -> Iterator[socket.socke
             "To work from another machine, forward the port instead: ssh -L PORT:127.0.0.1:PORT MACHINE"
         )
     try:
-        listening = _listening(host, port)
+        listening = (None if port else _free(host, usual)) or _listening(host, port)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
     with listening:
         yield listening
+
+
+def usual_port(file: Path) -> int:
+    """The port that the workbench of these decisions takes if it is free: of the range that no service has."""
+    return 49_152 + int(hashlib.sha256(str(file.resolve()).encode(errors="surrogatepass")).hexdigest()[:8], 16) % 16_384
+
+
+def _free(host: str, port: int) -> socket.socket | None:
+    try:
+        return _listening(host, port)
+    except OSError:
+        return None
 
 
 def _listening(host: str, port: int) -> socket.socket:

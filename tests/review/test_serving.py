@@ -52,6 +52,14 @@ def test_each_start_has_another_token(made):
 
 
 @pytest.mark.slow
+def test_the_next_start_has_the_port_of_the_last_one_and_another_at_the_same_time_has_not(made):
+    with serving(made) as one, serving(made) as other:
+        assert one.origin != other.origin
+    with serving(made) as again:
+        assert again.origin == one.origin
+
+
+@pytest.mark.slow
 def test_a_stated_port_is_taken_and_a_second_server_says_so(made):
     with serving(made) as served:
         port = served.origin.rsplit(":", 1)[1]
