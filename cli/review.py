@@ -12,7 +12,9 @@ __all__ = ["command"]
 
 @click.command("review", epilog="Example:  tuneworth review examples/components")
 @click.argument("run", required=False, type=click.Path(path_type=Path), default=Path())
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port (default: one of its own, or a free one).")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="The port (default: one of its own, or a free one)."
+)
 @click.option(
     "--host", default="127.0.0.1", help="The address to listen on (needs --allow-remote if not this machine)."
 )
