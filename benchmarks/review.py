@@ -267,7 +267,7 @@ def text(table: list[str], found: list[str]) -> list[str]:
         "## Quick with many rows", "",
         "Seconds since the command was started, in brackets the processor seconds of the server. Milliseconds are the median "
         f"of {NEXT} rows looked at and of {DECISIONS} decisions, each on the disk before it is answered, in brackets the 95th "
-        "percentile. *Ready*: repairs tried, rows alike found and the counts of a new `curate` known; all before it goes on "
+        "percentile. *Ready*: repairs tried, similar rows found and the counts of a new `curate` known; all before it goes on "
         "beside the page. Memory in GB: at the first row, and at the most.", "",
         "| rows | to decide | page, s | first row, s | next row, ms | decision, ms | ready, s | counts after a decision, s "
         "| memory | peak |",

@@ -19,7 +19,7 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="The folder to write to (default: RUN/export/FORMAT); with csv also one file, such as mended.csv.",
+    help="The folder to write to (default: RUN/export/FORMAT); with csv also one file, such as corrected.csv.",
 )
 @click.option(
     "--with-guide",
@@ -30,7 +30,7 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk) -> None:
     """Write the clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder.
 
-    With --format csv --out FILE.csv: the mended data as one table for people. A column per field, all splits, and the
+    With --format csv --out FILE.csv: the corrected data as one table for people. A column per field, all splits, and the
     outputs as they were read where a person or a repair changed them.
 
     Texts are written unchanged. A spreadsheet may read a CSV cell that begins with = as a formula: open files from

@@ -64,7 +64,7 @@ def command(
     """
     from ..core import ConfigError
     from ..curate import RowFilter
-    from ..project import Run, mend_decisions
+    from ..project import Run, recover_decisions
 
     which = RowFilter(outcomes, rules, _fields(fields))
     if text is not None and decide is None:
@@ -73,7 +73,7 @@ def command(
     if misused:
         raise ConfigError(misused)
     opened = Run(run)
-    if (undo or decide is not None) and (removed := mend_decisions(opened)):
+    if (undo or decide is not None) and (removed := recover_decisions(opened)):
         talk.note(f"warning: {removed}")
     if undo:
         _undo(opened, talk)

@@ -10,6 +10,7 @@ from .checkup import Checkup as Checkup
 from .checkup import Finding as Finding
 from .checkup import check_pairs as check_pairs
 from .checkup import proposed_reading as proposed_reading
+from .corrected import write_corrected as write_corrected
 from .decision_log import DecidedElsewhere as DecidedElsewhere
 from .decision_log import DecisionBatch as DecisionBatch
 from .decision_log import DecisionLog as DecisionLog
@@ -26,7 +27,6 @@ from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor
 from .jobs.tasks import Job as Job
 from .meaning import meaning_sentence as meaning_sentence
-from .mended import write_mended as write_mended
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override

@@ -1,4 +1,4 @@
-"""Finds the rows that people's decisions are about: by id, and by content where ids were given anew."""
+"""Finds the rows that people's decisions are about: by id, and by content where ids were renumbered."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -119,7 +119,7 @@ class DecisionLog:
         """What was decided together, the last first; of one person if named. Raises: as `read`."""
         return (batch for batch in reversed(self._settled().batches) if who is None or batch.who == who)
 
-    def mend(self) -> str:
+    def recover(self) -> str:
         """Remove a half-written last line; the sentence about it, empty if the file is whole.
 
         Raises: as `add`.
@@ -127,7 +127,7 @@ class DecisionLog:
         if not self.cut():
             return ""
         with self._alone():
-            return self._mended()
+            return self._recovered()
 
     def add(self, made: Sequence[Override], *, seen: Mapping[str, str] | None = None) -> None:
         """Append decisions, all or none; when it returns, they are on the disk. The file is created if missing.
@@ -141,7 +141,7 @@ class DecisionLog:
             RunBroken: the disk refused; the file is as it was.
         """
         with self._alone():
-            self._mended()
+            self._recovered()
             latest = self._refreshed().latest
             if changed := [name for name, saw in (seen or {}).items() if stamp(latest.get(name)) != saw]:
                 raise DecidedElsewhere(changed, [latest[name] for name in changed if name in latest])
@@ -159,7 +159,7 @@ class DecisionLog:
         Raises: as `add`, but for DecidedElsewhere.
         """
         with self._alone():
-            self._mended()
+            self._recovered()
             present = self._refreshed()
             chosen = batch or next(iter(reversed(present.batches)), None)
             if chosen is None:
@@ -173,7 +173,7 @@ class DecisionLog:
                         _replace(self.path, kept)
             return removed
 
-    def _mended(self) -> str:
+    def _recovered(self) -> str:
         found = self._refreshed().lines
         if found.torn:
             with _refused(self.path):

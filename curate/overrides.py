@@ -78,7 +78,7 @@ class Lines:
     """The decisions in the bytes of a file, one per line that is not blank.
 
     whole: the number of bytes that hold them. torn: the bytes after them, which a writer left unfinished that was
-    killed or is at work; nobody was told that they are saved.
+    killed or is at work; no one was told that they are saved.
     """
 
     overrides: tuple[Override, ...] = ()

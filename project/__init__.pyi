@@ -31,7 +31,7 @@ from .rows import decide_rows as decide_rows
 from .rows import explain_row as explain_row
 from .rows import export_splits as export_splits
 from .rows import list_rows as list_rows
-from .rows import mend_decisions as mend_decisions
+from .rows import recover_decisions as recover_decisions
 from .rows import undo_decisions as undo_decisions
 from .run import Run as Run
 from .runs import JUDGEMENTS as JUDGEMENTS

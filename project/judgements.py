@@ -68,7 +68,7 @@ def with_people_named(run: Run, results: dict[str, Any]) -> dict[str, Any]:
 def count_people(run: Run, read: Callable[[], "StoredRun"]) -> dict[str, Any] | None:
     """The `judgements` of results.json, of the files that the run keeps and of those of people who judge live.
 
-    None if nobody judged; only else the run is read. What does not count, and who does, is said.
+    None if no one judged; only else the run is read. What does not count, and who does, is said.
 
     Raises: DataError if the kept files are about other outputs.
     """
@@ -111,7 +111,7 @@ def usable_judgements(folder: Path, run: "JudgedRun") -> tuple[list[Path], list[
 
 
 def _count(stored: "StoredRun", files: Sequence[Path]) -> dict[str, Any]:
-    """The `judgements` of results.json, of these files and of people who judge live; whoever is in both counts once.
+    """The `judgements` of results.json, of these files and of people who judge live; a person in both counts once.
 
     `live` is the number of people among them who judged live, out of all requests with different outputs.
 

@@ -22,7 +22,7 @@ from ..curate import (
     read_overrides,
     row_contents,
     why,
-    write_mended,
+    write_corrected,
 )
 from .run import Run
 from .runs import decisions_file
@@ -36,7 +36,7 @@ __all__ = [
     "explain_row",
     "export_splits",
     "list_rows",
-    "mend_decisions",
+    "recover_decisions",
     "undo_decisions",
 ]
 
@@ -89,7 +89,7 @@ def decide_rows(
 ) -> Path:
     """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back.
 
-    Each row is named by its id and its content, so that a decision finds it where ids are given anew.
+    Each row is named by its id and its content, so that a decision finds it where ids are renumbered.
     """
     folder, ids = _opened(run).folder, list(ids)
     file, contents = decisions_file(folder), row_contents(folder, ids)
@@ -100,12 +100,12 @@ def decide_rows(
     return file
 
 
-def mend_decisions(run: str | Path | Run) -> str:
+def recover_decisions(run: str | Path | Run) -> str:
     """Remove what a killed process left half-written in the file of decisions; a sentence about it, empty if it is whole.
 
     Raises: DataError if the file cannot be read; RunBroken for disk errors.
     """
-    return DecisionLog(decisions_file(_opened(run).folder)).mend()
+    return DecisionLog(decisions_file(_opened(run).folder)).recover()
 
 
 def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
@@ -150,7 +150,7 @@ def export_splits(
 ) -> Exported:
     """Write a run's clean splits as `openai`, `trl`, `csv`, `parquet` or `datasets`; by default into RUN/export/KIND.
 
-    As `csv` with an `out` that ends in .csv: the mended data as one table, with a column per field, all splits, and the
+    As `csv` with an `out` that ends in .csv: the corrected data as one table, with a column per field, all splits, and the
     outputs as they were read where a person or a repair changed them.
 
     `with_guide` restores the system message that curating removed from the data, in front of each pair.
@@ -162,7 +162,7 @@ def export_splits(
     place = Path(out) if out is not None else folder / "export" / kind
     with disk_refusals(place):
         if kind == "csv" and place.suffix.lower() == ".csv":
-            written = [write_mended(folder, place, guide=guide)]
+            written = [write_corrected(folder, place, guide=guide)]
         else:
             written = export_pairs(folder, kind, place, guide=guide)
     return Exported(folder, tuple(written), tuple(export_cautions(written, kind)))

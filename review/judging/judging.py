@@ -26,7 +26,7 @@ SETTLED = 3  # judgements of a request that settle a difference
 _CHOICES = ("left", "right", "equal")
 _MARKS = ("left_acceptable", "right_acceptable")
 _LONGEST = 3600.0  # seconds that count for one choice, as on the report's page
-_NOBODY = 0  # the seed of the sides where a difference is settled
+_NO_JUDGE = 0  # the seed of the sides where a difference is settled
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Judging:
             session = self._session(who, compared)
             if id in session.rows:
                 raise ConfigError("you have judged this request; another person has to settle it")
-            self._keep(session, compared, row, Session("", _NOBODY).sides(id, compared.run))
+            self._keep(session, compared, row, Session("", _NO_JUDGE).sides(id, compared.run))
         return self.next(who)
 
     def tally(self, who: str) -> dict[str, Any] | None:
@@ -149,7 +149,7 @@ class Judging:
         for id_, text in compared.inputs.items():
             votes = [one.choices[id_] for one in people if id_ in one.choices]
             if {"candidate", "baseline"} <= set(votes):
-                sides = Session("", _NOBODY).sides(id_, compared.run)
+                sides = Session("", _NO_JUDGE).sides(id_, compared.run)
                 left, right = (compared.outputs[id_][name] for name in sides)
                 found.append(Disagreement(id_, text, left, right, len(votes), _decided(votes, sides, compared.run)))
         return found

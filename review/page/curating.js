@@ -37,7 +37,7 @@ export const askToCurate = () => {
   const { decisions } = desk.state;
   const head = make("p", { role: "status" }, decisions
     ? `Curates the source file again with all ${count(decisions)} decisions and writes a new run. The queue then shows that run.`
-    : "Curates the source file again and writes a new run. Nobody has decided anything yet.");
+    : "Curates the source file again and writes a new run. There is no decision yet.");
   const first = button("Curate again", start, { kind: "first" });
   const lines = make("ol", { class: "progress" });
   const problem = make("p", { class: "wrong", role: "alert" });
@@ -47,7 +47,7 @@ export const askToCurate = () => {
   draw(desk);
 };
 let before = null;
-// When it is done, the queue is another one: what was shown of the old run is shown anew.
+// When it is done, the queue is another one: what was shown of the old run is loaded again.
 onState(({ state }) => {
   draw({ state });
   if (!state) return;

@@ -18,7 +18,7 @@ from .texts import Pair, Texts
 __all__ = ["Builder", "bare"]
 
 Latest = Mapping[str, Override]
-_REPAIRED = ("repair", "rejected", "reference")  # the kinds whose outputs a repair may mend
+_REPAIRED = ("repair", "rejected", "reference")  # the kinds whose outputs a repair may fix
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Builder:
             sides = (side,)
         possible = {"accept": repair is not None, "wrong": bool(rules), "edit": bool(shown), "keep": bool(shown)}
         actions = tuple(action for action in kind.actions if possible.get(action.name, True))
-        # A repair may mend what only should be kept as well.
+        # A repair may fix what only should be kept as well.
         named = self._rules.must(rules) if row["repair"] else rules
         return Item(kind.name, row["key"], _reason(kind, row, broken), sides, repair, actions, named)
 

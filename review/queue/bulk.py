@@ -1,4 +1,4 @@
-"""One decision for all rows that are alike: which it would be about, what it makes of each, and whether that still holds."""
+"""One decision for all rows that share something: which rows, what it makes of each, and whether that still holds."""
 
 import hashlib
 import json
@@ -57,11 +57,11 @@ class Bulk:
 def gather_bulk(
     queue: Queue, request: BulkRequest, latest: Mapping[str, Override], *, why: str = "", who: str = "", when: str = ""
 ) -> Bulk:
-    """The decisions for all items that are alike and wait, where the action is possible.
+    """The decisions for all items that share it and wait, where the action is possible.
 
     Raises: KeyError if there is no such kind.
     """
-    keys = queue.alike(request.kind, request.by, request.value, latest)
+    keys = queue.sharing(request.kind, request.by, request.value, latest)
     items = queue.bulk(request.kind, keys, latest)
     possible = (item for item in items if any(action.name == request.action for action in item.actions))
     made = (

@@ -41,7 +41,7 @@ KINDS = (
         ("left", "right"),
     ),
     Kind(
-        "repair", "Repairs", "The output breaks a must rule, and a repair that changes no fact would mend that.",
+        "repair", "Repairs", "The output breaks a must rule, and a repair that changes no fact would fix it.",
         (ACCEPT, KEEP, DROP, EDIT, WRONG),
     ),
     Kind("rejected", "Rejected", "The output breaks a must rule, so it is no example.", (KEEP, DROP, EDIT, WRONG)),

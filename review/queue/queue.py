@@ -14,9 +14,9 @@ from .decided import Decided, Latest, decisions_of
 from .disagreements import DISAGREEMENT, Disagreements
 from .items import Entries, Entry, Item, KindCount, Like, Place
 from .kinds import KINDS, kind_named
-from .likeness import Likeness
 from .repairs import Repairs
 from .rules import Rules
+from .shared import Shared
 from .sides import title_of
 from .sources.outputs import Outputs
 from .tables import Tables
@@ -31,7 +31,7 @@ class Queue:
     """What waits for a person in a curated run. `latest` is always the decision that applies to each id.
 
     `measure` finds the rejected rows that a repair would make acceptable, and what rows have in common; until it is done
-    the former count as rejected, the counts of both kinds are not `exact`, and items are alike by rule alone.
+    the former count as rejected, the counts of both kinds are not `exact`, and items share rules alone.
     """
 
     def __init__(self, run: Run) -> None:
@@ -39,7 +39,7 @@ class Queue:
         self._texts = Texts(run.folder)
         self._identifiers: list[str] = run.curation.get("identifiers") or []
         self._decided = Decided(self._texts, self._identifiers)
-        self._likeness = Likeness(self._texts)
+        self._shared = Shared(self._texts)
         self._ahead = ThreadPoolExecutor(1, "tuneworth-review-ahead")
         self._making = Lock()
         self._ready: dict[str, frozenset[str]] = {}  # the keys that were prepared last, by kind
@@ -62,7 +62,7 @@ class Queue:
         self._rules.complete(self._run)
         for kind in KINDS:
             self._builder.items(kind, self._entries(kind.name).head(_AHEAD), {})
-        self._likeness.read(self._tables.rows())
+        self._shared.read(self._tables.rows())
         self._tables.order_references(self._rules)
         self._repairs.find()
 
@@ -130,11 +130,11 @@ class Queue:
     def likes(self, item: Item, latest: Latest) -> list[Like]:
         """What the item shares with others of its kind that wait, and how many these are, itself included."""
         entry = self._entry(item.kind, item.key).row(0, named=True)
-        return self._likeness.likes(item, entry, self._waiting(item.kind, latest))
+        return self._shared.likes(item, entry, self._waiting(item.kind, latest))
 
-    def alike(self, kind: str, by: str, value: str, latest: Latest) -> list[str]:
+    def sharing(self, kind: str, by: str, value: str, latest: Latest) -> list[str]:
         """The keys of the items that wait and share this value. Raises: KeyError if there is no such kind."""
-        return self._likeness.alike(self._waiting(kind, latest), by, value)["key"].to_list()
+        return self._shared.sharing(self._waiting(kind, latest), by, value)["key"].to_list()
 
     def bulk(self, kind: str, keys: Sequence[str], latest: Latest) -> list[Item]:
         """These items without marks and notes, as decisions need them: hundreds in the time of one that is shown.

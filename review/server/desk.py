@@ -50,7 +50,7 @@ class Desk:
         self._opened = Opened(run, allow_code=allow_code)
         self._allow_code = allow_code
         self._curating = Curating(self._open, allow_code=allow_code)
-        self._notice = _mended(self._opened.log)
+        self._notice = _recovered(self._opened.log)
         self._opened.prepare()
 
     @property
@@ -264,7 +264,7 @@ class Desk:
         return self._here().style.tried(read_edits(edits), start=start, limit=limit).to_json()
 
     def save_style(self, edits: Any, stamped: str) -> dict[str, Any]:
-        """Write the style file; the run is then read anew, as its rows are marked by the rules of the file.
+        """Write the style file; the run is then read again, as its rows are marked by the rules of the file.
 
         Raises: ConfigError if the file changed since, or an edit does not fit; RunBroken if the disk refuses.
         """
@@ -286,10 +286,10 @@ class Desk:
         return _judged(self._here().judging.judge(person, id, choice, seconds=seconds, marks=marks))
 
 
-def _mended(log: DecisionLog) -> str:
+def _recovered(log: DecisionLog) -> str:
     """What to say about a half-written line, or about a folder that cannot be written to, which can still be looked at."""
     try:
-        return log.mend()
+        return log.recover()
     except RunBroken as error:
         return f"decisions cannot be saved here: {error}"
 

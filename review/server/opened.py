@@ -81,7 +81,7 @@ class Opened:
         return (KindCount(kind, total, left, total - left),) if total else ()
 
     def _judged(self) -> int:
-        """Changes when somebody judges outputs: each file of judgements is written anew."""
+        """Changes when somebody judges outputs: each file of judgements is rewritten."""
         try:
             return (self.run.folder / JUDGEMENTS).stat().st_mtime_ns
         except OSError:

@@ -26,7 +26,7 @@ _NEEDED = ("starlette", "uvicorn")  # what the extra installs
 _TURN = 0.0005  # seconds: an answer must not wait long for what is counted beside the page
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _REMOTE = (
-    "warning: whoever knows this address can read the data and decide about it, and the connection is not encrypted.\n"
+    "warning: anyone who knows this address can read the data and decide about it, and the connection is not encrypted.\n"
     "To work from another machine without that, forward the port instead: ssh -L PORT:127.0.0.1:PORT MACHINE"
 )
 

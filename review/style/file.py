@@ -1,4 +1,4 @@
-"""The style file of a run: found, read with its stamp, and written whole while nobody else writes it."""
+"""The style file of a run: found, read with its stamp, and written whole under a lock."""
 
 import hashlib
 from collections.abc import Callable

@@ -176,10 +176,10 @@ def _files(check: Check) -> Files:
 def _advance(work: Sequence[_Work], start: int, columns: Columns) -> None:
     """Apply rules to the next rows; those that look at the same rows together, as they share what they read."""
     stop = min(start + _AT_ONCE, len(columns.output))
-    alike: dict[bytes, list[_Work]] = {}
+    same: dict[bytes, list[_Work]] = {}
     for one in work:
-        alike.setdefault(one.places(start, stop).tobytes(), []).append(one)
-    for together in alike.values():
+        same.setdefault(one.places(start, stop).tobytes(), []).append(one)
+    for together in same.values():
         places = together[0].places(start, stop)
         found = _checked([one.check for one in together], columns, places) if len(places) else None
         for one in together:

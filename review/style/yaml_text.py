@@ -1,7 +1,7 @@
 """Changes of a YAML text that leave every other character as it was: comments, order, quotes and line ends stay.
 
-PyYAML says where each node begins and ends; an edit replaces or inserts there and nowhere else. Writing a file anew from
-its data (ruamel.yaml) joins the lines of long lists, and so shows a person a diff of lines that nobody changed.
+PyYAML says where each node begins and ends; an edit replaces or inserts there and nowhere else. Rewriting a file from
+its data (ruamel.yaml) joins the lines of long lists, and so shows a person a diff of lines that were not changed.
 """
 
 import math

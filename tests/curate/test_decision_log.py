@@ -32,7 +32,7 @@ def keep(id: str, when: str = "", who: str = "Ada") -> Override:
 
 def test_decisions_are_added_and_read_back(file):
     log = DecisionLog(file)
-    assert (log.read(), dict(log.latest()), log.mend(), file.exists()) == ((), {}, "", False)
+    assert (log.read(), dict(log.latest()), log.recover(), file.exists()) == ((), {}, "", False)
     one, other = keep("ä#2"), Override(id="b", content="c0ffee", decision="test", why='says "so"\n\u2028', text="x")
     log.add([one])
     before = log.version
@@ -139,9 +139,9 @@ def test_what_was_never_confirmed_is_left_out_then_cut_and_named(file, torn):
     assert read_overrides(file) == log.read() == DecisionLog(file).read() == (keep("a"),)
     assert "half-written" in log.cut()
     assert file.read_bytes() == whole + torn  # readers change nothing
-    said = DecisionLog(file).mend()
+    said = DecisionLog(file).recover()
     assert said.startswith("Removed a half-written line at the end of overrides.jsonl, never confirmed as saved: ")
-    assert log.mend() == ""
+    assert log.recover() == ""
     assert (file.read_bytes(), log.cut()) == (whole, "")
     file.write_bytes(whole + torn)
     log.add([keep("b")])
@@ -173,7 +173,7 @@ def test_a_file_in_another_encoding_is_refused_and_left_alone(file):
     was = '{"id": "a", "decision": "keep"}\n{"id": "b", "decision": "keep"}\n'.encode("utf-16")
     file.write_bytes(was)
     with pytest.raises(DataError, match="line 1: is not UTF-8"):
-        DecisionLog(file).mend()
+        DecisionLog(file).recover()
     assert file.read_bytes() == was
 
 
@@ -227,9 +227,9 @@ class TwoLogs(RuleBasedStateMachine):
                 file.write(torn)
 
     @rule(which=WHICH)
-    def mend(self, which):
+    def recover(self, which):
         torn = bool(DecisionLog(self.file).cut())
-        assert bool(self.logs[which].mend()) == torn
+        assert bool(self.logs[which].recover()) == torn
 
     @precondition(lambda self: self.lines)
     @rule()

@@ -103,7 +103,7 @@ def test_writers_killed_at_any_moment_lose_no_line_that_they_confirmed(file, see
         done, taken = told(first + at_work.communicate()[0])
         confirmed, back = confirmed | done, back | taken
         log = DecisionLog(file)
-        log.mend()
+        log.recover()
         assert confirmed - back <= {override.id for override in log.read()}
         for batch in log.batches():
             assert len(batch.decisions) == 1 + int(batch.when) % 3  # each whole or not at all
@@ -142,7 +142,7 @@ def test_a_large_change_that_is_killed_in_its_midst_is_made_whole_or_not_at_all(
             while process.poll() is None and file.stat().st_size == size and set(file.parent.iterdir()) <= names:
                 pass  # until it writes
             process.kill()
-        log.mend()
+        log.recover()
         found = Counter(override.when for override in log.read())
         assert (found["2"], found["1"] in (0, 2), found["add"] % 6_000) == (6_000, True, 0)
         if not found["1"]:
@@ -211,6 +211,6 @@ def test_a_disk_that_runs_full_keeps_all_that_was_confirmed(small_disk):
         fill()
     assert len(confirmed) > 50
     assert DecisionLog(file).read() == tuple(confirmed)
-    assert (log.mend(), file.read_bytes().count(b"\n")) == ("", len(confirmed))
+    assert (log.recover(), file.read_bytes().count(b"\n")) == ("", len(confirmed))
     last = log.take_back()
     assert last == tuple(o for o in confirmed if o.when == confirmed[-1].when)

@@ -74,7 +74,7 @@ def repaired(rows: pl.DataFrame) -> pl.DataFrame:
 def rejected(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows that a rule rejects, or that a person must review; those of the most frequent rule first.
 
-    Rows that could not be read as pairs are for the file to mend: no decision can keep them.
+    Rows that could not be read as pairs must be fixed in the file: no decision can keep them.
     """
     unread = (pl.col("outcome") == "invalid") & pl.col("content").is_null()
     rows = rows.filter(pl.col("outcome").is_in(["invalid", "quarantined"]) & ~unread)

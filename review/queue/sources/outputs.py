@@ -70,8 +70,8 @@ def unlike(run: Path, results: dict[str, Any], test: pl.DataFrame, outputs: Outp
     good = outputs.of(candidate).filter(pl.col("acceptable") & (pl.col("output") != ""))
     tested = test.join(good.select("id", "line", given="output"), on="id", maintain_order="left")
     texts = (tested.select(_plain(pl.col(name))).to_series().to_list() for name in ("output", "given"))
-    likeness = process.cpdist(*texts, scorer=fuzz.ratio, dtype=np.float32, workers=1) / 100
-    apart = tested.with_columns(score=pl.Series(likeness, dtype=pl.Float64))
+    similarity = process.cpdist(*texts, scorer=fuzz.ratio, dtype=np.float32, workers=1) / 100
+    apart = tested.with_columns(score=pl.Series(similarity, dtype=pl.Float64))
     apart = apart.filter("reference_ok", pl.col("score") < _UNLIKE).sort("score", "row")
     apart = apart.head(max(_FEWEST, int(_MOST * len(tested))))
     return as_entries(
@@ -83,8 +83,8 @@ def unlike(run: Path, results: dict[str, Any], test: pl.DataFrame, outputs: Outp
     )  # fmt: skip
 
 
-def _evidence(candidate: str, likeness: float) -> str:
-    return f'The output of "{candidate}" keeps every rule; its similarity to the reference is {likeness:.2f}.'
+def _evidence(candidate: str, similarity: float) -> str:
+    return f'The output of "{candidate}" keeps every rule; its similarity to the reference is {similarity:.2f}.'
 
 
 def _plain(text: pl.Expr) -> pl.Expr:

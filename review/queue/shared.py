@@ -9,13 +9,13 @@ from ...style import field_text
 from .items import Item, Like
 from .texts import Pair, Texts
 
-__all__ = ["Likeness"]
+__all__ = ["Shared"]
 
 _LONGEST = 80  # characters of a value that rows are told apart by; longer ones are texts
 _FIELD = "field:"
 
 
-class Likeness:
+class Shared:
     """The group and the short field values of the rows that items are about; none before `read`."""
 
     def __init__(self, texts: Texts) -> None:
@@ -42,11 +42,11 @@ class Likeness:
         asked = {"rule": _rule_of(entry), "repair": entry["repair"], **values}
         found = []
         for by, value in asked.items():
-            if value is not None and (count := len(self.alike(waiting, by, value))) > 1:
+            if value is not None and (count := len(self.sharing(waiting, by, value))) > 1:
                 found.append(Like(by, value, _label(by, value), count))
         return found
 
-    def alike(self, waiting: pl.DataFrame, by: str, value: str) -> pl.DataFrame:
+    def sharing(self, waiting: pl.DataFrame, by: str, value: str) -> pl.DataFrame:
         """The entries that share a value."""
         if by == "rule":
             return waiting.filter(pl.col("rule") == value)

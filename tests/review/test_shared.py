@@ -35,7 +35,7 @@ def test_what_items_share_is_counted_over_those_that_wait(run):
             else:
                 name = like.by.removeprefix("field:")
                 expected = [k for k, other in waiting.items() if (other.sides[0].meta or {}).get(name) == like.value]
-            assert queue.alike("rejected", like.by, like.value, latest(made)) == expected
+            assert queue.sharing("rejected", like.by, like.value, latest(made)) == expected
             assert like.count == len(expected) > 1
             assert key in expected
     assert {"rule"} <= {like.by for item in waiting.values() for like in queue.likes(item, latest(made))}
@@ -46,7 +46,7 @@ def test_rows_that_were_changed_in_the_same_way_are_alike_by_their_repair(run):
     repaired = keys(queue, "repair")
     likes = {like.by: like for like in queue.likes(queue.item("repair", repaired[0], {}), {})}
     assert likes["repair"].label == 'no-stop: removed "."'
-    assert queue.alike("repair", "repair", likes["repair"].value, {}) == repaired
+    assert queue.sharing("repair", "repair", likes["repair"].value, {}) == repaired
     assert likes["rule"].label == "are repaired by no-stop"
 
 

@@ -13,8 +13,8 @@ from tuneworth.curate import (
     curate,
     read_frame,
     read_pairs,
+    write_corrected,
     write_curated,
-    write_mended,
 )
 from tuneworth.style import parse_style
 
@@ -46,7 +46,7 @@ def table(path):
 
 
 def test_every_kept_pair_is_there_with_what_was_changed_and_a_column_per_field(run, tmp_path):
-    found = table(write_mended(run, tmp_path / "mended.csv"))
+    found = table(write_corrected(run, tmp_path / "mended.csv"))
     kept = [
         json.loads(line)
         for split in ("train", "validation", "test")
@@ -82,7 +82,7 @@ def test_names_never_meet_and_empty_columns_are_left_out(tmp_path):
         for n in range(40)
     ]
     write_curated(curate(read_frame(data)), tmp_path)
-    found = table(write_mended(tmp_path, tmp_path / "mended.csv"))
+    found = table(write_corrected(tmp_path, tmp_path / "mended.csv"))
     assert list(next(iter(found.values()))) == [
         "id", "split", "output (field)", "split (field)", "part", "output", "output_as_read", "part (column)",
         "output_as_read (column)",
@@ -91,8 +91,8 @@ def test_names_never_meet_and_empty_columns_are_left_out(tmp_path):
 
 def test_a_system_message_is_a_column_and_a_guide_fills_it(tmp_path):
     write_curated(curate(read_frame([{"input": f"i {n * 7919}", "output": f"o {n}"} for n in range(9)])), tmp_path)
-    assert "system" not in next(iter(table(write_mended(tmp_path, tmp_path / "m.csv")).values()))
-    assert {row["system"] for row in table(write_mended(tmp_path, tmp_path / "m.csv", guide="Write.")).values()} == {
+    assert "system" not in next(iter(table(write_corrected(tmp_path, tmp_path / "m.csv")).values()))
+    assert {row["system"] for row in table(write_corrected(tmp_path, tmp_path / "m.csv", guide="Write.")).values()} == {
         "Write."
     }
 
@@ -100,18 +100,18 @@ def test_a_system_message_is_a_column_and_a_guide_fills_it(tmp_path):
 def test_a_folder_and_a_run_without_pairs_are_refused(run, tmp_path):
     (tmp_path / "x.csv").mkdir()
     with pytest.raises(ConfigError, match="is a folder"):
-        write_mended(run, tmp_path / "x.csv")
+        write_corrected(run, tmp_path / "x.csv")
     with pytest.raises(DataError, match="tuneworth curate"):
-        write_mended(tmp_path, tmp_path / "y.csv")
+        write_corrected(tmp_path, tmp_path / "y.csv")
     assert not (tmp_path / "y.csv").exists()
 
 
 def test_the_table_can_be_read_as_pairs_again(run, tmp_path):
-    file = write_mended(run, tmp_path / "mended.csv")
+    file = write_corrected(run, tmp_path / "mended.csv")
     again = read_pairs(file).pairs
     assert dict(again.select("id", "output").rows()) == {id: row["output"] for id, row in table(file).items()}
     data = [{"input": {"thing": f"P{n * 7919}", "count": str(n)}, "output": f"the {n}"} for n in range(40)]
     write_curated(curate(read_frame(data)), tmp_path / "fields")
-    file = write_mended(tmp_path / "fields", tmp_path / "fields.csv")
+    file = write_corrected(tmp_path / "fields", tmp_path / "fields.csv")
     again = read_pairs(file, DataSettings(path=str(file), input=("thing", "count"))).pairs
     assert [json.loads(text) for text in again["fields"]] == [row["input"] for row in data]

@@ -1,4 +1,4 @@
-"""The mended data as one table for people: all kept pairs as they count, and what their outputs were before."""
+"""The corrected data as one table for people: all kept pairs as they count, and what their outputs were before."""
 
 import json
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ import polars as pl
 from ..core import ConfigError, DataError, write_whole
 from .write import read_kept
 
-__all__ = ["mended_table", "write_mended"]
+__all__ = ["corrected_table", "write_corrected"]
 
 
-def write_mended(run: Path, file: Path, *, guide: str | None = None) -> Path:
-    """Write the `mended_table` of a run as CSV; `guide` is the system message of every pair that has none of its own.
+def write_corrected(run: Path, file: Path, *, guide: str | None = None) -> Path:
+    """Write the `corrected_table` of a run as CSV; `guide` is the system message of every pair that has none of its own.
 
     Raises: DataError if the run kept no pair, ConfigError if the file is a folder.
     """
@@ -27,12 +27,12 @@ def write_mended(run: Path, file: Path, *, guide: str | None = None) -> Path:
     if guide is not None:
         table = table.with_columns(pl.col("system").fill_null(guide))
     text = BytesIO()
-    mended_table(table).write_csv(text)
+    corrected_table(table).write_csv(text)
     write_whole(file, text.getvalue())
     return file
 
 
-def mended_table(pairs: pl.DataFrame) -> pl.DataFrame:
+def corrected_table(pairs: pl.DataFrame) -> pl.DataFrame:
     """A row per pair: `id, split, group, system`, its request, `output`, `output_as_read`, then its other columns.
 
     The request is a column per field, and `input` unless every pair has fields. Group and system are left out where no pair
