@@ -163,7 +163,7 @@ def test_a_line_that_a_person_got_wrong_is_an_error_and_is_never_cut(file, text,
     file.write_text('{"id": "x", "decision": "keep"}\n' + text)
     was = file.read_bytes()
     log = DecisionLog(file)
-    for act in (log.read, log.mend, log.take_back, lambda: log.add([keep("b")])):
+    for act in (log.read, log.recover, log.take_back, lambda: log.add([keep("b")])):
         with pytest.raises(DataError, match=said):
             act()
     assert file.read_bytes() == was

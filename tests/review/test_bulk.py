@@ -1,4 +1,4 @@
-"""One decision for all rows that are alike, over HTTP: previewed, written as one batch, taken back at once."""
+"""One decision for all rows that share something, over HTTP: previewed, written as one batch, taken back at once."""
 
 import json
 import shutil
@@ -123,7 +123,7 @@ def test_a_bulk_that_makes_no_sense_is_refused(served, change, status):
 
 
 @pytest.mark.parametrize("change", [{"value": "none"}, {"action": "fly"}, {"by": "field:none"}])
-def test_nothing_is_alike_by_what_no_row_has(served, change):
+def test_nothing_is_shared_that_no_row_has(served, change):
     client = served.client()
     found = client.post("bulk/preview", **{**asked(client.item("repair"), "accept"), **change})
     assert (found["count"], found["rows"]) == (0, [])
