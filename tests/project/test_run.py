@@ -31,6 +31,14 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counts
 
 
+def test_a_project_without_a_run_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    (tmp_path / "tuneworth.toml").touch()
+    with pytest.raises(DataError, match=f"has no run yet\nMake one: tuneworth curate {tmp_path}"):
+        Run(tmp_path)
+    with pytest.raises(DataError, match="neither a run"):
+        Run(tmp_path / "elsewhere")
+
+
 def test_splits_are_read_only_through_a_run() -> None:
     files = [file for folder in ("project", "cli") for file in (ROOT / folder).rglob("*.py")]
     users = [file.name for file in files if re.search(r"\bread_split\b", file.read_text(encoding="utf-8"))]
