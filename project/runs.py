@@ -264,4 +264,5 @@ def decisions_file(run: Path) -> Path:
         return project / OVERRIDES
     stated = (read_run(run).get("curated") or {}).get("overrides") if (run / "run.json").is_file() else None
     stated = stated and to_path(run, stated)
-    return stated if stated and stated.parent.is_dir() else run / OVERRIDES
+    own = run / OVERRIDES  # as the run was named, so that messages show a short path
+    return stated if stated and stated.parent.is_dir() and stated.resolve() != own.resolve() else own

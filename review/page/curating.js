@@ -36,7 +36,7 @@ export const askToCurate = () => {
   if (!desk.state) return;
   const { decisions } = desk.state;
   const head = make("p", { role: "status" }, decisions
-    ? `Curates the source file again with all ${count(decisions)} decisions and writes a new run. The queue then shows that run.`
+    ? `Curates the source file again with ${count(decisions)} ${decisions === 1 ? "decision" : "decisions"} and writes a new run. The queue then shows that run.`
     : "Curates the source file again and writes a new run. There is no decision yet.");
   const first = button("Curate again", start, { kind: "first" });
   const lines = make("ol", { class: "progress" });

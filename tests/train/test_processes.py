@@ -178,7 +178,9 @@ def test_a_fit_killed_in_part_and_then_as_a_whole_ends_as_if_nobody_had(
     os.kill(members(group)["1"], signal.SIGKILL)
     said = group.communicate(timeout=60)[1]
     assert group.returncode != 0
-    assert said.count("ProcessLost: Another of the 2 processes of this fit ended") == 1  # here no command line words it
+    # Here no command line words it; the launcher may end the other process before that notices.
+    assert said.count("ProcessLost: Another of the 2 processes of this fit ended") <= 1
+    assert "Signal 9 (SIGKILL)" in said
     assert not (tmp_path / "long" / "adapter").exists()
 
     before = checkpoint.stat().st_mtime_ns
