@@ -16,7 +16,7 @@ from hypothesis import settings
 # Examples of each property that says no number: few in `make test`, more in `make test-slow`, many on request. CI draws
 # the same ones each time, so that it tells of the change at hand; whoever works on the code draws others each time. No
 # test fails for being slow: machines differ, and so does what runs beside them.
-for name, examples in {"few": 10, "more": 30, "thorough": 1_000}.items():
+for name, examples in {"few": 10, "more": 15, "thorough": 1_000}.items():
     settings.register_profile(name, deadline=None, max_examples=examples, derandomize="CI" in os.environ)
 settings.load_profile("few")
 
