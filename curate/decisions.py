@@ -1,8 +1,10 @@
-"""Applies people's decisions about single rows: rows to drop at once, rows to keep whatever the rules say."""
+"""Applies people's decisions about single rows: drops at once, keeps whatever the rules say; and sums them up."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,14 +22,17 @@ __all__ = [
     "Decided",
     "decide",
     "despite_decision",
+    "edit_warnings",
     "preferred_first",
     "settle_decided",
+    "summarise_decisions",
     "without_failures",
 ]
 
 
 RULE = "override"
 _NAMED = 5  # unmatched ids that a warning shows
+_LISTED = 200  # edited references; their texts stand in the summary
 
 
 @dataclass(frozen=True)
@@ -222,3 +227,41 @@ def despite_decision(outcomes: Outcomes, decided: Decided) -> Outcomes:
     column = outcomes.evidence.copy()
     column[rows] = sentences
     return replace(outcomes, evidence=column)
+
+
+def summarise_decisions(decided: Decided, kept: pl.DataFrame) -> dict[str, Any]:
+    """The entry about decisions in curate/summary.json; `kept` has the columns `row, id, split` of the kept rows.
+
+    edited: kept rows of each split whose output a person wrote. references: those of test, at most 200, with who edited
+    them and what they were before.
+    """
+    edited = kept.filter(pl.col("row").is_in(list(decided.edited)))
+    references = edited.filter(split="test").sort("row")
+    return {
+        "applied": decided.applied,
+        "unmatched": list(decided.unmatched),
+        "changed": list(decided.changed),
+        "edited": {split: int((edited["split"] == split).sum()) for split in SPLITS},
+        "references": [_reference(decided, *row) for row in references.select("row", "id").head(_LISTED).rows()],
+    }
+
+
+def _reference(decided: Decided, row: int, id: str) -> dict[str, Any]:
+    made, (before, after) = decided.edits[row], decided.edited[row]
+    return {"row": row, "id": id, "who": made.who, "why": made.why, "when": made.when, "before": before, "after": after}
+
+
+def edit_warnings(decided: Decided, kept: pl.DataFrame) -> Iterator[dict[str, str]]:
+    """That references which people edited may favour the outputs that these people had seen."""
+    rows = kept.filter((pl.col("split") == "test") & pl.col("row").is_in(list(decided.edited)))["row"].to_list()
+    if rows:
+        by = Counter(decided.edits[row].who or "unnamed" for row in rows)
+        people = ", ".join(
+            f"{name} {say.count(n)}" for name, n in sorted(by.items(), key=lambda one: (-one[1], one[0]))
+        )
+        are = "test reference was" if len(rows) == 1 else "test references were"
+        text = f"{say.count(len(rows))} {are} edited by people ({people})."
+        yield {
+            "code": "references_edited",
+            "text": f"{text} Edited after outputs were seen, a reference favours what was seen: let someone edit who has not.",
+        }

@@ -9,8 +9,7 @@ import polars as pl
 
 from ..style import SAMPLE, Discrimination, StyleSchema, check_table, measure_discrimination
 from .check import is_label
-from .decisions import Decided, settle_decided
-from .edits import edit_warnings, summarise_decisions
+from .decisions import Decided, edit_warnings, settle_decided, summarise_decisions
 from .fixes import summarise_fixes
 from .match import Corpus, Edges, Outcomes, Relations, first_rows, relate
 from .prepare import CurateRequest, Prepared

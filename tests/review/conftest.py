@@ -1,10 +1,33 @@
-"""A browser for the page of the workbench."""
+"""What most tests of the workbench start from: a project with a row of every kind, a server of it, a browser."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ..reports.chromium import Window, chromium_window
+from .served import Served, serving
+from .small_runs import all_kinds, curated
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a run, to be copied or looked at."""
+    return curated(tmp_path_factory.mktemp("made") / "parts", all_kinds()).folder.parents[1]
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A project with a run, for one test."""
+    return Path(shutil.copytree(made, tmp_path / "parts"))
+
+
+@pytest.fixture
+def served(project: Path) -> Iterator[Served]:
+    """A server of it."""
+    with serving(project) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """One decision for all rows that share something, over HTTP: previewed, written as one batch, taken back at once."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,19 +9,9 @@ import pytest
 from tuneworth.project import curate_project, decide_row
 
 from .served import Served, serving
-from .small_runs import all_kinds, curated, ledger_of
+from .small_runs import ledger_of
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return curated(tmp_path_factory.mktemp("bulk") / "parts", all_kinds()).folder.parents[1]
-
-
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "parts"))
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Decisions over HTTP: written before the page says so, never lost, never overwritten."""
 
 import json
-import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,27 +9,10 @@ import pytest
 from tuneworth.curate import read_overrides
 from tuneworth.project import curate_project, decide_row
 
-from .served import Client, Served, serving
-from .small_runs import all_kinds, curated, ledger_of
+from .served import Client, serving
+from .small_runs import ledger_of
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return curated(tmp_path_factory.mktemp("decided") / "parts", all_kinds()).folder.parents[1]
-
-
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
-    """A project with a run, for one test."""
-    return Path(shutil.copytree(made, tmp_path / "parts"))
-
-
-@pytest.fixture
-def served(project: Path) -> Iterator[Served]:
-    with serving(project) as served:
-        yield served
 
 
 def written(project: Path) -> list[dict]:

@@ -11,21 +11,10 @@ import pytest
 from ..reports.chromium import Window
 from ..reports.test_safety import PAYLOADS
 from .served import Served, serving
-from .small_runs import all_kinds, conflicting_pairs, curated, pair, plain_pairs, relays
+from .small_runs import conflicting_pairs, curated, pair, plain_pairs, relays
 from .workbench import Workbench, open_page
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a run, to be copied."""
-    return curated(tmp_path_factory.mktemp("bad") / "parts", all_kinds()).project.folder
-
-
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "parts"))
 
 
 @pytest.fixture

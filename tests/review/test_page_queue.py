@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -203,6 +203,7 @@ def test_search_lists_the_rows_with_a_text_and_leads_to_one(bench: Workbench, se
     bench.leaves(before)
     bench.row()
     bench.sees(name, ".item .output")
+    assert bench.value("location.hash") == "#queue/rejected/" + quote(key, safe="")
 
 
 def test_the_list_shows_what_is_decided_and_what_is_left(bench: Workbench) -> None:

@@ -10,13 +10,7 @@ from pathlib import Path
 import pytest
 
 from .served import COMMAND, serving
-from .small_runs import all_kinds, curated, plain_pairs
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a run."""
-    return curated(tmp_path_factory.mktemp("started") / "parts", all_kinds()).folder.parents[1]
+from .small_runs import curated, plain_pairs
 
 
 @pytest.mark.slow
