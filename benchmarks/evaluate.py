@@ -23,15 +23,15 @@ from typing import Any
 
 SIZES = (2_000, 20_000, 100_000)  # outputs of each variant
 STEPS = {
-    "read pairs and outputs": ("tuneworth.project.collected", ("_pairs", "read_outputs")),
+    "read pairs and outputs": ("tuneworth.project.evaluation.collected", ("_pairs", "read_outputs")),
     "checks and shares": ("tuneworth.evaluate.evaluation", ("score_outputs", "_written")),
     "similarity": ("tuneworth.evaluate.evaluation", ("item_similarity",)),
     "intervals, lengths": ("tuneworth.evaluate.evaluation", ("quality_of",)),
     "two-sample test": ("tuneworth.evaluate.scores.quality", ("two_sample",)),
     "comparison": ("tuneworth.evaluate.evaluation", ("compare_variants",)),
     "money, risks, verdict": ("tuneworth.evaluate.evaluation", ("compute_money", "assess_risks", "decide")),
-    "write": ("tuneworth.project.collected", ("write_evaluated", "_write_pairs")),
-    "report": ("tuneworth.project.report", ("report_run",)),
+    "write": ("tuneworth.project.evaluation.collected", ("write_evaluated", "_write_pairs")),
+    "report": ("tuneworth.project.evaluation.report", ("report_run",)),
 }
 
 

@@ -33,8 +33,8 @@ from tuneworth.evaluate.money import (
     read_roi,
 )
 from tuneworth.evaluate.money.alternatives import Alternatives, untrained
-from tuneworth.evaluate.money.missing import missing_keys
-from tuneworth.evaluate.money.origins import with_origins
+from tuneworth.evaluate.money.inputs.missing import missing_keys
+from tuneworth.evaluate.money.inputs.origins import with_origins
 from tuneworth.evaluate.rivals.standing import strongest_rival
 
 CASES = (8, 20, 50, 100, 200, 500)

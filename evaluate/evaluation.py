@@ -10,7 +10,7 @@ import polars as pl
 from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
 from .measures import measure_variants, money_of
 from .money.account import Money
-from .money.settings import RoiSettings
+from .money.inputs.settings import RoiSettings
 from .outputs.raw import Raw
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from .money.account import Money, compute_money
-from .money.measured import MeasuredVariant, TrainingCost
-from .money.settings import RoiSettings
+from .money.inputs.measured import MeasuredVariant, TrainingCost
+from .money.inputs.settings import RoiSettings
 from .outputs.raw import Raw
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means

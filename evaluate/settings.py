@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from ..core import ConfigError, Fix, build_settings, nearest
-from .money.prices import is_tuned_name
+from .money.inputs.prices import is_tuned_name
 from .rivals.search_settings import SearchSettings
 
 __all__ = [

@@ -15,10 +15,10 @@ import yaml
 from ..core import ConfigError, Talk, write_whole
 from ..curate import Checkup, RawPairs, check_pairs, identifier_like, proposed_reading
 from ..style import infer_style
+from .curation.style import reading_settings, take_pairs
 from .project import PROJECT_FILE
 from .run import console_for
 from .runs import OVERRIDES, SPLITS
-from .style import reading_settings, take_pairs
 
 __all__ = ["TEST_PAIRS", "TRAIN_PAIRS", "Created", "create_example", "create_project"]
 

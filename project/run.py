@@ -12,7 +12,7 @@ import polars as pl
 from ..core import Talk, TuneworthError, printable, quoted_page
 from ..curate import ledger_files, read_ledger, split_files
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
-from .gates import failed_gates
+from .evaluation.gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, read_stored, run_folder, update_run
 

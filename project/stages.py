@@ -8,14 +8,14 @@ from shlex import quote
 from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
 from ..reports import curated_text
-from .curate import curate_pairs, curate_stage, curate_unwritten
-from .finish import finish_evaluation
-from .gates import parse_gate
+from .curation.curate import curate_pairs, curate_stage, curate_unwritten
+from .evaluation.finish import finish_evaluation
+from .evaluation.gates import parse_gate
 from .load import check_project, load, runs_here
 from .project import PROJECT_FILE, Project
 from .run import At, Run, console_for, project_at
 from .runs import find_run, new_run, no_partial_run, to_path
-from .train import finished, train_stage
+from .training.train import finished, train_stage
 
 __all__ = ["curate_again", "curate_project", "preview_curation", "run_project", "stated_project"]
 
@@ -42,7 +42,7 @@ def curate_project(
     """
     talk, opened = console_for(talk, seed), stated_project(project, mask=mask, fix=fix, allow_code=allow_code)
     if cluster:
-        from .cluster_curate import cluster_settings
+        from .curation.cluster_curate import cluster_settings
 
         cluster_settings(opened)
     with disk_refusals(opened.runs):
@@ -51,7 +51,7 @@ def curate_project(
     with no_partial_run(folder):
         curated.update(curated={"mask": mask, "fix": fix, "cluster": cluster})
         if cluster:
-            from .cluster_curate import curate_on_cluster
+            from .curation.cluster_curate import curate_on_cluster
 
             curate_on_cluster(curated)
         else:
@@ -121,7 +121,7 @@ def run_project(
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
-    from .evaluate import evaluate_stage
+    from .evaluation.evaluate import evaluate_stage
     from .gather.requests import check_addresses, check_endpoints
     from .gather.required import check_prompts, required_outputs
 

@@ -17,7 +17,7 @@ from .sections.curation.edited import edited_values
 from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
-from .sections.money import money_rows
+from .sections.money.money import money_rows
 from .sections.risks import risk_rows
 from .sections.rules import cause_rows, check_rows
 from .stored import StoredCuration, StoredRun, ledger_place

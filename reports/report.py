@@ -8,25 +8,13 @@ from ..core import write_whole
 from .junit import junit_of_curation, junit_of_run
 from .markdown import curated_markdown, evaluated_markdown
 from .page import Section, render_page
-from .sections import (
-    examples,
-    gates,
-    judgements,
-    method,
-    money,
-    provenance,
-    quality,
-    risks,
-    rivals,
-    training,
-    usage,
-    what_if,
-    why,
-)
+from .sections import gates, judgements, method, provenance, quality, risks, rivals, training, usage, why
 from .sections.curation import data
 from .sections.curation.curated import curated_headline, curated_sections
+from .sections.examples import examples
+from .sections.examples.gallery import Examples, choose_examples
 from .sections.first_screen import headline
-from .sections.gallery import Examples, choose_examples
+from .sections.money import money, what_if
 from .stored import (
     StoredCuration,
     StoredRun,

@@ -7,15 +7,15 @@ from typing import Any
 from ..core import UNKNOWN, Row, filled, row_lines, say
 from ..curate import meaning_sentence
 from .charts.axes import shortened
-from .sections.assumptions import words
-from .sections.costs import alternative_rows, cost_rows
 from .sections.curation.accepts import accepts_sentence
 from .sections.curation.certificate import certificate
 from .sections.curation.data import override_line
 from .sections.curation.fixes import fix_sentence
 from .sections.decision import verdict_sentence
 from .sections.first_screen import Number, plain_sentence, three_numbers
-from .sections.money import money_rows
+from .sections.money.assumptions import words
+from .sections.money.costs import alternative_rows, cost_rows
+from .sections.money.money import money_rows
 from .sections.rules import cause_rows
 from .stored import StoredRun
 from .words import capital, short, variant_label

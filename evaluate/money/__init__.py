@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from .chances import SURE, UNSURE, Weight, weigh
     from .comparison import Account
     from .flips import carrying_failure_cost
-    from .inputs import collect_quantities, conditions_of
-    from .measured import MeasuredVariant, TrainingCost
-    from .options import Pair
+    from .inputs.inputs import collect_quantities, conditions_of
+    from .inputs.measured import MeasuredVariant, TrainingCost
+    from .inputs.options import Pair
+    from .inputs.prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, with_price_path
+    from .inputs.quantity import Quantity
+    from .inputs.read_settings import check_roi, read_roi
+    from .inputs.settings import Number, RoiSettings, Triangular, VariantMoney
     from .point import point_account
-    from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, with_price_path
-    from .quantity import Quantity
-    from .read_settings import check_roi, read_roi
     from .recount import read_inputs
-    from .settings import Number, RoiSettings, Triangular, VariantMoney
     from .simulate import draw_values, npv_distribution, outcomes, payback_distribution, simulated
 
 __all__ = [
@@ -36,15 +36,15 @@ PLACES = {
     "comparison": "Account",
     "chances": "SURE UNSURE Weight weigh",
     "flips": "carrying_failure_cost",
-    "inputs": "collect_quantities conditions_of",
-    "measured": "MeasuredVariant TrainingCost",
-    "quantity": "Quantity",
-    "options": "Pair",
+    "inputs.inputs": "collect_quantities conditions_of",
+    "inputs.measured": "MeasuredVariant TrainingCost",
+    "inputs.quantity": "Quantity",
+    "inputs.options": "Pair",
     "point": "point_account",
-    "prices": "STALE_DAYS ModelPrice is_tuned_name price_of read_prices with_price_path",
-    "read_settings": "check_roi read_roi",
+    "inputs.prices": "STALE_DAYS ModelPrice is_tuned_name price_of read_prices with_price_path",
+    "inputs.read_settings": "check_roi read_roi",
     "recount": "read_inputs",
-    "settings": "Number RoiSettings Triangular VariantMoney",
+    "inputs.settings": "Number RoiSettings Triangular VariantMoney",
     "simulate": "draw_values npv_distribution outcomes payback_distribution simulated",
 }
 

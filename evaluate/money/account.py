@@ -11,15 +11,15 @@ import numpy as np
 from ...core import quoted_page, say
 from .comparison import Account
 from .flips import carrying_failure_cost, solve_flips
-from .inputs import collect_quantities, conditions_of
-from .measured import MeasuredVariant, TrainingCost
-from .missing import missing_keys
-from .origins import with_origins
+from .inputs.inputs import collect_quantities, conditions_of
+from .inputs.measured import MeasuredVariant, TrainingCost
+from .inputs.missing import missing_keys
+from .inputs.origins import with_origins
+from .inputs.quantity import Quantity
+from .inputs.read_settings import warnings_of
+from .inputs.settings import RoiSettings, Triangular
 from .point import alternatives_of, known_values, point_account
-from .quantity import Quantity
-from .read_settings import warnings_of
 from .recount import formula_inputs
-from .settings import RoiSettings, Triangular
 from .simulate import VOLUME_RANGE, draw_values, outcomes, spreads, tornado, with_bands
 
 __all__ = ["Money", "compute_money"]

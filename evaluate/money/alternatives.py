@@ -9,10 +9,10 @@ from typing import Any
 from ...core import say
 from .caches import cached_guide, no_cache, unchangeable
 from .comparison import Account
-from .measured import MeasuredVariant, part_name
-from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
-from .prices import is_tuned_name
-from .settings import RoiSettings
+from .inputs.measured import MeasuredVariant, part_name
+from .inputs.options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
+from .inputs.prices import is_tuned_name
+from .inputs.settings import RoiSettings
 from .simulate import PERCENTS, outcomes
 from .traced import value_of, where
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from .figures import Figure, unknown
-from .options import COST, Way
+from .inputs.options import COST, Way
 from .traced import exponential
 
 __all__ = ["LEAST", "Minimum", "always_cached", "cached_guide", "least_cached", "no_cache", "unchangeable"]

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from .comparison import Account
-from .options import Pair
+from .inputs.options import Pair
 from .simulate import simulated
 
 __all__ = ["SURE", "UNSURE", "Chance", "Weight", "chance_of", "surely_worse", "weigh"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .figures import Conditions, Figure, Kind, Missing, Tables, Values, by_key, of, step, unknown, zero
-from .options import EFFECTIVE, Pair, Way
+from .inputs.options import EFFECTIVE, Pair, Way
 from .payback import DAYS, DAYS_A_MONTH, PAYBACK
 from .request import REQUEST, exchanged_prices
 from .traced import nonzero, total

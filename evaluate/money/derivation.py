@@ -6,7 +6,7 @@ from dataclasses import replace
 from .alternatives import Alternative
 from .comparison import UPKEEP, Account
 from .figures import Line, Scope
-from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
+from .inputs.options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
 from .payback import years_of
 from .request import PRICES
 

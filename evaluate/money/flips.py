@@ -13,7 +13,7 @@ from .alternatives import Alternative, Alternatives, beats_tuning
 from .chances import SURE, UNSURE, Chance, Weight, chance_of, surely_worse, weigh
 from .comparison import Account
 from .figures import Conditions
-from .options import Pair
+from .inputs.options import Pair
 from .simulate import simulated
 
 __all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "weigh"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .figures import Figure, Values, by_key, never, of, step, unknown, zero
-from .options import COST, EFFECTIVE, Pair, Way
+from .inputs.options import COST, EFFECTIVE, Pair, Way
 from .request import replicas
 from .traced import leaf, nonzero, square_root, total, value_of, where
 

@@ -10,12 +10,12 @@ from .alternatives import Alternatives, untrained
 from .caches import cached_guide, no_cache
 from .comparison import Account
 from .derivation import derivation
-from .inputs import conditions_of
-from .measured import MeasuredVariant
-from .options import ACCEPTABLE, COST, EFFECTIVE, Way
-from .quantity import Quantity
+from .inputs.inputs import conditions_of
+from .inputs.measured import MeasuredVariant
+from .inputs.options import ACCEPTABLE, COST, EFFECTIVE, Way
+from .inputs.quantity import Quantity
+from .inputs.settings import RoiSettings
 from .request import TOKENS
-from .settings import RoiSettings
 
 __all__ = ["alternatives_of", "known_values", "point_account"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from .comparison import Account
 from .figures import Conditions
-from .options import Way
+from .inputs.options import Way
+from .inputs.settings import CENTURY, RoiSettings, VariantMoney
 from .request import PRICES, TOKENS
-from .settings import CENTURY, RoiSettings, VariantMoney
 
 __all__ = ["formula_inputs", "read_inputs"]
 

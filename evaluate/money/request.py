@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .figures import Conditions, Figure, Table, Values, by_key, of, step, unknown, zero
-from .options import ACCEPTABLE, COST, EFFECTIVE, Way
+from .inputs.options import ACCEPTABLE, COST, EFFECTIVE, Way
 from .traced import ceiling, leaf, maximum, nonzero, total, where
 
 __all__ = ["PRICES", "REQUEST", "TOKENS", "exchanged_prices", "replicas"]

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..statistics.intervals import group_codes, share_interval
 from .comparison import Account
-from .options import Pair
-from .quantity import Quantity, share_prior
+from .inputs.options import Pair
+from .inputs.quantity import Quantity, share_prior
 
 __all__ = [
     "VOLUME_RANGE", "Simulated", "draw_values", "npv_distribution", "outcomes", "payback_distribution", "percentile",

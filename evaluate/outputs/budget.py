@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ..money.settings import Number, RoiSettings, Triangular, VariantMoney
+from ..money.inputs.settings import Number, RoiSettings, Triangular, VariantMoney
 from ..variants import Variant
 
 __all__ = ["Budget", "TokenPrice", "most_tokens", "price_of_variant", "spent_on", "token_price"]

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError, say
-from ..money.settings import RoiSettings
+from ..money.inputs.settings import RoiSettings
 from ..settings import EvaluateSettings
 from ..variants import Variant
 from .address import host_of, read_key

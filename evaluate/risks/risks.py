@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import say
-from ..money.settings import RoiSettings
+from ..money.inputs.settings import RoiSettings
 from .entry import risk_entry
 from .memorisation import assess_memorisation, copies_of
 from .overfitting import Outcomes, assess_overfitting

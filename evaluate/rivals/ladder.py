@@ -8,7 +8,7 @@ import polars as pl
 
 from ...core import ConfigError, nearest, say
 from ...style import StyleSchema, write_short_guide
-from ..money.settings import RoiSettings
+from ..money.inputs.settings import RoiSettings
 from ..outputs.address import host_of, is_on_this_machine
 from ..outputs.budget import price_of_variant
 from ..outputs.raw import Raw

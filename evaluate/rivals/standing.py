@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from ..money.comparison import Account
-from ..money.inputs import collect_quantities, conditions_of
-from ..money.measured import MeasuredVariant
-from ..money.options import COST, EFFECTIVE, Way
-from ..money.origins import with_origins
-from ..money.settings import RoiSettings, Triangular
+from ..money.inputs.inputs import collect_quantities, conditions_of
+from ..money.inputs.measured import MeasuredVariant
+from ..money.inputs.options import COST, EFFECTIVE, Way
+from ..money.inputs.origins import with_origins
+from ..money.inputs.settings import RoiSettings, Triangular
 from ..outputs.raw import Raw
 from ..scores.quality import share_of
 from ..scores.score import Scores, item_means

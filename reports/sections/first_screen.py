@@ -13,9 +13,9 @@ from ..charts.axes import Axis, linear_axis, shortened
 from ..charts.rows import Bar, Mark, mini_rows
 from ..stored import StoredRun
 from ..words import capital, named, typeset, typeset_parts
-from .assumptions import LINE, anchor
-from .costs import change_words, cheaper_way, cost_range, counted_cost
 from .decision import decision_label, without_label
+from .money.assumptions import LINE, anchor
+from .money.costs import change_words, cheaper_way, cost_range, counted_cost
 
 __all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
 

@@ -9,7 +9,7 @@ from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named, share_text
-from .gallery import MOST_ROWS
+from .examples.gallery import MOST_ROWS
 
 __all__ = ["JudgeRow", "against_checks", "against_rules", "agreement", "caution", "judge_rows", "lead", "section"]
 

@@ -10,7 +10,7 @@ from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
 from ..words import finite, is_number, mapping, variant_label, without_folders
-from .assumptions import assumption_groups, assumption_sources
+from .money.assumptions import assumption_groups, assumption_sources
 from .settings import settings_of
 
 __all__ = ["check_lines", "curated_section", "methods_of", "section"]

@@ -8,7 +8,7 @@ from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, finite, named, sentence, share_text
-from .costs import counted_cost
+from .money.costs import counted_cost
 
 __all__ = ["FormRow", "RivalRow", "form_rows", "lead", "rival_rows", "section", "took", "unmeasured_lines"]
 

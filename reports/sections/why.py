@@ -10,7 +10,7 @@ from ...evaluate import futures_clause, gap_clause
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, typeset
-from .costs import cheaper_way
+from .money.costs import cheaper_way
 
 __all__ = ["Flip", "flips", "lead", "reasons", "section"]
 

@@ -301,8 +301,8 @@ def test_three_hundred_requests_with_many_faults_lose_no_output_and_repeat_none(
 NURSERY = """
 import os, sys
 from tuneworth.cli import main
-import tuneworth.cli.evaluate, tuneworth.project.evaluate, tuneworth.project.gather.requests, tuneworth.evaluate.outputs.remote
-import tuneworth.evaluate.outputs.endpoint, tuneworth.reports, httpx2
+import tuneworth.cli.evaluate, tuneworth.project.evaluation.evaluate, tuneworth.project.gather.requests
+import tuneworth.evaluate.outputs.remote, tuneworth.evaluate.outputs.endpoint, tuneworth.reports, httpx2
 
 for line in sys.stdin:
     child = os.fork()

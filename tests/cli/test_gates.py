@@ -7,7 +7,7 @@ import pytest
 
 from tuneworth.core import ConfigError
 from tuneworth.project import parse_gate
-from tuneworth.project.gates import evaluate_gates
+from tuneworth.project.evaluation.gates import evaluate_gates
 
 RESULTS = {
     "quality": {"gpt-4.1": {"n": 60, "acceptable": {"share": 0.5, "low": None}}, "gpt-4": {"n": 7}},

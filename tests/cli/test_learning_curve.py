@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.project.learning_curve import PARTS, nested_part
+from tuneworth.project.training.learning_curve import PARTS, nested_part
 
 
 def table(groups: list[int | None]) -> pl.DataFrame:

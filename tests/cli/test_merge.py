@@ -7,7 +7,7 @@ import pytest
 
 from tuneworth.core import DataError, ModelError, say
 from tuneworth.project import Project, Run, read_project
-from tuneworth.project.training import merge_run, merge_text
+from tuneworth.project.training.training import merge_run, merge_text
 from tuneworth.train import TrainSettings, fit, load_model
 
 QUICK = TrainSettings(rank=4, alpha=8, max_steps=6, batch_size=4, learning_rate=2e-2, checkpoint_steps=0)

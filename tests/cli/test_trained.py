@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import DataError
-from tuneworth.project import trained
-from tuneworth.project.trained import thinned
+from tuneworth.project.training import trained
+from tuneworth.project.training.trained import thinned
 
 
 def line(step: int, loss: float | None = 1.0, validation: float | None = None) -> dict[str, Any]:

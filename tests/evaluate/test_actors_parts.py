@@ -164,7 +164,9 @@ def test_the_memory_of_a_worker_grows_with_the_weights(
 
 @pytest.mark.slow
 def test_ray_is_not_imported_without_a_cluster() -> None:
-    modules = "tuneworth.project.evaluate, tuneworth.project.gather.gathering, tuneworth.evaluate.outputs.race"
+    modules = (
+        "tuneworth.project.evaluation.evaluate, tuneworth.project.gather.gathering, tuneworth.evaluate.outputs.race"
+    )
     also = "tuneworth.evaluate.outputs.actors, tuneworth.evaluate.outputs.workers, tuneworth.evaluate.outputs.workers"
     code = f"import sys, {modules}, {also}; print([m for m in sys.modules if m.split('.')[0] == 'ray'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -5,7 +5,7 @@ import pytest
 
 from tuneworth.core import ConfigError
 from tuneworth.evaluate.money import compute_money, read_roi
-from tuneworth.evaluate.money.presets import PRESETS
+from tuneworth.evaluate.money.inputs.presets import PRESETS
 from tuneworth.reports import money_text
 
 TODAY = date(2026, 11, 28)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.sections.examples import chosen_by, kind_words, lead
-from tuneworth.reports.sections.gallery import choose_examples
+from tuneworth.reports.sections.examples.examples import chosen_by, kind_words, lead
+from tuneworth.reports.sections.examples.gallery import choose_examples
 from tuneworth.reports.stored import StoredRun
 
 Make = Callable[..., Path]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.reports.sections.marks import clip, mark_text, placed_numbers
+from tuneworth.reports.sections.examples.marks import clip, mark_text, placed_numbers
 
 TEXTS = st.text(alphabet=st.sampled_from("ab <>&\"'\n0\U0001f600é"), max_size=30)
 EDGES = st.one_of(st.none(), st.integers(-3, 40))

@@ -9,8 +9,8 @@ import pytest
 
 from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
-from tuneworth.reports.sections.money import lead
-from tuneworth.reports.sections.money_charts import (
+from tuneworth.reports.sections.money.money import lead
+from tuneworth.reports.sections.money.money_charts import (
     axis_words,
     parts_figure,
     payback_figure,

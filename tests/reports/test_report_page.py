@@ -14,7 +14,7 @@ import yaml
 from tuneworth.cli import main
 from tuneworth.examples import example_path
 from tuneworth.project import parse_gate
-from tuneworth.project.gates import evaluate_gates
+from tuneworth.project.evaluation.gates import evaluate_gates
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")

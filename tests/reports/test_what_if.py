@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tuneworth.evaluate.money import read_inputs
-from tuneworth.reports.sections import what_if
+from tuneworth.reports.sections.money import what_if
 from tuneworth.reports.stored import StoredRun
 
 from ..evaluate.test_derived_money import DEARER, HOSTED, PRICED, SMALL

@@ -93,7 +93,8 @@ def test_more_workers_than_there_is_room_for_are_an_error(nodes: Any, wanted: in
 def test_training_without_a_cluster_imports_nothing_of_ray(tiny_folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "import tuneworth.cli.train, tuneworth.project.train, tuneworth.project.cluster_training, tuneworth.train.distributed\n"
+        "import tuneworth.cli.train, tuneworth.project.training.train, tuneworth.train.distributed\n"
+        "import tuneworth.project.training.cluster_training\n"
         "from tuneworth.train import TrainSettings, fit\n"
         f"fit([{{'input': 'a', 'output': 'b'}}], model={str(tiny_folder)!r}, out=Path({str(tmp_path)!r}),\n"
         "    settings=TrainSettings(rank=2, alpha=4, max_steps=1, dtype='float32'))\n"

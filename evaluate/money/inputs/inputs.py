@@ -1,0 +1,154 @@
+"""Every input of the money, with its unit, its range and its source."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from ..figures import Conditions
+from ..request import PRICES
+from .measured import MeasuredVariant, TrainingCost, part_name
+from .quantity import Quantity, quantity_of, stated_input
+from .settings import RoiSettings, VariantMoney
+from .variant_inputs import variant_inputs
+
+__all__ = ["collect_quantities", "conditions_of"]
+
+
+def collect_quantities(
+    settings: RoiSettings,
+    names: list[str],
+    measured: Mapping[str, MeasuredVariant],
+    training: TrainingCost | None,
+    *,
+    today: date,
+) -> dict[str, Quantity]:
+    """All inputs by dotted key; stated values override measured ones and are marked as stated."""
+    quantities = [
+        stated_input(settings, "requests_per_day", settings.requests_per_day, "requests a day"),
+        stated_input(settings, "requests_total", settings.requests_total, "requests"),
+        stated_input(settings, "ramp_days", settings.ramp_days, "days"),
+        stated_input(settings, "horizon_days", settings.horizon_days, "days"),
+        stated_input(settings, "target_payback_days", settings.target_payback_days, "days"),
+        stated_input(settings, "discount_rate", settings.discount_rate, "a year"),
+        stated_input(settings, "failure_cost", settings.failure_cost, f"{settings.currency} an output"),
+        stated_input(settings, "facts_failure_cost", settings.facts_failure_cost, f"{settings.currency} an output"),
+        stated_input(settings, "tries", Decimal(settings.tries), "calls"),
+    ]
+    if settings.requests_total is not None:
+        quantities = [quantity for quantity in quantities if quantity.key not in _ONLY_DAILY]
+    quantities += [_lifetime(settings, today)] if settings.running.base_model_retires else []
+    quantities += _section(settings, "investment", _INVESTMENT, training)
+    if settings.requests_total is None:
+        quantities += _section(settings, "running", _RUNNING, None)
+    for name, rate in settings.exchange.items():
+        if name != "date":
+            detail = f"rate of {settings.exchange['date']}" if "date" in settings.exchange else "rate without a date"
+            quantities.append(
+                quantity_of(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail)
+            )
+    for name in names:
+        quantities += variant_inputs(settings, name, measured.get(name))
+    return {
+        quantity.key: quantity for quantity in quantities if quantity.value is not None or quantity.key in _REQUIRED
+    }
+
+
+_REQUIRED = ("requests_per_day",)
+
+
+_ONLY_DAILY = ("requests_per_day", "ramp_days", "horizon_days", "target_payback_days", "discount_rate")
+
+
+_INVESTMENT = {
+    "compute": "CURRENCY",
+    "compute_hours": "hours",
+    "compute_hourly": "CURRENCY an hour",
+    "compute_runs": "runs",
+    "training_price": "CURRENCY per million training tokens",
+    "training_tokens": "tokens",
+    "labelling_pairs": "pairs",
+    "labelling_minutes": "minutes a pair",
+    "labelling_hourly": "CURRENCY an hour",
+    "engineering_hours": "hours",
+    "engineering_hourly": "CURRENCY an hour",
+    "evaluation": "CURRENCY",
+    "already_spent": "CURRENCY, shown, not counted",
+}
+
+
+_RUNNING = {
+    "monitoring_hours_per_month": "hours a month",
+    "monitoring_hourly": "CURRENCY an hour",
+    "retrain_every_days": "days",
+    "retrain_cost": "CURRENCY",
+    "style_changes_per_year": "a year",
+    "per_month": "CURRENCY a month",
+}
+
+
+def _section(
+    settings: RoiSettings, section: str, units: Mapping[str, str], training: TrainingCost | None
+) -> list[Quantity]:
+    table = getattr(settings, section)
+    quantities = []
+    for key, unit in units.items():
+        unit = unit.replace("CURRENCY", settings.currency)
+        value = getattr(table, key)
+        if key == "compute_hours" and value is None and training is not None and table.compute is None:
+            detail = "this run" if table.compute_hourly else "this run; not counted until compute_hourly is stated"
+            quantities.append(quantity_of(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
+            continue
+        if key == "training_tokens" and value is None and training is not None and training.tokens is not None:
+            if settings.investment.training_price is not None:
+                tokens = Decimal(repr(training.tokens))
+                quantities.append(quantity_of(f"{section}.{key}", tokens, unit, "measured", "this run, all epochs"))
+            continue
+        quantities.append(stated_input(settings, f"{section}.{key}", value, unit))
+    return quantities
+
+
+def _lifetime(settings: RoiSettings, today: date) -> Quantity:
+    retires = settings.running.base_model_retires
+    assert isinstance(retires, date)
+    remaining = Decimal(max((retires - today).days, 0))
+    detail = f"base model retires on {retires}, counted from {today}"
+    return quantity_of("running.days_to_retirement", remaining, "days", "stated", detail)
+
+
+def conditions_of(
+    settings: RoiSettings, baseline: str, candidate: str, measured: Mapping[str, MeasuredVariant] | None = None
+) -> Conditions:
+    """What the formulas need from the settings and the run apart from their numbers."""
+    runs = measured or {}
+    variants, currency = settings.variants, settings.currency
+    listed = {f"{name}.{key}": _listed_currency(table, key) for name, table in variants.items() for key in PRICES}
+    return Conditions(
+        baseline,
+        candidate,
+        currency=currency,
+        failures=settings.failures,
+        batch=settings.requests_total is not None,
+        hosted=frozenset(name for name, table in variants.items() if table.self_hosted),
+        metered=frozenset(name for name, table in variants.items() if table.metered and table.self_hosted),
+        cache_stated=frozenset(name for name, table in variants.items() if table.cached_share is not None),
+        exchanged={key: foreign for key, foreign in listed.items() if foreign is not None and foreign != currency},
+        free=frozenset(name for name, run in runs.items() if run.free),
+        cascades={name: (run.of[0], run.of[1], part_name(name, run)) for name, run in runs.items() if run.second},
+        like={f"{name}.{key}": f"{table.like}.{key}" for name, table in variants.items() for key in _taken(table)},
+    )
+
+
+def _taken(table: VariantMoney) -> list[str]:
+    """The keys whose input is that of the table's owner; a list price that depends on the prompt's length may differ."""
+    if table.like is None:
+        return []
+    tiers = {} if table.listed is None else table.listed.tiers
+    return [key for key in table.copied if key.removeprefix("price_") not in tiers or not key.startswith("price_")]
+
+
+def _listed_currency(table: VariantMoney, key: str) -> str | None:
+    """The price list's currency if this price comes from the list; None if the price is stated."""
+    if table.listed is None:
+        return None
+    stated = getattr(table, key)
+    return table.listed.currency if stated is None or (key == "price_cache_write" and stated == 0) else None

@@ -1,0 +1,85 @@
+"""Checks up on data before anything else is done with them: no style, no model, no project."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote, split
+from typing import Any
+
+from ...core import Talk, quoted_page
+from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, read_frame, read_pairs
+from ..run import QUIET
+from .style import reading_settings
+
+__all__ = ["CheckedData", "check_data"]
+
+
+@dataclass(frozen=True, repr=False)
+class CheckedData:
+    """The check-up of a file or table: its findings, and the options with which `tuneworth curate` follows its advice."""
+
+    checkup: Checkup
+    source: str
+    options: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command that curates the data as they were read, with the options that the findings advise."""
+        return self.command_for(self.source)
+
+    def command_for(self, source: str) -> str:
+        """The same with another name for the source."""
+        return " ".join(["tuneworth curate", quote(source), *map(quote, self.options), "--out clean"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as values that JSON can hold."""
+        return {"source": self.source, **self.checkup.to_json(), "command": self.command}
+
+    def __repr__(self) -> str:
+        return f"{self.checkup!r}\nNext: {self.command}"
+
+    def _repr_html_(self) -> str:
+        return quoted_page(repr(self))
+
+
+def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QUIET, **columns: Any) -> CheckedData:
+    """What to know about pairs before curating them, the most important first, with what to type about it.
+
+    `pairs` and `columns` are as for `infer_style`, and `columns` may set `group` as well. If no column is named or
+    recognised, the longest texts are taken as the output and all other columns as the input.
+
+    Raises: ConfigError for invalid columns; DataError if there is no pair.
+    """
+    path = pairs if isinstance(pairs, str | Path) else None
+    settings = reading_settings(pairs, identifiers=tuple(identifiers), **columns)
+    table: Any = list(pairs) if isinstance(pairs, Iterator) else pairs  # it is read twice
+    chosen = proposed_reading(table, settings)
+    reading = chosen or settings
+    raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
+    proposed = {"input": reading.input, "output": reading.output} if chosen else {}
+    checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed)
+    source = "FILE" if path is None else str(path)
+    return CheckedData(checkup, source, tuple(_options(reading, checkup)))
+
+
+def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
+    """How the data were read, and what the findings advise."""
+    advised = [split(option) for option in checkup.options]
+    added = [name for words in advised if words[0] == "--input" for name in words[1::2]]
+    inputs = (reading.input,) if isinstance(reading.input, str) else reading.input or ()
+    options = [("--input", name) for name in dict.fromkeys(added or inputs)]
+    options += [
+        (f"--{name}", value)
+        for name in ("output", "encoding", "delimiter", "sheet")
+        if (value := _stated(reading, name))
+    ]
+    options += [("--group", reading.group)] if reading.group else []
+    options += [("--turns", reading.turns)] if reading.turns != "last" else []
+    options += [("--identifier", name) for name in reading.identifiers]
+    rest = [word for words in advised if words[0] != "--input" for word in words]
+    return [word for option in options for word in option] + rest
+
+
+def _stated(reading: DataSettings, name: str) -> str | None:
+    value = getattr(reading, name)
+    return None if name == "encoding" and value == "utf-8" else value

@@ -1,0 +1,125 @@
+"""`tuneworth curate --cluster`: curates the pairs in parts, on the cores of this machine or on a Ray cluster."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...core import ConfigError
+from ..load import model_name
+from ..project import Project
+from ..run import Run
+from ..runs import ProjectFiles, Stopwatch
+from .curate import note_warnings, read_decisions, record_splits, wants_tokens, warned
+
+if TYPE_CHECKING:
+    from ...curate import ClusterSettings, Executor
+
+__all__ = ["cluster_settings", "curate_on_cluster"]
+
+
+def cluster_settings(project: Project) -> "ClusterSettings":
+    """The settings of `[cluster]`.
+
+    Raises: ConfigError if there are none, or the project sets a method that does not work in parts.
+    """
+    if project.cluster is None:
+        raise ConfigError(
+            f"--cluster needs a section [cluster] in {project.folder / 'tuneworth.toml'}, for example:\n"
+            '[cluster]\naddress = "processes"  # the cores of this machine; "auto" for its Ray cluster'
+        )
+    if project.curate.method == "exact":
+        raise ConfigError(
+            '[curate] method = "exact" is for one machine; --cluster finds candidates for near duplicates and verifies each '
+            'exactly.\nSet method = "auto" or "candidates".'
+        )
+    return project.cluster
+
+
+def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[str, Any]:
+    """Curate like `curate_stage`, but in parts; returns the summary. Work finished before a kill is reused.
+
+    Raises: ConfigError if the cluster or its storage is unavailable; else as `curate_stage`.
+    """
+    from ...curate import (
+        CurateRequest,
+        Job,
+        PinnedSplits,
+        bucket_count,
+        curate_files,
+        file_parts,
+        find_files,
+        fingerprint,
+        open_storage,
+        read_splits,
+        write_parts,
+    )
+
+    watch, project = Stopwatch(), run.project
+    settings = cluster_settings(project)
+    files = files or ProjectFiles.of_project(project.folder)
+    data = project.reading
+    overrides, cut = read_decisions(files)
+    request = CurateRequest(
+        project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
+        overrides=overrides,
+        count_tokens=_token_counter(project),
+    )  # fmt: skip
+    assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
+    seed, path = run.seed, (project.folder / data.path).resolve()
+    parts = file_parts(find_files(str(path)), data)
+    with _executor(settings) as executor:
+        known = fingerprint(parts, data, request, seed=seed, partitions=settings.partitions)
+        job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=run.talk.note)
+        try:
+            buckets = bucket_count(job, settings.parts(executor.workers))
+            curated = curate_files(job, path, data, request, pinned=assigned, seed=seed, buckets=buckets, parts=parts)
+            curated = replace(curated, summary=warned(curated.summary, cut))
+            note_warnings(curated.summary, run.talk)
+            for line in job.memory_warnings(settings.memory_bytes):
+                run.talk.note(f"warning: {line}")
+            record_splits(files, assigned, curated.ledger)
+            write_parts(job, curated, run.folder)
+            job.remove()
+        finally:
+            job.close()
+    run.update(
+        seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
+        inputs=[("pairs", file) for file in curated.raw.files] + project.inputs,
+    )  # fmt: skip
+    run.keep(run.folder / "curate" / "summary.json", curated.summary)
+    return curated.summary
+
+
+@contextmanager
+def _executor(settings: "ClusterSettings") -> "Iterator[Executor]":
+    """The workers that `[cluster]` sets, released at the end."""
+    if settings.on_ray:
+        from ...curate import RayTasks
+
+        executor: Executor = RayTasks(settings)
+    else:
+        from ...curate import Processes
+
+        executor = Processes(settings.workers or _cores())
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _token_counter(project: Project) -> "Callable[[], Callable[[Sequence[str]], Sequence[int]]] | None":
+    """A factory for a token counter on a worker; None if no rule needs one."""
+    if not wants_tokens(project):
+        return None
+    from functools import partial
+
+    from ...train import token_counter
+
+    return partial(token_counter, model_name(project))

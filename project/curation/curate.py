@@ -1,0 +1,256 @@
+"""Curates the pairs of a project into its run, or any file or table of pairs."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from ...core import ConfigError, Talk, disk_refusals
+from ...curate import (
+    Curated,
+    CurateSettings,
+    DataSettings,
+    DecisionLog,
+    Override,
+    PinnedSplits,
+    RawPairs,
+    curate,
+    pin_splits,
+    read_frame,
+    read_pairs,
+    read_splits,
+    write_curated,
+)
+from ...evaluate import EvaluateSettings
+from ...style import StyleSchema, read_style
+from ...train import TrainSettings
+from ..load import model_name
+from ..project import Project
+from ..run import Run, console_for
+from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
+
+__all__ = [
+    "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs",
+    "read_decisions", "record_splits", "wants_tokens", "warned",
+]  # fmt: skip
+
+
+def curate_pairs(
+    pairs: Any,
+    style: str | Path | StyleSchema | None = None,
+    *,
+    settings: CurateSettings | Mapping[str, Any] | None = None,
+    input: str | Sequence[str] | None = None,
+    output: str | None = None,
+    id: str | None = None,
+    group: str | None = None,
+    identifiers: Collection[str] = (),
+    split: str | None = None,
+    date: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    sheet: str | None = None,
+    leave_out_constant: bool = False,
+    turns: Literal["last", "all"] = "last",
+    overrides: str | Path | None = None,
+    splits: str | Path | None = None,
+    out: str | Path | None = None,
+    dry_run: bool = False,
+    thresholds: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Curated:
+    """Clean pairs, splits that cannot leak, and a ledger of every row, from a file or table of pairs.
+
+    `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
+    dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
+    name the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
+    `leave_out_constant` leaves out those that never vary;
+    `turns="all"` makes a pair of each answer of a conversation. `settings` are those of `[curate]`. The file
+    `overrides` has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder
+    is written there, unless it is a `dry_run`; the decisions in it are replayed, and rows keep the splits recorded in its
+    splits.jsonl. `thresholds` adds the table of
+    near-duplicate thresholds.
+
+    Raises: ConfigError, DataError for errors in the style, the pairs or `out`; ValueError for an invalid
+    setting; RunBroken for disk errors.
+
+    >>> curate_pairs([{"input": f"part {n}", "output": f"Part number {n}."} for n in range(50)]).summary["rows_read"]
+    50
+    """
+    talk, out = console_for(talk, seed), None if out is None else Path(out)
+    _check_folder(out)
+    path = pairs if isinstance(pairs, str | Path) else None
+    columns: dict[str, Any] = {
+        "input": tuple(input) if isinstance(input, Sequence) and not isinstance(input, str) else input,
+        "output": output, "id": id, "group": group, "identifiers": tuple(identifiers) or None, "split": split,
+        "date": date, "encoding": encoding, "delimiter": delimiter, "sheet": sheet,
+        "leave_out_constant": leave_out_constant or None,
+        "turns": None if turns == "last" else turns,
+    }  # fmt: skip
+    project = project_of_pairs(path, style, columns, settings, allow_code=allow_code)
+    decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
+    assigned = Path(splits) if splits is not None else None if out is None else out / SPLITS
+    files = ProjectFiles(decided, assigned)
+    table = None if path is not None else pairs
+    if out is None or dry_run:
+        return curate_unwritten(project, files=files, thresholds=thresholds, table=table, talk=talk)
+    with disk_refusals(out):
+        name = "pairs" if path is None else Path(path).absolute().stem
+        made = _made_from(out, path, project.style, files)
+        start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name, **made)
+    with no_partial_run(out):
+        return curate_stage(
+            Run(out, project=project, talk=talk), files=files, thresholds=thresholds, table=table
+        )  # fmt: skip
+
+
+def _check_folder(out: Path | None) -> None:
+    """Raises: ConfigError if the folder contains something other than a run."""
+    if out is None or not out.exists() or (out / "run.json").is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise ConfigError(f"{out} already exists and is not a run of Tuneworth; pass another folder")
+
+
+def project_of_pairs(
+    path: str | Path | None, style: str | Path | StyleSchema | None, columns: Mapping[str, Any],
+    settings: CurateSettings | Mapping[str, Any] | None, *, allow_code: bool,
+) -> Project:  # fmt: skip
+    """A project of these pairs alone; the stated settings are its configuration."""
+    file = Path(style) if isinstance(style, str | Path) else None
+    schema = read_style(file, allow_code=allow_code) if file is not None else style
+    data = {key: value for key, value in columns.items() if value is not None}
+    rules = dict(settings) if isinstance(settings, Mapping) else _stated(settings or CurateSettings())
+    # The path is absolute, since a project resolves paths relative to its folder.
+    where = "" if path is None else str(Path(path).absolute())
+    return Project(
+        Path(),
+        DataSettings(path=where, **data),
+        schema if isinstance(schema, StyleSchema) else StyleSchema("no style", ()),
+        CurateSettings(**rules),
+        TrainSettings(),
+        EvaluateSettings(),
+        resolved={
+            "data": {"path": None if path is None else Path(path).name, **data},
+            "curate": {"mask": False, **rules},
+        },
+    )
+
+
+def _made_from(out: Path, pairs: str | Path | None, style: StyleSchema, files: ProjectFiles) -> dict[str, Any]:
+    """The files of the call, as seen from the run's folder, to curate again; nothing if it had tables or a style of Python."""
+    if pairs is None or (style.checks and style.path is None):
+        return {}
+    paths = {
+        "pairs": Path(pairs), "style": style.path, "overrides": files.overrides, "splits": files.splits,
+    }  # fmt: skip
+    return {"curated": {role: None if path is None else from_run(out, path) for role, path in paths.items()}}
+
+
+def _stated(settings: CurateSettings) -> dict[str, Any]:
+    usual = CurateSettings()
+    changed = [field.name for field in fields(settings) if getattr(settings, field.name) != getattr(usual, field.name)]
+    return {name: getattr(settings, name) for name in changed}
+
+
+def curate_stage(
+    run: Run, *, files: ProjectFiles | None = None, thresholds: bool = False, table: Any = None
+) -> Curated:
+    """Write clean pairs, splits, ledger and summary to the run's `curate` folder, from the project's pairs or a `table`.
+
+    Raises: ConfigError, DataError as `tuneworth.curate.curate`; RunBroken for disk errors.
+    """
+    watch, project = Stopwatch(), run.project
+    files = files or ProjectFiles.of_project(project.folder)
+    raw, assigned, curated = _curated(
+        project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
+    )  # fmt: skip
+    record_splits(files, assigned, curated.ledger)
+    write_curated(curated, run.folder)
+    with disk_refusals(run.folder):
+        inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
+        run.update(seconds={"curate": watch.seconds()}, inputs=inputs, data_guide=raw.guide)
+    run.keep(run.folder / "curate" / "summary.json", curated.summary)
+    return curated
+
+
+def _curated(
+    project: Project, talk: Talk, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
+) -> tuple[RawPairs, PinnedSplits, Curated]:
+    """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
+    data = project.reading
+    overrides, cut = read_decisions(files)
+    assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
+    raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
+    talk.note(f"curate: {raw.shape}")
+    curated = curate(
+        raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
+        pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
+        report=lambda line: talk.note(f"curate: {line}"),
+    )  # fmt: skip
+    curated = replace(curated, summary=warned(curated.summary, cut))
+    note_warnings(curated.summary, talk)
+    return raw, assigned, curated
+
+
+def read_decisions(files: ProjectFiles) -> tuple[tuple[Override, ...], str]:
+    """The decisions to replay, and a sentence about a half-written line among them, which is left out.
+
+    Raises: DataError naming every line that is not a decision.
+    """
+    if files.overrides is None:
+        return (), ""
+    log = DecisionLog(files.overrides)
+    return log.read(), log.cut()
+
+
+def warned(summary: Mapping[str, Any], cut: str) -> dict[str, Any]:
+    """The summary of a curation, with a warning about the half-written line of decisions, if there was one."""
+    more = [{"code": "override_cut", "text": f"Left out {cut}"}] if cut else []
+    return {**summary, "warnings": [*summary["warnings"], *more]}
+
+
+def curate_unwritten(
+    project: Project, *, files: ProjectFiles | None = None, thresholds: bool = False, table: Any = None, talk: Talk
+) -> Curated:
+    """The result of `curate_stage` without writing anything; the split assignments are not recorded either."""
+    files = files or ProjectFiles.of_project(project.folder)
+    return _curated(project, talk, seed=talk.seed, files=files, thresholds=thresholds, table=table)[2]
+
+
+def record_splits(files: ProjectFiles, assigned: PinnedSplits, ledger: pl.DataFrame) -> None:
+    """Add the split assignments to splits.jsonl, before the run is written.
+
+    Without a record of this run's test set, the next run could train on its test rows.
+    Raises: RunBroken for disk errors, or if another run assigned rows differently in the meantime.
+    """
+    if files.splits is not None:
+        with disk_refusals(files.splits):
+            pin_splits(files.splits, assigned, ledger)
+
+
+def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
+    """Print each warning of a curation as a note, except those that the final answer reports with a reason."""
+    for warning in summary["warnings"]:
+        if warning["code"] != "split_size":
+            talk.note(f"warning: {warning['text']}")
+
+
+def counter_of_tokens(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
+    """The token counter of the project's model, if a rule needs it and the packages are installed."""
+    if not wants_tokens(project):
+        return None
+    from ...train import token_counter
+
+    return token_counter(model_name(project))
+
+
+def wants_tokens(project: Project) -> bool:
+    """Whether a rule of the style limits lengths in tokens, and the packages to count them are installed."""
+    in_tokens = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
+    return in_tokens and find_spec("transformers") is not None

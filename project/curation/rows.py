@@ -1,0 +1,188 @@
+"""Single rows of a run: what happened to them, and people's decisions about them; the clean pairs in other formats."""
+
+import getpass
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import ConfigError, disk_refusals
+from ...curate import (
+    Decision,
+    DecisionLog,
+    Explanation,
+    Override,
+    RowFilter,
+    export_cautions,
+    export_pairs,
+    find_rows,
+    read_overrides,
+    row_contents,
+    why,
+    write_corrected,
+)
+from ..run import Run
+from ..runs import decisions_file
+
+__all__ = [
+    "FORMATS",
+    "Exported",
+    "Waiting",
+    "decide_row",
+    "decide_rows",
+    "explain_row",
+    "export_splits",
+    "list_rows",
+    "recover_decisions",
+    "undo_decisions",
+]
+
+FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
+
+
+def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
+    """What happened to a row, by which rule, and which other row was involved.
+
+    `run` is a run, or a project for its newest run; `row` is an id or a number (as text `row 817` if an id looks like
+    one).
+
+    Raises: DataError if there is no such row (with the nearest ids), or nothing was curated.
+    """
+    return why(_opened(run).folder, f"row {row}" if isinstance(row, int) else row)
+
+
+def decide_row(
+    run: str | Path | Run,
+    row: int | str,
+    decision: Decision,
+    *,
+    because: str = "",
+    who: str | None = None,
+    text: str | None = None,
+) -> tuple[Explanation, Path]:
+    """Decide about a row for all later curations: keep it, drop it, or assign it to a split.
+
+    Returns the row's current state and the overrides.jsonl that was written: next to the project file, or in the folder of
+    a run that was made from a file. `who` defaults to the user of this machine. `text` replaces the output of the row.
+
+    Raises: DataError as `explain_row`; ConfigError if the row has no id, or a dropped row is given a text; RunBroken for
+    disk errors.
+    """
+    opened = _opened(run)
+    explanation = explain_row(opened, row)
+    if explanation.id is None:
+        raise ConfigError("this row has no id, since it could not be read; fix it in the file")
+    return explanation, decide_rows(opened, [explanation.id], decision, because=because, who=who, text=text)
+
+
+def decide_rows(
+    run: str | Path | Run,
+    ids: Iterable[str],
+    decision: Decision,
+    *,
+    because: str = "",
+    who: str | None = None,
+    text: str | None = None,
+) -> Path:
+    """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back.
+
+    Each row is named by its id and its content, so that a decision finds it where ids are renumbered.
+    """
+    folder, ids = _opened(run).folder, list(ids)
+    file, contents = decisions_file(folder), row_contents(folder, ids)
+    who, when = _user() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
+    about: dict[str, Any] = {"decision": decision, "who": who, "why": because, "text": text, "when": when}
+    made = [Override(id=name, content=contents.get(name, ""), **about) for name in ids]
+    DecisionLog(file).add(made)
+    return file
+
+
+def recover_decisions(run: str | Path | Run) -> str:
+    """Remove what a killed process left half-written in the file of decisions; a sentence about it, empty if it is whole.
+
+    Raises: DataError if the file cannot be read; RunBroken for disk errors.
+    """
+    return DecisionLog(decisions_file(_opened(run).folder)).recover()
+
+
+def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
+    """Take back the decisions that were made last, and the file; none if nothing was decided.
+
+    Raises: DataError if the file cannot be read; RunBroken for disk errors.
+    """
+    file = decisions_file(_opened(run).folder)
+    return DecisionLog(file).take_back(), file
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Rows as `find_rows` returns them; decided: rows of the run that were decided after it was made."""
+
+    rows: pl.DataFrame
+    decided: int
+
+
+def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
+    """The rows of a run that wait for a decision, or those that fit a filter.
+
+    Raises: DataError, ConfigError as `find_rows`; DataError if overrides.jsonl cannot be read.
+    """
+    folder, chosen = _opened(run).folder, which or RowFilter()
+    decided = {override.id for override in read_overrides(decisions_file(folder))}
+    rows = find_rows(folder, chosen, decided=decided)
+    return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The files that were written, and cautions about them."""
+
+    run: Path
+    written: tuple[Path, ...]
+    cautions: tuple[str, ...]
+
+
+def export_splits(
+    run: str | Path | Run, kind: str, *, out: str | Path | None = None, with_guide: bool = False
+) -> Exported:
+    """Write a run's clean splits as `openai`, `trl`, `csv`, `parquet` or `datasets`; by default into RUN/export/KIND.
+
+    As `csv` with an `out` that ends in .csv: the corrected data as one table, with a column per field, all splits, and the
+    outputs as they were read where a person or a repair changed them.
+
+    `with_guide` restores the system message that curating removed from the data, in front of each pair.
+
+    Raises: ConfigError if there was no such message; DataError if nothing was curated.
+    """
+    folder = _opened(run).folder
+    guide = _guide(_opened(run)) if with_guide else None
+    place = Path(out) if out is not None else folder / "export" / kind
+    with disk_refusals(place):
+        if kind == "csv" and place.suffix.lower() == ".csv":
+            written = [write_corrected(folder, place, guide=guide)]
+        else:
+            written = export_pairs(folder, kind, place, guide=guide)
+    return Exported(folder, tuple(written), tuple(export_cautions(written, kind)))
+
+
+def _guide(run: Run) -> str:
+    guide = run.facts.get("data_guide")
+    if not guide:
+        raise ConfigError(
+            f"--with-guide: curating removed no system message from the data of {run.folder}; leave the option out"
+        )
+    return guide
+
+
+def _opened(run: str | Path | Run) -> Run:
+    return run if isinstance(run, Run) else Run(run)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without a user database
+        return ""

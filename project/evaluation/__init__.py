@@ -1,0 +1,1 @@
+"""Evaluating in a project: outputs judged, gates, people's judgements, verdicts given again, the report."""

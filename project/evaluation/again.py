@@ -1,0 +1,198 @@
+"""Decides again about a run: its outputs, judged by today's settings and style. Nothing is generated."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError, ModelError, say
+from ...curate import read_tested
+from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
+from ...style import StyleSchema
+from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
+from ..project import PROJECT_FILE, read_project
+from ..run import Run
+from ..runs import with_inputs
+from .collected import collected_inputs, collected_style, evaluate_collected
+from .evaluate import evaluate_in_project, run_context
+from .gates import evaluate_gates, parse_gate
+from .judgements import count_people, recount_judgements, with_people_named
+from .verdicts import Changes, keep_evaluated, stated_by, unapplied
+
+__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again"]
+
+LATER = "it takes effect with new outputs, from `tuneworth evaluate`"
+
+
+@dataclass(frozen=True)
+class Today:
+    """The evaluation of a run's outputs by the settings `stated` today, whose files are `inputs` (role, path).
+
+    `waiting` are the keys that changed and take effect with new outputs only.
+    """
+
+    evaluated: Evaluated
+    stated: Mapping[str, Any]
+    inputs: Sequence[tuple[str, Path]]
+    waiting: Sequence[str] = ()
+
+
+def decide_again(run: Run, *, allow_code: bool = False) -> Changes:
+    """Judge the stored outputs of a run by today's settings and style, and keep its earlier verdict.
+
+    Returns what changed since the last verdict, as `{key, from, to}`; the run's talk says it too. A run whose project or
+    style is not here keeps its results, with a notice.
+
+    Raises: ConfigError if the project has errors; DataError if files of the run are damaged.
+    """
+    try:
+        today = evaluate_again(run, allow_code=allow_code)
+    except ElsewhereError as error:
+        run.talk.note(f"note: the verdict is the stored one: {error}")
+        _recount_people(run)
+        return []
+    evaluated = replace(today.evaluated, results=_with_people(run, today.evaluated))
+    if before := run.results.get("gates"):
+        evaluated.results["gates"] = evaluate_gates([parse_gate(gate["gate"]) for gate in before], evaluated.results)
+    changed = keep_evaluated(run, evaluated, today.stated, write=write_scored)
+    if changed:
+        run.update(inputs=today.inputs)
+    for line in (*map(change_line, changed), *(f"{key}: not applied yet; {LATER}" for key in today.waiting)):
+        run.talk.note(line)
+    return changed
+
+
+def change_line(change: Mapping[str, Any]) -> str:
+    """One change in words, after the key: what it was, what it is."""
+    if change["key"] == "style":
+        return "changed: the style; the outputs are scored by its rules of today"
+    return f"changed: {change['key']} from {_value(change['from'])} to {_value(change['to'])}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "not stated"
+    return say.stated(value) if isinstance(value, int | float) and not isinstance(value, bool) else json.dumps(value)
+
+
+class ElsewhereError(DataError):
+    """The project or the style that a run was judged by is not where it was."""
+
+
+def evaluate_again(run: Run, *, allow_code: bool = False) -> Today:
+    """The evaluation of a run's outputs by today's settings. Nothing is written.
+
+    Raises: as `decide_again`; ElsewhereError if project or style are not here.
+    """
+    if (call := run.facts.get("judged")) is not None:
+        return _collected(run, call, allow_code=allow_code)
+    folder = run.folder.resolve().parent.parent
+    if not (folder / PROJECT_FILE).is_file():
+        raise ElsewhereError(f"{run.folder} is not in a project, a folder with {PROJECT_FILE}")
+    project = read_project(folder, allow_code=allow_code)
+    opened = Run(run.folder, project=project, talk=run.talk)
+    pairs, raws = _inputs(opened, project.evaluate, opened.style)
+    context = replace(
+        run_context(opened, tested=len(pairs), of=len(opened.test)),
+        provenance=_provenance(opened, project.inputs), on_train=_on_train(opened, raws), **_measured(opened.results),
+    )  # fmt: skip
+    evaluated = evaluate_in_project(opened, pairs, raws, context)
+    waiting = unapplied(opened.facts.get("config") or {}, project)
+    return Today(evaluated, stated_by(project, opened.style), project.inputs, waiting)
+
+
+def _collected(run: Run, call: Mapping[str, Any], *, allow_code: bool) -> Today:
+    for key in ("project", "style"):
+        if call[key] is not None and not (run.folder / call[key]).exists():
+            raise ElsewhereError(f"its {key} is no longer at {run.folder / call[key]}")
+    if call["project"] is None and call["style"] is None:
+        raise ElsewhereError("its style was passed in Python and is in no file")
+    project = None if call["project"] is None else read_project(run.folder / call["project"], allow_code=allow_code)
+    stated_style = None if call["style"] is None else run.folder / call["style"]
+    style = collected_style(project, stated_style, allow_code=allow_code)
+    opened = Run(run.folder, project=project, talk=run.talk)
+    pairs, raws = _inputs(opened, None, style)
+    files = collected_inputs(project, None if stated_style is None else style)
+    evaluated, stated = evaluate_collected(
+        opened, pairs, raws, call, project=project, style=style, provenance=_provenance(opened, files)
+    )
+    return Today(evaluated, stated, files)
+
+
+def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> tuple[pl.DataFrame, list[Raw]]:
+    """The tested pairs and the variants with their outputs, in the order of the outputs."""
+    counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
+    raws = read_raws(run.folder / "evaluate", settings=settings, counter=_counter if counts else None)
+    ids = raws[0].outputs["id"].unique(maintain_order=True) if raws else pl.Series("id", [], dtype=pl.String)
+    return ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left"), raws
+
+
+def _counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
+    """The token counter of a model, if its tokenizer is on this machine; its weights are not loaded."""
+    from ...train import token_counter
+
+    try:
+        return token_counter(model)
+    except ModelError:
+        return None
+
+
+def _provenance(run: Run, files: Iterable[tuple[str, Path]]) -> dict[str, Any]:
+    """That of the results, with the fingerprints of these inputs as they are today."""
+    before = run.results.get("provenance") or {}
+    return {**before, "inputs": with_inputs(before.get("inputs") or [], run.folder, files)}
+
+
+def _measured(results: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found with the outputs and does not depend on the settings: data, training, forgetting, omitted rivals."""
+    risks = {risk["id"]: risk for risk in results.get("risks") or []}
+    forgetting = risks.get("forgetting") or {}
+    return {
+        "data": results.get("data"),
+        "training": results.get("training"),
+        "forgetting": forgetting if "areas" in forgetting else None,
+        "left_out": [(row["name"], row["why"]) for row in results.get("rivals") or [] if not row["measured"]],
+    }
+
+
+def _on_train(run: Run, raws: Sequence[Raw]) -> Outcomes | None:
+    """The outcomes of the candidate's stored outputs for train pairs, by today's style; None if there are none."""
+    file, risks = run.folder / TRAIN_OUTPUTS, run.results.get("risks") or []
+    measured = any(risk["id"] == "overfitting" and risk.get("train") for risk in risks)
+    tuned = next((raw for raw in raws if raw.variant.name == run.project.evaluate.candidate), None)
+    if not measured or tuned is None or not file.is_file():
+        return None
+    outputs = read_lines(file)
+    pairs = outputs.select("id").join(run.train, on="id", how="left", maintain_order="left")
+    return train_outcomes(run, pairs, outputs, tuned.variant, count_tokens=tuned.count_tokens)
+
+
+def _with_people(run: Run, evaluated: Evaluated) -> dict[str, Any]:
+    """The results with people's judgements: counted again, or as they were where the outputs that they saw changed."""
+    from ...reports import read_run
+
+    lines = evaluated.outputs.unique(["id", "variant"], keep="first", maintain_order=True).iter_rows(named=True)
+    outputs = {(line["id"], line["variant"]): line for line in lines}
+    try:
+        judged = count_people(run, lambda: replace(read_run(run.folder), results=evaluated.results, outputs=outputs))
+    except DataError as error:
+        run.talk.note(_as_before(error))
+        judged = None
+    if (judged := judged or run.results.get("judgements")) is None:
+        return evaluated.results
+    return with_judgements(with_people_named(run, evaluated.results), judged)
+
+
+def _recount_people(run: Run) -> None:
+    """Count people's judgements of a run whose verdict stays."""
+    try:
+        recount_judgements(run)
+    except DataError as error:
+        run.talk.note(_as_before(error))
+
+
+def _as_before(error: DataError) -> str:
+    return f"note: people's judgements are as counted before ({str(error).partition(chr(10))[0]})"

@@ -1,0 +1,287 @@
+"""An evaluation of collected outputs from any tool, without a model or training."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import polars as pl
+
+from ...core import ConfigError, DataError, Fix, Talk, nearest, write_whole
+from ...curate import DataSettings, RawPairs, read_frame, read_pairs
+from ...evaluate import (
+    AUTO,
+    Evaluated,
+    EvaluateSettings,
+    Raw,
+    RunContext,
+    Variant,
+    VariantSettings,
+    Way,
+    check_roi,
+    evaluate_outputs,
+    is_tuned_name,
+    read_outputs,
+    read_roi,
+)
+from ...style import StyleSchema, read_style
+from ..project import PROJECT_FILE, Project, exact, plain, read_project
+from ..run import Run, console_for
+from ..runs import Stopwatch, from_run, start_run, test_set_uses
+from .finish import finish_evaluation
+from .gates import parse_gate
+from .verdicts import keep_evaluated, stated_by
+
+__all__ = ["collected_inputs", "collected_style", "evaluate_collected", "judge_outputs"]
+
+PROVENANCE = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
+
+
+def judge_outputs(
+    pairs: Any,
+    outputs: Mapping[str, Any],
+    style: str | Path | StyleSchema | None = None,
+    *,
+    project: str | Path | None = None,
+    baseline: str | None = None,
+    candidate: str | None = None,
+    roi: Mapping[str, Any] | None = None,
+    margin: float | None = None,
+    repair: Mapping[str, Fix] | None = None,
+    gates: Sequence[str] = (),
+    out: str | Path | None = None,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Run:
+    """Judge collected outputs on the same test pairs: the run with its results, verdict and report.
+
+    `pairs` and each value of `outputs` (by the name of its variant) are paths or tables: polars or pandas DataFrames,
+    lists of dictionaries; outputs have columns `id` and `output`, and may have more (docs/collected.md). The sections
+    [style], [data], [evaluate] and [roi] of a `project` apply; `roi` is such a [roi] table. The `baseline` is usually
+    `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). `repair` says
+    for variants by name whether their outputs are repaired by the style first. Everything is written to the
+    folder `out`, by default a new temporary one.
+
+    Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
+    """
+    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
+    opened = None if project is None else read_project(Path(project), allow_code=allow_code)
+    schema = collected_style(opened, style, allow_code=allow_code)
+    sources = {name: Path(source) if isinstance(source, str) else source for name, source in outputs.items()}
+    _check_distinct(sources)
+    own = {"baseline": baseline, "candidate": candidate, "margin": margin, "repair": dict(repair or {})}
+    call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
+    _judged_by(list(sources), call, opened)  # errors before any file is read
+    watch = Stopwatch()
+    table = _pairs(pairs, opened, talk).pairs
+    ids = table["id"].to_list()
+    read = [_raw(name, source, ids, talk, made=_made(name, sources)) for name, source in sources.items()]
+    files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
+    run = _start(out, opened, files, schema if style is not None else None, talk)
+    fingerprint, uses = test_set_uses(run.folder, ids)
+    places = {
+        "project": None if opened is None else from_run(run.folder, opened.folder / PROJECT_FILE),
+        "style": None if style is None or schema.path is None else from_run(run.folder, schema.path),
+    }
+    run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
+    _write_pairs(table, run.folder)
+    provenance = {key: run.facts[key] for key in PROVENANCE}
+    evaluated, stated = evaluate_collected(run, table, read, call, project=opened, style=schema, provenance=provenance)
+    (run.folder / "results.json").unlink(missing_ok=True)  # those of other outputs
+    shutil.rmtree(run.folder / "evaluate" / "judgements", ignore_errors=True)
+    keep_evaluated(run, evaluated, stated)
+    run.update(seconds={"evaluate": watch.seconds()})
+    return finish_evaluation(run, conditions)
+
+
+def evaluate_collected(
+    run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], call: Mapping[str, Any], *, project: Project | None,
+    style: StyleSchema, provenance: Mapping[str, Any],
+) -> tuple[Evaluated, dict[str, Any]]:  # fmt: skip
+    """The evaluation of collected outputs as the `call` states it, else the project; and the settings that it follows."""
+    names = [raw.variant.name for raw in raws]
+    rules, repairs = _judged_by(names, call, project)
+    settings = None if project is None else project.evaluate
+    own = [_with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
+    context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
+    evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
+    stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
+    stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
+    return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
+
+
+def _judged_by(
+    names: list[str], call: Mapping[str, Any], project: Project | None
+) -> tuple[dict[str, Any], dict[str, Fix]]:
+    """The roles, the margin, the settings and the money of a comparison, and the repair of each variant.
+
+    Raises: ConfigError with what does not fit the variants.
+    """
+    settings = None if project is None else project.evaluate
+    first, second = _roles(names, call["baseline"], call["candidate"], settings)
+    money = None if project is None else project.roi_settings
+    if call["roi"] is not None:
+        money = read_roi(exact(call["roi"]))
+    if money is not None and first in names and second in names:
+        known = dict.fromkeys([*names, *(settings.variants if settings else ())])
+        check_roi(money, list(known), required=[first, second])
+    usual = settings or EvaluateSettings()
+    margin = usual.margin if call["margin"] is None else call["margin"]
+    rules = {"baseline": first, "candidate": second, "margin": margin, "settings": usual, "roi": money}
+    return rules, _repairs(names, call["repair"], settings)
+
+
+def _with_settings(raw: Raw, repairs: Mapping[str, Fix], candidate: str, settings: EvaluateSettings | None) -> Raw:
+    name = raw.variant.name
+    tuned, how = _is_tuned(name, raw.model, candidate, settings), VariantSettings(repair=repairs[name])
+    return replace(raw, variant=replace(raw.variant, tuned=tuned, settings=how))
+
+
+def collected_style(
+    project: Project | None, style: str | Path | StyleSchema | None, *, allow_code: bool
+) -> StyleSchema:
+    """The style, with the values that the project's newest run knows.
+
+    Raises: ConfigError if neither the project nor the caller gives one, or it is invalid.
+    """
+    if isinstance(style, StyleSchema):
+        return style
+    if style is not None:
+        return read_style(Path(style), allow_code=allow_code)
+    if project is None:
+        raise ConfigError("no style is given\nPass --style STYLE.yaml, which defines a good output.")
+    try:
+        return Run(project.folder, project=project).style
+    except DataError:  # nothing was curated yet: the pairs at hand have the only values
+        return project.style
+
+
+def _check_distinct(sources: Mapping[str, Any]) -> None:
+    """Raises: ConfigError if two variants have the same file."""
+    places = {name: source.resolve() for name, source in sources.items() if isinstance(source, Path)}
+    for name, place in places.items():
+        same = [f'"{other}"' for other, at in places.items() if at == place]
+        if len(same) > 1:
+            raise ConfigError(
+                f"--outputs: {' and '.join(same)} are the same file, {sources[name]}; give each variant its own outputs"
+            )
+
+
+def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
+    """The test pairs; unreadable rows are reported. Raises: DataError if there are none."""
+    path = Path(pairs) if isinstance(pairs, str | Path) else None
+    data = DataSettings(path="") if project is None else project.data
+    where = "the table of pairs" if path is None else path
+    raw = read_frame(pairs, data) if path is None else read_pairs(path, replace(data, path=str(path)))
+    if raw.rows_read > len(raw.pairs):
+        talk.note(f"warning: {raw.rows_read - len(raw.pairs)} lines of {where} cannot be read and were skipped")
+    for warning in raw.warnings:
+        talk.note(f"warning: {warning['text']}")
+    if not len(raw.pairs):
+        raise DataError(f"{where} has no pairs")
+    return raw
+
+
+def _start(
+    out: str | Path | None,
+    project: Project | None,
+    sources: Sequence[tuple[str, Any]],
+    style: StyleSchema | None,
+    talk: Talk,
+) -> Run:
+    """The run folder, with the fingerprints of its inputs; `style` is the one given in place of the project's.
+
+    Raises: ConfigError if the folder contains something other than a run.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
+    if folder.exists() and not (folder / "run.json").is_file() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} already exists and is not a run of Tuneworth; pass another folder")
+    pairs = sources[0][1]
+    stem = Path(pairs).stem if isinstance(pairs, str | Path) else "pairs"
+    config = dict(project.resolved) if project is not None else {}
+    name = project.name if project is not None else stem
+    start_run(folder, talk, config=config, command="tuneworth evaluate --pairs", name=name)
+    given = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
+    run = Run(folder, project=project, talk=talk)
+    run.update(inputs=[*given, *collected_inputs(project, style)])
+    return run
+
+
+def collected_inputs(project: Project | None, style: StyleSchema | None) -> list[tuple[str, Path]]:
+    """(role, file) of what the outputs are judged by; a `style` given in place of the project's replaces it."""
+    inputs = [] if project is None else project.inputs
+    return [*(entry for entry in inputs if style is None or entry[0] != "style"), *(style.sources if style else [])]
+
+
+def _raw(name: str, source: Any, ids: list[str], talk: Talk, *, made: tuple[Way, tuple[str, ...]]) -> Raw:
+    """A variant's outputs, with the model that the lines name if they all agree."""
+    outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
+    models = outputs["model"].drop_nulls().unique().sort().to_list()
+    model = models[0] if len(models) == 1 else None
+    file = source if isinstance(source, Path) else None
+    way, of = made
+    return Raw(Variant(name, "outputs", file=file, way=way, of=of), outputs, model=model)
+
+
+def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
+    """How a variant comes about and from which, where it has a name that Tuneworth itself gives."""
+    of, _, how = name.rpartition(" + ")
+    if of in names and how in ("retry", "constrained"):
+        return how, (of,)
+    if name == "nearest" and "prompted" in names:
+        return "nearest", ("prompted",)
+    return ("template" if name == "template" else "model"), ()
+
+
+def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:
+    """The repair of each variant: as stated, or as in the project. Raises: ConfigError for an unknown name or repair."""
+    for name, repair in stated.items():
+        if name not in names:
+            raise ConfigError(f'repair of "{name}": it is not among the variants; {nearest(name, names)}')
+        if repair not in get_args(Fix):
+            raise ConfigError(f'repair of "{name}": unknown repair "{repair}"; {nearest(repair, list(get_args(Fix)))}')
+    usual: dict[str, Fix] = {name: "off" if settings is None else settings.of(name).repair for name in names}
+    return {**usual, **stated}
+
+
+def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSettings | None) -> bool:
+    """Whether a variant is tuned: by the project's settings for it, or else by its role, its name or its model."""
+    if settings is not None and name in settings.named:
+        return settings.is_tuned(name)
+    return name == candidate or is_tuned_name(name) or (model is not None and is_tuned_name(model))
+
+
+def _roles(
+    names: list[str], baseline: str | None, candidate: str | None, settings: EvaluateSettings | None
+) -> tuple[str, str]:
+    """The baseline and the candidate: as given, as the project states, or by name and order."""
+    for role, given in (("baseline", baseline), ("candidate", candidate)):
+        if given is not None and given not in names:
+            raise ConfigError(f'{role} "{given}" is not among the variants; {nearest(given, names)}')
+    usual = "prompted" if settings is None or settings.baseline == AUTO else settings.baseline
+    untuned_first = sorted(names, key=is_tuned_name)
+    first = baseline or _default(usual, untuned_first, other=candidate or (settings.candidate if settings else "tuned"))
+    second = candidate or _default(settings.candidate if settings else "tuned", names, other=first)
+    if first == second:
+        raise ConfigError(f'"{first}" cannot be both the baseline and the candidate')
+    return first or "", second or ""
+
+
+def _default(usual: str, names: list[str], *, other: str | None) -> str | None:
+    """The usual name if it is free, else the first free one; None if there is none."""
+    free = [name for name in names if name != other]
+    return usual if usual in free else next(iter(free), None)
+
+
+def _write_pairs(pairs: pl.DataFrame, run: Path) -> None:
+    """`evaluate/pairs.jsonl`: the pairs of a run that was not curated here, in canonical form."""
+    lines = []
+    for row in pairs.iter_rows(named=True):
+        row["fields"] = json.loads(row["fields"]) if row["fields"] else None
+        row["meta"] = json.loads(row["meta"]) if row["meta"] else None
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_whole(run / "evaluate" / "pairs.jsonl", "".join(lines))

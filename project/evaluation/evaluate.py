@@ -1,0 +1,167 @@
+"""The evaluation of a run: outputs of every variant, their scores, the money, the risks, the verdict."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ...core import ConfigError, DataError, Talk
+from ...evaluate import (
+    AUTO,
+    AnswerStore,
+    Evaluated,
+    EvaluateSettings,
+    Raw,
+    RunContext,
+    Variant,
+    check_roi,
+    evaluate_outputs,
+)
+from ...train import refresh_card
+from ..gather.gathering import gather
+from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
+from ..gather.required import OutputSet, required_outputs
+from ..load import compared
+from ..project import PROJECT_FILE, Project
+from ..run import At, Run, console_for, open_run
+from ..runs import Stopwatch, test_set_uses
+from ..training.learning_curve import read_curve
+from ..training.trained import trained
+from .finish import finish_evaluation
+from .gates import parse_gate
+from .verdicts import keep_evaluated, stated_by
+
+if TYPE_CHECKING:
+    from ...train import LoadedModel
+
+__all__ = ["evaluate_in_project", "evaluate_run", "evaluate_stage", "plan_evaluation", "run_context"]
+
+
+def evaluate_run(
+    project: At = None,
+    *,
+    run: str | None = None,
+    gates: Sequence[str] = (),
+    cluster: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Run:
+    """Compare the project's variants on the test pairs of its newest run, or of the named `run`: verdict and report.
+
+    `gates` are conditions on the results; `check_gates` of the run raises if one fails. With `cluster`, the workers of
+    [cluster] generate the outputs of models.
+
+    Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` stops it.
+    """
+    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
+    opened = open_run(project, run, allow_code=allow_code, talk=talk)
+    evaluate_stage(opened, on_cluster=cluster)
+    return finish_evaluation(opened, conditions)
+
+
+def plan_evaluation(
+    project: At = None,
+    *,
+    run: str | None = None,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> tuple[list[OutputSet], Remote, AnswerStore, list[PlannedRival]]:
+    """What `evaluate_run` would request: all outputs, those of endpoints, the answers that already exist, and rivals.
+
+    Raises: ConfigError if personal data, prices or addresses would stop the evaluation.
+    """
+    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    output_sets = required_outputs(opened, adapter=opened.adapter)
+    remote = remote_of(opened, output_sets)
+    store = AnswerStore(remote.file)
+    return output_sets, remote, store, planned_rivals(opened, output_sets, store)
+
+
+def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False) -> dict[str, Any]:
+    """Write `outputs.jsonl` and `results.json` of the run; returns the results.
+
+    With `on_cluster`, the workers of `[cluster]` generate the outputs of models, and this process never loads their
+    weights. Files, endpoints, scores and the verdict are handled here.
+    """
+    project, settings, test = run.project, run.project.evaluate, run.test
+    output_sets = required_outputs(run, adapter=run.adapter if run.adapter.is_dir() else None)
+    variants, pairs = [output_set.variant for output_set in output_sets], output_sets[0].pairs
+    if not len(pairs):
+        raise DataError(f"{run.folder} has no test pairs, so nothing can be evaluated; see its curate/summary.json")
+    if len(pairs) < len(test):
+        run.talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
+    if (roi := project.roi_settings) is not None:
+        check_roi(roi, settings.variants, required=compared(project))
+    watch = Stopwatch()
+    with _cluster(project, variants) if on_cluster else nullcontext() as ray:
+        gathered = gather(run, output_sets, loaded=loaded, probed=_probed(settings, variants), ray=ray)
+    fingerprint, uses = test_set_uses(run.folder, pairs["id"].to_list())
+    # The time of existing outputs was counted in an earlier call.
+    seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
+    run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
+    context = replace(
+        run_context(run, tested=len(pairs), of=len(test)),
+        left_out=gathered.left_out,
+        on_train=None if gathered.probes is None else gathered.probes.on_train,
+        forgetting=None if gathered.probes is None else gathered.probes.forgetting,
+    )
+    evaluated = evaluate_in_project(run, pairs, list(gathered.raw.values()), context)
+    keep_evaluated(run, evaluated, stated_by(project, run.style))
+    refresh_card(run.folder)
+    return evaluated.results
+
+
+def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], context: RunContext) -> Evaluated:
+    """The evaluation of these outputs by the project's style, its [evaluate] and its [roi]."""
+    settings = run.project.evaluate
+    return evaluate_outputs(
+        pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
+        candidate=settings.candidate, margin=settings.margin, settings=settings, roi=run.project.roi_settings,
+        context=context, seed=run.seed,
+    )  # fmt: skip
+
+
+def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:
+    """The connection to the project's cluster, opened before any request is sent."""
+    if project.cluster is None:
+        raise ConfigError(
+            f"--cluster needs a section [cluster] in {project.folder / PROJECT_FILE}.\n"
+            'Set address = "auto" there for the cluster that this machine belongs to.'
+        )
+    if not any(variant.local for variant in variants):
+        raise ConfigError("--cluster is for variants that run a model; files and endpoints are read from this machine")
+    from ...evaluate import connected
+
+    return connected(project.cluster)
+
+
+def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant | None:
+    """The candidate, if it is a tuned model on this machine and `probes` is on."""
+    candidate = next((variant for variant in variants if variant.name == settings.candidate), None)
+    return candidate if settings.probes and candidate is not None and candidate.source == "adapter" else None
+
+
+def run_context(run: Run, *, tested: int, of: int) -> RunContext:
+    """The results of the earlier stages, from the run folder."""
+    facts = run.facts
+    data = {**run.curation, "tested": {"pairs": tested, "of": of}} if run.curation else None
+    provenance = {
+        key: facts.get(key)
+        for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
+    }
+    return RunContext(
+        data, trained(run.folder), provenance, run.train, _validity(data), learning_curve=read_curve(run.folder),
+        project=facts.get("project", ""), created=facts.get("created", ""),
+    )  # fmt: skip
+
+
+def _validity(data: dict[str, Any] | None) -> list[dict[str, str]]:
+    """The problems that make the comparison invalid whatever the outputs are."""
+    leaks = ((data or {}).get("certificate") or {}).get("pairs_at_or_above") or 0
+    if not leaks:
+        return []
+    return [{"what": "data", "text": f"{leaks} held-out pairs repeat a training pair with the same facts"}]

@@ -1,0 +1,170 @@
+"""People's judgements of a run: the files that a call gives, kept in the run, and those of people who judge live."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core import DataError, say, write_whole
+from ..run import Run
+from ..runs import JUDGEMENTS, read_stored, with_inputs
+
+if TYPE_CHECKING:
+    from ...evaluate import JudgedRun
+    from ...reports import StoredRun
+
+__all__ = [
+    "count_people",
+    "judged_run",
+    "recount_judgements",
+    "store_judgements",
+    "usable_judgements",
+    "with_people_named",
+]
+
+
+def store_judgements(run: Run, files: Sequence[Path]) -> None:
+    """Keep these files in the run in place of those given earlier, and count them with those of people who judge live.
+
+    Raises: DataError if a file has no judgements, or those of another run.
+    """
+    from ...reports import read_run
+
+    stored = read_run(run.folder)
+    judgements = _count(stored, files)
+    kept = {f"{number}.json": file.read_bytes() for number, file in enumerate(files)}
+    shutil.rmtree(_kept(run.folder), ignore_errors=True)
+    for name, content in kept.items():
+        write_whole(_kept(run.folder) / name, content)
+    _write(run, judgements)
+
+
+def recount_judgements(run: Run) -> None:
+    """Count the judgements that the run keeps and those of people who judge live, as its outputs are now."""
+    from ...reports import read_run
+
+    if (judgements := count_people(run, lambda: read_run(run.folder))) is not None:
+        _write(run, judgements)
+
+
+def _write(run: Run, judgements: dict[str, Any]) -> None:
+    from ...evaluate import results_text, with_judgements
+
+    file = run.folder / "results.json"
+    text = results_text(with_judgements(with_people_named(run, read_stored(file)), judgements))
+    if file.read_bytes() != text:
+        write_whole(file, text)
+
+
+def with_people_named(run: Run, results: dict[str, Any]) -> dict[str, Any]:
+    """The results with the folder of live judgements among the inputs of its provenance; its files name people."""
+    folder, provenance = run.folder / JUDGEMENTS, results.get("provenance")
+    if not provenance or not any(folder.glob("*.json")):
+        return results
+    inputs = with_inputs(provenance.get("inputs") or [], run.folder, [("judgements", folder)])
+    return {**results, "provenance": {**provenance, "inputs": inputs}}
+
+
+def count_people(run: Run, read: Callable[[], "StoredRun"]) -> dict[str, Any] | None:
+    """The `judgements` of results.json, of the files that the run keeps and of those of people who judge live.
+
+    None if no one judged; only else the run is read. What does not count, and who does, is said.
+
+    Raises: DataError if the kept files are about other outputs.
+    """
+    kept = sorted(_kept(run.folder).glob("*.json"))
+    if not kept and not any((run.folder / JUDGEMENTS).glob("*.json")):
+        return None
+    stored = read()
+    live, problems = usable_judgements(run.folder, judged_run(stored))
+    for problem in problems:
+        run.talk.note(f"note: not counted: {problem}")
+    if live:
+        run.talk.note(
+            f"judgements: those of {say.count(len(live), 'person', 'people')} in {run.folder / JUDGEMENTS} count"
+        )
+    return _count(stored, kept) if kept or live else None
+
+
+def _kept(folder: Path) -> Path:
+    return folder / "evaluate" / "judgements"
+
+
+def usable_judgements(folder: Path, run: "JudgedRun") -> tuple[list[Path], list[str]]:
+    """The files with choices of people who judge live, about these outputs; and why others do not count.
+
+    Of two states of one session, the one with more choices counts.
+    """
+    from ...evaluate import read_judgements
+
+    sessions: dict[int, tuple[int, Path]] = {}
+    problems = []
+    for file in sorted((folder / JUDGEMENTS).glob("*.json")):
+        try:
+            [session] = read_judgements([file], run)
+        except DataError as error:
+            problems.append(str(error).partition("\n")[0])
+            continue
+        state = len(session.choices), file
+        sessions[session.seed] = max(state, sessions.get(session.seed, state), key=lambda one: one[0])
+    return [file for choices, file in sessions.values() if choices], problems
+
+
+def _count(stored: "StoredRun", files: Sequence[Path]) -> dict[str, Any]:
+    """The `judgements` of results.json, of these files and of people who judge live; a person in both counts once.
+
+    `live` is the number of people among them who judged live, out of all requests with different outputs.
+
+    Raises: DataError if a file has no judgements, or those of another run.
+    """
+    from ...evaluate import judgement_results, read_judgements
+
+    run = judged_run(stored)
+    live, _ = usable_judgements(stored.path, run)
+    both = _newer(files, live, run)
+    judgements = judgement_results(read_judgements(both, run), run)
+    if judgements is None:
+        raise DataError(f"{files[0]}: the file has no choices yet")
+    return judgements | ({"live": len(set(live) & set(both))} if live else {})
+
+
+def _newer(files: Sequence[Path], live: Sequence[Path], run: "JudgedRun") -> list[Path]:
+    """The files without earlier states of a session that is given and live: the one with all choices of the other counts."""
+    from ...evaluate import read_judgements
+
+    sessions = {session.seed: (file, session) for file in live for session in read_judgements([file], run)}
+    found = []
+    for file in files:
+        [session] = read_judgements([file], run)
+        other = sessions.get(session.seed)
+        if other is not None and other[1].choices.items() >= session.choices.items():
+            continue
+        if other is not None and session.choices.items() >= other[1].choices.items():
+            sessions.pop(session.seed)
+        found.append(file)
+    return [*found, *(file for file, _ in sessions.values())]
+
+
+def judged_run(stored: "StoredRun") -> "JudgedRun":
+    """What judgements of a run refer to.
+
+    Raises: DataError if it compared no two variants.
+    """
+    from ...evaluate import JudgedRun, groups_by_id
+
+    baseline, candidate = stored.baseline, stored.candidate
+    if not stored.outputs or baseline is None or candidate is None:
+        raise DataError(f"{stored.path}: no two variants were compared in this run, so there is nothing to judge")
+    return JudgedRun(
+        outputs=stored.shown_outputs, baseline=baseline, candidate=candidate,
+        groups=groups_by_id(stored.pairs.values()),
+        acceptable={id_: _acceptable(stored.outputs, id_, baseline, candidate) for id_ in stored.pairs},
+    )  # fmt: skip
+
+
+def _acceptable(
+    outputs: dict[tuple[str, str], dict], id_: str, baseline: str, candidate: str
+) -> tuple[bool, bool] | None:
+    """Whether each side's output is acceptable; None if one was not scored. A missing output is not acceptable."""
+    outcomes = [outputs.get((id_, name), {"acceptable": False}).get("acceptable") for name in (baseline, candidate)]
+    return None if None in outcomes else (bool(outcomes[0]), bool(outcomes[1]))

@@ -1,0 +1,115 @@
+"""The money of a comparison, from stated numbers alone or together with the measurements of a run."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...core import ConfigError, DataError, Talk, read_toml
+from ...evaluate import Money, check_roi, compute_money, read_roi, with_price_path
+from ..project import PROJECT_FILE, exact
+from ..run import QUIET, Run
+from ..runs import run_folder
+from .again import decide_again, evaluate_again
+from .verdicts import Changes
+
+__all__ = ["compute_roi", "decide_by_money", "stated_money"]
+
+
+def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | None = None) -> Money:
+    """What fine-tuning costs and saves, and when the investment pays back.
+
+    `source` is a `[roi]` table or a TOML file with one: stated numbers alone. Or it is a run, or a project for its newest
+    evaluated run: its measurements, with the current `[roi]` of the project file for the rest.
+
+    Raises: ConfigError for missing or invalid numbers; DataError if there is no run.
+
+    >>> tokens = {"price_input": 1, "price_output": 2, "input_tokens": 100, "output_tokens": 50, "acceptance": 0.9}
+    >>> roi = {"prompted": tokens | {"fixed_tokens": 500}, "tuned": tokens | {"fixed_tokens": 0}}
+    >>> compute_roi({"requests_per_day": 1000} | roi).to_json()["saving_per_day"]
+    0.5
+    """
+    if isinstance(source, Mapping):
+        return _stated(exact(dict(source)), where="roi", seed=seed or 0)
+    path = source.folder if isinstance(source, Run) else Path(source)
+    if path.suffix == ".toml" and path.name != PROJECT_FILE:
+        return stated_money(path, seed=seed or 0)
+    run = Run(evaluated_run(path), talk=None if seed is None else replace(QUIET, seed=seed, seed_given=True))
+    evaluated = evaluate_again(run).evaluated
+    _require_money(run.folder, evaluated.results)
+    assert evaluated.money is not None
+    return evaluated.money
+
+
+def stated_money(file: Path, *, seed: int = 0) -> Money:
+    """The money from the numbers in the `[roi]` of a TOML file.
+
+    Raises: ConfigError if it has none, or does not name two variants.
+    """
+    table = read_toml(file)
+    if not isinstance(table.get("roi"), dict):
+        raise ConfigError(f"{file} has no [roi] table")
+    return _stated(with_price_path(table["roi"], file.parent) or {}, where=f"{file}: roi", seed=seed, named=str(file))
+
+
+def _stated(table: Mapping[str, Any], *, where: str, seed: int, named: str = "roi") -> Money:
+    roi = read_roi(table, where=where)
+    baseline, candidate = _pair(list(roi.variants), named)
+    check_roi(roi, list(roi.variants), required=[baseline, candidate], measured=False)
+    return compute_money(roi, baseline=baseline, candidate=candidate, seed=seed)
+
+
+def _pair(names: list[str], where: str) -> tuple[str, str]:
+    if "prompted" in names and "tuned" in names:
+        return "prompted", "tuned"
+    if len(names) == 2:
+        return names[0], names[1]
+    raise ConfigError(
+        f"{where}: two variants are needed, such as [roi.prompted] and [roi.tuned]; found {', '.join(names) or 'none'}"
+    )
+
+
+def evaluated_run(path: Path) -> Path:
+    """The run at a path: itself, or the newest evaluated run of the project there.
+
+    Raises: ConfigError if nothing was evaluated; DataError if there is no run.
+    """
+    if path.suffix == ".toml" and path.is_file() and path.name != PROJECT_FILE:
+        raise ConfigError(
+            f"{path} is a file, not a project\nFor a file with a [roi] table, use: tuneworth roi --config FILE"
+        )
+    newest = run_folder(path)
+    runs = [newest] if newest == path else sorted(newest.parent.glob("*/results.json"), reverse=True)
+    for found in runs:
+        run = found if found.is_dir() else found.parent
+        if (run / "results.json").is_file():
+            return run
+    raise ConfigError(
+        f"no run in {path} has been evaluated\n"
+        "Run `tuneworth evaluate` to measure tokens and acceptance, or use --config FILE with stated numbers alone."
+    )
+
+
+def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None = None) -> tuple[Run, Changes]:
+    """Decide again about the run at a path, which must have the money of a comparison; the run and what changed.
+
+    Raises: as `evaluated_run` and `decide_again`; ConfigError if no money is stated.
+    """
+    run = Run(evaluated_run(path), talk=talk)
+    call = run.facts.get("judged") or {"project": f"../../{PROJECT_FILE}", "roi": None}
+    file = None if call["roi"] is not None or call["project"] is None else run.folder / call["project"]
+    if file is not None and file.is_file() and not isinstance(read_toml(file).get("roi"), dict):
+        raise ConfigError(f"{file.resolve()} has no [roi] table; add one with the volume, the investment and prices")
+    changed = decide_again(run, allow_code=allow_code)
+    _require_money(run.folder, run.results)
+    return run, changed
+
+
+def _require_money(folder: Path, results: Mapping[str, Any]) -> None:
+    if not results.get("comparison"):
+        raise DataError(f"{folder} does not compare two variants, so there is no money to compute")
+    if results.get("money") is None:
+        raise ConfigError(
+            f"{folder}: neither its project nor its call has a [roi] table\n"
+            "Add one with the volume, the investment and prices, or use --config FILE with stated numbers."
+        )

@@ -1,0 +1,32 @@
+"""Writes the report of a run, after deciding again by today's settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..run import Run
+from .again import decide_again
+from .finish import write_reports
+from .judgements import store_judgements
+
+__all__ = ["report_run"]
+
+
+def report_run(
+    run: str | Path | Run, *, examples: bool = True, judgements: Sequence[str | Path] = (), allow_code: bool = False
+) -> list[Path]:
+    """Write `report.html`, `report.md` and `junit.xml` of a run: of its results, or of its curation if it has no results.
+
+    `run` is a run, or a project for its newest run. Its verdict is given again first, as by `decide_again`. Without
+    `examples` the files contain no text of the data. `judgements` are files of people's preferences, saved by the
+    report's "Judge blind"; they are stored in the run. Those of people who judged it in `tuneworth review` count without
+    being named here.
+
+    Raises: DataError if the run has nothing to report, or a judgements file belongs to another run; ConfigError if its
+    project has errors; RunBroken for disk errors.
+    """
+    opened = run if isinstance(run, Run) else Run(run)
+    if opened.results:
+        decide_again(opened, allow_code=allow_code)
+    if judgements:
+        store_judgements(opened, [Path(file) for file in judgements])
+    return write_reports(opened.folder, examples=examples)

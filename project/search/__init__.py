@@ -1,0 +1,1 @@
+"""The search for a better prompt in a project: its plan, its outputs, its result."""

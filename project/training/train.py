@@ -1,0 +1,302 @@
+"""Training in a run: the plan, the work, and the messages during it."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ...core import ConfigError, DataError, Talk, read_object, say, write_whole
+from ..gather.required import limit_of
+from ..load import load
+from ..run import Run
+from ..runs import Stopwatch
+from .train_words import plan_lines, plan_text
+
+if TYPE_CHECKING:
+    from ...train import Callback, LoadedModel, Preflight, StepReport, TrainSettings
+
+__all__ = [
+    "Planned",
+    "alone_in",
+    "finished",
+    "plan_training",
+    "shown_fit",
+    "stated_settings",
+    "train_in",
+    "train_stage",
+]
+
+
+CHECKPOINT = "checkpoint.safetensors"
+# Settings that do not change the adapter, except for rounding.
+HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")
+# Required in every training summary: one without any of them is incomplete.
+REQUIRED = (
+    "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",
+    "dtype", "trainable_parameters", "peak_memory_bytes",
+)  # fmt: skip
+QUIET_PARTS = 10  # without validation pairs and a terminal, a line after each tenth of the steps
+
+
+@dataclass(frozen=True, repr=False)
+class Planned:
+    """A run's training before it starts: its pairs, settings and model, and the findings about them.
+
+    `stated` are the settings as the project and the command gave them, `settings` those that the fit takes.
+    """
+
+    run: Run
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    stated: "TrainSettings"
+    settings: "TrainSettings"
+    loaded: "LoadedModel"
+    preflight: "Preflight"
+
+    def data(self) -> dict[str, Any]:
+        """The content of `train/preflight.json`."""
+        return {"run": str(self.run.folder), **self.preflight.data(), "stated": asdict(self.stated)}
+
+    def __str__(self) -> str:
+        return plan_text(self.data())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def plan_training(
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
+) -> Planned:
+    """What training in this run will do and need, with `again` from the start; nothing is written.
+
+    Raises: as `preflight` does, DataError if the run has no train pairs, and ConfigError if a fit that was
+    stopped had other settings or nothing can be written.
+    """
+    from ...train import Processes, preflight
+
+    stated = stated_settings(run, drop_long=drop_long)
+    folder = run.folder / "train"
+    _check_place(folder)
+    waits = not again and (folder / CHECKPOINT).is_file()
+    if waits:
+        _same_settings(run, stated, besides=("model", "drop_long"))  # fit compares weights and pairs
+    train, validation = _pairs(run, stated)
+    loaded = loaded or load(run.project, run.talk)
+    settings = _as_begun(stated, folder) if waits else stated
+    found = preflight(train, validation, model=loaded, settings=settings, out=folder)
+    settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
+    gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
+    train, validation = (
+        table.filter(~pl.col("id").is_in(gone[split]))
+        for split, table in (("train", train), ("validation", validation))
+    )
+    return Planned(run, train, validation, stated, settings, loaded, found)
+
+
+def train_stage(
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
+) -> dict[str, Any]:
+    """An adapter in the run's `train` folder; the training summary. An interrupted training resumes.
+
+    With `again` it starts over; the files of an earlier one are moved aside once the new one has passed all checks.
+    Raises: ConfigError if another training is active in the run.
+    """
+    from ...train import Processes
+
+    with alone_in(run.folder) if Processes.here().first else nullcontext():
+        return train_in(run, loaded=loaded, drop_long=drop_long, again=again)
+
+
+def train_in(
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
+) -> dict[str, Any]:
+    """The work of `train_stage` inside `alone_in`, done by each of several processes."""
+    from ...train import Processes, fit, run_facts
+
+    watch, first = Stopwatch(), Processes.here().first
+    planned = plan_training(run, loaded=loaded, drop_long=drop_long, again=again)
+    if again:
+        _put_aside(run)
+    for line in plan_lines(planned.data()):
+        run.talk.note(f"train: {line}")
+    run.talk.note(planned.preflight.preview)
+    if first:
+        _write_plan(planned)
+    limit = limit_of(run, planned.loaded, planned.train)
+    with shown_fit(run.talk, validates=bool(len(planned.validation))) as show:
+        result = fit(
+            planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run.folder / "train",
+            callbacks=[show], resume=True, facts=run_facts(run.folder, max_new_tokens=limit), more=_more(planned),
+        )  # fmt: skip
+    if first:
+        model = planned.loaded
+        facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
+        run.update(seconds={"train": watch.seconds()}, model=facts)
+    return {**result.summary(), **_more(planned)}
+
+
+@contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Train in this run alone while the block lasts.
+
+    Raises: ConfigError if another training is active in it. A killed one holds no lock.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(run / ".training.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(
+            f"{run}: another training is running in this run.\nWait for it, stop it, or start a new run with `tuneworth curate`."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
+    """The summary of a finished training; None if there is none yet.
+
+    Raises: ConfigError if its settings differ from the project's current ones.
+    """
+    folder = run.folder / "train"
+    done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
+    if not done or (folder / CHECKPOINT).is_file():
+        return None
+    _same_settings(run, stated_settings(run, drop_long=drop_long))
+    summary = read_object(folder / "summary.json")
+    return summary if all(key in summary for key in REQUIRED) else None
+
+
+def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
+    """Compare the settings with those that the run's training started with.
+
+    Raises: ConfigError if one that changes the adapter differs.
+    """
+    made = read_object(run.folder / "train" / "preflight.json").get("stated") or {}
+    now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
+    changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
+    if not changed:
+        return
+    changes = ", ".join(f"{key} was {_setting(made[key])}, now {_setting(now[key])}" for key in changed)
+    interrupted = (run.folder / "train" / CHECKPOINT).is_file()
+    what = "an interrupted training" if interrupted else "an adapter"
+    where = quote(str(run.project.folder))
+    raise ConfigError(
+        f"{run.folder} holds {what} with other settings: {changes}.\nTo train again there and set the earlier one aside, run "
+        f"`tuneworth train {where} --run {run.name} --again`; for a new run, `tuneworth curate {where}`."
+    )
+
+
+def _put_aside(run: Run) -> None:
+    """Move files of an earlier training to `train-1` (`train-2`, ...), if there are any, and report it."""
+    from ...train import Processes
+
+    folder, processes, kept = run.folder / "train", Processes.here(), None
+    if processes.first and folder.is_dir():
+        number = next(
+            n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists()
+        )
+        kept = folder.rename(run.folder / f"train-{number}")
+    if kept := processes.from_first(kept):
+        run.talk.note(f"train: the earlier training was moved to {kept}")
+        if (run.folder / "results.json").is_file():
+            run.talk.note(
+                "train: the run's results still belong to the earlier adapter; evaluate again to replace them"
+            )
+
+
+# --- planning ---------------------------------------------------------------------------------------------------
+
+
+def stated_settings(run: Run, *, drop_long: bool) -> "TrainSettings":
+    """The project's settings with the command's options."""
+    # --seed, now or when the run started, applies to everything; without it training uses the project's own seed.
+    seeded = run.talk.seed_given or run.facts.get("seed_stated")
+    settings = replace(run.project.train, seed=run.seed) if seeded else run.project.train
+    return replace(settings, drop_long=settings.drop_long or drop_long)
+
+
+def _pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The run's train and validation pairs, sampled where the settings limit them."""
+    train = run.sample(whole := run.train, settings.max_pairs)
+    if not len(train):
+        raise DataError(
+            f"{run.folder} has no train pairs: every row was dropped or breaks a rule (see curate/summary.json)"
+        )
+    # Validation keeps its proportion to train, so that its share of the time does not change.
+    validation = run.validation
+    validation = run.sample(validation, -(-len(validation) * len(train) // len(whole)))
+    if len(train) < len(whole):
+        run.talk.note(f"train: using {len(train)} of {len(whole)} train pairs, a seeded sample (max_pairs)")
+    return train, validation
+
+
+def _check_place(folder: Path) -> None:
+    """Check that the result can be written before anything is loaded.
+
+    Raises: ConfigError if the folder is not writable.
+    """
+    place = folder if folder.exists() else folder.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{place}: cannot write there; expected a folder with write permission.\n"
+            "Move away any file of that name, or grant the permission."
+        )
+
+
+def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
+    """The settings with as many pairs in memory at once as the training had that the checkpoint belongs to."""
+    if settings.micro_batch is not None:
+        return settings
+    begun = read_object(folder / "preflight.json").get("settings") or {}
+    return replace(settings, micro_batch=begun.get("micro_batch"))
+
+
+def _write_plan(planned: Planned) -> None:
+    folder = planned.run.folder / "train"
+    write_whole(folder / "preflight.json", json.dumps(planned.data(), ensure_ascii=False, indent=1) + "\n")
+    if dropped := planned.preflight.dropped:
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in dropped)
+        write_whole(folder / "dropped.jsonl", lines)
+    else:
+        (folder / "dropped.jsonl").unlink(missing_ok=True)
+
+
+def _more(planned: Planned) -> dict[str, Any]:
+    """What the summary holds beyond the training itself."""
+    found = planned.preflight
+    return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
+
+
+def _setting(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)
+
+
+# --- in progress ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def shown_fit(talk: Talk, *, validates: bool) -> Iterator["Callback"]:
+    """A callback that moves a bar and prints a line at each measurement of the validation loss, else ten times."""
+    with talk.progress("training") as advance:
+
+        def show(report: "StepReport") -> None:
+            step, steps = report.step, report.steps
+            status = f"loss {report.train_loss:.3f}, {report.tokens_per_second:,.0f} tokens/s"
+            advance(step, steps, status)
+            if report.validation_loss is not None:
+                status += f", validation {report.validation_loss:.3f}"
+            elif validates or step * QUIET_PARTS // steps == (step - 1) * QUIET_PARTS // steps:
+                return
+            talk.note(f"train: step {step:,} of {steps:,}, {status}, {say.duration(report.seconds_left)} left")
+
+        yield show
