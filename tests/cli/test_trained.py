@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import DataError
-from tuneworth.project.training import trained
+from tuneworth.project import trained
 from tuneworth.project.training.trained import thinned
 
 
