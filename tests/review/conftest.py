@@ -13,7 +13,7 @@ from .small_runs import all_kinds, curated
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a run, to be copied or looked at."""
+    """A project with a run, to be copied or looked at; a test that decides takes `project`."""
     return curated(tmp_path_factory.mktemp("made") / "parts", all_kinds()).folder.parents[1]
 
 

@@ -14,10 +14,10 @@ from .small_runs import curated, plain_pairs
 
 
 @pytest.mark.slow
-def test_it_prints_the_address_and_ends_with_what_was_decided(made):
-    with serving(made) as served:
+def test_it_prints_the_address_and_ends_with_what_was_decided(project):
+    with serving(project) as served:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", served.address)
-        assert served.said["overrides"] == str(made / "overrides.jsonl")
+        assert served.said["overrides"] == str(project / "overrides.jsonl")
         client = served.client()
         for kind in ("conflict", "rejected"):
             item = client.item(kind)
@@ -25,7 +25,7 @@ def test_it_prints_the_address_and_ends_with_what_was_decided(made):
         assert client.undo().status_code == 200
         code, err = served.stop()
     assert code == 0
-    assert err == f"Stopped. 2 decisions made here, in {made / 'overrides.jsonl'}\n"
+    assert err == f"Stopped. 2 decisions made here, in {project / 'overrides.jsonl'}\n"
 
 
 @pytest.mark.slow
