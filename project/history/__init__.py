@@ -1,0 +1,1 @@
+"""The runs of a project over time: listed, compared, pruned."""

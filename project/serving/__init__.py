@@ -1,0 +1,1 @@
+"""The served model of a run: exported, checked, watched."""

@@ -1,0 +1,1 @@
+"""Pages and texts about several runs."""
