@@ -32,14 +32,12 @@ MOST_EXAMPLES = 50
 
 @dataclass(frozen=True, kw_only=True)
 class RetrySettings:
-    """`retry` of `[evaluate.NAME]`: how `NAME + retry` prompts again for outputs that break a rule.
-
-    tries: calls for one request at most, the first one included. temperature: that of the further calls; None for the
-    variant's own.
-    """
+    """`retry` of `[evaluate.NAME]`: how `NAME + retry` prompts again for outputs that break a rule."""
 
     tries: int = 3
+    """Calls for one request at most, the first one included."""
     temperature: float | None = None
+    """The temperature of the further calls. Default: the variant's own."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -53,38 +51,47 @@ class RetrySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class VariantSettings:
-    """`[evaluate.NAME]`: a local model, an OpenAI-compatible endpoint, or a file of collected outputs.
-
-    guide: `style.yaml` (rendered as a guide) or a text file. model: a local folder or hub name, by default that of
-    `[train]`; with `endpoint`, the name of the model there. adapter: a folder, or "run" for the one trained in this run.
-    examples: "fixed" examples for all requests, or the "nearest" train pairs of each. template: a text with `{field}`
-    places, filled in without a model. tuned: whether the model was fine-tuned, if its name does not show it. repair:
-    outputs are repaired by the style before they are scored. retry: how `NAME + retry` prompts again. fallback: another
-    variant that answers where this one's output breaks a rule (`NAME, else OTHER`). constrained: the model may only
-    generate outputs that the style's patterns or its JSON schema allow. key_env: the environment variable with the key.
-    most_seconds: the limit for one request with all its attempts and waits; None for no additional limit. parameters:
-    passed unchanged to the endpoint.
-    """
+    """`[evaluate.NAME]`: a local model, an OpenAI-compatible endpoint, or a file of collected outputs."""
 
     guide: str | None = None
+    """The style guide in the prompt: `style.yaml`, rendered as text, or a text file. Default: for `prompted` the data's
+    own system message, else the style's; none for others."""
     few_shot: int | None = None
+    """Examples in the prompt. Default: 3 for `prompted`, else 0."""
     outputs: str | None = None
+    """A file of outputs that were collected elsewhere; no model is called."""
     model: str | None = None
+    """A local folder or hub name; with `endpoint`, the name of the model there. Default: the model of `[train]`."""
     adapter: str | None = None
+    """A folder with an adapter, or `"run"` for the one that this run trains."""
     tuned: bool | None = None
+    """Whether the model was fine-tuned. Default: by its adapter or name."""
     repair: Fix = "off"
+    """Which repairs are made to the outputs before they are scored."""
     examples: Literal["fixed", "nearest"] = "fixed"
+    """The same examples for all requests, or the nearest train pairs of each."""
     template: str | None = None
+    """A text with `{field}` places that is filled in without a model."""
     retry: RetrySettings | None = None
+    """How `NAME + retry` prompts again where an output breaks a rule."""
     fallback: str | None = None
+    """Another variant that answers where this one's output breaks a rule."""
     constrained: bool = False
+    """Whether the model can only generate what the style's patterns or JSON Schema allow."""
     endpoint: str | None = None
+    """The address of an OpenAI-compatible API, such as `"https://api.example.com/v1"`."""
     key_env: str | None = None
+    """The environment variable with the endpoint's key."""
     concurrency: int = 8
+    """Requests in flight at most."""
     seconds_per_call: float = 120.0
+    """The time limit of one attempt."""
     tries: int = 6
+    """Attempts for one request at most."""
     most_seconds: float | None = None
+    """The time limit of one request with all its attempts and waits. Default: none."""
     parameters: dict[str, Any] = field(default_factory=dict)
+    """Further parameters, sent unchanged."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -150,32 +157,42 @@ MOST_SAMPLES = 100  # outputs of one request; beyond that, more requests help mo
 class EvaluateSettings:
     """The variants and how they are compared.
 
-    `rivals` says which ways without training are measured beside the `variants`: those that need no paid call and less
-    time than the run itself ("auto"), all, none, or the named ones. The verdict holds against every untrained variant;
-    `baseline` only names the one in use today, which comes first among equals.
-    `margin` is the loss of acceptable outputs, as a share, that still counts as not worse, `facts_margin` that of outputs
-    that are right about the facts (by default the same); `max_pairs` limits the test to a seeded sample;
-    `samples` is the number of outputs per request. With `probes` a tuned model on this machine also answers up to
-    `train_sample` training requests and the bundled general prompts, to measure overfitting and forgetting.
-    `personal_data` says whether texts with personal data may be sent to another machine. `search` says how
-    `tuneworth search` looks for the best prompt.
+    The verdict holds against every untrained variant; `baseline` only names the one in use today, which comes first among
+    equals.
     """
 
     variants: tuple[str, ...] = BUILT_IN
+    """The ways to get an output that are compared."""
     baseline: str = AUTO
+    """The untrained variant in use today; `"auto"`: `prompted`, or the best untrained one."""
     candidate: str = "tuned"
+    """The variant that the verdict is about."""
     rivals: Literal["auto", "all", "none"] | tuple[str, ...] = "auto"
+    """Which ways without training are measured in addition: those without paid calls that take less time than the run,
+    all, none, or those named."""
     max_new_tokens: int | Literal["auto"] = "auto"
+    """The token limit of an output; `"auto"` is 1.5 times the longest training output."""
     temperature: float = 0.0
+    """The sampling temperature."""
     samples: int = 1
+    """Outputs for each request."""
     margin: float = 0.03
+    """The loss of acceptable outputs, as a share, that still counts as not worse."""
     facts_margin: float | None = None
+    """The same for outputs that are right about the facts. Default: `margin`."""
     max_cost: Decimal | None = None
+    """The most that endpoints may cost, in the currency of `[roi]`; the run stops before it would be exceeded."""
     max_pairs: int | None = None
+    """Compare on a seeded sample of this size. Default: all test pairs."""
     probes: bool = True
+    """Whether a tuned model on this machine also answers train requests and general prompts, which measures overfitting
+    and forgetting."""
     train_sample: int = 200
+    """How many train requests the probes use at most."""
     personal_data: Literal["refuse", "allow"] = "refuse"
+    """Whether texts with personal data may be sent to another machine."""
     search: SearchSettings = SearchSettings()  # noqa: RUF009 - frozen
+    """How `tuneworth search` looks for a better prompt."""
     named: dict[str, VariantSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -12,10 +12,10 @@ from ..evaluate import EvaluateSettings, RoiSettings, read_evaluate, read_roi, w
 from ..style import StyleSchema, read_style
 from ..train import TrainSettings
 
-__all__ = ["PROJECT_FILE", "Project", "exact", "find_project", "plain", "read_project"]
+__all__ = ["PROJECT_FILE", "Project", "StyleSettings", "exact", "find_project", "plain", "read_project"]
 
 PROJECT_FILE = "tuneworth.toml"
-_SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
+SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,11 @@ class Project:
 
 
 @dataclass(frozen=True)
-class _StyleTable:
+class StyleSettings:
+    """Where the style is."""
+
     path: str = "style.yaml"
+    """The style's file, relative to the project."""
 
 
 def find_project(path: Path | None) -> Path:
@@ -98,11 +101,11 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     """
     folder = find_project(path)
     table = read_toml(folder / PROJECT_FILE)
-    problems = [text.removeprefix("top level: ") for text in unknown_keys(table, _SECTIONS, where="top level")]
+    problems = [text.removeprefix("top level: ") for text in unknown_keys(table, SECTIONS, where="top level")]
     if "data" not in table:
         problems.append('[data] is missing; set the file of pairs there: path = "pairs.jsonl"')
     data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
-    style = build_settings(_StyleTable, table.get("style", {}), where="style", problems=problems)
+    style = build_settings(StyleSettings, table.get("style", {}), where="style", problems=problems)
     curate = build_settings(CurateSettings, table.get("curate", {}), where="curate", problems=problems)
     train = build_settings(TrainSettings, table.get("train", {}), where="train", problems=problems)
     evaluate = read_evaluate(table.get("evaluate", {}), where="evaluate", problems=problems)

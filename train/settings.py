@@ -13,35 +13,43 @@ TRACKERS = ("tensorboard",)
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """Settings of one fit.
-
-    `epochs` and `learning_rate` follow from the data and the model if not given (`resolve_settings`);
-    `max_steps` replaces `epochs`. `patience` counts consecutive evaluations of the validation loss without
-    improvement. `max_pairs` is for `tuneworth train`, which takes a seeded sample of this size from the train pairs;
-    `fit` takes all pairs that it is given, without those longer than the context if `drop_long` is set.
-    `checkpoint_steps = 0` writes no checkpoints.
-    `micro_batch` is how many pairs of a batch are in memory at once: it affects memory and time, not the result
-    beyond rounding. `gradient_checkpointing` trades a third of the speed for memory. `quantised` loads the base in
-    4 bits (GPUs). `trackers` also get the log, if installed.
-    """
+    """Settings of one fit."""
 
     model: str = "smollm2-135m"
+    """The base model: `"smollm2-135m"`, a local folder or a hub name."""
     rank: int = 16
+    """The rank of the LoRA matrices."""
     alpha: float = 32
+    """The scale of the adapter; its effect is alpha / rank."""
     epochs: int | None = None
+    """How often every pair is seen. Default: from the number of pairs, 1 to 10 (`resolve_settings`)."""
     max_steps: int | None = None
+    """Optimizer steps, instead of epochs."""
     batch_size: int = 8
+    """Pairs of one optimizer step."""
     micro_batch: int | None = None
+    """Pairs in memory at once; it changes memory and time, and the result only by rounding. Default: a whole
+    batch, halved when it does not fit."""
     learning_rate: float | None = None
+    """The highest learning rate. Default: from the model's width, at most 0.001 (`resolve_settings`)."""
     checkpoint_steps: int = 50
+    """Steps between checkpoints, from which an interrupted fit resumes; 0 writes none."""
     patience: int = 3
+    """Evaluations of the validation loss in a row without improvement before training stops."""
     max_pairs: int | None = None
+    """Train on a seeded sample of this size. Default: all train pairs."""
     drop_long: bool = False
+    """Whether pairs that are longer than the model's context are left out; otherwise they are an error."""
     dtype: str = "auto"
+    """The number format; `"auto"` measures the machine."""
     gradient_checkpointing: bool = False
+    """Whether to save memory for a third of the speed."""
     quantised: bool = False
+    """Whether the base model is loaded in 4 bits (GPUs only)."""
     trackers: tuple[str, ...] = ()
+    """Trackers that also get the log, if installed."""
     seed: int = 0
+    """The seed of initialisation and order."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -18,19 +18,19 @@ _LEAST = 16 * 2**20  # polars alone needs more than this in a Python process
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """Where parts are curated, where they are stored, and how many there are.
-
-    `address`: "auto" (the running Ray cluster), "local" (Ray is started here), "ray://host:port" or "host:port",
-    or "processes" (no Ray: processes on this machine). `storage`: a folder relative to the project's, or a URL, that
-    every node reaches. `partitions`: None for four per core. `memory_per_task`: bytes, or a text such as "2 GB"; no
-    limit if None. `workers`: tasks at a time; None for all cores.
-    """
+    """Where parts are curated, where they are stored, and how many there are."""
 
     address: str = "auto"
+    """`"auto"` (the running Ray cluster), `"local"` (Ray is started here), `"ray://host:port"` or `"host:port"`, or
+    `"processes"` (no Ray: processes on this machine)."""
     storage: str = "runs"
+    """A folder relative to the project's, or a URL, that every node reaches."""
     partitions: int | None = None
+    """The number of parts. Default: four per core."""
     memory_per_task: str | int | None = None
+    """The memory of one task: bytes, or a text such as `"2 GB"`. Default: no limit."""
     workers: int | None = None
+    """Tasks at a time. Default: all cores."""
 
     def __post_init__(self) -> None:
         problems = misfits(self)

@@ -13,16 +13,18 @@ FEWEST_PAIRS = 4  # validation pairs that a prompt is tried on before it may be 
 
 @dataclass(frozen=True, kw_only=True)
 class ReflectionSettings:
-    """`reflection` of `[evaluate.search]`: the model that reads broken rules and rewrites the guide.
-
-    price_input, price_output: per million tokens, in the currency of `[roi]`.
-    """
+    """`reflection` of `[evaluate.search]`: the model that reads broken rules and rewrites the guide."""
 
     endpoint: str
+    """The address of an OpenAI-compatible API."""
     model: str
+    """The model's name there."""
     key_env: str | None = None
+    """The environment variable with the key."""
     price_input: Decimal | None = None
+    """Price per million input tokens, in the currency of `[roi]`."""
     price_output: Decimal | None = None
+    """Price per million output tokens."""
 
     def __post_init__(self) -> None:
         if (self.price_input is None) != (self.price_output is None):
@@ -36,21 +38,22 @@ class ReflectionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """How `tuneworth search` looks for the best prompt.
-
-    variant: the one whose prompt is improved. candidates: prompts to try. max_pairs: validation pairs that the best ones
-    are measured on. budget_calls, budget_cost: limits of the whole search, the latter in the currency of `[roi]`.
-    reflection: a model that rewrites the guide; without one, forms of the guide and sets of examples are compared. seed:
-    of all draws, by default that of the run.
-    """
+    """How `tuneworth search` looks for the best prompt."""
 
     variant: str = "prompted"
+    """The variant whose prompt is improved."""
     candidates: int = 12
+    """Prompts to try."""
     max_pairs: int = 64
+    """Validation pairs that the best prompts are measured on."""
     budget_calls: int | None = None
+    """The most calls of the whole search. Default: no limit."""
     budget_cost: Decimal | None = None
+    """The most that it may cost, in the currency of `[roi]`. Default: no limit."""
     reflection: ReflectionSettings | None = None
+    """A model that rewrites the guide. Default: forms of the guide and sets of examples are compared instead."""
     seed: int | None = None
+    """The seed of all draws. Default: that of the run."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -32,25 +32,34 @@ POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
 
 @dataclass(frozen=True)
 class Investment:
-    """`[roi.investment]`: the spending ahead. `compute` is a sum, or hours x hourly x runs.
-
-    `training_price` is what a provider charges per million training tokens; `training_tokens` are those of all epochs,
-    measured by the run if they are not stated.
-    """
+    """`[roi.investment]`: the spending ahead."""
 
     compute: Number | None = None
+    """The cost of training, as a sum."""
     compute_hours: Number | None = None
+    """Hours of one training, instead of a sum."""
     compute_hourly: Number | None = None
+    """The price of such an hour."""
     compute_runs: Number = ONE
+    """How many trainings it takes."""
     training_price: Number | None = None
+    """What a provider charges per million training tokens."""
     training_tokens: Number | None = None
+    """Training tokens of all epochs. Default: as measured by the run."""
     labelling_pairs: Number = ZERO
+    """Pairs still to be labelled."""
     labelling_minutes: Number | None = None
+    """Minutes for one pair."""
     labelling_hourly: Number | None = None
+    """The price of an hour of labelling."""
     engineering_hours: Number = ZERO
+    """Hours of engineering still to come."""
     engineering_hourly: Number | None = None
+    """The price of such an hour."""
     evaluation: Number = ZERO
+    """The cost of evaluating."""
     already_spent: Number = ZERO
+    """What has been spent already: shown, not counted."""
 
     def __post_init__(self) -> None:
         """Check ranges and keys that need other keys."""
@@ -68,18 +77,22 @@ class Investment:
 
 @dataclass(frozen=True)
 class Running:
-    """`[roi.running]`: the regular costs of a tuned model that a prompt does not have.
-
-    `per_month` is any fixed cost, such as the hosting of an adapter.
-    """
+    """`[roi.running]`: the regular costs of a tuned model that a prompt does not have."""
 
     monitoring_hours_per_month: Number = ZERO
+    """Hours of monitoring a month."""
     monitoring_hourly: Number | None = None
+    """The price of such an hour."""
     retrain_every_days: Number = ZERO
+    """Days from one training to the next; 0 means never."""
     retrain_cost: Number | None = None
+    """The cost of training again."""
     style_changes_per_year: Number = ZERO
+    """Changes of the style a year, each of which costs a training."""
     per_month: Number = ZERO
+    """Any fixed cost a month, such as the hosting of an adapter."""
     base_model_retires: date | str | None = None
+    """The day on which the base model is retired; the horizon ends there."""
 
     def __post_init__(self) -> None:
         """Check ranges and keys that need other keys; a date may be written with or without quotes."""
@@ -101,34 +114,52 @@ class Running:
 class VariantMoney:
     """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
 
-    Omitted values come from the run or from the price list. `batch` uses the list's batch prices, whose answers may take
-    hours. `preset` is a usual way to run a tuned model, with a public price unless one is stated. With `hourly`, replicas
-    are paid by the hour; stated prices or a `model` are paid in addition. `few_shot_tokens` are the examples' part of the
-    fixed tokens; `short_guide_tokens` is the length of a shorter guide. `acceptance_n` is the number of outputs that a
-    stated acceptance was counted on, which gives it a range.
+    Omitted values come from the run or from the price list.
     """
 
     model: str | None = None
+    """The model's name in the price list, such as `"openai:gpt-4o-mini"`."""
     preset: Literal["serverless-lora", "dedicated", "own-gpu"] | None = None
+    """A usual way to run a tuned model, with its public price unless one is stated."""
     batch: bool = False
+    """Whether the list's batch prices apply, for answers that may take hours."""
     price_input: Number | None = None
+    """Price per million input tokens."""
     price_cached: Number | None = None
+    """Price of those read from the cache."""
     price_cache_write: Number = ZERO
+    """Price of those written to the cache; 0: like `price_input`."""
     price_output: Number | None = None
+    """Price per million output tokens."""
     cached_share: Number | None = None
+    """The share of the fixed prompt that is read from the cache. Default: as measured, else from the volume."""
     min_cached_tokens: Decimal | None = None
+    """A shorter fixed prompt is never cached. Default: the provider's, else 1,024."""
     cache_seconds: Number = Decimal(300)
+    """How long a cache entry lives after its last use."""
     fixed_tokens: Number | None = None
+    """Tokens of guide, examples and template. Default: measured."""
     few_shot_tokens: Number | None = None
+    """The examples' part of the fixed tokens. Default: measured."""
     short_guide_tokens: Number | None = None
+    """The length of a shorter guide, an alternative without training."""
     input_tokens: Number | None = None
+    """Tokens of a request. Default: measured."""
     output_tokens: Number | None = None
+    """Tokens of an output. Default: measured."""
     acceptance: Number | None = None
+    """The share of acceptable outputs. Default: measured."""
     acceptance_n: int | None = None
+    """How many outputs a stated acceptance was counted on, which gives it a range."""
     hourly: Number = ZERO
+    """The price of one replica-hour of a machine that is always on; prices of tokens, or a `model`, are paid in
+    addition."""
     requests_per_second: Number | None = None
+    """What one replica serves. Default: measured."""
     min_replicas: int = 1
+    """Replicas that run at least."""
     peak_factor: Number = ONE
+    """The load at peak over the mean load."""
     listed: ModelPrice | None = field(default=None, init=False)  # filled by read_roi from the price list
     like: str | None = field(default=None, init=False)  # the variant whose table this is, if it has none
     copied: frozenset[str] = field(default=frozenset(), init=False)  # the keys taken from there
@@ -174,20 +205,36 @@ class RoiSettings:
     """
 
     currency: str = "EUR"
+    """The currency of all sums, three capital letters."""
     exchange: dict[str, Any] = field(default_factory=dict)
+    """What one unit of another currency costs in this one, and the `date` of the rates."""
     prices: str | None = None
+    """A TOML file of your own prices, `[models."NAME"]`, which win over the price list."""
     requests_per_day: Number | None = None
+    """The volume."""
     requests_total: Number | None = None
+    """The size of a one-off batch, instead of a daily volume."""
     ramp_days: Number = ZERO
+    """Days until the full volume is reached."""
     horizon_days: Number = Decimal(365)
+    """Days that are counted."""
     target_payback_days: Number = Decimal(90)
+    """By when the investment has to be paid back."""
     discount_rate: Number = ZERO
+    """The annual discount rate, as a share."""
     failures: Literal["ignore", "drop", "repair", "retry"] = "ignore"
+    """What happens to an unacceptable output: nothing, the request is dropped, a person repairs it, or it is tried
+    again."""
     failure_cost: Number | None = None
+    """`repair`: the cost of repairing one output; `retry`: of one that still reaches the user."""
     facts_failure_cost: Number | None = None
+    """The same for an output that is wrong about the facts."""
     tries: int = 1
+    """`retry`: tries for one request."""
     investment: Investment = field(default_factory=Investment)
+    """The spending ahead."""
     running: Running = field(default_factory=Running)
+    """The regular costs."""
     variants: dict[str, VariantMoney] = field(default_factory=dict, init=False)
     stated: frozenset[str] = field(default=frozenset(), init=False)  # dotted keys that the file states
 
