@@ -8,6 +8,7 @@ import inspect
 import types
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -84,7 +85,7 @@ def attribute_docstrings(kind: type) -> dict[str, str]:
     body = ast.parse(inspect.getsource(kind)).body[0].body
     return {
         field.target.id: " ".join(below.value.value.split())
-        for field, below in zip(body, body[1:], strict=False)
+        for field, below in pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
     }
 
