@@ -208,10 +208,13 @@ def _yaml(text: str) -> str:
 
 # Sizes that two cores can train and evaluate in a few minutes; the project file states them.
 TRAIN_PAIRS, TEST_PAIRS = 300, 80
+SHIPPED = "outputs"  # the example's folder with the outputs of a live demo, a file a variant
 
 
-def create_example(out: Path) -> None:
+def create_example(out: Path, *, collected: bool = False) -> None:
     """Copy the example project to `out` and limit its sizes; an existing project is unchanged.
+
+    With `collected`, its variants are the shipped outputs of a live demo, so that no model is needed.
 
     Raises: ConfigError if `out` is something else.
     """
@@ -228,11 +231,17 @@ def create_example(out: Path) -> None:
         if file.is_file() and file.name not in skipped:
             shutil.copyfile(file, out / file.name)
     text = (source / PROJECT_FILE).read_text(encoding="utf-8")
-    limits = {"[train]": TRAIN_PAIRS, "[evaluate]": TEST_PAIRS}
-    for section, most in limits.items():
-        text = text.replace(
-            f"{section}\n",
-            f"{section}\nmax_pairs = {most}            # the demo's sample; remove this line to use all pairs\n",
-            1,
-        )
+    for section, most in {"train": TRAIN_PAIRS, "evaluate": TEST_PAIRS}.items():
+        limit = f"max_pairs = {most}            # the demo's sample; remove this line to use all pairs"
+        text = text.replace(f"[{section}]\n", f"[{section}]\n{limit}\n", 1)
+    if collected:
+        shutil.copytree(source / SHIPPED, out / SHIPPED)
+        text = _with_outputs(text, sorted(file.stem for file in (source / SHIPPED).glob("*.jsonl")))
     write_whole(out / PROJECT_FILE, text)
+
+
+def _with_outputs(text: str, names: list[str]) -> str:
+    """The project file with collected outputs as its variants, in place of tables that prompt a model."""
+    head, _, rest = text.partition("[evaluate.prompted]\n")
+    tables = "\n".join(f'[evaluate.{name}]\noutputs = "{SHIPPED}/{name}.jsonl"\n' for name in names)
+    return f"{head}{tables}\n{rest[rest.index('# The prices') :]}"

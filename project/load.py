@@ -14,7 +14,16 @@ from .project import PROJECT_FILE, Project
 if TYPE_CHECKING:
     from ..train import LoadedModel
 
-__all__ = ["NO_PAIRS", "check_project", "compared", "load", "model_name", "need_training", "runs_here"]
+__all__ = [
+    "NO_PAIRS",
+    "check_project",
+    "compared",
+    "lacks_for_training",
+    "load",
+    "model_name",
+    "need_training",
+    "runs_here",
+]
 
 NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
 
@@ -49,13 +58,17 @@ def runs_here(project: Project) -> tuple[bool, bool]:
     return trains or any(variant.model is None for variant in local.values()), trains
 
 
+def lacks_for_training() -> list[str]:
+    """The packages for training that are not installed."""
+    return [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
+
+
 def need_training(project: Project) -> None:
     """Check the packages and the models of the training stage.
 
     Raises: ModelError, or ConfigError for a tracker, with the exact command if one is missing.
     """
-    missing = [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
-    if missing:
+    if missing := lacks_for_training():
         raise ModelError(f"training needs {', '.join(missing)}\nInstall with: pip install 'tuneworth[train]'")
     from ..train import find_model, need_trackers
 

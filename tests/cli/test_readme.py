@@ -10,7 +10,8 @@ from tuneworth.examples import example_path
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "docs/check.md", "docs/curation.md"]
+STAGES = (ROOT / "docs" / "stages.md").read_text(encoding="utf-8")
+PAGES = ["docs/stages.md", "docs/check.md", "docs/curation.md"]
 # What takes minutes or sets up an environment is run by CI's demo, or by hand, not here.
 SLOW = ("git", "make")
 
@@ -27,13 +28,17 @@ def shown(page: str) -> list[tuple[str, list[str]]]:
     return [(words, lines) for words, lines in commands if not words.startswith(SLOW)]
 
 
-def test_the_readme_shows_commands():
-    assert {words.split()[1] for words, _ in shown("README.md")} >= {"style", "curate", "why", "roi"}
+def test_the_stages_show_commands():
+    assert {words.split()[1] for words, _ in shown("docs/stages.md")} >= {"style", "curate", "why", "roi"}
+
+
+def test_the_readme_is_read_in_five_minutes():
+    assert len(README.split()) <= 1000
 
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
-    """A folder in which the README's paths hold."""
+    """A folder in which the pages' paths hold."""
     (tmp_path / "examples").symlink_to(example_path("components").parent)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -47,7 +52,7 @@ def test_every_command_prints_what_the_page_shows(page, command, clone):
         assert done.code == 0, (words, done.err)
         printed = done.out.strip("\n").splitlines()
         expected = [line.rstrip() for line in lines]
-        if expected[-1] == "…":  # the README shows the beginning alone
+        if expected[-1] == "…":  # the page shows the beginning alone
             expected = expected[:-1]
             printed = printed[: len(expected)]
         assert [line.rstrip() for line in printed] == expected, words
@@ -55,18 +60,24 @@ def test_every_command_prints_what_the_page_shows(page, command, clone):
 
 @pytest.mark.slow
 def test_the_inferred_rules_are_those_that_are_printed(command, clone):
-    shown_lines = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0].splitlines()
+    shown_lines = re.findall(r"```yaml\n(.*?)```", STAGES, re.DOTALL)[0].splitlines()
     done = command("style", "infer", "examples/components/pairs.jsonl")
     printed = done.out.splitlines()
     assert len(shown_lines) > 8
     assert [line for line in shown_lines if line != "…" and line not in printed] == []
 
 
-def test_the_readme_says_what_is_there():
-    root = Path(__file__).parents[2]
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
+@pytest.mark.parametrize(
+    "page", sorted(["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))])
+)
+def test_every_link_leads_somewhere(page):
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         if not target.startswith("http"):
-            assert (root / target).exists(), target
-    targets = re.findall(r"`make ([a-z-]+)", README)
-    makefile = (root / "Makefile").read_text(encoding="utf-8")
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_readme_names_targets_that_exist():
+    targets = re.findall(r"`?make ([a-z-]+)", README)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert [name for name in targets if f"\n{name}:" not in makefile] == []
