@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
+    "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),
     "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
     "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
