@@ -33,6 +33,8 @@ from .evaluation.money import stated_money as stated_money
 from .evaluation.report import report_run as report_run
 from .gather.requests import PlannedRival as PlannedRival
 from .gather.requests import Remote as Remote
+from .history.compare import ComparedRuns as ComparedRuns
+from .history.compare import compare_runs as compare_runs
 from .project import PROJECT_FILE as PROJECT_FILE
 from .project import Project as Project
 from .project import find_project as find_project
