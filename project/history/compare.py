@@ -146,6 +146,12 @@ def _compared(before: Judged, after: Judged, rescored: str | None) -> ComparedJu
             f"({len(before.lines):,} and {len(after.lines):,} requests were tested)\n"
             "Compare runs of the same test set: keep splits.jsonl of the project, or pass both the same --pairs."
         )
+    style = found.results["style"]
+    if not style["same"] and not any(after.rules[name].get("level") == "must" for name in style["rules"]):
+        raise DataError(
+            f"the styles of {before.name} and {after.name} have no must rule in common, so what is acceptable cannot be "
+            "compared\nScore both by one style: --style STYLE.yaml"
+        )
     return found
 
 

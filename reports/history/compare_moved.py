@@ -99,6 +99,9 @@ def slices_lead(step: Step, say: Numbers) -> str:
         return f"No part of the requests has the {step['slices_least']} scored requests that a finding needs."
     worse, better = ([row for row in slices if row["moved"] == kind] for kind in ("worse", "better"))
     parts = [f"{say.count(len(rows))} got {kind}" for kind, rows in (("worse", worse), ("better", better)) if rows]
+    if len(slices) == 1:
+        moved = f"got {slices[0]['moved']}" if slices[0]["moved"] else "did not move"
+        return f"One part of the requests is large enough to judge; it {moved} by more than chance explains."
     looked = f"{say.count(len(slices), 'part')} of the requests"
     if not parts:
         return f"None of {looked} moved by more than chance explains."

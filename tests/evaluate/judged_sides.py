@@ -13,6 +13,7 @@ RULES = {
     "grounded": {"kind": "grounded", "level": "must", "about": "facts", "sentence": "Add no facts."},
     "polite": {"kind": "contains", "level": "should", "about": "wording", "sentence": "Say please."},
 }
+VIOLATION = {"found": None, "start": None, "end": None, "expected": ""}
 SCHEMA = dict.fromkeys(("id", "input", "fields", "output", "system", "group", "component"), pl.String)
 
 
@@ -34,14 +35,14 @@ def line(
         "id": name, "variant": "tuned", "sample": sample, "output": text if scored else None,
         "acceptable": not musts if scored else None,
         "faithful": not any(rule["about"] == "facts" for rule in musts) if scored else None,
-        "violations": [{"check": check, "found": None, "start": None, "end": None, "expected": ""} for check in broken or ()],
+        "violations": [{**VIOLATION, "check": check} for check in broken or ()],
         "input_tokens": 100, "output_tokens": 20, **more,
     }  # fmt: skip
 
 
 def side(
-    name: str, broken: Sequence[Sequence[str] | None], *, rules: dict[str, Any] = RULES, rows: Sequence[dict[str, Any]] | None = None,
-    **more: Any,
+    name: str, broken: Sequence[Sequence[str] | None], *, rules: dict[str, Any] = RULES,
+    rows: Sequence[dict[str, Any]] | None = None, **more: Any,
 ) -> Judged:  # fmt: skip
     """A run in which each request's output breaks these rules; by default the requests are `r0`, `r1`, ..."""
     asked = rows or [{"id": f"r{at}", "input": f"request {at}"} for at in range(len(broken))]

@@ -36,6 +36,7 @@ def test_rows_that_no_longer_work_come_first_with_what_they_break():
     assert (rows[0]["broken_before"], rows[0]["broken_after"]) == ([], ["polite", "short"])
 
 
+@pytest.mark.slow
 @given(two_runs)
 def test_a_run_compared_with_itself_has_no_change(found):
     run = side("A", [first for first, _ in found])
@@ -48,6 +49,7 @@ def test_a_run_compared_with_itself_has_no_change(found):
     assert result["shared"]["same_outputs"] == len(found)
 
 
+@pytest.mark.slow
 @given(two_runs)
 def test_the_other_order_gives_the_mirrored_result(found):
     first, second = side("A", [one for one, _ in found]), side("B", [other for _, other in found])
