@@ -25,6 +25,7 @@ COMMANDS = {
     "train": ("train", "Fit a LoRA adapter on the train split."),
     "search": ("search", "Search the best prompt without training, on the validation pairs."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
+    "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
     "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),

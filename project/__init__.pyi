@@ -40,6 +40,8 @@ from .history.prune import Pruned as Pruned
 from .history.prune import PrunePlan as PrunePlan
 from .history.prune import plan_prune as plan_prune
 from .history.prune import prune_runs as prune_runs
+from .history.compare import ComparedRuns as ComparedRuns
+from .history.compare import compare_runs as compare_runs
 from .project import PROJECT_FILE as PROJECT_FILE
 from .project import Project as Project
 from .project import find_project as find_project

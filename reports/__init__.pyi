@@ -7,10 +7,13 @@ from .history.entry import RunSide as RunSide
 from .history.entry import entry_of as entry_of
 from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
+from .history.compare import write_comparison as write_comparison
+from .history.compare_text import compared_text as compared_text
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
 from .stored import StoredRun as StoredRun
 from .stored import read_run as read_run
+from .stored import scored_lines as scored_lines
 from .terminal import curated_text as curated_text
 from .terminal import derivation_text as derivation_text
 from .terminal import money_text as money_text
