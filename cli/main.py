@@ -25,6 +25,7 @@ COMMANDS = {
     "train": ("train", "Fit a LoRA adapter on the train split."),
     "search": ("search", "Search the best prompt without training, on the validation pairs."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
+    "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
     "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),

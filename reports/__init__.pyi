@@ -3,6 +3,8 @@ from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
+from .serving import served_markdown as served_markdown
+from .serving import served_text as served_text
 from .stored import StoredRun as StoredRun
 from .stored import read_run as read_run
 from .terminal import curated_text as curated_text
