@@ -55,6 +55,7 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "fix",
         "runs",
         "serve-check",
+        "compare",
     }
 
 
