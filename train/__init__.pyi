@@ -30,6 +30,7 @@ from .model.load import check_quantised as check_quantised
 from .model.load import embedded_folder as embedded_folder
 from .model.load import find_model as find_model
 from .model.load import load_model as load_model
+from .model.load import read_tokenizer as read_tokenizer
 from .model.load import token_counter as token_counter
 from .model.merge import MergeResult as MergeResult
 from .model.merge import merge as merge
