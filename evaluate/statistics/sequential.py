@@ -68,14 +68,16 @@ def spent_by(days: Sequence[float], *, alpha: float = ALPHA) -> np.ndarray:
 
 
 def follow(
-    looks: Sequence[np.ndarray], days: Sequence[float], *, tested: int, margin: float = 0.03, alpha: float = ALPHA
-) -> Course:
+    looks: Sequence[np.ndarray], days: Sequence[float], *, tested: int, margin: float = 0.03, alpha: float = ALPHA,
+    slack: float | None = None,
+) -> Course:  # fmt: skip
     """Follow histories of looks: an alarm is evidence of 1 / alpha and a fall of at least `margin` since it began.
 
     looks: each `(histories, rows)`, an item's recorded outcome minus its outcome now, from -1 to 1; NaN if it has none.
     days: when each look was made, counted from the first. tested: the items of the test set that the rows are drawn from.
+    `slack` is the fall that counts as none; by default that which the luck of the recorded outcomes explains.
     """
-    weights, tracks = _weights(days), _Tracks(looks, tested)
+    weights, tracks = _weights(days), _Tracks(looks, tested, slack)
     shape = (len(looks), len(looks[0]) if looks else 0)
     evidence, fall, slack = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     since, worse = np.zeros(shape, dtype=int), np.zeros(shape, dtype=bool)
@@ -103,7 +105,7 @@ def _weights(days: Sequence[float]) -> np.ndarray:
 class _Tracks:
     """Running sums over the looks, `(histories, looks + 1)` each, of the falls, the rows and the logarithms of the factors."""
 
-    def __init__(self, looks: Sequence[np.ndarray], tested: int) -> None:
+    def __init__(self, looks: Sequence[np.ndarray], tested: int, slack: float | None) -> None:
         known = [~np.isnan(look) for look in looks]
         falls = [np.where(mask, look, 0.0) for mask, look in zip(known, looks, strict=True)]
         self.rows = _running([mask.sum(axis=1) for mask in known])
@@ -112,7 +114,8 @@ class _Tracks:
         # Only earlier looks count, as a bet is made before the look.
         varying = 2 * (gains[:, :-1] + PRIOR_GAINS) / (self.rows[:, :-1] + PRIOR_ROWS)
         luck = LUCK * np.sqrt(varying / (2 * tested))
-        self.slack = np.clip(luck, LEAST_SLACK, MOST_SLACK).T
+        allowed = np.clip(luck, LEAST_SLACK, MOST_SLACK) if slack is None else np.full_like(luck, slack)
+        self.slack = allowed.T
         self.logs = _running([_log_factor(*parts) for parts in zip(falls, known, self.slack, strict=True)])
 
     def products(self, n: int) -> np.ndarray:

@@ -39,9 +39,12 @@ def drift_of(trained: pl.DataFrame, live: pl.DataFrame, *, level: float = DRIFT_
     drifted: whether they differ, at the `level`. p_value: of the largest difference. differences: those beyond the level,
     the largest first: `kind, field, value, trained, live` (shares; for lengths and numbers the medians), `p_value` adjusted
     for all traits. new: fields and values that the training requests do not have, counted. Each distinct request counts
-    once, and each group of trained ones by one of them. `reason` says why nothing was tested, else it is null.
+    once, and each group of trained ones by one of them. If one side has no fields at all, only the texts are compared.
+    `reason` says why nothing was tested, else it is null.
     """
     rng = np.random.default_rng(seed)
+    if trained["fields"].is_null().all() or live["fields"].is_null().all():
+        trained, live = (table.with_columns(fields=pl.lit(None, pl.String)) for table in (trained, live))
     before, now = (_sample(_distinct(table), rng) for table in (trained, live))
     new = new_values(read_fields(trained), read_fields(live))
     result = {"level": level, "trained": len(before), "live": len(now), "new": new}
@@ -97,12 +100,13 @@ def _differences(centred: np.ndarray, live: np.ndarray) -> np.ndarray:
 
 
 def _without_repeats(traits: Sequence[Trait]) -> list[Trait]:
-    """The first traits that are not a word of a value that is shown already."""
+    """The first traits that are not a word of a field or value that is shown already."""
     shown: list[Trait] = []
     for trait in traits:
         if len(shown) == MOST_SHOWN:
             break
-        within = any(trait.kind == "word" and trait.value in other.value.casefold() for other in shown)
+        texts = (f"{other.field} {other.value}".casefold() for other in shown)
+        within = trait.kind == "word" and any(trait.value in text for text in texts)
         if not within:
             shown.append(trait)
     return shown

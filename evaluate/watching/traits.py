@@ -47,7 +47,7 @@ def traits_of(requests: pl.DataFrame) -> list[Trait]:
     """The traits of these requests (columns `input`, `fields`) that some have and some do not."""
     rows, texts = read_fields(requests), requests["input"].fill_null("").to_list()
     found = [*_of_fields(rows), _length(texts), *_languages(requests["input"].fill_null("")), *_words(texts)]
-    return [trait for trait in found if FEWEST <= np.count_nonzero(trait.has) and trait.has.min() < trait.has.max()]
+    return [trait for trait in found if np.count_nonzero(trait.has) >= FEWEST and trait.has.min() < trait.has.max()]
 
 
 def _of_fields(rows: Rows) -> Iterator[Trait]:
