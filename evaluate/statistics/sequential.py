@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ALPHA", "YEAR", "Course", "draw_rows", "follow", "spent_by"]
+__all__ = ["ALPHA", "YEAR", "Course", "draw_rows", "follow", "luck_of", "spent_by"]
 
 ALPHA = 0.05  # false alarms in a year
 YEAR = 365.0
@@ -28,10 +28,10 @@ YEAR = 365.0
 AT_FIRST = 0.3
 BETS = np.array([0.3, 0.6, 0.9])  # from falls among gains to falls without any; more bets were no faster
 LEAST_SLACK, MOST_SLACK = 0.01, 0.1
-# The recorded outcomes of a model whose answers vary are one draw of many and may be lucky: their mean differs from the
-# model's by this many standard errors in one of fifteen test sets, and a difference below that is no fall.
-LUCK = 1.5
-PRIOR_GAINS, PRIOR_ROWS = 0.5, 40.0  # of the share of rows that changed for the better, before there are any
+# The recorded outcomes of a model whose answers vary are one draw of many and may be lucky: their mean is above the model's
+# by more than this many standard errors in one of 25 test sets. A difference below that is no fall.
+LUCK = 1.75
+PRIOR_VARIED, PRIOR_REPEATS = 0.5, 20.0  # answers to a row asked before that differed, before any row was asked again
 ROWS_TO_RECOVER = 160  # the mean of so many rows is below 3 points once in 300 times while it is truly 10
 
 
@@ -39,7 +39,7 @@ ROWS_TO_RECOVER = 160  # the mean of so many rows is below 3 points once in 300 
 class Course:
     """What was known after each look; each array is `(looks, histories)`, `spent` is `(looks,)`.
 
-    evidence: 1 / alpha of it is an alarm. spent: the probability of a false alarm that was spent up to this look, of alpha a
+    evidence: an alarm from 1 / alpha on. spent: the probability of a false alarm that was spent up to this look, of alpha a
     year. fall: the mean fall since the look `since` (an index), where the evidence for a fall is greatest. slack: the fall
     below which a served model counts as judged. worse: whether the model is worse than judged, from an alarm until it has
     recovered.
@@ -67,31 +67,50 @@ def spent_by(days: Sequence[float], *, alpha: float = ALPHA) -> np.ndarray:
     return alpha * np.cumsum(_weights(days))
 
 
+def luck_of(rows: Sequence[np.ndarray], looks: Sequence[np.ndarray], *, tested: int) -> np.ndarray:
+    """`(looks, histories)`: the fall that the luck of the recorded outcomes explains, from 1 to 10 points.
+
+    How much answers vary shows where a row is asked again: a model that was replaced answers otherwise once, one whose
+    answers vary again and again. `rows` are the places in the test set of the rows of each look, `looks` their falls, both
+    `(histories, rows)`. Only earlier looks count, as a bet is made before the look.
+    """
+    histories = len(looks[0])
+    last = np.full((histories, tested), np.nan)
+    varied, repeats = np.full(histories, PRIOR_VARIED), np.full(histories, PRIOR_REPEATS)
+    luck = np.zeros((len(looks), histories))
+    for n, (places, falls) in enumerate(zip(rows, looks, strict=True)):
+        luck[n] = LUCK * np.sqrt(varied / repeats / (2 * tested))
+        before = np.take_along_axis(last, places, axis=1)
+        again = ~np.isnan(before) & ~np.isnan(falls)
+        varied, repeats = varied + (again & (before != falls)).sum(axis=1), repeats + again.sum(axis=1)
+        np.put_along_axis(last, places, np.where(np.isnan(falls), before, falls), axis=1)
+    return np.clip(luck, LEAST_SLACK, MOST_SLACK)
+
+
 def follow(
-    looks: Sequence[np.ndarray], days: Sequence[float], *, tested: int, margin: float = 0.03, alpha: float = ALPHA,
-    slack: float | None = None,
+    looks: Sequence[np.ndarray], days: Sequence[float], *, slack: np.ndarray | float, margin: float = 0.03,
+    alpha: float = ALPHA,
 ) -> Course:  # fmt: skip
     """Follow histories of looks: an alarm is evidence of 1 / alpha and a fall of at least `margin` since it began.
 
     looks: each `(histories, rows)`, an item's recorded outcome minus its outcome now, from -1 to 1; NaN if it has none.
-    days: when each look was made, counted from the first. tested: the items of the test set that the rows are drawn from.
-    `slack` is the fall that counts as none; by default that which the luck of the recorded outcomes explains.
+    days: when each look was made, counted from the first. slack: the fall that counts as none, of all looks or, as from
+    `luck_of`, `(looks, histories)`.
     """
-    weights, tracks = _weights(days), _Tracks(looks, tested, slack)
-    shape = (len(looks), len(looks[0]) if looks else 0)
-    evidence, fall, slack = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    since, worse = np.zeros(shape, dtype=int), np.zeros(shape, dtype=bool)
-    begin, alarmed = np.zeros(shape[1], dtype=int), np.full(shape[1], -1)
+    weights, tracks = _weights(days), _Tracks(looks, np.broadcast_to(slack, (len(looks), len(looks[0]))))
+    evidence, fall = np.zeros_like(tracks.slack), np.zeros_like(tracks.slack)
+    since, worse = np.zeros(fall.shape, dtype=int), np.zeros(fall.shape, dtype=bool)
+    begin, alarmed = np.zeros(fall.shape[1], dtype=int), np.full(fall.shape[1], -1)
     for n in range(len(looks)):
         products = np.where(np.arange(n + 1) >= begin[:, None], tracks.products(n), 0.0)
-        evidence[n], since[n], slack[n] = products @ weights[: n + 1], products.argmax(axis=1), tracks.slack[n]
+        evidence[n], since[n] = products @ weights[: n + 1], products.argmax(axis=1)
         fall[n] = tracks.mean(since[n], n)
         alarm = (alarmed < 0) & (evidence[n] >= 1 / alpha) & (fall[n] >= margin)
         alarmed = np.where(alarm, n, alarmed)
         back = tracks.recovered(alarmed, n, margin)
         begin, alarmed = np.where(back, n + 1, begin), np.where(back, -1, alarmed)
         worse[n] = alarmed >= 0
-    return Course(evidence, alpha * np.cumsum(weights), fall, since, slack, worse)
+    return Course(evidence, alpha * np.cumsum(weights), fall, since, tracks.slack, worse)
 
 
 def _weights(days: Sequence[float]) -> np.ndarray:
@@ -105,17 +124,12 @@ def _weights(days: Sequence[float]) -> np.ndarray:
 class _Tracks:
     """Running sums over the looks, `(histories, looks + 1)` each, of the falls, the rows and the logarithms of the factors."""
 
-    def __init__(self, looks: Sequence[np.ndarray], tested: int, slack: float | None) -> None:
+    def __init__(self, looks: Sequence[np.ndarray], slack: np.ndarray) -> None:
         known = [~np.isnan(look) for look in looks]
         falls = [np.where(mask, look, 0.0) for mask, look in zip(known, looks, strict=True)]
         self.rows = _running([mask.sum(axis=1) for mask in known])
         self.falls = _running([fall.sum(axis=1) for fall in falls])
-        gains = _running([np.maximum(-fall, 0.0).sum(axis=1) for fall in falls])
-        # Only earlier looks count, as a bet is made before the look.
-        varying = 2 * (gains[:, :-1] + PRIOR_GAINS) / (self.rows[:, :-1] + PRIOR_ROWS)
-        luck = LUCK * np.sqrt(varying / (2 * tested))
-        allowed = np.clip(luck, LEAST_SLACK, MOST_SLACK) if slack is None else np.full_like(luck, slack)
-        self.slack = allowed.T
+        self.slack = np.array(slack, dtype=float)
         self.logs = _running([_log_factor(*parts) for parts in zip(falls, known, self.slack, strict=True)])
 
     def products(self, n: int) -> np.ndarray:

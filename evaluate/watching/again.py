@@ -19,7 +19,8 @@ def decided_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str
     return {
         "before": _verdict(first),
         "now": _verdict(second),
-        "another": [first.get(key) for key in ("decision", "what")] != [second.get(key) for key in ("decision", "what")],
+        "another": [first.get(key) for key in ("decision", "what")]
+        != [second.get(key) for key in ("decision", "what")],
         "changed": _changed(_assumptions(before), _assumptions(now)),
     }
 
@@ -39,11 +40,15 @@ def _changed(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[
         ends = [side.get(key, {}).get("value") for side in (before, now)]
         if ends[0] != ends[1] and key != "running.days_to_retirement":
             known = now.get(key) or before[key]
-            changed.append({"key": key, "from": ends[0], "to": ends[1], **{k: known.get(k) for k in ("unit", "source")}})
+            changed.append(
+                {"key": key, "from": ends[0], "to": ends[1], **{k: known.get(k) for k in ("unit", "source")}}
+            )
     return changed
 
 
-def volume_of(first: date | None, last: date | None, requests: int, *, days: float, share: float) -> dict[str, Any] | None:
+def volume_of(
+    first: date | None, last: date | None, requests: int, *, days: float, share: float
+) -> dict[str, Any] | None:
     """The requests a day of a log that holds this share of them; None for a log of less than a week.
 
     >>> volume_of(date(2026, 11, 1), date(2026, 11, 15), 700, days=14.0, share=0.5)["requests_per_day"]

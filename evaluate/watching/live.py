@@ -1,7 +1,7 @@
 """Live outputs without references: how many keep every rule, against the share at judging."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def _ends(day: np.ndarray) -> list[int]:
 
 def _window(rows: pl.DataFrame) -> dict[str, Any]:
     last = rows["time"].max()
-    made = last.isoformat(timespec="seconds") if isinstance(last, datetime) else None
+    made = last.replace(tzinfo=UTC).isoformat(timespec="seconds") if isinstance(last, datetime) else None
     return {"made": made, "n": len(rows), "acceptable": int(rows["acceptable"].sum())}
 
 
@@ -61,9 +61,7 @@ def live_standing(windows: Sequence[Window], recorded: Mapping[str, float], *, m
         return {"windows": 0, "worse": False, "evidence": None, "spent_this_year": 0.0, "allowed": ALPHA,
                 "needed": 1 / ALPHA, "since": None, "acceptable": None, "recorded": dict(recorded), "n": 0}  # fmt: skip
     days, share = _days(windows), recorded["share"]
-    course = follow(
-        [_falls(window, share) for window in windows], days, tested=1, margin=margin, slack=share - recorded["low"]
-    )
+    course = follow([_falls(window, share) for window in windows], days, slack=share - recorded["low"], margin=margin)
     since = windows[int(course.since[-1, 0]) :]
     n, good = (sum(window[key] for window in since) for key in ("n", "acceptable"))
     interval = share_interval(np.arange(n) < good)

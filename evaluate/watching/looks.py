@@ -11,7 +11,7 @@ import polars as pl
 from ..scores.score import Scores, item_means
 from ..statistics.intervals import share_interval
 from ..statistics.paired import compare
-from ..statistics.sequential import ALPHA, YEAR, follow
+from ..statistics.sequential import ALPHA, YEAR, follow, luck_of
 
 __all__ = ["LEAST_ANSWERED", "look_at", "spent_this_year", "standing_of"]
 
@@ -72,7 +72,11 @@ def standing_of(
         return {"looks": 0, "worse": False, "recovered": False, "evidence": None, "spent": 0.0, "spent_this_year": 0.0,
                 "allowed": ALPHA, "needed": 1 / ALPHA, "since": None, "fall": None, "slack": None}  # fmt: skip
     days = _days(counted)
-    course = follow([_falls(look) for look in counted], days, tested=len(recorded), margin=margin)
+    places = {id: place for place, id in enumerate(recorded)}
+    rows = [np.array([[places[id] for id in look["rows"]]]) for look in counted]
+    falls = [np.array([[look["falls"].get(id, 0.0) for id in look["rows"]]]) for look in counted]
+    slack = luck_of(rows, falls, tested=len(recorded))
+    course = follow(falls, days, slack=slack, margin=margin)
     start = int(course.since[-1, 0])
     window = counted[start:]
     return {
@@ -103,14 +107,9 @@ def _days(looks: Sequence[Look]) -> list[float]:
     return [float(day) for day in np.maximum.accumulate(np.array(seconds) - seconds[0]) / DAY]
 
 
-def _falls(look: Look) -> np.ndarray:
-    """`(1, answered)`: the falls of a look; their order means nothing."""
-    falls = np.zeros((1, look["answered"]))
-    falls[0, : len(look["falls"])] = list(look["falls"].values())
-    return falls
-
-
-def _interval(window: Sequence[Look], recorded: Mapping[str, float], groups: Mapping[str, Any] | None) -> dict[str, Any]:
+def _interval(
+    window: Sequence[Look], recorded: Mapping[str, float], groups: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The rows of these looks, each with its last outcome: how far they fell, with the paired interval."""
     falls: dict[str, float] = {}
     for look in window:

@@ -57,7 +57,9 @@ def read_log(path: Path, run: Run) -> LiveLog:
     )  # fmt: skip
     none = empty.with_columns(id=pl.format("row {}", "row"), output=pl.lit(""))
     # A request without an output is rejected with its other columns; it came about when the one before it did.
-    rows = pl.concat([rows, none], how="diagonal").sort("row").with_columns(pl.col("time").forward_fill().backward_fill())
+    rows = (
+        pl.concat([rows, none], how="diagonal").sort("row").with_columns(pl.col("time").forward_fill().backward_fill())
+    )
     rows = rows.select(pl.col(name).cast(kind) for name, kind in _SCHEMA.items())
     return LiveLog(_with_fields(rows, run), len(raw.rejected) - len(empty), raw.shape)
 

@@ -1,7 +1,7 @@
 """Watches what became of a verdict: the served model, the live requests, the prices and the volume."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +14,10 @@ from ..run import Run, console_for
 from .asking import Served, bill, check_asking
 from .live_logs import LiveLog, read_log
 from .looks import History
-from .recorded import recorded
 from .watch_logs import watch_log
 from .watch_served import Watcher
 
-__all__ = ["WATCH_SCHEMA", "Watched", "WatchSettings", "plan_watch", "watch_run"]
+__all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "watch_run"]
 
 WATCH_SCHEMA = "tuneworth/watch/1"
 ANSWERS = AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
@@ -83,7 +82,9 @@ def watch_run(
     return Watched(_content(run, endpoints, logs, again, volume, None if alone else BUSY))
 
 
-def plan_watch(path: str | Path, settings: WatchSettings, *, seed: int | None = None, talk: Talk | None = None) -> list[str]:
+def plan_watch(
+    path: str | Path, settings: WatchSettings, *, seed: int | None = None, talk: Talk | None = None
+) -> list[str]:
     """What `watch_run` would ask, a line for each endpoint; nothing is sent.
 
     Raises: ConfigError if personal data, keys or prices would stop it.
