@@ -13,10 +13,16 @@ __all__ = ["command"]
 DECIDE_AGAIN = 4  # the exit code of that answer
 
 
-@click.command("watch", epilog="Example:  tuneworth watch . --endpoint https://models.example.com/v1 --markdown issue.md")
+@click.command(
+    "watch", epilog="Example:  tuneworth watch . --endpoint https://models.example.com/v1 --markdown issue.md"
+)
 @click.argument("run", type=click.Path(path_type=Path), default=Path())
-@click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help="The address of a served model; repeatable.")
-@click.option("--model", "models", multiple=True, metavar="NAME", help="The model's name there, in the order of --endpoint.")
+@click.option(
+    "--endpoint", "endpoints", multiple=True, metavar="URL", help="The address of a served model; repeatable."
+)
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME", help="The model's name there, in the order of --endpoint."
+)
 @click.option("--key-env", metavar="NAME", help="The environment variable with the key of the endpoints.")
 @click.option("--logs", "log", type=click.Path(path_type=Path), help="A file of live requests with their outputs.")
 @click.option("--log-share", type=float, default=1.0, help="The share of all requests that the log holds (default 1).")

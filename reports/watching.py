@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from ..core import filled, say
+from ..core import filled, roughly, say
 from .markdown import markdown_page
 from .words import date_words, share_text, short, typeset_parts
 
@@ -102,7 +102,7 @@ def _endpoint_lines(endpoint: Mapping[str, Any]) -> Iterator[str]:
     for key, what in (("model_before", "model"), ("fingerprint_before", "system fingerprint")):
         if endpoint[key]:
             now = look["models" if what == "model" else "fingerprints"]
-            yield f"The answers name another {what} than at the first look: {_names(now)}, then {_names(endpoint[key])}."
+            yield f"The answers name the {what} {_names(now)}; at the first look it was {_names(endpoint[key])}."
     if endpoint["earlier"]:
         several = say.count(endpoint["earlier"], "earlier look")
         yield f"{several} compared with other outcomes (the style or the outputs have changed since) and do not count."
@@ -113,7 +113,9 @@ def _look_line(endpoint: Mapping[str, Any], look: Mapping[str, Any]) -> str:
     asked = f"{look['answered']:,} of {endpoint['test_rows']:,} test rows{cost}"
     acceptable, before = share_text(look["acceptable"]), say.percent(look["recorded"])
     when = "Look" if endpoint["looked"] else "Last look"
-    return f"{when} {look['look']} ({_day(look)}): {asked}. Acceptable {acceptable}; the same rows at judging: {before}."
+    return (
+        f"{when} {look['look']} ({_day(look)}): {asked}. Acceptable {acceptable}; the same rows at judging: {before}."
+    )
 
 
 def _change_lines(look: Mapping[str, Any]) -> Iterator[str]:
@@ -130,16 +132,17 @@ def _change_lines(look: Mapping[str, Any]) -> Iterator[str]:
 def _fall_line(standing: Mapping[str, Any]) -> str:
     fall, since = standing["fall"], standing["since"]
     ends = f" ({say.points_range(-fall['high'], -fall['low'])})" if fall["low"] is not None else ""
-    change = f"{say.signed_points(-fall['value'])}{ends}"
-    if standing["worse"]:
-        return f"Worse since look {since['look']} ({_day(since)}): {change} on {say.count(fall['rows'], 'row')}, paired."
-    back = "It was worse at the look before and has recovered. " if standing["recovered"] else ""
-    return f"{back}As judged. Largest change since a look: {change} since look {since['look']}, {say.count(fall['rows'], 'row')}."
+    change = f"{say.signed_points(-fall['value'])}{ends} on {say.count(fall['rows'], 'row')}, paired"
+    state = "Worse" if standing["worse"] else "As judged"
+    back = " It was worse at the look before and has recovered." if standing["recovered"] else ""
+    return f"{state} since look {since['look']} ({_day(since)}): {change}.{back}"
 
 
 def _evidence_line(standing: Mapping[str, Any]) -> str:
-    spent, allowed = say.percent(standing["spent_this_year"]), say.percent(standing["allowed"])
-    evidence = f"Evidence that it is worse: {_evidence(standing['evidence'])}; an alarm needs {say.count(standing['needed'])}."
+    spent, allowed = say.stated_share(roughly(standing["spent_this_year"])), say.percent(standing["allowed"])
+    evidence = (
+        f"Evidence that it is worse: {_evidence(standing['evidence'])}; an alarm needs {say.count(standing['needed'])}."
+    )
     return f"{evidence} False-alarm probability spent: {spent} of this year's {allowed}."
 
 
@@ -176,7 +179,9 @@ def _live_line(live: Mapping[str, Any]) -> str:
     found = f"acceptable {share_text(live['acceptable'])} of {say.count(live['n'], 'output')}"
     recorded = f"at judging {share_text(live['recorded'])}"
     since = f" since {date_words(live['since'])}"
-    return f"{'Worse' if live['worse'] else 'As judged'}{since}: {found}; {recorded}. No references are needed for this."
+    return (
+        f"{'Worse' if live['worse'] else 'As judged'}{since}: {found}; {recorded}. No references are needed for this."
+    )
 
 
 def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
@@ -235,15 +240,18 @@ def _verdict_lines(content: Content) -> Iterator[str]:
     elif again["reason"] is not None:
         yield f"The verdict was not given again: {short(again['reason'])}."
     else:
-        same = "as before" if not again["another"] else f"before: {_decision(again['before'])}"
-        yield f"{_decision(again['now'])[:1].upper()}{_decision(again['now'])[1:]}, {same}. {again['now']['sentence'] or ''}".strip()
+        if again["another"]:
+            yield f"Before: {again['before']['sentence'] or _decision(again['before'])}"
+        yield f"{'Now' if again['another'] else 'As before'}: {again['now']['sentence'] or _decision(again['now'])}"
         if again["measured_volume"] is not None:
             yield "The requests a day of the log are outside the range that the money assumed, so they were taken."
         yield from (_changed(one) for one in again["changed"][:MOST_LINES])
     if retires is not None:
         when = f"in {say.days(retires['days'])}" if retires["days"] >= 0 else f"{say.days(-retires['days'])} ago"
-        yield f"The base model retires on {date_words(retires['date'])}, {when}." if retires["days"] >= 0 else (
-            f"The base model was to retire on {date_words(retires['date'])}, {when}."
+        yield (
+            f"The base model retires on {date_words(retires['date'])}, {when}."
+            if retires["days"] >= 0
+            else (f"The base model was to retire on {date_words(retires['date'])}, {when}.")
         )
 
 
@@ -294,4 +302,7 @@ def watch_markdown(content: Content) -> str:
     """The same as the text of an issue; its first line is the issue's title."""
     blocks = [(title, [text.removeprefix("- ") for text in found]) for title, found in _blocks(content)]
     advice = [typeset_parts(text) for text in _advice(content)]
-    return markdown_page("watch.md.j2", content=content, title=watch_title(content), blocks=blocks, advice=advice)
+    return markdown_page(
+        "watch.md.j2", content=content, title=watch_title(content), day=date_words(content["made"]), blocks=blocks,
+        advice=advice,
+    )  # fmt: skip

@@ -63,9 +63,9 @@ def standing_of(
 
     worse: whether the model is worse than judged. evidence: 1 means none; `needed` of it, and a fall of at least `margin`,
     are an alarm. spent, spent_this_year: the probability of a false alarm spent since the first look and within this year,
-    of `allowed` a year. since: the number and the date of the look at which the strongest fall begins, and `fall` the mean
-    fall since then with the paired interval of its rows, the last outcome of each. recovered: whether the model was worse
-    at the look before.
+    of `allowed` a year. since: the number and the date of the look at which the fall of a worse model begins, else of the
+    first look. fall: of the rows asked since then, the last outcome of each, with the paired interval. recovered: whether
+    the model was worse at the look before.
     """
     counted = [look for look in looks if look["answered"]]
     if not counted:
@@ -77,19 +77,19 @@ def standing_of(
     falls = [np.array([[look["falls"].get(id, 0.0) for id in look["rows"]]]) for look in counted]
     slack = luck_of(rows, falls, tested=len(recorded))
     course = follow(falls, days, slack=slack, margin=margin)
-    start = int(course.since[-1, 0])
-    window = counted[start:]
+    worse = bool(course.worse[-1, 0])
+    window = counted[int(course.since[-1, 0]) if worse else 0 :]
     return {
         "looks": len(counted),
-        "worse": bool(course.worse[-1, 0]),
-        "recovered": bool(len(counted) > 1 and course.worse[-2, 0] and not course.worse[-1, 0]),
+        "worse": worse,
+        "recovered": bool(len(counted) > 1 and course.worse[-2, 0] and not worse),
         "evidence": float(course.evidence[-1, 0]),
         "needed": 1 / ALPHA,
         "spent": float(course.spent[-1]),
         "spent_this_year": spent_this_year(days, course.spent),
         "allowed": ALPHA,
         "since": {"look": window[0]["look"], "made": window[0]["made"]},
-        "fall": {"value": float(course.fall[-1, 0]), **_interval(window, recorded, groups)},
+        "fall": _fallen(window, recorded, groups),
         "slack": float(course.slack[-1, 0]),
     }
 
@@ -107,7 +107,7 @@ def _days(looks: Sequence[Look]) -> list[float]:
     return [float(day) for day in np.maximum.accumulate(np.array(seconds) - seconds[0]) / DAY]
 
 
-def _interval(
+def _fallen(
     window: Sequence[Look], recorded: Mapping[str, float], groups: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The rows of these looks, each with its last outcome: how far they fell, with the paired interval."""
@@ -117,5 +117,5 @@ def _interval(
     before = np.array([recorded[id] for id in falls])
     names = None if groups is None else [groups.get(id) for id in falls]
     found = compare(before, before - np.array(list(falls.values())), names)
-    ends = (None, None) if found.low is None or found.high is None else (-found.high, -found.low)
-    return {"low": ends[0], "high": ends[1], "rows": len(falls)}
+    value, high, low = (None if end is None else -end for end in (found.difference, found.low, found.high))
+    return {"value": value, "low": low, "high": high, "rows": len(falls)}

@@ -59,27 +59,29 @@ class Watched:
 
 
 def watch_run(
-    path: str | Path, settings: WatchSettings, *, allow_code: bool = False, seed: int | None = None, talk: Talk | None = None
+    path: str | Path, settings: WatchSettings, *, now: datetime | None = None, allow_code: bool = False,
+    seed: int | None = None, talk: Talk | None = None,
 ) -> Watched:  # fmt: skip
     """Look at the served models and the log, read prices, volume and dates again, and decide with them.
 
     The run keeps its verdict. The looks are kept in its folder `watch`; one that was interrupted is completed by the next
-    call, and nothing is asked twice. A server that does not answer leaves a note and costs no evidence.
+    call, and nothing is asked twice. A server that does not answer leaves a note and costs no evidence. `now` is the time
+    of the look, by default the present.
 
     Raises: ConfigError or DataError for wrong input; RunBroken if `max_cost` stops the requests.
     """
     run = Run(path, talk=console_for(talk, seed))
-    history = History(run.folder)
+    history, now = History(run.folder), now or datetime.now(UTC)
     log = None if settings.log is None else read_log(settings.log, run)
     with history.alone() as alone:
         if not alone:
             run.talk.note(f"note: {BUSY}; nothing was asked")
-        watcher = Watcher(run, history, settings.rows, settings.max_cost, looks=alone)
+        watcher = Watcher(run, history, settings.rows, settings.max_cost, now=now, looks=alone)
         endpoints = [watcher.watch(served) for served in settings.served]
-        logs = None if log is None else watch_log(run, history, log, settings.log, adds=alone)
+        logs = None if log is None else watch_log(run, history, log, settings.log, now=now, adds=alone)
     volume = None if log is None else _volume(log, settings.log_share)
     again = _again(run, volume, allow_code=allow_code)
-    return Watched(_content(run, endpoints, logs, again, volume, None if alone else BUSY))
+    return Watched(_content(run, now, endpoints, logs, again, volume, None if alone else BUSY))
 
 
 def plan_watch(
@@ -91,7 +93,7 @@ def plan_watch(
     """
     run = Run(path, talk=console_for(talk, seed))
     history = History(run.folder)
-    watcher = Watcher(run, history, settings.rows, settings.max_cost, looks=False)
+    watcher = Watcher(run, history, settings.rows, settings.max_cost, now=datetime.now(UTC), looks=False)
     lines = []
     for served in settings.served:
         plan, file = watcher.plan(served)
@@ -144,7 +146,7 @@ def _range(assumed: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _content(
-    run: Run, endpoints: list[dict[str, Any]], logs: dict[str, Any] | None, again: dict[str, Any] | None,
+    run: Run, now: datetime, endpoints: list[dict[str, Any]], logs: dict[str, Any] | None, again: dict[str, Any] | None,
     volume: dict[str, Any] | None, busy: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     worse = any(one["standing"]["worse"] for one in endpoints) or bool(logs and logs["live"] and logs["live"]["worse"])
@@ -155,18 +157,18 @@ def _content(
         "worse": worse,
         "run": run.name,
         "project": run.facts.get("project"),
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "made": now.isoformat(timespec="seconds"),
         "busy": busy,
         "endpoints": endpoints,
         "logs": logs,
         "volume": volume,
         "again": again,
-        "retires": _retires(run),
+        "retires": _retires(run, now.date()),
     }
 
 
-def _retires(run: Run) -> dict[str, Any] | None:
+def _retires(run: Run, today: date) -> dict[str, Any] | None:
     """The stated retirement of the base model, with the days until then; None if none is stated."""
     roi = None if run.facts.get("judged") is not None else run.project.roi_settings
     day = None if roi is None else roi.running.base_model_retires
-    return {"date": str(day), "days": (day - datetime.now(UTC).date()).days} if isinstance(day, date) else None
+    return {"date": str(day), "days": (day - today).days} if isinstance(day, date) else None

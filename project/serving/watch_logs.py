@@ -1,7 +1,7 @@
 """What a log of live requests shows: how many outputs keep every rule, and whether the requests differ from the trained."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,19 @@ __all__ = ["watch_log"]
 DAYS_BETWEEN = 6.5  # between two tests of the requests, so that 52 of them in a year have 5% together
 
 
-def watch_log(run: Run, history: History, log: LiveLog, path: Path, *, adds: bool) -> dict[str, Any]:
+def watch_log(run: Run, history: History, log: LiveLog, path: Path, *, now: datetime, adds: bool) -> dict[str, Any]:
     """Score what is new in a log, test its requests, and add both to the history if `adds`.
 
     live: the share of outputs that keep every must rule, null if no share was recorded. rules: the share of new outputs
     that break each. drift: as `drift_of`; null if the requests were tested less than a week ago.
     """
     looks = [look for look in history.read() if look.get("log")]
-    new = new_since(log, looks)
+    new, made = new_since(log, looks), now.isoformat(timespec="seconds")
     scored, rules = _scored(run, new)
-    windows = [{**one, "made": one["made"] or _now()} for one in live_windows(scored)]
-    drift = _drift(run, new, looks)
+    windows = [{**one, "made": one["made"] or made} for one in live_windows(scored)]
+    drift = _drift(run, new, looks, now)
     if adds and len(new):
-        history.add({"made": _now(), "log": _kept(path, log), "windows": windows, "drift": drift})
+        history.add({"made": made, "log": _kept(path, log), "windows": windows, "drift": drift})
     counted = [window for look in looks for window in look["windows"]] + windows
     share = _recorded_share(run)
     return {
@@ -45,10 +45,6 @@ def watch_log(run: Run, history: History, log: LiveLog, path: Path, *, adds: boo
         "drift": drift,
         "models": sorted(new["model"].drop_nulls().unique().to_list()),
     }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _kept(path: Path, log: LiveLog) -> dict[str, Any]:
@@ -91,12 +87,12 @@ def _recorded_share(run: Run) -> dict[str, float] | None:
     return None if share.get("share") is None or share.get("low") is None else dict(share)
 
 
-def _drift(run: Run, new: pl.DataFrame, looks: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def _drift(run: Run, new: pl.DataFrame, looks: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any] | None:
     """The requests against those trained on, once a week at most."""
     tested = [
         datetime.fromisoformat(look["made"]) for look in looks if look["drift"] and look["drift"]["reason"] is None
     ]
-    if tested and (datetime.now(UTC) - max(tested)).total_seconds() < DAYS_BETWEEN * 86_400:
+    if tested and (now - max(tested)).total_seconds() < DAYS_BETWEEN * 86_400:
         return None
     requests = new.filter(pl.col("input").is_not_null())
     return drift_of(run.train, requests, seed=run.seed)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -40,8 +40,10 @@ Look = dict[str, Any]
 class Watcher:
     """Looks at the served models of one run. Without `looks` it only says what earlier looks show."""
 
-    def __init__(self, run: Run, history: History, rows: int, max_cost: Decimal | None, *, looks: bool) -> None:
-        self.run, self.history, self.rows, self.looks = run, history, rows, looks
+    def __init__(
+        self, run: Run, history: History, rows: int, max_cost: Decimal | None, *, now: datetime, looks: bool
+    ) -> None:  # fmt: skip
+        self.run, self.history, self.rows, self.now, self.looks = run, history, rows, now, looks
         self.max_cost = max_cost  # what is left of it for the endpoints still to come
 
     @cached_property
@@ -148,7 +150,7 @@ class Watcher:
             cost = str(spent_on(lines, currency=plan.price.currency, price=lambda line: plan.price))
         return {
             "look": int(file.stem.rpartition("-")[2]),
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "made": self.now.isoformat(timespec="seconds"),
             "endpoint": served.url.strip(),
             "model": served.model,
             "basis": self.basis,
