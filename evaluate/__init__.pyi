@@ -131,6 +131,7 @@ from .settings import read_evaluate as read_evaluate
 from .statistics.intervals import share_interval as share_interval
 from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
+from .statistics.sequential import draw_rows as draw_rows
 from .variants import Variant as Variant
 from .variants import Way as Way
 from .variants import plan_variants as plan_variants
@@ -147,6 +148,16 @@ from .verdict.sentences import repaired as repaired
 from .verdict.sentences import scored_name as scored_name
 from .verdict.sentences import variant_name as variant_name
 from .verdict.sentences import when_it_pays as when_it_pays
+from .watching.again import RETIRES_SOON as RETIRES_SOON
+from .watching.again import decided_again as decided_again
+from .watching.again import volume_of as volume_of
+from .watching.drift import DRIFT_LEVEL as DRIFT_LEVEL
+from .watching.drift import drift_of as drift_of
+from .watching.live import live_standing as live_standing
+from .watching.live import live_windows as live_windows
+from .watching.looks import LEAST_ANSWERED as LEAST_ANSWERED
+from .watching.looks import look_at as look_at
+from .watching.looks import standing_of as standing_of
 from .write import results_text as results_text
 from .write import write_evaluated as write_evaluated
 from .write import write_scored as write_scored

@@ -20,3 +20,6 @@ from .terminal import curated_text as curated_text
 from .terminal import derivation_text as derivation_text
 from .terminal import money_text as money_text
 from .terminal import verdict_text as verdict_text
+from .watching import watch_markdown as watch_markdown
+from .watching import watch_text as watch_text
+from .watching import watch_title as watch_title

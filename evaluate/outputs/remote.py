@@ -33,6 +33,7 @@ _KEPT = (
     "seconds",
     "finish_reason",
     "model",
+    "system_fingerprint",
     "refused",
 )
 
