@@ -6,6 +6,7 @@ from .money.account import Money as Money
 from .money.account import compute_money as compute_money
 from .money.caches import always_cached as always_cached
 from .money.inputs.options import Pair as Pair
+from .money.inputs.presets import PRESETS as PRESETS
 from .money.inputs.prices import is_tuned_name as is_tuned_name
 from .money.inputs.prices import price_of as price_of
 from .money.inputs.prices import with_price_path as with_price_path

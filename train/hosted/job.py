@@ -19,7 +19,7 @@ from .client import Client, Pauses, Unanswered
 from .provider import CURRENCY, JobRequest, JobState, Provider, Upload
 from .weights import check_adapter_files
 
-__all__ = ["JOB_FILE", "HostedJob", "job_key", "read_job"]
+__all__ = ["JOB_FILE", "HostedJob", "cost_in", "job_key", "read_job"]
 
 JOB_FILE = "job.json"
 SCHEMA = "tuneworth/hosted-job/1"

@@ -1,7 +1,7 @@
 """A provider's rules for a file of chat lines, checked before anything is sent."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,14 +35,15 @@ def file_problems(
     rules: FileRules,
     *,
     role: str,
-    ids: Sequence[str] | None = None,
+    name: Callable[[int], str] | None = None,
     tokens: Sequence[int] | None = None,
     longest_tokens: int | None = None,
     other: bytes | None = None,
 ) -> list[str]:
-    """Every problem of a training or validation file, with the numbers of its lines and the ids of their pairs.
+    """Every problem of a training or validation file, with the numbers of its lines and the names of their pairs.
 
-    `tokens` are those of each line where they are known; `other` is the training file, for a validation file.
+    `name` gives that of a line by its index. `tokens` are those of each line where they are known; `other` is the training
+    file, for a validation file.
     """
     lines = content.split(b"\n")
     if lines and not lines[-1]:  # the end of the last line
@@ -57,7 +58,7 @@ def file_problems(
         if tokens is not None and longest_tokens is not None and tokens[number] > longest_tokens:
             found.setdefault(f"has more than the {longest_tokens:,} tokens of an example", []).append(number)
     problems = list(_file_problems(len(lines), len(content), rules, role=role))
-    return problems + [f"{_places(numbers, ids)}: {problem}" for problem, numbers in found.items()]
+    return problems + [f"{_places(numbers, name)}: {problem}" for problem, numbers in found.items()]
 
 
 def _file_problems(lines: int, size: int, rules: FileRules, *, role: str) -> Iterator[str]:
@@ -116,8 +117,8 @@ def _order_problems(roles: list[Any], rules: FileRules) -> Iterator[str]:
         yield "does not have user and assistant in turn, the user first"
 
 
-def _places(numbers: Sequence[int], ids: Sequence[str] | None) -> str:
-    named = [f"{n + 1}" if ids is None else f'{n + 1} (pair "{ids[n]}")' for n in numbers[:SHOWN]]
+def _places(numbers: Sequence[int], name: Callable[[int], str] | None) -> str:
+    named = [f"{n + 1}" if name is None else f"{n + 1} ({name(n)})" for n in numbers[:SHOWN]]
     rest = f" and {len(numbers) - SHOWN:,} more" if len(numbers) > SHOWN else ""
     return f"{'line' if len(numbers) == 1 else 'lines'} {', '.join(named)}{rest}"
 
