@@ -160,7 +160,7 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
         "epochs": epochs or _usual_epochs(len(tables["train"])),
         "evaluations": 0, "learning_rate": settings.learning_rate, "rank": settings.rank, "batch_size": settings.batch_size,
     }  # fmt: skip
-    if "validation" in tables:
+    if "validation" in tables and provider.bills_validation:
         values["evaluations"] = values["epochs"]
     hashes = {role: hashlib.sha256(content).hexdigest() for role, content in contents.items()}
     request = JobRequest(

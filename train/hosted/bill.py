@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ...core import ConfigError, say
+from ...core import ConfigError
 from .prices import STALE_DAYS
 from .provider import CURRENCY, JobRequest, Provider, TrainingPrice
 from .tokens import TokenCount
@@ -89,9 +89,9 @@ def price_doubts(price: TrainingPrice, today: date) -> list[str]:
     if price.source.startswith("stated"):
         return []
     if price.as_of is None:
-        return [f"the training price has no date ({price.source}); check it, or state price in [train.hosted]"]
+        return ["the training price has no date: check it on the provider's page, or state price in [train.hosted]"]
     if (age := (today - price.as_of).days) > STALE_DAYS:
         return [
-            f"the training price is {say.count(age)} days old ({price.source}); check it, or state price in [train.hosted]"
+            f"the training price is {age} days old: check it on the provider's page, or state price in [train.hosted]"
         ]
     return []

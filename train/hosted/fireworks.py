@@ -41,6 +41,7 @@ class Fireworks:
     key_env: str = "FIREWORKS_API_KEY"
     preset: str | None = "dedicated-fireworks"
     gives_adapter: bool = True
+    bills_validation: bool = False
     no_new_jobs: date | None = None
     retires: Mapping[str, date] = field(default_factory=dict)
     announced: str = ""

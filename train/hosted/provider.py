@@ -131,6 +131,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def bills_validation(self) -> bool:
+        """Whether it evaluates on the validation file as often as it is asked, and charges for that."""
+        ...
+
+    @property
     def no_new_jobs(self) -> date | None:
         """The day from which it takes no jobs."""
         ...

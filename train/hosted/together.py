@@ -38,6 +38,7 @@ class Together:
     key_env: str = "TOGETHER_API_KEY"
     preset: str | None = "dedicated"
     gives_adapter: bool = True
+    bills_validation: bool = True
     no_new_jobs: date | None = None
     retires: Mapping[str, date] = field(default_factory=dict)
     announced: str = ""
