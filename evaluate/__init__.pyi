@@ -10,6 +10,7 @@ from .money.account import Money as Money
 from .money.account import compute_money as compute_money
 from .money.caches import always_cached as always_cached
 from .money.inputs.options import Pair as Pair
+from .money.inputs.presets import PRESETS as PRESETS
 from .money.inputs.prices import is_tuned_name as is_tuned_name
 from .money.inputs.prices import price_of as price_of
 from .money.inputs.prices import with_price_path as with_price_path
@@ -20,7 +21,6 @@ from .money.recount import read_inputs as read_inputs
 from .money.volumes import BREAK_EVEN as BREAK_EVEN
 from .money.volumes import break_even as break_even
 from .outputs.actors import start_actors as start_actors
-from .outputs.address import host_of as host_of
 from .outputs.budget import Budget as Budget
 from .outputs.budget import TokenPrice as TokenPrice
 from .outputs.budget import price_of_variant as price_of_variant
@@ -41,6 +41,7 @@ from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
 from .outputs.raw import Raw as Raw
 from .outputs.remote import check_privacy as check_privacy
+from .outputs.remote import personal_data_sent as personal_data_sent
 from .outputs.remote import race_endpoints as race_endpoints
 from .outputs.remote import request_chats as request_chats
 from .outputs.remote_plan import BYTES_PER_TOKEN as BYTES_PER_TOKEN

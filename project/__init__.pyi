@@ -66,6 +66,12 @@ from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
 from .stages import run_project as run_project
+from .training.hosted import HostedTraining as HostedTraining
+from .training.hosted import cancel_hosted as cancel_hosted
+from .training.hosted import plan_hosted as plan_hosted
+from .training.hosted import train_hosted as train_hosted
+from .training.hosted_plan import PROVIDERS as PROVIDERS
+from .training.hosted_plan import HostedPlan as HostedPlan
 from .training.train_words import plan_text as plan_text
 from .training.train_words import train_text as train_text
 from .training.trained import trained as trained
