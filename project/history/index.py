@@ -68,7 +68,7 @@ def list_runs(project: At = None, *, filters: Iterable[str] = (), sort: str | No
     `filters` are conditions such as `verdict=fine-tune` or `candidate>=0.8`, all of which must hold; `sort` is a key,
     with `-` before it from the largest. A damaged run is listed with the reason.
 
-    Raises: ConfigError if there is no project, or a filter or key is wrong.
+    Raises: ConfigError if there is no project, or a filter or key is wrong; DataError if the runs cannot be read.
     """
     fits, order = [parse_filter(text) for text in filters], parse_sort(sort)
     folder = find_project(None if project is None else Path(project))
