@@ -1,6 +1,8 @@
 from .checkup import checkup_brief as checkup_brief
 from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
+from .history.compare import write_comparison as write_comparison
+from .history.compare_text import compared_text as compared_text
 from .history.entry import RunEntry as RunEntry
 from .history.entry import RunSide as RunSide
 from .history.entry import by_time as by_time
@@ -11,9 +13,15 @@ from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
+from .serving import served_markdown as served_markdown
+from .serving import served_text as served_text
 from .stored import StoredRun as StoredRun
 from .stored import read_run as read_run
+from .stored import scored_lines as scored_lines
 from .terminal import curated_text as curated_text
 from .terminal import derivation_text as derivation_text
 from .terminal import money_text as money_text
 from .terminal import verdict_text as verdict_text
+from .watching import watch_markdown as watch_markdown
+from .watching import watch_text as watch_text
+from .watching import watch_title as watch_title

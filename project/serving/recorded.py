@@ -8,7 +8,7 @@ import polars as pl
 
 from ...core import DataError, ModelError, nearest
 from ...curate import read_tested
-from ...evaluate import AUTO, NearestExamples, Raw, Variant, read_raws, token_limit
+from ...evaluate import AUTO, RUN_ADAPTER, NearestExamples, Raw, Variant, read_raws, token_limit
 from ..gather.required import remote_limit
 from ..run import Run
 
@@ -97,10 +97,14 @@ def _called(raws: dict[str, Raw], name: str) -> Raw:
 
 
 def _as_asked(run: Run, variant: Variant) -> Variant:
-    """The variant with the pairs that its nearest examples come from."""
-    if variant.nearest is None:
-        return variant
-    return replace(variant, nearest=NearestExamples(run.train, variant.nearest.count))
+    """The variant with its adapter, and with the pairs that its nearest examples come from."""
+    if variant.source == "adapter":
+        stated = variant.settings.adapter
+        own = stated in (None, RUN_ADAPTER)
+        variant = replace(variant, adapter=run.adapter if own else run.project.folder / str(stated))
+    if variant.nearest is not None:
+        variant = replace(variant, nearest=NearestExamples(run.train, variant.nearest.count))
+    return variant
 
 
 def _limit(run: Run, raw: Raw) -> int:
