@@ -33,6 +33,13 @@ from .evaluation.money import stated_money as stated_money
 from .evaluation.report import report_run as report_run
 from .gather.requests import PlannedRival as PlannedRival
 from .gather.requests import Remote as Remote
+from .history.index import Runs as Runs
+from .history.index import list_runs as list_runs
+from .history.prune import Fate as Fate
+from .history.prune import Pruned as Pruned
+from .history.prune import PrunePlan as PrunePlan
+from .history.prune import plan_prune as plan_prune
+from .history.prune import prune_runs as prune_runs
 from .history.compare import ComparedRuns as ComparedRuns
 from .history.compare import compare_runs as compare_runs
 from .project import PROJECT_FILE as PROJECT_FILE
@@ -47,6 +54,9 @@ from .search.search import search_prompt as search_prompt
 from .search.search import search_text as search_text
 from .search.search_plan import SearchPlan as SearchPlan
 from .search.search_plan import plan_search as plan_search
+from .serving.check import ServeCheck as ServeCheck
+from .serving.check import check_serving as check_serving
+from .serving.check import plan_serving as plan_serving
 from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
