@@ -31,7 +31,7 @@ COMMANDS = {
     "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
     "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
-    "export": ("export", "Write a run's clean splits in another format."),
+    "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
 }
 
 

@@ -45,6 +45,8 @@ from .search.search import search_prompt as search_prompt
 from .search.search import search_text as search_text
 from .search.search_plan import SearchPlan as SearchPlan
 from .search.search_plan import plan_search as plan_search
+from .serving.export import ServingExport as ServingExport
+from .serving.export import export_serving as export_serving
 from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
