@@ -1,6 +1,10 @@
 from .evaluation import Evaluated as Evaluated
 from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
+from .history.comparison import ChangedRow as ChangedRow
+from .history.comparison import ComparedJudged as ComparedJudged
+from .history.comparison import compare_judged as compare_judged
+from .history.judged import Judged as Judged
 from .learning_curve import fit_curve as fit_curve
 from .money.account import Money as Money
 from .money.account import compute_money as compute_money

@@ -22,7 +22,7 @@ from .gates import evaluate_gates, parse_gate
 from .judgements import count_people, recount_judgements, with_people_named
 from .verdicts import Changes, keep_evaluated, stated_by, unapplied
 
-__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again"]
+__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again", "local_counter"]
 
 LATER = "it takes effect with new outputs, from `tuneworth evaluate`"
 
@@ -125,12 +125,12 @@ def _collected(run: Run, call: Mapping[str, Any], *, allow_code: bool) -> Today:
 def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> tuple[pl.DataFrame, list[Raw]]:
     """The tested pairs and the variants with their outputs, in the order of the outputs."""
     counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
-    raws = read_raws(run.folder / "evaluate", settings=settings, counter=_counter if counts else None)
+    raws = read_raws(run.folder / "evaluate", settings=settings, counter=local_counter if counts else None)
     ids = raws[0].outputs["id"].unique(maintain_order=True) if raws else pl.Series("id", [], dtype=pl.String)
     return ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left"), raws
 
 
-def _counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
+def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
     """The token counter of a model, if its tokenizer is on this machine; its weights are not loaded."""
     from ...train import token_counter
 
