@@ -45,6 +45,7 @@ SERVERS = ("ollama", "vllm", "llama.cpp")
 Weights = Literal["merged", "adapter"]
 RECORD, SCHEMA = "serving.json", "tuneworth/serving/1"
 TEMPLATE = "chat_template.jinja"
+LINKED = (".safetensors", ".gguf")  # files of weights, which are never changed in place
 # Architectures of safetensors that Ollama converts by itself: convert/convert.go, v0.33.0-rc2 of 2026-08-21.
 OLLAMA_CONVERTS = (
     "LlamaForCausalLM", "MixtralForCausalLM", "GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM",
@@ -292,13 +293,13 @@ def _check_disk(place: Path, parts: Parts) -> None:
         file.stat().st_size
         for name, source in parts.weights.items()
         for _, file in _files(name, source)
-        if file.stat().st_dev != near.stat().st_dev
+        if file.suffix not in LINKED or file.stat().st_dev != near.stat().st_dev
     ]
-    needed, free = sum(copied) + sum(map(len, parts.texts.values())), free_bytes(place)
+    needed, free = sum(copied) + sum(len(text.encode()) for text in parts.texts.values()), free_bytes(place)
     if free < needed:
         raise RunBroken(
             f"{place} cannot be written: it needs {say.size(needed)}, but only {say.size(free)} is free there.\n"
-            "Free some space, or name a folder on the disk of the run with --out, where nothing is copied."
+            "Free some space, or export to the disk of the run, where the weights need no copy."
         )
 
 
@@ -315,9 +316,9 @@ def _write(folder: Path, parts: Parts) -> None:
 
 
 def _put(file: Path, target: Path) -> None:
-    """A hard link to weights, which are never changed in place; a copy where there can be none, and of small files."""
+    """A hard link to a file of weights; a copy of other files, and where the disk has no links."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if file.suffix in (".safetensors", ".gguf"):
+    if file.suffix in LINKED:
         try:
             os.link(file, target)
             return
