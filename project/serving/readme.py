@@ -4,13 +4,11 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core import printable, say
 from .judged import JudgedModel
-
-if TYPE_CHECKING:
-    from .export import Parts
+from .parts import Parts
 
 __all__ = ["check_command", "readme"]
 
@@ -18,12 +16,12 @@ TITLES = {"ollama": "Ollama", "vllm": "vLLM", "llama.cpp": "llama.cpp"}
 ADDRESSES = {"ollama": "http://127.0.0.1:11434", "vllm": "http://127.0.0.1:8000", "llama.cpp": "http://127.0.0.1:8080"}
 
 
-def readme(model: JudgedModel, server: str, parts: "Parts") -> str:
+def readme(model: JudgedModel, server: str, parts: Parts) -> str:
     """The text, in Markdown. All commands are for the exported folder, except the check, which runs in the project's."""
     return "\n\n".join(_sections(model, server, parts)) + "\n"
 
 
-def _sections(model: JudgedModel, server: str, parts: "Parts") -> Iterator[str]:
+def _sections(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
     judged, facts = model.recorded, model.facts
     yield f"# {model.name} on {TITLES[server]}"
     yield (
@@ -50,12 +48,12 @@ def check_command(model: JudgedModel, server: str, *, run: str) -> str:
     return f"tuneworth serve-check {shlex.quote(run)} --endpoint {ADDRESSES[server]}/v1 --model {model.name}"
 
 
-def _weights(parts: "Parts") -> str:
+def _weights(parts: Parts) -> str:
     merged = "adapter" not in parts.weights
     return f"{'merged into its weights' if merged else 'as an adapter beside it'}, in {parts.number_format}"
 
 
-def _start(model: JudgedModel, server: str, parts: "Parts") -> Iterator[str]:
+def _start(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
     if server == "ollama":
         yield fenced("\n".join(parts.before), "sh")
         yield (
@@ -183,7 +181,7 @@ def _example(model: JudgedModel, server: str) -> Iterator[str]:
     yield fenced(answer, "text")
 
 
-def _settings(model: JudgedModel, server: str, parts: "Parts") -> Iterator[tuple[str, str]]:
+def _settings(model: JudgedModel, server: str, parts: Parts) -> Iterator[tuple[str, str]]:
     judged, facts = model.recorded, model.facts
     stops = ", ".join(f"{code(text)} (token {id})" for text, id in zip(facts.stops, facts.stop_ids, strict=True))
     yield "temperature", f"{judged.temperature:g}"

@@ -14,7 +14,7 @@ import polars as pl
 from ...style import field_text
 from . import request_file
 
-__all__ = ["RequestShape", "field_order", "request_script", "request_shape"]
+__all__ = ["RequestShape", "field_order", "request_fields", "request_script", "request_shape"]
 
 MARKS = ("# --- of this model ---\n", "# --- end ---\n")
 
@@ -37,6 +37,11 @@ class RequestShape:
     guide: str | None
     before: tuple[dict[str, str], ...]
     own_system: bool
+
+
+def request_fields(pairs: pl.DataFrame) -> tuple[str, ...]:
+    """The order of the fields in the requests of `pairs`; empty if there are none, or no order that all follow."""
+    return field_order(json.loads(text) for text in pairs["fields"].drop_nulls()) or ()
 
 
 def request_shape(pairs: pl.DataFrame, *, guide: str | None, examples: Sequence[tuple[str, str]]) -> RequestShape:
