@@ -26,6 +26,7 @@ COMMANDS = {
     "search": ("search", "Search the best prompt without training, on the validation pairs."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
     "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
+    "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
     "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),

@@ -11,6 +11,8 @@ from .history.compare import write_comparison as write_comparison
 from .history.compare_text import compared_text as compared_text
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
+from .serving import served_markdown as served_markdown
+from .serving import served_text as served_text
 from .stored import StoredRun as StoredRun
 from .stored import read_run as read_run
 from .stored import scored_lines as scored_lines

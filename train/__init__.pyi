@@ -13,6 +13,7 @@ from .model.attention import own_attention as own_attention
 from .model.chat import answer_margins as answer_margins
 from .model.chat import chat_messages as chat_messages
 from .model.chat import common_beginning as common_beginning
+from .model.chat import control_texts as control_texts
 from .model.chat import encode_prompts as encode_prompts
 from .model.chat import encode_texts as encode_texts
 from .model.chat import end_of_turn as end_of_turn

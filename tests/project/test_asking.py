@@ -1,7 +1,6 @@
 """A judged model is asked again, elsewhere: what was asked at judging, and no answer twice."""
 
 import json
-import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -15,33 +14,10 @@ from tuneworth.evaluate import TokenPrice
 from tuneworth.project.serving.asking import Served, ask, price_of
 from tuneworth.project.serving.recorded import recorded
 
-from ..cli.test_endpoint import MONEY, PROJECT, labels
-from ..conftest import STYLE, write_pairs
+from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, error
 
 QUIET = Talk(quiet=True)
-
-
-@pytest.fixture(scope="module")
-def judged_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Asked]]:
-    """A run whose variants were at an endpoint, and the requests that judged it."""
-    from tuneworth import run_project
-
-    folder = tmp_path_factory.mktemp("judged") / "project"
-    folder.mkdir()
-    write_pairs(folder / "pairs.jsonl")
-    (folder / "style.yaml").write_text(STYLE, encoding="utf-8")
-    (folder / "guide.txt").write_text("Write a label.", encoding="utf-8")
-    with EndpointServer(labels) as server:
-        settings = PROJECT.format(url=server.url, more="samples = 2\ntemperature = 0.5\nmax_new_tokens = 40") + MONEY
-        (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
-        run_project(folder)
-        return folder, list(server.requests)
-
-
-@pytest.fixture
-def judged(judged_once: tuple[Path, list[Asked]], tmp_path: Path) -> Run:
-    return Run(Path(shutil.copytree(judged_once[0], tmp_path / "project")))
 
 
 def sent(requests: list[Asked], model: str) -> list[str]:
