@@ -36,6 +36,7 @@ COMMANDS = {
     "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
     "watch": ("watch", "Watch what was judged: the served model, live requests, prices, dates and volume."),
     "export": ("export", "Write a run's clean splits in another format."),
+    "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
 }
 
 

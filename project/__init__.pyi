@@ -62,6 +62,8 @@ from .serving.watch import Watched as Watched
 from .serving.watch import WatchSettings as WatchSettings
 from .serving.watch import plan_watch as plan_watch
 from .serving.watch import watch_run as watch_run
+from .serving.export import ServingExport as ServingExport
+from .serving.export import export_serving as export_serving
 from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation

@@ -1,6 +1,6 @@
 """The outputs that a run judged, and what the judged model was asked for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,7 +53,7 @@ def recorded(run: Run, name: str | None = None) -> Recorded:
             f"{run.folder} was not evaluated, so there are no outputs to compare with\nRun `tuneworth evaluate`."
         )
     raws = {raw.variant.name: raw for raw in _raws(run)}
-    raw = _called(raws, name or _candidate(run, raws))
+    raw = _called(raws, name or _candidate(run, raws), run.results.get("variants") or {})
     ids = raw.outputs["id"].unique(maintain_order=True).to_frame()
     settings = raw.settings or {}
     return Recorded(
@@ -80,9 +80,12 @@ def _candidate(run: Run, raws: dict[str, Raw]) -> str:
     return str(stated or next(iter(tuned), "tuned"))
 
 
-def _called(raws: dict[str, Raw], name: str) -> Raw:
-    """The outputs of the variant, or of the first model that it is made of."""
+def _called(raws: dict[str, Raw], name: str, described: Mapping[str, Any]) -> Raw:
+    """The outputs of the variant, or of the first model that it is made of; those of repairs are not stored, only described."""
     while True:
+        if name not in raws and (parts := (described.get(name) or {}).get("of")):
+            name = str(parts[0])
+            continue
         if name not in raws:
             raise DataError(f'the run has no variant "{name}"; {nearest(name, list(raws))}')
         variant = raws[name].variant
