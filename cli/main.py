@@ -154,6 +154,8 @@ def _stopped(arguments: list[str]) -> str:
     """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
     if any(name in arguments for name in _RESUMABLE):
         return "Stopped. Finished work is kept; run the same command with --run NAME to resume."
+    if "serve-check" in arguments:
+        return "Stopped. The answers that arrived are kept; run the same command to resume."
     return "Stopped. No partial file was left; run the same command to start again."
 
 

@@ -1,8 +1,14 @@
 """A tiny model with its adapter, judged and then served by a real server: as it is, and with one fault at a time."""
 
 import shutil
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -177,3 +183,38 @@ def test_margins_are_those_of_the_tokens_that_were_chosen(run: Run, tuned: Weigh
     other = measure_margins(was, rows.with_columns(served=rows["served"] + "x"), was.pairs, tuned.loaded)
     assert other is not None
     assert len(other.kept) <= len(same.kept)
+
+
+@contextmanager
+def transformers_serve(model: Path, port: int) -> Iterator[str]:
+    """`transformers serve` on 127.0.0.1, once it answers; its address."""
+    words = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(model), "--host", "127.0.0.1"]
+    started = subprocess.Popen([*words, "--port", str(port), "--device", "cpu"], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                assert started.poll() is None
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        started.terminate()
+        started.wait()
+
+
+def test_transformers_serve_with_the_merged_weights_passes(run: Run, tuned: Weights, tmp_path: Path) -> None:
+    """A server that others wrote, where the extra `servers` is installed."""
+    pytest.importorskip("fastapi")
+    pytest.importorskip("openai")
+    from tuneworth.train import merge
+
+    folder = merge(tuned.loaded, run.adapter, tmp_path / "merged").folder
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    with transformers_serve(folder, port) as address:
+        content = check_serving(run.folder, address, model=str(folder)).content
+    assert (content["status"], content["causes"]) == ("same", [])
+    assert content["texts"]["same"] >= 5
