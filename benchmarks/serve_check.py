@@ -25,7 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tuneworth import Run
+from tuneworth.evaluate import Margins
+from tuneworth.evaluate.serving.agreement import is_noisier
+from tuneworth.evaluate.serving.causes.quantised import ROUNDING
 from tuneworth.project import check_serving
+from tuneworth.project.serving.local import measure_margins, weights_of
+from tuneworth.project.serving.recorded import recorded
 from tuneworth.train import embedded_folder
 
 LLAMA = """
@@ -193,12 +201,47 @@ def line(case: Case, content: dict[str, Any]) -> str:
     return f"| {' | '.join([*named, *figures, 'yes' if right else 'no'])} |"
 
 
+def simulated(run: Path, servers: int) -> None:
+    """How often a server that only adds noise to the judged model's margins is said to have another number format.
+
+    The margins are the run's own, of all its recorded outputs; each simulated server keeps a token where its margin and the
+    noise together stay above 0, over as many places as a check of 16 or of all requests reads.
+    """
+    opened = Run(run)
+    was = recorded(opened)
+    rows = was.first.select("id", recorded="output", served="output", recorded_finish="finish_reason")
+    found = measure_margins(was, rows, was.pairs, weights_of(was))
+    assert found is not None
+    print(
+        f"\n{len(found.kept):,} places of {min(len(rows), 64)} outputs\n\n| noise in nats | 16 requests | all |\n|---:|---:|---:|"
+    )
+    for noise in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0):
+        shares = [
+            sum(_claimed(found.kept, noise, places, seed) for seed in range(servers)) / servers
+            for places in (len(found.kept) * 16 // min(len(rows), 64), len(found.kept))
+        ]
+        print(f"| {noise:g} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
+
+
+def _claimed(margins: np.ndarray, noise: float, places: int, seed: int) -> bool:
+    draw = np.random.default_rng(seed)
+    some = draw.choice(margins, places, replace=False)
+    kept = some + draw.normal(0, noise, places) > 0
+    return is_noisier(Margins(some[kept], some[~kept]), ROUNDING)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--rows", type=int, default=24)
     parser.add_argument("--only", default="", help="only servers whose name holds one of these words, between commas")
+    parser.add_argument(
+        "--simulated", type=int, metavar="N", help="count the false alarms of N simulated servers instead"
+    )
     stated = parser.parse_args()
+    if stated.simulated:
+        simulated(stated.run, stated.simulated)
+        return
     print(
         "| server | right | found | same text | same next token | noise in nats | named |\n|---|---|---|---|---|---|---|"
     )
