@@ -41,6 +41,7 @@ COMMANDS = {
 
 
 _RESUMABLE = ("run", "train", "search", "evaluate", "demo")
+_ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
 class _Lazy(click.Group):
@@ -161,7 +162,7 @@ def _stopped(arguments: list[str]) -> str:
     """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
     if any(name in arguments for name in _RESUMABLE):
         return "Stopped. Finished work is kept; run the same command with --run NAME to resume."
-    if "watch" in arguments:
+    if any(name in arguments for name in _ASKING):
         return "Stopped. Answers that arrived are kept; run the same command to resume."
     return "Stopped. No partial file was left; run the same command to start again."
 

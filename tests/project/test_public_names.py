@@ -56,7 +56,6 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "runs",
         "compare",
         "serve-check",
-        "compare",
         "watch",
     }
 
