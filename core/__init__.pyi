@@ -36,6 +36,7 @@ from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
 from .numbers import NEVER as NEVER
 from .numbers import UNKNOWN as UNKNOWN
+from .numbers import Numbers as Numbers
 from .numbers import kept_together as kept_together
 from .numbers import roughly as roughly
 from .numbers import say as say

@@ -49,6 +49,7 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
+from .read.normalise import content_hash as content_hash
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs

@@ -35,6 +35,7 @@ from .model.attention import own_attention as own_attention
 from .model.chat import answer_margins as answer_margins
 from .model.chat import chat_messages as chat_messages
 from .model.chat import common_beginning as common_beginning
+from .model.chat import control_texts as control_texts
 from .model.chat import encode_prompts as encode_prompts
 from .model.chat import encode_texts as encode_texts
 from .model.chat import end_of_turn as end_of_turn
@@ -52,6 +53,7 @@ from .model.load import check_quantised as check_quantised
 from .model.load import embedded_folder as embedded_folder
 from .model.load import find_model as find_model
 from .model.load import load_model as load_model
+from .model.load import read_tokenizer as read_tokenizer
 from .model.load import token_counter as token_counter
 from .model.merge import MergeResult as MergeResult
 from .model.merge import merge as merge

@@ -34,6 +34,7 @@ _KEPT = (
     "seconds",
     "finish_reason",
     "model",
+    "system_fingerprint",
     "refused",
 )
 
@@ -233,7 +234,7 @@ class _Race:
             return None
         return (
             f"{self.plan.variant.name}: {len(errors)} of {len(self.plan.requests)} outputs failed after all tries, the "
-            f"first with: {errors[0]}. Run the same command with --run to repeat only these"
+            f"first with: {errors[0]}. To repeat only these, {self.budget.again}"
         )
 
     def _no_output(self) -> RunBroken:
@@ -241,7 +242,7 @@ class _Race:
         answered, wanted = _answered(self.plans, self.store)
         return RunBroken(
             f'"{self.plan.variant.name}": no output came from {self.plan.host}, so there is nothing to evaluate.\n'
-            f"{answered} of {wanted} outputs are kept. Once the host answers, run the same command with --run to resume."
+            f"{answered} of {wanted} outputs are kept. Once the host answers, {self.budget.again} to resume."
         )
 
     def _out_of_budget(self, request: Request) -> RunBroken:
@@ -250,8 +251,7 @@ class _Race:
         return RunBroken(
             f"{budget.setting}: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent, and the next "
             f'request ("{self.plan.variant.name}") could cost {worst:.4f}.\n'
-            f"{answered} of {wanted} outputs are kept. Raise {budget.setting.split()[-1]} and run the same command with "
-            "--run to resume."
+            f"{answered} of {wanted} outputs are kept. Raise {budget.setting.split()[-1]} and {budget.again} to resume."
         )
 
 

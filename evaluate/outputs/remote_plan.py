@@ -21,6 +21,7 @@ from .store import AnswerStore
 
 __all__ = [
     "BYTES_PER_TOKEN",
+    "FEWEST_TOKENS",
     "Forecast",
     "RemotePlan",
     "Request",

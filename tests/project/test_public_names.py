@@ -53,6 +53,9 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "export",
         "review",
         "fix",
+        "runs",
+        "serve-check",
+        "compare",
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...core import ModelError, sha256_file
 from ..processes import Processes
+from .chat import settle_template
 from .checks import check_kind, fit_together
 from .folder import check_folder, fingerprint, stated_licence
 
@@ -29,6 +30,7 @@ __all__ = [
     "find_model",
     "four_bits",
     "load_model",
+    "read_tokenizer",
     "token_counter",
     "wheel_file",
 ]
@@ -192,6 +194,16 @@ def token_counter(name: str, *, cache: Path | None = None) -> Callable[[Sequence
     folder = _folder(name, cache)
     tokenizer = _tokenizer(folder, name)
     return lambda texts: _counted(tokenizer, texts)
+
+
+def read_tokenizer(name: str, *, cache: Path | None = None) -> Any:
+    """The tokenizer of a named model or of an adapter's folder, with the chat template that its model is prompted with.
+
+    Raises: ModelError as `token_counter`, or if the model has neither a template nor an end token.
+    """
+    tokenizer = _tokenizer(_folder(name, cache), name)
+    settle_template(tokenizer)
+    return tokenizer
 
 
 def _counted(tokenizer: Any, texts: Sequence[str]) -> list[int]:
