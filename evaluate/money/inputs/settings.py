@@ -119,7 +119,7 @@ class VariantMoney:
 
     model: str | None = None
     """The model's name in the price list, such as `"openai:gpt-4o-mini"`."""
-    preset: Literal["serverless-lora", "dedicated", "own-gpu"] | None = None
+    preset: Literal["serverless-lora", "dedicated", "dedicated-fireworks", "own-gpu"] | None = None
     """A usual way to run a tuned model, with its public price unless one is stated."""
     batch: bool = False
     """Whether the list's batch prices apply, for answers that may take hours."""
