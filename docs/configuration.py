@@ -17,7 +17,7 @@ from tuneworth.curate import ClusterSettings, CurateSettings, DataSettings
 from tuneworth.evaluate import EvaluateSettings, RoiSettings, VariantSettings
 from tuneworth.evaluate.money.inputs.settings import VariantMoney
 from tuneworth.project.project import StyleSettings
-from tuneworth.train import TrainSettings
+from tuneworth.train import HostedSettings, TrainSettings
 
 PAGE = Path(__file__).with_suffix(".md")
 INTRODUCTION = """\
@@ -45,6 +45,7 @@ TABLES = (
     Table("style", StyleSettings),
     Table("curate", CurateSettings),
     Table("train", TrainSettings),
+    Table("train.hosted", HostedSettings),
     Table("evaluate", EvaluateSettings, without=("named",)),
     Table("evaluate.NAME", VariantSettings),
     Table("roi", RoiSettings, without=("facts_failure_cost",)),

@@ -16,4 +16,4 @@ def test_every_key_of_a_project_is_on_the_page():
 
     made = runpy.run_path(str(DOCS / "configuration.py"))
     tables = {table.name for table in made["TABLES"]}
-    assert tables == {*SECTIONS, "evaluate.NAME", "roi.NAME"}
+    assert tables == {*SECTIONS, "train.hosted", "evaluate.NAME", "roi.NAME"}
