@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from rich.cells import cell_len
 
@@ -124,7 +125,7 @@ class _Column:
     needed: bool = False
     right: bool = False
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max(cell_len(text) for text in (self.head, *self.cells))
 
