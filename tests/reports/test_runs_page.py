@@ -98,6 +98,16 @@ def test_runs_in_two_currencies_have_no_chart_of_costs(tmp_path: Path) -> None:
     assert 'id="costs"' not in _page(tmp_path, [replace(entries[0], currency="USD"), *entries[1:]])
 
 
+def test_variants_are_named_where_the_runs_do_not_compare_the_same(tmp_path: Path) -> None:
+    entries = made_entries(3)
+    assert "<bdi>prompted</bdi></small>" not in _page(tmp_path, entries).split('id="runs"')[1]
+    entries[0] = replace(entries[0], baseline=RunSide("template", 1.0))
+    table = _page(tmp_path, entries).split('id="runs"')[1]
+    assert table.count("<small><bdi>prompted</bdi></small>") == 2
+    assert table.count("<small><bdi>template, no model</bdi></small>") == 1
+    assert "<small><bdi>tuned</bdi></small>" not in table
+
+
 def test_a_test_set_that_is_used_often_is_the_doubt(tmp_path: Path) -> None:
     entries = made_entries(2)
     assert "used 7 times" in _page(tmp_path, [entries[0], replace(entries[1], uses=7)])
