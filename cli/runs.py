@@ -89,6 +89,7 @@ def prune(project: Path | None, keep: int, yes: bool, talk: Talk) -> None:
         return
     done = prune_runs(plan, talk=talk) if plan.going or plan.leftovers else Pruned((), 0)
     data = {**plan.to_json(), "removed": done.removed, "freed_bytes": done.freed_bytes, "failed": dict(done.failed)}
+    data["spared"] = [fate.name for fate in done.spared]
     talk.answer(pruned_text(done), data)
     if done.failed:
         raise RunBroken(failed_text(done))

@@ -11,6 +11,7 @@ import pytest
 from tuneworth.reports import RunEntry, RunSide, write_runs_page
 
 from .chromium import Window
+from .test_access import _violations
 from .test_safety import PAYLOADS
 from .test_widths import CUT, SMALL
 
@@ -146,3 +147,14 @@ def test_a_page_fits_every_width_and_no_text_of_a_run_takes_part_in_it(window: W
         assert window.value("typeof window.owned") == "undefined"
         assert window.messages == [], kind
         assert [address for address in window.requests if not address.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_everybody_can_read_the_page(window: Window, tmp_path: Path, width: int, dark: bool) -> None:
+    odd = [RunEntry("broken", damage="run.json is damaged"), RunEntry("half", stage="curated")]
+    page = write_runs_page([*made_entries(5), *odd], tmp_path / "runs.html", project="p", runs=tmp_path / "runs")
+    window.open(page, width=width, dark=dark)
+    window.value("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    assert _violations(window) == []
