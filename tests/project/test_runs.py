@@ -266,6 +266,15 @@ def test_one_changed_byte_of_the_cache_is_noticed(
     assert list_runs(project) == before
 
 
+def test_a_figure_changed_in_the_cache_is_noticed(tmp_path: Path) -> None:
+    project = made_project(tmp_path, 2)
+    before, cache = list_runs(project), project / "runs" / ".index.json"
+    content = cache.read_bytes()
+    cache.write_bytes(content.replace(b'"acceptable": 0.8', b'"acceptable": 0.1'))
+    assert cache.read_bytes() != content
+    assert list_runs(project) == before
+
+
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     project = made_project(tmp_path, 2)
     (project / "runs" / ".index.json").mkdir()
