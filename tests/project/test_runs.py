@@ -72,9 +72,9 @@ def test_stages_follow_from_the_files(tmp_path: Path) -> None:
     run = made_run(project, 1, results=False)
     assert list_runs(project)[0].stage == "curated"
     (run / "train" / "adapter").mkdir(parents=True)
-    (run / "train" / "summary.json").write_text("{}")
-    assert list_runs(project)[0].stage == "curated"  # it still trains
     (run / "train" / "adapter" / "adapter_config.json").write_text("{}")
+    assert list_runs(project)[0].stage == "curated"  # it still trains
+    (run / "train" / "summary.json").write_text("{}")
     assert list_runs(project)[0].stage == "trained"
     (run / "curate" / "summary.json").unlink()
     (run / "train" / "summary.json").unlink()
