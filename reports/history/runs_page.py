@@ -85,7 +85,7 @@ def _since(judged: Sequence[RunEntry]) -> str:
     if len(judged) == 1:
         return f"The only verdict is “{newest.label}”."
     if same == len(judged):
-        return f"All {same} verdicts are “{newest.label}”."
+        return f"{'Both' if same == 2 else f'All {same}'} verdicts are “{newest.label}”."
     if same == 1:
         return f"The newest verdict is “{newest.label}”; the one before was “{judged[-2].label}”."
     return f"The newest {same} verdicts are “{newest.label}”; the one before was “{judged[-same - 1].label}”."
@@ -256,17 +256,19 @@ def _row(entry: RunEntry, link: str, named: Mapping[str, bool]) -> dict[str, Any
         "verdict": stage_text(entry),
         "baseline": _share(entry.baseline, named=named["baseline"]),
         "candidate": _share(entry.candidate, named=named["candidate"]),
-        "cost": (candidate, f"baseline {baseline.partition(NBSP)[0]}" if baseline else ""),
-        "payback": ("", "") if entry.pays_back is None else (say.days(entry.payback_days), range_text(days, say)),
+        "cost": (candidate, f"baseline {baseline.partition(NBSP)[0]}" if baseline else "", ""),
+        "payback": ("", "", "")
+        if entry.pays_back is None
+        else (say.days(entry.payback_days), range_text(days, say), ""),
         "uses": uses_text(entry),
         "changed": changed_words(entry),
         "disk": say.size(entry.disk_bytes),
     }
 
 
-def _share(side: RunSide | None, *, named: bool) -> tuple[str, ...]:
+def _share(side: RunSide | None, *, named: bool) -> tuple[str, str, str]:
     if side is None or side.acceptable is None:
-        return ("",)
+        return "", "", ""
     span = range_text(Row("", "", side.acceptable, "share", side.low, side.high), say)
     return say.percent(side.acceptable), span, short(variant_label(side.name), NAME) if named else ""
 

@@ -43,7 +43,7 @@ def test_the_page_says_the_newest_verdict_and_since_when(tmp_path: Path) -> None
     assert "5 runs from 1 October 2026 to 5 October 2026. The newest 3 verdicts are “Fine-tune”" in text
     assert "the one before was “Cannot tell yet”" in text
     assert "tuneworth compare runs/run-0003 runs/run-0004" in text
-    assert "All 2 verdicts are “Cannot tell yet”" in _page(tmp_path, made_entries(2))
+    assert "Both verdicts are “Cannot tell yet”" in _page(tmp_path, made_entries(2))
     assert "The newest verdict is “Fine-tune”; the one before was" in _page(tmp_path, made_entries(3))
 
 
@@ -104,9 +104,9 @@ def test_variants_are_named_where_the_runs_do_not_compare_the_same(tmp_path: Pat
     assert "<bdi>prompted</bdi></small>" not in _page(tmp_path, entries).split('id="runs"')[1]
     entries[0] = replace(entries[0], baseline=RunSide("template", 1.0))
     table = _page(tmp_path, entries).split('id="runs"')[1]
-    assert table.count("<small><bdi>prompted</bdi></small>") == 2
-    assert table.count("<small><bdi>template, no model</bdi></small>") == 1
-    assert "<small><bdi>tuned</bdi></small>" not in table
+    assert table.count('<small class="who"><bdi>prompted</bdi></small>') == 2
+    assert table.count('<small class="who"><bdi>template, no model</bdi></small>') == 1
+    assert '<small class="who"><bdi>tuned</bdi></small>' not in table
 
 
 def test_a_test_set_that_is_used_often_is_the_doubt(tmp_path: Path) -> None:
