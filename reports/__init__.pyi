@@ -1,14 +1,14 @@
 from .checkup import checkup_brief as checkup_brief
 from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
+from .history.compare import write_comparison as write_comparison
+from .history.compare_text import compared_text as compared_text
 from .history.entry import CHANGES as CHANGES
 from .history.entry import RunEntry as RunEntry
 from .history.entry import RunSide as RunSide
 from .history.entry import entry_of as entry_of
 from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
-from .history.compare import write_comparison as write_comparison
-from .history.compare_text import compared_text as compared_text
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
 from .serving import served_markdown as served_markdown

@@ -151,8 +151,16 @@ def cost_section(step: Step) -> Section:
 def verdicts_section(step: Step) -> Section:
     """Both verdicts, and what they rest on that differs."""
     verdicts = [step["verdicts"][role] or {"sentence": "No verdict."} for role in ("before", "after")]
-    both = [(name, typeset(found["sentence"])) for name, found in zip(words.names(step), verdicts, strict=True)]
-    shown = {"both": both, "rows": basis.basis_rows(step, say), "names": words.names(step)}
+    both = [
+        (name, typeset(found["sentence"]), [typeset(reason) for reason in found.get("reasons") or []])
+        for name, found in zip(words.names(step), verdicts, strict=True)
+    ]
+    shown = {
+        "both": both,
+        "rows": basis.basis_rows(step, say),
+        "settings": basis.setting_rows(step, say),
+        "names": words.names(step),
+    }
     return Section("verdicts", "Verdicts", typeset(basis.verdict_lead(step)), "verdicts", shown)
 
 

@@ -100,7 +100,8 @@ def _cost(step: Mapping[str, Any]) -> list[str]:
 
 
 def _verdicts(step: Mapping[str, Any]) -> list[str]:
-    rows = [Row("", f"  {what}", f"{before} to {after}") for what, before, after in basis.basis_rows(step, say)]
+    changed = [*basis.basis_rows(step, say), *basis.setting_rows(step, say)]
+    rows = [Row("", f"  {what}", f"{before} to {after}") for what, before, after in changed]
     return [*filled(basis.verdict_lead(step)), *row_lines(rows, label=LABEL + 4)]
 
 

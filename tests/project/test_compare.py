@@ -118,6 +118,11 @@ def test_the_cost_is_split_by_price_and_failures(runs):
     )
 
 
+def test_the_settings_of_the_verdicts_that_differ_are_named(runs):
+    settings = compare_runs(*runs).results["verdicts"]["settings"]
+    assert settings == [{"key": "roi.tuned.price_input", "before": 1.0, "after": 2.0}]
+
+
 def test_gates_decide_the_exit_code(command, runs, tmp_path):
     words = ["compare", *runs, "--out", tmp_path / "out", "--quiet"]
     assert command(*words, "--gate", "difference.high < 0").code == 0
