@@ -209,6 +209,9 @@ def test_scored_again_by_its_own_style_a_run_stays_as_it_was(judged, runs):
         assert again["rows"] == stored["rows"]
         assert again["difference"] == stored["difference"]
     assert_described(again)
+    whole = compare_runs(runs[0], repaired, style=style).whole
+    came = {line["raw"] for lines in whole.after.lines.values() for line in lines}
+    assert came == {None, "Box with a lamp."}  # repaired again, from what came
     assert [row for row in stored["context"] if row["what"] == "repair"] == [
         {"what": "repair", "before": "off", "after": "safe"}
     ]
