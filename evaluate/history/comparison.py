@@ -82,7 +82,7 @@ def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None
     results = {
         "before": before.name,
         "after": after.name,
-        "variant": {"before": before.variant, "after": after.variant},
+        "variant": _variants(before, after),
         "decided": _decided(found, same=bool(same.all()) and bool(len(same))),
         **_difference(found),
         "acceptable": {role: _share(values, tied) for role, values in zip(("before", "after"), outcomes, strict=True)},
@@ -99,6 +99,18 @@ def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None
         "context": changed_context(before, after),
     }  # fmt: skip
     return ComparedJudged(before, after, results, rows)
+
+
+def _variants(before: Judged, after: Judged) -> dict[str, Any]:
+    """Which variants are compared, whether each is its run's candidate, and which ones both runs scored."""
+    scored = before.results.get("quality") or {}
+    candidates = [(side.results.get("comparison") or {}).get("candidate") for side in (before, after)]
+    return {
+        "before": before.variant,
+        "after": after.variant,
+        "candidates": candidates == [before.variant, after.variant],
+        "in_both": [name for name in after.results.get("quality") or {} if name in scored],
+    }
 
 
 def _paired(before: Judged, after: Judged) -> _Paired:

@@ -1,6 +1,7 @@
 """The answer about compared runs in words, each sentence written once: what changed, its doubt, what they share."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 from ...core import Numbers
@@ -65,7 +66,10 @@ def _is(number: float) -> str:
 
 def doubt(step: Step, say: Numbers) -> str:
     """The strongest reason to doubt the answer."""
-    style, shared = step["style"], step["shared"]
+    style, shared, variant = step["style"], step["shared"], step["variant"]
+    if variant["before"] != variant["after"]:
+        shown = [variant_label(str(variant[role])) for role in ("before", "after")]
+        return f'The runs are compared by different variants: "{shown[0]}" before, "{shown[1]}" now.'
     if not style["same"] and style["rescored"] is None:
         rules = say.count(len(style["rules"]), "rule")
         return f"The runs were judged by different styles, so outputs count here by the {rules} that both have."
@@ -94,7 +98,10 @@ def doubt(step: Step, say: Numbers) -> str:
 
 def next_step(step: Step) -> str:
     """What to do next."""
-    style = step["style"]
+    style, variant = step["style"], step["variant"]
+    same = [name for name in (variant["after"], variant["before"]) if name in variant["in_both"]]
+    if variant["candidates"] and variant["before"] != variant["after"] and same:
+        return f"Compare the same variant: `--variant {quote(str(same[0]))}`"
     if not style["same"] and style["rescored"] is None:
         return "Judge both by one style: `--style style.yaml`"
     worse = [row for row in step["rules"].values() if row["moved"] == "worse"]

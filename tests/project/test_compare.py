@@ -220,7 +220,7 @@ def test_scored_again_by_its_own_style_a_run_stays_as_it_was(judged, runs):
 def test_another_variant_can_be_compared(command, judged, runs):
     worse = judged("strong", outputs(lambda at: at % 5 > 0), prompted=outputs(lambda at: at % 5 > 2))
     found = compare_runs(worse, worse.parent / "monday", variant="prompted=tuned").results
-    assert found["variant"] == {"before": "prompted", "after": "tuned"}
+    assert {role: found["variant"][role] for role in ("before", "after")} == {"before": "prompted", "after": "tuned"}
     assert found["decided"] == "better"
     assert compare_runs(worse, runs[0], variant="tuned").results["decided"] == "same outputs"
     unknown = command("compare", *runs, "--variant", "tunde")
