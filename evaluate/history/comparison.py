@@ -76,7 +76,7 @@ def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None
     ]
     slices, small = slices_of(*tables)
     same = _same_outputs(before, after, paired)
-    whole = [_where(part, kept) for part in paired.outcomes]
+    scored = [_where(part, kept) for part in paired.outcomes]
     ids = tuple([name for name, keep in zip(names, kept, strict=True) if keep] for names in paired.ids)
     moved = moved_slices(slices, paired.outcomes[0].acceptable, paired.outcomes[1].acceptable, paired.groups)
     results = {
@@ -94,7 +94,7 @@ def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None
         "slices_small": small,
         "slices_least": LEAST_ROWS,
         "tokens": _tokens((before, after), ids),
-        "cost": changed_cost(before, after, (whole[0], whole[1]), (ids[0], ids[1])),
+        "cost": changed_cost(before, after, (scored[0], scored[1]), (ids[0], ids[1])),
         "verdicts": both_verdicts(before, after),
         "context": changed_context(before, after),
     }  # fmt: skip
