@@ -106,8 +106,10 @@ def _verdicts(step: Mapping[str, Any]) -> list[str]:
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [
+    """Each run compared with the one before it; empty for two runs."""
+    lines = [
         line
         for step in steps
         for line in filled(f"  {words.answer(step, say)} {words.changed_sentence(step, say)}", indent=4)
     ]
+    return ["Step by step", *lines] if lines else []

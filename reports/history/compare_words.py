@@ -81,13 +81,15 @@ def doubt(step: Step, say: Numbers) -> str:
         )
     if shared["unscored"] > 0.1 * shared["requests"]:
         return _unscored(shared, say)
+    if step["decided"] == "same outputs":
+        return "The outputs are the same, so whatever else differs comes from rules, prices or settings."
     gap, p = step["difference"], finite(step["p_value"])
     if step["decided"] == "no difference shown" and p is not None and (gap["low"] > 0 or gap["high"] < 0):
         return (
             f"It is close: the interval excludes 0, but by chance alone so large a difference has p = {say.count(p)}."
         )
     least = finite(step["detectable_difference"])
-    if step["decided"] in ("no difference shown", "same outputs") and least is not None:
+    if step["decided"] == "no difference shown" and least is not None:
         return (
             f"With {say.count(step['n'], 'request')}, a difference of less than {say.points(least)} often goes unseen."
         )
