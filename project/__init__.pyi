@@ -33,6 +33,8 @@ from .evaluation.money import stated_money as stated_money
 from .evaluation.report import report_run as report_run
 from .gather.requests import PlannedRival as PlannedRival
 from .gather.requests import Remote as Remote
+from .history.compare import ComparedRuns as ComparedRuns
+from .history.compare import compare_runs as compare_runs
 from .history.index import Runs as Runs
 from .history.index import list_runs as list_runs
 from .history.prune import Fate as Fate
@@ -40,8 +42,6 @@ from .history.prune import Pruned as Pruned
 from .history.prune import PrunePlan as PrunePlan
 from .history.prune import plan_prune as plan_prune
 from .history.prune import prune_runs as prune_runs
-from .history.compare import ComparedRuns as ComparedRuns
-from .history.compare import compare_runs as compare_runs
 from .project import PROJECT_FILE as PROJECT_FILE
 from .project import Project as Project
 from .project import find_project as find_project
