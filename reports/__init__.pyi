@@ -6,7 +6,10 @@ from .history.compare_text import compared_text as compared_text
 from .history.entry import CHANGES as CHANGES
 from .history.entry import RunEntry as RunEntry
 from .history.entry import RunSide as RunSide
+from .history.entry import by_time as by_time
 from .history.entry import entry_of as entry_of
+from .history.entry import with_changes as with_changes
+from .history.runs_page import write_runs_page as write_runs_page
 from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
 from .report import write_report as write_report
@@ -20,3 +23,6 @@ from .terminal import curated_text as curated_text
 from .terminal import derivation_text as derivation_text
 from .terminal import money_text as money_text
 from .terminal import verdict_text as verdict_text
+from .watching import watch_markdown as watch_markdown
+from .watching import watch_text as watch_text
+from .watching import watch_title as watch_title

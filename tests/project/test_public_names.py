@@ -56,6 +56,7 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "runs",
         "compare",
         "serve-check",
+        "watch",
     }
 
 
