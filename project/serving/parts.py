@@ -41,6 +41,7 @@ class Parts:
     weights: dict[str, Path] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
     number_format: str = ""
+    same_token_share: float | None = None  # where the written weights take the adapter's likeliest token
     stripped: frozenset[str] = frozenset()
     before: tuple[str, ...] = ()  # commands to run once before the start
     cautions: list[str] = field(default_factory=list)
@@ -64,7 +65,7 @@ def parts_of(model: JudgedModel, server: str, weights: Weights | None) -> Parts:
 def _for_llama(model: JudgedModel) -> Parts:
     merged, gguf = _merged(model, gguf=True)
     parts = Parts(weights={gguf.name: gguf} if gguf else {"merged": merged})
-    parts.number_format = "Q8_0" if gguf else str((read_record(merged) or {}).get("dtype", ""))
+    _describe(parts, gguf.parent if gguf else merged)
     file = f"./{gguf.name}" if gguf else "./tuned-q8_0.gguf"
     if gguf is None:
         parts.before = (conversion_command(Path("merged"), Path("tuned-q8_0.gguf")),)
@@ -94,6 +95,7 @@ def _for_vllm(model: JudgedModel, weights: Weights | None) -> Parts:
         parts.weights["adapter"] = facts.adapter
     else:
         parts.weights["merged"], _ = _merged(model, gguf=False)
+        _describe(parts, parts.weights["merged"])
     if facts.quantised and chosen == "adapter":
         parts.cautions.append(
             "the adapter was judged on 4-bit weights; the command asks vLLM for the same with bitsandbytes"
@@ -124,7 +126,7 @@ def _for_ollama(model: JudgedModel) -> Parts:
             "with llama-server."
         )
     parts = Parts(weights={gguf.name: gguf} if gguf else {"merged": merged}, stripped=found.trims)
-    parts.number_format = "Q8_0" if gguf else str((read_record(merged) or {}).get("dtype", ""))
+    _describe(parts, gguf.parent if gguf else merged)
     parts.texts["Modelfile"] = modelfile(
         f"./{next(iter(parts.weights))}", template=template, stops=facts.stops, context=model.context,
         max_tokens=model.recorded.max_new_tokens, temperature=model.recorded.temperature,
@@ -144,6 +146,13 @@ def _check_requests(model: JudgedModel, template: str, trims: frozenset[str]) ->
                 f"Ollama's template language cannot write this model's prompts: {made!r} instead of {wanted!r}.\n"
                 "Export with --format llama.cpp or vllm, which use the model's own template."
             )
+
+
+def _describe(parts: Parts, folder: Path) -> None:
+    """Adds the number format of a merged model or a GGUF, and how it agreed with the adapter when it was written."""
+    record = read_record(folder) or {}
+    parts.number_format = str(record.get("dtype", ""))
+    parts.same_token_share = (record.get("agreement") or {}).get("same_token_share")
 
 
 # --- weights ----------------------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ def _lines(
     yield "# As at judging. Some versions of Ollama penalise repetitions unless they are told not to."
     yield f"PARAMETER temperature {temperature:g}"
     yield "PARAMETER repeat_penalty 1"
+    if temperature:  # drawn from all tokens, as at judging
+        yield from ("PARAMETER top_k 0", "PARAMETER top_p 1", "PARAMETER min_p 0")
     yield f"PARAMETER num_predict {max_tokens}"
     yield f"PARAMETER num_ctx {context}"
     for stop in stops:
