@@ -74,7 +74,7 @@ def check_command(model: JudgedModel, server: str, *, run: str) -> str:
 
 
 def _weights(parts: Parts) -> str:
-    merged = "adapter" not in parts.weights
+    merged = "adapter" not in parts.weights and parts.lora_source is None
     return f"{'merged into its weights' if merged else 'as an adapter beside it'}, in {parts.number_format}"
 
 

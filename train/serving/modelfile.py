@@ -13,19 +13,34 @@ __all__ = ["modelfile"]
 
 
 def modelfile(
-    source: str, *, template: str, stops: Sequence[str], context: int, max_tokens: int, temperature: float
+    source: str,
+    *,
+    template: str,
+    stops: Sequence[str],
+    context: int,
+    max_tokens: int,
+    temperature: float,
+    adapter: str | None = None,
 ) -> str:
-    """The Modelfile for a model in `source`, a file or folder next to the Modelfile.
+    """The Modelfile for a model in `source`, a file or folder next to the Modelfile; `adapter` is a file with a LoRA for it.
 
     Raises: ModelError for a text that a Modelfile cannot hold.
     """
-    return "".join(f"{line}\n" for line in _lines(source, template, stops, context, max_tokens, temperature))
+    return "".join(f"{line}\n" for line in _lines(source, template, stops, context, max_tokens, temperature, adapter))
 
 
 def _lines(
-    source: str, template: str, stops: Sequence[str], context: int, max_tokens: int, temperature: float
+    source: str,
+    template: str,
+    stops: Sequence[str],
+    context: int,
+    max_tokens: int,
+    temperature: float,
+    adapter: str | None,
 ) -> Iterator[str]:
     yield f"FROM {_value(source)}"
+    if adapter is not None:
+        yield f"ADAPTER {_value(adapter)}"
     yield ""
     yield f'TEMPLATE """{_checked(template)}"""'
     yield ""
