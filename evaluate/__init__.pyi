@@ -10,6 +10,7 @@ from .money.account import Money as Money
 from .money.account import compute_money as compute_money
 from .money.caches import always_cached as always_cached
 from .money.inputs.options import Pair as Pair
+from .money.inputs.presets import PRESETS as PRESETS
 from .money.inputs.prices import is_tuned_name as is_tuned_name
 from .money.inputs.prices import price_of as price_of
 from .money.inputs.prices import with_price_path as with_price_path
@@ -20,7 +21,6 @@ from .money.recount import read_inputs as read_inputs
 from .money.volumes import BREAK_EVEN as BREAK_EVEN
 from .money.volumes import break_even as break_even
 from .outputs.actors import start_actors as start_actors
-from .outputs.address import host_of as host_of
 from .outputs.budget import Budget as Budget
 from .outputs.budget import TokenPrice as TokenPrice
 from .outputs.budget import price_of_variant as price_of_variant
@@ -41,6 +41,7 @@ from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
 from .outputs.raw import Raw as Raw
 from .outputs.remote import check_privacy as check_privacy
+from .outputs.remote import personal_data_sent as personal_data_sent
 from .outputs.remote import race_endpoints as race_endpoints
 from .outputs.remote import request_chats as request_chats
 from .outputs.remote_plan import BYTES_PER_TOKEN as BYTES_PER_TOKEN
@@ -131,6 +132,7 @@ from .settings import read_evaluate as read_evaluate
 from .statistics.intervals import share_interval as share_interval
 from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
+from .statistics.sequential import draw_rows as draw_rows
 from .variants import Variant as Variant
 from .variants import Way as Way
 from .variants import plan_variants as plan_variants
@@ -147,6 +149,16 @@ from .verdict.sentences import repaired as repaired
 from .verdict.sentences import scored_name as scored_name
 from .verdict.sentences import variant_name as variant_name
 from .verdict.sentences import when_it_pays as when_it_pays
+from .watching.again import RETIRES_SOON as RETIRES_SOON
+from .watching.again import decided_again as decided_again
+from .watching.again import volume_of as volume_of
+from .watching.drift import DRIFT_LEVEL as DRIFT_LEVEL
+from .watching.drift import drift_of as drift_of
+from .watching.live import live_standing as live_standing
+from .watching.live import live_windows as live_windows
+from .watching.looks import LEAST_ANSWERED as LEAST_ANSWERED
+from .watching.looks import look_at as look_at
+from .watching.looks import standing_of as standing_of
 from .write import results_text as results_text
 from .write import write_evaluated as write_evaluated
 from .write import write_scored as write_scored
