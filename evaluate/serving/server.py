@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ConfigError
-from ..outputs.address import address_problems, calls_url, host_of, is_on_this_machine, read_key
+from ...core import ConfigError, address_problems, calls_url, host_of, is_on_this_machine, read_key
 from ..outputs.responses import load_json
 
 __all__ = ["Declared", "Server", "open_server"]

@@ -101,6 +101,21 @@ def test_a_fault_is_named_by_its_own_test_alone(cause: str, what: Seen) -> None:
     assert names(what) == [cause]
 
 
+@pytest.mark.parametrize(
+    ("server", "says"),
+    [
+        ([1, 5, 6], "it does not begin the answer; token 4 of the first request is none and was '<7>' at judging"),
+        ([1, 5, 6, 7, 2, 8], "it writes 1 token after the request; token 6"),
+        ([1, 20, 21, 1, 5, 6, 7, 2], "it adds 3 tokens, such as a default system message; token 2"),
+        ([1, 7, 2], "it leaves out 2 tokens, such as a default system message; token 2"),
+        ([1, 5, 9, 7, 2], "another one: token 3 of the first request is '<9>' and was '<6>'"),
+    ],
+)
+def test_the_tokens_show_what_another_template_does(server: list[int], says: str) -> None:
+    (found,) = find_causes(seen(reading=reading(server)))
+    assert says in found.says
+
+
 @pytest.mark.parametrize("cause", FAULTS)
 def test_a_cause_is_a_sentence_with_numbers_and_advice(cause: str) -> None:
     for what in FAULTS[cause]:
