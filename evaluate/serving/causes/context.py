@@ -25,7 +25,7 @@ def _refused(seen: Seen) -> Cause | None:
     if not lengths or max(answered, default=0) >= min(lengths):
         return None
     says = (
-        f"The server's context is too short: it refuses {say.count(len(refused), 'request')} of {len(seen.rows):,}, those from "
+        f"The server's context is too short: it refuses {len(refused):,} of {say.count(len(seen.rows), 'request')}, those from "
         f"{say.count(min(lengths), 'token')} on."
     )
     evidence = {
@@ -50,7 +50,7 @@ def _cut_prompts(seen: Seen) -> Cause | None:
         return None
     most = max(served for _, served in rows)
     says = (
-        f"The server cuts long requests: {say.count(len(cut), 'request')} of {len(rows):,} should take "
+        f"The server cuts long requests: {len(cut):,} of {say.count(len(rows), 'request')} should take "
         f"{say.count(cut[0][0] + offset, 'token')} or more, and the server counts at most {most:,}."
     )
     return _cause(seen, says, {"cut": len(cut), "of": len(rows), "most_counted": most, "longest": rows[-1][0]})
