@@ -24,7 +24,7 @@ def _other_tokenizer(seen: Seen) -> Cause | None:
     if len(offsets) < LEAST or max(offsets) - min(offsets) <= SPREAD or context(seen) is not None:
         return None
     return _cause(
-        f"its tokenizer makes {min(offsets):+,} to {max(offsets):+,} tokens of the same requests, against the judged one",
+        f"its tokenizer counts the same requests otherwise ({min(offsets):+,} to {max(offsets):+,} tokens)",
         {"least_offset": min(offsets), "most_offset": max(offsets), "requests": len(offsets)},
     )
 
