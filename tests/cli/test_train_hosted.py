@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, Talk
+from tuneworth.evaluate import PRESETS
 from tuneworth.project import plan_hosted, train_hosted
-from tuneworth.train import Pauses
+from tuneworth.train import Fireworks, HostedSettings, OpenAI, Pauses, Together
 
 from ..train.hosted_server import KEY, HostedServer
 
@@ -197,6 +199,29 @@ def test_ctrl_c_says_that_the_job_goes_on_and_cancel_stops_it(curated: Any, comm
         assert "has ended: cancelled" in done.out
         assert command("train", project, "--on", "fireworks", "--yes").code == 3
     assert len(server.jobs) == 1
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hosted.md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_setting_option_price_and_rule(command: Any) -> None:
+    table = PAGE[PAGE.index("## Settings") : PAGE.index("## The bill comes first")]
+    named = {
+        name
+        for cell in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", cell)
+    }
+    assert named == {field.name for field in fields(HostedSettings)}
+    usage = command("train", "--help").out
+    assert [option for option in set(re.findall(r"`(--[\w-]+)", PAGE)) if option not in usage] == []
+    for provider in (Together(), Fireworks("acme"), OpenAI()):
+        for model in MODELS.values():
+            price = provider.price(model)
+            assert price is None or f"{price.per_million}" in PAGE
+        assert f"{provider.rules.least_examples:,} " in PAGE
+    assert PRESETS["dedicated-fireworks"].source
+    for target in re.findall(r"\]\((\w[\w-]*\.md)", PAGE):
+        assert (Path(__file__).parents[2] / "docs" / target).is_file(), target
 
 
 def test_options_of_one_kind_of_training_are_refused_by_the_other(curated: Any, command: Any) -> None:
