@@ -14,6 +14,7 @@ from .corrected import write_corrected as write_corrected
 from .decision_log import DecidedElsewhere as DecidedElsewhere
 from .decision_log import DecisionBatch as DecisionBatch
 from .decision_log import DecisionLog as DecisionLog
+from .export import chat_lines as chat_lines
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count

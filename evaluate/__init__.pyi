@@ -10,6 +10,7 @@ from .money.account import Money as Money
 from .money.account import compute_money as compute_money
 from .money.caches import always_cached as always_cached
 from .money.inputs.options import Pair as Pair
+from .money.inputs.presets import PRESETS as PRESETS
 from .money.inputs.prices import is_tuned_name as is_tuned_name
 from .money.inputs.prices import price_of as price_of
 from .money.inputs.prices import with_price_path as with_price_path
@@ -20,7 +21,6 @@ from .money.recount import read_inputs as read_inputs
 from .money.volumes import BREAK_EVEN as BREAK_EVEN
 from .money.volumes import break_even as break_even
 from .outputs.actors import start_actors as start_actors
-from .outputs.address import host_of as host_of
 from .outputs.budget import Budget as Budget
 from .outputs.budget import TokenPrice as TokenPrice
 from .outputs.budget import price_of_variant as price_of_variant
@@ -29,6 +29,7 @@ from .outputs.files import read_outputs as read_outputs
 from .outputs.models import by_model as by_model
 from .outputs.models import check_adapters as check_adapters
 from .outputs.models import counter_of as counter_of
+from .outputs.models import local_folder as local_folder
 from .outputs.models import release as release
 from .outputs.prompts import prompts_of as prompts_of
 from .outputs.race import Write as Write
@@ -40,9 +41,11 @@ from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
 from .outputs.raw import Raw as Raw
 from .outputs.remote import check_privacy as check_privacy
+from .outputs.remote import personal_data_sent as personal_data_sent
 from .outputs.remote import race_endpoints as race_endpoints
 from .outputs.remote import request_chats as request_chats
 from .outputs.remote_plan import BYTES_PER_TOKEN as BYTES_PER_TOKEN
+from .outputs.remote_plan import FEWEST_TOKENS as FEWEST_TOKENS
 from .outputs.remote_plan import RemotePlan as RemotePlan
 from .outputs.remote_plan import check_keys as check_keys
 from .outputs.remote_plan import forecast as forecast
@@ -109,6 +112,17 @@ from .scores.quality import groups_of as groups_of
 from .scores.quality import tokens_of as tokens_of
 from .scores.score import Scores as Scores
 from .scores.score import score_outputs as score_outputs
+from .serving.agreement import Margins as Margins
+from .serving.check import SERVE_CHECK as SERVE_CHECK
+from .serving.check import check_served as check_served
+from .serving.probes import probe_chats as probe_chats
+from .serving.probes import read_probes as read_probes
+from .serving.seen import ROW_SCHEMA as ROW_SCHEMA
+from .serving.seen import Marks as Marks
+from .serving.seen import Reading as Reading
+from .serving.seen import Seen as Seen
+from .serving.server import Server as Server
+from .serving.server import open_server as open_server
 from .settings import AUTO as AUTO
 from .settings import RUN_ADAPTER as RUN_ADAPTER
 from .settings import EvaluateSettings as EvaluateSettings

@@ -55,6 +55,11 @@ from .search.search import search_text as search_text
 from .search.search_plan import SearchPlan as SearchPlan
 from .search.search_plan import plan_search as plan_search
 from .serving.asking import Served as Served
+from .serving.check import ServeCheck as ServeCheck
+from .serving.check import check_serving as check_serving
+from .serving.check import plan_serving as plan_serving
+from .serving.export import ServingExport as ServingExport
+from .serving.export import export_serving as export_serving
 from .serving.watch import Watched as Watched
 from .serving.watch import WatchSettings as WatchSettings
 from .serving.watch import plan_watch as plan_watch
@@ -63,6 +68,12 @@ from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation
 from .stages import run_project as run_project
+from .training.hosted import HostedTraining as HostedTraining
+from .training.hosted import cancel_hosted as cancel_hosted
+from .training.hosted import plan_hosted as plan_hosted
+from .training.hosted import train_hosted as train_hosted
+from .training.hosted_plan import PROVIDERS as PROVIDERS
+from .training.hosted_plan import HostedPlan as HostedPlan
 from .training.train_words import plan_text as plan_text
 from .training.train_words import train_text as train_text
 from .training.trained import trained as trained

@@ -13,9 +13,22 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...core import ConfigError, RunBroken, say
-from .address import address_problems, calls_url, is_near, is_on_this_machine, origin_of, read_key
-from .faults import Complaint, Fault, fault_of_exception, fault_of_status
+from ...core import (
+    Complaint,
+    ConfigError,
+    Fault,
+    RunBroken,
+    address_problems,
+    calls_url,
+    fault_of_exception,
+    fault_of_status,
+    host_of,
+    is_near,
+    is_on_this_machine,
+    origin_of,
+    read_key,
+    say,
+)
 from .pace import Pace, Streak
 from .responses import NOTHING_COUNTED, Answer, read_answer, read_error_body
 
@@ -416,8 +429,6 @@ def _client(endpoint: Endpoint) -> Any:
     Proxies from the environment are used, except for this machine.
     """
     import httpx2
-
-    from .address import host_of
 
     host = host_of(endpoint.url)
     local = {f"all://{f'[{host}]' if ':' in host else host}": None} if endpoint.on_this_machine else {}

@@ -19,6 +19,7 @@ from .table import OUTPUT_SCHEMA, Raced
 
 __all__ = [
     "check_privacy",
+    "personal_data_sent",
     "race_endpoints",
     "request_chats",
 ]
@@ -272,7 +273,7 @@ def check_privacy(plans: Sequence[RemotePlan], *, store: Container[str]) -> None
     for plan in plans:
         if not plan.endpoint.on_this_machine:
             hosts.setdefault(plan.host, {}).update(dict.fromkeys(_texts(plan, store)))
-    if problems := [text for host, texts in hosts.items() if (text := _personal_data(host, list(texts)))]:
+    if problems := [text for host, texts in hosts.items() if (text := personal_data_sent(host, list(texts)))]:
         raise ConfigError(
             "\n".join(problems)
             + "\nNothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set personal_data "
@@ -298,7 +299,11 @@ def _texts(plan: RemotePlan, store: Container[str]) -> Iterable[tuple[str, str, 
             yield "system message", id, system
 
 
-def _personal_data(host: str, texts: list[tuple[str, str, str]]) -> str | None:
+def personal_data_sent(host: str, texts: list[tuple[str, str, str]]) -> str | None:
+    """The personal data in texts that would be sent, in words: kinds, counts and places, no values; None if there is none.
+
+    Each text comes with its part of the request and the variant or pair that it belongs to.
+    """
     hits = find_personal(pl.Series([text for _, _, text in texts], dtype=pl.String))
     if not len(hits):
         return None

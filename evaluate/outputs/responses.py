@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .faults import Complaint, Fault, read_complaint, shortened
+from ...core import Complaint, Fault, read_complaint, shortened
 
 __all__ = [
     "NOTHING_COUNTED",

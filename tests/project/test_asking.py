@@ -1,7 +1,6 @@
 """A judged model is asked again, elsewhere: what was asked at judging, and no answer twice."""
 
 import json
-import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -15,33 +14,10 @@ from tuneworth.evaluate import TokenPrice
 from tuneworth.project.serving.asking import Served, ask, price_of
 from tuneworth.project.serving.recorded import recorded
 
-from ..cli.test_endpoint import MONEY, PROJECT, labels
-from ..conftest import STYLE, write_pairs
+from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, error
 
 QUIET = Talk(quiet=True)
-
-
-@pytest.fixture(scope="module")
-def judged_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Asked]]:
-    """A run whose variants were at an endpoint, and the requests that judged it."""
-    from tuneworth import run_project
-
-    folder = tmp_path_factory.mktemp("judged") / "project"
-    folder.mkdir()
-    write_pairs(folder / "pairs.jsonl")
-    (folder / "style.yaml").write_text(STYLE, encoding="utf-8")
-    (folder / "guide.txt").write_text("Write a label.", encoding="utf-8")
-    with EndpointServer(labels) as server:
-        settings = PROJECT.format(url=server.url, more="samples = 2\ntemperature = 0.5\nmax_new_tokens = 40") + MONEY
-        (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
-        run_project(folder)
-        return folder, list(server.requests)
-
-
-@pytest.fixture
-def judged(judged_once: tuple[Path, list[Asked]], tmp_path: Path) -> Run:
-    return Run(Path(shutil.copytree(judged_once[0], tmp_path / "project")))
 
 
 def sent(requests: list[Asked], model: str) -> list[str]:
@@ -134,17 +110,16 @@ def test_personal_data_goes_to_no_other_host(judged: Run) -> None:
 def test_a_repaired_candidate_stands_for_the_model_that_it_is_made_of(judged: Run) -> None:
     file = judged.folder / "results.json"
     results = json.loads(file.read_text())
-    results["comparison"]["candidate"] = "tuned + repair"
-    file.write_text(json.dumps(results))
-    variants = judged.folder / "evaluate" / "variants.json"
-    stored = json.loads(variants.read_text())
-    made = next(one for one in stored if one["name"] == "tuned") | {
-        "name": "tuned + repair",
-        "way": "repair",
-        "of": ["tuned"],
+    results["comparison"]["candidate"] = "tuned, else prompted"
+    made = {
+        "tuned + repair": {"of": ["tuned"], "repair": "safe"},
+        "tuned, else prompted": {"of": ["tuned + repair", "prompted"]},
     }
-    variants.write_text(json.dumps([*stored, made]))
+    results["variants"] |= made
+    file.write_text(json.dumps(results))
     assert recorded(Run(judged.folder)).variant.name == "tuned"
+    was = recorded(Run(judged.folder), "tuned + repair")
+    assert (was.variant.name, was.variant.settings.repair) == ("tuned", "safe")
 
 
 @pytest.mark.slow
