@@ -246,7 +246,7 @@ def _finished(plan: HostedPlan, record: dict[str, Any], *, connect: bool) -> Hos
     summary = _summary(plan, record)
     write_synced(run.folder / "train" / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     hosted = summary["hosted"]
-    kept = ("provider", "model", "tuned_model", "job", "cost", "currency")
+    kept = ("provider", "title", "model", "tuned_model", "endpoint", "job", "cost", "currency")
     run.update(seconds={"train": summary["seconds"]}, hosted={key: hosted[key] for key in kept})
     table = endpoint_table(provider.chat_url, str(record["tuned_model"]), _key_env(plan))
     if connect:

@@ -142,7 +142,7 @@ def train_in(
     if first:
         model = planned.loaded
         facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        run.update(seconds={"train": watch.seconds()}, model=facts)
+        run.update(seconds={"train": watch.seconds()}, model=facts, hosted=None)  # none of an earlier training
     return {**result.summary(), **_more(planned)}
 
 

@@ -109,6 +109,7 @@ class HostedServer:
     files: dict[str, File] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
     wrong_keys: int = 0
     lock: Any = field(default_factory=threading.RLock)
 
@@ -264,8 +265,8 @@ class HostedServer:
             return _ok(self._together_file(path.rpartition("/")[2], look=True))
         if (method, path) == ("POST", "/fine-tunes"):
             problem = _wrong_keys(
-                data, {"training_file", "model", "n_epochs", "suffix", "training_type", "training_method", "batch_size"},
-                {"validation_file", "n_evals", "learning_rate"},
+                data, {"training_file", "model", "n_epochs", "suffix", "training_method", "batch_size"},
+                {"validation_file", "n_evals", "learning_rate", "training_type"},
             )  # fmt: skip
             if problem is None and len(data["suffix"]) > 40:
                 problem = "the suffix has more than 40 characters"
@@ -318,6 +319,12 @@ class HostedServer:
     def _fireworks(
         self, method: str, path: str, query: dict, form: dict, data: dict, body: bytes, request: BaseHTTPRequestHandler
     ) -> Answer | None:
+        if method == "PUT" and path.startswith("/signed/datasets/"):
+            id = path.rpartition("/")[2]
+            assert request.headers["x-goog-content-length-range"] == f"{self.sizes[id]},{self.sizes[id]}"
+            assert len(body) == self.sizes[id]
+            self.files[id].content = body
+            return 200, b"", {}
         if path.startswith("/signed/"):
             return 200, self.adapter[path.removeprefix("/signed/")], {}
         home = "/accounts/acme"
@@ -335,6 +342,10 @@ class HostedServer:
             id, _, verb = path.removeprefix("/datasets/").partition(":")
             if id not in self.files:
                 return None
+            if verb == "getUploadEndpoint":
+                ((name, size),) = data["filenameToSize"].items()
+                self.sizes[id] = int(size)
+                return _ok({"filenameToSignedUrls": {name: f"{self.origin}/signed/datasets/{id}"}})
             if verb == "upload":
                 _, self.files[id].content = form["file"]
                 return _ok({"id": id, "object": "file"})

@@ -95,6 +95,14 @@ def test_the_same_content_is_sent_and_paid_once(name: str, tmp_path: Path) -> No
         assert (len(server.jobs), len(server.files)) == (2, 2)
 
 
+def test_a_large_file_goes_to_a_signed_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuneworth.train.hosted.fireworks.DIRECT", 10)
+    with HostedServer("fireworks") as server:
+        assert run(server, tmp_path / "hosted")["step"] == "done"
+    assert sum(":validateUpload" in asked for asked in server.asked) == 2
+    assert not any(":upload" in asked for asked in server.asked)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_kill_at_any_request_starts_no_second_job(name: str, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ class Fireworks:
     preset: str | None = "dedicated-fireworks"
     gives_adapter: bool = True
     bills_validation: bool = False
+    unknown: tuple[str, ...] = ()
     no_new_jobs: date | None = None
     retires: Mapping[str, date] = field(default_factory=dict)
     announced: str = ""

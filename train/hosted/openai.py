@@ -34,6 +34,7 @@ class OpenAI:
     preset: str | None = None
     gives_adapter: bool = False
     bills_validation: bool = False
+    unknown: tuple[str, ...] = ("rank",)
     no_new_jobs: date | None = date(2027, 1, 6)
     retires: Mapping[str, date] = field(default_factory=lambda: dict.fromkeys(OPENAI, ENDS))
     announced: str = "developers.openai.com/api/docs/deprecations, read on 28 November 2026"

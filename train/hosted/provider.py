@@ -136,6 +136,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """The hyperparameters of `[train.hosted]` that it does not take."""
+        ...
+
+    @property
     def no_new_jobs(self) -> date | None:
         """The day from which it takes no jobs."""
         ...

@@ -39,6 +39,7 @@ class Together:
     preset: str | None = "dedicated"
     gives_adapter: bool = True
     bills_validation: bool = True
+    unknown: tuple[str, ...] = ()
     no_new_jobs: date | None = None
     retires: Mapping[str, date] = field(default_factory=dict)
     announced: str = ""
@@ -117,18 +118,16 @@ class Together:
 
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
         """Create the job; returns its id."""
-        lora: dict[str, Any] = {"type": "Lora"}
-        if request.rank is not None:
-            lora |= {"lora_r": request.rank, "lora_alpha": 2 * request.rank}
         body: dict[str, Any] = {
             "training_file": files["train"],
             "model": request.model,
             "n_epochs": request.epochs,
             "suffix": f"{request.suffix[: SUFFIX - KEY - 1].rstrip('-')}-{request.key[:KEY]}",
-            "training_type": lora,
             "training_method": {"method": "sft", "train_on_inputs": False},
             "batch_size": request.batch_size or "max",
         }
+        if request.rank is not None:  # without it, LoRA of the model's default rank
+            body["training_type"] = {"type": "Lora", "lora_r": request.rank, "lora_alpha": 2 * request.rank}
         if request.learning_rate is not None:
             body["learning_rate"] = request.learning_rate
         if "validation" in files:
