@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -282,3 +284,26 @@ def test_a_run_trained_at_a_provider_is_judged_at_its_endpoint_with_its_real_cos
     page = (run / "report.html").read_text().replace("\xa0", " ")
     assert "The model was trained at Together AI on" in page
     assert "this run, trained at Together AI" in page
+
+
+WITHOUT_TORCH = """
+import sys, time
+sys.modules.update(dict.fromkeys(["torch", "transformers", "peft", "safetensors"]))  # as in the base install
+from tuneworth.cli import main
+from tuneworth.train import Pauses
+Pauses.__init__.__defaults__ = (0.001, 0.001, 0.001, 0.001, 3, time.sleep)
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_the_base_install_is_enough(curated: Any) -> None:
+    with HostedServer("together") as server:
+        project = curated("together", server.url)
+        for more in ([], ["--again"]):
+            words = ["train", str(project), "--on", "together", "--yes", *more]
+            done = subprocess.run(
+                [sys.executable, "-c", WITHOUT_TORCH, *words], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+        assert len(server.jobs) == 2
