@@ -1,11 +1,15 @@
 """`tuneworth train --on`, run on a project against a local server with a provider's published shapes."""
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
@@ -307,3 +311,30 @@ def test_the_base_install_is_enough(curated: Any) -> None:
             )
             assert done.returncode == 0, done.stderr
         assert len(server.jobs) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("typed", "code", "jobs"), [("n", 2, 0), ("y", 0, 1)])
+def test_a_person_at_a_terminal_is_asked_with_the_limit(typed: str, code: int, jobs: int, curated: Any) -> None:
+    with HostedServer("together") as server:
+        project = curated("together", server.url)
+        ours, theirs = pty.openpty()
+        words = [sys.executable, "-c", WITHOUT_TORCH, "train", str(project), "--on", "together"]
+        process = subprocess.Popen(words, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs)
+        seen = ""
+        while "[y/N]" not in seen:
+            seen += os.read(ours, 4096).decode()
+        assert "pay up to 4 USD?" in seen
+        assert server.asked == []
+        os.write(ours, f"{typed}\n".encode())
+        drained = threading.Thread(target=drain, args=(ours,), daemon=True)  # a full terminal stops the command
+        drained.start()
+        assert process.wait(timeout=120) == code
+        os.close(theirs)
+        assert len(server.jobs) == jobs
+
+
+def drain(terminal: int) -> None:
+    with suppress(OSError):
+        while os.read(terminal, 4096):
+            pass
