@@ -85,7 +85,7 @@ def train_hosted(
                 confirm(plan)
             _set_up(plan, again=again)
         with _client(plan, pauses) as client:
-            record = _job(plan, client, pauses).run(opened.adapter)
+            record = _job(plan, client, pauses, max_cost).run(opened.adapter)
         return _finished(plan, record, connect=connect)
 
 
@@ -211,12 +211,15 @@ def _client_of(run: Run, on: str, pauses: "Pauses | None") -> Iterator["Client"]
         yield client
 
 
-def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None") -> "HostedJob":
-    from ...train import HostedJob, Pauses
+def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None", max_cost: Decimal | None = None) -> "HostedJob":
+    """The job of a plan. A stated limit is what was agreed to, else the limit of the bill as it was when that was agreed to."""
+    from ...train import HostedJob, Pauses, read_job
 
+    said = (read_job(hosted_folder(plan.run)).get("bill") or {}).get("cost_at_most")
+    agreed = max_cost or (plan.bill.most if said is None else Decimal(str(said)))
     return HostedJob(
         hosted_folder(plan.run), plan.provider, client, plan.request, plan.uploads,
-        lambda text: plan.run.talk.note(f"train: {text}"), pauses=pauses or Pauses(),
+        lambda text: plan.run.talk.note(f"train: {text}"), agreed, pauses or Pauses(),
     )  # fmt: skip
 
 

@@ -170,6 +170,23 @@ def test_a_failed_job_is_told_and_not_repeated_without_again(curated: Any, comma
     assert (the_run(project) / "train-1/hosted/job.json").is_file()
 
 
+def test_no_job_is_created_that_the_provider_expects_to_cost_more(curated: Any, command: Any) -> None:
+    with HostedServer("together", expects=9.871) as server:
+        project = curated("together", server.url)
+        refused = command("train", project, "--on", "together", "--yes")
+        assert refused.code == 2
+        assert "itself expects the job to cost 9.87 USD, more than the 4 USD that were agreed to" in refused.err
+        assert (len(server.jobs), len(server.complete)) == (0, 2)
+        server.credit = False
+        assert (
+            "has not enough credit" in command("train", project, "--on", "together", "--yes", "--max-cost", "9.88").err
+        )
+        server.credit = True
+        done = command("train", project, "--on", "together", "--yes", "--max-cost", "9.88")
+        assert done.code == 0, done.err
+    assert (len(server.jobs), len(server.files)) == (1, 2)
+
+
 def test_another_model_needs_again_and_says_what_differs(curated: Any, command: Any) -> None:
     with HostedServer("together") as server:
         project = curated("together", server.url)

@@ -102,6 +102,8 @@ class HostedServer:
     provider: str
     outcome: str = "succeeded"
     looks: int = 1
+    expects: float = 4.0
+    credit: bool = True
     adapter: dict[str, bytes] = field(default_factory=lambda: dict(ADAPTER))
     faults: dict[int, Answer | None] = field(default_factory=dict)
     before: Callable[[int], None] = lambda number: None
@@ -263,6 +265,11 @@ class HostedServer:
             return _ok({"data": [self._together_file(id) for id in self.files]})
         if method == "GET" and path.startswith("/files/"):
             return _ok(self._together_file(path.rpartition("/")[2], look=True))
+        if (method, path) == ("POST", "/fine-tunes/estimate-price"):
+            assert {"training_file", "model", "n_epochs"} <= set(data)
+            return _ok(
+                {"estimation_available": True, "allowed_to_proceed": self.credit, "estimated_total_price": self.expects}
+            )
         if (method, path) == ("POST", "/fine-tunes"):
             problem = _wrong_keys(
                 data, {"training_file", "model", "n_epochs", "suffix", "training_method", "batch_size"},

@@ -121,6 +121,10 @@ class Fireworks:
         job = self._job_id(request)
         return job if client.get(f"{self._home}/supervisedFineTuningJobs/{job}", absent=True) is not None else None
 
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """Fireworks AI estimates a job only once it was created."""
+        return None
+
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
         """Create the job with the request's own id; one that exists is the same one."""
         job = self._job_id(request)

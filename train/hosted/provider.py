@@ -183,6 +183,10 @@ class Provider(Protocol):
         """The id of the job that was created with this request's key, None if there is none."""
         ...
 
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """The provider's own estimate of the cost in USD before the job is created; None if it gives none."""
+        ...
+
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
         """Create the job, which costs money from then on; returns its id. `files` are the ids by role."""
         ...
