@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -41,7 +41,7 @@ class HostedTraining:
 
     def __str__(self) -> str:
         deploy = self.summary["hosted"]["preset"] is not None
-        return result_text(self.record, self.summary, self.table, deploy=deploy, connected=self.connected)
+        return result_text(self.summary, self.table, deploy=deploy, connected=self.connected)
 
     def __repr__(self) -> str:
         return str(self)
@@ -84,7 +84,7 @@ def train_hosted(
             if confirm is not None:
                 confirm(plan)
             _set_up(plan, again=again)
-        with _client(plan, pauses) as client:
+        with _client_of(opened, on, pauses) as client:
             record = _job(plan, client, pauses, max_cost).run(opened.adapter)
         return _finished(plan, record, connect=connect)
 
@@ -137,7 +137,7 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
             "or stop it with --cancel first."
         )
     earlier = len(list(run.folder.glob("train-[0-9]*/hosted/job.json")))
-    plan = plan_job(run, on, drop_long=drop_long, attempt=earlier + (again and bool(record)), today=today)
+    plan = plan_job(run, on, drop_long=drop_long, attempt=earlier + int(again and bool(record)), today=today)
     if not again and record and record["key"] != plan.request.key:
         raise ConfigError(_changed(run, record, plan))
     if not again and not record and (folder / "summary.json").is_file():
@@ -146,9 +146,9 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
             "aside, add "
             "--again; for a new run, run `tuneworth curate`."
         )
-    if again or not record.get("job"):
-        plan.warnings.extend(check_dates(provider, plan.request.model, today))
-    return plan
+    if record.get("job") and not again:  # it was created before any day that was announced
+        return plan
+    return replace(plan, warnings=[*plan.warnings, *check_dates(provider, plan.request.model, today)])
 
 
 def _changed(run: Run, record: Mapping[str, Any], plan: HostedPlan) -> str:
@@ -190,12 +190,6 @@ def _set_up(plan: HostedPlan, *, again: bool) -> None:
 def _key_env(plan: HostedPlan) -> str:
     settings = plan.run.project.hosted
     return (settings.key_env if settings is not None else None) or plan.provider.key_env
-
-
-@contextmanager
-def _client(plan: HostedPlan, pauses: "Pauses | None") -> Iterator["Client"]:
-    with _client_of(plan.run, plan.provider.name, pauses) as client:
-        yield client
 
 
 @contextmanager

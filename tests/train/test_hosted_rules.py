@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tuneworth.train import Fireworks, OpenAI, Together, file_problems
 
-from .hosted_server import valid
+from .hosted_shapes import valid
 
 PROVIDERS = {"openai": OpenAI(), "together": Together(), "fireworks": Fireworks("acme")}
 TEXTS = st.text(max_size=12) | st.sampled_from(["", " ", "ok", "\n"])
