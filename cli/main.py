@@ -26,7 +26,6 @@ COMMANDS = {
     "search": ("search", "Search the best prompt without training, on the validation pairs."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
     "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
-    "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
     "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),
@@ -34,12 +33,14 @@ COMMANDS = {
     "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
     "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
+    "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
+    "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
     "watch": ("watch", "Watch what was judged: the served model, live requests, prices, dates and volume."),
-    "export": ("export", "Write a run's clean splits in another format."),
 }
 
 
 _RESUMABLE = ("run", "train", "search", "evaluate", "demo")
+_ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
 class _Lazy(click.Group):
@@ -160,7 +161,7 @@ def _stopped(arguments: list[str]) -> str:
     """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
     if any(name in arguments for name in _RESUMABLE):
         return "Stopped. Finished work is kept; run the same command with --run NAME to resume."
-    if "watch" in arguments:
+    if any(name in arguments for name in _ASKING):
         return "Stopped. Answers that arrived are kept; run the same command to resume."
     return "Stopped. No partial file was left; run the same command to start again."
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -46,11 +47,17 @@ def command(project: Path | None, filters: tuple[str, ...], sort: str | None, pa
     `tuneworth runs prune PROJECT --keep N` removes old runs.
     """
     from ..project import list_runs
-    from ..reports import runs_text
+    from ..reports import runs_text, write_runs_page
 
     found = list_runs(project, filters=filters, sort=sort)
     columns = shutil.get_terminal_size((_PIPED, 24)).columns
-    talk.answer(runs_text(found.entries, columns=columns, hidden=found.hidden), found.to_json())
+    text = runs_text(found.entries, columns=columns, hidden=found.hidden)
+    if page is not None:
+        write_runs_page(found.entries, page, project=found.project, runs=found.folder, hidden=found.hidden)
+        text += f"\n\nWritten to {page}"
+    talk.answer(text, found.to_json() | {"page": None if page is None else str(page)})
+    if page is not None:
+        talk.next(f"open {quote(str(page))}")
 
 
 @click.command("runs prune", epilog="Example:  tuneworth runs prune examples/components --keep 10")

@@ -58,6 +58,8 @@ from .serving.asking import Served as Served
 from .serving.check import ServeCheck as ServeCheck
 from .serving.check import check_serving as check_serving
 from .serving.check import plan_serving as plan_serving
+from .serving.export import ServingExport as ServingExport
+from .serving.export import export_serving as export_serving
 from .serving.watch import Watched as Watched
 from .serving.watch import WatchSettings as WatchSettings
 from .serving.watch import plan_watch as plan_watch

@@ -3,10 +3,12 @@ from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
 from .history.compare import write_comparison as write_comparison
 from .history.compare_text import compared_text as compared_text
-from .history.entry import CHANGES as CHANGES
 from .history.entry import RunEntry as RunEntry
 from .history.entry import RunSide as RunSide
+from .history.entry import by_time as by_time
 from .history.entry import entry_of as entry_of
+from .history.entry import with_changes as with_changes
+from .history.runs_page import write_runs_page as write_runs_page
 from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
 from .report import write_report as write_report

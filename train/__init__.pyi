@@ -41,6 +41,7 @@ from .model.chat import encode_texts as encode_texts
 from .model.chat import end_of_turn as end_of_turn
 from .model.chat import render_prompt as render_prompt
 from .model.chat import render_text as render_text
+from .model.chat import sent_messages as sent_messages
 from .model.folder import fingerprint as fingerprint
 from .model.gguf import conversion_command as conversion_command
 from .model.gguf import gguf_source as gguf_source
@@ -69,6 +70,19 @@ from .preview import pair_notices as pair_notices
 from .preview import preview as preview
 from .processes import Processes as Processes
 from .result import TrainResult as TrainResult
+from .serving.chat_format import ChatFormat as ChatFormat
+from .serving.chat_format import go_template as go_template
+from .serving.chat_format import read_format as read_format
+from .serving.chat_format import trimmed as trimmed
+from .serving.commands import check_vllm_adapter as check_vllm_adapter
+from .serving.commands import llama_command as llama_command
+from .serving.commands import start_script as start_script
+from .serving.commands import vllm_command as vllm_command
+from .serving.commands import vllm_generation as vllm_generation
+from .serving.facts import ServingFacts as ServingFacts
+from .serving.facts import serving_facts as serving_facts
+from .serving.go_template import ollama_prompt as ollama_prompt
+from .serving.modelfile import modelfile as modelfile
 from .settings import TrainSettings as TrainSettings
 from .settings import usual_epochs as usual_epochs
 from .trackers import need_trackers as need_trackers

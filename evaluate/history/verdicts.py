@@ -71,7 +71,8 @@ def _context(side: Judged) -> dict[str, Any]:
     for entry in side.facts.get("inputs") or provenance.get("inputs") or []:
         role = entry.get("role") or entry.get("path")
         if role and not str(role).startswith("outputs of"):
-            files[f"file: {role}"] = str(entry.get("sha256") or "")[:12] or None
+            own = f"file: {role}" if f"file: {role}" not in files else f"file: {role}, {entry.get('path')}"
+            files[own] = str(entry.get("sha256") or "")[:12] or None
     described = {
         key: variant.get(key)
         for key in ("source", "way", "model", "endpoint", "repair", "guide", "guide_tokens", "few_shot")

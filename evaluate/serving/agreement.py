@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Margins", "Place", "next_token_share", "parting", "rounding_noise", "words"]
+__all__ = ["Margins", "Place", "is_noisier", "next_token_share", "parting", "rounding_noise", "words"]
 
 _WORD = re.compile(r"\s*\w+|\s*[^\w\s]|\s+")
 Split = Callable[[str], Sequence[int | str]]
@@ -87,6 +87,17 @@ def rounding_noise(margins: Margins) -> float | None:
         return FINEST
     bounds = (grid[best - 1], grid[min(best + 1, STEPS - 1)])
     return float(np.exp(minimize_scalar(_unlikelihood, bounds=bounds, args=(margins,), method="bounded").x))
+
+
+SURE = 6.63  # twice the difference of log likelihoods that chance exceeds once in a hundred times (Wilks 1938)
+
+
+def is_noisier(margins: Margins, noise: float) -> bool:
+    """Whether the server adds more than `noise`, with 99% confidence by the likelihood ratio; a few differences do not tell."""
+    likely = rounding_noise(margins)
+    if likely is None or likely <= noise:
+        return False
+    return 2 * (_unlikelihood(float(np.log(noise)), margins) - _unlikelihood(float(np.log(likely)), margins)) > SURE
 
 
 def _unlikelihood(log_noise: float, margins: Margins) -> float:

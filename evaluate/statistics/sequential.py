@@ -29,8 +29,8 @@ AT_FIRST = 0.3
 BETS = np.array([0.3, 0.6, 0.9])  # from falls among gains to falls without any; more bets were no faster
 LEAST_SLACK, MOST_SLACK = 0.01, 0.1
 # The recorded outcomes of a model whose answers vary are one draw of many and may be lucky: their mean is above the model's
-# by more than this many standard errors in one of 25 test sets. A difference below that is no fall.
-LUCK = 1.75
+# by more than this many standard errors in one of ten test sets. A difference below that is no fall.
+LUCK = 1.25
 PRIOR_VARIED, PRIOR_REPEATS = 0.5, 20.0  # answers to a row asked before that differed, before any row was asked again
 ROWS_TO_RECOVER = 160  # the mean of so many rows is below 3 points once in 300 times while it is truly 10
 

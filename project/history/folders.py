@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...core import DataError
+
 __all__ = ["SOURCES", "RunFolder", "run_folders"]
 
 SOURCES = ("run.json", "results.json", "curate/summary.json")  # what the list says of a run is in these
@@ -52,11 +54,15 @@ def run_folders(runs: Path) -> list[RunFolder]:
     """Every run folder in `runs`, by name; none if there is no such folder.
 
     Hidden folders without `run.json` are no runs; a link to another run in `runs` is not one more.
+
+    Raises: DataError if the folder cannot be read.
     """
     try:
         entries = sorted(os.scandir(runs), key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise DataError(f"{runs} cannot be read ({error.strerror})") from None
     home = runs.resolve()
     folders = [entry for entry in entries if _is_folder(entry)]
     return [

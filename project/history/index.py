@@ -1,14 +1,14 @@
 """The runs of a project as a list: what each found, what changed since the one before, and what it takes on the disk."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any, overload
 
 from ...core import DataError, printable
-from ...reports import CHANGES, RunEntry, RunSide, entry_of, runs_text
+from ...reports import RunEntry, RunSide, by_time, entry_of, runs_text, with_changes
 from ..project import find_project
 from ..run import At
 from .cache import read_cache, write_cache
@@ -68,7 +68,7 @@ def list_runs(project: At = None, *, filters: Iterable[str] = (), sort: str | No
     `filters` are conditions such as `verdict=fine-tune` or `candidate>=0.8`, all of which must hold; `sort` is a key,
     with `-` before it from the largest. A damaged run is listed with the reason.
 
-    Raises: ConfigError if there is no project, or a filter or key is wrong.
+    Raises: ConfigError if there is no project, or a filter or key is wrong; DataError if the runs cannot be read.
     """
     fits, order = [parse_filter(text) for text in filters], parse_sort(sort)
     folder = find_project(None if project is None else Path(project))
@@ -91,7 +91,8 @@ def read_runs(runs: Path) -> list[RunEntry]:
                 fresh[folder.name] = {"key": folder.key, "fields": fields[folder.name]}
     if fresh != known:
         write_cache(runs, fresh)
-    return _with_changes([_entry(folder, fields[folder.name]) for folder in folders])
+    entries = [_entry(folder, fields[folder.name]) for folder in folders]
+    return list(with_changes(sorted(entries, key=by_time)))[::-1]
 
 
 def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
@@ -131,16 +132,3 @@ def _entry(folder: RunFolder, fields: dict[str, Any]) -> RunEntry:
         **{**fields, **sides, "damage": fields["damage"] or folder.unreadable},
         stage=folder.stage, disk_bytes=folder.disk_bytes, report="report.html" in folder.stamps, link=folder.link,
     )  # fmt: skip
-
-
-def _with_changes(entries: list[RunEntry]) -> list[RunEntry]:
-    """The newest first, each with what differs from the last run before it of which that is known."""
-    return list(_compared(sorted(entries, key=lambda entry: (entry.created, entry.name))))[::-1]
-
-
-def _compared(entries: Iterable[RunEntry]) -> Iterator[RunEntry]:
-    last = dict.fromkeys(CHANGES, "")
-    for entry in entries:
-        now = {kind: getattr(entry, kind) for kind in CHANGES}
-        yield replace(entry, changed=tuple(kind for kind in CHANGES if now[kind] and last[kind] not in ("", now[kind])))
-        last |= {kind: value for kind, value in now.items() if value}

@@ -19,6 +19,7 @@ from ...evaluate import (
     ROW_SCHEMA,
     SERVE_CHECK,
     AnswerStore,
+    Budget,
     Raw,
     Reading,
     RemotePlan,
@@ -164,9 +165,15 @@ def check_serving(
         ]
         cost = budget_of(plan.run, plan.plans, store, max_cost=None)
     seen = _look(plan, counted, outputs, twice[0] if twice else None)
-    content = {**_about(plan), **_checked(plan, outputs, seen), "cost": float(cost.spent), "currency": cost.currency}
+    content = {**_about(plan), **_checked(plan, outputs, seen), **_cost(plan, cost)}
     write_whole(plan.folder / "check.json", json.dumps(content, ensure_ascii=False, indent=2))
     return ServeCheck(plan.folder, content)
+
+
+def _cost(plan: ServePlan, spent: Budget) -> dict[str, Any]:
+    """What all answers in the store cost; unknown without a price."""
+    known = plan.requests.price is not None
+    return {"cost": float(spent.spent) if known else None, "currency": spent.currency if known else None}
 
 
 def _opened(run: str | Path, *, allow_code: bool, talk: Talk) -> Run:

@@ -1,6 +1,6 @@
 """The outputs that a run judged, and what the judged model was asked for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,7 +44,8 @@ class Recorded:
 def recorded(run: Run, name: str | None = None) -> Recorded:
     """What the variant `name` of a run was asked and what it answered; by default the candidate of the comparison.
 
-    A variant that is made of others, such as `tuned + repair` or a cascade, stands for the first model that it calls.
+    A variant that is made of others, such as `tuned + repair` or a cascade, stands for the first model that it calls. The
+    variant's settings have the repair with which its outputs were scored.
 
     Raises: DataError if the run was not evaluated, has no such variant, or no model was asked for its outputs.
     """
@@ -53,7 +54,7 @@ def recorded(run: Run, name: str | None = None) -> Recorded:
             f"{run.folder} was not evaluated, so there are no outputs to compare with\nRun `tuneworth evaluate`."
         )
     raws = {raw.variant.name: raw for raw in _raws(run)}
-    raw = _called(raws, name or _candidate(run, raws))
+    raw = _called(run, raws, name or _candidate(run, raws))
     ids = raw.outputs["id"].unique(maintain_order=True).to_frame()
     settings = raw.settings or {}
     return Recorded(
@@ -80,20 +81,23 @@ def _candidate(run: Run, raws: dict[str, Raw]) -> str:
     return str(stated or next(iter(tuned), "tuned"))
 
 
-def _called(raws: dict[str, Raw], name: str) -> Raw:
-    """The outputs of the variant, or of the first model that it is made of."""
-    while True:
-        if name not in raws:
-            raise DataError(f'the run has no variant "{name}"; {nearest(name, list(raws))}')
-        variant = raws[name].variant
-        if variant.source in ("outputs", "template"):
-            raise DataError(
-                f'"{name}": its outputs are not those of a model that this run asked, so it cannot be asked again\n'
-                "Name a variant that a model on this machine or an endpoint answered."
-            )
-        if variant.way in CALLED or not variant.of:
-            return raws[name]
-        name = variant.of[0]
+def _called(run: Run, raws: dict[str, Raw], name: str) -> Raw:
+    """The outputs of the variant, or of the first model that it is made of; with its repair, which changes no request."""
+    described: Mapping[str, Mapping[str, Any]] = run.results.get("variants") or {}
+    repair = (described.get(name) or {}).get("repair")
+    while name not in raws or (raws[name].variant.way not in CALLED and raws[name].variant.of):
+        of = raws[name].variant.of if name in raws else (described.get(name) or {}).get("of")
+        if not of:
+            raise DataError(f'the run has no variant "{name}"; {nearest(name, [*raws, *described])}')
+        name = of[0]
+    raw = raws[name]
+    if raw.variant.source in ("outputs", "template"):
+        raise DataError(
+            f'"{name}": its outputs are not those of a model that this run asked, so it cannot be asked again\n'
+            "Name a variant that a model on this machine or an endpoint answered."
+        )
+    settings = replace(raw.variant.settings, repair=repair or raw.variant.settings.repair)
+    return replace(raw, variant=replace(raw.variant, settings=settings))
 
 
 def _as_asked(run: Run, variant: Variant) -> Variant:

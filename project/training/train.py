@@ -16,6 +16,7 @@ from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
 from ..runs import Stopwatch
+from ..serving.request import request_fields
 from .train_words import plan_lines, plan_text
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def train_in(
     with shown_fit(run.talk, validates=bool(len(planned.validation))) as show:
         result = fit(
             planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run.folder / "train",
-            callbacks=[show], resume=True, facts=run_facts(run.folder, max_new_tokens=limit), more=_more(planned),
+            callbacks=[show], resume=True, more=_more(planned),
+            facts=run_facts(run.folder, max_new_tokens=limit, fields=request_fields(planned.train)),
         )  # fmt: skip
     if first:
         model = planned.loaded

@@ -4,6 +4,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup
 
@@ -42,6 +43,7 @@ class TickLabel:
         )
 
 
+@lru_cache(maxsize=4096)  # an axis asks for each of its labels at many widths
 def text_width(text: str) -> float:
     """An upper estimate of the width in pixels of a text set at 12 pixels in a common sans-serif font."""
     return 1.06 * sum(_letter_width(letter) for letter in text)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import Numbers
+from ..sections.money.costs import counted_cost
 from ..words import mapping
 from .compare_words import Step
 
@@ -12,11 +13,7 @@ __all__ = ["CostLine", "cost_heads", "cost_lead", "cost_lines", "cost_title", "t
 
 LITTLE = 0.01  # a cost below this is shown for 1,000 requests
 FACTORS = {"tokens": "Tokens", "prices": "Prices", "failures": "Failures", "volume": "Volume"}
-USABLE = {
-    "effective_cost_per_request": ("Cost per output, including failures", "outputs, including failures"),
-    "cost_per_acceptable_output": ("Cost per acceptable output", "acceptable outputs"),
-    "cost_with_machines": ("Cost per output, including machines", "outputs, including machines"),
-}
+MACHINES = "Cost per output, including machines"
 
 
 @dataclass(frozen=True)
@@ -30,21 +27,19 @@ class CostLine:
 
 
 def cost_title(step: Step) -> str:
-    """What the cost per usable output is called."""
-    return USABLE.get(_usable(step), ("Cost per usable output", ""))[0]
+    """What the cost that counts is called, as in the report."""
+    if mapping(step["cost"]["per_usable_output"]).get("figure") == "cost_with_machines":
+        return MACHINES
+    return counted_cost(step["cost"])[0]
 
 
 def cost_heads(step: Step) -> tuple[str, str]:
     """The heads of the columns of the cost table: per request, or per 1,000 of them where one costs little."""
-    thousand = _times(step) > 1
-    several = USABLE.get(_usable(step), ("", "usable outputs"))[1]
-    if thousand:
-        return "Per 1,000 requests", f"Per 1,000 {several}"
-    return "Per request", f"Per {several.replace('outputs', 'output')}"
-
-
-def _usable(step: Step) -> str:
-    return str(mapping(step["cost"]["per_usable_output"]).get("figure"))
+    usable = cost_title(step).removeprefix("Cost p")
+    if _times(step) == 1:
+        return "Per request", f"P{usable}"
+    one, comma, rest = usable.removeprefix("er ").partition(",")
+    return "Per 1,000 requests", f"Per 1,000 {one}s{comma}{rest}"
 
 
 def _times(step: Step) -> int:

@@ -12,7 +12,7 @@ from . import compare_words as words
 
 __all__ = ["compared_text"]
 
-LABEL, COST = 40, 26
+LABEL, COST = 42, 26
 MOST = 8  # requests, rules and parts in the answer; all are in the files
 
 

@@ -77,6 +77,9 @@ def doubt(step: Step, say: Numbers) -> str:
         )
     if shared["unscored"] > 0.1 * shared["requests"]:
         return _unscored(shared, say)
+    gap, p = step["difference"], finite(step["p_value"])
+    if step["decided"] == "no difference shown" and p is not None and (gap["low"] > 0 or gap["high"] < 0):
+        return f"It is close: the interval excludes 0, but by chance alone so large a difference has p = {say.count(p)}."
     least = finite(step["detectable_difference"])
     if step["decided"] in ("no difference shown", "same outputs") and least is not None:
         return (

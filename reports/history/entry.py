@@ -3,8 +3,8 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +12,14 @@ from ...core import DataError
 from ..sections.decision import decision_label
 from ..sections.money.costs import counted_cost
 
-__all__ = ["CHANGES", "STAGES", "RunEntry", "RunSide", "entry_of"]
+__all__ = ["CHANGES", "STAGES", "RunEntry", "RunSide", "by_time", "entry_of", "with_changes"]
 
 SCHEMA = "tuneworth/results/1"
 STAGES = ("started", "curated", "trained", "evaluated")
 # What can differ from the run before: the entry's fingerprint of it, and its name for people.
 CHANGES = {"data": "data", "style": "style", "prices": "prices or volume", "model": "model"}
 _YEARS = (1971, 9000)  # times outside cannot be converted to every time zone
+_CODE = 8  # letters of a currency
 _LARGEST = 1e300  # of a number; larger ones overflow when they are shown or drawn
 
 
@@ -101,6 +102,26 @@ def entry_of(name: str, facts: Any, results: Any | None, summary: Any | None) ->
     except DataError as error:
         return fields, str(error)
     return fields, ""
+
+
+def by_time(entry: RunEntry) -> tuple[str, str]:
+    """The key that sorts runs by time: as they say, or as their name says where they do not; unknown times first."""
+    if entry.created:
+        return entry.created, entry.name
+    try:
+        named = datetime.strptime(entry.name[:15], "%Y%m%d-%H%M%S").astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return "", entry.name
+    return named.isoformat(timespec="seconds"), entry.name
+
+
+def with_changes(entries: Iterable[RunEntry]) -> Iterator[RunEntry]:
+    """Each run, the oldest first, with what differs from the last one before it of which that is known."""
+    last = dict.fromkeys(CHANGES, "")
+    for entry in entries:
+        now = {kind: getattr(entry, kind) for kind in CHANGES}
+        yield replace(entry, changed=tuple(kind for kind in CHANGES if now[kind] and last[kind] not in ("", now[kind])))
+        last |= {kind: value for kind, value in now.items() if value}
 
 
 # --- run.json -----------------------------------------------------------------------------------------------------
@@ -236,9 +257,16 @@ def _money(money: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **days,
         "pays_back": days["payback_days"] is not None if known else None,
-        "currency": _text(money.get("currency"), "results.json: money.currency"),
+        "currency": _currency(money.get("currency")),
         "cost_of": counted_cost(money)[0],
     }
+
+
+def _currency(value: Any) -> str:
+    text = _text(value, "results.json: money.currency")
+    if len(text) > _CODE:
+        raise DataError(f"results.json: money.currency is not the code of a currency: {text!r:.60}")
+    return text
 
 
 # --- kinds of values ----------------------------------------------------------------------------------------------

@@ -47,6 +47,20 @@ def test_a_width_is_that_of_the_terminal(command, tmp_path, monkeypatch):
     assert "    prompted 50% (40 to 60%), tuned 80% (70 to 90%)" in command("runs", made_project(tmp_path, 1)).out
 
 
+def test_a_page_is_written_and_named(command, tmp_path):
+    project = made_project(tmp_path / "p", 3)
+    (project / "runs" / run_name(3) / "report.html").touch()
+    done = command("runs", project, "--page", tmp_path / "runs.html", "--filter", "when>=2026-10-02")
+    assert f"Written to {tmp_path / 'runs.html'}" in done.out
+    assert f"Next: open {tmp_path / 'runs.html'}" in done.out
+    page = (tmp_path / "runs.html").read_text()
+    assert f'href="p/runs/{run_name(3)}/report.html"' in page
+    assert "1 run left out by the filter" in page
+    assert run_name(1) not in page
+    data = command("runs", project, "--page", tmp_path / "runs.html", "--json").json
+    assert data["page"] == str(tmp_path / "runs.html")
+
+
 # --- prune ----------------------------------------------------------------------------------------------------------
 
 

@@ -110,17 +110,16 @@ def test_personal_data_goes_to_no_other_host(judged: Run) -> None:
 def test_a_repaired_candidate_stands_for_the_model_that_it_is_made_of(judged: Run) -> None:
     file = judged.folder / "results.json"
     results = json.loads(file.read_text())
-    results["comparison"]["candidate"] = "tuned + repair"
-    file.write_text(json.dumps(results))
-    variants = judged.folder / "evaluate" / "variants.json"
-    stored = json.loads(variants.read_text())
-    made = next(one for one in stored if one["name"] == "tuned") | {
-        "name": "tuned + repair",
-        "way": "repair",
-        "of": ["tuned"],
+    results["comparison"]["candidate"] = "tuned, else prompted"
+    made = {
+        "tuned + repair": {"of": ["tuned"], "repair": "safe"},
+        "tuned, else prompted": {"of": ["tuned + repair", "prompted"]},
     }
-    variants.write_text(json.dumps([*stored, made]))
+    results["variants"] |= made
+    file.write_text(json.dumps(results))
     assert recorded(Run(judged.folder)).variant.name == "tuned"
+    was = recorded(Run(judged.folder), "tuned + repair")
+    assert (was.variant.name, was.variant.settings.repair) == ("tuned", "safe")
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tuneworth.core import ConfigError, DataError, GateFailed
@@ -25,6 +26,14 @@ ROI = {
 }
 PRICES = {"price_input": 1, "price_output": 2}
 HOSTILE = "<script>alert(1)</script> | `x` [a](b) \x1b[31mred \u202e"
+
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/comparison.schema.json").read_text(encoding="utf-8"))
+
+
+def assert_described(results: dict) -> None:
+    """The comparison keeps its schema, which knows every key."""
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(results)))
 
 
 def outputs(
@@ -80,6 +89,7 @@ def test_the_written_files_say_the_same(runs, tmp_path):
     written = compared.write(tmp_path / "out")
     assert [path.name for path in written] == ["compare.html", "compare.md", "junit.xml", "comparison.json"]
     assert json.loads(written[3].read_text()) == json.loads(json.dumps(compared.results))
+    assert_described(compared.results)
     lost = [row["id"] for row in compared.results["rows"] if row["change"] == "no longer works"]
     suite = ET.parse(written[2]).getroot().find("testsuite")
     assert [case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None] == lost
@@ -117,6 +127,23 @@ def test_gates_decide_the_exit_code(command, runs, tmp_path):
     assert command(*words, "--gate", "differnce.low >= 0").code == 2
     with pytest.raises(GateFailed, match="starts"):
         compare_runs(*runs, gates=["rules.starts.difference.value >= 0"]).check_gates()
+
+
+def test_the_schema_is_strict(runs):
+    """Each key of a comparison is required, and an unknown one is an error."""
+    whole = json.loads(json.dumps(compare_runs(*runs).results))
+    check = jsonschema.Draft202012Validator(SCHEMA)
+    for place in (whole, whole["shared"], whole["style"], whole["cost"], whole["rules"]["starts"], whole["rows"][0]):
+        for key in list(place):
+            if key in ("figure", "failures"):
+                continue
+            kept = place.pop(key)
+            assert not check.is_valid(whole), key
+            place[key] = kept
+        place["unknown"] = 1
+        assert not check.is_valid(whole)
+        del place["unknown"]
+    assert check.is_valid(whole)
 
 
 def test_json_is_the_comparison_and_nothing_else(command, runs):
@@ -157,6 +184,7 @@ def test_runs_with_different_styles_are_compared_on_shared_rules_or_by_one_style
     found = compare_runs(runs[0], lenient).results
     assert (found["style"]["only_before"], found["style"]["only_after"]) == (["starts"], ["opens"])
     assert "starts" not in found["rules"]
+    assert_described(found)
     style = lenient.parent / "other.yaml"
     again = compare_runs(runs[0], lenient, style=style)
     assert (again.results["style"]["same"], again.results["style"]["rescored"]) == (True, "other.yaml")
@@ -175,6 +203,7 @@ def test_scored_again_by_its_own_style_a_run_stays_as_it_was(judged, runs):
         stored, again = compare_runs(*pair_of_runs).results, compare_runs(*pair_of_runs, style=style).results
         assert again["rows"] == stored["rows"]
         assert again["difference"] == stored["difference"]
+    assert_described(again)
     assert [row for row in stored["context"] if row["what"] == "repair"] == [
         {"what": "repair", "before": "off", "after": "safe"}
     ]
@@ -203,6 +232,7 @@ def test_unscored_outputs_are_left_out(judged, runs):
         line |= {"output": None, "error": "timeout"}
     found = compare_runs(runs[0], judged("timeouts", lines, prompted=outputs(lambda at: at % 2 > 0))).results
     assert (found["n"], found["shared"]["unscored"], found["rows"]) == (53, 7, [])
+    assert_described(found)
 
 
 def test_of_several_runs_each_is_compared_with_the_one_before(judged, runs, tmp_path):
@@ -212,6 +242,7 @@ def test_of_several_runs_each_is_compared_with_the_one_before(judged, runs, tmp_
         ("monday", "today"),
         ("today", "last"),
     ]
+    assert_described(compared.results)
     assert compared.results["decided"] == "same outputs"
     assert [step["decided"] for step in compared.results["steps"]] == ["worse", "better"]
     page = compared.write(tmp_path / "out")[0].read_text()

@@ -54,8 +54,9 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "review",
         "fix",
         "runs",
-        "serve-check",
         "compare",
+        "serve-check",
+        "watch",
     }
 
 

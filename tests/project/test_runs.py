@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth import ConfigError
+from tuneworth import ConfigError, DataError
 from tuneworth.project import list_runs
 
 from .made_runs import made_project, made_run, run_name, sha
@@ -200,6 +200,13 @@ def test_a_project_without_runs_is_an_empty_list_and_no_project_an_error(tmp_pat
     assert len(list_runs(made_project(tmp_path / "p"))) == 0
     assert "No runs yet" in repr(list_runs(tmp_path / "p"))
     with pytest.raises(ConfigError, match=r"no tuneworth\.toml in"):
+        list_runs(tmp_path)
+
+
+def test_a_file_in_place_of_the_runs_is_an_error_with_its_reason(tmp_path: Path) -> None:
+    made_project(tmp_path)
+    (tmp_path / "runs").touch()
+    with pytest.raises(DataError, match=r"runs cannot be read \(Not a directory\)"):
         list_runs(tmp_path)
 
 

@@ -15,8 +15,9 @@ from shutil import copytree
 import pytest
 
 from tuneworth.core import ConfigError, DataError, RunBroken
-from tuneworth.project import Served, WatchSettings, plan_watch, watch_run
+from tuneworth.project import Run, Served, WatchSettings, plan_watch, watch_run
 from tuneworth.project.serving.looks import History
+from tuneworth.project.serving.watch_served import Watcher
 from tuneworth.reports import watch_markdown, watch_text, watch_title
 
 from ..conftest import pair
@@ -49,12 +50,18 @@ def looking(server, **changes):
 
 
 def weekly(run, server, behaviours):
-    """The contents of a look a week, each at a server that behaves as stated."""
-    contents = []
+    """The standing after each of these looks, a week apart, at a server that behaves as stated."""
+    standings = []
     for week, behave in enumerate(behaviours):
         server.behave = behave
-        contents.append(watch_run(run, looking(server), now=START + timedelta(weeks=week)).content)
-    return contents
+        watcher = Watcher(Run(run), History(run), 40, None, now=START + timedelta(weeks=week), looks=True)
+        standings.append(watcher.watch(Served(server.url, "small"))["standing"])
+    return standings
+
+
+def look(run, server, weeks=0, **changes):
+    """What a watch that looks at the server now says."""
+    return watch_run(run, looking(server, **changes), now=START + timedelta(weeks=weeks)).content
 
 
 def standing(content):
@@ -66,37 +73,40 @@ def asked_numbers(requests):
 
 
 def test_a_server_that_swaps_its_model_on_day_nine_is_caught_and_an_honest_one_is_not(run, server):
-    contents = weekly(run, server, [honest] * 8 + [swapped] * 4)
-    assert [content["answer"] for content in contents[:8]] == ["as judged"] * 8
-    assert contents[-1]["answer"] == "worse"
-    assert standing(contents[-1])["since"]["look"] == 9
-    assert standing(contents[-1])["fall"]["low"] > 0.03
-    assert contents[-1]["endpoints"][0]["model_before"] == ["tuned-1"]
-    assert contents[-1]["endpoints"][0]["fingerprint_before"] == ["fp-tuned-1"]
-    assert 0.015 < standing(contents[-1])["spent"] < 0.05
-    assert watch_title(contents[-1]).startswith('Worse than judged: "small" fell by')
-    assert "no-stop" in watch_markdown(contents[-1])
+    standings = weekly(run, server, [honest] * 8 + [swapped] * 3)
+    assert not any(one["worse"] for one in standings[:8])
+    content = look(run, server, weeks=11)
+    assert content["answer"] == "worse"
+    assert standing(content)["since"]["look"] == 9
+    assert standing(content)["fall"]["low"] > 0.03
+    assert content["endpoints"][0]["model_before"] == ["tuned-1"]
+    assert content["endpoints"][0]["fingerprint_before"] == ["fp-tuned-1"]
+    assert 0.015 < standing(content)["spent"] < 0.05
+    assert watch_title(content).startswith('Worse than judged: "small" fell by')
+    assert "no-stop" in watch_markdown(content)
     lines = (run / "watch" / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == len(server.requests) == 12 * 40
 
 
 def test_a_day_without_an_answer_is_said_spends_nothing_and_asks_the_same_rows_again(run, server):
-    first, silent = weekly(run, server, [honest, down])
+    (first,) = weekly(run, server, [honest])
+    server.behave = down
+    silent = look(run, server, weeks=1)
     assert silent["answer"] == "as judged"
     assert 'but "small" did not answer' in watch_title(silent)
     assert "nothing was spent" in watch_text(silent)
-    assert standing(silent) == standing(first)
+    assert standing(silent) == first
     tried = len(server.requests)
     server.behave = honest
-    content = watch_run(run, looking(server), now=START + timedelta(weeks=2)).content
-    assert content["endpoints"][0]["look"]["look"] == 2
+    weekly(run, server, [honest])
+    assert [one["look"] for one in History(run).read()] == [1, 2, 2]
     assert asked_numbers(server.requests[40:tried]) <= asked_numbers(server.requests[tried:])
 
 
-def test_an_endpoint_that_never_answered_is_wrong_input(run):
-    with EndpointServer(lambda asked: Step(404, {"error": {"message": "no such model"}})) as server:
-        with pytest.raises(ConfigError, match="does not have this path or model"):
-            watch_run(run, looking(server))
+def test_an_endpoint_that_never_answered_is_wrong_input(run, server):
+    server.behave = lambda asked: Step(404, {"error": {"message": "no such model"}})
+    with pytest.raises(ConfigError, match="does not have this path or model"):
+        watch_run(run, looking(server))
     assert not (run / "watch" / "looks.jsonl").exists()
 
 
@@ -105,8 +115,8 @@ def test_a_limit_stops_a_look_and_the_next_call_completes_it_without_asking_twic
         watch_run(run, looking(server, max_cost=Decimal("0.0012")))
     before = len(server.requests)
     assert 0 < before < 40
-    content = watch_run(run, looking(server)).content
-    assert content["endpoints"][0]["look"]["answered"] == 40
+    weekly(run, server, [honest])
+    assert History(run).read()[-1]["answered"] == 40
     assert len(server.requests) == 40
     assert max(Counter(map(number_of, server.requests)).values()) == 1
 
@@ -114,15 +124,17 @@ def test_a_limit_stops_a_look_and_the_next_call_completes_it_without_asking_twic
 def test_a_killed_watch_is_completed_by_the_next_without_asking_for_a_stored_answer(run, server):
     server.behave = lambda asked: replace(honest(asked), wait=0.0 if asked.number < 16 else 0.2)
     words = [sys.executable, "-m", "tuneworth.cli", "watch", run, "--endpoint", server.url, "--model", "small"]
-    with subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         while not stored(run) and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     kept = stored(run)
     assert 0 < len(kept) < 40
     before = len(server.requests)
-    server.behave = honest
-    assert watch_run(run, looking(server)).content["endpoints"][0]["look"]["answered"] == 40
+    weekly(run, server, [honest])
+    assert History(run).read()[-1]["answered"] == 40
     assert len(server.requests) - before == 40 - len(kept)
     assert not list((run / "watch" / "asking").glob("*.jsonl"))
 
@@ -136,7 +148,7 @@ def stored(run: Path) -> list[str]:
 def test_two_watchers_at_once_do_not_both_look(run, server):
     with History(run).alone() as alone:
         assert alone
-        content = watch_run(run, looking(server)).content
+        content = look(run, server)
     assert content["busy"]
     assert not server.requests
     assert not (run / "watch" / "looks.jsonl").exists()
@@ -148,8 +160,8 @@ def test_a_look_cut_short_while_it_was_written_is_made_again_from_its_answers(ru
     whole = file.read_bytes()
     file.write_bytes(whole[:-200])
     assert len(History(run).read()) == 1
-    watch_run(run, looking(server), now=START + timedelta(weeks=1))
-    assert [look["look"] for look in History(run).read()] == [1, 2]
+    weekly(run, server, [honest])
+    assert [one["look"] for one in History(run).read()] == [1, 2]
 
 
 def test_a_damaged_history_names_its_line(run):
@@ -163,7 +175,7 @@ def test_looks_that_were_scored_by_another_style_do_not_count(run, server):
     weekly(run, server, [honest, honest])
     style = run.parent.parent / "style.yaml"
     style.write_text(style.read_text(encoding="utf-8").replace("none", '"."'), encoding="utf-8")
-    content = watch_run(run, looking(server), now=START + timedelta(weeks=2)).content
+    content = look(run, server, weeks=2)
     assert standing(content)["looks"] == 1
     assert "2 earlier looks compared with other outcomes" in " ".join(watch_text(content).split())
 
@@ -184,7 +196,9 @@ def settings(run, before, after):
 
 
 def files(run):
-    return {path.name: path.read_bytes() for path in (*run.glob("*.json"), *(run / "evaluate").iterdir()) if path.is_file()}
+    return {
+        path.name: path.read_bytes() for path in (*run.glob("*.json"), *(run / "evaluate").iterdir()) if path.is_file()
+    }
 
 
 def test_another_price_gives_another_verdict_without_changing_the_run(run, command, tmp_path):
@@ -193,9 +207,11 @@ def test_another_price_gives_another_verdict_without_changing_the_run(run, comma
     settings(run, "price_input = 1\nprice_output = 2", "price_input = 500\nprice_output = 2000")
     done = command("watch", run, "--markdown", tmp_path / "issue.md")
     assert done.code == 4
-    assert done.out.startswith("Decide again: keep prompting, not fine-tune")
+    assert done.out.startswith("Decide again: cannot tell yet, not fine-tune")
     assert "tuned.price_input from 1 to 500" in done.out
-    assert (tmp_path / "issue.md").read_text(encoding="utf-8").startswith("# Decide again: keep prompting, not fine-tune")
+    assert (
+        (tmp_path / "issue.md").read_text(encoding="utf-8").startswith("# Decide again: cannot tell yet, not fine-tune")
+    )
     assert files(run) == before
     gated = command("watch", run, "--gate")
     assert gated.code == 1
@@ -224,8 +240,11 @@ def log_of(path, numbers, *, good=0.9, days=14.0, changes=lambda n, row: row):
     return path
 
 
-def watched_log(run, file, **changes):
-    return watch_run(run, WatchSettings(log=file, **changes), now=START + timedelta(days=15)).content
+AS_STATED = 170 / 14 / 5000  # the share of the stated 5,000 requests a day that 170 in a fortnight are
+
+
+def watched_log(run, file, log_share=AS_STATED):
+    return watch_run(run, WatchSettings(log=file, log_share=log_share), now=START + timedelta(days=15)).content
 
 
 def test_live_outputs_are_scored_by_the_rules_and_an_honest_log_is_as_judged(run, tmp_path):
@@ -286,12 +305,12 @@ def test_chat_logs_with_rendered_fields_are_read_as_those_fields(run, tmp_path):
 
 def test_the_volume_of_the_log_is_decided_with_where_it_is_outside_the_assumed_range(run, tmp_path):
     file = log_of(tmp_path / "log.jsonl", range(170))
-    content = watched_log(run, file)
+    content = watched_log(run, file, log_share=1.0)
     assert content["volume"]["requests_per_day"] == pytest.approx(170 / 14, rel=0.02)
     assert content["again"]["measured_volume"] == pytest.approx(170 / 14, rel=0.02)
     assert content["answer"] == "decide again"
-    assert content["again"]["now"]["decision"] == "keep prompting"
-    usual = watched_log(run, file, log_share=170 / 14 / 5000)
+    assert content["again"]["now"]["decision"] != "fine-tune"
+    usual = watched_log(run, file)
     assert usual["again"]["measured_volume"] is None
     assert usual["answer"] == "as judged"
 
@@ -305,5 +324,3 @@ def test_a_model_name_with_markup_is_text_in_the_issue(run):
     assert "@team" not in page
     assert "[a](" not in page
     assert "\x1b" not in page
-
-

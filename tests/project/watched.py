@@ -10,7 +10,7 @@ from tuneworth.project import curate_project, evaluate_run
 from ..conftest import STYLE, pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
 
-TESTED = 100
+TESTED = 98  # too few for the test whether outputs look like references, which takes a second of each evaluation
 ROI = """
 [roi]
 requests_per_day = 5000

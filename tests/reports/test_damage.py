@@ -28,12 +28,14 @@ def paths(value: Any, depth: int, at: tuple[Any, ...] = ()) -> Iterator[tuple[An
 
 
 def altered(results: dict[str, Any], place: tuple[Any, ...], change: Callable[[Any, Any], None]) -> dict[str, Any]:
-    results = copy.deepcopy(results)
-    part: Any = results
+    """The results with a change at the place; they share with the given ones what lies elsewhere."""
+    changed: dict[str, Any] = copy.copy(results)
+    part: Any = changed
     for key in place[:-1]:
+        part[key] = copy.copy(part[key])
         part = part[key]
     change(part, place[-1])
-    return results
+    return changed
 
 
 def shortened(run: Path) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def test_any_one_part_may_be_missing_at_any_depth(evaluated_run: Callable[..., P
 def test_a_part_within_a_part_of_another_kind_gives_a_page_or_an_error(
     evaluated_run: Callable[..., Path], wrong: Any
 ) -> None:
-    assert each_of_another_kind(evaluated_run(n=42), wrong, depth=3, of=3) > 100
+    assert each_of_another_kind(evaluated_run(n=42), wrong, depth=3, of=4) > 75
 
 
 @pytest.mark.slow

@@ -4,13 +4,16 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 # Starting Python with torch takes seconds, so one process gets ready and each fit is a fork of it. A job is a folder
-# and when to kill the fit: after so many seconds, or as soon as a path matches a pattern; never where it is null.
+# and when to kill the fit: so many seconds after a step, or as soon as a path matches a pattern; never where it is
+# null. Neither hangs on how busy the machine is.
 NURSERY = """
 import json, os, signal, sys, threading, time
 from pathlib import Path
@@ -20,46 +23,95 @@ import torch
 torch.set_num_threads(1)
 from tuneworth.train import TrainSettings, fit, load_model
 
-model_folder, settings, jobs = json.loads(sys.stdin.read())
 words = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 pairs = [{"input": f"{words[i % 8]} {i}", "output": f"yes, {words[i % 8]}"} for i in range(30)]
-model = load_model(model_folder, dtype="float32")
+model = load_model(sys.argv[1], dtype="float32")
 
 
-def watch(folder, pattern):
-    while not next(folder.glob(pattern), None):
-        pass
+def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-for out, moment in jobs:
+def watch(folder, pattern):
+    '''Look at every call that opens, moves or removes a file.'''
+    looking = False
+
+    def look(event, told):
+        nonlocal looking
+        if not looking:
+            looking = True
+            if next(folder.glob(pattern), None):
+                die()
+            looking = False
+
+    sys.addaudithook(look)
+
+
+def killer(step, later):
+    '''What a fit calls after each step; it is called for the step 0 when the fit begins.'''
+    return lambda done: threading.Timer(later, die).start() if done == step else None
+
+
+for line in sys.stdin:
+    out, moment, settings = json.loads(line)
     started = time.perf_counter()
     child = os.fork()
     if not child:
+        reached = killer(*moment) if isinstance(moment, list) else lambda done: None
         if isinstance(moment, str):
-            threading.Thread(target=watch, args=(Path(out), moment), daemon=True).start()
-        fit(pairs[:24], pairs[24:], model=model, settings=TrainSettings(**settings), out=Path(out), resume=True)
+            watch(Path(out), moment)
+        reached(0)
+        fit(
+            pairs[:24], pairs[24:], model=model, settings=TrainSettings(**settings), out=Path(out), resume=True,
+            callbacks=[lambda told: reached(told.step)],
+        )
         os._exit(0)
-    if isinstance(moment, float):
-        time.sleep(moment)
-        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     print(json.dumps({"killed": os.WIFSIGNALED(status), "seconds": time.perf_counter() - started}), flush=True)
 """
+STEPS = 24
 SETTINGS = {
-    "rank": 4, "alpha": 8, "max_steps": 24, "batch_size": 8, "learning_rate": 1e-2, "checkpoint_steps": 2, "patience": 9
+    "rank": 4, "alpha": 8, "max_steps": STEPS, "batch_size": 8, "learning_rate": 1e-2, "checkpoint_steps": 2, "patience": 9
 }  # fmt: skip
 MEASURED = ("seconds", "tokens_per_second", "peak_memory_bytes")
 
 
-def fits(model: Path, jobs: list[tuple[Path, float | str | None]], **changed: Any) -> list[dict[str, Any]]:
+Nursery = subprocess.Popen[str]
+Moment = tuple[int, float] | str | None
+
+
+@contextmanager
+def started(model: Path) -> Iterator[Nursery]:
+    """A process that makes fits of the model, each in a fork of itself."""
+    words = [sys.executable, "-c", NURSERY, str(model)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="module")
+def nursery(tiny_folder: Path) -> Iterator[Nursery]:
+    with started(tiny_folder) as found:
+        yield found
+
+
+def fits(nursery: Nursery, jobs: list[tuple[Path, Moment]], **changed: Any) -> list[dict[str, Any]]:
     """Run the jobs one after the other; whether each was killed and how long it took."""
-    told = json.dumps([str(model), {**SETTINGS, **changed}, [(str(out), moment) for out, moment in jobs]])
-    done = subprocess.run(
-        [sys.executable, "-c", NURSERY], input=told, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    assert nursery.stdin
+    assert nursery.stdout
+    told: list[dict[str, Any]] = []
+    for out, moment in jobs:
+        nursery.stdin.write(json.dumps([str(out), moment, {**SETTINGS, **changed}]) + "\n")
+        nursery.stdin.flush()
+        told.append(json.loads(nursery.stdout.readline()))
+    return told
+
+
+@pytest.fixture(scope="module")
+def whole(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
+    """What a fit leaves that is not killed, and how many seconds it takes."""
+    folder = tmp_path_factory.mktemp("whole")
+    _, told = fits(nursery, [(folder / "warm", None), (folder / "whole", None)])
+    return left(folder / "whole"), told["seconds"]
 
 
 def left(out: Path) -> dict[str, Any]:
@@ -73,48 +125,51 @@ def left(out: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_fit_killed_at_random_moments_ends_like_one_that_was_not(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_fit_killed_at_random_moments_ends_like_one_that_was_not(
+    nursery: Nursery, whole: tuple[dict[str, Any], float], tmp_path: Path
+) -> None:
     chance = random.Random(4)
-    _, first = fits(tiny_folder, [(tmp_path / "warm", None), (tmp_path / "whole", None)])
-    moments = [chance.uniform(0.02, 0.9) * first["seconds"] for _ in range(5)]
+    expected, seconds = whole
+    moments = [(step + chance.randrange(4), chance.uniform(0, seconds / STEPS)) for step in (0, 4, 8, 12, 16)]
     outs = [tmp_path / f"{i}" for i in range(5)]
-    told = fits(tiny_folder, [job for out, at in zip(outs, moments, strict=True) for job in [(out, at), (out, None)]])
-    assert sum(one["killed"] for one in told) >= 2  # the clock of a busy machine lets some end before
-    expected = left(tmp_path / "whole")
+    told = fits(nursery, [job for out, at in zip(outs, moments, strict=True) for job in [(out, at), (out, None)]])
+    assert [one["killed"] for one in told] == [True, False] * 5
     for out in outs:
         assert left(out) == expected
 
 
 @pytest.mark.slow
-def test_a_fit_killed_again_and_again_gets_there(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_fit_killed_again_and_again_gets_there(
+    nursery: Nursery, whole: tuple[dict[str, Any], float], tmp_path: Path
+) -> None:
     chance = random.Random(7)
-    cut, whole = tmp_path / "cut", tmp_path / "whole"
-    (first,) = fits(tiny_folder, [(whole, None)])
-    moments = [chance.uniform(0.2, 0.5) * first["seconds"] for _ in range(6)]
-    told = fits(tiny_folder, [*((cut, at) for at in moments), (cut, None)])
-    assert any(one["killed"] for one in told)
-    assert left(cut) == left(whole)
+    expected, seconds = whole
+    moments = [(step, chance.uniform(0, seconds / STEPS)) for step in (2, 5, 9, 12, 16, 19)]
+    told = fits(nursery, [*((tmp_path, at) for at in moments), (tmp_path, None)])
+    assert [one["killed"] for one in told] == [True] * 6 + [False]
+    assert left(tmp_path) == expected
 
 
 MOMENTS = (".checkpoint.safetensors.*.part", "checkpoint.safetensors", ".adapter.*.part", "adapter", "summary.json")
 
 
 @pytest.mark.slow
-def test_a_fit_killed_while_it_writes_ends_like_one_that_was_not(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_fit_killed_while_it_writes_ends_like_one_that_was_not(
+    nursery: Nursery, whole: tuple[dict[str, Any], float], tmp_path: Path
+) -> None:
     outs = [tmp_path / f"{i}" for i in range(len(MOMENTS))]
-    jobs = [job for out, at in zip(outs, MOMENTS, strict=True) for job in [(out, at), (out, None)]]
-    told = fits(tiny_folder, [(tmp_path / "whole", None), *jobs])
-    assert sum(one["killed"] for one in told) >= 4  # the last one has nothing left to do but to end
-    expected = left(tmp_path / "whole")
+    told = fits(nursery, [job for out, at in zip(outs, MOMENTS, strict=True) for job in [(out, at), (out, None)]])
+    assert [one["killed"] for one in told[:8]] == [True, False] * 4  # the last one has nothing left to do but to end
     for out in outs:
-        assert left(out) == expected
+        assert left(out) == whole[0]
         assert not list(out.rglob("*.part"))
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_same_adapter(tiny_folder: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        fits(tiny_folder, [(tmp_path / name, None)], max_steps=4)
+def test_two_processes_make_the_same_adapter(nursery: Nursery, tiny_folder: Path, tmp_path: Path) -> None:
+    fits(nursery, [(tmp_path / "one", None)], max_steps=4)
+    with started(tiny_folder) as another:
+        fits(another, [(tmp_path / "two", None)], max_steps=4)
     assert left(tmp_path / "one") == left(tmp_path / "two")
 
 

@@ -13,13 +13,13 @@ VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # of --max-lora-rank: vllm/
 
 
 def llama_command(
-    model: str, *, name: str, context: int, max_tokens: int, template: str, lora: str | None = None
+    model: str, *, name: str, context: int, max_tokens: int, temperature: float, template: str
 ) -> list[str]:
     """`llama-server` with the model's own chat template; each of its slots has the whole `context`."""
     return [
-        "llama-server", "--model", model, *(["--lora", lora] if lora else []), "--alias", name, "--jinja",
-        "--chat-template-file", template, "--ctx-size", str(SLOTS * context), "--parallel", str(SLOTS), "--temp", "0",
-        "--predict", str(max_tokens), "--host", "127.0.0.1", "--port", "8080",
+        "llama-server", "--model", model, "--alias", name, "--jinja",
+        "--chat-template-file", template, "--ctx-size", str(SLOTS * context), "--parallel", str(SLOTS),
+        "--temp", f"{temperature:g}", "--predict", str(max_tokens), "--host", "127.0.0.1", "--port", "8080",
     ]  # fmt: skip
 
 
@@ -54,12 +54,12 @@ def vllm_rank(rank: int) -> int:
     return found
 
 
-def vllm_generation(stop_ids: Sequence[int], max_tokens: int) -> dict[str, Any]:
-    """A generation_config.json from which vLLM reads its defaults: the most likely token, the stops, the limit.
+def vllm_generation(stop_ids: Sequence[int], *, max_tokens: int, temperature: float) -> dict[str, Any]:
+    """A generation_config.json from which vLLM reads its defaults: the temperature, the stops, the limit.
 
     vLLM makes `max_new_tokens` the limit of every request and adds `eos_token_id` to its stops; it ignores `do_sample`.
     """
-    return {"temperature": 0.0, "eos_token_id": list(stop_ids), "max_new_tokens": max_tokens}
+    return {"temperature": temperature, "eos_token_id": list(stop_ids), "max_new_tokens": max_tokens}
 
 
 def check_vllm_adapter(config: Mapping[str, Any]) -> None:

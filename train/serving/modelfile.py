@@ -13,26 +13,24 @@ __all__ = ["modelfile"]
 
 
 def modelfile(
-    source: str, *, template: str, stops: Sequence[str], context: int, max_tokens: int, adapter: str | None = None
+    source: str, *, template: str, stops: Sequence[str], context: int, max_tokens: int, temperature: float
 ) -> str:
-    """The Modelfile for a model in `source`: a file or folder next to the Modelfile, or a model that Ollama knows.
+    """The Modelfile for a model in `source`, a file or folder next to the Modelfile.
 
-    `adapter` is a folder or file with a LoRA for it. Raises: ModelError for a text that a Modelfile cannot hold.
+    Raises: ModelError for a text that a Modelfile cannot hold.
     """
-    return "".join(f"{line}\n" for line in _lines(source, template, stops, context, max_tokens, adapter))
+    return "".join(f"{line}\n" for line in _lines(source, template, stops, context, max_tokens, temperature))
 
 
 def _lines(
-    source: str, template: str, stops: Sequence[str], context: int, max_tokens: int, adapter: str | None
+    source: str, template: str, stops: Sequence[str], context: int, max_tokens: int, temperature: float
 ) -> Iterator[str]:
     yield f"FROM {_value(source)}"
-    if adapter is not None:
-        yield f"ADAPTER {_value(adapter)}"
     yield ""
     yield f'TEMPLATE """{_checked(template)}"""'
     yield ""
-    yield "# The most likely token each time, as at judging. Earlier versions of Ollama penalise repetitions by default."
-    yield "PARAMETER temperature 0"
+    yield "# As at judging. Some versions of Ollama penalise repetitions unless they are told not to."
+    yield f"PARAMETER temperature {temperature:g}"
     yield "PARAMETER repeat_penalty 1"
     yield f"PARAMETER num_predict {max_tokens}"
     yield f"PARAMETER num_ctx {context}"

@@ -1,7 +1,9 @@
 """Weights of fewer bits than the judged ones: the texts agree until two tokens are nearly equally likely."""
 
+import numpy as np
+
 from ....core import say
-from ..agreement import rounding_noise
+from ..agreement import is_noisier, rounding_noise
 from ..seen import Seen
 from .cause import Cause
 
@@ -9,8 +11,8 @@ __all__ = ["ANOTHER", "ROUNDING", "quantised"]
 
 # Standard deviations, in nats, of what a server adds to the margins between the judged model's tokens, measured with the
 # adapter of the shipped example on 2026-11-28 (benchmarks/serve_check.md).
-ROUNDING = 0.2
-ANOTHER = 3.0  # beyond it, the weights are not the judged ones in fewer bits
+ROUNDING = 0.25
+ANOTHER = 5.0  # beyond it, the weights are not the judged ones in fewer bits
 FEW_BITS = 6.5  # per weight: Q8_0 has 8.5, Q6_K 6.6, Q5_K 5.7, Q4_K 4.8
 LEAST_PARTED, AGREED = 3, 0.98  # rows that part; share of next tokens, where the weights are not at hand
 
@@ -29,7 +31,7 @@ def quantised(seen: Seen) -> Cause | None:
         few = seen.declared_bits is not None and seen.declared_bits < FEW_BITS
         if not few or share >= AGREED:
             return None
-    elif not ROUNDING < noise <= ANOTHER:
+    elif seen.margins is None or noise > ANOTHER or not is_noisier(seen.margins, ROUNDING):
         return None
     declared = "" if seen.declared_bits is None else f" The server declares {seen.declared_bits:.1f} bits per weight."
     return Cause(
@@ -51,9 +53,8 @@ def quantised(seen: Seen) -> Cause | None:
 def _where(seen: Seen) -> str:
     if seen.margins is None or not len(seen.margins.left):
         return f"in {sum(place.parts for place in seen.places):,} of {len(seen.places):,} outputs"
-    near = float((seen.margins.left < 1).mean())
     noise = rounding_noise(seen.margins) or 0.0
     return (
-        f"where the judged model was undecided (in {say.percent(near)} of the cases by less than 1 nat), as if {noise:.2f} nats "
-        f"of noise were added; rounding adds up to {ROUNDING:g}"
+        f"where the judged model preferred its token by {float(np.median(seen.margins.left)):.1f} nats (median), as if noise of "
+        f"{noise:.2f} nats were added to its choices; rounding adds up to {ROUNDING:g}"
     )
