@@ -186,3 +186,17 @@ def test_the_demo_project_limits_its_sizes_and_keeps_later_changes(tmp_path):
     file.write_text(file.read_text().replace("epochs = 2", "epochs = 1"))
     create_example(tmp_path / "demo")
     assert read_project(tmp_path / "demo").train.epochs == 1
+
+
+@pytest.mark.slow
+def test_the_demo_on_collected_outputs_needs_no_model_and_ends_with_the_verdict_of_the_live_one(command, tmp_path):
+    done = command("demo", "--collected", "--out", tmp_path / "demo", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told["verdict"]["decision"] == "keep prompting"
+    assert {name: told["quality"][name]["n"] for name in ("plain", "prompted", "tuned")} == dict.fromkeys(
+        ("plain", "prompted", "tuned"), 80
+    )
+    assert all(told["quality"][name]["no_output"] == 0 for name in ("plain", "prompted", "tuned"))
+    assert Path(told["report"]).is_file()
+    assert not (Path(told["run"]) / "train").exists()

@@ -61,7 +61,11 @@ def main() -> None:
     assert results["verdict"]["decision"] == "fine-tune"
     money = json.loads(run("roi", "--config", str(example_path("article.toml")), "--json"))
     assert abs(money["payback_days"] - 14) < 1e-6
-    assert "pip install" in subprocess.run([COMMAND, "demo"], capture_output=True, text=True).stderr
+    # Without torch, the demo says so and judges the outputs that came with the package.
+    demo = subprocess.run([COMMAND, "demo", "--json"], capture_output=True, text=True)
+    assert demo.returncode == 0, demo.stderr
+    assert "pip install 'tuneworth[train]'" in demo.stderr
+    assert json.loads(demo.stdout)["verdict"]["decision"] == "keep prompting"
     print("wheel: curate, why, export, evaluate, roi and Hugging Face's evaluate all work")
 
 
