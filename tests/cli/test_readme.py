@@ -11,7 +11,7 @@ from tuneworth.examples import example_path
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STAGES = (ROOT / "docs" / "stages.md").read_text(encoding="utf-8")
-PAGES = ["docs/stages.md", "docs/check.md", "docs/curation.md"]
+PAGES = ["docs/stages.md", "docs/check.md", "docs/curation.md", "docs/your-own-csv.md"]
 # What takes minutes or sets up an environment is run by CI's demo, or by hand, not here.
 SLOW = ("git", "make")
 
