@@ -42,7 +42,7 @@ def write_runs_page(entries: Sequence[RunEntry], page: Path, *, project: str, ru
         "headline": _headline(ordered),
     }
     sections = [*_trend(ordered), _table(ordered[::-1], page, runs, hidden)]
-    write_whole(page, render_page(context, sections))
+    write_whole(page, render_page(context, sections, styles=("runs",)))
     return page
 
 
