@@ -105,7 +105,7 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
             {"name": folder.name},
             str(error) if isinstance(error, DataError) else "it is nested too deeply",
         )
-    sides = {key: asdict(fields[key]) for key in ("baseline", "candidate") if fields.get(key)}
+    sides = {key: asdict(side) for key, side in fields.items() if isinstance(side, RunSide)}
     return {**fields, **sides, "damage": damage}, damage
 
 

@@ -204,7 +204,7 @@ def _lines(entries: Sequence[RunEntry], figures: Callable[[RunSide], Figures]) -
     for role in ROLES:
         sides = [(at, getattr(entry, role)) for at, entry in enumerate(entries)]
         found = [(at, side, figures(side)) for at, side in sides if side is not None]
-        points = tuple(TrendPoint(at, *values) for at, _, values in found if values[0] is not None)
+        points = tuple(TrendPoint(at, value, low, high) for at, _, (value, low, high) in found if value is not None)
         names = {side.name for _, side, _ in found}
         name = f"{role}: {variant_label(next(iter(names)))}" if len(names) == 1 else role
         if points:

@@ -127,6 +127,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "an endless number": (lambda run: _set(run, "money", {"payback_days": 10**400}), "payback_days is not a finite number"),
     "no number": (lambda run: _set(run, "money", {"payback_days": float("nan")}), "payback_days is not a finite number"),
     "a verdict that is a text": (lambda run: _set(run, "verdict", "yes"), "verdict is not an object"),
+    "a list of names": (lambda run: _set(run, "comparison", {"candidate": ["x"]}), "the name of a variant is not a text"),
+    "a currency of a page": (lambda run: _set(run, "money", {"currency": "E" * 99}), "is not the code of a currency"),
     "counts": (lambda run: (run / "curate" / "summary.json").write_text('{"splits": 3}'), "splits is not an object"),
 }  # fmt: skip
 
