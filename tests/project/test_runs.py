@@ -187,6 +187,13 @@ def test_whatever_stands_in_the_files_the_list_is_complete(
     assert repr(found)
 
 
+def test_a_lone_surrogate_in_a_text_is_no_damage(tmp_path: Path) -> None:
+    run = made_run(made_project(tmp_path), 1)
+    _set(run, "project", "\ud800")  # as an escape, which is valid JSON
+    assert "\\ud800" in (run / "results.json").read_text()
+    assert list_runs(tmp_path)[0].damage == ""
+
+
 def test_links_to_runs_elsewhere_are_listed_and_links_to_siblings_are_not(tmp_path: Path) -> None:
     project, other = made_project(tmp_path / "p", 2), made_project(tmp_path / "other", 1)
     (project / "runs" / "latest").symlink_to(run_name(2))
