@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -41,7 +41,7 @@ class HostedTraining:
 
     def __str__(self) -> str:
         deploy = self.summary["hosted"]["preset"] is not None
-        return result_text(self.record, self.summary, self.table, deploy=deploy, connected=self.connected)
+        return result_text(self.summary, self.table, deploy=deploy, connected=self.connected)
 
     def __repr__(self) -> str:
         return str(self)
@@ -84,8 +84,8 @@ def train_hosted(
             if confirm is not None:
                 confirm(plan)
             _set_up(plan, again=again)
-        with _client(plan, pauses) as client:
-            record = _job(plan, client, pauses).run(opened.adapter)
+        with _client_of(opened, on, pauses) as client:
+            record = _job(plan, client, pauses, max_cost).run(opened.adapter)
         return _finished(plan, record, connect=connect)
 
 
@@ -137,7 +137,7 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
             "or stop it with --cancel first."
         )
     earlier = len(list(run.folder.glob("train-[0-9]*/hosted/job.json")))
-    plan = plan_job(run, on, drop_long=drop_long, attempt=earlier + (again and bool(record)), today=today)
+    plan = plan_job(run, on, drop_long=drop_long, attempt=earlier + int(again and bool(record)), today=today)
     if not again and record and record["key"] != plan.request.key:
         raise ConfigError(_changed(run, record, plan))
     if not again and not record and (folder / "summary.json").is_file():
@@ -146,9 +146,9 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
             "aside, add "
             "--again; for a new run, run `tuneworth curate`."
         )
-    if again or not record.get("job"):
-        plan.warnings.extend(check_dates(provider, plan.request.model, today))
-    return plan
+    if record.get("job") and not again:  # it was created before any day that was announced
+        return plan
+    return replace(plan, warnings=[*plan.warnings, *check_dates(provider, plan.request.model, today)])
 
 
 def _changed(run: Run, record: Mapping[str, Any], plan: HostedPlan) -> str:
@@ -193,12 +193,6 @@ def _key_env(plan: HostedPlan) -> str:
 
 
 @contextmanager
-def _client(plan: HostedPlan, pauses: "Pauses | None") -> Iterator["Client"]:
-    with _client_of(plan.run, plan.provider.name, pauses) as client:
-        yield client
-
-
-@contextmanager
 def _client_of(run: Run, on: str, pauses: "Pauses | None") -> Iterator["Client"]:
     from ...train import Client
 
@@ -211,12 +205,15 @@ def _client_of(run: Run, on: str, pauses: "Pauses | None") -> Iterator["Client"]
         yield client
 
 
-def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None") -> "HostedJob":
-    from ...train import HostedJob, Pauses
+def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None", max_cost: Decimal | None = None) -> "HostedJob":
+    """The job of a plan. A stated limit is what was agreed to, else the limit of the bill as it was when that was agreed to."""
+    from ...train import HostedJob, Pauses, read_job
 
+    said = (read_job(hosted_folder(plan.run)).get("bill") or {}).get("cost_at_most")
+    agreed = max_cost or (plan.bill.most if said is None else Decimal(str(said)))
     return HostedJob(
         hosted_folder(plan.run), plan.provider, client, plan.request, plan.uploads,
-        lambda text: plan.run.talk.note(f"train: {text}"), pauses=pauses or Pauses(),
+        lambda text: plan.run.talk.note(f"train: {text}"), agreed, pauses or Pauses(),
     )  # fmt: skip
 
 
@@ -246,7 +243,7 @@ def _finished(plan: HostedPlan, record: dict[str, Any], *, connect: bool) -> Hos
     summary = _summary(plan, record)
     write_synced(run.folder / "train" / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     hosted = summary["hosted"]
-    kept = ("provider", "model", "tuned_model", "job", "cost", "currency")
+    kept = ("provider", "title", "model", "tuned_model", "endpoint", "job", "cost", "currency")
     run.update(seconds={"train": summary["seconds"]}, hosted={key: hosted[key] for key in kept})
     table = endpoint_table(provider.chat_url, str(record["tuned_model"]), _key_env(plan))
     if connect:

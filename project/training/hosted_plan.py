@@ -143,6 +143,8 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
     provider = provider_of(project, on)
     settings = project.hosted
     assert settings is not None
+    if stated := [key for key in provider.unknown if getattr(settings, key) is not None]:
+        raise ConfigError(f"{provider.title} does not take {', '.join(stated)}\nRemove it from [train.hosted].")
     price = price_for(provider, settings.model, settings.price)
     train, validation = training_pairs(run, project.train)
     tables = {"train": train, **({"validation": validation} if settings.validation and len(validation) else {})}

@@ -12,7 +12,8 @@ from tuneworth.core import ConfigError, Key, RunBroken
 from tuneworth.train.hosted.client import Client, Pauses, Unanswered
 from tuneworth.train.hosted.job import read_job
 
-from .hosted_server import KEY, Answer, HostedServer
+from .hosted_server import KEY, HostedServer
+from .hosted_shapes import Answer
 from .test_hosted_job import FAST, provider_at, run
 
 CLOSED = {"error": {"message": "OpenAI is winding down the fine-tuning platform", "code": "training_not_available"}}
