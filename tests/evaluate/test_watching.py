@@ -193,7 +193,7 @@ def test_a_recovered_model_is_said_to_have_recovered():
 
 
 def live(share, days, a_day=50):
-    start, count = datetime(2026, 1, 5), days * a_day  # noqa: DTZ001 - times of a log are UTC without a zone
+    start, count = datetime(2026, 1, 5), days * a_day
     times = [start + timedelta(days=n / a_day) for n in range(count)]
     good = [(n * 37) % 100 < share * 100 for n in range(count)]
     return pl.DataFrame({"acceptable": good, "time": times}, schema_overrides={"time": pl.Datetime("us")})
