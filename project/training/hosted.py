@@ -147,7 +147,8 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
             "--again; for a new run, run `tuneworth curate`."
         )
     if record.get("job") and not again:  # it was created before any day that was announced
-        return plan
+        known = f"the run has this job already: {record['job']} ({record.get('word') or record['status'] or 'created'})"
+        return replace(plan, warnings=[*plan.warnings, known])
     return replace(plan, warnings=[*plan.warnings, *check_dates(provider, plan.request.model, today)])
 
 

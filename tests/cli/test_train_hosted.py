@@ -162,6 +162,9 @@ def test_a_failed_job_is_told_and_not_repeated_without_again(curated: Any, comma
         assert failed.code == 3
         assert "failed: out of luck" in failed.err
         assert command("train", project, "--on", "together", "--yes").code == 3
+        assert (
+            "the run has this job already: ft-1 (error)" in command("train", project, "--on", "together", "--plan").out
+        )
         assert len(server.jobs) == 1
         server.outcome = "succeeded"
         done = command("train", project, "--on", "together", "--yes", "--again")

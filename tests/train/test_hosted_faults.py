@@ -94,6 +94,12 @@ def test_a_closed_platform_names_the_other_providers(tmp_path: Path) -> None:
     assert read_job(tmp_path / "hosted")["step"] == "creating"
 
 
+def test_a_wrong_account_is_named(tmp_path: Path) -> None:
+    words = pytest.raises(ConfigError, match=r'not a member \(403\)\nCheck the key, and "account"')
+    with HostedServer("fireworks", faults={0: answer(403, "not a member")}) as server, words:
+        run(server, tmp_path / "hosted")
+
+
 def test_a_file_that_the_provider_cannot_use_starts_no_job(tmp_path: Path) -> None:
     with HostedServer("together") as server:
         server.after = lambda number: (

@@ -125,9 +125,9 @@ class HostedJob:
         self._update(step=f"sending {upload.role}")
         found = self.provider.find_file(self.client, upload)
         if found is not None:
-            self.note(f"{upload.role}: {self.provider.title} has this file already")
+            self.note(f"{self.provider.title} has the {upload.role} file already")
         else:
-            self.note(f"{upload.role}: sending {say.count(upload.lines, 'example')}, {say.size(upload.size)}")
+            self.note(f"sending the {upload.role} file: {say.count(upload.lines, 'example')}, {say.size(upload.size)}")
             found = self.provider.create_file(self.client, upload)
         files = self.record["files"]
         files[upload.role]["id"] = found
