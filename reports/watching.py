@@ -12,7 +12,6 @@ __all__ = ["watch_markdown", "watch_text", "watch_title"]
 
 Content = Mapping[str, Any]
 MOST_LINES = 8  # of differences, changed assumptions and rules
-SOON_DAYS = 90  # a base model that retires within three months
 ID = 60  # characters of a name from outside
 
 
@@ -65,7 +64,7 @@ def _silent(endpoint: Mapping[str, Any]) -> bool:
 
 
 def _retires_soon(content: Content) -> bool:
-    return content["retires"] is not None and content["retires"]["days"] <= SOON_DAYS
+    return content["retires"] is not None and content["retires"]["soon"]
 
 
 # --- what was found, by what was watched --------------------------------------------------------------------------
@@ -290,7 +289,7 @@ def _advice(content: Content) -> list[str]:
 
 def watch_text(content: Content) -> str:
     """The title, what was found, and what to do."""
-    lines = [*filled(watch_title(content))]
+    lines = [*filled(watch_title(content)), *([f"{content['busy']}; nothing was asked"] if content["busy"] else [])]
     for title, found in _blocks(content):
         lines += ["", title, *(line for text in found for line in filled(text, indent=2))]
     advice = [text.replace("`", "") for text in _advice(content)]

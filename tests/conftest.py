@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -24,6 +25,21 @@ settings.load_profile("few")
 if "PYTEST_XDIST_WORKER" in os.environ:
     for pool in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ.setdefault(pool, "1")
+
+
+# Seconds of a test of each mark, about; all cases of a slow one together. `make test-slow` keeps a file on one worker,
+# so the files that take longest go first, and the end waits for a short one.
+SECONDS = {"cluster": 15, "model": 15, "browser": 2, "slow": 3}
+
+
+@pytest.hookimpl(trylast=True)  # after those that were not asked for are gone
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files, each as it is, by the time that they take."""
+    tests = {(item.path, getattr(item, "originalname", item.name)): item for item in items}
+    takes: Counter[Path] = Counter()
+    for (path, _), test in tests.items():
+        takes[path] += max((SECONDS.get(mark.name, 0) for mark in test.iter_markers()), default=0)
+    items.sort(key=lambda item: -takes[item.path])
 
 
 def pytest_collection_finish() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core import ConfigError, Talk
-from ...evaluate import AnswerStore, decided_again, volume_of
+from ...evaluate import RETIRES_SOON, AnswerStore, decided_again, volume_of
 from ..evaluation.again import ElsewhereError, evaluate_again
 from ..run import Run, console_for
 from .asking import Served, bill, check_asking
@@ -21,7 +21,7 @@ __all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "watch_run"
 
 WATCH_SCHEMA = "tuneworth/watch/1"
 ANSWERS = AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
-BUSY = "another `tuneworth watch` is at work on this run"
+BUSY = "another tuneworth watch is at work on this run"
 
 
 @dataclass(frozen=True)
@@ -171,4 +171,7 @@ def _retires(run: Run, today: date) -> dict[str, Any] | None:
     """The stated retirement of the base model, with the days until then; None if none is stated."""
     roi = None if run.facts.get("judged") is not None else run.project.roi_settings
     day = None if roi is None else roi.running.base_model_retires
-    return {"date": str(day), "days": (day - today).days} if isinstance(day, date) else None
+    if not isinstance(day, date):
+        return None
+    left = (day - today).days
+    return {"date": str(day), "days": left, "soon": left <= RETIRES_SOON}

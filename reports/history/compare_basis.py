@@ -6,7 +6,7 @@ from ...core import Numbers
 from ..words import capital, typeset, variant_label
 from .compare_words import Step
 
-__all__ = ["basis_rows", "context_rows", "verdict_lead"]
+__all__ = ["basis_rows", "context_rows", "setting_rows", "verdict_lead"]
 
 BASIS = {
     "what": ("What to fix first", "text"), "candidate": ("Candidate", "name"),
@@ -47,6 +47,14 @@ def basis_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
+def setting_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
+    """The settings of the verdicts that differ: key, before, after."""
+    return [
+        (str(row["key"]), *(_stated(row[role], say) for role in ("before", "after")))
+        for row in step["verdicts"]["settings"]
+    ]
+
+
 def _basis(kind: str, value: Any, currency: str, say: Numbers) -> str:
     if kind == "days":
         return say.days(value)
@@ -74,4 +82,6 @@ def context_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
 
 
 def _stated(value: Any, say: Numbers) -> str:
+    if isinstance(value, list):
+        return ", ".join(_stated(one, say) for one in value)
     return "–" if value is None else say.stated(value)

@@ -1,6 +1,7 @@
 """The change in cost, split exactly: parts that add up, a second computation over all orders, shared requests."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
 
@@ -44,7 +45,7 @@ def priced(name, good, *, call=None, plan=None, measured=None):
         "tokens": {"tuned": {"fixed": 20, "input": CALL["input_tokens"], "output": CALL["output_tokens"]}},
         **(measured or {}),
     }
-    return type(one)(one.name, one.variant, one.pairs, one.lines, one.rules, results)
+    return replace(one, results=results)
 
 
 def cost(before, after):
@@ -139,6 +140,20 @@ def test_what_a_run_measured_is_counted_on_the_shared_requests():
     assert found["per_request"]["after"] == pytest.approx(second / 1e6)
     assert found["per_usable_output"]["before"] == pytest.approx(first / 1e6 + 0.5 * 0.1)
     assert found["per_usable_output"]["after"] == pytest.approx(second / 1e6 + 0 * 0.1)
+
+
+def test_a_variant_that_is_priced_only_after_repair_costs_the_same_tokens():
+    plain, priced_one = priced("A", [1, 0]), priced("B", [1, 1])
+    inputs = plain.results["money"]["formula_inputs"]
+    inputs["variants"] = {"tuned + repair": {**CALL, "acceptance": 1.0}}
+    results = {
+        **plain.results,
+        "variants": {"tuned": {"way": "model", "of": []}, "tuned + repair": {"way": "repair", "of": ["tuned"]}},
+        "quality": {"tuned": {"acceptable": {"share": 0.5}}, "tuned + repair": {"acceptable": {"share": 1.0}}},
+    }
+    found = cost(replace(plain, results=results), priced_one)
+    assert found["per_usable_output"]["before"] == pytest.approx(180e-6 + 0.5 * 0.1)
+    assert found["per_usable_output"]["parts"]["failures"] == pytest.approx(-0.05)
 
 
 def test_what_was_stated_stays():

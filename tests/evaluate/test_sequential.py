@@ -131,7 +131,7 @@ def test_a_replaced_model_is_not_taken_for_one_whose_answers_vary():
         luck_of(*looks_at(rng, 50, falls), tested=200)[-1].mean() for falls in (lambda n: swapped * (n >= 20), varying)
     ]
     assert luck[0] < 0.015
-    assert luck[1] > 0.02
+    assert luck[1] > 1.5 * luck[0]
 
 
 @given(st.lists(st.floats(0, 400), min_size=1, max_size=80))

@@ -46,7 +46,11 @@ def test_the_only_model_is_the_one_to_ask() -> None:
     ],
 )
 def test_a_name_is_asked_for_where_the_server_does_not_settle_it(models: Any, message: str) -> None:
-    with answering(models=models) as server, open_server(server.url) as opened, pytest.raises(ConfigError, match=message):
+    with (
+        answering(models=models) as server,
+        open_server(server.url) as opened,
+        pytest.raises(ConfigError, match=message),
+    ):
         opened.model_name()
 
 

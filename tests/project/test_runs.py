@@ -72,9 +72,9 @@ def test_stages_follow_from_the_files(tmp_path: Path) -> None:
     run = made_run(project, 1, results=False)
     assert list_runs(project)[0].stage == "curated"
     (run / "train" / "adapter").mkdir(parents=True)
-    (run / "train" / "summary.json").write_text("{}")
-    assert list_runs(project)[0].stage == "curated"  # it still trains
     (run / "train" / "adapter" / "adapter_config.json").write_text("{}")
+    assert list_runs(project)[0].stage == "curated"  # it still trains
+    (run / "train" / "summary.json").write_text("{}")
     assert list_runs(project)[0].stage == "trained"
     (run / "curate" / "summary.json").unlink()
     (run / "train" / "summary.json").unlink()
@@ -263,6 +263,15 @@ def test_one_changed_byte_of_the_cache_is_noticed(
     content = bytearray(cache.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     cache.write_bytes(bytes(content))
+    assert list_runs(project) == before
+
+
+def test_a_figure_changed_in_the_cache_is_noticed(tmp_path: Path) -> None:
+    project = made_project(tmp_path, 2)
+    before, cache = list_runs(project), project / "runs" / ".index.json"
+    content = cache.read_bytes()
+    cache.write_bytes(content.replace(b'"acceptable": 0.8', b'"acceptable": 0.1'))
+    assert cache.read_bytes() != content
     assert list_runs(project) == before
 
 

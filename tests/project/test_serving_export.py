@@ -173,7 +173,8 @@ def test_the_command_writes_the_folder_and_names_the_next_step(judged: Run, comm
     assert "convert the merged folder" in done.out + done.err
     assert command("export", judged.folder, "--format", "vllm", "--with-guide").code == 2
     assert command("export", judged.folder, "--format", "csv", "--weights", "merged").code == 2
-    assert command("export", judged.folder, "--format", "ollama", "--weights", "adapter").code == 2
+    refused = command("export", judged.folder, "--format", "ollama", "--weights", "adapter")
+    assert (refused.code, "did not come from a GGUF" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize("text", ["a|b", "`", "a``b`", "x\ny", "", " "])

@@ -222,7 +222,7 @@ def test_a_retirement_date_is_said_with_the_days_until_then(run, command):
     day = datetime.now(UTC).date() + timedelta(days=30)
     settings(run, "monitoring_hourly = 0", f"monitoring_hourly = 0\nbase_model_retires = {day}")
     done = command("watch", run, "--json")
-    assert done.json["retires"] == {"date": str(day), "days": 30}
+    assert done.json["retires"] == {"date": str(day), "days": 30, "soon": True}
     assert "the base model retires soon" in watch_text(done.json) or done.json["answer"] != "as judged"
 
 
