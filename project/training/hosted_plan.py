@@ -201,7 +201,7 @@ def _counted(chats: Sequence[Any], project: Project, provider: "Provider") -> "T
     if tokenizer is not None and (project.folder / tokenizer).is_dir():
         tokenizer = str(project.folder / tokenizer)
 
-    return count_tokens(chats, tokenizer=tokenizer, openai=provider.name == "openai")
+    return count_tokens(chats, tokenizer=tokenizer, framed=provider.name == "openai")
 
 
 def _content(chats: Sequence[Any]) -> bytes:

@@ -168,7 +168,7 @@ class Client:
             if absent and outcome.status == 404:
                 return None
             if outcome.status == 409 and not again:
-                raise Conflict(f"{self.title}: {outcome.fault.text}", outcome.body)
+                raise Conflict(f"{self.title}: {outcome.fault.text}\nRun the same command again.", outcome.body)
             if outcome.unknown and not again:
                 raise Unanswered(
                     f"{self.title} did not confirm the request ({outcome.fault.text.splitlines()[0]}), so it may or may not "
