@@ -96,6 +96,15 @@ def test_the_same_content_is_sent_and_paid_once(name: str, tmp_path: Path) -> No
         assert (len(server.jobs), len(server.files)) == (2, 2)
 
 
+def test_an_adapter_is_fetched_with_and_without_a_redirect(tmp_path: Path) -> None:
+    for redirects in (True, False):
+        (tmp_path / f"{redirects}").mkdir()
+        with HostedServer("together", redirects=redirects) as server:
+            run(server, tmp_path / f"{redirects}" / "hosted")
+        assert any("/signed/adapters/" in asked for asked in server.asked) is redirects
+        assert (tmp_path / f"{redirects}" / "adapter" / "adapter_config.json").is_file()
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_what_exists_is_found_among_much_else(name: str, tmp_path: Path) -> None:
     with HostedServer(name) as server:
