@@ -132,13 +132,12 @@ def test_an_address_that_is_not_encrypted_gets_nothing(place: str, tmp_path: Pat
 
 def test_a_file_that_is_redirected_without_end_is_given_up(tmp_path: Path) -> None:
     moved = dict.fromkeys(range(9), (302, b"", {"Location": "/v1/again"}))
-    with HostedServer("openai", faults=moved) as server:
-        with Client(server.url, Key(KEY), title="OpenAI", pauses=FAST) as client:
-            with pytest.raises(RunBroken, match="redirects a file without end"):
-                client.download("/file", tmp_path / "got", most=999)
-            assert server.asked == ["GET /v1/file", *["GET /v1/again"] * 4]
-            with pytest.raises(ConfigError, match="redirects are not followed"):
-                client.get("/models")
+    with HostedServer("openai", faults=moved) as server, Client(server.url, Key(KEY), title="OpenAI", pauses=FAST) as client:
+        with pytest.raises(RunBroken, match="redirects a file without end"):
+            client.download("/file", tmp_path / "got", most=999)
+        assert server.asked == ["GET /v1/file", *["GET /v1/again"] * 4]
+        with pytest.raises(ConfigError, match="redirects are not followed"):
+            client.get("/models")
 
 
 def test_a_download_above_the_limit_and_an_endless_answer_are_cut(tmp_path: Path) -> None:
