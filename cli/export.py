@@ -1,7 +1,8 @@
-"""`tuneworth export`: write a run's clean splits in another format."""
+"""`tuneworth export`: write a run's clean splits in another format, or its tuned model for a server."""
 
 from pathlib import Path
 from shlex import quote
+from typing import Literal
 
 import click
 
@@ -10,12 +11,13 @@ from .options import common_options
 
 __all__ = ["command"]
 
-FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
+SPLITS = ("openai", "trl", "csv", "parquet", "datasets")
+SERVERS = ("ollama", "vllm", "llama.cpp")
 
 
 @click.command("export", epilog="Example:  tuneworth export examples/components --format openai --out upload")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="The format to write.")
+@click.option("--format", "kind", type=click.Choice(SPLITS + SERVERS), required=True, help="The format to write.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -26,9 +28,20 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
     is_flag=True,
     help="Add the system message that curate removed from nearly all rows to each pair again.",
 )
+@click.option(
+    "--weights",
+    type=click.Choice(("merged", "adapter")),
+    help="For a server: the adapter merged into the base model, or on its own beside it.",
+)
 @common_options
-def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk) -> None:
-    """Write the clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder.
+def command(
+    run: Path, kind: str, out: Path | None, with_guide: bool, weights: Literal["merged", "adapter"] | None, talk: Talk
+) -> None:
+    """Write the clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder. With
+    ollama, vllm or llama.cpp: the tuned model of RUN, as it was judged, for that server.
+
+    For a server the folder has the weights, the chat template with its stops, the command that starts it, a README that
+    says exactly what the application sends, and request.py, which makes the requests.
 
     With --format csv --out FILE.csv: the corrected data as one table for people. A column per field, all splits, and the
     outputs as they were read where a person or a repair changed them.
@@ -36,6 +49,15 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     Texts are written unchanged. A spreadsheet may read a CSV cell that begins with = as a formula: open files from
     unknown sources as text.
     """
+    if kind in SERVERS:
+        if with_guide:
+            raise click.UsageError(
+                "--with-guide is for the splits; a served model gets the prompt that it was judged with"
+            )
+        _export_model(run, kind, out, weights, talk)
+        return
+    if weights is not None:
+        raise click.UsageError("--weights is for a server; the splits have none")
     from ..curate import table_name
     from ..project import export_splits
 
@@ -52,3 +74,21 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     talk.next(
         f"tune there, then: tuneworth evaluate --pairs {quote(str(test))} --outputs tuned=FILE --outputs prompted=FILE ..."
     )
+
+
+def _export_model(
+    run: Path, server: str, out: Path | None, weights: Literal["merged", "adapter"] | None, talk: Talk
+) -> None:
+    from ..project import export_serving
+
+    exported = export_serving(run, server, out=out, weights=weights, talk=talk)
+    for caution in exported.cautions:
+        talk.note(f"warning: {caution}")
+    data = {
+        "run": str(exported.run),
+        "written": [str(exported.folder)],
+        "command": list(exported.command),
+        "warnings": list(exported.cautions),
+    }
+    talk.answer(f"Written: {exported.folder}", data)
+    talk.next(f"start the server as {quote(str(exported.folder / 'README.md'))} says, then: {exported.check}")

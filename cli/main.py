@@ -25,17 +25,22 @@ COMMANDS = {
     "train": ("train", "Fit a LoRA adapter on the train split."),
     "search": ("search", "Search the best prompt without training, on the validation pairs."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
+    "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "Compare costs, from measured or stated numbers."),
+    "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),
     "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
     "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
     "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
-    "export": ("export", "Write a run's clean splits in another format."),
+    "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
+    "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
+    "watch": ("watch", "Watch what was judged: the served model, live requests, prices, dates and volume."),
 }
 
 
 _RESUMABLE = ("run", "train", "search", "evaluate", "demo")
+_ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
 class _Lazy(click.Group):
@@ -71,12 +76,15 @@ def tuneworth() -> None:
     held-out pairs, counts tokens and money, and gives a verdict with its evidence in one HTML report.
 
     \b
+    Exit codes: 0 done, 1 a gate failed, 2 wrong input, 3 stopped half-way, 4 decide again (watch).
+
+    \b
     Try it:  tuneworth demo
     """
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted."""
+    """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted, 4 decide again."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
@@ -153,6 +161,8 @@ def _stopped(arguments: list[str]) -> str:
     """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
     if any(name in arguments for name in _RESUMABLE):
         return "Stopped. Finished work is kept; run the same command with --run NAME to resume."
+    if any(name in arguments for name in _ASKING):
+        return "Stopped. Answers that arrived are kept; run the same command to resume."
     return "Stopped. No partial file was left; run the same command to start again."
 
 

@@ -1,5 +1,6 @@
 """`tuneworth train`: fit a LoRA adapter on a run's train split."""
 
+from decimal import Decimal
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -8,6 +9,7 @@ import click
 
 from ..core import Talk
 from .options import code_option, common_options
+from .train_hosted import Amount, train_on
 
 __all__ = ["command"]
 
@@ -35,11 +37,24 @@ __all__ = ["command"]
     help="Also train on an eighth, a quarter and a half of the pairs, and estimate what twice as many would gain.",
 )
 @click.option("--cluster", is_flag=True, help="Train on the workers of the Ray cluster named in [cluster].")
+@click.option(
+    "--on",
+    type=click.Choice(["together", "fireworks", "openai"]),
+    help="Train at this provider, as [train.hosted] says.",
+)
+@click.option(
+    "--plan", "plan_only", is_flag=True, help="With --on: print what would be sent and what it costs; send nothing."
+)
+@click.option("--max-cost", type=Amount(), help="With --on: send nothing if the job could cost more than this, in USD.")
+@click.option("--yes", is_flag=True, help="With --on: agree to the cost without being asked.")
+@click.option("--connect", is_flag=True, help="With --on: write the tuned model's endpoint into [evaluate.tuned].")
+@click.option("--cancel", is_flag=True, help="With --on: stop the job of the run.")
 @code_option
 @common_options
 def command(
     project: Path | None, name: str | None, dry_run: bool, drop_long: bool, merge: bool, gguf: bool, again: bool,
-    curve: bool, cluster: bool, allow_code: bool, talk: Talk,
+    curve: bool, cluster: bool, on: str | None, plan_only: bool, max_cost: Decimal | None, yes: bool, connect: bool,
+    cancel: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
@@ -47,9 +62,22 @@ def command(
     interruption the same command resumes from the last checkpoint. If the run is already trained with the same settings,
     nothing is trained again, and --merge and --gguf only write the model. With --cluster the workers of a Ray cluster
     train together, from a project folder that every node can reach.
+
+    With --on a provider trains: the files are checked by its rules and the bill is printed before anything is sent. The same
+    command takes up a job that was begun, and never starts a second one.
     """
     from ..project import preview_training, train_adapter
 
+    _check_options(
+        on, here={"--dry-run": dry_run, "--merge": merge, "--gguf": gguf, "--learning-curve": curve, "--cluster": cluster},
+        there={"--plan": plan_only, "--max-cost": max_cost is not None, "--yes": yes, "--connect": connect, "--cancel": cancel},
+    )  # fmt: skip
+    if on is not None:
+        train_on(
+            project, on=on, run=name, drop_long=drop_long, again=again, plan_only=plan_only, max_cost=max_cost, yes=yes,
+            connect=connect, cancel=cancel, talk=talk,
+        )  # fmt: skip
+        return
     given = {
         "run": name, "drop_long": drop_long, "again": again, "merge": merge, "gguf": gguf, "learning_curve": curve,
         "allow_code": allow_code,
@@ -70,6 +98,15 @@ def command(
     talk.answer(str(made), {"run": str(made.run.folder), **made.summary})
     folder = quote(str(made.run.project.folder))
     talk.next(f"tuneworth evaluate {folder}{_options(run=name, allow_code=allow_code)}")
+
+
+def _check_options(on: str | None, *, here: dict[str, bool], there: dict[str, bool]) -> None:
+    """Raises: UsageError for options of a training elsewhere."""
+    if on is None and (used := [name for name, value in there.items() if value]):
+        raise click.UsageError(f"{used[0]} is for a training at a provider; add --on together, fireworks or openai")
+    if on is not None and (used := [name for name, value in here.items() if value]):
+        hint = "use --plan" if used[0] == "--dry-run" else f"remove {used[0]} or --on"
+        raise click.UsageError(f"{used[0]} is for a training on your own machines; {hint}")
 
 
 def _options(**given: Any) -> str:

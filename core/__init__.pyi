@@ -1,3 +1,11 @@
+from .address import Key as Key
+from .address import address_problems as address_problems
+from .address import calls_url as calls_url
+from .address import host_of as host_of
+from .address import is_near as is_near
+from .address import is_on_this_machine as is_on_this_machine
+from .address import origin_of as origin_of
+from .address import read_key as read_key
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
@@ -9,6 +17,13 @@ from .errors import InputError as InputError
 from .errors import ModelError as ModelError
 from .errors import RunBroken as RunBroken
 from .errors import TuneworthError as TuneworthError
+from .faults import Complaint as Complaint
+from .faults import Fault as Fault
+from .faults import fault_of_exception as fault_of_exception
+from .faults import fault_of_status as fault_of_status
+from .faults import read_complaint as read_complaint
+from .faults import requested_wait as requested_wait
+from .faults import shortened as shortened
 from .files import disk_refusal as disk_refusal
 from .files import disk_refusals as disk_refusals
 from .files import free_bytes as free_bytes
@@ -21,6 +36,7 @@ from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
 from .numbers import NEVER as NEVER
 from .numbers import UNKNOWN as UNKNOWN
+from .numbers import Numbers as Numbers
 from .numbers import kept_together as kept_together
 from .numbers import roughly as roughly
 from .numbers import say as say

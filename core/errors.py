@@ -8,7 +8,7 @@ TuneworthError
 ├── GateFailed          exit 1: a --gate does not hold
 └── RunBroken           exit 3: the run stopped half-way; finished work is kept
 
-Programming errors are `ValueError` and the like.
+Programming errors are `ValueError` and the like. Exit code 4 is no error: `tuneworth watch` answers *decide again*.
 """
 
 from collections.abc import Iterable

@@ -14,6 +14,7 @@ from .corrected import write_corrected as write_corrected
 from .decision_log import DecidedElsewhere as DecidedElsewhere
 from .decision_log import DecisionBatch as DecisionBatch
 from .decision_log import DecisionLog as DecisionLog
+from .export import chat_lines as chat_lines
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count
@@ -48,6 +49,7 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
+from .read.normalise import content_hash as content_hash
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs

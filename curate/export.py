@@ -14,7 +14,7 @@ from .read import stored_turns
 from .split import SPLITS
 from .write import read_split
 
-__all__ = ["FORMATS", "export_cautions", "export_pairs"]
+__all__ = ["FORMATS", "chat_lines", "export_cautions", "export_pairs"]
 
 FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 Format = Literal["openai", "trl", "csv", "parquet", "datasets"]
@@ -94,12 +94,13 @@ def _write(table: pl.DataFrame, format: str, path: Path) -> None:
         with path.open("wb") as file:
             table.write_parquet(file)
     else:
-        lines = _openai(table) if format == "openai" else _trl(table)
+        lines = chat_lines(table) if format == "openai" else _trl(table)
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def _openai(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+def chat_lines(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """Each pair as the chat that providers tune on: `messages` with the system text, the request and the output."""
     for system, text, answer, meta in table.select("system", "input", "output", "meta").iter_rows():
         yield {"messages": [*_prompt(system, text, meta), {"role": "assistant", "content": answer}]}
 

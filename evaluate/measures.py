@@ -78,12 +78,21 @@ def money_of(
     seed: int,
 ) -> Money:
     """The money of the comparison: the candidate in place of the baseline; `trained` is the summary of this run's training."""
-    known = trained or {}
-    training = TrainingCost(known["seconds"] / 3600, known.get("tokens")) if known.get("seconds") is not None else None
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,
-        groups=None if groups is None else groups[rows], training=training, seed=seed,
+        groups=None if groups is None else groups[rows], training=_training_cost(trained or {}), seed=seed,
     )  # fmt: skip
+
+
+def _training_cost(trained: Mapping[str, Any]) -> TrainingCost | None:
+    """What this run's training took: hours on this machine, or what a provider charged."""
+    hosted = trained.get("hosted")
+    if hosted:
+        return TrainingCost(
+            None, trained.get("tokens"), hosted.get("cost"), str(hosted.get("currency")), str(hosted.get("title"))
+        )  # fmt: skip
+    seconds = trained.get("seconds")
+    return None if seconds is None else TrainingCost(seconds / 3600, trained.get("tokens"))
 
 
 def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:

@@ -10,7 +10,7 @@ from ..core import ConfigError, build_settings, read_toml, unknown_keys
 from ..curate import ClusterSettings, CurateSettings, DataSettings
 from ..evaluate import EvaluateSettings, RoiSettings, read_evaluate, read_roi, with_price_path
 from ..style import StyleSchema, read_style
-from ..train import TrainSettings
+from ..train import HostedSettings, TrainSettings
 
 __all__ = ["PROJECT_FILE", "Project", "exact", "find_project", "plain", "read_project"]
 
@@ -22,7 +22,7 @@ _SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
 class Project:
     """A project's folder and its settings; `roi` is the parsed `[roi]` table with Decimal numbers, or None.
 
-    `cluster` is None without a section `[cluster]`; the section alone has no effect.
+    `cluster` is None without a section `[cluster]`, `hosted` without `[train.hosted]`; the sections alone have no effect.
     """
 
     folder: Path
@@ -34,6 +34,7 @@ class Project:
     roi: Mapping[str, Any] | None = field(default=None, compare=False)
     resolved: Mapping[str, Any] = field(default_factory=dict, compare=False)
     cluster: ClusterSettings | None = None
+    hosted: HostedSettings | None = None
 
     @property
     def name(self) -> str:
@@ -104,7 +105,8 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
     style = build_settings(_StyleTable, table.get("style", {}), where="style", problems=problems)
     curate = build_settings(CurateSettings, table.get("curate", {}), where="curate", problems=problems)
-    train = build_settings(TrainSettings, table.get("train", {}), where="train", problems=problems)
+    hosted, own = _hosted(table.get("train", {}), problems)
+    train = build_settings(TrainSettings, own, where="train", problems=problems)
     evaluate = read_evaluate(table.get("evaluate", {}), where="evaluate", problems=problems)
     cluster = _cluster(table, problems)
     if problems or data is None or style is None or curate is None or train is None or evaluate is None:
@@ -122,7 +124,16 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
         with_price_path(table.get("roi"), folder),
         plain(table),
         cluster,
+        hosted,
     )
+
+
+def _hosted(train: Any, problems: list[str]) -> tuple[HostedSettings | None, Any]:
+    """The settings of `[train.hosted]`, and `[train]` without them."""
+    if not isinstance(train, Mapping) or "hosted" not in train:
+        return None, train
+    settings = build_settings(HostedSettings, train["hosted"], where="train.hosted", problems=problems)
+    return settings, {key: value for key, value in train.items() if key != "hosted"}
 
 
 def _cluster(table: Mapping[str, Any], problems: list[str]) -> ClusterSettings | None:

@@ -21,6 +21,7 @@ from .project import PROJECT_FILE, Project
 __all__ = [
     "JUDGEMENTS",
     "OVERRIDES",
+    "PRUNED",
     "SPLITS",
     "ProjectFiles",
     "Stopwatch",
@@ -29,6 +30,7 @@ __all__ = [
     "from_run",
     "new_run",
     "no_partial_run",
+    "pruned_runs",
     "read_run",
     "read_stored",
     "run_folder",
@@ -188,10 +190,34 @@ def _fingerprint(path: Path) -> str:
 
 
 def test_set_uses(run: Path, ids: list[str]) -> tuple[str, int]:
-    """The fingerprint of a test set, and the number of runs in the same folder that used it, including this one."""
+    """The fingerprint of a test set, and the number of runs in the same folder that used it, including this one.
+
+    Runs that were pruned count too.
+    """
     fingerprint = hashlib.sha256("\n".join(sorted(ids)).encode(errors="surrogatepass")).hexdigest()[:16]
     others = [read_run(path.parent) for path in run.parent.glob("*/run.json") if path.parent != run]
+    others += [record for record in pruned_runs(run.parent) if not (run.parent / str(record.get("name"))).exists()]
     return fingerprint, 1 + sum(other.get("test_set") == fingerprint for other in others)
+
+
+PRUNED = "pruned.jsonl"  # next to the runs: those that were removed, with the test sets that they had used
+
+
+def pruned_runs(folder: Path) -> list[dict[str, Any]]:
+    """The records of the runs that were removed from a folder of runs; a damaged line is left out."""
+    try:
+        lines = (folder / PRUNED).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    records = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
 
 
 def _versions() -> dict[str, str]:

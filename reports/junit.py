@@ -18,7 +18,7 @@ from .sections.order import compared_variants
 from .stored import StoredCuration, StoredRun
 from .words import share_text
 
-__all__ = ["junit_of_curation", "junit_of_run"]
+__all__ = ["Case", "Suite", "gate_case", "junit_of_curation", "junit_of_run", "junit_text"]
 
 CHANCE = 0.05  # significance level; the p values are adjusted for the number of rules
 MOST_LETTERS = 120  # characters of a case's name, which CI systems show on one line
@@ -57,10 +57,10 @@ def junit_of_run(run: StoredRun) -> str:
         suites.append(Suite("ways without training", [_way(run, row) for row in results["rivals"]]))
     suites.append(Suite("verdict", [_comparison(results), *_risks(results)], _decision(results)))
     if results.get("gates"):
-        suites.append(Suite("gates", [_gate(gate) for gate in results["gates"]]))
+        suites.append(Suite("gates", [gate_case(gate) for gate in results["gates"]]))
     if results.get("data"):
         suites.append(Suite("curation", list(_curation(results["data"]))))
-    return _written(suites, created=results.get("created"))
+    return junit_text(suites, created=results.get("created"))
 
 
 def junit_of_curation(run: StoredCuration) -> str:
@@ -72,7 +72,7 @@ def junit_of_curation(run: StoredCuration) -> str:
         for name, check in (data.get("checks") or {}).items()
     ]
     suites = [Suite("style", rules)] if rules else []
-    return _written([*suites, Suite("curation", list(_curation(data)))], created=run.facts.get("created"))
+    return junit_text([*suites, Suite("curation", list(_curation(data)))], created=run.facts.get("created"))
 
 
 # --- variants -----------------------------------------------------------------------------------------------------
@@ -183,7 +183,8 @@ def _risks(results: Mapping[str, Any]) -> Iterator[Case]:
                 yield Case(name, f"Near its limit: {text}" if status == "warn" else text)
 
 
-def _gate(gate: Mapping[str, Any]) -> Case:
+def gate_case(gate: Mapping[str, Any]) -> Case:
+    """A gate: a failure if it does not hold."""
     found = gate_value(gate.get("value"))
     text = "this run has no such value" if gate.get("value") is None else f"the value is {found}"
     return Case(str(gate.get("gate")), text, failure=None if gate.get("holds") else text)
@@ -209,7 +210,8 @@ def _curation(data: Mapping[str, Any]) -> Iterator[Case]:
 # --- the file -----------------------------------------------------------------------------------------------------
 
 
-def _written(suites: Sequence[Suite], *, created: Any) -> str:
+def junit_text(suites: Sequence[Suite], *, created: Any) -> str:
+    """The file with these suites."""
     root = ET.Element("testsuites", {"name": "tuneworth", **_counts([case for s in suites for case in s.cases])})
     for suite in suites:
         element = ET.SubElement(root, "testsuite", {"name": _clean(suite.name), **_counts(suite.cases)})

@@ -25,7 +25,7 @@ from .variant_tables import variant_rows, way_rows, ways_lead
 from .words import printable, short
 
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
-__all__ += ["unchecked"]
+__all__ += ["markdown_page", "unchecked"]
 
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
@@ -55,7 +55,7 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     """The page for an evaluated run."""
     judged = " ".join((judgements.lead(run), judgements.agreement(run), *judgements.against_rules(run))).strip()
     risks = risk_rows(run)
-    return _rendered(
+    return markdown_page(
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
         variants=variant_rows(run), ways=way_rows(run), rivals=ways_lead(run),
@@ -72,7 +72,7 @@ def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -
     data = run.summary
     rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
     warnings = [warning["text"] for warning in data.get("warnings") or []]
-    return _rendered(
+    return markdown_page(
         "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
         fixed=fix_sentence(data), certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
         edited=edited_values(data, texts=False),
@@ -87,7 +87,8 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
 
 
-def _rendered(template: str, **shown: Any) -> str:
+def markdown_page(template: str, **shown: Any) -> str:
+    """A template filled with these values, each of them escaped."""
     return printable(_environment().get_template(template).render(shown))
 
 

@@ -139,6 +139,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters["row_text"] = lambda row: row_text(row, say)
+    environment.globals["say"] = say  # for macros, which do not see what a template is given
     return environment
 
 

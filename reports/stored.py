@@ -29,6 +29,7 @@ __all__ = [
     "read_run",
     "read_texts",
     "read_train_pairs",
+    "scored_lines",
 ]
 
 SCHEMA = "tuneworth/results/1"
@@ -107,6 +108,39 @@ def read_run(run: Path) -> StoredRun:
         if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
             outputs[key] = line
     return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs, facts=_read_facts(run / "run.json"))
+
+
+def scored_lines(run: Path, variant: str) -> dict[str, list[dict[str, Any]]]:
+    """The scored outputs of a variant by id, the samples of each in order.
+
+    Raises: DataError if a line is damaged, or an output is there twice.
+    """
+    path = run / "evaluate" / "outputs.jsonl"
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    for line in _read_lines(path, "id", "variant"):
+        if line["variant"] != variant:
+            continue
+        samples, sample = found.setdefault(str(line["id"]), {}), line.get("sample") or 0
+        if sample in samples:
+            raise DataError(f'{path}: two outputs of {variant} for "{line["id"]}", sample {sample}.')
+        if (odd := _odd_part(line)) is not None:
+            raise DataError(f'{path}: the output of {variant} for "{line["id"]}" has an unexpected "{odd}".')
+        samples[sample] = line
+    return {name: [samples[at] for at in sorted(samples)] for name, samples in found.items()}
+
+
+def _odd_part(line: dict[str, Any]) -> str | None:
+    """The first key whose value is of another type than scoring writes; None if there is none."""
+    violations, counts = line.get("violations"), ("input_tokens", "output_tokens")
+    if not isinstance(line.get("sample") or 0, int):
+        return "sample"
+    if violations is not None and not (isinstance(violations, list) and all(isinstance(v, dict) for v in violations)):
+        return "violations"
+    if not isinstance(line.get("output"), str | None):
+        return "output"
+    odd = [name for name in ("acceptable", "faithful") if not isinstance(line.get(name), bool | None)]
+    odd += [name for name in counts if not isinstance(line.get(name), int | float | None)]
+    return odd[0] if odd else None
 
 
 def _read_results(path: Path) -> dict[str, Any]:

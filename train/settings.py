@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..core import ConfigError
 
-__all__ = ["TrainSettings", "resolve_settings"]
+__all__ = ["TrainSettings", "resolve_settings", "usual_epochs"]
 
 DTYPES = ("auto", "float32", "bfloat16")
 TRACKERS = ("tensorboard",)
@@ -94,13 +94,14 @@ def resolve_settings(settings: TrainSettings, *, pairs: int, hidden_size: int) -
     """
     epochs, rate = settings.epochs, settings.learning_rate
     if epochs is None and settings.max_steps is None:
-        epochs = _epochs(pairs, batch_size=settings.batch_size)
+        epochs = usual_epochs(pairs, batch_size=settings.batch_size)
     if rate is None:
         rate = min(MOST_RATE, float(f"{FULL_RATE * LORA_FACTOR * (WIDTH / hidden_size) ** LLAMA_POWER:.0e}"))
     return replace(settings, epochs=epochs, learning_rate=rate)
 
 
-def _epochs(pairs: int, *, batch_size: int) -> int:
+def usual_epochs(pairs: int, *, batch_size: int) -> int:
+    """The epochs where none are stated: 3, more for few pairs and fewer for very many (`resolve_settings`)."""
     if pairs * USUAL_EPOCHS > MOST_LOOKS:
         return max(1, MOST_LOOKS // pairs)
     wanted = math.ceil(STEPS_WANTED / math.ceil(pairs / batch_size))

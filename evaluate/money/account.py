@@ -11,7 +11,7 @@ import numpy as np
 from ...core import quoted_page, say
 from .comparison import Account
 from .flips import carrying_failure_cost, solve_flips
-from .inputs.inputs import collect_quantities, conditions_of
+from .inputs.inputs import collect_quantities, conditions_of, uncounted_cost
 from .inputs.measured import MeasuredVariant, TrainingCost
 from .inputs.missing import missing_keys
 from .inputs.origins import with_origins
@@ -98,7 +98,8 @@ def compute_money(
         "missing": missing_keys(settings, values, (baseline, candidate), measured),
         "assumptions": [_assumption(quantity) for quantity in quantities.values()],
     }
-    return Money(keys | {"warnings": warnings_of(settings, (baseline, candidate), today)})
+    warnings = warnings_of(settings, (baseline, candidate), today) + uncounted_cost(settings, training)
+    return Money(keys | {"warnings": warnings})
 
 
 def _assumption(quantity: Quantity) -> dict[str, Any]:

@@ -87,13 +87,15 @@ def most_tokens(messages: Iterable[Mapping[str, str]]) -> int:
 class Budget:
     """The money spent in a run, also by earlier calls of the command, and the money reserved for requests in flight.
 
-    With `limit` None it counts without a limit. `setting` names the limit in messages: its table, then its key.
+    With `limit` None it counts without a limit. `setting` names the limit in messages: its table, then its key; `again`
+    says how the requests are resumed.
     """
 
     def __init__(
-        self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO, setting: str = "[evaluate] max_cost"
+        self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO, setting: str = "[evaluate] max_cost",
+        again: str = "run the same command with --run",
     ) -> None:  # fmt: skip
-        self.limit, self.currency, self.spent, self.setting = limit, currency, spent, setting
+        self.limit, self.currency, self.spent, self.setting, self.again = limit, currency, spent, setting, again
         self._reserved: dict[str, Decimal] = {}
 
     def fits(self, worst: Decimal) -> bool:

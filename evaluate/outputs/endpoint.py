@@ -13,9 +13,22 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...core import ConfigError, RunBroken, say
-from .address import address_problems, calls_url, is_near, is_on_this_machine, origin_of, read_key
-from .faults import Complaint, Fault, fault_of_exception, fault_of_status
+from ...core import (
+    Complaint,
+    ConfigError,
+    Fault,
+    RunBroken,
+    address_problems,
+    calls_url,
+    fault_of_exception,
+    fault_of_status,
+    host_of,
+    is_near,
+    is_on_this_machine,
+    origin_of,
+    read_key,
+    say,
+)
 from .pace import Pace, Streak
 from .responses import NOTHING_COUNTED, Answer, read_answer, read_error_body
 
@@ -98,7 +111,8 @@ class Reply:
     attempt failed (`error` has the reason). finish_reason: the endpoint's word, or "refusal". Tokens are the endpoint's
     counts, None if they are missing or contradict each other: input includes cached, output includes reasoning. seconds:
     the last attempt. model: the name in the endpoint's answer. usage: its counts, unchanged. refused: the parameters that
-    were dropped because the endpoint does not accept them.
+    were dropped because the endpoint does not accept them. system_fingerprint: the provider's name for the configuration
+    of its servers.
     """
 
     index: int
@@ -115,6 +129,7 @@ class Reply:
     error: str | None
     attempts: int
     refused: tuple[str, ...] = ()
+    system_fingerprint: str | None = None
 
 
 def send_calls(
@@ -345,6 +360,7 @@ class Work:
             output=None if answer.output is None else mask(answer.output),
             finish_reason=None if answer.finish_reason is None else mask(answer.finish_reason),
             model=None if answer.model is None else mask(answer.model),
+            system_fingerprint=None if answer.system_fingerprint is None else mask(answer.system_fingerprint),
             usage=None if answer.usage is None else self.key.mask_data(answer.usage),
             input_tokens=tokens.input,
             cached_tokens=tokens.cached,
@@ -413,8 +429,6 @@ def _client(endpoint: Endpoint) -> Any:
     Proxies from the environment are used, except for this machine.
     """
     import httpx2
-
-    from .address import host_of
 
     host = host_of(endpoint.url)
     local = {f"all://{f'[{host}]' if ':' in host else host}": None} if endpoint.on_this_machine else {}

@@ -19,6 +19,7 @@ from .table import OUTPUT_SCHEMA, Raced
 
 __all__ = [
     "check_privacy",
+    "personal_data_sent",
     "race_endpoints",
     "request_chats",
 ]
@@ -33,6 +34,7 @@ _KEPT = (
     "seconds",
     "finish_reason",
     "model",
+    "system_fingerprint",
     "refused",
 )
 
@@ -232,7 +234,7 @@ class _Race:
             return None
         return (
             f"{self.plan.variant.name}: {len(errors)} of {len(self.plan.requests)} outputs failed after all tries, the "
-            f"first with: {errors[0]}. Run the same command with --run to repeat only these"
+            f"first with: {errors[0]}. To repeat only these, {self.budget.again}"
         )
 
     def _no_output(self) -> RunBroken:
@@ -240,7 +242,7 @@ class _Race:
         answered, wanted = _answered(self.plans, self.store)
         return RunBroken(
             f'"{self.plan.variant.name}": no output came from {self.plan.host}, so there is nothing to evaluate.\n'
-            f"{answered} of {wanted} outputs are kept. Once the host answers, run the same command with --run to resume."
+            f"{answered} of {wanted} outputs are kept. Once the host answers, {self.budget.again} to resume."
         )
 
     def _out_of_budget(self, request: Request) -> RunBroken:
@@ -249,8 +251,7 @@ class _Race:
         return RunBroken(
             f"{budget.setting}: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent, and the next "
             f'request ("{self.plan.variant.name}") could cost {worst:.4f}.\n'
-            f"{answered} of {wanted} outputs are kept. Raise {budget.setting.split()[-1]} and run the same command with "
-            "--run to resume."
+            f"{answered} of {wanted} outputs are kept. Raise {budget.setting.split()[-1]} and {budget.again} to resume."
         )
 
 
@@ -272,7 +273,7 @@ def check_privacy(plans: Sequence[RemotePlan], *, store: Container[str]) -> None
     for plan in plans:
         if not plan.endpoint.on_this_machine:
             hosts.setdefault(plan.host, {}).update(dict.fromkeys(_texts(plan, store)))
-    if problems := [text for host, texts in hosts.items() if (text := _personal_data(host, list(texts)))]:
+    if problems := [text for host, texts in hosts.items() if (text := personal_data_sent(host, list(texts)))]:
         raise ConfigError(
             "\n".join(problems)
             + "\nNothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set personal_data "
@@ -298,7 +299,11 @@ def _texts(plan: RemotePlan, store: Container[str]) -> Iterable[tuple[str, str, 
             yield "system message", id, system
 
 
-def _personal_data(host: str, texts: list[tuple[str, str, str]]) -> str | None:
+def personal_data_sent(host: str, texts: list[tuple[str, str, str]]) -> str | None:
+    """The personal data in texts that would be sent, in words: kinds, counts and places, no values; None if there is none.
+
+    Each text comes with its part of the request and the variant or pair that it belongs to.
+    """
     hits = find_personal(pl.Series([text for _, _, text in texts], dtype=pl.String))
     if not len(hits):
         return None

@@ -10,11 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, say
+from ...core import ConfigError, host_of, read_key, say
 from ..money.inputs.settings import RoiSettings
 from ..settings import EvaluateSettings
 from ..variants import Variant
-from .address import host_of, read_key
 from .budget import Budget, TokenPrice, most_tokens, price_of_variant
 from .endpoint import Endpoint
 from .prompts import prompt_of, prompts_of
@@ -22,6 +21,7 @@ from .store import AnswerStore
 
 __all__ = [
     "BYTES_PER_TOKEN",
+    "FEWEST_TOKENS",
     "Forecast",
     "RemotePlan",
     "Request",

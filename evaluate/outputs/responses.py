@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .faults import Complaint, Fault, read_complaint, shortened
+from ...core import Complaint, Fault, read_complaint, shortened
 
 __all__ = [
     "NOTHING_COUNTED",
@@ -110,6 +110,7 @@ class Answer:
     model: str | None
     usage: dict[str, Any] | None
     tokens: Tokens
+    system_fingerprint: str | None = None
 
 
 class _NotAnAnswerError(ValueError):
@@ -181,6 +182,7 @@ def _read(data: Mapping[str, Any]) -> Answer:
         _name(data.get("model")),
         usage if isinstance(usage, dict) and len(json.dumps(usage)) <= LONGEST_USAGE else None,
         read_usage(usage, wrote=bool(output)),
+        _name(data.get("system_fingerprint")),
     )
 
 

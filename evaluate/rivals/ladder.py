@@ -6,10 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import ConfigError, nearest, say
+from ...core import ConfigError, host_of, is_on_this_machine, nearest, say
 from ...style import StyleSchema, write_short_guide
 from ..money.inputs.settings import RoiSettings
-from ..outputs.address import host_of, is_on_this_machine
 from ..outputs.budget import price_of_variant
 from ..outputs.raw import Raw
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys

@@ -13,7 +13,7 @@ from ...curate import read_tested
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
 from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
-from ..project import PROJECT_FILE, read_project
+from ..project import PROJECT_FILE, Project, read_project
 from ..run import Run
 from ..runs import with_inputs
 from .collected import collected_inputs, collected_style, evaluate_collected
@@ -22,7 +22,7 @@ from .gates import evaluate_gates, parse_gate
 from .judgements import count_people, recount_judgements, with_people_named
 from .verdicts import Changes, keep_evaluated, stated_by, unapplied
 
-__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again"]
+__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again", "local_counter"]
 
 LATER = "it takes effect with new outputs, from `tuneworth evaluate`"
 
@@ -82,17 +82,17 @@ class ElsewhereError(DataError):
     """The project or the style that a run was judged by is not where it was."""
 
 
-def evaluate_again(run: Run, *, allow_code: bool = False) -> Today:
-    """The evaluation of a run's outputs by today's settings. Nothing is written.
+def evaluate_again(run: Run, *, roi: Mapping[str, Any] | None = None, allow_code: bool = False) -> Today:
+    """The evaluation of a run's outputs by today's settings, with the keys of `roi` in place of those of [roi].
 
-    Raises: as `decide_again`; ElsewhereError if project or style are not here.
+    Nothing is written. Raises: as `decide_again`; ElsewhereError if project or style are not here.
     """
     if (call := run.facts.get("judged")) is not None:
-        return _collected(run, call, allow_code=allow_code)
+        return _collected(run, _with_roi(call, roi), roi, allow_code=allow_code)
     folder = run.folder.resolve().parent.parent
     if not (folder / PROJECT_FILE).is_file():
         raise ElsewhereError(f"{run.folder} is not in a project, a folder with {PROJECT_FILE}")
-    project = read_project(folder, allow_code=allow_code)
+    project = _priced(read_project(folder, allow_code=allow_code), roi)
     opened = Run(run.folder, project=project, talk=run.talk)
     pairs, raws = _inputs(opened, project.evaluate, opened.style)
     context = replace(
@@ -104,13 +104,23 @@ def evaluate_again(run: Run, *, allow_code: bool = False) -> Today:
     return Today(evaluated, stated_by(project, opened.style), project.inputs, waiting)
 
 
-def _collected(run: Run, call: Mapping[str, Any], *, allow_code: bool) -> Today:
+def _priced(project: Project, roi: Mapping[str, Any] | None) -> Project:
+    return project if roi is None or project.roi is None else replace(project, roi={**project.roi, **roi})
+
+
+def _with_roi(call: Mapping[str, Any], roi: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return call if roi is None or call["roi"] is None else {**call, "roi": {**call["roi"], **roi}}
+
+
+def _collected(run: Run, call: Mapping[str, Any], roi: Mapping[str, Any] | None, *, allow_code: bool) -> Today:
     for key in ("project", "style"):
         if call[key] is not None and not (run.folder / call[key]).exists():
             raise ElsewhereError(f"its {key} is no longer at {run.folder / call[key]}")
     if call["project"] is None and call["style"] is None:
         raise ElsewhereError("its style was passed in Python and is in no file")
-    project = None if call["project"] is None else read_project(run.folder / call["project"], allow_code=allow_code)
+    project = None
+    if call["project"] is not None:
+        project = _priced(read_project(run.folder / call["project"], allow_code=allow_code), roi)
     stated_style = None if call["style"] is None else run.folder / call["style"]
     style = collected_style(project, stated_style, allow_code=allow_code)
     opened = Run(run.folder, project=project, talk=run.talk)
@@ -125,12 +135,12 @@ def _collected(run: Run, call: Mapping[str, Any], *, allow_code: bool) -> Today:
 def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> tuple[pl.DataFrame, list[Raw]]:
     """The tested pairs and the variants with their outputs, in the order of the outputs."""
     counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
-    raws = read_raws(run.folder / "evaluate", settings=settings, counter=_counter if counts else None)
+    raws = read_raws(run.folder / "evaluate", settings=settings, counter=local_counter if counts else None)
     ids = raws[0].outputs["id"].unique(maintain_order=True) if raws else pl.Series("id", [], dtype=pl.String)
     return ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left"), raws
 
 
-def _counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
+def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
     """The token counter of a model, if its tokenizer is on this machine; its weights are not loaded."""
     from ...train import token_counter
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...core import say
+from ...core import host_of, say
 from ...evaluate import (
     AnswerStore,
     Budget,
@@ -14,7 +14,6 @@ from ...evaluate import (
     check_privacy,
     forecast,
     forecast_retries,
-    host_of,
     open_answers,
     plan_remote,
     plan_variants,

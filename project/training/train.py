@@ -16,6 +16,7 @@ from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
 from ..runs import Stopwatch
+from ..serving.request import request_fields
 from .train_words import plan_lines, plan_text
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Planned",
     "alone_in",
+    "check_not_hosted",
     "finished",
     "plan_training",
+    "put_aside",
     "shown_fit",
     "stated_settings",
     "train_in",
     "train_stage",
+    "training_pairs",
 ]
 
 
@@ -82,11 +86,13 @@ def plan_training(
 
     stated = stated_settings(run, drop_long=drop_long)
     folder = run.folder / "train"
+    if not again:
+        check_not_hosted(run)
     _check_place(folder)
     waits = not again and (folder / CHECKPOINT).is_file()
     if waits:
         _same_settings(run, stated, besides=("model", "drop_long"))  # fit compares weights and pairs
-    train, validation = _pairs(run, stated)
+    train, validation = training_pairs(run, stated)
     loaded = loaded or load(run.project, run.talk)
     settings = _as_begun(stated, folder) if waits else stated
     found = preflight(train, validation, model=loaded, settings=settings, out=folder)
@@ -132,12 +138,13 @@ def train_in(
     with shown_fit(run.talk, validates=bool(len(planned.validation))) as show:
         result = fit(
             planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run.folder / "train",
-            callbacks=[show], resume=True, facts=run_facts(run.folder, max_new_tokens=limit), more=_more(planned),
+            callbacks=[show], resume=True, more=_more(planned),
+            facts=run_facts(run.folder, max_new_tokens=limit, fields=request_fields(planned.train)),
         )  # fmt: skip
     if first:
         model = planned.loaded
         facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        run.update(seconds={"train": watch.seconds()}, model=facts)
+        run.update(seconds={"train": watch.seconds()}, model=facts, hosted=None)  # none of an earlier training
     return {**result.summary(), **_more(planned)}
 
 
@@ -154,7 +161,8 @@ def alone_in(run: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(
-            f"{run}: another training is running in this run.\nWait for it, stop it, or start a new run with `tuneworth curate`."
+            f"{run}: another training is running in this run.\nWait for it, stop it, or start a new run with `tuneworth "
+            "curate`."
         ) from None
     try:
         yield
@@ -168,12 +176,23 @@ def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
     Raises: ConfigError if its settings differ from the project's current ones.
     """
     folder = run.folder / "train"
+    check_not_hosted(run)
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
     if not done or (folder / CHECKPOINT).is_file():
         return None
     _same_settings(run, stated_settings(run, drop_long=drop_long))
     summary = read_object(folder / "summary.json")
     return summary if all(key in summary for key in REQUIRED) else None
+
+
+def check_not_hosted(run: Run) -> None:
+    """Raises: ConfigError if the run was trained at a provider, or is being trained there."""
+    if (run.folder / "train" / "hosted" / "job.json").is_file():
+        raise ConfigError(
+            f"{run.folder} is trained at a provider (train/hosted).\nTo train it on this machine and set that training "
+            "aside, add "
+            "--again; for a new run, run `tuneworth curate`."
+        )
 
 
 def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
@@ -197,21 +216,33 @@ def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] 
 
 
 def _put_aside(run: Run) -> None:
-    """Move files of an earlier training to `train-1` (`train-2`, ...), if there are any, and report it."""
+    """Move files of an earlier training aside, if there are any, and report it; the first of several processes moves them."""
     from ...train import Processes
 
-    folder, processes, kept = run.folder / "train", Processes.here(), None
-    if processes.first and folder.is_dir():
-        number = next(
-            n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists()
-        )
-        kept = folder.rename(run.folder / f"train-{number}")
-    if kept := processes.from_first(kept):
-        run.talk.note(f"train: the earlier training was moved to {kept}")
-        if (run.folder / "results.json").is_file():
-            run.talk.note(
-                "train: the run's results still belong to the earlier adapter; evaluate again to replace them"
-            )
+    processes = Processes.here()
+    if kept := processes.from_first(moved_aside(run) if processes.first else None):
+        _note_aside(run, kept)
+
+
+def put_aside(run: Run) -> None:
+    """As a training here does, without its packages: move an earlier training aside and report it."""
+    if kept := moved_aside(run):
+        _note_aside(run, kept)
+
+
+def moved_aside(run: Run) -> Path | None:
+    """Move files of an earlier training to `train-1` (`train-2`, ...); where to, None if there are none."""
+    folder = run.folder / "train"
+    if not folder.is_dir():
+        return None
+    number = next(n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists())
+    return folder.rename(run.folder / f"train-{number}")
+
+
+def _note_aside(run: Run, kept: Path) -> None:
+    run.talk.note(f"train: the earlier training was moved to {kept}")
+    if (run.folder / "results.json").is_file():
+        run.talk.note("train: the run's results still belong to the earlier adapter; evaluate again to replace them")
 
 
 # --- planning ---------------------------------------------------------------------------------------------------
@@ -225,7 +256,7 @@ def stated_settings(run: Run, *, drop_long: bool) -> "TrainSettings":
     return replace(settings, drop_long=settings.drop_long or drop_long)
 
 
-def _pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, pl.DataFrame]:
+def training_pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, pl.DataFrame]:
     """The run's train and validation pairs, sampled where the settings limit them."""
     train = run.sample(whole := run.train, settings.max_pairs)
     if not len(train):

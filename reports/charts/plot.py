@@ -8,7 +8,9 @@ from markupsafe import Markup
 
 from .axes import Axis, shortened, text_width, trimmed
 
-__all__ = ["HEIGHT", "Band", "Bin", "Curve", "Flag", "curve_chart", "distribution_chart", "draw_plot", "height_of"]
+__all__ = [
+    "HEIGHT", "Band", "Bin", "Curve", "Flag", "curve_chart", "distribution_chart", "draw_plot", "height_of", "label_column"
+]  # fmt: skip
 
 HEIGHT = 220  # pixels between the ends of the y axis
 BELOW = 22  # pixels for the labels of the x axis
@@ -30,7 +32,7 @@ def draw_plot(inside: Markup, x: Axis, y: Axis, *, x_title: str, flags: Sequence
     So nothing overlaps, whatever the length of the texts and the distance of the flags.
     """
     labels = [(height_of(y, value), shortened(label)) for value, label in y.ticks]
-    column = round(max((text_width(label) for _, label in labels), default=0)) + 10
+    column = label_column(y)
     drawn = Markup("").join(
         Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(column - 8, at + 4, label)
         for at, label in labels
@@ -51,6 +53,11 @@ def draw_plot(inside: Markup, x: Axis, y: Axis, *, x_title: str, flags: Sequence
         ticks=Markup("").join(label.draw(HEIGHT + 17) for label in x.tick_labels()),
         x_title=x_title,
     )
+
+
+def label_column(y: Axis) -> int:
+    """The width in pixels of the column with the labels of the y axis."""
+    return round(max((text_width(shortened(label)) for _, label in y.ticks), default=0)) + 10
 
 
 def height_of(y: Axis, value: float) -> float:

@@ -66,7 +66,8 @@ def lead(run: StoredRun) -> str:
     training = run.results.get("training") or {}
     pairs, seconds = finite(training.get("train_pairs")), finite(training.get("seconds"))
     best, loss = finite(training.get("best_step")), finite(training.get("validation_loss"))
-    first = f"The model was trained on {say.count(pairs, 'pair') if pairs is not None else 'the pairs'}"
+    at = f" at {short(str(title))}" if (title := mapping(training.get("hosted")).get("title")) else ""
+    first = f"The model was trained{at} on {say.count(pairs, 'pair') if pairs is not None else 'the pairs'}"
     if seconds is not None:
         first += f" in {say.duration(seconds)}"
     if best is None:
@@ -81,9 +82,10 @@ def lead(run: StoredRun) -> str:
 def training_facts(run: StoredRun) -> list[Row]:
     """The known facts about the training."""
     training = run.results.get("training") or {}
-    settings = mapping(training.get("settings"))
+    settings, hosted = mapping(training.get("settings")), mapping(training.get("hosted"))
     rank, rate = finite(settings.get("rank")), finite(training.get("tokens_per_second"))
     facts = [
+        *_hosted(hosted, finite(training.get("tokens"))),
         Row("train_pairs", "Training pairs", finite(training.get("train_pairs"))),
         Row("validation_pairs", "Validation pairs", finite(training.get("validation_pairs")) or None),
         Row("epochs", "Epochs", _epochs(training, settings)),
@@ -104,6 +106,22 @@ def training_facts(run: StoredRun) -> list[Row]:
     return [row for row in facts if row.value is not None]
 
 
+def _hosted(hosted: Mapping[str, Any], tokens: float | None) -> list[Row]:
+    """The facts of a training at a provider."""
+    if not hosted:
+        return []
+    cost, currency = finite(hosted.get("cost")), hosted.get("currency")
+    known = cost is not None and isinstance(currency, str)
+    return [
+        Row("provider", "Provider", short(str(hosted.get("title")))),
+        Row("base_model", "Base model", short(str(hosted.get("model")))),
+        Row("tuned_model", "Tuned model", short(str(hosted.get("tuned_model")))),
+        Row("cost", "Cost", cost if known else "not stated by the provider", str(currency) if known else "",
+            note=short(str(hosted.get("cost_source") or ""))),
+        Row("tokens", "Trained tokens", tokens, "token"),
+    ]  # fmt: skip
+
+
 def training_notices(run: StoredRun) -> list[str]:
     """Warnings from the training, such as steps without a usable gradient, and the number of pairs dropped."""
     training = run.results.get("training") or {}
@@ -121,6 +139,8 @@ def _epochs(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | N
     """The epochs trained, counted from the steps because training may stop early."""
     keys = (training.get("train_pairs"), settings.get("batch_size"), training.get("steps"))
     pairs, size, steps = map(finite, keys)
+    if training.get("hosted") and (planned := finite(settings.get("epochs"))) is not None:
+        return f"{say.count(planned)}{_why(training, 'epochs')}"
     if not pairs or not size or steps is None:
         return None
     done = say.count(round(steps / math.ceil(pairs / size), 1))
@@ -140,6 +160,8 @@ def _steps(training: Mapping[str, Any], settings: Mapping[str, Any]) -> Row:
 
 def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
     rate = finite(settings.get("learning_rate"))
+    if rate is None and training.get("hosted"):
+        return "chosen by the provider"
     return f"{rate:g}{_why(training, 'learning_rate')}" if rate is not None else None
 
 

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, send_calls
@@ -26,8 +26,8 @@ class Asked:
 
     @property
     def text(self) -> str:
-        """The last message, for which the caller requests an output."""
-        return self.body["messages"][-1]["content"]
+        """The last message, for which the caller requests an output; nothing if the request is no chat."""
+        return self.body["messages"][-1]["content"] if "messages" in self.body else ""
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,10 @@ class EndpointServer:
             self.succeeded[asked.text] += step.succeeds
 
     def _note(self, path: str, headers: dict[str, str], content: bytes, connection: int) -> Asked:
-        body = json.loads(content)
-        text = body["messages"][-1]["content"]
-        self._attempts[text] += 1
-        asked = Asked(len(self.requests), self._attempts[text], path, headers, body, connection)
+        body = json.loads(content or b"{}")
+        asked = Asked(len(self.requests), 0, path, headers, body, connection)
+        self._attempts[asked.text] += 1
+        asked = replace(asked, attempt=self._attempts[asked.text])
         self.requests.append(asked)
         return asked
 

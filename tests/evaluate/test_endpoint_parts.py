@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.outputs.faults import Complaint, Fault, fault_of_status, requested_wait, shortened
+from tuneworth.core import Complaint, Fault, fault_of_status, requested_wait, shortened
 from tuneworth.evaluate.outputs.pace import Pace, Streak
 from tuneworth.evaluate.outputs.responses import Answer, Tokens, read_answer, read_usage
 

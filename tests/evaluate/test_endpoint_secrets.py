@@ -135,7 +135,7 @@ def test_all_problems_of_an_endpoint_are_reported_together() -> None:
     ],
 )  # fmt: skip
 def test_how_far_away_an_endpoint_is(url: str, here: bool, warned: bool) -> None:
-    from tuneworth.evaluate.outputs.address import is_near
+    from tuneworth.core import is_near
 
     assert Endpoint(url=url, model="m").on_this_machine == here
     assert (url.startswith("http:") and not is_near(url)) == warned

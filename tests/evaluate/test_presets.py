@@ -25,7 +25,7 @@ def entry(found, key):
     return next(line for line in found["assumptions"] if line["key"] == key)
 
 
-@pytest.mark.parametrize("name", ["dedicated", "own-gpu"])
+@pytest.mark.parametrize("name", ["dedicated", "dedicated-fireworks", "own-gpu"])
 def test_a_machine_of_a_preset_is_paid_by_the_hour_and_says_where_its_price_stands(name):
     found = money({"preset": name, "requests_per_second": 5})
     line = entry(found, "tuned.hourly")

@@ -53,6 +53,10 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "export",
         "review",
         "fix",
+        "runs",
+        "compare",
+        "serve-check",
+        "watch",
     }
 
 

@@ -262,3 +262,26 @@ def test_what_a_real_fit_leaves_is_shown(make_run: Callable[..., Path], tiny_mod
 ])  # fmt: skip
 def test_the_section_opens_with_what_was_learnt(make_run: Callable[..., Path], keys: dict[str, Any], said: str) -> None:
     assert said in shown(make_run(change=training(**keys)))
+
+
+HOSTED: dict[str, Any] = {
+    "hosted": {
+        "provider": "together", "title": "Together AI", "model": "Qwen/Qwen3-8B", "tuned_model": f"me/q {ATTACK}", "job": "ft-1",
+        "cost": 4.0, "currency": "USD", "cost_source": "stated by Together AI", "preset": "dedicated", "adapter": None,
+    },
+    "train_pairs": 42, "validation_pairs": 6, "seconds": 3600.0, "tokens": 25_000, "dropped_pairs": 0, "by_rule": ["epochs"],
+    "settings": {"epochs": 3, "rank": None, "learning_rate": None, "batch_size": None}, "notices": [], "log": [],
+}  # fmt: skip
+
+
+def test_a_training_at_a_provider_says_where_and_what_it_cost(make_run: Callable[..., Path]) -> None:
+    found = make_run(change=lambda results: results.update(training=HOSTED))
+    words = shown(found)
+    assert "The model was trained at Together AI on 42 pairs in 1 h" in words
+    assert "Base model Qwen/Qwen3-8B" in words
+    assert "Cost 4 USD, stated by Together AI" in words
+    assert "Epochs 3, by rule" in words
+    assert "Learning rate chosen by the provider" in words
+    assert "alert(1)</script>" not in section(found).html
+    silent = HOSTED | {"hosted": {**HOSTED["hosted"], "cost": None, "cost_source": None}}
+    assert "Cost not stated by the provider" in shown(make_run(change=lambda results: results.update(training=silent)))

@@ -57,10 +57,14 @@ def test_what_it_was_made_of_lies_beside_it_without_a_path(tiny_model: Any, tiny
 def test_facts_of_the_run_come_into_record_and_settings(tiny_model: Any, tmp_path: Path) -> None:
     result = fitted(tiny_model, tmp_path)
     adapted = attach_adapter(tiny_model.model, rank=4, alpha=8, seed=0, name="tiny")
-    facts = CardFacts(project="parts", style="Line", rows_read=20, rows_kept=11, max_new_tokens=33)
+    facts = CardFacts(project="parts", style="Line", rows_read=20, rows_kept=11, max_new_tokens=33, fields=("a", "b"))
     write_adapter(tmp_path / "adapter", adapted, model=tiny_model, training=result.summary(), facts=facts)
     detach_adapter(tiny_model.model)
     assert json.loads((tmp_path / "adapter" / "generation_config.json").read_text())["max_new_tokens"] == 33
+    assert json.loads((tmp_path / "adapter" / "tuneworth.json").read_text())["request"] == {
+        "fields": ["a", "b"],
+        "stop": "<|end|>",
+    }
     assert "20, of which 11 kept" in (tmp_path / "adapter" / "README.md").read_text()
 
 

@@ -54,6 +54,16 @@ def run_folder(folder: Path, told: Any) -> Path:
     return adapter
 
 
+def test_a_card_says_what_to_send_and_where_an_answer_ends() -> None:
+    card = model_card({**RECORD, "request": {"fields": ["part", "pins|x"], "stop": "<|im_end|>"}})
+    assert "in the order part, pins\\|x; empty fields are left out" in card
+    assert "the token &lt;\\|im\\_end\\|&gt;." in card
+    assert "`tuneworth export RUN --format vllm`" in card
+    texts = model_card({**RECORD, "request": {"fields": [], "stop": "</s>"}})
+    assert "one user message (the input)" in texts
+    assert "How to serve it" not in model_card(RECORD)
+
+
 def test_a_card_says_what_it_is_and_on_what_it_was_fitted() -> None:
     card = model_card(RECORD)
     for said in ("2,966, of which 1,511 kept", "864 train, 112 validation, 535 test", "Component line", "ab" * 32):

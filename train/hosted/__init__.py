@@ -1,1 +1,1 @@
-"""Trains at a hosted provider: file rules, the bill, jobs that survive a crash."""
+"""Training at a provider: its file rules, the bill before anything is sent, one job per content, its adapter."""

@@ -35,6 +35,7 @@ def model_card(record: Table) -> str:
         "## How to load it",
         _loading(record),
         *([_embedded_note(record)] if base.get("embedded") else []),
+        *(["## How to serve it", _serving(record["request"])] if record.get("request") else []),
         "## Limitations",
         "This is not a general assistant: it was fitted to one kind of request and may have become worse at others. It "
         "knows no facts beyond those of the base model and the request. It works only with these base weights; another "
@@ -220,6 +221,21 @@ inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, ret
 output = model.generate(**inputs)
 print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
 ```"""
+
+
+def _serving(request: Table) -> str:
+    """What an application sends and where an answer ends; the exported folder says all the rest."""
+    names = ", ".join(map(_plain, request["fields"]))
+    fields = (
+        f"a line `name: value` for each field, in the order {names}; empty fields are left out"
+        if names
+        else "the input"
+    )
+    return (
+        f"An application sends one user message ({fields}), no style guide and no system message of its own. An answer ends "
+        f"with the token {_plain(request['stop'])}. `tuneworth export RUN --format vllm` (or `ollama`, `llama.cpp`) writes a "
+        "folder with all that a server needs, the command that starts it, and a script that makes the requests."
+    )
 
 
 # --- external texts -----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ __all__ = [
     "plain_template",
     "render_prompt",
     "render_text",
+    "sent_messages",
     "settle_template",
     "special_ids",
 ]
@@ -48,6 +49,14 @@ def render_text(tokenizer: Any, messages: Sequence[Message], *, answer: str | No
     """
     whole = [*messages] if answer is None else [*messages, {"role": "assistant", "content": answer}]
     return _apply(tokenizer, whole, add_generation_prompt=answer is None)[0]
+
+
+def sent_messages(tokenizer: Any, messages: Sequence[Message]) -> list[Message]:
+    """The chat as an application must send it to a server that renders it with this template alone.
+
+    It is `messages`; if the template has no system role, the system text starts the first user message.
+    """
+    return list(_apply(tokenizer, [*messages], add_generation_prompt=True)[1])
 
 
 def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> list[int]:

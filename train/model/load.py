@@ -16,6 +16,7 @@ from typing import Any
 
 from ...core import ModelError, sha256_file
 from ..processes import Processes
+from .chat import settle_template
 from .checks import check_kind, fit_together
 from .folder import check_folder, fingerprint, stated_licence
 
@@ -29,6 +30,8 @@ __all__ = [
     "find_model",
     "four_bits",
     "load_model",
+    "model_config",
+    "read_tokenizer",
     "token_counter",
     "wheel_file",
 ]
@@ -194,6 +197,36 @@ def token_counter(name: str, *, cache: Path | None = None) -> Callable[[Sequence
     return lambda texts: _counted(tokenizer, texts)
 
 
+def read_tokenizer(name: str, *, cache: Path | None = None) -> Any:
+    """The tokenizer of a named model or of an adapter's folder, with the chat template that its model is prompted with.
+
+    Raises: ModelError as `token_counter`, or if the model has neither a template nor an end token.
+    """
+    tokenizer = _tokenizer(_folder(name, cache), name)
+    settle_template(tokenizer)
+    return tokenizer
+
+
+def model_config(name: str, *, cache: Path | None = None) -> Any:
+    """The configuration of a named model's text part; its weights are not loaded.
+
+    Raises: ModelError if the model is missing or its configuration is invalid.
+    """
+    return _config(_folder(name, cache), name).get_text_config()
+
+
+def _config(folder: Path, name: str) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        with _quiet():
+            return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
+        raise ModelError(
+            f'The model "{name}" cannot be loaded: its config.json is invalid.\n{_reason(error)}'
+        ) from error
+
+
 def _counted(tokenizer: Any, texts: Sequence[str]) -> list[int]:
     return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
 
@@ -282,17 +315,11 @@ def _tokenizer(folder: Path, name: str) -> Any:
 
 def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[Any, Any]:
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     from .precision import fastest_dtype
 
-    try:
-        with _quiet():
-            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # as below
-        raise ModelError(
-            f'The model "{name}" cannot be loaded: its config.json is invalid.\n{_reason(error)}'
-        ) from error
+    config = _config(folder, name)
     tokenizer = _tokenizer(folder, name)
     processes = Processes.here()
     device = processes.device

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core import disk_refusals, read_object, sha256_file, write_whole
 from .card import SHARES, model_card
+from .chat import end_of_turn
 
 if TYPE_CHECKING:
     from .load import LoadedModel
@@ -35,7 +36,8 @@ class CardFacts:
     """Facts about an adapter beyond its fit; None if unknown.
 
     `rows_read` and `rows_kept` are those of the curation, `style` the name of the style schema, `licence` that of the
-    adapter, which only its publisher can state. `max_new_tokens` is the limit of an answer.
+    adapter, which only its publisher can state. `max_new_tokens` is the limit of an answer, `fields` the order of the
+    fields in a request.
     """
 
     project: str | None = None
@@ -45,9 +47,10 @@ class CardFacts:
     test_pairs: int | None = None
     licence: str | None = None
     max_new_tokens: int | None = None
+    fields: tuple[str, ...] = ()
 
 
-def run_facts(run: Path, *, max_new_tokens: int | None = None) -> CardFacts:
+def run_facts(run: Path, *, max_new_tokens: int | None = None, fields: tuple[str, ...] = ()) -> CardFacts:
     """The facts in a run folder, from `run.json` and `curate/summary.json`, as far as they exist."""
     data = read_object(run / "curate" / "summary.json")
     return CardFacts(
@@ -57,6 +60,7 @@ def run_facts(run: Path, *, max_new_tokens: int | None = None) -> CardFacts:
         rows_kept=(data.get("outcomes") or {}).get("kept"),
         test_pairs=(data.get("splits") or {}).get("test"),
         max_new_tokens=max_new_tokens,
+        fields=fields,
     )
 
 
@@ -74,6 +78,10 @@ def adapter_record(model: "LoadedModel", training: Mapping[str, Any], facts: Car
         "licence": facts.licence,
         "project": facts.project,
         "style": facts.style,
+        "request": {
+            "fields": list(facts.fields),
+            "stop": model.tokenizer.convert_ids_to_tokens(end_of_turn(model.tokenizer)),
+        },
         "data": {
             "rows_read": facts.rows_read,
             "rows_kept": facts.rows_kept,

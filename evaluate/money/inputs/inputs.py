@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from ....core import say
 from ..figures import Conditions
 from ..request import PRICES
 from .measured import MeasuredVariant, TrainingCost, part_name
 from .quantity import Quantity, quantity_of, stated_input
-from .settings import RoiSettings, VariantMoney
+from .settings import RoiSettings, Triangular, VariantMoney
 from .variant_inputs import variant_inputs
 
-__all__ = ["collect_quantities", "conditions_of"]
+__all__ = ["charged_cost", "collect_quantities", "conditions_of", "uncounted_cost"]
 
 
 def collect_quantities(
@@ -94,9 +95,15 @@ def _section(
     for key, unit in units.items():
         unit = unit.replace("CURRENCY", settings.currency)
         value = getattr(table, key)
-        if key == "compute_hours" and value is None and training is not None and table.compute is None:
+        if key == "compute" and (charged := charged_cost(settings, training)) is not None:
+            assert training is not None
+            detail = f"this run, trained at {training.source}"
+            quantities.append(quantity_of(f"{section}.{key}", charged, unit, "measured", detail))
+            continue
+        hours = None if training is None else training.hours
+        if key == "compute_hours" and value is None and hours is not None and table.compute is None:
             detail = "this run" if table.compute_hourly else "this run; not counted until compute_hourly is stated"
-            quantities.append(quantity_of(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
+            quantities.append(quantity_of(f"{section}.{key}", Decimal(repr(hours)), unit, "measured", detail))
             continue
         if key == "training_tokens" and value is None and training is not None and training.tokens is not None:
             if settings.investment.training_price is not None:
@@ -105,6 +112,29 @@ def _section(
             continue
         quantities.append(stated_input(settings, f"{section}.{key}", value, unit))
     return quantities
+
+
+def charged_cost(settings: RoiSettings, training: TrainingCost | None) -> Decimal | None:
+    """What a provider charged for this run's training, in the currency of `[roi]`; None if the investment states its compute
+    in any way, or the charge's currency has no rate."""
+    table = settings.investment
+    stated = (table.compute, table.compute_hours, table.compute_hourly, table.training_price)
+    if training is None or training.cost is None or any(value is not None for value in stated):
+        return None
+    cost = Decimal(repr(training.cost))
+    if training.currency == settings.currency:
+        return cost
+    rate = settings.exchange.get(training.currency)
+    return None if rate is None else cost * (rate.likely if isinstance(rate, Triangular) else rate)
+
+
+def uncounted_cost(settings: RoiSettings, training: TrainingCost | None) -> list[str]:
+    """A warning if the charge for the training is in a currency without a rate."""
+    if training is None or training.cost is None or training.currency in (settings.currency, *settings.exchange):
+        return []
+    charge = f"{say.money(training.cost, training.currency)} for the training at {training.source}"
+    rate = f'exchange = {{ {training.currency} = RATE, date = "..." }}'
+    return [f"roi.investment: {charge} is not counted, since [roi] uses {settings.currency}; state {rate}, or compute"]
 
 
 def _lifetime(settings: RoiSettings, today: date) -> Quantity:

@@ -66,13 +66,17 @@ class MeasuredVariant:
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """The hours and tokens of this run's training, all epochs included.
+    """The hours and tokens of this run's training, all epochs included, or what a provider charged for it.
 
-    They cost nothing until `[roi.investment]` states compute_hourly or training_price.
+    Hours on machines of one's own and tokens cost nothing until `[roi.investment]` states compute_hourly or training_price. A
+    `cost` in `currency` counts as the investment's compute unless that is stated; `source` says who charged it.
     """
 
-    hours: float
+    hours: float | None
     tokens: float | None = None
+    cost: float | None = None
+    currency: str = ""
+    source: str = ""
 
 
 def part_name(name: str, run: MeasuredVariant) -> str:

@@ -54,7 +54,8 @@ def missing_keys(
 def _spending(settings: RoiSettings, values: Mapping[str, Decimal]) -> dict[str, bool]:
     """Whether the investment and the upkeep are stated, or measured and priced; a one-off batch has no upkeep."""
     trained = any(both <= set(values) for both in PRICED)
-    known = {"roi.investment": trained or not settings.stated.isdisjoint(INVESTED)}
+    charged = "investment.compute" in values  # by the provider that trained the run
+    known = {"roi.investment": trained or charged or not settings.stated.isdisjoint(INVESTED)}
     return (
         known
         if settings.requests_total is not None

@@ -33,6 +33,10 @@ PRESETS = {
         Decimal("3.99"), "one H100 80 GB of a dedicated endpoint at Together AI, whatever it serves",
         "docs.together.ai/docs/dedicated-endpoints/overview", date(2026, 11, 28),
     ),
+    "dedicated-fireworks": Preset(
+        Decimal("7.00"), "one H100 80 GB of a dedicated deployment at Fireworks AI, billed by the second",
+        "docs.fireworks.ai/fine-tuning/multi-turn-cost-comparison", date(2026, 11, 28),
+    ),
     "own-gpu": Preset(
         Decimal("2.89"), "one H100 PCIe 80 GB rented at RunPod Secure Cloud", "www.runpod.io/pricing", date(2026, 11, 9)
     ),

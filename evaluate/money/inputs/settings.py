@@ -109,7 +109,7 @@ class VariantMoney:
     """
 
     model: str | None = None
-    preset: Literal["serverless-lora", "dedicated", "own-gpu"] | None = None
+    preset: Literal["serverless-lora", "dedicated", "dedicated-fireworks", "own-gpu"] | None = None
     batch: bool = False
     price_input: Number | None = None
     price_cached: Number | None = None

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -14,7 +14,18 @@ from ..curation.fixes import before_repair
 from ..order import other_variants
 from .marks import clip, mark_text, placed_numbers
 
-__all__ = ["KINDS", "MOST_ROWS", "PRINTED_ROWS", "Example", "Examples", "Note", "Shown", "choose_examples"]
+__all__ = [
+    "KINDS",
+    "MOST_ROWS",
+    "PRINTED_ROWS",
+    "Example",
+    "Examples",
+    "Note",
+    "Shown",
+    "choose_examples",
+    "request_parts",
+    "show_output",
+]
 
 MOST_ROWS = 200
 PRINTED_ROWS = 8
@@ -164,7 +175,8 @@ def _kind(run: StoredRun, id_: str, names: list[str]) -> str:
     return "won" if good[-1] else "lost"
 
 
-def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
+def request_parts(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(field, value) of each field of a request; a plain text is one unnamed field."""
     fields = pair.get("fields")
     if isinstance(fields, Mapping) and fields:
         return [(str(name), text) for name, value in fields.items() if (text := field_text(value))]
@@ -190,7 +202,7 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     group = pair.get("group")
     return Example(
         id=id_,
-        request=tuple((name, _clipped(text, context_limit)) for name, text in _request(pair)),
+        request=tuple((name, _clipped(text, context_limit)) for name, text in request_parts(pair)),
         sides=tuple(sides.pop(name) for name in names),
         others=tuple(sides.values()),
         reference=_clipped(str(pair.get("output") or ""), context_limit),
@@ -225,21 +237,24 @@ def _shown(
     if line is None:
         missing = Note("no output", "this request has no output", times=1, placed=False)
         return Shown(name, (), None, Markup(""), 0, (missing,), 0, (), anchor, Markup(""), ())
-    violations, fixed = list(line.get("violations") or []), tuple(map(str, line.get("fixed") or ()))
+    shown = show_output(name, line, limit, anchor=anchor, brief=brief)
     if names[0] not in (run.baseline, run.candidate) and run.way(names[0]) == "repair":
-        fixed = ()  # its origin is shown too
-    before = before_repair(line, limit)
-    about = {
-        "also": tuple(also),
-        "variants": " ".join(str(run.variants.index(one)) for one in names if one in run.variants),
-    }
+        shown = replace(shown, fixed=())  # its origin is shown too
+    variants = " ".join(str(run.variants.index(one)) for one in names if one in run.variants)
+    return replace(shown, also=tuple(also), variants=variants)
+
+
+def show_output(name: str, line: Mapping[str, Any], limit: int, *, anchor: str, brief: bool = False) -> Shown:
+    """An output with its violations marked, cut after `limit` characters; `brief` only names the checks that it breaks."""
+    violations, fixed = list(line.get("violations") or []), tuple(map(str, line.get("fixed") or ()))
     text, left_off = clip(str(line.get("output") or ""), limit)
+    about: dict[str, Any] = {
+        "name": name, "also": (), "acceptable": line.get("acceptable"), "left_off": left_off, "anchor": anchor,
+        "before": before_repair(line, limit), "fixed": fixed,
+    }  # fmt: skip
     if brief:
         marks = mark_text(text, violations)
-        return Shown(
-            name=name, acceptable=line.get("acceptable"), text=marks, left_off=left_off, notes=(), more_notes=0,
-            breaks=tuple(_checks(line)), anchor=anchor, before=before, fixed=fixed, **about,
-        )  # fmt: skip
+        return Shown(text=marks, notes=(), more_notes=0, breaks=tuple(_checks(line)), **about)
     # The same violation in several places is one note; each place shows the note's number.
     wordings = [(str(found.get("check")), _note(found)) for found in violations]
     times = Counter(wordings)
@@ -248,11 +263,9 @@ def _shown(
     numbers = [listed[wording] for wording in wordings if wording in listed]
     placed = placed_numbers(text, marked, numbers=numbers)
     return Shown(
-        name=name, acceptable=line.get("acceptable"), left_off=left_off, breaks=(), anchor=anchor,
-        before=before, fixed=fixed, **about,
         text=mark_text(text, marked, numbers=numbers, anchor=anchor),
         notes=tuple(Note(*wording, times[wording], number in placed) for wording, number in listed.items()),
-        more_notes=len(times) - len(listed),
+        more_notes=len(times) - len(listed), breaks=(), **about,
     )  # fmt: skip
 
 

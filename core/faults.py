@@ -11,10 +11,18 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from ...core import ConfigError, RunBroken, TuneworthError
 from .address import host_of, is_on_this_machine
+from .errors import ConfigError, RunBroken, TuneworthError
 
-__all__ = ["Complaint", "Fault", "fault_of_exception", "fault_of_status", "read_complaint", "shortened"]
+__all__ = [
+    "Complaint",
+    "Fault",
+    "fault_of_exception",
+    "fault_of_status",
+    "read_complaint",
+    "requested_wait",
+    "shortened",
+]
 
 LONGEST = 300  # characters of an endpoint's message
 # Another attempt may help: busy, locked (OpenAI's 409), overloaded (529), or a proxy that could not reach it (52x).

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ...core import ConfigError
+from .errors import ConfigError
 
 __all__ = [
     "Key",
@@ -19,6 +19,7 @@ __all__ = [
     "host_of",
     "is_near",
     "is_on_this_machine",
+    "origin_of",
     "read_key",
 ]
 

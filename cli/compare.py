@@ -1,0 +1,50 @@
+"""`tuneworth compare`: compare judged runs."""
+
+from pathlib import Path
+
+import click
+
+from ..core import Talk
+from .options import code_option, common_options
+
+__all__ = ["command"]
+
+
+@click.command(
+    "compare",
+    epilog='Example:  tuneworth compare runs/monday runs/today --gate "difference.low >= -0.03" --out compared',
+)
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--variant", metavar="NAME[=NAME]", help="The variant to compare, or one for each run (default: the candidates)."
+)
+@click.option("--style", type=click.Path(path_type=Path), help="Score all outputs again by this style first.")
+@click.option(
+    "--gate", "gates", multiple=True, help='A condition on the comparison, such as "difference.low >= -0.03".'
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder for compare.html, compare.md, junit.xml and comparison.json.",
+)
+@click.option("--no-examples", is_flag=True, help="Omit all texts of the data from the files.")
+@code_option
+@common_options
+def command(
+    runs: tuple[Path, ...], variant: str | None, style: Path | None, gates: tuple[str, ...], out: Path | None,
+    no_examples: bool, allow_code: bool, talk: Talk,
+) -> None:  # fmt: skip
+    """Compare RUNS, run folders or projects (their newest run), on the requests that they share.
+
+    Each run is compared with the one before it, and the last with the first: which requests work now that did not, and
+    the reverse, which rules and parts of the requests moved, what the change in cost is made of, and why the verdicts
+    differ.
+    """
+    from ..project import compare_runs
+
+    compared = compare_runs(*runs, variant=variant, style=style, gates=gates, allow_code=allow_code, talk=talk)
+    written = [] if out is None else compared.write(out, examples=not no_examples)
+    page = f"\n\nPage: {written[0]}" if written else ""
+    talk.answer(f"{compared.text}{page}", {**compared.results, "written": [str(path) for path in written]})
+    compared.check_gates()  # the files are written anyway
+    talk.next(f"open {written[0]}" if written else "the same command with --out FOLDER, for the page with all texts")

@@ -1,0 +1,73 @@
+"""`tuneworth serve-check`: is the deployed model the one that was judged?"""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..core import Talk
+from .options import code_option, common_options
+
+__all__ = ["command"]
+
+
+class _Amount(click.ParamType):
+    """An amount of money, read exactly."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = Decimal(-1)
+        if not amount.is_finite() or amount < 0:
+            self.fail(f"{value!r} is not an amount of money", param, ctx)
+        return amount
+
+
+@click.command(
+    "serve-check", epilog="Example:  tuneworth serve-check runs/NAME --endpoint http://127.0.0.1:8080/v1 --rows 100"
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--endpoint", required=True, help="The address of the deployed model, such as http://127.0.0.1:8080/v1.")
+@click.option("--model", help="The model's name there (default: the server's only model).")
+@click.option("--key-env", metavar="NAME", help="The environment variable with the endpoint's key.")
+@click.option("--variant", help="The judged variant to compare with (default: the candidate of the comparison).")
+@click.option("--rows", type=click.IntRange(1), help="Ask a seeded sample of this many test requests (default: all).")
+@click.option("--max-cost", type=_Amount(), help="Stop before the requests cost more, in the currency of [roi].")
+@click.option("--dry-run", is_flag=True, help="Show the requests and their cost; send none.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the outcome to this file as Markdown.")
+@code_option
+@common_options
+def command(
+    run: Path, endpoint: str, model: str | None, key_env: str | None, variant: str | None, rows: int | None,
+    max_cost: Decimal | None, dry_run: bool, markdown: Path | None, allow_code: bool, talk: Talk,
+) -> None:  # fmt: skip
+    """Ask a deployed model what the judged one was asked, and say whether it answers the same.
+
+    RUN is a run folder, or a project for its newest run. The messages, the temperature and the token limit are those of
+    the evaluation; the answers are compared with the recorded ones. Where they differ, tests look for the cause: the chat
+    template, the stop, the base model without its adapter, the number format, the context, the sampling. Answers are kept in
+    RUN/served, and after an interruption the same command asks only for what is missing. The exit code is 1 if what is
+    served is not what was judged.
+    """
+    from ..core import write_whole
+    from ..project import check_serving, plan_serving
+    from ..reports import served_markdown, served_text
+
+    settings: dict[str, Any] = {
+        "model": model, "key_env": key_env, "variant": variant, "rows": rows, "max_cost": max_cost,
+        "allow_code": allow_code, "talk": talk,
+    }  # fmt: skip
+    if dry_run:
+        plan = plan_serving(run, endpoint, **settings)
+        talk.answer("\n".join(plan.lines()), plan.data())
+        talk.next("nothing was sent; without --dry-run the requests are sent")
+        return
+    found = check_serving(run, endpoint, **settings)
+    if markdown is not None:
+        write_whole(markdown, served_markdown(found.content))
+    talk.answer(served_text(found.content), found.content)
+    found.raise_if_different()

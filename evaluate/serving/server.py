@@ -1,0 +1,132 @@
+"""What a server tells of itself beside its answers: its models, their size, and the tokens of a chat.
+
+Asks the endpoint's own host alone, with its key, and sends nothing that a request for an output does not hold as well. A
+server without these addresses tells nothing, which is no error.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ...core import ConfigError, address_problems, calls_url, host_of, is_on_this_machine, read_key
+from ..outputs.responses import load_json
+
+__all__ = ["Declared", "Server", "open_server"]
+
+CALLS, VERSION = "/chat/completions", "/v1"
+SECONDS = 20.0  # for one answer; none of them generates anything
+LARGEST = 8 * 2**20  # bytes of an answer
+NAMED = 8  # models in a message
+MOST = 10**15  # of any count that a server declares
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the server says of a model: bits per weight and tokens of its context; None where it does not."""
+
+    bits: float | None = None
+    context: int | None = None
+
+
+class Server:
+    """What a server answers beside its chat endpoint; open it with `open_server`."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self.base = calls_url(url).removesuffix(CALLS)  # such as http://host/v1
+        self.root = self.base.removesuffix(VERSION)
+
+    def model_name(self) -> str:
+        """The name of the server's only model.
+
+        Raises: ConfigError if it has several, or does not list them.
+        """
+        names = [str(entry["id"]) for entry in self._models() if entry.get("id")]
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise ConfigError(f"{self.base}/models lists no model\nState its name: --model NAME")
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        raise ConfigError(f"{self.base} serves {len(names)} models: {shown}\nState which one to check: --model NAME")
+
+    def declared(self, model: str) -> Declared:
+        """What the server says of the model: llama.cpp its size and parameters, vLLM its context."""
+        entry = next((entry for entry in self._models() if entry.get("id") == model), {})
+        stated = entry.get("meta")
+        meta: Mapping[str, Any] = stated if isinstance(stated, dict) else {}
+        size, parameters = _count(meta.get("size")), _count(meta.get("n_params"))
+        return Declared(
+            8 * size / parameters if size and parameters else None,
+            _count(entry.get("max_model_len")) or _count(meta.get("n_ctx")),
+        )
+
+    def read_chat(self, model: str, messages: Sequence[Mapping[str, str]]) -> tuple[list[int], str | None] | None:
+        """The token ids that the server reads for a chat, and its text where the server renders it; None if it tells neither.
+
+        vLLM's /tokenize takes the chat; llama.cpp renders it at /apply-template, and its /tokenize takes that text.
+        """
+        chat = {"model": model, "messages": list(messages), "add_generation_prompt": True}
+        whole = self._post(f"{self.root}/tokenize", chat)
+        if ids := _ids(whole):
+            return ids, None
+        rendered = self._post(f"{self.root}/apply-template", {"messages": list(messages)})
+        text = rendered.get("prompt") if isinstance(rendered, dict) else None
+        if not isinstance(text, str) or not text:
+            return None
+        ids = _ids(self._post(f"{self.root}/tokenize", {"content": text, "add_special": True, "parse_special": True}))
+        return (ids, text) if ids else None
+
+    def _models(self) -> list[dict[str, Any]]:
+        data = self._get(f"{self.base}/models")
+        entries = data.get("data") if isinstance(data, dict) else None
+        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+    def _get(self, url: str) -> Any:
+        return self._answer("GET", url, None)
+
+    def _post(self, url: str, body: Mapping[str, Any]) -> Any:
+        return self._answer("POST", url, body)
+
+    def _answer(self, method: str, url: str, body: Mapping[str, Any] | None) -> Any:
+        """The JSON of a successful answer; None for any other."""
+        import httpx2
+
+        try:
+            response = self._client.request(method, url, json=body)
+            usable = response.status_code == 200 and len(response.content) <= LARGEST
+            return load_json(response.content) if usable else None
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
+            return None
+
+
+@contextmanager
+def open_server(url: str, *, key_env: str | None = None) -> Iterator[Server]:
+    """The server at an endpoint's address, for the block.
+
+    Raises: ConfigError if the address is not one, or the key is missing.
+    """
+    import httpx2
+
+    if problems := address_problems(url):
+        raise ConfigError.of(problems, where="--endpoint")
+    key, host = read_key(key_env), host_of(url)
+    near = {f"all://{f'[{host}]' if ':' in host else host}": None} if is_on_this_machine(url) else {}
+    headers = {"Accept": "application/json", **key.headers}
+    with key.masked_logs(), httpx2.Client(headers=headers, timeout=SECONDS, mounts=near) as client:
+        yield Server(client, url)
+
+
+def _ids(data: Any) -> list[int]:
+    """The token ids of an answer of /tokenize: numbers, or objects with an `id`."""
+    tokens = data.get("tokens") if isinstance(data, dict) else None
+    if not isinstance(tokens, list):
+        return []
+    counts = [_count(token.get("id") if isinstance(token, dict) else token) for token in tokens]
+    ids = [id for id in counts if id is not None]
+    return ids if len(ids) == len(counts) else []
+
+
+def _count(value: Any) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= MOST else None

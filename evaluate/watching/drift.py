@@ -1,0 +1,119 @@
+"""Whether live requests differ from those trained on: one permutation test over everything that can be counted of them.
+
+Each trait (a field's value, a missing field, a length, a language, a word) has its difference in standard errors; the
+largest of all is compared with the largest when the same requests are dealt anew to both sides (Westfall and Young 1993),
+so all traits together raise a false alarm with the stated probability, whatever depends on what. `scores/two_sample.py` is
+for pairs of texts about one input and cannot compare two unpaired sets; a difference found here has a name at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from .traits import Trait, new_values, read_fields, traits_of
+
+__all__ = ["DRIFT_LEVEL", "FEWEST_REQUESTS", "drift_of"]
+
+DRIFT_LEVEL = 0.001  # of a look; 52 looks a year have 5% together
+PERMUTATIONS = 2_000  # the smallest p value is half the level
+MOST_REQUESTS = 1_000  # of each side, a seeded sample; 1,000 show a share that rose from 1% to 5%
+FEWEST_REQUESTS = 50  # live requests; fewer hardly show anything at this level
+MOST_SHOWN = 12
+AT_ONCE = 250  # permutations in memory
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The traits of the pooled requests `(requests, traits)`, and which requests are live."""
+
+    table: np.ndarray
+    live: np.ndarray
+
+
+def drift_of(trained: pl.DataFrame, live: pl.DataFrame, *, level: float = DRIFT_LEVEL, seed: int = 0) -> dict[str, Any]:
+    """How live requests differ from the trained ones; both with columns `input`, `fields`, the trained with `group`.
+
+    drifted: whether they differ, at the `level`. p_value: of the largest difference. differences: those beyond the level,
+    the largest first: `kind, field, value, trained, live` (shares; for lengths and numbers the medians), `p_value` adjusted
+    for all traits. new: fields and values that the training requests do not have, counted. Each distinct request counts
+    once, and each group of trained ones by one of them. If one side has no fields at all, only the texts are compared.
+    `reason` says why nothing was tested, else it is null.
+    """
+    rng = np.random.default_rng(seed)
+    if trained["fields"].is_null().all() or live["fields"].is_null().all():
+        trained, live = (table.with_columns(fields=pl.lit(None, pl.String)) for table in (trained, live))
+    before, now = (_sample(_distinct(table), rng) for table in (trained, live))
+    new = new_values(read_fields(trained), read_fields(live))
+    result = {"level": level, "trained": len(before), "live": len(now), "new": new}
+    if min(len(before), len(now)) < FEWEST_REQUESTS:
+        reason = f"{min(len(before), len(now))} distinct requests; at least {FEWEST_REQUESTS} are needed"
+        return result | {"drifted": None, "p_value": None, "differences": [], "reason": reason}
+    traits = traits_of(pl.concat([before, now]))
+    side = np.arange(len(before) + len(now)) >= len(before)
+    p_values, largest = _tested(_Sides(np.stack([trait.has for trait in traits], axis=1).astype(np.float32), side), rng)
+    order = [place for place in np.argsort(-largest) if p_values[place] <= level]
+    shown = _without_repeats([traits[place] for place in order])
+    return result | {
+        "drifted": bool(order),
+        "p_value": float(p_values.min()),
+        "differences": [_difference(traits[p], side, float(p_values[p])) for p in order if traits[p] in shown],
+        "reason": None,
+    }
+
+
+def _distinct(table: pl.DataFrame) -> pl.DataFrame:
+    """One request of each group and of each text."""
+    once = table.unique("input", keep="first", maintain_order=True)
+    if "group" in once.columns and once["group"].is_not_null().any():
+        alone = once.filter(pl.col("group").is_null())
+        once = pl.concat([alone, once.drop_nulls("group").unique("group", keep="first", maintain_order=True)])
+    return once.select("input", "fields")
+
+
+def _sample(table: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    if len(table) <= MOST_REQUESTS:
+        return table
+    return table[np.sort(rng.permutation(len(table))[:MOST_REQUESTS])]
+
+
+def _tested(sides: _Sides, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """`(traits,)` twice: the p value of each trait, adjusted for all, and its difference in standard errors."""
+    spread = sides.table.std(axis=0)
+    centred = (sides.table - sides.table.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    found = np.abs(_differences(centred, sides.live[None, :]))[0]
+    reached = np.ones(len(found))
+    for start in range(0, PERMUTATIONS, AT_ONCE):
+        orders = rng.permuted(np.tile(sides.live, (min(AT_ONCE, PERMUTATIONS - start), 1)), axis=1)
+        largest = np.abs(_differences(centred, orders)).max(axis=1)
+        reached += (largest[:, None] >= found - 1e-5).sum(axis=0)
+    return reached / (1 + PERMUTATIONS), found
+
+
+def _differences(centred: np.ndarray, live: np.ndarray) -> np.ndarray:
+    """`(orders, traits)`: live mean minus trained mean, in standard errors, for each row of sides."""
+    count, total = live.sum(axis=1, keepdims=True), live.shape[1]
+    sums = live.astype(np.float32) @ centred  # the sums of both sides are opposite, as the table is centred
+    return sums * np.sqrt(total / (count * (total - count)))
+
+
+def _without_repeats(traits: Sequence[Trait]) -> list[Trait]:
+    """The first traits that are not a word of a field or value that is shown already."""
+    shown: list[Trait] = []
+    for trait in traits:
+        if len(shown) == MOST_SHOWN:
+            break
+        texts = (f"{other.field} {other.value}".casefold() for other in shown)
+        within = trait.kind == "word" and any(trait.value in text for text in texts)
+        if not within:
+            shown.append(trait)
+    return shown
+
+
+def _difference(trait: Trait, live: np.ndarray, p_value: float) -> dict[str, Any]:
+    values = trait.has if trait.numbers is None else trait.numbers
+    mean = np.mean if trait.numbers is None else np.nanmedian
+    ends = {name: float(mean(values[side])) for name, side in (("trained", ~live), ("live", live))}
+    return {"kind": trait.kind, "field": trait.field, "value": trait.value, **ends, "p_value": p_value}

@@ -1,0 +1,118 @@
+"""The run folders of a project as they are on the disk: their files, sizes and locks, without reading any of them."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...core import DataError
+
+__all__ = ["SOURCES", "RunFolder", "run_folders"]
+
+SOURCES = ("run.json", "results.json", "curate/summary.json")  # what the list says of a run is in these
+_NOTED = (*SOURCES, "report.html", "train/summary.json")
+
+
+@dataclass
+class RunFolder:
+    """A run folder: the bytes of its files, and size and time of change of those that the list is about.
+
+    A linked folder has no bytes of its own. `stamps` holds (size, mtime in ns) by the path inside the run, of regular
+    files alone. `changed` is when the newest file changed, in seconds since 1970.
+    """
+
+    path: Path
+    link: str = ""
+    disk_bytes: int = 0
+    changed: float = 0.0
+    stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    locks: list[Path] = field(default_factory=list)
+    parts: set[str] = field(default_factory=set)  # the folders at the top that hold something
+    unreadable: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        return self.path.name
+
+    @property
+    def key(self) -> list[list[int] | None]:
+        """Size and time of change of each source; None for one that is not there."""
+        return [list(self.stamps[name]) if name in self.stamps else None for name in SOURCES]
+
+    @property
+    def stage(self) -> str:
+        """The last stage that wrote its result."""
+        if "results.json" in self.stamps:
+            return "evaluated"
+        trained = "train/summary.json" in self.stamps  # written last, here and at a provider
+        return "trained" if trained else "curated" if "curate/summary.json" in self.stamps else "started"
+
+
+def run_folders(runs: Path) -> list[RunFolder]:
+    """Every run folder in `runs`, by name; none if there is no such folder.
+
+    Hidden folders without `run.json` are no runs; a link to another run in `runs` is not one more.
+
+    Raises: DataError if the folder cannot be read.
+    """
+    try:
+        entries = sorted(os.scandir(runs), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"{runs} cannot be read ({error.strerror})") from None
+    home = runs.resolve()
+    folders = [entry for entry in entries if _is_folder(entry)]
+    return [
+        _measured(Path(entry.path), entry.is_symlink())
+        for entry in folders
+        if not (entry.is_symlink() and Path(entry.path).resolve().parent == home)
+        and (not entry.name.startswith(".") or (Path(entry.path) / "run.json").is_file())
+    ]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _measured(path: Path, linked: bool) -> RunFolder:
+    found = RunFolder(path, str(path.resolve()) if linked else "")
+    for name, place, state in _files(found, str(path)):
+        if not linked:
+            found.disk_bytes += state.st_size
+        if name in _NOTED and stat.S_ISREG(state.st_mode):
+            found.stamps[name] = state.st_size, state.st_mtime_ns
+        if name.endswith(".lock"):
+            found.locks.append(Path(place))
+        else:  # looking whether a lock is held changes its file
+            found.changed = max(found.changed, state.st_mtime)
+        if "/" in name:
+            found.parts.add(name.partition("/")[0])
+    return found
+
+
+def _files(found: RunFolder, folder: str) -> Iterator[tuple[str, str, os.stat_result]]:
+    """Each file with its path inside the run; links inside a run are not followed, except of what the list is about."""
+    waiting = [(folder, "")]
+    while waiting:
+        place, prefix = waiting.pop()
+        try:
+            entries = list(os.scandir(place))
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                found.unreadable = found.unreadable or f"{prefix or 'the folder'} cannot be read ({error.strerror})"
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, f"{name}/"))
+                else:
+                    yield name, entry.path, entry.stat(follow_symlinks=name in _NOTED)
+            except OSError:  # a temporary file of a run that is being written, or a link to nothing
+                continue

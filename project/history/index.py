@@ -1,0 +1,134 @@
+"""The runs of a project as a list: what each found, what changed since the one before, and what it takes on the disk."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, overload
+
+from ...core import DataError, printable
+from ...reports import RunEntry, RunSide, by_time, entry_of, runs_text, with_changes
+from ..project import find_project
+from ..run import At
+from .cache import read_cache, write_cache
+from .folders import SOURCES, RunFolder, run_folders
+from .select import parse_filter, parse_sort
+
+__all__ = ["Runs", "list_runs", "read_runs"]
+
+
+@dataclass(frozen=True, repr=False)
+class Runs(Sequence[RunEntry]):
+    """The runs of a project, the newest first unless they were sorted; it prints as a table.
+
+    `hidden` counts those that a filter left out.
+    """
+
+    project: str
+    folder: Path
+    entries: tuple[RunEntry, ...]
+    hidden: int = 0
+
+    @overload
+    def __getitem__(self, index: int) -> RunEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RunEntry]: ...
+    def __getitem__(self, index: int | slice) -> RunEntry | Sequence[RunEntry]:
+        return self.entries[index]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def disk_bytes(self) -> int:
+        """The bytes of all runs in the list."""
+        return sum(entry.disk_bytes for entry in self.entries)
+
+    def to_json(self) -> dict[str, Any]:
+        """The list as `tuneworth runs --json` prints it."""
+        return {
+            "schema": "tuneworth/runs/1",
+            "project": self.project,
+            "runs": [asdict(entry) for entry in self.entries],
+            "hidden": self.hidden,
+            "disk_bytes": self.disk_bytes,
+        }
+
+    def __repr__(self) -> str:
+        return printable(runs_text(self.entries, hidden=self.hidden))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+def list_runs(project: At = None, *, filters: Iterable[str] = (), sort: str | None = None) -> Runs:
+    """The runs of a project, by default of the current folder, the newest first.
+
+    `filters` are conditions such as `verdict=fine-tune` or `candidate>=0.8`, all of which must hold; `sort` is a key,
+    with `-` before it from the largest. A damaged run is listed with the reason.
+
+    Raises: ConfigError if there is no project, or a filter or key is wrong; DataError if the runs cannot be read.
+    """
+    fits, order = [parse_filter(text) for text in filters], parse_sort(sort)
+    folder = find_project(None if project is None else Path(project))
+    found = read_runs(folder / "runs")
+    kept = [entry for entry in found if all(fit(entry) for fit in fits)]
+    return Runs(folder.resolve().name, folder / "runs", tuple(order(kept)), len(found) - len(kept))
+
+
+def read_runs(runs: Path) -> list[RunEntry]:
+    """An entry for each run folder, the newest first; its sources are read only if they changed since the last time."""
+    folders, known = run_folders(runs), read_cache(runs)
+    fields, fresh = {}, {}
+    for folder in folders:
+        cached = known.get(folder.name)
+        if cached is not None and cached["key"] == folder.key:
+            fields[folder.name], fresh[folder.name] = cached["fields"], cached
+        else:
+            fields[folder.name], damage = _read(folder)
+            if not damage:
+                fresh[folder.name] = {"key": folder.key, "fields": fields[folder.name]}
+    if fresh != known:
+        write_cache(runs, fresh)
+    entries = [_entry(folder, fields[folder.name]) for folder in folders]
+    return list(with_changes(sorted(entries, key=by_time)))[::-1]
+
+
+def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
+    """The fields of a run in plain data, with `damage` if something is wrong; and whether it is."""
+    try:
+        facts, results, summary = [_source(folder, name) for name in SOURCES]
+        fields, damage = entry_of(folder.name, facts, results, summary)
+    except (DataError, RecursionError) as error:
+        fields, damage = (
+            {"name": folder.name},
+            str(error) if isinstance(error, DataError) else "it is nested too deeply",
+        )
+    sides = {key: asdict(fields[key]) for key in ("baseline", "candidate") if fields.get(key)}
+    return {**fields, **sides, "damage": damage}, damage
+
+
+def _source(folder: RunFolder, name: str) -> Any:
+    """The content of a file of the run; None if there is no such file.
+
+    Raises: DataError if it cannot be read; without run.json, no folder is a run.
+    """
+    if name not in folder.stamps:
+        if name != SOURCES[0]:
+            return None
+        raise DataError("there is no run.json in it")
+    try:
+        return json.loads((folder.path / name).read_bytes())
+    except OSError as error:
+        raise DataError(f"{name} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise DataError(f"{name} is damaged ({error})") from None
+
+
+def _entry(folder: RunFolder, fields: dict[str, Any]) -> RunEntry:
+    sides = {key: RunSide(**fields[key]) for key in ("baseline", "candidate") if fields.get(key)}
+    return RunEntry(
+        **{**fields, **sides, "damage": fields["damage"] or folder.unreadable},
+        stage=folder.stage, disk_bytes=folder.disk_bytes, report="report.html" in folder.stamps, link=folder.link,
+    )  # fmt: skip

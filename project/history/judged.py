@@ -1,0 +1,100 @@
+"""A variant of a stored run as a comparison needs it, judged by the run or anew by another style."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import ConfigError, DataError, nearest
+from ...curate import read_tested
+from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
+from ...reports import StoredRun, read_run, scored_lines
+from ...style import StyleSchema, check_table, open_fields, pair_columns, read_style, with_row_values
+from ..evaluation.again import local_counter
+from ..run import Run
+
+__all__ = ["judged_by_style", "judged_variant", "style_for"]
+
+
+def judged_variant(run: Run, name: str, wanted: str | None) -> Judged:
+    """A variant of a run, by default its candidate; `name` is what the comparison calls the run.
+
+    Raises: DataError if the run was not evaluated or is damaged; ConfigError if it has no such variant.
+    """
+    stored = read_run(run.folder)
+    variant = _variant(stored, run.folder, wanted)
+    lines, pairs = scored_lines(run.folder, variant), read_tested(run.folder)
+    _check_ids(run.folder, pairs, lines)
+    checks = stored.results["quality"][variant].get("checks") or {}
+    unscored = frozenset(check for check, found in checks.items() if (found or {}).get("unscored"))
+    rules = (stored.results.get("style") or {}).get("checks") or {}
+    return Judged(name, variant, pairs, lines, rules, stored.results, stored.facts, unscored)
+
+
+def _variant(stored: StoredRun, folder: Path, wanted: str | None) -> str:
+    if wanted is not None and wanted not in stored.variants:
+        raise ConfigError(f'{folder} has no variant "{wanted}"; {nearest(wanted, stored.variants)}')
+    variant = wanted or stored.candidate
+    if variant is None:
+        raise DataError(f"{folder}: no outputs were scored\nRun `tuneworth evaluate` first.")
+    return variant
+
+
+def _check_ids(folder: Path, pairs: pl.DataFrame, lines: dict[str, Any]) -> None:
+    """Raises: DataError if an id names two tested pairs, or an output answers none of them."""
+    ids = Counter(pairs["id"].to_list())
+    twice = [name for name, times in ids.items() if times > 1]
+    if twice:
+        raise DataError(f'{folder}: the tested pairs have the id "{twice[0]}" twice')
+    unknown = next((name for name in lines if name not in ids), None)
+    if unknown is not None:
+        raise DataError(f'{folder}: outputs.jsonl answers "{unknown}", which is not among the tested pairs')
+    if not lines:
+        raise DataError(f"{folder}: outputs.jsonl has no output of this variant\nRun `tuneworth evaluate` again.")
+
+
+def style_for(path: Path, runs: Sequence[Run], sides: Sequence[Judged], *, allow_code: bool) -> StyleSchema:
+    """The style of a file; its checks for other values of a field know those of all pairs of the runs."""
+    style = read_style(path, allow_code=allow_code)
+    if not open_fields(style):
+        return style
+    tables = [table for run, side in zip(runs, sides, strict=True) for table in _known_pairs(run, side)]
+    return with_row_values(
+        style, pair_columns(pl.concat([table.select("output", "input", "fields") for table in tables]))
+    )
+
+
+def _known_pairs(run: Run, side: Judged) -> list[pl.DataFrame]:
+    """All pairs of a run that was curated; of collected outputs the tested ones."""
+    return [run.train, run.validation, run.test] if run.curation else [side.pairs]
+
+
+def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
+    """The same outputs, as they came and repaired as before, scored by another style.
+
+    Raises: DataError if requests have different numbers of outputs.
+    """
+    pairs = side.pairs.filter(pl.col("id").is_in(list(side.lines)))
+    if len({len(lines) for lines in side.lines.values()}) > 1:
+        raise DataError(f"{side.name}: its requests have different numbers of outputs, so they cannot be scored again")
+    variant = (side.results.get("variants") or {}).get(side.variant) or {}
+    rows = [_as_it_came(line) for name in pairs["id"] for line in side.lines[name]]
+    outputs = pl.DataFrame(rows, schema=OUTPUT_SCHEMA, strict=False)
+    counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
+    counter = local_counter(variant["model"]) if counts and variant.get("model") else None
+    scores = score_outputs(pairs, outputs, style, count_tokens=counter, repair=variant.get("repair") or "off")
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for row in scores.table.iter_rows(named=True):
+        lines.setdefault(row["id"], []).append(row)
+    rules = {row.pop("id"): row for row in check_table(style)}
+    unscored = frozenset(name for name in scores.status.columns if (scores.status[name] == "unscored").any())
+    return replace(side, lines=lines, rules=rules, unscored=unscored)
+
+
+def _as_it_came(line: dict[str, Any]) -> dict[str, Any]:
+    """An output before its repair."""
+    raw = line.get("raw")
+    return {**{key: line.get(key) for key in OUTPUT_SCHEMA}, "output": line.get("output") if raw is None else raw}

@@ -1,0 +1,146 @@
+"""Asks a deployed model what the judged one was asked: the bill first, each answer stored as it arrives."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import ConfigError, Talk
+from ...evaluate import (
+    AnswerStore,
+    Budget,
+    RemotePlan,
+    TokenPrice,
+    Variant,
+    VariantSettings,
+    check_keys,
+    check_privacy,
+    open_answers,
+    plan_remote,
+    price_of_variant,
+    remote_lines,
+    request_chats,
+    spent_on,
+)
+from ..run import Run
+from .recorded import Recorded
+
+__all__ = ["Served", "ask", "bill", "budget_of", "check_asking", "plan_asking", "price_of", "request"]
+
+AGAIN = "run the same command"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model behind an OpenAI-compatible address. `key_env` names the environment variable with the key; `parameters` are
+    sent with each request, over those of the judged variant."""
+
+    url: str
+    model: str
+    key_env: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def ask(
+    run: Run, recorded: Recorded, served: Served, pairs: pl.DataFrame, *, store: Path, max_cost: Decimal | None,
+    price: TokenPrice | None, talk: Talk, samples: int = 1,
+) -> pl.DataFrame:  # fmt: skip
+    """The served model's outputs for these pairs (columns of OUTPUT_SCHEMA), `samples` for each, asked as at judging.
+
+    The messages, the temperature and the token limit are those of the recorded outputs. The bill is said before anything is
+    sent. Answers are appended to `store` as they arrive, and an answer that is there is not requested again. A request that
+    failed after all tries has an `error` in its row.
+
+    Raises: ConfigError before the first request if a key or a price is missing, or personal data would leave this machine;
+    RunBroken if `max_cost` or the endpoint stops the requests. Answers received until then are kept.
+    """
+    plan = plan_asking(run, recorded, served, pairs, max_cost=max_cost, price=price, samples=samples)
+    with open_answers(store) as answers:
+        check_asking(run, [plan], answers)
+        for line in bill(run, [plan], answers, max_cost=max_cost):
+            talk.note(line)
+        return request(run, plan, answers, max_cost=max_cost, talk=talk)
+
+
+def price_of(run: Run, recorded: Recorded) -> TokenPrice | None:
+    """The token price of the judged variant by the project's [roi]; None if it states none."""
+    return price_of_variant(run.project.roi_settings, recorded.variant)
+
+
+def plan_asking(
+    run: Run, recorded: Recorded, served: Served, pairs: pl.DataFrame, *, max_cost: Decimal | None,
+    price: TokenPrice | None, samples: int = 1,
+) -> RemotePlan:  # fmt: skip
+    """The requests for these pairs; nothing is sent.
+
+    Raises: ConfigError if the address is not one, or `max_cost` is set and there is no price.
+    """
+    variant = _at_endpoint(recorded.variant, served)
+    if max_cost is not None and price is None:
+        raise ConfigError(
+            f'max_cost needs a price for "{variant.name}"\n'
+            f"State price_input and price_output (0 for your own server), or model, under [roi.{variant.name}]."
+        )
+    settings = replace(
+        run.project.evaluate, temperature=recorded.temperature, samples=samples, max_cost=None,
+        max_new_tokens=recorded.max_new_tokens,
+    )  # fmt: skip
+    (plan,) = plan_remote([(variant, pairs)], settings=settings, max_new_tokens=recorded.max_new_tokens, seed=run.seed)
+    return replace(plan, price=price, counting={})
+
+
+def _at_endpoint(variant: Variant, served: Served) -> Variant:
+    """The variant, prompted as it was, at the served address.
+
+    The settings of a judged endpoint (waits, parameters) hold for this one too; those of a local model are the defaults.
+    """
+    judged = variant.settings
+    own = {"endpoint": served.url, "model": served.model, "key_env": served.key_env}
+    if variant.source == "endpoint":
+        kept = {name: getattr(judged, name) for name in ("concurrency", "seconds_per_call", "tries", "most_seconds")}
+        settings = VariantSettings(**own, **kept, parameters={**judged.parameters, **served.parameters})
+    else:
+        settings = VariantSettings(**own, parameters=dict(served.parameters))
+    return replace(
+        variant, source="endpoint", adapter=None, model=served.model, endpoint=served.url, settings=settings
+    )  # fmt: skip
+
+
+def check_asking(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore) -> None:
+    """Check the keys, and that no personal data would be sent unless the project allows it.
+
+    Raises: ConfigError.
+    """
+    check_keys([plan for plan in plans if plan.missing(answers)])
+    if run.project.evaluate.personal_data == "refuse":
+        check_privacy(plans, store=answers)
+
+
+def bill(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, max_cost: Decimal | None) -> list[str]:
+    """A line with the requests, the tokens and the cost of what is still to be asked."""
+    longest = max((len(text.encode(errors="replace")) for text in run.train["output"]), default=0)
+    return remote_lines(
+        plans, answers, budget_of(run, plans, answers, max_cost=max_cost), longest_output=longest, all_hosts=True
+    )
+
+
+def budget_of(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, max_cost: Decimal | None) -> Budget:
+    """The limit, and what the stored answers cost."""
+    roi = run.project.roi_settings
+    currency, price = "EUR" if roi is None else roi.currency, next((plan.price for plan in plans), None)
+    spent = spent_on(answers.lines.values(), currency=currency, price=lambda line: price)
+    return Budget(max_cost, currency=currency, spent=spent, setting="--max-cost", again=AGAIN)
+
+
+def request(run: Run, plan: RemotePlan, answers: AnswerStore, *, max_cost: Decimal | None, talk: Talk) -> pl.DataFrame:
+    """The outputs of a checked plan: the missing ones are requested, the others read from the store. Raises: as `ask`."""
+    budget = budget_of(run, [plan], answers, max_cost=max_cost)
+    with talk.progress(plan.host) as advance:
+        return request_chats(
+            plan, store=answers, budget=budget,
+            progress=lambda name, done, of: advance(done, of, name),
+            warn=lambda text: talk.note(f"warning: {text}"),
+        )  # fmt: skip

@@ -1,0 +1,109 @@
+"""The judged model as a server must have it: its weights, its requests, its settings."""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError, ModelError
+from ...evaluate import prompts_of
+from ...train import ServingFacts, encode_prompts, sent_messages, serving_facts
+from ..load import model_name
+from ..run import Run
+from .recorded import Recorded, recorded
+from .request import RequestShape, request_shape
+
+__all__ = ["JudgedModel", "judged_model"]
+
+ROUND = 1024  # tokens
+
+
+@dataclass(frozen=True)
+class JudgedModel:
+    """A run's tuned model: what was asked of it at judging (`recorded`), and what a server has to know of it (`facts`)."""
+
+    run: Run
+    recorded: Recorded
+    facts: ServingFacts
+
+    @property
+    def name(self) -> str:
+        """The model's name at the server: the project's, in letters that every server and shell takes."""
+        return re.sub(r"[^a-z0-9._-]+", "-", self.run.project.name.lower()).strip("-._") or "tuned"
+
+    @cached_property
+    def chats(self) -> list[list[dict[str, str]]]:
+        """The messages of each judged request, as an application sends them to a server with the model's template."""
+        return [sent_messages(self.facts.tokenizer, chat) for chat in self._prompts]
+
+    @cached_property
+    def _prompts(self) -> list[list[dict[str, str]]]:
+        return prompts_of(self.recorded.variant, self.recorded.pairs)
+
+    @property
+    def in_user_turn(self) -> bool:
+        """Whether a system message stands in the first user message, since the template has no place for one."""
+        return any(len(sent) < len(chat) for sent, chat in zip(self.chats, self._prompts, strict=True))
+
+    @cached_property
+    def longest(self) -> int:
+        """The tokens of the longest judged request."""
+        texts = [self.facts.render(chat) for chat in self.chats]
+        return max(map(len, encode_prompts(self.facts.tokenizer, self.chats, texts)), default=0)
+
+    @property
+    def context(self) -> int:
+        """The tokens that a server reserves for one request: twice the longest judged one and an answer, as whole thousands."""
+        needed = 2 * self.longest + self.recorded.max_new_tokens
+        return min(self.facts.context, -(-needed // ROUND) * ROUND)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of every call."""
+        temperature = self.recorded.temperature
+        return {"temperature": temperature or 0, "max_tokens": self.recorded.max_new_tokens}
+
+    @cached_property
+    def shape(self) -> RequestShape:
+        """How a request is written, by the pairs of all splits."""
+        variant, run = self.recorded.variant, self.run
+        pairs = pl.concat([part.select("fields", "system") for part in (run.train, run.validation, run.test)])
+        return request_shape(pairs, guide=variant.guide, examples=variant.examples)
+
+    @property
+    def example(self) -> tuple[list[dict[str, str]], dict[str, Any] | str, str]:
+        """The first judged request: its messages, its fields (or its text), and the judged answer."""
+        pair, answer = self.recorded.pairs.row(0, named=True), self.recorded.first["output"][0]
+        fields = json.loads(pair["fields"]) if pair["fields"] else pair["input"]
+        return self.chats[0], fields, answer or ""
+
+
+def judged_model(run: Run) -> JudgedModel:
+    """The judged tuned model of a run.
+
+    Raises: DataError if the run was not evaluated, or its candidate is not an adapter on this machine; ModelError as
+    `serving_facts`.
+    """
+    judged = recorded(run)
+    variant = judged.variant
+    if variant.source == "endpoint":
+        raise DataError(
+            f'"{variant.name}" was judged at {variant.endpoint}: its weights are there, so there is nothing to export\n'
+            "Keep calling that endpoint; `tuneworth serve-check` compares it with the judged outputs."
+        )
+    if variant.adapter is None:
+        raise DataError(
+            f'"{variant.name}" is the base model {judged.model} without an adapter, so there is nothing to export\n'
+            "Serve that model as it is, with the prompt of the variant; only a tuned model is exported."
+        )
+    if variant.nearest is not None:
+        raise DataError(
+            f'"{variant.name}" shows each request its nearest train pairs, which no server file can do\n'
+            'Tune and judge a variant with examples = "fixed" or without examples.'
+        )
+    if not (variant.adapter / "adapter_config.json").is_file():
+        raise ModelError(f"the adapter {variant.adapter} is not there any more\nCopy it back, or train again.")
+    return JudgedModel(run, judged, serving_facts(variant.adapter, model=variant.model or model_name(run.project)))

@@ -1,0 +1,125 @@
+"""Reads a log of live requests: the pairs as they were read for training, each with its time and its model."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError
+from ...curate import RawPairs, read_pairs
+from ..run import Run
+
+__all__ = ["LiveLog", "new_since", "read_log"]
+
+TIMES = ("timestamp", "time", "created_at", "created", "logged_at", "start_time", "datetime", "date", "ts")
+MILLISECONDS = 1e11  # a larger number of seconds would be in the year 5138
+PARSED = 0.9  # of the requests must be `name: value` lines of known fields to be read as fields
+_SCHEMA = {"row": pl.Int64, "id": pl.String, "input": pl.String, "fields": pl.String, "output": pl.String,
+           "time": pl.Datetime("us"), "model": pl.String}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LiveLog:
+    """rows: `row, id, input, fields, output` (empty if the model gave none)`, time` (UTC, null if unknown)`, model`, in the
+    order of the log. unread: records that are no requests. shape: the recognised format."""
+
+    rows: pl.DataFrame
+    unread: int
+    shape: str
+
+    @property
+    def timed(self) -> bool:
+        """Whether every row has a time."""
+        return len(self.rows) > 0 and not self.rows["time"].null_count()
+
+    def digest(self, count: int) -> str:
+        """The fingerprint of the first `count` rows."""
+        texts = self.rows.head(count).select("input", "output").rows()
+        return hashlib.sha256(json.dumps(texts).encode(errors="replace")).hexdigest()[:16]
+
+
+def read_log(path: Path, run: Run) -> LiveLog:
+    """The requests of a log with their outputs, read by [data] of the run's project, or as recognised.
+
+    A request without an output is a row with an empty one. Raises: DataError if it cannot be read either way.
+    """
+    raw = _read(path, run)
+    empty = raw.rejected.filter(pl.col("rule") == "empty_output").select(pl.col("row").cast(pl.Int64))
+    told = [_told(text) for text in raw.pairs["meta"]]
+    rows = raw.pairs.select(pl.col("row").cast(pl.Int64), "id", "input", "fields", "output").with_columns(
+        time=pl.Series([one[0] for one in told], dtype=pl.Datetime("us")),
+        model=pl.Series([one[1] for one in told], dtype=pl.String),
+    )  # fmt: skip
+    none = empty.with_columns(id=pl.format("row {}", "row"), output=pl.lit(""))
+    # A request without an output is rejected with its other columns; it came about when the one before it did.
+    rows = (
+        pl.concat([rows, none], how="diagonal").sort("row").with_columns(pl.col("time").forward_fill().backward_fill())
+    )
+    rows = rows.select(pl.col(name).cast(kind) for name, kind in _SCHEMA.items())
+    return LiveLog(_with_fields(rows, run), len(raw.rejected) - len(empty), raw.shape)
+
+
+def _read(path: Path, run: Run) -> RawPairs:
+    reading = replace(run.project.reading, path=str(path), split=None, group=None, id=None)
+    try:
+        return read_pairs(path, reading)
+    except DataError:  # a log rarely has the columns of the training file
+        return read_pairs(path)
+
+
+def _told(meta: str | None) -> tuple[datetime | None, str | None]:
+    """The time and the model that a line of the log names."""
+    told = json.loads(meta) if meta else {}
+    if not isinstance(told, Mapping):
+        return None, None
+    known = {str(name).casefold(): value for name, value in told.items()}
+    times = (_moment(known[name]) for name in TIMES if name in known)
+    model = known.get("model")
+    return next((time for time in times if time), None), model if isinstance(model, str) else None
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time in UTC without a zone: ISO 8601, or seconds or milliseconds since 1970. One without a zone is UTC."""
+    try:
+        if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+            read = datetime.fromisoformat(value.strip())
+            return (read.astimezone(UTC) if read.tzinfo else read).replace(tzinfo=None)
+        number = float(value)
+        return datetime.fromtimestamp(number / 1000 if number > MILLISECONDS else number, UTC).replace(tzinfo=None)
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+def _with_fields(rows: pl.DataFrame, run: Run) -> pl.DataFrame:
+    """The rows with the fields that their texts spell, `name: value` a line, if the training requests have fields."""
+    trained = run.train["fields"].drop_nulls()
+    if not len(trained) or rows["fields"].count():
+        return rows
+    names = {name for text in trained for name in json.loads(text)}
+    spelt = [None if text is None else _spelt(text, names) for text in rows["input"]]
+    if sum(fields is not None for fields in spelt) < PARSED * max(rows["input"].count(), 1):
+        return rows
+    return rows.with_columns(fields=pl.Series([fields and json.dumps(fields) for fields in spelt], dtype=pl.String))
+
+
+def _spelt(text: str, names: set[str]) -> dict[str, str] | None:
+    parts = [line.partition(": ") for line in text.splitlines() if line.strip()]
+    known = {name: value for name, colon, value in parts if colon and name in names}
+    return known if parts and len(known) == len(parts) else None
+
+
+def new_since(log: LiveLog, looks: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """The rows that no earlier look counted: later than the newest counted time, or after the rows counted already."""
+    counted = [look["log"] for look in looks if look.get("log")]
+    if not counted:
+        return log.rows
+    if log.timed and all(one["last"] for one in counted):
+        newest = max(datetime.fromisoformat(one["last"]) for one in counted)
+        return log.rows.filter(pl.col("time") > newest)
+    known = max((one["rows"] for one in counted if one["digest"] == log.digest(one["rows"])), default=0)
+    return log.rows.slice(known)

@@ -1,0 +1,94 @@
+"""The history of the looks at a run's served models: appended, on the disk before it counts, one watcher at a time."""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...core import DataError, disk_refusals
+from .asking import Served
+
+__all__ = ["LOOK_SCHEMA", "History"]
+
+LOOK_SCHEMA = "tuneworth/look/1"
+FOLDER, LOOKS, ANSWERS = "watch", "looks.jsonl", "answers.jsonl"
+
+
+class History:
+    """The folder `watch` of a run: looks.jsonl, answers.jsonl, and the answers of a look under way."""
+
+    def __init__(self, run: Path) -> None:
+        self.folder = run / FOLDER
+        self.looks, self.answers = self.folder / LOOKS, self.folder / ANSWERS
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether this process is the only watcher, for the time of the block. A killed process keeps no lock."""
+        from filelock import FileLock, Timeout
+
+        with disk_refusals(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".watch.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def read(self) -> list[dict[str, Any]]:
+        """All looks, in their order; a last line that a kill cut short was no look yet.
+
+        Raises: DataError for a line that is not a look.
+        """
+        return [self._look(number, line) for number, line in enumerate(_whole_lines(self.looks), start=1)]
+
+    def _look(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            look = json.loads(line)
+        except ValueError:
+            look = None
+        if not isinstance(look, dict) or look.get("schema") != LOOK_SCHEMA:
+            raise DataError(
+                f"{self.looks}, line {number}: not a look\n"
+                "Restore the file, or move the folder away to start the history again."
+            )
+        return look
+
+    def add(self, look: Mapping[str, Any], answers: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Append a look after its answers. Raises: RunBroken if the disk refuses."""
+        with disk_refusals(self.folder):
+            _append(self.answers, answers)
+            _append(self.looks, [{"schema": LOOK_SCHEMA, **look}])
+
+    def under_way(self, served: Served, number: int) -> Path:
+        """The file with the answers of a look until it is complete."""
+        name = zlib.crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace"))
+        return self.folder / "asking" / f"{name:08x}-{number:04d}.jsonl"
+
+
+def _whole_lines(file: Path) -> list[bytes]:
+    if not file.is_file():
+        return []
+    *lines, _ = file.read_bytes().split(b"\n")
+    return [line for line in lines if line.strip()]
+
+
+def _append(file: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Add lines in one write, in place of a line that a kill cut short, and put them on the disk."""
+    data = b"".join(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n" for line in lines)
+    if not data:
+        return
+    with file.open("r+b" if file.exists() else "w+b") as opened:
+        content = opened.read()
+        opened.seek(content.rfind(b"\n") + 1)
+        opened.truncate()
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())

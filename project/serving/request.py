@@ -1,0 +1,112 @@
+"""The request that an application sends: the order of the fields, the rest of the chat, and a script that makes it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...style import field_text
+from . import request_file
+
+__all__ = ["RequestShape", "field_order", "request_fields", "request_script", "request_shape"]
+
+MARKS = ("# --- of this model ---\n", "# --- end ---\n")
+
+
+@dataclass(frozen=True)
+class RequestShape:
+    """How a request of this run is written.
+
+    `fields` are the fields in their order, empty if the pairs have none or differ in the order; `given` counts the pairs
+    in which each has a text. `kinds` are the kinds of values that occur: "list", "object", "truth value". `texts`: the number
+    of pairs whose input is a text without fields. `before` are the messages in front of a request, `guide` starts its
+    system message; `own_system`: pairs have a system message of their own.
+    """
+
+    fields: tuple[str, ...]
+    given: Mapping[str, int]
+    kinds: frozenset[str]
+    pairs: int
+    texts: int
+    guide: str | None
+    before: tuple[dict[str, str], ...]
+    own_system: bool
+
+
+def request_fields(pairs: pl.DataFrame) -> tuple[str, ...]:
+    """The order of the fields in the requests of `pairs`; empty if there are none, or no order that all follow."""
+    return field_order(json.loads(text) for text in pairs["fields"].drop_nulls()) or ()
+
+
+def request_shape(pairs: pl.DataFrame, *, guide: str | None, examples: Sequence[tuple[str, str]]) -> RequestShape:
+    """The shape of the requests of `pairs` (columns fields, system) after a guide and worked examples."""
+    rows: list[dict[str, Any]] = [json.loads(text) for text in pairs["fields"].drop_nulls()]
+    given = Counter(name for row in rows for name, value in row.items() if field_text(value))
+    before = [
+        {"role": role, "content": text}
+        for example in examples
+        for role, text in zip(("user", "assistant"), example, strict=True)
+    ]
+    return RequestShape(
+        fields=field_order(rows) or (),
+        given={name: given[name] for row in rows for name in row},
+        kinds=frozenset(kind for row in rows for value in row.values() if (kind := _kind(value))),
+        pairs=len(pairs),
+        texts=int(pairs["fields"].null_count()),
+        guide=guide,
+        before=tuple(before),
+        own_system=bool(pairs["system"].drop_nulls().len()),
+    )
+
+
+def _kind(value: Any) -> str | None:
+    return {list: "list", dict: "object", bool: "truth value"}.get(type(value))
+
+
+def field_order(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...] | None:
+    """One order of the fields that all rows follow, those that came first ahead; None if two rows disagree."""
+    rank: dict[str, int] = {}
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for row in rows:
+        for name in row:
+            rank.setdefault(name, len(rank))
+            graph.add(name)
+        for one, other in pairwise(row):
+            graph.add(other, one)
+    try:
+        graph.prepare()
+    except CycleError:
+        return None
+    order: list[str] = []
+    ready = list(graph.get_ready())
+    while ready:
+        ready.sort(key=rank.__getitem__)
+        order.append(name := ready.pop(0))
+        graph.done(name)
+        ready += graph.get_ready()
+    return tuple(order)
+
+
+def request_script(
+    shape: RequestShape, *, model: str, settings: Mapping[str, Any], stripped: Iterable[str], in_user_turn: bool
+) -> str:
+    """The content of request.py: `request_file` with the constants of this model."""
+    source = Path(request_file.__file__).read_text(encoding="utf-8")
+    begin, rest = source.split(MARKS[0])
+    constants = {
+        "MODEL": model,
+        "FIELDS": list(shape.fields),
+        "BEFORE": list(shape.before),
+        "GUIDE": shape.guide,
+        "SETTINGS": dict(settings),
+        "STRIPPED": sorted(stripped),
+        "IN_USER_TURN": in_user_turn,
+    }
+    lines = "".join(f"{name} = {value!a}\n" for name, value in constants.items())
+    return begin + MARKS[0] + lines + MARKS[1] + rest.split(MARKS[1])[1]

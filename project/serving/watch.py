@@ -1,0 +1,177 @@
+"""Watches what became of a verdict: the served model, the live requests, the prices and the volume."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ...core import ConfigError, Talk
+from ...evaluate import RETIRES_SOON, AnswerStore, decided_again, volume_of
+from ..evaluation.again import ElsewhereError, evaluate_again
+from ..run import Run, console_for
+from .asking import Served, bill, check_asking
+from .live_logs import LiveLog, read_log
+from .looks import History
+from .watch_logs import watch_log
+from .watch_served import Watcher
+
+__all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "watch_run"]
+
+WATCH_SCHEMA = "tuneworth/watch/1"
+ANSWERS = AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
+BUSY = "another tuneworth watch is at work on this run"
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """What to watch. rows: of a look. log_share: the share of all requests that the log holds."""
+
+    served: Sequence[Served] = ()
+    log: Path | None = None
+    rows: int = 40
+    max_cost: Decimal | None = None
+    log_share: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.rows < 1:
+            raise ConfigError(f"--rows: expected 1 or more, found {self.rows}")
+        if not 0 < self.log_share <= 1:
+            raise ConfigError(f"--log-share: expected a share above 0 and up to 1, found {self.log_share:g}")
+        if self.max_cost is not None and self.max_cost < 0:
+            raise ConfigError(f"--max-cost: expected 0 or more, found {self.max_cost}")
+        if len({(one.url, one.model) for one in self.served}) < len(self.served):
+            raise ConfigError("--endpoint: the same address and model is named twice")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The result of a watch; `content` is what `tuneworth watch --json` prints (schema tuneworth/watch/1)."""
+
+    content: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def answer(self) -> str:
+        """`as judged`, `worse` or `decide again`."""
+        return self.content["answer"]
+
+
+def watch_run(
+    path: str | Path, settings: WatchSettings, *, now: datetime | None = None, allow_code: bool = False,
+    seed: int | None = None, talk: Talk | None = None,
+) -> Watched:  # fmt: skip
+    """Look at the served models and the log, read prices, volume and dates again, and decide with them.
+
+    The run keeps its verdict. The looks are kept in its folder `watch`; one that was interrupted is completed by the next
+    call, and nothing is asked twice. A server that does not answer leaves a note and costs no evidence. `now` is the time
+    of the look, by default the present.
+
+    Raises: ConfigError or DataError for wrong input; RunBroken if `max_cost` stops the requests.
+    """
+    run = Run(path, talk=console_for(talk, seed))
+    history, now = History(run.folder), now or datetime.now(UTC)
+    log = None if settings.log is None else read_log(settings.log, run)
+    with history.alone() as alone:
+        if not alone:
+            run.talk.note(f"note: {BUSY}; nothing was asked")
+        watcher = Watcher(run, history, settings.rows, settings.max_cost, now=now, looks=alone)
+        endpoints = [watcher.watch(served) for served in settings.served]
+        logs = None if log is None else watch_log(run, history, log, settings.log, now=now, adds=alone)
+    volume = None if log is None else _volume(log, settings.log_share)
+    again = _again(run, volume, allow_code=allow_code)
+    return Watched(_content(run, now, endpoints, logs, again, volume, None if alone else BUSY))
+
+
+def plan_watch(
+    path: str | Path, settings: WatchSettings, *, seed: int | None = None, talk: Talk | None = None
+) -> list[str]:
+    """What `watch_run` would ask, a line for each endpoint; nothing is sent.
+
+    Raises: ConfigError if personal data, keys or prices would stop it.
+    """
+    run = Run(path, talk=console_for(talk, seed))
+    history = History(run.folder)
+    watcher = Watcher(run, history, settings.rows, settings.max_cost, now=datetime.now(UTC), looks=False)
+    lines = []
+    for served in settings.served:
+        plan, file = watcher.plan(served)
+        answers = AnswerStore(file)
+        check_asking(run, [plan], answers)
+        lines += bill(run, [plan], answers, max_cost=settings.max_cost)
+    return lines
+
+
+def _volume(log: LiveLog, share: float) -> dict[str, Any] | None:
+    """The requests a day by the times of the log."""
+    if not log.timed:
+        return None
+    first, last = log.rows["time"].min(), log.rows["time"].max()
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    days = (last - first).total_seconds() / 86_400
+    return volume_of(first.date(), last.date(), len(log.rows), days=days, share=share)
+
+
+def _again(run: Run, volume: Mapping[str, Any] | None, *, allow_code: bool) -> dict[str, Any] | None:
+    """The verdict by today's project, price list, dates and volume; None if the run has none."""
+    if not run.results.get("verdict"):
+        return None
+    measured = None if volume is None else _outside(run, volume)
+    roi = None if measured is None else {"requests_per_day": Decimal(str(round(measured, 1)))}
+    try:
+        today = evaluate_again(run, roi=roi, allow_code=allow_code)
+    except ElsewhereError as error:
+        return {"reason": str(error)}
+    decided = decided_again(run.results, today.evaluated.results)
+    return {**decided, "reason": None, "measured_volume": measured, "waiting": list(today.waiting)}
+
+
+def _outside(run: Run, volume: Mapping[str, Any]) -> float | None:
+    """The requests a day of the log where they are outside the range that the money assumes."""
+    assumed = next(
+        (one for one in (run.results.get("money") or {}).get("assumptions") or [] if one["key"] == "requests_per_day"),
+        None,
+    )
+    if assumed is None or assumed.get("value") is None:
+        return None
+    measured, (low, high) = volume["requests_per_day"], _range(assumed)
+    return None if low <= measured <= high else measured
+
+
+def _range(assumed: Mapping[str, Any]) -> tuple[float, float]:
+    stated = assumed.get("range")
+    return (assumed["value"], assumed["value"]) if not stated else (float(stated[0]), float(stated[-1]))
+
+
+def _content(
+    run: Run, now: datetime, endpoints: list[dict[str, Any]], logs: dict[str, Any] | None, again: dict[str, Any] | None,
+    volume: dict[str, Any] | None, busy: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    worse = any(one["standing"]["worse"] for one in endpoints) or bool(logs and logs["live"] and logs["live"]["worse"])
+    another = bool(again and again.get("another"))
+    return {
+        "schema": WATCH_SCHEMA,
+        "answer": DECIDE_AGAIN if another else WORSE if worse else AS_JUDGED,
+        "worse": worse,
+        "run": run.name,
+        "project": run.facts.get("project"),
+        "made": now.isoformat(timespec="seconds"),
+        "busy": busy,
+        "endpoints": endpoints,
+        "logs": logs,
+        "volume": volume,
+        "again": again,
+        "retires": _retires(run, now.date()),
+    }
+
+
+def _retires(run: Run, today: date) -> dict[str, Any] | None:
+    """The stated retirement of the base model, with the days until then; None if none is stated."""
+    roi = None if run.facts.get("judged") is not None else run.project.roi_settings
+    day = None if roi is None else roi.running.base_model_retires
+    if not isinstance(day, date):
+        return None
+    left = (day - today).days
+    return {"date": str(day), "days": left, "soon": left <= RETIRES_SOON}

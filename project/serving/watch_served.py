@@ -1,0 +1,202 @@
+"""One look at a served model: rows are drawn, asked, scored like the recorded outputs, and kept."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import polars as pl
+
+from ...core import ConfigError, ModelError, RunBroken
+from ...evaluate import (
+    LEAST_ANSWERED,
+    AnswerStore,
+    RemotePlan,
+    Scores,
+    draw_rows,
+    groups_by_id,
+    look_at,
+    open_answers,
+    score_outputs,
+    spent_on,
+    standing_of,
+)
+from ..run import Run
+from .asking import Served, bill, budget_of, check_asking, plan_asking, price_of, request
+from .looks import History
+from .recorded import Recorded, recorded
+
+__all__ = ["Watcher"]
+
+Look = dict[str, Any]
+
+
+class Watcher:
+    """Looks at the served models of one run. Without `looks` it only says what earlier looks show."""
+
+    def __init__(
+        self, run: Run, history: History, rows: int, max_cost: Decimal | None, *, now: datetime, looks: bool
+    ) -> None:  # fmt: skip
+        self.run, self.history, self.rows, self.now, self.looks = run, history, rows, now, looks
+        self.max_cost = max_cost  # what is left of it for the endpoints still to come
+
+    @cached_property
+    def judged(self) -> Recorded:
+        """The recorded outputs of the model that was judged."""
+        return recorded(self.run)
+
+    @cached_property
+    def outcomes(self) -> dict[str, float]:
+        """Each test row's recorded outcome by today's style, by its id: those that could be scored."""
+        items = self._scores(self.judged.pairs, self.judged.outputs).items
+        return {id: float(value) for id, value in items.select("id", "acceptable").iter_rows() if value is not None}
+
+    @cached_property
+    def basis(self) -> str:
+        """The fingerprint of these outcomes: looks that compared with others tell nothing about these."""
+        return hashlib.sha256(json.dumps(sorted(self.outcomes.items())).encode(errors="replace")).hexdigest()[:16]
+
+    @cached_property
+    def groups(self) -> dict[str, Any]:
+        """What each test row depends on with others."""
+        return groups_by_id(self.judged.pairs.iter_rows(named=True))
+
+    def watch(self, served: Served) -> dict[str, Any]:
+        """Look at one served model, and say what all looks at it show.
+
+        look: the newest one, null if none was ever made; `looked` says whether it was made now. model_before: the names
+        that the first look's answers gave, where those of the newest look are others; fingerprint_before likewise.
+        """
+        made = self._look(served) if self.looks else None
+        looks = self._counting(served)
+        answered = [look for look in looks if look["answered"]]
+        standing = standing_of(looks, self.outcomes, margin=self.run.project.evaluate.margin, groups=self.groups)
+        return {
+            "endpoint": served.url.strip(),
+            "model": served.model,
+            "looked": bool(made and made["answered"]),
+            "look": looks[-1] if looks else None,
+            "rows_a_look": self.rows,
+            "test_rows": len(self.outcomes),
+            "standing": standing,
+            "model_before": _other(answered, "models"),
+            "fingerprint_before": _other(answered, "fingerprints"),
+            "earlier": len(self._all(served)) - len(looks),
+        }
+
+    def plan(self, served: Served) -> tuple[RemotePlan, Path]:
+        """The requests of the next look, and the file with those of its answers that are there already."""
+        number = 1 + sum(bool(look["answered"]) for look in self._all(served))
+        ids = list(self.outcomes)
+        # The number counts earlier looks, so a look that got no answer is made again with the same rows.
+        seed = [self.run.seed, crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace")), number]
+        drawn = [ids[place] for place in draw_rows(len(ids), self.rows, seed=seed)]
+        pairs = pl.DataFrame({"id": drawn}).join(self.judged.pairs, on="id", how="left", maintain_order="left")
+        price = price_of(self.run, self.judged)
+        plan = plan_asking(self.run, self.judged, served, pairs, max_cost=self.max_cost, price=price)
+        return plan, self.history.under_way(served, number)
+
+    def _all(self, served: Served) -> list[Look]:
+        key = (served.url.strip(), served.model)
+        return [look for look in self.history.read() if (look.get("endpoint"), look.get("model")) == key]
+
+    def _counting(self, served: Served) -> list[Look]:
+        return [look for look in self._all(served) if look["basis"] == self.basis]
+
+    def _look(self, served: Served) -> Look:
+        """Make a look, or complete one that was interrupted, and add it to the history."""
+        plan, file = self.plan(served)
+        with open_answers(file) as answers:
+            check_asking(self.run, [plan], answers)
+            for line in bill(self.run, [plan], answers, max_cost=self.max_cost):
+                self.run.talk.note(line)
+            outputs, reason = self._asked(served, plan, answers)
+            lines = [answers[one.key] for one in plan.requests if one.key in answers]
+        look = {**self._made(served, file, plan, lines), **self._found(plan.pairs, outputs, reason)}
+        kept = [{"endpoint": look["endpoint"], "model": look["model"], "look": look["look"], **line} for line in lines]
+        self.history.add(look, kept if look["answered"] else ())
+        if look["answered"]:
+            self._spend(Decimal(look["cost"] or 0))
+            file.unlink(missing_ok=True)
+        return look
+
+    def _asked(self, served: Served, plan: RemotePlan, answers: AnswerStore) -> tuple[pl.DataFrame | None, str | None]:
+        """The outputs; or None and the reason, where the server does not answer.
+
+        Raises: RunBroken if the budget is used up; ConfigError for a server that never answered as it was called.
+        """
+        try:
+            return request(self.run, plan, answers, max_cost=self.max_cost, talk=self.run.talk), None
+        except RunBroken as error:
+            missing, budget = plan.missing(answers), budget_of(self.run, [plan], answers, max_cost=self.max_cost)
+            if missing and not budget.fits(plan.worst_cost(missing[0])):
+                raise
+            return None, str(error)
+        except ConfigError as error:
+            if not any(look["answered"] for look in self._all(served)):
+                raise
+            return None, str(error)
+
+    def _made(self, served: Served, file: Path, plan: RemotePlan, lines: Sequence[Mapping[str, Any]]) -> Look:
+        """When and where the look was made, what it cost, and which models its answers name."""
+        cost = None
+        if plan.price is not None:
+            cost = str(spent_on(lines, currency=plan.price.currency, price=lambda line: plan.price))
+        return {
+            "look": int(file.stem.rpartition("-")[2]),
+            "made": self.now.isoformat(timespec="seconds"),
+            "endpoint": served.url.strip(),
+            "model": served.model,
+            "basis": self.basis,
+            "models": sorted({str(line["model"]) for line in lines if line.get("model")}),
+            "fingerprints": sorted(
+                {str(line["system_fingerprint"]) for line in lines if line.get("system_fingerprint")}
+            ),
+            "cost": cost,
+            "currency": None if plan.price is None else plan.price.currency,
+        }
+
+    def _found(self, pairs: pl.DataFrame, outputs: pl.DataFrame | None, reason: str | None) -> Look:
+        """What the outputs show; nothing if too few of the rows were answered."""
+        if outputs is None:
+            return {"asked": len(pairs), "answered": 0, "reason": reason}
+        asked = pairs.select("id")
+        before = asked.join(self.judged.outputs, on="id", how="left", maintain_order="left")
+        groups = np.array([self.groups.get(id) for id in asked["id"]], dtype=object)
+        found = look_at(self._scores(pairs, before), self._scores(pairs, outputs), groups)
+        if found["answered"] < LEAST_ANSWERED * len(pairs):
+            first = next((text for text in outputs["error"] if text), "no output could be scored")
+            reason = f"{found['answered']} of {len(pairs)} rows were answered; the first that was not: {first}"
+            return {"asked": len(pairs), "answered": 0, "reason": reason}
+        return {**found, "reason": None}
+
+    def _scores(self, pairs: pl.DataFrame, outputs: pl.DataFrame) -> Scores:
+        return score_outputs(pairs, outputs, self.run.style, count_tokens=self._counter)
+
+    @cached_property
+    def _counter(self) -> Callable[[Sequence[str]], Sequence[int]] | None:
+        """The judged model's token counter, if a rule counts tokens and its tokenizer is on this machine."""
+        checks, model = self.run.style.checks, self.judged.model
+        if model is None or not any(getattr(check.parameters, "unit", None) == "tokens" for check in checks):
+            return None
+        from ...train import token_counter
+
+        try:
+            return token_counter(model)
+        except ModelError:
+            return None
+
+    def _spend(self, cost: Decimal) -> None:
+        if self.max_cost is not None:
+            self.max_cost = max(self.max_cost - cost, Decimal(0))
+
+
+def _other(looks: Sequence[Look], key: str) -> list[str] | None:
+    """What the first answers named, where the newest name something else."""
+    return looks[0][key] if len(looks) > 1 and looks[0][key] != looks[-1][key] else None

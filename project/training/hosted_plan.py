@@ -1,0 +1,312 @@
+"""A training at a provider before anything is sent: its files checked by the provider's rules, its bill, its warnings."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ...core import ConfigError, DataError, host_of, is_near, is_on_this_machine, say
+from ...curate import chat_lines, mask_text
+from ...evaluate import personal_data_sent
+from ..project import PROJECT_FILE, Project
+from ..run import Run
+from .hosted_words import plan_text
+from .train import training_pairs
+
+if TYPE_CHECKING:
+    from ...train import Bill, HostedSettings, JobRequest, Provider, TokenCount, Upload
+
+__all__ = ["PROVIDERS", "HostedPlan", "check_dates", "check_max_cost", "hosted_folder", "plan_job", "provider_of"]
+
+PROVIDERS = ("together", "fireworks", "openai")
+EXAMPLE = {
+    "together": "Qwen/Qwen3-8B", "fireworks": "accounts/fireworks/models/qwen3-8b", "openai": "gpt-4.1-mini-2025-04-14",
+}  # fmt: skip
+RULE_BATCH = 8  # pairs a step, for the rule of epochs; providers choose their own
+
+
+@dataclass(frozen=True, repr=False)
+class HostedPlan:
+    """What a training at a provider would send and cost. Nothing was sent or written.
+
+    `contents` are the bytes of each file by its role, `dropped` the pairs that are longer than an example may be.
+    """
+
+    run: Run
+    provider: "Provider"
+    request: "JobRequest"
+    uploads: "Sequence[Upload]"
+    contents: dict[str, bytes]
+    bill: "Bill"
+    dropped: list[dict[str, Any]]
+    epochs_by_rule: bool
+    warnings: list[str]
+
+    @property
+    def host(self) -> str:
+        """The host that gets the files."""
+        return host_of(self.provider.base_url)
+
+    def data(self) -> dict[str, Any]:
+        """The plan as JSON can hold it."""
+        return {
+            "run": str(self.run.folder), "provider": self.provider.name, "title": self.provider.title, "host": self.host,
+            "model": self.request.model, "key": self.request.key, **self.request.hyperparameters(),
+            "epochs_by_rule": self.epochs_by_rule,
+            "files": {one.role: {"name": one.name, "examples": one.lines, "bytes": one.size} for one in self.uploads},
+            "bill": self.bill.data(), "rules": self.provider.rules.source, "gives_adapter": self.provider.gives_adapter,
+            "dropped": self.dropped, "warnings": self.warnings, "preset": self.provider.preset,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        return plan_text(self.data())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def hosted_folder(run: Run) -> Path:
+    """Where a run keeps its job, its files and their fetched results."""
+    return run.folder / "train" / "hosted"
+
+
+def provider_of(project: Project, name: str) -> "Provider":
+    """The named provider, with the project's address and account.
+
+    Raises: ConfigError if there is none of this name, or `[train.hosted]` lacks what it needs.
+    """
+    from ...train import Fireworks, OpenAI, Together
+
+    if name not in PROVIDERS:
+        raise ConfigError(f'there is no provider "{name}"; expected {", ".join(PROVIDERS)}')
+    settings, file = project.hosted, project.folder / PROJECT_FILE
+    if settings is None or not settings.model:
+        raise ConfigError(
+            f"{file}: [train.hosted] names no model\nAdd a table [train.hosted] with the base model to tune there, such "
+            "as model = "
+            f'"{EXAMPLE[name]}".'
+        )
+    if name == "fireworks" and settings.account is None:
+        raise ConfigError(
+            f'{file}: [train.hosted] names no account\nAdd account = "ID", the id that `firectl whoami` prints.'
+        )
+    made: Provider = (
+        {"openai": OpenAI, "together": Together}[name]() if name != "fireworks" else Fireworks(str(settings.account))
+    )
+    return made if settings.base_url is None else replace(made, base_url=settings.base_url.rstrip("/"))  # type: ignore[type-var]
+
+
+def check_dates(provider: "Provider", model: str, today: date) -> list[str]:
+    """Warnings about announced days that are near.
+
+    Raises: ConfigError if the provider takes no more jobs, or the base model no longer answers.
+    """
+    elsewhere = "Train at another provider (--on together, --on fireworks) or on this machine (without --on)."
+    last, ends = provider.no_new_jobs, provider.retires.get(model)
+    if last is not None and today >= last:
+        raise ConfigError(
+            f"{provider.title} takes no new training jobs since {last} ({provider.announced})\n{elsewhere}"
+        )
+    if ends is not None and today >= ends:
+        raise ConfigError(
+            f'"{model}" and all models tuned from it were shut down on {ends} ({provider.announced})\n{elsewhere}'
+        )
+    warnings = []
+    if last is not None:
+        warnings.append(
+            f"{provider.title} takes no new training jobs from {last}, and already none from organisations that did not tune "
+            f"before ({provider.announced}); this model cannot be trained again there after that day"
+        )
+    if ends is not None:
+        warnings.append(
+            f"{model} and all models tuned from it are shut down on {ends}: {say.count((ends - today).days, 'day')} "
+            "from today. "
+            f"State base_model_retires = {ends} in [roi.running]"
+        )
+    return warnings
+
+
+def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -> HostedPlan:
+    """The plan of a training in this run at a provider.
+
+    Raises: ConfigError for settings, a missing price and personal data; DataError with every problem of the files.
+    """
+    from ...train import JobRequest, job_key, make_bill, price_for
+
+    project = run.project
+    provider = provider_of(project, on)
+    settings = project.hosted
+    assert settings is not None
+    if stated := [key for key in provider.unknown if getattr(settings, key) is not None]:
+        raise ConfigError(f"{provider.title} does not take {', '.join(stated)}\nRemove it from [train.hosted].")
+    price = price_for(provider, settings.model, settings.price)
+    train, validation = training_pairs(run, project.train)
+    tables = {"train": train, **({"validation": validation} if settings.validation and len(validation) else {})}
+    chats = {role: [line["messages"] for line in chat_lines(table)] for role, table in tables.items()}
+    counts = {role: _counted(chat, project, provider) for role, chat in chats.items()}
+    longest = settings.longest_tokens or provider.longest_tokens(settings.model)
+    tables, chats, counts, dropped = _without_long(
+        tables, chats, counts, longest if drop_long or project.train.drop_long else None
+    )
+    contents = {role: _content(chat) for role, chat in chats.items()}
+    _check_files(contents, tables, counts, provider, longest)
+    _check_privacy(run, provider, tables)
+    epochs = settings.epochs or project.train.epochs
+    values = {
+        "epochs": epochs or _usual_epochs(len(tables["train"])),
+        "evaluations": 0, "learning_rate": settings.learning_rate, "rank": settings.rank, "batch_size": settings.batch_size,
+    }  # fmt: skip
+    if "validation" in tables and provider.bills_validation:
+        values["evaluations"] = values["epochs"]
+    hashes = {role: hashlib.sha256(content).hexdigest() for role, content in contents.items()}
+    request = JobRequest(
+        key=job_key(hashes, provider=provider.name, model=settings.model, hyperparameters=values, attempt=attempt),
+        model=settings.model, suffix=settings.suffix or _suffix(project.name), **values,
+    )  # fmt: skip
+    bill = make_bill(counts["train"], counts.get("validation"), request, price)
+    return HostedPlan(
+        run, provider, request, _uploads(run, contents, hashes), contents, bill, dropped, epochs is None,
+        _warnings(provider, settings, bill, counts, longest, today),
+    )  # fmt: skip
+
+
+def check_max_cost(plan: HostedPlan, max_cost: Decimal | None) -> None:
+    """Raises: ConfigError if the job could cost more than `max_cost` USD."""
+    if max_cost is None or plan.bill.most <= max_cost:
+        return
+    how = (
+        "" if plan.bill.exact else '; state "tokenizer" in [train.hosted] to count the tokens instead of bounding them'
+    )
+    raise ConfigError(
+        f"the job could cost {say.money(float(plan.bill.most), 'USD')}, more than --max-cost {max_cost:f}\nNothing was "
+        "sent. Raise "
+        f"the limit, or train on fewer pairs or epochs (max_pairs in [train], epochs in [train.hosted]){how}."
+    )
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+def _counted(chats: Sequence[Any], project: Project, provider: "Provider") -> "TokenCount":
+    """The tokens of each chat; a relative folder of a tokenizer is one beside the project file."""
+    from ...train import count_tokens
+
+    tokenizer = None if project.hosted is None else project.hosted.tokenizer
+    if tokenizer is not None and (project.folder / tokenizer).is_dir():
+        tokenizer = str(project.folder / tokenizer)
+
+    return count_tokens(chats, tokenizer=tokenizer, openai=provider.name == "openai")
+
+
+def _content(chats: Sequence[Any]) -> bytes:
+    lines = "".join(json.dumps({"messages": chat}, ensure_ascii=False) + "\n" for chat in chats)
+    return lines.encode("utf-8", "surrogatepass")  # the rules name what is not UTF-8
+
+
+def _without_long(
+    tables: Any, chats: Any, counts: Any, longest: int | None
+) -> tuple[Any, Any, Any, list[dict[str, Any]]]:
+    """The files without examples of more than `longest` tokens where they were counted, and these."""
+    dropped: list[dict[str, Any]] = []
+    if longest is None:
+        return tables, chats, counts, dropped
+    tables, chats, counts = dict(tables), dict(chats), dict(counts)
+    for role, count in list(counts.items()):
+        fits = [not count.exact or tokens <= longest for tokens in count.most]
+        ids = tables[role]["id"].to_list()
+        dropped += [{"id": ids[i], "split": role, "tokens": count.most[i]} for i, fit in enumerate(fits) if not fit]
+        kept = [i for i, fit in enumerate(fits) if fit]
+        tables[role], chats[role] = tables[role][kept], [chats[role][i] for i in kept]
+        counts[role] = replace(count, most=[count.most[i] for i in kept], likely=[count.likely[i] for i in kept])
+    return tables, chats, counts, dropped
+
+
+def _check_files(
+    contents: dict[str, bytes], tables: dict[str, pl.DataFrame], counts: Any, provider: "Provider", longest: int | None
+) -> None:
+    """Raises: DataError with every problem of every file."""
+    from ...train import file_problems
+
+    problems = []
+    for role, content in contents.items():
+        ids, rows = tables[role]["id"].to_list(), tables[role]["row"].to_list()
+        found = file_problems(
+            content, provider.rules, role=role, name=lambda n, ids=ids, rows=rows: f'pair "{mask_text(ids[n])}", row {rows[n]}',
+            tokens=counts[role].most if counts[role].exact else None, longest_tokens=longest,
+            other=contents["train"] if role != "train" else None,
+        )  # fmt: skip
+        problems += [f"{role} file: {text}" for text in found]
+    if problems:
+        raise DataError(
+            str(DataError.of(problems, where=f"the files for {provider.title}"))
+            + f"\nNothing was sent. The rules: {provider.rules.source}."
+        )
+
+
+def _check_privacy(run: Run, provider: "Provider", tables: dict[str, pl.DataFrame]) -> None:
+    """Raises: ConfigError if personal data would be sent, as for endpoints; no values are named."""
+    if run.project.evaluate.personal_data == "allow" or is_on_this_machine(provider.base_url):
+        return
+    texts = []
+    for table in tables.values():
+        for id, text, output, system in table.select("id", "input", "output", "system").iter_rows():
+            texts += [("input", id, text), ("output", id, output)]
+            texts += [("system message", id, system)] if system else []
+    found = personal_data_sent(host_of(provider.base_url), list(dict.fromkeys(texts)))
+    if found is not None:
+        raise ConfigError(
+            f"{found}\nNothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set "
+            "personal_data "
+            '= "allow" under [evaluate] to send them unmasked.'
+        )
+
+
+def _uploads(run: Run, contents: dict[str, bytes], hashes: dict[str, str]) -> "list[Upload]":
+    from ...train import Upload
+
+    return [
+        Upload(role, hosted_folder(run) / f"{role}.jsonl", hashes[role], len(content), content.count(b"\n"))  # type: ignore[arg-type]
+        for role, content in contents.items()
+    ]
+
+
+# --- hyperparameters and warnings ---------------------------------------------------------------------------------
+
+
+def _usual_epochs(pairs: int) -> int:
+    from ...train import usual_epochs
+
+    return usual_epochs(pairs, batch_size=RULE_BATCH)
+
+
+def _suffix(name: str) -> str:
+    """A project's name as part of a model's name."""
+    kept = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name.lower())
+    return "-".join(part for part in kept.split("-") if part)[:20].rstrip("-") or "tuned"
+
+
+def _warnings(
+    provider: "Provider", settings: "HostedSettings", bill: "Bill", counts: Any, longest: int | None, today: date
+) -> list[str]:
+    from ...train import price_doubts
+
+    warnings = price_doubts(bill.price, today)
+    if provider.base_url.startswith("http:") and not is_near(provider.base_url):
+        warnings.append(
+            f"{provider.base_url}: http:// sends texts and the key unencrypted; use https:// if the host offers it"
+        )
+    possible = [
+        0 if longest is None or count.exact else sum(n > longest for n in count.most) for count in counts.values()
+    ]
+    if longest is not None and sum(possible):
+        warnings.append(
+            f"{say.count(sum(possible), 'example')} may have more than {longest:,} tokens; tokenizer in [train.hosted] "
+            "counts them"
+        )
+    return warnings

@@ -1,0 +1,87 @@
+"""Why the verdicts of compared runs differ, and what else does, as rows."""
+
+from typing import Any
+
+from ...core import Numbers
+from ..words import capital, typeset, variant_label
+from .compare_words import Step
+
+__all__ = ["basis_rows", "context_rows", "setting_rows", "verdict_lead"]
+
+BASIS = {
+    "what": ("What to fix first", "text"), "candidate": ("Candidate", "name"),
+    "strongest": ("Strongest way without training", "name"),
+    "acceptable_candidate": ("Acceptable, candidate", "share"),
+    "acceptable_strongest": ("Acceptable, strongest way without training", "share"),
+    "difference": ("Difference between them", "points"), "n": ("Test requests", "count"),
+    "saving_per_request": ("Saving per request", "money"), "requests_per_day": ("Requests per day", "count"),
+    "investment": ("Investment", "money"), "payback_days": ("Payback", "days"), "npv": ("Gain over the horizon", "money"),
+    "risks_over": ("Risks over their limit", "list"), "validity": ("What makes the comparison invalid", "list"),
+}  # fmt: skip
+WHAT = {
+    "variant": "variant compared", "source": "source of the outputs", "way": "how outputs come about", "guide": "style guide",
+    "guide_tokens": "tokens of the style guide", "few_shot": "examples in the prompt", "tuneworth": "version of Tuneworth",
+}  # fmt: skip
+
+
+def verdict_lead(step: Step) -> str:
+    """Whether the verdicts differ."""
+    both = [step["verdicts"][role] for role in ("before", "after")]
+    if None in both:
+        missing = [str(step[role]) for role, verdict in zip(("before", "after"), both, strict=True) if verdict is None]
+        return f"{' and '.join(missing)} {'has' if len(missing) == 1 else 'have'} no verdict."
+    first, second = (verdict["decision"] for verdict in both)
+    if first == second:
+        return f"Both runs say the same: {first}."
+    return f"The verdict changed from {first} to {second}."
+
+
+def basis_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
+    """What the verdicts rest on that differs: what, before, after."""
+    currency = step["cost"]["currency"] or ""
+    found = {row["key"]: row for row in step["verdicts"]["basis"]}
+    return [
+        (title, *(_basis(kind, found[key][role], currency, say) for role in ("before", "after")))
+        for key, (title, kind) in BASIS.items()
+        if key in found
+    ]  # fmt: skip
+
+
+def setting_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
+    """The settings of the verdicts that differ: key, before, after."""
+    return [
+        (str(row["key"]), *(_stated(row[role], say) for role in ("before", "after")))
+        for row in step["verdicts"]["settings"]
+    ]
+
+
+def _basis(kind: str, value: Any, currency: str, say: Numbers) -> str:
+    if kind == "days":
+        return say.days(value)
+    if value is None:
+        return "–"
+    if kind == "points":
+        return f"{say.signed_points(value['value'])} ({say.points_range(value['low'], value['high'])})"
+    plain = {"share": say.percent, "count": say.count, "money": lambda amount: say.money(amount, currency)}
+    if kind in plain:
+        return plain[kind](value)
+    if kind == "list":
+        return typeset("; ".join(map(str, value))) or "none"
+    return variant_label(str(value)) if kind == "name" else str(value)
+
+
+def context_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
+    """What else differs between the runs: what, before, after."""
+    rows = []
+    for row in step["context"]:
+        what = str(row["what"])
+        shown = WHAT.get(what) or what.removeprefix("file: ").removeprefix("setting: ")
+        kind = " (file)" if what.startswith("file: ") else ""
+        rows.append((capital(shown) + kind, *(_stated(row[role], say) for role in ("before", "after"))))
+    return rows
+
+
+def _stated(value: Any, say: Numbers) -> str:
+    if isinstance(value, list):
+        return ", ".join(_stated(one, say) for one in value)
+    return "–" if value is None else say.stated(value)

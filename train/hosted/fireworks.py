@@ -1,0 +1,182 @@
+"""Fireworks AI's fine-tuning API, as its reference and its Python package 1.2 describe it (read on 28 November 2026).
+
+Datasets and jobs have ids that the caller chooses, so nothing can be made twice: `POST .../datasets`, then `:upload` (below
+150 MB) or a signed address (`:getUploadEndpoint`, `:validateUpload`); `POST .../supervisedFineTuningJobs`. The adapter's
+files are at the addresses of `.../models/MODEL:getDownloadEndpoint`.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ...core import Complaint, RunBroken
+from .client import Client, Conflict
+from .prices import FIREWORKS
+from .provider import FileState, JobRequest, JobState, TrainingPrice, Upload
+from .rules import FileRules
+from .weights import MOST_BYTES, checked_names
+
+__all__ = ["Fireworks"]
+
+END = {
+    "JOB_STATE_COMPLETED": "succeeded", "JOB_STATE_EARLY_STOPPED": "succeeded", "JOB_STATE_FAILED": "failed",
+    "JOB_STATE_EXPIRED": "failed", "JOB_STATE_CANCELLED": "cancelled",
+}  # fmt: skip
+DIRECT = 150 * 10**6  # bytes below which a file is sent in one request
+IDS = 63  # characters of an id
+
+
+@dataclass(frozen=True)
+class Fireworks:
+    """LoRA fine-tuning at Fireworks AI, in one account."""
+
+    account: str
+    base_url: str = "https://api.fireworks.ai/v1"
+    name: str = "fireworks"
+    title: str = "Fireworks AI"
+    key_env: str = "FIREWORKS_API_KEY"
+    preset: str | None = "dedicated-fireworks"
+    gives_adapter: bool = True
+    bills_validation: bool = False
+    unknown: tuple[str, ...] = ()
+    no_new_jobs: date | None = None
+    retires: Mapping[str, date] = field(default_factory=dict)
+    announced: str = ""
+    rules: FileRules = FileRules(  # noqa: RUF009 - frozen
+        least_examples=3, most_examples=3_000_000, most_bytes=10**9, roles=("system", "user", "assistant"),
+        alternates=False, apart=False,
+        source="docs.fireworks.ai/fine-tuning/fine-tuning-models and /fine-tuning-via-api, 28 November 2026",
+    )  # fmt: skip
+
+    @property
+    def chat_url(self) -> str:
+        """Where the tuned model answers, once it is deployed."""
+        return f"{self.base_url.removesuffix('/v1')}/inference/v1"
+
+    @property
+    def _home(self) -> str:
+        return f"/accounts/{self.account}"
+
+    def price(self, model: str) -> TrainingPrice | None:
+        """The price of training this base model, None if the table of this repository does not have it."""
+        return FIREWORKS.get(model)
+
+    def longest_tokens(self, model: str) -> int | None:
+        """Fireworks lists the limits of its models only on a page that is made from its registry."""
+        return None
+
+    def advice(self, status: int, complaint: Complaint) -> str | None:
+        """An account that is not the key's own is answered as forbidden."""
+        if status in (403, 404) and f"accounts/{self.account}" in complaint.message:
+            return 'Check "account" in [train.hosted]: the id that `firectl whoami` prints.'
+        return None
+
+    def _file_id(self, upload: Upload) -> str:
+        return upload.name.removesuffix(".jsonl")
+
+    def find_file(self, client: Client, upload: Upload) -> str | None:
+        """The dataset of this content, if its upload was completed."""
+        found = client.get(f"{self._home}/datasets/{self._file_id(upload)}", absent=True)
+        return self._file_id(upload) if found is not None and found.get("state") == "READY" else None
+
+    def create_file(self, client: Client, upload: Upload) -> str:
+        """Create the dataset, unless it exists without content, and send its file; returns its id."""
+        file = self._file_id(upload)
+        record = {"displayName": file, "format": "CHAT", "exampleCount": str(upload.lines), "userUploaded": {}}
+        with suppress(Conflict):  # a stopped upload left the record
+            client.post(f"{self._home}/datasets", {"datasetId": file, "dataset": record})
+        place = f"{self._home}/datasets/{file}"
+        if upload.size < DIRECT:
+            client.post_form(f"{place}:upload", {}, (upload.name, upload.path))
+            return file
+        sizes = {"filenameToSize": {upload.name: str(upload.size)}}
+        urls = client.post(f"{place}:getUploadEndpoint", sizes, again=True).get("filenameToSignedUrls") or {}
+        if upload.name not in urls:
+            raise RunBroken("Fireworks AI did not say where to put the file.\nRun the same command again.")
+        exactly = {
+            "x-goog-content-length-range": f"{upload.size},{upload.size}",
+            "Content-Type": "application/octet-stream",
+        }
+        client.put_file(urls[upload.name], upload.path, exactly)
+        client.post(f"{place}:validateUpload", {}, again=True)
+        return file
+
+    def file_state(self, client: Client, file: str) -> FileState:
+        """Whether the dataset was read."""
+        found = client.get(f"{self._home}/datasets/{file}")
+        status = found.get("status") or {}
+        if status.get("code") not in (None, "OK"):
+            return FileState("bad", str(status.get("message") or status["code"]))
+        return FileState("ready" if found.get("state") == "READY" else "waiting")
+
+    def _job_id(self, request: JobRequest) -> str:
+        return f"tuneworth-{request.key[:32]}"
+
+    def find_job(self, client: Client, request: JobRequest) -> str | None:
+        """The job with the id that belongs to the request."""
+        job = self._job_id(request)
+        return job if client.get(f"{self._home}/supervisedFineTuningJobs/{job}", absent=True) is not None else None
+
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """Fireworks AI estimates a job only once it was created."""
+        return None
+
+    def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
+        """Create the job with the request's own id; one that exists is the same one."""
+        job = self._job_id(request)
+        body: dict[str, Any] = {
+            "displayName": job,
+            "dataset": f"{self._home[1:]}/datasets/{files['train']}",
+            "baseModel": request.model,
+            "outputModel": f"{self._home[1:]}/models/{self._model_id(request)}",
+            "epochs": request.epochs,
+        }
+        if "validation" in files:
+            body["evaluationDataset"] = f"{self._home[1:]}/datasets/{files['validation']}"
+        stated = {
+            "learningRate": request.learning_rate,
+            "loraRank": request.rank,
+            "batchSizeSamples": request.batch_size,
+        }
+        body |= {key: value for key, value in stated.items() if value is not None}
+        with suppress(Conflict):
+            client.post(f"{self._home}/supervisedFineTuningJobs", body, {"supervisedFineTuningJobId": job})
+        return job
+
+    def _model_id(self, request: JobRequest) -> str:
+        return f"{request.suffix[: IDS - 17].rstrip('-')}-{request.key[:16]}"
+
+    def state(self, client: Client, job: str) -> JobState:
+        """Where the job is, with Fireworks' own estimate of the cost, which its dataset's tokens make."""
+        found = client.get(f"{self._home}/supervisedFineTuningJobs/{job}")
+        word = str(found.get("state"))
+        message = str((found.get("status") or {}).get("message") or "")
+        return JobState(
+            END.get(word, "running"), word.removeprefix("JOB_STATE_").lower(), message,  # type: ignore[arg-type]
+            found.get("outputModel") or None, None, _usd(found.get("estimatedCost")),
+        )  # fmt: skip
+
+    def cancel(self, client: Client, job: str) -> None:
+        """Stop the job."""
+        client.post(f"{self._home}/supervisedFineTuningJobs/{job}:cancel", {}, again=True)
+
+    def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:
+        """Download the files of the tuned model, each from its signed address."""
+        model = (state.tuned_model or "").rpartition("/")[2]
+        urls = client.get(f"{self._home}/models/{model}:getDownloadEndpoint").get("filenameToSignedUrls") or {}
+        rest = MOST_BYTES
+        for path, name in checked_names(urls, title=self.title).items():
+            client.download(urls[path], into / name, most=rest)
+            rest -= (into / name).stat().st_size
+
+
+def _usd(money: Any) -> Decimal | None:
+    """An amount in units and billionths; None if there is none, or it is not in dollars."""
+    if not isinstance(money, dict) or money.get("currencyCode", "USD") != "USD":
+        return None
+    amount = Decimal(str(money.get("units") or 0)) + Decimal(str(money.get("nanos") or 0)) / 10**9
+    return amount if amount > 0 else None

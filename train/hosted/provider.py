@@ -1,0 +1,204 @@
+"""What a provider of hosted training offers, and the values that pass between it and a job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ...core import Complaint
+from .client import Client
+from .rules import FileRules
+
+__all__ = ["FileState", "JobRequest", "JobState", "Provider", "TrainingPrice", "Upload"]
+
+CURRENCY = "USD"  # of every provider here
+
+
+@dataclass(frozen=True)
+class TrainingPrice:
+    """What a provider charges per million training tokens, in USD, and at least for a job; where that was stated and when."""
+
+    per_million: Decimal
+    source: str
+    as_of: date | None = None
+    minimum: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file of chat lines on this machine, as it will be sent. Its name at the provider follows from its content."""
+
+    role: Literal["train", "validation"]
+    path: Path
+    sha256: str
+    size: int
+    lines: int
+
+    @property
+    def name(self) -> str:
+        """The file's name at the provider."""
+        return f"tuneworth-{self.sha256[:24]}.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """One job: `key` is the hash of its files, model and hyperparameters. What is None is left to the provider."""
+
+    key: str
+    model: str
+    suffix: str
+    epochs: int
+    evaluations: int = 0
+    learning_rate: float | None = None
+    rank: int | None = None
+    batch_size: int | None = None
+
+    def hyperparameters(self) -> dict[str, int | float | None]:
+        """What the job's content depends on beside the files and the model."""
+        return {
+            "epochs": self.epochs, "evaluations": self.evaluations, "learning_rate": self.learning_rate,
+            "rank": self.rank, "batch_size": self.batch_size,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Whether the provider has read a file; `message` says why it is "bad"."""
+
+    status: Literal["ready", "waiting", "bad"]
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """Where a job is. `word` is the provider's own word; `cost` in USD and `tokens` only where the provider states them."""
+
+    status: Literal["running", "succeeded", "failed", "cancelled"]
+    word: str
+    message: str = ""
+    tuned_model: str | None = None
+    tokens: int | None = None
+    cost: Decimal | None = None
+
+
+class Provider(Protocol):
+    """One provider: its file rules and prices, and its API as it publishes it.
+
+    `preset` is the name of the machine-hour in the money that serves its tuned models, None if they are billed by the token
+    alone. On the day that `retires` names for a base model, the models tuned from it stop answering too.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word for `--on`."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The name in sentences."""
+        ...
+
+    @property
+    def base_url(self) -> str:
+        """The address of its API."""
+        ...
+
+    @property
+    def chat_url(self) -> str:
+        """The address of its chat API."""
+        ...
+
+    @property
+    def key_env(self) -> str:
+        """The usual environment variable of its key."""
+        ...
+
+    @property
+    def rules(self) -> FileRules:
+        """What it accepts as a file."""
+        ...
+
+    @property
+    def preset(self) -> str | None:
+        """Its machine-hour in the money."""
+        ...
+
+    @property
+    def gives_adapter(self) -> bool:
+        """Whether it gives the weights."""
+        ...
+
+    @property
+    def bills_validation(self) -> bool:
+        """Whether it evaluates on the validation file as often as it is asked, and charges for that."""
+        ...
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The hyperparameters of `[train.hosted]` that it does not take."""
+        ...
+
+    @property
+    def no_new_jobs(self) -> date | None:
+        """The day from which it takes no jobs."""
+        ...
+
+    @property
+    def retires(self) -> Mapping[str, date]:
+        """The last day of base models."""
+        ...
+
+    @property
+    def announced(self) -> str:
+        """Where these days were announced."""
+        ...
+
+    def price(self, model: str) -> TrainingPrice | None:
+        """The price of training this base model, None if the table of this repository does not have it."""
+        ...
+
+    def longest_tokens(self, model: str) -> int | None:
+        """The most tokens of one example, None if the provider publishes no number."""
+        ...
+
+    def advice(self, status: int, complaint: Complaint) -> str | None:
+        """What to do about an error that this provider alone has; None for the usual words."""
+        ...
+
+    def find_file(self, client: Client, upload: Upload) -> str | None:
+        """The id of a complete file with this name and size, None if the provider has none."""
+        ...
+
+    def create_file(self, client: Client, upload: Upload) -> str:
+        """Send the file; returns its id."""
+        ...
+
+    def file_state(self, client: Client, file: str) -> FileState:
+        """Whether the provider has read the file."""
+        ...
+
+    def find_job(self, client: Client, request: JobRequest) -> str | None:
+        """The id of the job that was created with this request's key, None if there is none."""
+        ...
+
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """The provider's own estimate of the cost in USD before the job is created; None if it gives none."""
+        ...
+
+    def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
+        """Create the job, which costs money from then on; returns its id. `files` are the ids by role."""
+        ...
+
+    def state(self, client: Client, job: str) -> JobState:
+        """Where the job is."""
+        ...
+
+    def cancel(self, client: Client, job: str) -> None:
+        """Stop the job."""
+        ...
+
+    def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:
+        """Write the adapter's files into an empty folder. Raises: RunBroken if something else comes."""
+        ...

@@ -1,0 +1,192 @@
+"""Together AI's fine-tuning API, as its reference and its Python package 3.1 describe it (read on 28 November 2026).
+
+A file: `POST /files` answers with the place to put it and its id, then `POST /files/ID/preprocess`. `POST`, `GET /fine-tunes`;
+a job is found again by the key in its suffix. `GET /finetune/download?checkpoint=adapter` is an archive of the adapter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ...core import Complaint, RunBroken, say
+from .client import Client, Conflict
+from .prices import TOGETHER
+from .provider import CURRENCY, FileState, JobRequest, JobState, TrainingPrice, Upload
+from .rules import FileRules
+from .weights import MOST_BYTES, unpack
+
+__all__ = ["Together"]
+
+END = {"completed": "succeeded", "error": "failed", "user_error": "failed", "cancelled": "cancelled"}
+SUFFIX = 40  # characters of a suffix
+KEY = 16  # of them for the key
+NANO = 10**9  # prices come in billionths of a dollar
+BAD = ("FAILED", "INVALID_FORMAT")
+
+
+@dataclass(frozen=True)
+class Together:
+    """LoRA fine-tuning at Together AI."""
+
+    base_url: str = "https://api.together.ai/v1"
+    name: str = "together"
+    title: str = "Together AI"
+    key_env: str = "TOGETHER_API_KEY"
+    preset: str | None = "dedicated"
+    gives_adapter: bool = True
+    bills_validation: bool = True
+    unknown: tuple[str, ...] = ()
+    no_new_jobs: date | None = None
+    retires: Mapping[str, date] = field(default_factory=dict)
+    announced: str = ""
+    rules: FileRules = FileRules(  # noqa: RUF009 - frozen
+        least_examples=1, most_examples=None, most_bytes=int(50.1 * 2**30), roles=("system", "user", "assistant"),
+        alternates=True, apart=False,
+        source="docs.together.ai/docs/fine-tuning/data-preparation and the package's check of files, 28 November 2026",
+    )  # fmt: skip
+
+    @property
+    def chat_url(self) -> str:
+        """Where the tuned model answers, once it is deployed."""
+        return self.base_url
+
+    def price(self, model: str) -> TrainingPrice | None:
+        """The price of training this base model, None if the table of this repository does not have it."""
+        return TOGETHER.get(model)
+
+    def longest_tokens(self, model: str) -> int | None:
+        """Together tells the limit of a model only to those who ask with a key."""
+        return None
+
+    def advice(self, status: int, complaint: Complaint) -> str | None:
+        """A file above the free credit is answered as a wrong key."""
+        if status == 401 and "credit" in complaint.message.lower():
+            return "Add credit at api.together.ai under Settings, then Billing, and run the same command again."
+        return None
+
+    def find_file(self, client: Client, upload: Upload) -> str | None:
+        """The id of a complete file with this name and size; one whose upload was cut has another size."""
+        for file in client.get("/files").get("data") or []:
+            if file.get("filename") != upload.name or file.get("bytes") != upload.size:
+                continue
+            if file.get("processing_status") not in BAD:
+                self._process(client, str(file["id"]), file)
+                return str(file["id"])
+        return None
+
+    def create_file(self, client: Client, upload: Upload) -> str:
+        """Announce the file, put it where the answer says, and have it read; returns its id."""
+        fields = {
+            "purpose": "fine-tune", "file_name": upload.name, "file_type": "jsonl", "checksum": upload.sha256,
+        }  # fmt: skip
+        try:
+            headers = client.post_for_place("/files", fields)
+        except Conflict as error:
+            if isinstance(error.body, dict) and isinstance(known := error.body.get("file_id"), str):
+                return known
+            raise
+        place, file = headers.get("location"), headers.get("x-together-file-id")
+        if not place or not file or not file.replace("-", "").replace("_", "").isalnum():
+            raise RunBroken("Together AI did not say where to put the file.\nRun the same command again.")
+        client.put_file(place, upload.path)
+        self._process(client, file, {})
+        return file
+
+    def _process(self, client: Client, file: str, known: Mapping[str, Any]) -> None:
+        if known.get("processing_status") is None:
+            client.post(f"/files/{file}/preprocess", again=True)
+
+    def file_state(self, client: Client, file: str) -> FileState:
+        """Whether the file was read and found valid."""
+        found = client.get(f"/files/{file}")
+        word = found.get("processing_status")
+        if word in BAD:
+            return FileState("bad", str((found.get("validation_report") or {}).get("error") or word))
+        return FileState("ready" if word in (None, "COMPLETED") else "waiting")
+
+    def find_job(self, client: Client, request: JobRequest) -> str | None:
+        """The job whose suffix, or the name of whose model, holds the request's key."""
+        for job in client.get("/fine-tunes").get("data") or []:
+            named = f"{job.get('suffix') or ''} {job.get('model_output_name') or ''}"
+            if request.key[:KEY] in named:
+                return str(job["id"])
+        return None
+
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """What Together AI itself expects the job to cost, once it has read the files.
+
+        Raises: RunBroken if the account may not spend that.
+        """
+        body: dict[str, Any] = {"training_file": files["train"], "model": request.model, "n_epochs": request.epochs}
+        if "validation" in files:
+            body |= {"validation_file": files["validation"], "n_evals": request.evaluations}
+        found = client.post("/fine-tunes/estimate-price", body, again=True)
+        price = found.get("estimated_total_price") if found.get("estimation_available") else None
+        expected = Decimal(str(price)) if isinstance(price, int | float) and price > 0 else None
+        if found.get("allowed_to_proceed") is False:
+            of = "" if expected is None else f", which it expects to cost {say.money(float(expected), CURRENCY)}"
+            raise RunBroken(
+                f"the account at Together AI has not enough credit for this job{of}\nNo job was created. Add credit at "
+                "api.together.ai, "
+                "then run the same command again."
+            )
+        return expected
+
+    def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
+        """Create the job; returns its id."""
+        body: dict[str, Any] = {
+            "training_file": files["train"],
+            "model": request.model,
+            "n_epochs": request.epochs,
+            "suffix": f"{request.suffix[: SUFFIX - KEY - 1].rstrip('-')}-{request.key[:KEY]}",
+            "training_method": {"method": "sft", "train_on_inputs": False},
+            "batch_size": request.batch_size or "max",
+        }
+        if request.rank is not None:  # without it, LoRA of the model's default rank
+            body["training_type"] = {"type": "Lora", "lora_r": request.rank, "lora_alpha": 2 * request.rank}
+        if request.learning_rate is not None:
+            body["learning_rate"] = request.learning_rate
+        if "validation" in files:
+            body |= {"validation_file": files["validation"], "n_evals": request.evaluations}
+        made = client.post("/fine-tunes", body)
+        if not isinstance(made, dict) or not isinstance(made.get("id"), str):
+            raise RunBroken("Together AI's answer has no id of a job.\nRun the same command again.")
+        return made["id"]
+
+    def state(self, client: Client, job: str) -> JobState:
+        """Where the job is, with the price once it is known."""
+        found = client.get(f"/fine-tunes/{job}")
+        word = str(found.get("status"))
+        tokens, price = found.get("token_count"), found.get("total_price")
+        status = END.get(word, "running")
+        return JobState(
+            status, word, self._reason(client, job) if status == "failed" else "",  # type: ignore[arg-type]
+            found.get("model_output_name") or None, tokens if isinstance(tokens, int) else None,
+            Decimal(price) / NANO if isinstance(price, int) and price > 0 else None,
+        )  # fmt: skip
+
+    def _reason(self, client: Client, job: str) -> str:
+        """The last error among the job's events."""
+        events = client.get(f"/fine-tunes/{job}/events").get("data") or []
+        told = [
+            str(event.get("message"))
+            for event in events
+            if "error" in f"{event.get('level')} {event.get('type')}".lower()
+        ]
+        return told[-1] if told else ""
+
+    def cancel(self, client: Client, job: str) -> None:
+        """Stop the job."""
+        client.post(f"/fine-tunes/{job}/cancel", again=True)
+
+    def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:
+        """Download the archive of the adapter and unpack it."""
+        archive = into.parent / "adapter.archive"
+        client.download("/finetune/download", archive, most=MOST_BYTES, query={"ft_id": job, "checkpoint": "adapter"})
+        try:
+            unpack(archive, into, title=self.title)
+        finally:
+            archive.unlink(missing_ok=True)

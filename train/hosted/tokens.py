@@ -1,0 +1,88 @@
+"""The tokens of chat lines: counted where a tokenizer is at hand, bounded by their bytes where it is not."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...core import ModelError
+
+__all__ = ["TokenCount", "count_tokens"]
+
+# Tokens that a chat template may add: marks for each message, and a default system text (the longest known ones take about
+# 200); as in the budget of requests. All other tokens are at least one byte of the text.
+MARKS_PER_MESSAGE, TEMPLATE_TOKENS = 16, 256
+BYTES_PER_TOKEN = 4  # of English text, for what is likely
+# OpenAI's Cookbook, "How to count tokens": each message is framed by 3 tokens and its role, a chat is primed by 3.
+FRAME, PRIMER = 3, 3
+Chats = Sequence[Sequence[Mapping[str, str]]]
+
+
+@dataclass(frozen=True)
+class TokenCount:
+    """Tokens of each example: `most` is never too small, `likely` the best guess; the same where they were counted."""
+
+    most: Sequence[int]
+    likely: Sequence[int]
+    how: str
+    exact: bool
+
+
+def count_tokens(chats: Chats, *, tokenizer: str | None, openai: bool = False) -> TokenCount:
+    """The tokens of each chat: by the named tokenizer, by tiktoken for OpenAI's models if it is installed, else by bytes.
+
+    Raises: ModelError if the named tokenizer cannot be read.
+    """
+    if tokenizer is not None:
+        counted = _by_template(tokenizer, chats)
+        return TokenCount(counted, counted, f"counted with the tokenizer and chat template of {tokenizer}", exact=True)
+    if openai and (count := _tiktoken()) is not None:
+        counted = [PRIMER + sum(FRAME + count(m["role"]) + count(m["content"]) for m in chat) for chat in chats]
+        return TokenCount(counted, counted, "counted with tiktoken (o200k_base)", exact=True)
+    sizes = [sum(len(m["content"].encode(errors="replace")) for m in chat) for chat in chats]
+    most = [size + MARKS_PER_MESSAGE * len(chat) + TEMPLATE_TOKENS for size, chat in zip(sizes, chats, strict=True)]
+    likely = [
+        math.ceil(size / BYTES_PER_TOKEN) + MARKS_PER_MESSAGE * len(c) for size, c in zip(sizes, chats, strict=True)
+    ]
+    return TokenCount(
+        most, likely, "no tokenizer: 4 bytes a token are likely, and at most every byte is one (tokenizer in [train.hosted] "
+        "counts them)", exact=False,
+    )  # fmt: skip
+
+
+def _tiktoken() -> Callable[[str], int] | None:
+    """OpenAI's tokenizer, if it and its vocabulary are on this machine or can be fetched."""
+    try:
+        import tiktoken  # type: ignore[import-not-found]
+
+        encoding = tiktoken.get_encoding("o200k_base")
+    except Exception:  # not installed, or its vocabulary cannot be fetched: any error of any HTTP client
+        return None
+    return lambda text: len(encoding.encode(text, disallowed_special=()))
+
+
+def _by_template(name: str, chats: Chats) -> list[int]:
+    """The tokens of each chat as the model's own template renders it. A hub name fetches the tokenizer alone.
+
+    Raises: ModelError if transformers is not installed, or the tokenizer cannot be read or has no template.
+    """
+    try:
+        from transformers import AutoTokenizer
+    except ImportError:
+        raise ModelError("counting tokens needs transformers\nInstall with: pip install 'tuneworth[train]'") from None
+    from ..model.chat import render_text
+    from ..model.load import EMBEDDED_NAME, embedded_folder
+
+    place = embedded_folder() if name == EMBEDDED_NAME else name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(
+            f'the tokenizer "{name}" cannot be read ({reason[:200]})\nCorrect "tokenizer" in [train.hosted].'
+        ) from error
+    if not getattr(tokenizer, "chat_template", None):
+        raise ModelError(
+            f'the tokenizer "{name}" has no chat template\nName that of the tuned chat model in [train.hosted].'
+        )
+    texts = [render_text(tokenizer, [*map(dict, chat[:-1])], answer=chat[-1]["content"]) for chat in chats]
+    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
