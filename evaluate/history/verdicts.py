@@ -93,12 +93,16 @@ def _context(side: Judged) -> dict[str, Any]:
         key: variant.get(key)
         for key in ("source", "way", "model", "endpoint", "repair", "guide", "guide_tokens", "few_shot")
     }
-    settings = variant.get("settings") or {}
+    settings = {f"setting: {key}": value for key, value in (variant.get("settings") or {}).items()}
+    for section in ("data", "curate", "train"):
+        stated = (side.facts.get("config") or {}).get(section) or {}
+        settings |= {f"setting: {section}.{key}": value for key, value in stated.items()}
+    settings = {key: value for key, value in settings.items() if not isinstance(value, dict)}
     version = (provenance.get("versions") or {}).get("tuneworth")
     return {
         "variant": side.variant,
         **described,
-        **{f"setting: {key}": value for key, value in sorted(settings.items()) if not isinstance(value, dict | list)},
+        **settings,
         **files,
         "seed": provenance.get("seed"),
         "tuneworth": version,

@@ -102,9 +102,9 @@ def context_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     rows = []
     for row in step["context"]:
         what = str(row["what"])
-        shown = WHAT.get(what) or what.removeprefix("file: ").removeprefix("setting: ")
-        kind = " (file)" if what.startswith("file: ") else ""
-        rows.append((capital(shown) + kind, *(_stated(row[role], say) for role in ("before", "after"))))
+        kind, _, name = what.rpartition(": ") if what.startswith(("file: ", "setting: ")) else ("", "", what)
+        shown = name if kind == "setting" else f"{capital(WHAT.get(name, name))}{' (file)' if kind else ''}"
+        rows.append((shown, *(_stated(row[role], say) for role in ("before", "after"))))
     return rows
 
 
