@@ -23,10 +23,9 @@ def both_verdicts(before: Judged, after: Judged) -> dict[str, Any]:
 
 def _changed_settings(before: Judged, after: Judged) -> list[dict[str, Any]]:
     """The settings that a verdict depends on and that differ, by dotted key; none if a run does not know its own."""
-    known = [(side.facts.get("decided") or {}).get("stated") for side in (before, after)]
-    if None in known:
+    first, second = ((side.facts.get("decided") or {}).get("stated") for side in (before, after))
+    if first is None or second is None:
         return []
-    first, second = known
     return [
         {"key": key, "before": first.get(key), "after": second.get(key)}
         for key in dict.fromkeys([*first, *second])
