@@ -96,6 +96,7 @@ class Shapes:
     adapter: dict[str, bytes]
     expects: float
     credit: bool
+    redirects: bool
 
     def _add_file(self, name: str, content: bytes | None) -> str:
         id = f"file-{len(self.files) + 1}"
@@ -229,6 +230,10 @@ class TogetherShapes(Shapes):
         if (method, path) == ("GET", "/finetune/download"):
             assert query["checkpoint"] == "adapter"
             assert self._state(query["ft_id"]) == "succeeded"
+            if self.redirects:
+                return 302, b"", {"Location": f"/signed/adapters/{query['ft_id']}"}
+            return 200, archive(self.adapter), {"Content-Type": "application/octet-stream"}
+        if method == "GET" and path.startswith("/signed/adapters/"):
             return 200, archive(self.adapter), {"Content-Type": "application/octet-stream"}
         return None
 
