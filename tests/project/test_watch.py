@@ -21,7 +21,7 @@ from tuneworth.project.serving.watch_served import Watcher
 from tuneworth.reports import watch_markdown, watch_text, watch_title
 
 from ..conftest import pair
-from ..evaluate.endpoint_server import EndpointServer, Step
+from ..evaluate.endpoint_server import EndpointServer, Step, error
 from .watched import down, honest, judge, number_of, swapped
 
 pytestmark = pytest.mark.slow
@@ -101,6 +101,13 @@ def test_a_day_without_an_answer_is_said_spends_nothing_and_asks_the_same_rows_a
     weekly(run, server, [honest])
     assert [one["look"] for one in History(run).read()] == [1, 2, 2]
     assert asked_numbers(server.requests[40:tried]) <= asked_numbers(server.requests[tried:])
+
+
+def test_a_server_that_answers_half_of_the_rows_is_no_evidence(run, server):
+    (standing,) = weekly(run, server, [lambda asked: swapped(asked) if number_of(asked) % 2 else error(400, "no")])
+    assert (standing["looks"], standing["spent"]) == (0, 0.0)
+    (one,) = History(run).read()
+    assert "of 40 rows were answered; the first that was not: 400: no" in one["reason"]
 
 
 def test_an_endpoint_that_never_answered_is_wrong_input(run, server):
