@@ -32,14 +32,14 @@ $(VENV)/ready: pyproject.toml
 demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a verdict and its report in minutes
 	@$(BIN)/tuneworth demo
 
-pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER (Debian: chromium, fonts-liberation, poppler-utils)
-	@$(BIN)/python docs/pictures.py $(RUN)
+pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER, LATER=FOLDER to compare with (Debian: chromium, fonts-liberation, poppler-utils)
+	@$(BIN)/python docs/pictures.py $(RUN) $(LATER)
 
 test: $(VENV)/ready ## the tests without a mark (below), in a minute and a half on two cores
 	@$(BIN)/pytest -n auto --dist worksteal -m "not ($(MARKED))"
 
 test-slow: $(VENV)/ready ## the tests marked browser (Debian: chromium, fonts-liberation, poppler-utils), model, cluster or slow (ONLY=browser: those), and more examples of each property
-	@$(BIN)/pytest -n auto --dist loadfile --hypothesis-profile more -m "$(or $(ONLY),$(MARKED) or hypothesis)"
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --hypothesis-profile more -m "$(or $(ONLY),$(MARKED) or hypothesis)"
 
 check: $(VENV)/ready ## lint, types and the tests
 	@$(BIN)/ruff format --check .

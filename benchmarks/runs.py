@@ -120,7 +120,7 @@ def table(counts: list[int]) -> str:
             for name, step in STEPS.items():
                 rows[name].append(seconds(project, step))
                 print(count, name, rows[name][-1], file=sys.stderr)
-    listed = rows["everything known"][-1] * 1000 / counts[-1]
+    listed = (rows["everything known"][-1] + rows["the table as text"][-1]) * 1000 / counts[-1]
     assert listed < LIMIT, f"1,000 runs take {listed:.2f} s"
     lines = [f"| {name} | {' | '.join(f'{value:.2f}' for value in found)} |" for name, found in rows.items()]
     return "\n".join([

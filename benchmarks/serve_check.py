@@ -35,6 +35,7 @@ from tuneworth.project import check_serving
 from tuneworth.project.serving.local import measure_margins, weights_of
 from tuneworth.project.serving.recorded import recorded
 from tuneworth.train import embedded_folder
+from tuneworth.train.model.load import wheel_file
 
 LLAMA = """
 import json, sys, os
@@ -66,11 +67,13 @@ OPENING = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endi
 
 @dataclass(frozen=True)
 class Case:
-    """A server: what it is, the cause that is right (None: it serves what was judged), and how it is started."""
+    """A server: what it is, the cause that is right (None: it serves what was judged), how it is started, and the variant that
+    it is compared with."""
 
     name: str
     cause: str | None
     start: Callable[[], Any] = field(repr=False)
+    variant: str = "tuned"
 
 
 def free_port() -> int:
@@ -172,11 +175,13 @@ def cases(run: Path, made: Path) -> list[Case]:
              lambda: llama(gguf, chat_template=CHATML + OPENING)),
         Case("llama.cpp, template of another model (zephyr)", "template",
              lambda: llama(gguf, chat_template="zephyr", use_jinja=False)),
-        Case("llama.cpp, begin token added to that of the template", "begin", lambda: llama(doubled)),
+        Case("llama.cpp, told to add a begin token (it drops the second one)", None, lambda: llama(doubled)),
+        Case("llama.cpp, begin token written twice", "begin", lambda: llama(gguf, chat_template=TWICE + own)),
         Case("llama.cpp, end token ignored", "stop", lambda: llama(gguf, ignore_eos=True)),
-        Case("llama.cpp, n_predict = 12", "limit", lambda: llama(gguf, n_predict=12)),
         Case("llama.cpp, weights in Q4_0", "quantised", lambda: llama(four)),
-        Case("llama.cpp, 128 tokens of context a slot", "context", lambda: llama(gguf, n_ctx=128 * SLOTS)),
+        Case("llama.cpp, base model with nearest examples, 768 tokens of context", "context",
+             lambda: llama(wheel_file(), n_ctx=768, n_parallel=1), variant="nearest"),
+        Case("llama.cpp, base model", "base", lambda: llama(wheel_file())),
         Case("transformers serve, base model", "base", lambda: transformers_serve(base)),
         Case("transformers serve, template that does not begin the answer", "template",
              lambda: transformers_serve(changed(merged, made / "unopened", template=own.partition("{% if add_gen")[0]))),
@@ -189,7 +194,7 @@ def cases(run: Path, made: Path) -> list[Case]:
 
 def measured(case: Case, run: Path, rows: int) -> dict[str, Any]:
     with case.start() as address:
-        return check_serving(run, address, rows=rows).content
+        return check_serving(run, address, rows=rows, variant=case.variant).content
 
 
 def line(case: Case, content: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ SERVERS = ("ollama", "vllm", "llama.cpp")
 @click.option(
     "--weights",
     type=click.Choice(("merged", "adapter")),
-    help="For vllm: the adapter merged into the base model, or beside it.",
+    help="For a server: the adapter merged into the base model, or on its own beside it.",
 )
 @common_options
 def command(

@@ -69,8 +69,8 @@ def prune(project: Path | None, keep: int, yes: bool, talk: Talk) -> None:
     """Remove old runs of PROJECT, after saying which go, which stay, and why.
 
     Beyond the newest N, a run stays if it has the newest verdict, if a file of the project names it or another run that
-    stays uses it, if it is in use, was exported, served, watched or judged by people, if it is damaged, or if it is a
-    link.
+    stays uses it, if it is in use, was exported, served, watched, trained at a provider or judged by people, if it is
+    damaged, or if it is a link.
     """
     from ..core import ConfigError, RunBroken
     from ..project import Pruned, plan_prune, prune_runs
@@ -89,6 +89,7 @@ def prune(project: Path | None, keep: int, yes: bool, talk: Talk) -> None:
         return
     done = prune_runs(plan, talk=talk) if plan.going or plan.leftovers else Pruned((), 0)
     data = {**plan.to_json(), "removed": done.removed, "freed_bytes": done.freed_bytes, "failed": dict(done.failed)}
+    data["spared"] = [fate.name for fate in done.spared]
     talk.answer(pruned_text(done), data)
     if done.failed:
         raise RunBroken(failed_text(done))

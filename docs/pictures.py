@@ -1,10 +1,12 @@
-"""The pictures for the README and docs/: a report (wide, phone, dark, its first page on paper) and the workbench.
+"""The pictures for the README and docs/: a report (wide, phone, dark, its first page on paper), two runs compared, and the
+workbench.
 
-    python docs/pictures.py [RUN]
+    python docs/pictures.py [RUN [LATER]]
 
-RUN is a run's folder; without it, the newest of tuneworth-demo/runs. Its report is rendered again into a temporary
-folder and photographed in Debian's Chromium (`apt-get install chromium fonts-liberation poppler-utils`). The workbench
-is that of the shipped example, curated into the same folder, after some decisions.
+RUN is a run's folder; without it, the newest of tuneworth-demo/runs. With LATER, another run, the page that compares both
+is photographed too (wide, phone). The report of RUN is rendered again into a temporary folder and photographed in
+Debian's Chromium (`apt-get install chromium fonts-liberation poppler-utils`). The workbench is that of the shipped
+example, curated into the same folder, after some decisions.
 """
 
 import json
@@ -19,7 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from tuneworth.examples import example_path
-from tuneworth.project import curate_project
+from tuneworth.project import compare_runs, curate_project
 from tuneworth.reports import write_report
 
 DOCS = Path(__file__).parent
@@ -28,7 +30,7 @@ MOST_BYTES = 150_000
 
 
 def main() -> None:
-    """Write the six pictures."""
+    """Write the pictures."""
     run = Path(sys.argv[1]) if len(sys.argv) > 1 else _newest(RUNS)
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None or shutil.which("pdftoppm") is None:
@@ -42,9 +44,11 @@ def main() -> None:
         _picture(browser, page, "report-dark", width=1280, height=800, dark=True)
         _picture(browser, page, "report-phone", width=390, height=844, sharpness=2)
         _paper(browser, page, Path(name))
+        if len(sys.argv) > 2:
+            _comparison(browser, run, Path(sys.argv[2]), Path(name))
         _workbench(browser, Path(name))
         browser.close()
-    for path in sorted(DOCS.glob("re*.png")):
+    for path in sorted(DOCS.glob("*.png")):
         size = path.stat().st_size
         print(f"{path.relative_to(DOCS.parent)}: {size / 1000:.0f} KB")
         if size > MOST_BYTES:
@@ -84,6 +88,13 @@ def _paper(browser: Browser, page: Path, folder: Path) -> None:
         ["pdftoppm", "-png", "-r", "96", "-f", "1", "-l", "1", "-singlefile", folder / "report.pdf", target], check=True
     )
     _fewer_colours(target.with_suffix(".png"))
+
+
+def _comparison(browser: Browser, run: Path, later: Path, folder: Path) -> None:
+    """The first screen of a later run compared with this one."""
+    page = compare_runs(run, later).write(folder / "compared")[0]
+    _picture(browser, page, "compare-wide", width=1280, height=800)
+    _picture(browser, page, "compare-phone", width=390, height=844, sharpness=2)
 
 
 def _workbench(browser: Browser, folder: Path) -> None:

@@ -42,9 +42,9 @@ def _table(content: Mapping[str, Any]) -> Table:
         sides = content["tokens"][name]
         rows.append((label, _mean(sides["recorded"]), _mean(sides["served"])))
     for key, label in (("p50", "seconds, median"), ("p95", "seconds, one in twenty above")):
-        rows.append((label, *(say.duration(content["seconds"][side][key]) for side in ("recorded", "served"))))
-    rows.append(("stop reasons", *(_finishes(content["finish"][side]) for side in ("recorded", "served"))))
-    return rows
+        seconds = content["seconds"]
+        rows.append((label, say.duration(seconds["recorded"][key]), say.duration(seconds["served"][key])))
+    return [*rows, ("stop reasons", _finishes(content["finish"]["recorded"]), _finishes(content["finish"]["served"]))]
 
 
 def _requests(content: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from .shared import changed, share
 
 # Examples of each property that says no number: few in `make test`, more in `make test-slow`, many on request. CI draws
 # the same ones each time, so that it tells of the change at hand; whoever works on the code draws others each time. No
@@ -24,6 +27,28 @@ settings.load_profile("few")
 if "PYTEST_XDIST_WORKER" in os.environ:
     for pool in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ.setdefault(pool, "1")
+
+
+# Seconds of a test of each mark, about; all cases of a slow one together. `make test-slow` keeps a file on one worker,
+# so the files that take longest go first, and the end waits for a short one.
+SECONDS = {"cluster": 15, "model": 15, "browser": 2, "slow": 3}
+
+
+@pytest.hookimpl(trylast=True)  # after those that were not asked for are gone
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files, each as it is, by the time that they take."""
+    tests = {(item.path, getattr(item, "originalname", item.name)): item for item in items}
+    takes: Counter[Path] = Counter()
+    for (path, _), test in tests.items():
+        takes[path] += max((SECONDS.get(mark.name, 0) for mark in test.iter_markers()), default=0)
+    items.sort(key=lambda item: -takes[item.path])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Fail the test that changed what the session made for all; it works on a copy."""
+    if found := changed(getattr(item, "fixturenames", [])):
+        pytest.fail(f"{item.nodeid} changed files of all tests: {', '.join(found[:9])}", pytrace=False)
 
 
 def pytest_collection_finish() -> None:
@@ -73,7 +98,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
+    return share("tiny_folder", folder)
 
 
 @pytest.fixture(scope="session")
@@ -218,7 +243,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> dict[
         with pytest.raises(SystemExit) as done:
             main([stage, str(project), "--quiet"])
         assert not done.value.code
-        left[stage] = Path(shutil.copytree(project, home / stage))
+        left[stage] = share("stages", Path(shutil.copytree(project, home / stage)))
     return left
 
 

@@ -56,6 +56,7 @@ from .model.load import find_model as find_model
 from .model.load import load_model as load_model
 from .model.load import read_tokenizer as read_tokenizer
 from .model.load import token_counter as token_counter
+from .model.load import wheel_file as wheel_file
 from .model.merge import MergeResult as MergeResult
 from .model.merge import merge as merge
 from .model.precision import format_notices as format_notices
@@ -82,6 +83,7 @@ from .serving.commands import vllm_generation as vllm_generation
 from .serving.facts import ServingFacts as ServingFacts
 from .serving.facts import serving_facts as serving_facts
 from .serving.go_template import ollama_prompt as ollama_prompt
+from .serving.lora_gguf import write_lora_gguf as write_lora_gguf
 from .serving.modelfile import modelfile as modelfile
 from .settings import TrainSettings as TrainSettings
 from .settings import usual_epochs as usual_epochs

@@ -76,13 +76,13 @@ def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None
     ]
     slices, small = slices_of(*tables)
     same = _same_outputs(before, after, paired)
-    whole = [_where(part, kept) for part in paired.outcomes]
+    scored = [_where(part, kept) for part in paired.outcomes]
     ids = tuple([name for name, keep in zip(names, kept, strict=True) if keep] for names in paired.ids)
     moved = moved_slices(slices, paired.outcomes[0].acceptable, paired.outcomes[1].acceptable, paired.groups)
     results = {
         "before": before.name,
         "after": after.name,
-        "variant": {"before": before.variant, "after": after.variant},
+        "variant": _variants(before, after),
         "decided": _decided(found, same=bool(same.all()) and bool(len(same))),
         **_difference(found),
         "acceptable": {role: _share(values, tied) for role, values in zip(("before", "after"), outcomes, strict=True)},
@@ -94,11 +94,23 @@ def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None
         "slices_small": small,
         "slices_least": LEAST_ROWS,
         "tokens": _tokens((before, after), ids),
-        "cost": changed_cost(before, after, (whole[0], whole[1]), (ids[0], ids[1])),
+        "cost": changed_cost(before, after, (scored[0], scored[1]), (ids[0], ids[1])),
         "verdicts": both_verdicts(before, after),
         "context": changed_context(before, after),
     }  # fmt: skip
     return ComparedJudged(before, after, results, rows)
+
+
+def _variants(before: Judged, after: Judged) -> dict[str, Any]:
+    """Which variants are compared, whether each is its run's candidate, and which ones both runs scored."""
+    scored = before.results.get("quality") or {}
+    candidates = [(side.results.get("comparison") or {}).get("candidate") for side in (before, after)]
+    return {
+        "before": before.variant,
+        "after": after.variant,
+        "candidates": candidates == [before.variant, after.variant],
+        "in_both": [name for name in after.results.get("quality") or {} if name in scored],
+    }
 
 
 def _paired(before: Judged, after: Judged) -> _Paired:

@@ -98,22 +98,35 @@ def _money(side: Judged) -> Mapping[str, Any]:
 
 def _why_not(sides: Sequence[Judged], currencies: Sequence[Any]) -> str | None:
     for side in sides:
-        known = ((_money(side).get("formula_inputs") or {}).get("variants") or {}).get(side.variant)
         if not _money(side):
             return f"no prices are stated for {side.name}"
-        if known is None:
+        if _priced(side) is None:
             return f'{side.name} has no prices for "{side.variant}", only for the variants that its verdict compares'
     if currencies[0] != currencies[1]:
         return f"the runs count in {currencies[0]} and {currencies[1]}"
     return None
 
 
+def _priced(side: Judged) -> str | None:
+    """The variant whose tokens and prices are those of this one: itself, or the one that differs by its repair alone."""
+    known = (_money(side).get("formula_inputs") or {}).get("variants") or {}
+    return next(
+        (name for name in [side.variant, *known] if name in known and _calls(side, name) == _calls(side, side.variant)),
+        None,
+    )
+
+
+def _calls(side: Judged, name: str) -> str:
+    """The variant that calls the model: a repaired one is made from it without a call."""
+    variant = (side.results.get("variants") or {}).get(name) or {}
+    return str(variant["of"][0]) if variant.get("way") == "repair" and variant.get("of") else name
+
+
 def _on_shared(side: Judged, outcomes: Outcomes, ids: Sequence[str]) -> dict[str, Any]:
     """The run's inputs of the formulas, with this variant alone, and its means over the shared requests."""
-    inputs = _money(side)["formula_inputs"]
-    call = dict(inputs["variants"][side.variant])
-    quality = (side.results.get("quality") or {}).get(side.variant) or {}
-    tokens = (side.results.get("tokens") or {}).get(side.variant) or {}
+    inputs, name = _money(side)["formula_inputs"], _priced(side)
+    call = dict(inputs["variants"][name])
+    quality, tokens = ((side.results.get(key) or {}).get(name) or {} for key in ("quality", "tokens"))
     if call.get("second") is None:
         own = {"input_tokens": tokens.get("input"), "output_tokens": tokens.get("output")}
         shared = mean_tokens(side, ids, fixed=tokens.get("fixed"))

@@ -17,12 +17,28 @@ def both_verdicts(before: Judged, after: Judged) -> dict[str, Any]:
         **{role: _verdict(side.results) for role, side in (("before", before), ("after", after))},
         "same": decisions[0] == decisions[1],
         "basis": [{"key": key, "before": bases[0][key], "after": bases[1][key]} for key in keys],
+        "settings": _changed_settings(before, after),
     }
+
+
+def _changed_settings(before: Judged, after: Judged) -> list[dict[str, Any]]:
+    """The settings that a verdict depends on and that differ, by dotted key; none if a run does not know its own."""
+    known = [(side.facts.get("decided") or {}).get("stated") for side in (before, after)]
+    if None in known:
+        return []
+    first, second = known
+    return [
+        {"key": key, "before": first.get(key), "after": second.get(key)}
+        for key in dict.fromkeys([*first, *second])
+        if first.get(key) != second.get(key)
+    ]
 
 
 def _verdict(results: Mapping[str, Any]) -> dict[str, Any] | None:
     verdict = results.get("verdict")
-    return None if not verdict else {key: verdict.get(key) for key in ("decision", "what", "rule", "sentence")}
+    return (
+        None if not verdict else {key: verdict.get(key) for key in ("decision", "what", "rule", "sentence", "reasons")}
+    )
 
 
 def _basis(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,8 +122,9 @@ def _ids(data: Any) -> list[int]:
     tokens = data.get("tokens") if isinstance(data, dict) else None
     if not isinstance(tokens, list):
         return []
-    ids = [token.get("id") if isinstance(token, dict) else token for token in tokens]
-    return ids if all(_count(id) is not None for id in ids) else []
+    counts = [_count(token.get("id") if isinstance(token, dict) else token) for token in tokens]
+    ids = [id for id in counts if id is not None]
+    return ids if len(ids) == len(counts) else []
 
 
 def _count(value: Any) -> int | None:

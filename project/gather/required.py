@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ...core import ConfigError
 from ...curate import split_files
 from ...evaluate import (
+    RUN_ADAPTER,
     SEARCHED,
     Raced,
     Raw,
@@ -57,12 +59,32 @@ def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
 
 
 def required_outputs(run: Run, *, adapter: Path | None) -> list[OutputSet]:
-    """Every variant with the test pairs, and the prompt that a search found."""
+    """Every variant with the test pairs, and the prompt that a search found.
+
+    Raises: ConfigError if the run was trained at a provider, and no endpoint of the tuned model is stated.
+    """
     settings = run.project.evaluate
+    _check_endpoint(run)
     variants = variants_of(run, adapter=adapter)
     test = run.sample(run.test, settings.max_pairs)
     found = searched_of(run, variants)
     return [OutputSet(v, test) for v in (*variants, *filter(None, [found]))]
+
+
+def _check_endpoint(run: Run) -> None:
+    """Raises: ConfigError if the model that a provider tuned would be run on another base model here."""
+    project, hosted = run.project, run.facts.get("hosted")
+    tuned = project.evaluate.of(project.evaluate.candidate)
+    if not hosted or tuned.source is not None or tuned.adapter not in (None, RUN_ADAPTER):
+        return
+    if tuned.model == hosted["model"] or (tuned.model is None and project.train.model == hosted["model"]):
+        return
+    here = f', or model = "{hosted["model"]}" in [train] to run its adapter here' if run.adapter.is_dir() else ""
+    raise ConfigError(
+        f"{run.folder} was trained at {hosted['title']} on {hosted['model']}, and "
+        f'[evaluate.{project.evaluate.candidate}] names no endpoint\nState endpoint = "{hosted["endpoint"]}", model = '
+        f'"{hosted["tuned_model"]}" and key_env there{here}.'
+    )
 
 
 def check_prompts(run: Run, loaded: "LoadedModel") -> None:

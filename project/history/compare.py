@@ -87,7 +87,7 @@ def compare_runs(
         for run, name, wanted in zip(opened, names, _wanted(variant, len(opened)), strict=True)
     ]
     if style is not None:
-        schema = style_for(Path(style), sides, allow_code=allow_code)
+        schema = style_for(Path(style), opened, sides, allow_code=allow_code)
         sides = [judged_by_style(side, schema) for side in sides]
     rescored = None if style is None else Path(style).name
     whole = _compared(sides[0], sides[-1], rescored)

@@ -11,7 +11,7 @@ from ...core import DataError
 __all__ = ["SOURCES", "RunFolder", "run_folders"]
 
 SOURCES = ("run.json", "results.json", "curate/summary.json")  # what the list says of a run is in these
-_NOTED = (*SOURCES, "report.html", "train/summary.json", "train/adapter/adapter_config.json")
+_NOTED = (*SOURCES, "report.html", "train/summary.json")
 
 
 @dataclass
@@ -46,7 +46,7 @@ class RunFolder:
         """The last stage that wrote its result."""
         if "results.json" in self.stamps:
             return "evaluated"
-        trained = "train/summary.json" in self.stamps and "train/adapter/adapter_config.json" in self.stamps
+        trained = "train/summary.json" in self.stamps  # written last, here and at a provider
         return "trained" if trained else "curated" if "curate/summary.json" in self.stamps else "started"
 
 

@@ -56,13 +56,20 @@ def _check_ids(folder: Path, pairs: pl.DataFrame, lines: dict[str, Any]) -> None
         raise DataError(f"{folder}: outputs.jsonl has no output of this variant\nRun `tuneworth evaluate` again.")
 
 
-def style_for(path: Path, sides: Sequence[Judged], *, allow_code: bool) -> StyleSchema:
-    """The style of a file; its checks for other values of a field know those of all tested pairs."""
+def style_for(path: Path, runs: Sequence[Run], sides: Sequence[Judged], *, allow_code: bool) -> StyleSchema:
+    """The style of a file; its checks for other values of a field know those of all pairs of the runs."""
     style = read_style(path, allow_code=allow_code)
     if not open_fields(style):
         return style
-    pairs = pl.concat([side.pairs.select("output", "input", "fields") for side in sides])
-    return with_row_values(style, pair_columns(pairs))
+    tables = [table for run, side in zip(runs, sides, strict=True) for table in _known_pairs(run, side)]
+    return with_row_values(
+        style, pair_columns(pl.concat([table.select("output", "input", "fields") for table in tables]))
+    )
+
+
+def _known_pairs(run: Run, side: Judged) -> list[pl.DataFrame]:
+    """All pairs of a run that was curated; of collected outputs the tested ones."""
+    return [run.train, run.validation, run.test] if run.curation else [side.pairs]
 
 
 def judged_by_style(side: Judged, style: StyleSchema) -> Judged:

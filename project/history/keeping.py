@@ -67,8 +67,8 @@ def _own_reason(entry: RunEntry, folder: RunFolder | None) -> str | None:
         return "a command is working on it"
     if entry.stage != "evaluated" and time.time() - folder.changed < _HOUR:
         return "unfinished, and changed within the last hour"
-    if (folder.path / "train" / "hosted").is_dir() and entry.stage in ("started", "curated"):
-        return "its hosted training has not been fetched (train/hosted/)"
+    if (folder.path / "train" / "hosted" / "job.json").is_file():
+        return "its model was trained at a provider, and the job is recorded here (train/hosted/)"
     parts = folder.parts | ({"judgements"} if (folder.path / "evaluate" / "judgements").is_dir() else set())
     return next((reason for part, reason in _PARTS.items() if part in parts), None)
 

@@ -76,7 +76,8 @@ def plan_prune(project: At = None, *, keep: int) -> PrunePlan:
     """Which runs of a project go if the newest `keep` stay, and why each of them goes or stays.
 
     Beyond the newest, every run stays that has the newest verdict, is named by a file of the project or used by another
-    run that stays, is in use, was exported, served or watched, holds judgements of people, is damaged, or is a link.
+    run that stays, is in use, was exported, served, watched or trained at a provider, holds judgements of people, is
+    damaged, or is a link.
 
     Raises: ConfigError if there is no project, or `keep` is less than 1.
     """

@@ -18,10 +18,12 @@ from ...core import (
     say,
     sha256_file,
     whole_folder,
+    write_whole,
 )
+from ...train import write_lora_gguf
 from ..run import QUIET, Run
 from .judged import JudgedModel, judged_model
-from .parts import TEMPLATE, Parts, Weights, parts_of
+from .parts import LORA, TEMPLATE, Parts, Weights, parts_of
 from .readme import check_command, readme
 from .request import request_script
 
@@ -50,8 +52,8 @@ def export_serving(
 ) -> ServingExport:  # fmt: skip
     """Write the judged model of a run for `ollama`, `vllm` or `llama.cpp`; by default into RUN/export/SERVER.
 
-    `weights`: the adapter merged into the base model, or on its own beside it (vLLM only, and the default there). A model
-    that is not merged yet is merged first. The folder is written whole or not at all, and again with the same bytes.
+    `weights`: the adapter merged into the base model (the default, except for vLLM), or on its own beside it. A model that is
+    not merged yet is merged first. The folder is written whole or not at all, and again with the same bytes.
 
     Raises: ConfigError for a folder that holds something else; DataError and ModelError if there is no tuned model to
     export, or the server cannot serve it as judged; RunBroken if the disk is too small.
@@ -66,11 +68,10 @@ def export_serving(
         model.shape, model=model.name, settings=model.settings, stripped=parts.stripped, in_user_turn=model.in_user_turn
     )
     parts.texts["README.md"] = readme(model, server, parts)
-    parts.texts[RECORD] = json.dumps(_record(model, server, parts), indent=1, ensure_ascii=False) + "\n"
-    _check_disk(place, parts)
-    names = tuple({*earlier, *parts.texts, *parts.weights})
+    _check_disk(place, model, parts)
+    names = (*earlier, *(name.split("/")[0] for name in parts.texts), *parts.weights, LORA, RECORD)
     with disk_refusals(place), whole_folder(place, names) as folder:
-        _write(folder, parts)
+        _write(folder, model, parts)
     check = check_command(model, server, run=str(opened.folder))
     return ServingExport(opened.folder, place, server, tuple(parts.command), check, tuple(parts.cautions))
 
@@ -90,15 +91,12 @@ def _check_place(place: Path) -> tuple[str, ...]:
     return tuple(str(name).split("/")[0] for name in record.get("files") or {})
 
 
-def _record(model: JudgedModel, server: str, parts: Parts) -> dict[str, Any]:
+def _record(model: JudgedModel, parts: Parts, folder: Path) -> dict[str, Any]:
     """The content of serving.json: what the folder holds, for programs."""
-    facts = model.facts
-    sizes = {name: len(text.encode()) for name, text in parts.texts.items()}
-    for name, source in parts.weights.items():
-        sizes |= {to: file.stat().st_size for to, file in _files(name, source)}
+    facts, files = model.facts, sorted(file for file in folder.rglob("*") if file.is_file())
     return {
         "schema": SCHEMA,
-        "server": server,
+        "server": parts.server,
         "run": model.run.name,
         "model": model.name,
         "base": facts.base,
@@ -113,7 +111,7 @@ def _record(model: JudgedModel, server: str, parts: Parts) -> dict[str, Any]:
         "fields": list(model.shape.fields),
         "before": list(parts.before),
         "command": parts.command,
-        "files": dict(sorted(sizes.items())),
+        "files": {file.relative_to(folder).as_posix(): file.stat().st_size for file in files},
     }
 
 
@@ -125,7 +123,7 @@ def _files(name: str, source: Path) -> Iterator[tuple[str, Path]]:
     yield from ((f"{name}/{file.name}", file) for file in sorted(source.iterdir()) if file.is_file())
 
 
-def _check_disk(place: Path, parts: Parts) -> None:
+def _check_disk(place: Path, model: JudgedModel, parts: Parts) -> None:
     """Raises: RunBroken if the disk has no room for what has to be copied."""
     near = next(at for at in (place, *place.absolute().parents) if at.exists())
     copied = [
@@ -134,6 +132,8 @@ def _check_disk(place: Path, parts: Parts) -> None:
         for _, file in _files(name, source)
         if file.suffix not in LINKED or file.stat().st_dev != near.stat().st_dev
     ]
+    if parts.lora_source:
+        copied.append((model.facts.adapter / "adapter_model.safetensors").stat().st_size)
     needed, free = sum(copied) + sum(len(text.encode()) for text in parts.texts.values()), free_bytes(place)
     if free < needed:
         raise RunBroken(
@@ -142,16 +142,19 @@ def _check_disk(place: Path, parts: Parts) -> None:
         )
 
 
-def _write(folder: Path, parts: Parts) -> None:
+def _write(folder: Path, model: JudgedModel, parts: Parts) -> None:
     for name, source in parts.weights.items():
         for to, file in _files(name, source):
             _put(file, folder / to)
+    if parts.lora_source:
+        write_lora_gguf(model.facts.adapter, folder / LORA, source=parts.lora_source)
     for name, text in parts.texts.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode())
         if name.endswith(".sh"):
             target.chmod(target.stat().st_mode | 0o111)
+    write_whole(folder / RECORD, json.dumps(_record(model, parts, folder), indent=1, ensure_ascii=False) + "\n")
 
 
 def _put(file: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ...core import ConfigError, ModelError, sha256_file
+from ...core import ModelError, sha256_file
 from ...train import (
     check_plain,
     check_vllm_adapter,
@@ -19,13 +19,14 @@ from ...train import (
     trimmed,
     vllm_command,
     vllm_generation,
+    wheel_file,
 )
 from .judged import JudgedModel
 
-__all__ = ["TEMPLATE", "Parts", "Weights", "parts_of"]
+__all__ = ["LORA", "TEMPLATE", "Parts", "Weights", "parts_of"]
 
 Weights = Literal["merged", "adapter"]
-TEMPLATE = "chat_template.jinja"
+TEMPLATE, GGUF, LORA = "chat_template.jinja", "tuned-q8_0.gguf", "adapter.gguf"
 # Architectures of safetensors that Ollama converts by itself: convert/convert.go, v0.33.0-rc2 of 2026-08-21.
 OLLAMA_CONVERTS = (
     "LlamaForCausalLM", "MixtralForCausalLM", "GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM",
@@ -37,10 +38,13 @@ OLLAMA_CONVERTS = (
 class Parts:
     """What goes into the folder: texts by name, files and folders of weights by name, the command, and cautions."""
 
+    server: str
     texts: dict[str, str] = field(default_factory=dict)
     weights: dict[str, Path] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
     number_format: str = ""
+    lora_source: Path | None = None  # the base model's GGUF, for which adapter.gguf is written
+    same_token_share: float | None = None  # where the written weights take the adapter's likeliest token
     stripped: frozenset[str] = frozenset()
     before: tuple[str, ...] = ()  # commands to run once before the start
     cautions: list[str] = field(default_factory=list)
@@ -49,40 +53,34 @@ class Parts:
 def parts_of(model: JudgedModel, server: str, weights: Weights | None) -> Parts:
     """The parts for `ollama`, `vllm` or `llama.cpp`; what is not merged yet is merged.
 
-    Raises: ConfigError for weights that the server does not take so; ModelError if it cannot serve the model as judged.
+    Raises: ModelError if the server cannot serve the model as judged, or not with these weights.
     """
-    if weights == "adapter" and server != "vllm":
-        raise ConfigError(f"--weights adapter is for vllm; {server} serves the merged model")
-    if server == "vllm":
-        return _for_vllm(model, weights)
-    return {"ollama": _for_ollama, "llama.cpp": _for_llama}[server](model)
+    return {"vllm": _for_vllm, "ollama": _for_ollama, "llama.cpp": _for_llama}[server](model, weights)
 
 
 # --- one server each --------------------------------------------------------------------------------------------
 
 
-def _for_llama(model: JudgedModel) -> Parts:
-    merged, gguf = _merged(model, gguf=True)
-    parts = Parts(weights={gguf.name: gguf} if gguf else {"merged": merged})
-    parts.number_format = "Q8_0" if gguf else str((read_record(merged) or {}).get("dtype", ""))
-    file = f"./{gguf.name}" if gguf else "./tuned-q8_0.gguf"
-    if gguf is None:
-        parts.before = (conversion_command(Path("merged"), Path("tuned-q8_0.gguf")),)
+def _for_llama(model: JudgedModel, weights: Weights | None) -> Parts:
+    parts = _gguf_parts("llama.cpp", model, weights)
+    if "merged" in parts.weights:
+        parts.before = (conversion_command(Path("merged"), Path(GGUF)),)
         parts.number_format = "Q8_0"
         parts.cautions.append(
             "Tuneworth writes a GGUF only if the base model came from one: convert the merged folder with llama.cpp's own "
             "script first, as the README says"
         )
     parts.command = llama_command(
-        file, name=model.name, context=model.context, max_tokens=model.recorded.max_new_tokens,
-        temperature=model.recorded.temperature, template=f"./{TEMPLATE}",
+        f"./{GGUF if 'merged' in parts.weights else next(iter(parts.weights))}", name=model.name, context=model.context,
+        max_tokens=model.recorded.max_new_tokens, temperature=model.recorded.temperature, template=f"./{TEMPLATE}",
+        lora=f"./{LORA}" if parts.lora_source else None,
     )  # fmt: skip
     parts.texts["start.sh"] = start_script(parts.command, about="Starts llama.cpp's server with the tuned model.")
     return parts
 
 
 def _for_vllm(model: JudgedModel, weights: Weights | None) -> Parts:
-    facts, parts = model.facts, Parts(number_format=model.facts.dtype)
+    facts, parts = model.facts, Parts("vllm", number_format=model.facts.dtype)
     chosen = weights or ("merged" if facts.embedded else "adapter")
     if chosen == "adapter" and facts.embedded:
         raise ModelError(
@@ -94,6 +92,7 @@ def _for_vllm(model: JudgedModel, weights: Weights | None) -> Parts:
         parts.weights["adapter"] = facts.adapter
     else:
         parts.weights["merged"], _ = _merged(model, gguf=False)
+        _describe(parts, parts.weights["merged"])
     if facts.quantised and chosen == "adapter":
         parts.cautions.append(
             "the adapter was judged on 4-bit weights; the command asks vLLM for the same with bitsandbytes"
@@ -112,26 +111,47 @@ def _for_vllm(model: JudgedModel, weights: Weights | None) -> Parts:
     return parts
 
 
-def _for_ollama(model: JudgedModel) -> Parts:
+def _for_ollama(model: JudgedModel, weights: Weights | None) -> Parts:
     facts, found = model.facts, model.facts.format()
     template = go_template(found, begin=not facts.adds_begin)
     _check_requests(model, template, found.trims)
-    merged, gguf = _merged(model, gguf=True)
-    if gguf is None and facts.architecture not in OLLAMA_CONVERTS:
+    if not facts.embedded and facts.architecture not in OLLAMA_CONVERTS:
         raise ModelError(
             f"Ollama does not convert models of the kind {facts.architecture}, and Tuneworth writes a GGUF only if the base "
             "model came from one.\nExport with --format llama.cpp, convert the merged folder as its README says, and serve it "
             "with llama-server."
         )
-    parts = Parts(weights={gguf.name: gguf} if gguf else {"merged": merged}, stripped=found.trims)
-    parts.number_format = "Q8_0" if gguf else str((read_record(merged) or {}).get("dtype", ""))
+    parts = _gguf_parts("ollama", model, weights)
+    parts.stripped = found.trims
     parts.texts["Modelfile"] = modelfile(
         f"./{next(iter(parts.weights))}", template=template, stops=facts.stops, context=model.context,
         max_tokens=model.recorded.max_new_tokens, temperature=model.recorded.temperature,
+        adapter=f"./{LORA}" if parts.lora_source else None,
     )  # fmt: skip
     parts.before = (f"ollama create {model.name} -f Modelfile",)
     parts.command = ["ollama", "run", model.name]
     return parts
+
+
+def _gguf_parts(server: str, model: JudgedModel, weights: Weights | None) -> Parts:
+    """The weights for llama.cpp: a merged GGUF, the base model's with the adapter as a second one, or the merged folder."""
+    if weights != "adapter":
+        merged, gguf = _merged(model, gguf=True)
+        parts = Parts(server, weights={gguf.name: gguf} if gguf else {"merged": merged})
+        _describe(parts, gguf.parent if gguf else merged)
+        return parts
+    if not model.facts.embedded:
+        raise ModelError(
+            f"the base model {model.facts.base} did not come from a GGUF, so there is none to apply the adapter to.\n"
+            "Export the merged model: --weights merged."
+        )
+    source = wheel_file()
+    return Parts(
+        server,
+        weights={"base.gguf": source},
+        lora_source=source,
+        number_format="Q4_1, the adapter in fp32",
+    )
 
 
 def _check_requests(model: JudgedModel, template: str, trims: frozenset[str]) -> None:
@@ -144,6 +164,13 @@ def _check_requests(model: JudgedModel, template: str, trims: frozenset[str]) ->
                 f"Ollama's template language cannot write this model's prompts: {made!r} instead of {wanted!r}.\n"
                 "Export with --format llama.cpp or vllm, which use the model's own template."
             )
+
+
+def _describe(parts: Parts, folder: Path) -> None:
+    """Adds the number format of a merged model or a GGUF, and how it agreed with the adapter when it was written."""
+    record = read_record(folder) or {}
+    parts.number_format = str(record.get("dtype", ""))
+    parts.same_token_share = (record.get("agreement") or {}).get("same_token_share")
 
 
 # --- weights ----------------------------------------------------------------------------------------------------
@@ -160,7 +187,7 @@ def _merged(model: JudgedModel, *, gguf: bool) -> tuple[Path, Path | None]:
             f"the judged adapter {adapter} was not trained in this run, so it is not merged here.\n"
             "Export it for vLLM with --weights adapter, or merge it in the run that trained it."
         )
-    folder, files = run.folder / "train", {"merged": "config.json", "gguf": "tuned-q8_0.gguf"}
+    folder, files = run.folder / "train", {"merged": "config.json", "gguf": GGUF}
     digest = sha256_file(adapter / "adapter_model.safetensors")
     wanted = ["merged", "gguf"] if gguf and model.facts.embedded else ["merged"]
     missing = [

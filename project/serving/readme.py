@@ -13,6 +13,15 @@ from .parts import Parts
 __all__ = ["check_command", "readme"]
 
 TITLES = {"ollama": "Ollama", "vllm": "vLLM", "llama.cpp": "llama.cpp"}
+# What the application does itself where the verdict is about more than the model's own answers, by the way of the variant.
+FURTHER = {
+    "repair": "the answers were repaired by the style before they were scored. The application does the same "
+    "(`tuneworth.style.repair` in Python, `tuneworth fix` for files).",
+    "retry": "an answer that breaks a rule of the style was requested again, with the rules named. The application does the "
+    "same.",
+    "cascade": "where this model's answer breaks a rule of the style, another variant answers. The application checks the "
+    "answer and asks the other one.",
+}
 ADDRESSES = {"ollama": "http://127.0.0.1:11434", "vllm": "http://127.0.0.1:8000", "llama.cpp": "http://127.0.0.1:8080"}
 
 
@@ -28,6 +37,7 @@ def _sections(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
         f"The model that run `{model.run.name}` judged as {code(judged.variant.name)}: {code(facts.base)} with the LoRA of that "
         f"run, {_weights(parts)}. `serving.json` has the same facts for programs."
     )
+    yield from _apart(model, parts)
     yield "## Start it"
     yield from _start(model, server, parts)
     yield "## What the application sends"
@@ -43,13 +53,28 @@ def _sections(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
     yield "It sends the test requests and says whether the answers are the judged ones and, if not, why."
 
 
+def _apart(model: JudgedModel, parts: Parts) -> Iterator[str]:
+    """In what the served model differs from what the verdict is about."""
+    rounded = parts.number_format != model.facts.dtype  # at judging the adapter was merged in the model's own format
+    if rounded and parts.same_token_share is not None and parts.same_token_share < 1:
+        yield (
+            f"Writing the weights in {parts.number_format} rounds them: the most likely token was the adapter's at "
+            f"{say.percent(parts.same_token_share)} of the positions compared, so some answers differ from the judged ones."
+        )
+    results = model.recorded.results
+    candidate = str((results.get("comparison") or {}).get("candidate") or model.recorded.variant.name)
+    way = ((results.get("variants") or {}).get(candidate) or {}).get("way")
+    if candidate != model.recorded.variant.name and way in FURTHER:
+        yield f"The verdict is about {code(candidate)}: {FURTHER[way]}"
+
+
 def check_command(model: JudgedModel, server: str, *, run: str) -> str:
     """The command that compares the server's answers with the judged ones."""
     return f"tuneworth serve-check {shlex.quote(run)} --endpoint {ADDRESSES[server]}/v1 --model {model.name}"
 
 
 def _weights(parts: Parts) -> str:
-    merged = "adapter" not in parts.weights
+    merged = "adapter" not in parts.weights and parts.lora_source is None
     return f"{'merged into its weights' if merged else 'as an adapter beside it'}, in {parts.number_format}"
 
 

@@ -78,7 +78,7 @@ def hosting_text(preset: str | None, title: str) -> str:
     )
 
 
-def result_text(record: Data, summary: Data, table: str, *, deploy: bool, connected: bool) -> str:
+def result_text(summary: Data, table: str, *, deploy: bool, connected: bool) -> str:
     """The result of a training at a provider: the model, its cost, and how to judge it."""
     hosted = summary["hosted"]
     lines = [

@@ -128,7 +128,7 @@ def train_in(
     watch, first = Stopwatch(), Processes.here().first
     planned = plan_training(run, loaded=loaded, drop_long=drop_long, again=again)
     if again:
-        put_aside(run)
+        _put_aside(run)
     for line in plan_lines(planned.data()):
         run.talk.note(f"train: {line}")
     run.talk.note(planned.preflight.preview)
@@ -144,7 +144,7 @@ def train_in(
     if first:
         model = planned.loaded
         facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        run.update(seconds={"train": watch.seconds()}, model=facts)
+        run.update(seconds={"train": watch.seconds()}, model=facts, hosted=None)  # none of an earlier training
     return {**result.summary(), **_more(planned)}
 
 
@@ -190,8 +190,7 @@ def check_not_hosted(run: Run) -> None:
     if (run.folder / "train" / "hosted" / "job.json").is_file():
         raise ConfigError(
             f"{run.folder} is trained at a provider (train/hosted).\nTo train it on this machine and set that training "
-            "aside, add "
-            "--again; for a new run, run `tuneworth curate`."
+            "aside, add --again; for a new run, run `tuneworth curate`."
         )
 
 
@@ -215,22 +214,34 @@ def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] 
     )
 
 
-def put_aside(run: Run) -> None:
-    """Move files of an earlier training to `train-1` (`train-2`, ...), if there are any, and report it."""
+def _put_aside(run: Run) -> None:
+    """Move files of an earlier training aside, if there are any, and report it; the first of several processes moves them."""
     from ...train import Processes
 
-    folder, processes, kept = run.folder / "train", Processes.here(), None
-    if processes.first and folder.is_dir():
-        number = next(
-            n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists()
-        )
-        kept = folder.rename(run.folder / f"train-{number}")
-    if kept := processes.from_first(kept):
-        run.talk.note(f"train: the earlier training was moved to {kept}")
-        if (run.folder / "results.json").is_file():
-            run.talk.note(
-                "train: the run's results still belong to the earlier adapter; evaluate again to replace them"
-            )
+    processes = Processes.here()
+    if kept := processes.from_first(moved_aside(run) if processes.first else None):
+        _note_aside(run, kept)
+
+
+def put_aside(run: Run) -> None:
+    """As a training here does, without its packages: move an earlier training aside and report it."""
+    if kept := moved_aside(run):
+        _note_aside(run, kept)
+
+
+def moved_aside(run: Run) -> Path | None:
+    """Move files of an earlier training to `train-1` (`train-2`, ...); where to, None if there are none."""
+    folder = run.folder / "train"
+    if not folder.is_dir():
+        return None
+    number = next(n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists())
+    return folder.rename(run.folder / f"train-{number}")
+
+
+def _note_aside(run: Run, kept: Path) -> None:
+    run.talk.note(f"train: the earlier training was moved to {kept}")
+    if (run.folder / "results.json").is_file():
+        run.talk.note("train: the run's results still belong to the earlier adapter; evaluate again to replace them")
 
 
 # --- planning ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from .rows import SHAPES
 __all__ = ["FEW", "Strip", "TrendLine", "TrendPoint", "trend_chart"]
 
 FEW = 40  # runs whose ranges are drawn one by one; of more, as a band
-APART = 0.14  # of the room of a run: how far the marks of two sides are from its middle
+# How far the marks of two sides are from the middle of their run: of its room, and at most of the axis.
+APART, FARTHEST = 0.14, 0.02
 TICKS = 10  # labelled runs
 STRIP = 34  # pixels of height
 SIDES = {"baseline": -1, "candidate": 1}
@@ -70,7 +71,7 @@ def _runs_axis(labels: Sequence[str]) -> Axis:
 
 def _at(x: Axis, point: TrendPoint, role: str) -> float:
     """Where the mark of a side is, in percent: beside the middle of its run, so that two ranges do not overlap."""
-    return x.place(point.at + APART * SIDES.get(role, 0))
+    return x.place(point.at + min(APART, FARTHEST * (x.high - x.low)) * SIDES.get(role, 0))
 
 
 def _paths(lines: Sequence[TrendLine], x: Axis, y: Axis, *, ranges: bool) -> Markup:

@@ -102,41 +102,33 @@ def _lines(rows: Sequence[moved.Moved]) -> list[Line]:
 
 
 def rules_section(step: Step) -> Section | None:
-    """How often each rule is broken in both runs."""
-    rows = _lines(moved.rule_rows(step, say))
+    """How often each rule is broken in both runs; those that did not change are under a disclosure."""
+    rows = moved.rule_rows(step, say)
     note = (
         "How often an output breaks the rule, among all shared requests. Left is better. Significance is paired and "
         "corrected for the number of must rules (Holm)."
     )
-    shown = {
-        "rows": rows,
-        "most": MOST_ROWS,
-        "head": "Rule",
-        "names": words.names(step),
-        "note": note,
-        "label": "Rules",
+    changed = sum(row.before != row.after for row in rows)
+    table = {"head": "Rule", "label": "Rules", "note": note, "most": min(MOST_ROWS, changed)}
+    table |= {
+        "rows": _lines(rows),
+        "rest": "rules that changed less" if changed > MOST_ROWS else "rules that did not change",
     }
-    return Section("rules", "Rules", typeset(moved.rules_lead(step, say)), "moved", shown) if rows else None
+    lead = typeset(moved.rules_lead(step, say))
+    return Section("rules", "Rules", lead, "moved", {**table, "names": words.names(step)}) if rows else None
 
 
-def slices_section(step: Step) -> Section | None:
+def slices_section(step: Step) -> Section:
     """How often outputs are acceptable in parts of the requests."""
-    rows = _lines(moved.slice_rows(step, say))
+    rows = moved.slice_rows(step, say)
     note = (
         f"How often an output is acceptable in each part; right is better. Looking at many parts finds some by chance, so "
         f"significance is corrected for all {say.count(len(rows))} (Holm). Parts of fewer than {step['slices_least']} "
         f"requests are not judged ({say.count(step['slices_small'])} here)."
     )
-    shown = {
-        "rows": rows,
-        "most": MOST_SLICES,
-        "head": "Part",
-        "names": words.names(step),
-        "note": note,
-        "label": "Parts of the requests",
-    }
-    lead = typeset(moved.slices_lead(step, say))
-    return Section("slices", "Parts of the requests", lead, "moved", shown)
+    table = {"head": "Part", "label": "Parts of the requests", "note": note, "most": MOST_SLICES}
+    table |= {"rows": _lines(rows), "rest": "parts that moved less", "names": words.names(step)}
+    return Section("slices", "Parts of the requests", typeset(moved.slices_lead(step, say)), "moved", table)
 
 
 def cost_section(step: Step) -> Section:
@@ -151,9 +143,17 @@ def cost_section(step: Step) -> Section:
 def verdicts_section(step: Step) -> Section:
     """Both verdicts, and what they rest on that differs."""
     verdicts = [step["verdicts"][role] or {"sentence": "No verdict."} for role in ("before", "after")]
-    both = [(name, typeset(found["sentence"])) for name, found in zip(words.names(step), verdicts, strict=True)]
-    shown = {"both": both, "rows": basis.basis_rows(step, say), "names": words.names(step)}
-    return Section("verdicts", "Verdicts", typeset(basis.verdict_lead(step)), "verdicts", shown)
+    both = [
+        (name, typeset(found["sentence"]), [typeset(reason) for reason in found.get("reasons") or []])
+        for name, found in zip(words.names(step), verdicts, strict=True)
+    ]
+    shown = {
+        "both": both,
+        "rows": basis.basis_rows(step, say),
+        "settings": basis.setting_rows(step, say),
+        "names": words.names(step),
+    }
+    return Section("verdicts", "Verdicts", typeset(basis.verdict_lead(step, say)), "verdicts", shown)
 
 
 def shared_section(step: Step) -> Section:
@@ -176,7 +176,8 @@ def steps_section(steps: Sequence[Step]) -> Section | None:
          say.count(step["only_before"]), say.count(step["only_after"]), typeset(costs.cost_lead(step, say)))
         for step in steps
     ]  # fmt: skip
-    worse = sum(step["decided"] == "worse" for step in steps)
-    better = sum(step["decided"] == "better" for step in steps)
+    worse, better = (sum(step["decided"] == kind for step in steps) for kind in ("worse", "better"))
     lead = f"Of {say.count(len(steps), 'step')}, {say.count(better)} got better and {say.count(worse)} worse."
+    if not worse and not better:
+        lead = "No step is shown to be better or worse than the one before it."
     return Section("steps", "Step by step", lead, "steps", {"rows": rows})

@@ -100,13 +100,16 @@ def _cost(step: Mapping[str, Any]) -> list[str]:
 
 
 def _verdicts(step: Mapping[str, Any]) -> list[str]:
-    rows = [Row("", f"  {what}", f"{before} to {after}") for what, before, after in basis.basis_rows(step, say)]
-    return [*filled(basis.verdict_lead(step)), *row_lines(rows, label=LABEL + 4)]
+    changed = [*basis.basis_rows(step, say), *basis.setting_rows(step, say)]
+    rows = [Row("", f"  {what}", f"{before} to {after}") for what, before, after in changed]
+    return [*filled(basis.verdict_lead(step, say)), *row_lines(rows, label=LABEL + 4)]
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [
+    """Each run compared with the one before it; empty for two runs."""
+    lines = [
         line
         for step in steps
         for line in filled(f"  {words.answer(step, say)} {words.changed_sentence(step, say)}", indent=4)
     ]
+    return ["Step by step", *lines] if lines else []

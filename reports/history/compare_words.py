@@ -1,6 +1,7 @@
 """The answer about compared runs in words, each sentence written once: what changed, its doubt, what they share."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 from ...core import Numbers
@@ -65,7 +66,10 @@ def _is(number: float) -> str:
 
 def doubt(step: Step, say: Numbers) -> str:
     """The strongest reason to doubt the answer."""
-    style, shared = step["style"], step["shared"]
+    style, shared, variant = step["style"], step["shared"], step["variant"]
+    if variant["before"] != variant["after"]:
+        shown = [variant_label(str(variant[role])) for role in ("before", "after")]
+        return f'The runs are compared by different variants: "{shown[0]}" before, "{shown[1]}" now.'
     if not style["same"] and style["rescored"] is None:
         rules = say.count(len(style["rules"]), "rule")
         return f"The runs were judged by different styles, so outputs count here by the {rules} that both have."
@@ -77,11 +81,15 @@ def doubt(step: Step, say: Numbers) -> str:
         )
     if shared["unscored"] > 0.1 * shared["requests"]:
         return _unscored(shared, say)
+    if step["decided"] == "same outputs":
+        return "The outputs are the same, so whatever else differs comes from rules, prices or settings."
     gap, p = step["difference"], finite(step["p_value"])
     if step["decided"] == "no difference shown" and p is not None and (gap["low"] > 0 or gap["high"] < 0):
-        return f"It is close: the interval excludes 0, but by chance alone so large a difference has p = {say.count(p)}."
+        return (
+            f"It is close: the interval excludes 0, but by chance alone so large a difference has p = {say.count(p)}."
+        )
     least = finite(step["detectable_difference"])
-    if step["decided"] in ("no difference shown", "same outputs") and least is not None:
+    if step["decided"] == "no difference shown" and least is not None:
         return (
             f"With {say.count(step['n'], 'request')}, a difference of less than {say.points(least)} often goes unseen."
         )
@@ -92,7 +100,10 @@ def doubt(step: Step, say: Numbers) -> str:
 
 def next_step(step: Step) -> str:
     """What to do next."""
-    style = step["style"]
+    style, variant = step["style"], step["variant"]
+    same = [name for name in (variant["after"], variant["before"]) if name in variant["in_both"]]
+    if variant["candidates"] and variant["before"] != variant["after"] and same:
+        return f"Compare the same variant: `--variant {quote(str(same[0]))}`"
     if not style["same"] and style["rescored"] is None:
         return "Judge both by one style: `--style style.yaml`"
     worse = [row for row in step["rules"].values() if row["moved"] == "worse"]

@@ -1,7 +1,7 @@
 """The runs of a project as one page: the newest verdict, the trend with its ranges, what changed when, every run."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,12 +15,13 @@ from ..charts.figure import Figure, render_figure
 from ..charts.trend import FEW, Strip, TrendLine, TrendPoint, trend_chart
 from ..page import Section, render_page
 from ..sections.first_screen import LEVELS, Headline, Number, Side
-from ..words import date_words, typeset, variant_label
+from ..words import date_words, short, typeset, variant_label
 from .entry import CHANGES, RunEntry, RunSide, by_time, with_changes
-from .runs_text import changed_words, hash_text, share_of, stage_text, uses_text
+from .runs_text import changed_words, hash_text, names_differ, share_of, stage_text, uses_text
 
 __all__ = ["write_runs_page"]
 
+NAME = 24  # letters of a variant's name in the table
 OFTEN = 3  # uses of a test set from which the page warns
 ROLES = ("baseline", "candidate")
 Figures = tuple[float | None, float | None, float | None]  # a value and the ends of its range
@@ -41,7 +42,7 @@ def write_runs_page(entries: Sequence[RunEntry], page: Path, *, project: str, ru
         "headline": _headline(ordered),
     }
     sections = [*_trend(ordered), _table(ordered[::-1], page, runs, hidden)]
-    write_whole(page, render_page(context, sections))
+    write_whole(page, render_page(context, sections, styles=("runs",)))
     return page
 
 
@@ -84,7 +85,7 @@ def _since(judged: Sequence[RunEntry]) -> str:
     if len(judged) == 1:
         return f"The only verdict is “{newest.label}”."
     if same == len(judged):
-        return f"All {same} verdicts are “{newest.label}”."
+        return f"{'Both' if same == 2 else f'All {same}'} verdicts are “{newest.label}”."
     if same == 1:
         return f"The newest verdict is “{newest.label}”; the one before was “{judged[-2].label}”."
     return f"The newest {same} verdicts are “{newest.label}”; the one before was “{judged[-same - 1].label}”."
@@ -203,7 +204,7 @@ def _lines(entries: Sequence[RunEntry], figures: Callable[[RunSide], Figures]) -
     for role in ROLES:
         sides = [(at, getattr(entry, role)) for at, entry in enumerate(entries)]
         found = [(at, side, figures(side)) for at, side in sides if side is not None]
-        points = tuple(TrendPoint(at, *values) for at, _, values in found if values[0] is not None)
+        points = tuple(TrendPoint(at, value, low, high) for at, _, (value, low, high) in found if value is not None)
         names = {side.name for _, side, _ in found}
         name = f"{role}: {variant_label(next(iter(names)))}" if len(names) == 1 else role
         if points:
@@ -231,7 +232,8 @@ def _labels(entries: Sequence[RunEntry]) -> list[str]:
 
 
 def _table(entries: Sequence[RunEntry], page: Path, runs: Path, hidden: int) -> Section:
-    rows = [_row(entry, page, runs) for entry in entries]
+    named = {role: names_differ(entries, role) for role in ROLES}
+    rows = [_row(entry, _link(entry, page, runs), named) for entry in entries]
     left_out = f" {say.count(hidden, 'run')} left out by the filter." if hidden else ""
     damaged = sum(bool(entry.damage) for entry in entries)
     broken = f" {damaged} of them damaged." if damaged else ""
@@ -239,30 +241,36 @@ def _table(entries: Sequence[RunEntry], page: Path, runs: Path, hidden: int) -> 
     return Section("runs", "All runs", lead, "runs_table", {"rows": rows})
 
 
-def _row(entry: RunEntry, page: Path, runs: Path) -> dict[str, Any]:
-    """The cells of a run; a figure is a pair of its value and the small text below it."""
+def _row(entry: RunEntry, link: str, named: Mapping[str, bool]) -> dict[str, Any]:
+    """The cells of a run; a figure is its value and the small texts below it.
+
+    `named` says of which sides the variant is named.
+    """
     days = Row("payback_days", "", entry.payback_days, "days", entry.payback_low, entry.payback_high)
     baseline, candidate = (_cost_of(side, entry.currency) for side in (entry.baseline, entry.candidate))
     files = [f"{kind} {hash_text(text)}" for kind, text in (("data", entry.data), ("style", entry.style)) if text]
     return {
         "entry": entry,
-        "link": _link(entry, page, runs),
+        "link": link,
         "about": ", ".join([*([f"{entry.time:%Y-%m-%d %H:%M}"] if entry.time else []), *files]),
         "verdict": stage_text(entry),
-        "baseline": _share(entry.baseline),
-        "candidate": _share(entry.candidate),
-        "cost": (candidate, f"baseline {baseline.partition(NBSP)[0]}" if baseline else ""),
-        "payback": ("", "") if entry.pays_back is None else (say.days(entry.payback_days), range_text(days, say)),
+        "baseline": _share(entry.baseline, named=named["baseline"]),
+        "candidate": _share(entry.candidate, named=named["candidate"]),
+        "cost": (candidate, f"baseline {baseline.partition(NBSP)[0]}" if baseline else "", ""),
+        "payback": ("", "", "")
+        if entry.pays_back is None
+        else (say.days(entry.payback_days), range_text(days, say), ""),
         "uses": uses_text(entry),
         "changed": changed_words(entry),
         "disk": say.size(entry.disk_bytes),
     }
 
 
-def _share(side: RunSide | None) -> tuple[str, str]:
+def _share(side: RunSide | None, *, named: bool) -> tuple[str, str, str]:
     if side is None or side.acceptable is None:
-        return "", ""
-    return say.percent(side.acceptable), range_text(Row("", "", side.acceptable, "share", side.low, side.high), say)
+        return "", "", ""
+    span = range_text(Row("", "", side.acceptable, "share", side.low, side.high), say)
+    return say.percent(side.acceptable), span, short(variant_label(side.name), NAME) if named else ""
 
 
 def _cost_of(side: RunSide | None, currency: str) -> str:

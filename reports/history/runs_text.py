@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from rich.cells import cell_len
 
 from ...core import Row, filled, printable, range_text, say
-from ..words import short
+from ..words import short, variant_label
 from .entry import CHANGES, RunEntry, RunSide
 
 __all__ = [
-    "changed_words", "cost_text", "hash_text", "local_time", "payback_text", "runs_text", "share_of", "stage_text", "uses_text"
+    "changed_words", "cost_text", "hash_text", "local_time", "names_differ", "payback_text", "runs_text", "share_of",
+    "stage_text", "uses_text",
 ]  # fmt: skip
 
 GAP = "  "
@@ -80,6 +82,11 @@ def share_of(side: RunSide | None) -> str:
     return f"{say.percent(side.acceptable)} ({span})" if span else say.percent(side.acceptable)
 
 
+def names_differ(entries: Sequence[RunEntry], role: str) -> bool:
+    """Whether the runs do not all have the same variant as their baseline or candidate."""
+    return len({side.name for entry in entries if (side := getattr(entry, role)) is not None}) > 1
+
+
 def cost_text(entry: RunEntry) -> str:
     """The costs of one output with the baseline and with the candidate: `0.0784, 0.0615 EUR`; empty without prices."""
     costs = [None if side is None else side.cost for side in (entry.baseline, entry.candidate)]
@@ -124,7 +131,7 @@ class _Column:
     needed: bool = False
     right: bool = False
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max(cell_len(text) for text in (self.head, *self.cells))
 
@@ -153,8 +160,7 @@ def _columns(entries: Sequence[RunEntry]) -> list[_Column]:
     return [
         _Column("run", names, needed=True),
         _Column("verdict", [stage_text(entry) for entry in entries], needed=True),
-        _Column("baseline", [share_of(entry.baseline) for entry in entries], needed=True),
-        _Column("candidate", [share_of(entry.candidate) for entry in entries], needed=True),
+        *(_Column(role, _shares(entries, role), needed=True) for role in ("baseline", "candidate")),
         _Column("payback", [payback_text(entry) for entry in entries], needed=True, right=True),
         _Column("test uses", [uses_text(entry) for entry in entries], right=True),
         _Column("cost of both", [cost_text(entry) for entry in entries], right=True),
@@ -163,6 +169,16 @@ def _columns(entries: Sequence[RunEntry]) -> list[_Column]:
         _Column("created", [local_time(entry) for entry in entries]),
         _Column("data", [hash_text(entry.data) for entry in entries]),
         _Column("style", [hash_text(entry.style) for entry in entries]),
+    ]
+
+
+def _shares(entries: Sequence[RunEntry], role: str) -> list[str]:
+    """The share of each run's side, with the name of the variant where runs differ in it."""
+    sides: list[RunSide | None] = [getattr(entry, role) for entry in entries]
+    several = names_differ(entries, role)
+    return [
+        f"{short(variant_label(side.name), LONGEST)} {share_of(side)}" if several and side else share_of(side)
+        for side in sides
     ]
 
 
@@ -183,7 +199,7 @@ def _line(columns: Sequence[_Column], cells: Sequence[str]) -> str:
 
 def _block(entry: RunEntry, columns: int) -> list[str]:
     """A run on several lines, none wider than the terminal."""
-    sides = [f"{short(side.name, LONGEST)} {share_of(side)}" for side in _sides(entry)]
+    sides = [f"{short(variant_label(side.name), LONGEST)} {share_of(side)}" for side in _sides(entry)]
     cost, payback = cost_text(entry), payback_text(entry, span=True)
     uses = {None: "", 1: "test set used once"}.get(entry.uses, f"test set used {entry.uses} times")
     lines = [

@@ -1,21 +1,30 @@
 """`tuneworth train --on`, run on a project against a local server with a provider's published shapes."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tuneworth.core import ConfigError, Talk
 from tuneworth.evaluate import PRESETS
 from tuneworth.project import plan_hosted, train_hosted
 from tuneworth.train import Fireworks, HostedSettings, OpenAI, Pauses, Together
 
+from ..conftest import pair
+from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
 from ..train.hosted_server import KEY, HostedServer
 
 MODELS = {
@@ -153,12 +162,32 @@ def test_a_failed_job_is_told_and_not_repeated_without_again(curated: Any, comma
         assert failed.code == 3
         assert "failed: out of luck" in failed.err
         assert command("train", project, "--on", "together", "--yes").code == 3
+        assert (
+            "the run has this job already: ft-1 (error)" in command("train", project, "--on", "together", "--plan").out
+        )
         assert len(server.jobs) == 1
         server.outcome = "succeeded"
         done = command("train", project, "--on", "together", "--yes", "--again")
         assert done.code == 0, done.err
         assert len(server.jobs) == 2
     assert (the_run(project) / "train-1/hosted/job.json").is_file()
+
+
+def test_no_job_is_created_that_the_provider_expects_to_cost_more(curated: Any, command: Any) -> None:
+    with HostedServer("together", expects=9.871) as server:
+        project = curated("together", server.url)
+        refused = command("train", project, "--on", "together", "--yes")
+        assert refused.code == 2
+        assert "itself expects the job to cost 9.87 USD, more than the 4 USD that were agreed to" in refused.err
+        assert (len(server.jobs), len(server.complete)) == (0, 2)
+        server.credit = False
+        assert (
+            "has not enough credit" in command("train", project, "--on", "together", "--yes", "--max-cost", "9.88").err
+        )
+        server.credit = True
+        done = command("train", project, "--on", "together", "--yes", "--max-cost", "9.88")
+        assert done.code == 0, done.err
+    assert (len(server.jobs), len(server.files)) == (1, 2)
 
 
 def test_another_model_needs_again_and_says_what_differs(curated: Any, command: Any) -> None:
@@ -201,6 +230,12 @@ def test_ctrl_c_says_that_the_job_goes_on_and_cancel_stops_it(curated: Any, comm
     assert len(server.jobs) == 1
 
 
+def test_a_hyperparameter_that_the_provider_does_not_take_is_refused(curated: Any) -> None:
+    project = curated("openai", "http://127.0.0.1:9/v1", "rank = 8")
+    with pytest.raises(ConfigError, match="OpenAI does not take rank"):
+        plan_hosted(project, on="openai", today=BEFORE)
+
+
 PAGE = (Path(__file__).parents[2] / "docs" / "hosted.md").read_text(encoding="utf-8")
 
 
@@ -232,3 +267,117 @@ def test_options_of_one_kind_of_training_are_refused_by_the_other(curated: Any, 
     assert "use --plan" in command("train", project, "--on", "together", "--dry-run").err
     assert command("train", project, "--on", "together", "--merge").code == 2
     assert "is not an amount above 0" in command("train", project, "--on", "together", "--max-cost", "-1").err
+
+
+COMPARED = '[evaluate]\nvariants = ["prompted", "tuned"]\nrivals = "none"\n'
+
+
+def label(asked: Asked) -> Step:
+    """The label of the pair; the base model forgets its first word for every second."""
+    number = next(n for n in range(60) if asked.text.endswith(f"weight: {n} kg") or n == 59)
+    text = pair(number)["output"] if asked.body["model"] != "base" or number % 2 else "?"
+    return Step(body=completion(text))
+
+
+@pytest.mark.slow
+def test_a_run_trained_at_a_provider_is_judged_at_its_endpoint_with_its_real_cost(curated: Any, command: Any) -> None:
+    with HostedServer("together") as server, EndpointServer(label) as endpoint:
+        project = curated("together", server.url)
+        assert command("train", project, "--on", "together", "--yes").code == 0
+        unset = command("evaluate", project)
+        assert unset.code == 2
+        assert "was trained at Together AI on Qwen/Qwen3-8B, and [evaluate.tuned] names no endpoint" in unset.err
+        connected = command("train", project, "--on", "together", "--yes", "--connect")
+        assert connected.code == 0, connected.err
+        file = project / "tuneworth.toml"
+        settings = file.read_text().replace(f'endpoint = "{server.url}"', f'endpoint = "{endpoint.url}"')
+        prices = "price_input = 1\nprice_output = 4\n"
+        file.write_text(
+            settings.replace("[evaluate.tuned]", f"{COMPARED}[evaluate.tuned]")
+            + f'[evaluate.prompted]\nendpoint = "{endpoint.url}"\nmodel = "base"\n[roi]\ncurrency = "USD"\nrequests_per_day = 9\n'
+            f"[roi.running]\nper_month = 0\n[roi.prompted]\n{prices}[roi.tuned]\n{prices}"
+        )
+        done = command("evaluate", project)
+        assert done.code == 0, done.err
+    run = the_run(project)
+    results = json.loads((run / "results.json").read_text())
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
+    assert list(Draft202012Validator(schema).iter_errors(results)) == []
+    assert results["training"]["hosted"]["cost"] == results["money"]["investment"] == 4
+    assert "roi.investment" not in results["money"]["missing"]
+    page = (run / "report.html").read_text().replace("\xa0", " ")
+    assert "The model was trained at Together AI on" in page
+    assert "this run, trained at Together AI" in page
+
+
+WITHOUT_TORCH = """
+import sys, time
+sys.modules.update(dict.fromkeys(["torch", "transformers", "peft", "safetensors"]))  # as in the base install
+from tuneworth.cli import main
+from tuneworth.train import Pauses
+Pauses.__init__.__defaults__ = (0.001, 0.001, 0.001, 0.001, 3, time.sleep)
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_the_base_install_is_enough(curated: Any) -> None:
+    with HostedServer("together") as server:
+        project = curated("together", server.url)
+        for more in ([], ["--again"]):
+            words = ["train", str(project), "--on", "together", "--yes", *more]
+            done = subprocess.run(
+                [sys.executable, "-c", WITHOUT_TORCH, *words], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+        assert len(server.jobs) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("typed", "code", "jobs"), [("n", 2, 0), ("y", 0, 1)])
+def test_a_person_at_a_terminal_is_asked_with_the_limit(typed: str, code: int, jobs: int, curated: Any) -> None:
+    with HostedServer("together") as server:
+        project = curated("together", server.url)
+        ours, theirs = pty.openpty()
+        words = [sys.executable, "-c", WITHOUT_TORCH, "train", str(project), "--on", "together"]
+        process = subprocess.Popen(words, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs)
+        seen = ""
+        while "[y/N]" not in seen:
+            seen += os.read(ours, 4096).decode()
+        assert "pay up to 4 USD?" in seen
+        assert server.asked == []
+        os.write(ours, f"{typed}\n".encode())
+        drained = threading.Thread(target=drain, args=(ours,), daemon=True)  # a full terminal stops the command
+        drained.start()
+        assert process.wait(timeout=120) == code
+        os.close(theirs)
+        assert len(server.jobs) == jobs
+
+
+def drain(terminal: int) -> None:
+    with suppress(OSError):
+        while os.read(terminal, 4096):
+            pass
+
+
+def test_a_training_begun_on_this_machine_is_not_mixed_with_one_at_a_provider(curated: Any, command: Any) -> None:
+    project = curated("together", "http://127.0.0.1:9/v1")
+    folder = the_run(project) / "train"
+    folder.mkdir()
+    (folder / "preflight.json").write_text("{}")
+    refused = command("train", project, "--on", "together", "--yes")
+    assert refused.code == 2
+    assert "was trained on this machine already, or in part" in refused.err
+    assert command("train", project, "--on", "together", "--plan", "--again").code == 0
+
+
+def test_a_file_that_was_removed_is_written_again(curated: Any, command: Any) -> None:
+    with HostedServer("openai") as server:
+        project = curated("openai", server.url)
+        server.faults = dict.fromkeys(range(9), (401, {"error": {"message": "no"}}, {}))
+        assert command("train", project, "--on", "openai", "--yes").code == 2
+        (the_run(project) / "train/hosted/train.jsonl").unlink()
+        server.faults = {}
+        done = command("train", project, "--on", "openai")  # it was agreed to
+        assert done.code == 0, done.err
+    assert len(server.jobs) == 1

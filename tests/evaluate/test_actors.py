@@ -171,7 +171,7 @@ generate.BATCH = 4
 pairs = pl.DataFrame(rows, schema_overrides={"system": pl.String})
 settings = EvaluateSettings(temperature=1.0, samples=samples)
 with connected(ClusterSettings(address=address)) as ray:
-    actors = Actors(ray, Placement(2, 0, 0, None), name=model, dtype="float32", quantised=False, say=print)
+    actors = Actors(ray, Placement(1, 0, 0, None), name=model, dtype="float32", quantised=False, say=print)
     actors.start()
     found = race(
         Variant("prompted", "base model", guide=guide), pairs, loaded=actors.loaded, settings=settings,

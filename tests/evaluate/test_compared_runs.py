@@ -95,6 +95,8 @@ def test_with_several_samples_a_request_counts_with_its_mean():
     assert [(row["id"], row["before"], row["after"]) for row in found.results["rows"]] == [("r0", 1.0, 0.5)]
     assert (found.rows[0].before["acceptable"], found.rows[0].after["acceptable"]) == (True, False)
     assert found.results["shared"]["samples"] == {"before": 1, "after": 2}
+    back = compare_judged(replace(several, lines=lines), one)
+    assert (back.rows[0].before["acceptable"], back.rows[0].after["acceptable"]) == (False, True)
 
 
 def test_groups_are_counted_in_the_difference():

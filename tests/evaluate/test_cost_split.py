@@ -1,6 +1,7 @@
 """The change in cost, split exactly: parts that add up, a second computation over all orders, shared requests."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
 
@@ -44,7 +45,7 @@ def priced(name, good, *, call=None, plan=None, measured=None):
         "tokens": {"tuned": {"fixed": 20, "input": CALL["input_tokens"], "output": CALL["output_tokens"]}},
         **(measured or {}),
     }
-    return type(one)(one.name, one.variant, one.pairs, one.lines, one.rules, results)
+    return replace(one, results=results)
 
 
 def cost(before, after):
@@ -141,6 +142,20 @@ def test_what_a_run_measured_is_counted_on_the_shared_requests():
     assert found["per_usable_output"]["after"] == pytest.approx(second / 1e6 + 0 * 0.1)
 
 
+def test_a_variant_that_is_priced_only_after_repair_costs_the_same_tokens():
+    plain, priced_one = priced("A", [1, 0]), priced("B", [1, 1])
+    inputs = plain.results["money"]["formula_inputs"]
+    inputs["variants"] = {"tuned + repair": {**CALL, "acceptance": 1.0}}
+    results = {
+        **plain.results,
+        "variants": {"tuned": {"way": "model", "of": []}, "tuned + repair": {"way": "repair", "of": ["tuned"]}},
+        "quality": {"tuned": {"acceptable": {"share": 0.5}}, "tuned + repair": {"acceptable": {"share": 1.0}}},
+    }
+    found = cost(replace(plain, results=results), priced_one)
+    assert found["per_usable_output"]["before"] == pytest.approx(180e-6 + 0.5 * 0.1)
+    assert found["per_usable_output"]["parts"]["failures"] == pytest.approx(-0.05)
+
+
 def test_what_was_stated_stays():
     stated = {"output_tokens": 500.0, "acceptance": 0.9}
     found = cost(priced("A", [1, 0], call=stated), priced("B", [1, 0], call=stated))
@@ -174,6 +189,15 @@ def test_why_costs_are_not_compared_is_said(after, words):
     found = cost(priced("A", [1, 0]), after)
     assert found["per_request"] is None
     assert words in found["why_not"]
+
+
+def test_what_a_cascade_sends_on_counts_as_failures():
+    first, second = ({"second": {**CALL, "price_input": 10.0}, "sent": sent} for sent in (0.1, 0.3))
+    split = cost(priced("A", [1, 0], call=first), priced("B", [1, 0], call=second))["per_request"]
+    assert (
+        split["parts"]["failures"] == pytest.approx(split["change"]) == pytest.approx(0.2 * (100 * 10 + 20 * 4) / 1e6)
+    )
+    assert split["parts"]["tokens"] == split["parts"]["prices"] == 0
 
 
 def test_failures_treated_differently_leave_the_cost_of_a_request():

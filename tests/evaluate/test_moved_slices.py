@@ -55,6 +55,12 @@ def test_small_parts_are_counted_and_not_judged():
     assert result["slices_small"] == 1 + 60  # the rare colour, and each part
 
 
+def test_a_part_of_which_few_requests_were_scored_is_not_judged():
+    asked = rows(60, lambda at: "blue" if at < 25 else "red")
+    result = found([None] * 10 + [1] * 50, [0] * 60, asked)
+    assert [row["value"] for row in result["slices"] if row["kind"] == "field"] == ["red"]
+
+
 def test_a_group_is_judged_by_its_own_requests():
     asked = rows(60, group=lambda at: f"g{at // 30}")
     result = found([1] * 60, [0] * 30 + [1] * 30, asked)

@@ -79,7 +79,7 @@ FAULTS = {
         seen(lambda one, number: {"reasoning_tokens": 40, "served": "Hm. " + one["served"]}),
     ],
     "sampling": [
-        seen(again=pl.DataFrame({"id": list("abcdefgh"), "first": list("abcdefgh"), "second": list("abcdxxxx")})),
+        seen(again=pl.DataFrame({"id": list("abcd"), "first": ["a b c d e"] * 4, "second": ["a b x", "a y", "z", "a b c d e"]})),
     ],
     "base": [
         seen(lambda one, number: {"served": OTHER[one["id"]]}, base=OTHER),
@@ -92,6 +92,7 @@ FAULTS = {
     "another": [
         seen(lambda one, number: {"served": "Quite another text."}, margins=margins(9)),
         seen(lambda one, number: {"served": "Quite another text.", "served_prompt": one["served_prompt"] + number % 7}),
+        seen(lambda one, number: {"served": "Quite another text.", "served_prompt": one["served_prompt"] * 3 // 4}),
     ],
 }  # fmt: skip
 
@@ -99,6 +100,21 @@ FAULTS = {
 @pytest.mark.parametrize(("cause", "what"), [(name, one) for name, seen_so in FAULTS.items() for one in seen_so])
 def test_a_fault_is_named_by_its_own_test_alone(cause: str, what: Seen) -> None:
     assert names(what) == [cause]
+
+
+@pytest.mark.parametrize(
+    ("server", "says"),
+    [
+        ([1, 5, 6], "it does not begin the answer; token 4 of the first request is none and was '<7>' at judging"),
+        ([1, 5, 6, 7, 2, 8], "it writes 1 token after the request; token 6"),
+        ([1, 20, 21, 1, 5, 6, 7, 2], "it adds 3 tokens, such as a default system message; token 2"),
+        ([1, 7, 2], "it leaves out 2 tokens, such as a default system message; token 2"),
+        ([1, 5, 9, 7, 2], "another one: token 3 of the first request is '<9>' and was '<6>'"),
+    ],
+)
+def test_the_tokens_show_what_another_template_does(server: list[int], says: str) -> None:
+    (found,) = find_causes(seen(reading=reading(server)))
+    assert says in found.says
 
 
 @pytest.mark.parametrize("cause", FAULTS)
@@ -131,7 +147,9 @@ def test_rounding_is_no_cause_whatever_it_hits(seed: int, noise: float) -> None:
         place = int(draw.integers(0, len(kept)))
         return {"served": " ".join([*kept[:place], "else", *kept[place + 1 :]])} if number in hit else {}
 
-    twice = pl.DataFrame({"id": list("abcdefgh"), "first": list("abcdefgh"), "second": list("abcdefgx")})
+    texts = [text(number, words=40) for number in range(8)]
+    again = [" ".join([*one.split()[:30], "other"]) if number < 4 else one for number, one in enumerate(texts)]
+    twice = pl.DataFrame({"id": list("abcdefgh"), "first": texts, "second": again})
     honest = seen(
         rounded, margins=margins(noise, seed=seed), base=OTHER, again=twice, probes=probes(0, 0, 0), marks=MARKS
     )

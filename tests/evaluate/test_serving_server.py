@@ -18,7 +18,8 @@ def answering(**paths: Any) -> EndpointServer:
 
     def behave(asked: Asked) -> Step:
         answer = paths.get(names.get(asked.path, ""), Step(404, {"error": "no"}))
-        return answer(asked) if callable(answer) else answer if isinstance(answer, Step) else Step(body=answer)
+        step = answer(asked) if callable(answer) else answer
+        return step if isinstance(step, Step) else Step(body=step)
 
     return EndpointServer(behave)
 
@@ -46,7 +47,11 @@ def test_the_only_model_is_the_one_to_ask() -> None:
     ],
 )
 def test_a_name_is_asked_for_where_the_server_does_not_settle_it(models: Any, message: str) -> None:
-    with answering(models=models) as server, open_server(server.url) as opened, pytest.raises(ConfigError, match=message):
+    with (
+        answering(models=models) as server,
+        open_server(server.url) as opened,
+        pytest.raises(ConfigError, match=message),
+    ):
         opened.model_name()
 
 

@@ -118,6 +118,19 @@ def test_the_cost_is_split_by_price_and_failures(runs):
     )
 
 
+def test_costs_over_all_requests_are_those_of_the_runs(runs):
+    cost = compare_runs(*runs).results["cost"]
+    for role, run in zip(("before", "after"), runs, strict=True):
+        own = Run(run).results["money"]["variants"]["tuned"]
+        assert cost["per_request"][role] == pytest.approx(own["cost_per_request"], rel=1e-12)
+        assert cost["per_usable_output"][role] == pytest.approx(own["effective_cost_per_request"], rel=1e-12)
+
+
+def test_the_settings_of_the_verdicts_that_differ_are_named(runs):
+    settings = compare_runs(*runs).results["verdicts"]["settings"]
+    assert settings == [{"key": "roi.tuned.price_input", "before": 1.0, "after": 2.0}]
+
+
 def test_gates_decide_the_exit_code(command, runs, tmp_path):
     words = ["compare", *runs, "--out", tmp_path / "out", "--quiet"]
     assert command(*words, "--gate", "difference.high < 0").code == 0
@@ -204,6 +217,9 @@ def test_scored_again_by_its_own_style_a_run_stays_as_it_was(judged, runs):
         assert again["rows"] == stored["rows"]
         assert again["difference"] == stored["difference"]
     assert_described(again)
+    whole = compare_runs(runs[0], repaired, style=style).whole
+    came = {line["raw"] for lines in whole.after.lines.values() for line in lines}
+    assert came == {None, "Box with a lamp."}  # repaired again, from what came
     assert [row for row in stored["context"] if row["what"] == "repair"] == [
         {"what": "repair", "before": "off", "after": "safe"}
     ]
@@ -212,7 +228,7 @@ def test_scored_again_by_its_own_style_a_run_stays_as_it_was(judged, runs):
 def test_another_variant_can_be_compared(command, judged, runs):
     worse = judged("strong", outputs(lambda at: at % 5 > 0), prompted=outputs(lambda at: at % 5 > 2))
     found = compare_runs(worse, worse.parent / "monday", variant="prompted=tuned").results
-    assert found["variant"] == {"before": "prompted", "after": "tuned"}
+    assert {role: found["variant"][role] for role in ("before", "after")} == {"before": "prompted", "after": "tuned"}
     assert found["decided"] == "better"
     assert compare_runs(worse, runs[0], variant="tuned").results["decided"] == "same outputs"
     unknown = command("compare", *runs, "--variant", "tunde")

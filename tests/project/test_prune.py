@@ -92,6 +92,13 @@ DEPENDED = {
     "exported": (_folder("export/ollama"), "it was exported for serving (export/)"),
     "judged": (_folder("judgements"), "people judged its outputs (judgements/)"),
     "judged from files": (_folder("evaluate/judgements"), "people judged its outputs (judgements/)"),
+    "trained at a provider": (
+        lambda project, run: [
+            (run / "train" / "hosted").mkdir(parents=True),
+            (run / "train" / "hosted" / "job.json").touch(),
+        ],
+        "its model was trained at a provider, and the job is recorded here (train/hosted/)",
+    ),
     "in the settings": (
         _file("tuneworth.toml", '[data]\npath="p"\n[evaluate.old]\nadapter = "runs/RUN/train/adapter"'),
         "tuneworth.toml names it",

@@ -72,9 +72,9 @@ def test_stages_follow_from_the_files(tmp_path: Path) -> None:
     run = made_run(project, 1, results=False)
     assert list_runs(project)[0].stage == "curated"
     (run / "train" / "adapter").mkdir(parents=True)
-    (run / "train" / "summary.json").write_text("{}")
-    assert list_runs(project)[0].stage == "curated"  # it still trains
     (run / "train" / "adapter" / "adapter_config.json").write_text("{}")
+    assert list_runs(project)[0].stage == "curated"  # it still trains
+    (run / "train" / "summary.json").write_text("{}")
     assert list_runs(project)[0].stage == "trained"
     (run / "curate" / "summary.json").unlink()
     (run / "train" / "summary.json").unlink()
@@ -127,6 +127,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "an endless number": (lambda run: _set(run, "money", {"payback_days": 10**400}), "payback_days is not a finite number"),
     "no number": (lambda run: _set(run, "money", {"payback_days": float("nan")}), "payback_days is not a finite number"),
     "a verdict that is a text": (lambda run: _set(run, "verdict", "yes"), "verdict is not an object"),
+    "a list of names": (lambda run: _set(run, "comparison", {"candidate": ["x"]}), "the name of a variant is not a text"),
+    "a currency of a page": (lambda run: _set(run, "money", {"currency": "E" * 99}), "is not the code of a currency"),
     "counts": (lambda run: (run / "curate" / "summary.json").write_text('{"splits": 3}'), "splits is not an object"),
 }  # fmt: skip
 
@@ -183,6 +185,13 @@ def test_whatever_stands_in_the_files_the_list_is_complete(
     assert found[0].damage == "" or found[1].damage == ""
     assert json.loads(json.dumps(found.to_json()))["runs"][0]["name"]
     assert repr(found)
+
+
+def test_a_lone_surrogate_in_a_text_is_no_damage(tmp_path: Path) -> None:
+    run = made_run(made_project(tmp_path), 1)
+    _set(run, "project", "\ud800")  # as an escape, which is valid JSON
+    assert "\\ud800" in (run / "results.json").read_text()
+    assert list_runs(tmp_path)[0].damage == ""
 
 
 def test_links_to_runs_elsewhere_are_listed_and_links_to_siblings_are_not(tmp_path: Path) -> None:
@@ -263,6 +272,15 @@ def test_one_changed_byte_of_the_cache_is_noticed(
     content = bytearray(cache.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     cache.write_bytes(bytes(content))
+    assert list_runs(project) == before
+
+
+def test_a_figure_changed_in_the_cache_is_noticed(tmp_path: Path) -> None:
+    project = made_project(tmp_path, 2)
+    before, cache = list_runs(project), project / "runs" / ".index.json"
+    content = cache.read_bytes()
+    cache.write_bytes(content.replace(b'"acceptable": 0.8', b'"acceptable": 0.1'))
+    assert cache.read_bytes() != content
     assert list_runs(project) == before
 
 

@@ -170,6 +170,17 @@ def test_the_recorded_model_is_asked_with_its_own_limit_and_template(run: Run) -
     assert tokenizer.chat_template == TEMPLATE
 
 
+def test_a_limit_that_was_computed_is_computed_again_or_read_from_an_output_that_reached_it(run: Run) -> None:
+    from tuneworth.evaluate import token_limit
+
+    variants, outputs = (run.folder / "evaluate" / name for name in ("variants.json", "outputs.jsonl"))
+    variants.write_text(variants.read_text().replace('"max_new_tokens": 8', '"max_new_tokens": "auto"'))
+    assert recorded(run).max_new_tokens == 8
+    outputs.write_text(outputs.read_text().replace('"length"', '"stop"'))
+    tokenizer = tokenizer_of(run, str(recorded(run).model))
+    assert recorded(run).max_new_tokens == token_limit(tokenizer, run.train["output"].to_list()) > 8
+
+
 def test_margins_are_those_of_the_tokens_that_were_chosen(run: Run, tuned: Weights) -> None:
     """The judged model reads its own outputs: at each place its token is the likeliest, whatever was served."""
     from tuneworth.project.serving.local import measure_margins

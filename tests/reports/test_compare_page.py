@@ -9,6 +9,7 @@ import pytest
 
 from tuneworth.evaluate import ComparedJudged, compare_judged
 from tuneworth.reports import compared_text, write_comparison
+from tuneworth.reports.history.compare_headline import compared_headline
 
 from ..evaluate.judged_sides import RULES, line, outcomes, side
 
@@ -77,6 +78,34 @@ def test_what_is_not_shared_is_said_first():
     text = " ".join(compared_text(whole(compare_judged(before, side("today", outcomes([1] * 100), rows=rows)))).split())
     assert "The runs share 30 of 100 test requests" in text
     assert "20 only in monday and 70 only in today" in text
+
+
+def test_candidates_that_differ_are_named_with_the_variant_that_both_have():
+    runs = side("monday", outcomes([1, 0])), replace(side("today", outcomes([0, 0])), variant="tuned + repair")
+    results = [{"quality": {"tuned": {}, run.variant: {}}, "comparison": {"candidate": run.variant}} for run in runs]
+    found = compare_judged(*(replace(run, results=one) for run, one in zip(runs, results, strict=True)))
+    text = " ".join(compared_text(whole(found)).split())
+    assert "today (tuned, repaired) is not shown to be better or worse than monday (tuned)" in text
+    assert 'The runs are compared by different variants: "tuned" before, "tuned, repaired" now.' in text
+    assert compared_headline(whole(found)).next_step == "Compare the same variant: `--variant tuned`"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"decision": "cannot tell yet", "sentence": ""}, {"decision": "fix first", "what": "data", "sentence": ""},
+         "changed from cannot tell yet to fix first; now the data must be fixed first."),
+        ({"decision": "fine-tune", "sentence": "", "payback": 20}, {"decision": "keep prompting", "sentence": ""},
+         "changed from fine-tune to keep prompting; the payback went from 20 days to never."),
+        ({"decision": "fine-tune", "sentence": ""}, {"decision": "fine-tune", "sentence": ""}, "say the same: fine-tune."),
+    ],
+)  # fmt: skip
+def test_why_the_verdict_changed_is_said(first, second, words):
+    runs = [
+        replace(side(name, outcomes([1])), results={"verdict": one, "money": {"payback_days": one.get("payback")}})
+        for name, one in (("monday", first), ("today", second))
+    ]
+    assert words in " ".join(compared_text(whole(compare_judged(*runs))).split())
 
 
 def test_different_styles_are_the_strongest_doubt(tmp_path):

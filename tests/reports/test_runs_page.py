@@ -11,6 +11,7 @@ import pytest
 from tuneworth.reports import RunEntry, RunSide, write_runs_page
 
 from .chromium import Window
+from .test_access import _violations
 from .test_safety import PAYLOADS
 from .test_widths import CUT, SMALL
 
@@ -42,7 +43,7 @@ def test_the_page_says_the_newest_verdict_and_since_when(tmp_path: Path) -> None
     assert "5 runs from 1 October 2026 to 5 October 2026. The newest 3 verdicts are “Fine-tune”" in text
     assert "the one before was “Cannot tell yet”" in text
     assert "tuneworth compare runs/run-0003 runs/run-0004" in text
-    assert "All 2 verdicts are “Cannot tell yet”" in _page(tmp_path, made_entries(2))
+    assert "Both verdicts are “Cannot tell yet”" in _page(tmp_path, made_entries(2))
     assert "The newest verdict is “Fine-tune”; the one before was" in _page(tmp_path, made_entries(3))
 
 
@@ -98,6 +99,16 @@ def test_runs_in_two_currencies_have_no_chart_of_costs(tmp_path: Path) -> None:
     assert 'id="costs"' not in _page(tmp_path, [replace(entries[0], currency="USD"), *entries[1:]])
 
 
+def test_variants_are_named_where_the_runs_do_not_compare_the_same(tmp_path: Path) -> None:
+    entries = made_entries(3)
+    assert "<bdi>prompted</bdi></small>" not in _page(tmp_path, entries).split('id="runs"')[1]
+    entries[0] = replace(entries[0], baseline=RunSide("template", 1.0))
+    table = _page(tmp_path, entries).split('id="runs"')[1]
+    assert table.count('<small class="who"><bdi>prompted</bdi></small>') == 2
+    assert table.count('<small class="who"><bdi>template, no model</bdi></small>') == 1
+    assert '<small class="who"><bdi>tuned</bdi></small>' not in table
+
+
 def test_a_test_set_that_is_used_often_is_the_doubt(tmp_path: Path) -> None:
     entries = made_entries(2)
     assert "used 7 times" in _page(tmp_path, [entries[0], replace(entries[1], uses=7)])
@@ -136,3 +147,14 @@ def test_a_page_fits_every_width_and_no_text_of_a_run_takes_part_in_it(window: W
         assert window.value("typeof window.owned") == "undefined"
         assert window.messages == [], kind
         assert [address for address in window.requests if not address.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_everybody_can_read_the_page(window: Window, tmp_path: Path, width: int, dark: bool) -> None:
+    odd = [RunEntry("broken", damage="run.json is damaged"), RunEntry("half", stage="curated")]
+    page = write_runs_page([*made_entries(5), *odd], tmp_path / "runs.html", project="p", runs=tmp_path / "runs")
+    window.open(page, width=width, dark=dark)
+    window.value("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    assert _violations(window) == []

@@ -44,6 +44,13 @@ def test_a_wide_terminal_shows_a_row_for_each_run() -> None:
     assert lines[-1] == "4 runs, 52.8 MB on the disk; 1 damaged."
 
 
+def test_variants_are_named_where_the_runs_do_not_compare_the_same() -> None:
+    other = replace(ENTRY, name="other", baseline=RunSide("tuned + repair", 0.9))
+    lines = runs_text([ENTRY, other], columns=220).splitlines()
+    assert "prompted 50% (40 to 60%)  80% (70 to 90%)" in lines[1]
+    assert "tuned, repaired 90% " in lines[2]
+
+
 def test_a_narrower_one_says_what_it_leaves_out() -> None:
     text = runs_text([ENTRY], columns=110)
     assert text.splitlines()[0].split()[-1] == "both"

@@ -19,13 +19,20 @@ def _chart(runs: int, strips: list[Strip] | None = None) -> str:
 
 
 def test_a_mark_stands_beside_the_middle_of_its_run_with_its_range() -> None:
-    drawn = _chart(4)
+    drawn = _chart(10)
     places = [
         float(place)
         for place in re.findall(r'<svg x="([\d.]+)%" class="point r-candidate"><path class="whisker"', drawn)
     ]
-    assert places == pytest.approx([100 * (at + 0.5 + APART) / 4 for at in range(4)], abs=0.01)
-    assert drawn.count('class="whisker" d="M0 55V165M-3 55h6M-3 165h6"') == 8  # a quarter of 220 pixels from both ends
+    assert places == pytest.approx([10 * (at + 0.5 + APART) for at in range(10)], abs=0.01)
+    assert drawn.count('class="whisker" d="M0 55V165M-3 55h6M-3 165h6"') == 20  # a quarter of 220 pixels from both ends
+
+
+def test_the_marks_of_few_runs_stand_close_together() -> None:
+    sides = [
+        re.search(rf'<svg x="([\d.]+)%" class="point r-{role}"><path', _chart(1)) for role in ("baseline", "candidate")
+    ]
+    assert [side and side[1] for side in sides] == ["48", "52"]
 
 
 def test_a_run_without_a_range_has_none() -> None:

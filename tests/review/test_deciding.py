@@ -1,7 +1,9 @@
 """Decisions over HTTP: written before the page says so, never lost, never overwritten."""
 
 import json
+import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,26 @@ import pytest
 from tuneworth.curate import read_overrides
 from tuneworth.project import curate_project, decide_row
 
-from .served import Client, serving
+from .served import Client, Served, serving
 from .small_runs import ledger_of
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shared(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for the tests that only decide and take back; the others have one of their own."""
+    folder = shutil.copytree(made, tmp_path_factory.mktemp("deciding") / "parts")
+    with serving(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def undecided(shared: Served) -> Path:
+    """The folder of its project, nothing decided."""
+    file = Path(shared.said["overrides"])
+    file.unlink(missing_ok=True)
+    return file.parent
 
 
 def written(project: Path) -> list[dict]:
@@ -20,13 +38,13 @@ def written(project: Path) -> list[dict]:
     return [json.loads(line) for line in file.read_text().split("\n") if line] if file.exists() else []
 
 
-def test_a_decision_is_a_line_of_each_row_with_its_content_and_its_person(project, served):
-    client = served.client("Ada")
+def test_a_decision_is_a_line_of_each_row_with_its_content_and_its_person(undecided, shared):
+    client = shared.client("Ada")
     item = client.item("conflict")
     answer = client.decide(item, "right", why="from the data sheet").json()
     left, right = (side["id"] for side in item["sides"])
     assert answer["saved"] == [{"id": left, "decision": "drop"}, {"id": right, "decision": "keep"}]
-    lines = written(project)
+    lines = written(undecided)
     assert [(line["id"], line["decision"], line["who"], line["why"]) for line in lines] == [
         (left, "drop", "Ada", "from the data sheet"), (right, "keep", "Ada", "from the data sheet"),
     ]  # fmt: skip
@@ -75,37 +93,37 @@ def test_the_counts_follow_and_are_those_of_a_new_curate(project, served):
 
 
 @pytest.mark.parametrize("elsewhere", ["tab", "command"])
-def test_a_row_that_was_decided_elsewhere_is_shown_and_not_overwritten(project, served, elsewhere):
-    client, other = served.client("Ada"), served.client("Bob")
+def test_a_row_that_was_decided_elsewhere_is_shown_and_not_overwritten(undecided, shared, elsewhere):
+    client, other = shared.client("Ada"), shared.client("Bob")
     item = client.item("conflict")
     if elsewhere == "tab":
         assert other.decide(other.item("conflict"), "left").status_code == 200
     else:
-        decide_row(project, item["sides"][0]["id"], "keep", who="Bob")
-    before = written(project)
+        decide_row(undecided, item["sides"][0]["id"], "keep", who="Bob")
+    before = written(undecided)
     answer = client.decide(item, "neither")
     assert answer.status_code == 409
     assert "decided elsewhere" in answer.json()["error"]
     now = answer.json()["item"]
     assert now["sides"][0]["decision"]["who"] == "Bob"
-    assert written(project) == before
+    assert written(undecided) == before
     assert client.decide(now, "neither").status_code == 200  # who has seen that may decide otherwise
 
 
-def test_a_decision_without_what_was_seen_is_refused(project, served):
-    client = served.client()
+def test_a_decision_without_what_was_seen_is_refused(undecided, shared):
+    client = shared.client()
     item = client.item("conflict")
     for seen in ({}, {side["id"]: "" for side in item["sides"]}, {side["id"]: "x" for side in item["sides"]}):
         assert client.decide(item, "left", seen=seen).status_code == 409
-    assert written(project) == []
+    assert written(undecided) == []
 
 
-def test_of_two_who_decide_at_once_one_is_first(project, served):
-    clients = [served.client(name) for name in ("Ada", "Bob", "Cleo", "Dan")]
+def test_of_two_who_decide_at_once_one_is_first(undecided, shared):
+    clients = [shared.client(name) for name in ("Ada", "Bob", "Cleo", "Dan")]
     clients[0].settled()
     for _ in range(4):
         items = [client.item("rejected") for client in clients]
-        before = len(written(project))
+        before = len(written(undecided))
         answers: list[int] = []
         start = threading.Barrier(len(clients))
 
@@ -119,12 +137,12 @@ def test_of_two_who_decide_at_once_one_is_first(project, served):
         for thread in threads:
             thread.join()
         assert sorted(answers) == [200, 409, 409, 409]
-        assert len(written(project)) == before + 1
+        assert len(written(undecided)) == before + 1
 
 
-def test_two_servers_of_one_project_do_not_overwrite_each_other(project, served):
-    with serving(project) as second:
-        ada, bob = served.client("Ada"), second.client("Bob")
+def test_two_servers_of_one_project_do_not_overwrite_each_other(undecided, shared):
+    with serving(undecided) as second:
+        ada, bob = shared.client("Ada"), second.client("Bob")
         ada.settled(), bob.settled()
         mine, other = ada.item("rejected"), bob.item("rejected")
         assert ada.decide(mine, "drop").status_code == 200
@@ -132,31 +150,31 @@ def test_two_servers_of_one_project_do_not_overwrite_each_other(project, served)
         assert bob.decide(bob.item("conflict"), "left").status_code == 200
         assert ada.state()["decisions"] == 3
         assert ada.undo().status_code == 200
-        assert {line["who"] for line in written(project)} == {"Bob"}
+        assert {line["who"] for line in written(undecided)} == {"Bob"}
 
 
-def test_undo_takes_back_ones_own_last_batch(project, served):
-    ada, bob = served.client("Ada"), served.client("Bob")
+def test_undo_takes_back_ones_own_last_batch(undecided, shared):
+    ada, bob = shared.client("Ada"), shared.client("Bob")
     first = ada.item("conflict")
     ada.decide(first, "left")
     bob.decide(bob.item("rejected"), "drop")
     answer = ada.undo().json()
     assert answer["taken_back"] == [side["id"] for side in first["sides"]]
     assert (answer["kind"], answer["key"]) == ("conflict", first["key"])
-    assert [line["who"] for line in written(project)] == ["Bob"]
+    assert [line["who"] for line in written(undecided)] == ["Bob"]
     assert ada.undo().status_code == 409
     assert ada.state()["undo"] is None
     assert ada.item("conflict")["key"] == first["key"]
 
 
-def test_undo_of_what_is_no_longer_the_last_is_refused(project, served):
-    client = served.client()
+def test_undo_of_what_is_no_longer_the_last_is_refused(undecided, shared):
+    client = shared.client()
     client.decide(client.item("conflict"), "left")
     stamp = client.state()["undo"]["stamp"]
     client.decide(client.item("rejected"), "drop")
-    before = written(project)
+    before = written(undecided)
     assert client.send("undo", stamp=stamp).status_code == 409
-    assert written(project) == before
+    assert written(undecided) == before
 
 
 @pytest.mark.parametrize(
@@ -166,12 +184,12 @@ def test_undo_of_what_is_no_longer_the_last_is_refused(project, served):
         ("rejected", "left", {}), ("conflict", "", {}),
     ],
 )  # fmt: skip
-def test_an_action_that_does_not_fit_is_refused_with_a_sentence(project, served, kind, action, more):
-    client = served.client()
+def test_an_action_that_does_not_fit_is_refused_with_a_sentence(undecided, shared, kind, action, more):
+    client = shared.client()
     answer = client.decide(client.item(kind), action, **more)
     assert answer.status_code == 400
     assert answer.json()["error"]
-    assert written(project) == []
+    assert written(undecided) == []
 
 
 def test_what_was_said_to_be_saved_survives_a_kill(project):
@@ -222,7 +240,7 @@ def test_a_full_disk_is_said_and_loses_nothing(project):
     assert [json.loads(line)["decision"] for line in lines[30:]] == ["drop"] * len(codes)
 
 
-def test_texts_of_any_kind_come_back_as_they_were(project, served):
+def test_texts_of_any_kind_come_back_as_they_were(undecided, shared):
     texts = [
         "\u2028\u202e<script>alert(1)</script>",
         "\0 zero",
@@ -231,7 +249,7 @@ def test_texts_of_any_kind_come_back_as_they_were(project, served):
         '"}{\\',
         "line\nfeed\r\n",
     ]
-    client = served.client("Ada \u202e</script>")
+    client = shared.client("Ada \u202e</script>")
     for text in texts:
         item = client.item("rejected")
         assert client.decide(item, "edit", text=text, why=text).status_code == 200
@@ -239,7 +257,7 @@ def test_texts_of_any_kind_come_back_as_they_were(project, served):
         assert (decision["text"], decision["why"]) == (text, text)
         if client.state()["kinds"] == [] or client.http.get("api/item", params={"kind": "rejected"}).status_code == 404:
             break
-    assert {line["who"] for line in written(project)} == {"Ada \u202e</script>"}
+    assert {line["who"] for line in written(undecided)} == {"Ada \u202e</script>"}
 
 
 def test_a_run_that_another_process_curates_again_is_read_anew(command, pairs_file, tmp_path):

@@ -12,7 +12,16 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from tuneworth.core import ModelError, RunBroken
-from tuneworth.train import TrainSettings, conversion_command, fit, gguf_source, load_model, merge, write_gguf
+from tuneworth.train import (
+    TrainSettings,
+    conversion_command,
+    fit,
+    gguf_source,
+    load_model,
+    merge,
+    write_gguf,
+    write_lora_gguf,
+)
 from tuneworth.train.model.kernels import detach_adapter
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
@@ -164,3 +173,38 @@ def test_the_embedded_models_own_file_gives_the_metadata(tmp_path: Path) -> None
     assert told["tokenizer.ggml.pre"].contents() == "smollm"
     assert told["general.base_model.0.name"].contents() == "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert len(told["tokenizer.ggml.tokens"].data) == 49152
+
+
+@pytest.mark.slow
+def test_an_adapter_as_gguf_is_the_same_product_in_llama_cpps_order(
+    tiny_model: Any, made: Path, tmp_path: Path
+) -> None:
+    for name in ("one.gguf", "two.gguf"):
+        write_lora_gguf(made / "adapter", tmp_path / name, source=made / "source.gguf")
+    assert (tmp_path / "one.gguf").read_bytes() == (tmp_path / "two.gguf").read_bytes()
+    reader, config = GGUFReader(tmp_path / "one.gguf"), tiny_model.model.config
+    alpha = reader.fields["adapter.lora.alpha"].contents()
+    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
+    weights = load_file(made / "adapter" / "adapter_model.safetensors")
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    layers = {name.removeprefix("base_model.model.").partition(".lora_")[0] for name in weights}
+    assert len(tensors) == 2 * len(layers) == len(weights)
+    for layer in layers:
+        one, other = (weights[f"base_model.model.{layer}.lora_{side}.weight"].numpy() for side in "AB")
+        wanted = other @ one * alpha / len(one)
+        if "q_proj" in layer or "k_proj" in layer:  # each head's halves become neighbours
+            heads = config.num_attention_heads if "q_proj" in layer else config.num_key_value_heads
+            wanted = np.stack(
+                [wanted[h * 8 + half * 4 + n] for h in range(heads) for n in range(4) for half in range(2)]
+            )
+        place = names.get_name(layer)
+        rank = len(tensors[f"{place}.weight.lora_a"])
+        made_of = tensors[f"{place}.weight.lora_b"] @ tensors[f"{place}.weight.lora_a"] * alpha / rank
+        assert np.allclose(made_of, wanted, atol=1e-6), layer
+
+
+@pytest.mark.slow
+def test_an_adapter_of_another_model_is_not_written(tiny_model: Any, made: Path, tmp_path: Path) -> None:
+    other = write_source(tmp_path / "other.gguf", tiny_model, family="falcon")
+    with pytest.raises(ModelError, match="only 'llama' can be written"):
+        write_lora_gguf(made / "adapter", tmp_path / "adapter.gguf", source=other)

@@ -11,7 +11,7 @@ from tuneworth.core import RunBroken
 from tuneworth.train.hosted import weights
 from tuneworth.train.hosted.weights import check_adapter_files, checked_names, unpack
 
-from .hosted_server import ADAPTER, archive, tensors
+from .hosted_shapes import ADAPTER, archive, tensors
 
 
 @pytest.mark.parametrize(

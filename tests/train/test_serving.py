@@ -32,9 +32,25 @@ from tuneworth.train import (
 from tuneworth.train.model.chat import settle_template
 from tuneworth.train.serving.go_template import go_literal, render_go
 
-from .conftest import FAMILIES, GEMMA, IM, SMOLLM3, Family, im
+from .conftest import FAMILIES, GEMMA, IM, SMOLLM3, Family, gemma, im
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+GEMMA3 = (  # a system message in the first user message
+    "{{ bos_token }}{% set said = messages[0].content + '\n\n' if messages[0].role == 'system' else '' %}"
+    "{% for m in messages if m.role != 'system' %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
+    "{{ said if loop.first }}{{ m.content | trim }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+LINES = (  # a line break between turns, and none before the first
+    "{% for m in messages %}{% if not loop.first %}{{ '\n' }}{% endif %}"
+    "{{ {'user': 'User: ', 'assistant': 'Falcon: ', 'system': ''}[m.role] + m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}\nFalcon:{% endif %}"
+)
+OTHERS = {
+    "a system message in the first turn": Family("", gemma, GEMMA3, "<end_of_turn>"),
+    "lines": Family("", gemma, LINES, ""),
+    "plain": Family("", gemma, "", "<eos>"),
+}
 NAMES = [name for name in FAMILIES if "," not in name and FAMILIES[name].template]
 
 
@@ -64,9 +80,9 @@ def with_template(template: str) -> Callable[[Sequence[Any], bool], str]:
 # --- templates --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=[*NAMES, *OTHERS])
 def family(request: pytest.FixtureRequest) -> tuple[Any, ChatFormat]:
-    tokenizer = tokenizer_of(FAMILIES[request.param])
+    tokenizer = tokenizer_of({**FAMILIES, **OTHERS}[request.param])
     return tokenizer, read_format(rendering(tokenizer))
 
 
@@ -120,8 +136,12 @@ def test_a_template_that_does_more_is_refused(template):
 
 
 @given(TEXTS)
-def test_a_literal_renders_to_itself(text):
-    assert render_go(go_literal(text), {}) == text
+@example("{{ .System }}")
+@example("{")
+@example('""""')
+@example("\u00a0\u200b\r\x00")
+def test_a_literal_renders_to_itself_and_leaves_what_follows(text):
+    assert render_go(go_literal(text) + '{{ "x" }}', {}) == f"{text}x"
     assert '"""' not in go_literal(text)
     assert all(letter.isprintable() or letter in "\n\t" for letter in go_literal(text))
 

@@ -42,6 +42,7 @@ class Fireworks:
     preset: str | None = "dedicated-fireworks"
     gives_adapter: bool = True
     bills_validation: bool = False
+    unknown: tuple[str, ...] = ()
     no_new_jobs: date | None = None
     retires: Mapping[str, date] = field(default_factory=dict)
     announced: str = ""
@@ -70,8 +71,8 @@ class Fireworks:
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
         """An account that is not the key's own is answered as forbidden."""
-        if status in (403, 404) and f"accounts/{self.account}" in complaint.message:
-            return 'Check "account" in [train.hosted]: the id that `firectl whoami` prints.'
+        if status == 403:
+            return 'Check the key, and "account" in [train.hosted]: the id that `firectl whoami` prints.'
         return None
 
     def _file_id(self, upload: Upload) -> str:
@@ -119,6 +120,10 @@ class Fireworks:
         """The job with the id that belongs to the request."""
         job = self._job_id(request)
         return job if client.get(f"{self._home}/supervisedFineTuningJobs/{job}", absent=True) is not None else None
+
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """Fireworks AI estimates a job only once it was created."""
+        return None
 
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
         """Create the job with the request's own id; one that exists is the same one."""

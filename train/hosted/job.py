@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import RunBroken, printable, read_object, say, shortened, whole_folder, write_synced
+from ...core import ConfigError, RunBroken, printable, read_object, say, shortened, whole_folder, write_synced
 from .client import Client, Pauses, Unanswered
 from .provider import CURRENCY, JobRequest, JobState, Provider, Upload
 from .weights import check_adapter_files
@@ -24,6 +24,7 @@ __all__ = ["JOB_FILE", "HostedJob", "cost_in", "job_key", "read_job"]
 JOB_FILE = "job.json"
 SCHEMA = "tuneworth/hosted-job/1"
 LOOKS = 3  # for what may have been created: a provider's list may be a moment behind
+CENT = Decimal("0.01")
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -46,7 +47,10 @@ def read_job(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class HostedJob:
-    """A job of this request at this provider, with its record in `folder`; `note` gets lines of progress."""
+    """A job of this request at this provider, with its record in `folder`; `note` gets lines of progress.
+
+    No job is created of which the provider itself expects that it costs more than what was `agreed` to, in USD.
+    """
 
     folder: Path
     provider: Provider
@@ -54,6 +58,7 @@ class HostedJob:
     request: JobRequest
     uploads: Sequence[Upload]
     note: Callable[[str], None]
+    agreed: Decimal | None = None
     pauses: Pauses = Pauses()  # noqa: RUF009 - frozen
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -120,9 +125,9 @@ class HostedJob:
         self._update(step=f"sending {upload.role}")
         found = self.provider.find_file(self.client, upload)
         if found is not None:
-            self.note(f"{upload.role}: {self.provider.title} has this file already")
+            self.note(f"{self.provider.title} has the {upload.role} file already")
         else:
-            self.note(f"{upload.role}: sending {say.count(upload.lines, 'example')}, {say.size(upload.size)}")
+            self.note(f"sending the {upload.role} file: {say.count(upload.lines, 'example')}, {say.size(upload.size)}")
             found = self.provider.create_file(self.client, upload)
         files = self.record["files"]
         files[upload.role]["id"] = found
@@ -148,6 +153,7 @@ class HostedJob:
         if job is not None:
             self.note(f"job: taking up {job}, which was created with the same content")
         else:
+            self._check_estimate(files)
             try:
                 job = self.provider.create_job(self.client, self.request, files)
             except Unanswered:
@@ -155,6 +161,17 @@ class HostedJob:
                     raise
             self.note(f"job: {printable(job)} was created at {self.provider.title}")
         self._update(step="created", job=job, created=self.clock().isoformat())
+
+    def _check_estimate(self, files: Mapping[str, str]) -> None:
+        """Raises: ConfigError if the provider expects a higher cost than what was agreed to."""
+        expected = self.provider.estimate(self.client, self.request, files)
+        if expected is None or self.agreed is None or expected <= self.agreed:
+            return
+        more, most = (say.money(float(amount), CURRENCY) for amount in (expected, self.agreed))
+        raise ConfigError(
+            f"{self.provider.title} itself expects the job to cost {more}, more than the {most} that were agreed to\n"
+            f"The files were sent, but no job was created. To agree to it, add --max-cost {expected.quantize(CENT, ROUND_UP)}."
+        )
 
     def _look(self, times: int) -> str | None:
         """The job with this request's key, looked for several times."""
@@ -181,8 +198,8 @@ class HostedJob:
                 pause = min(self.pauses.looks_at_most, 1.25 * pause)
         except KeyboardInterrupt:
             self.note(
-                f"job: {record['job']} goes on at {self.provider.title} and goes on costing. The same command takes it up again; "
-                "with --cancel it stops it"
+                f"job: {record['job']} goes on at {self.provider.title} and goes on costing. The same command "
+                "takes it up again; with --cancel it stops it"
             )
             raise
         self.take(state)
@@ -204,8 +221,8 @@ class HostedJob:
             else f" {self.provider.title} states a cost of {say.money(float(state.cost), CURRENCY)}."
         )
         return (
-            f"{self.provider.title}: the job {self.record['job']} {what}.{cost}\nThe same command starts no second job. Correct "
-            "what the message names, then run it with --again to start another one."
+            f"{self.provider.title}: the job {self.record['job']} {what}.{cost}\nThe same command starts no second job. "
+            "Correct what the message names, then run it with --again to start another one."
         )
 
     def _fetch(self, adapter: Path) -> None:

@@ -7,6 +7,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class OpenAI:
     preset: str | None = None
     gives_adapter: bool = False
     bills_validation: bool = False
+    unknown: tuple[str, ...] = ("rank",)
     no_new_jobs: date | None = date(2027, 1, 6)
     retires: Mapping[str, date] = field(default_factory=lambda: dict.fromkeys(OPENAI, ENDS))
     announced: str = "developers.openai.com/api/docs/deprecations, read on 28 November 2026"
@@ -90,6 +92,10 @@ class OpenAI:
         for job in _pages(client, "/fine_tuning/jobs", {"limit": 100, f"metadata[{METADATA}]": request.key}):
             if (job.get("metadata") or {}).get(METADATA) == request.key:
                 return str(job["id"])
+        return None
+
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """OpenAI names no price before a job is done."""
         return None
 
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:

@@ -136,6 +136,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """The hyperparameters of `[train.hosted]` that it does not take."""
+        ...
+
+    @property
     def no_new_jobs(self) -> date | None:
         """The day from which it takes no jobs."""
         ...
@@ -176,6 +181,10 @@ class Provider(Protocol):
 
     def find_job(self, client: Client, request: JobRequest) -> str | None:
         """The id of the job that was created with this request's key, None if there is none."""
+        ...
+
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """The provider's own estimate of the cost in USD before the job is created; None if it gives none."""
         ...
 
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ A file: `POST /files` answers with the place to put it and its id, then `POST /f
 a job is found again by the key in its suffix. `GET /finetune/download?checkpoint=adapter` is an archive of the adapter.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,10 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import Complaint, RunBroken
+from ...core import Complaint, RunBroken, say
 from .client import Client, Conflict
 from .prices import TOGETHER
-from .provider import FileState, JobRequest, JobState, TrainingPrice, Upload
+from .provider import CURRENCY, FileState, JobRequest, JobState, TrainingPrice, Upload
 from .rules import FileRules
 from .weights import MOST_BYTES, unpack
 
@@ -39,6 +38,7 @@ class Together:
     preset: str | None = "dedicated"
     gives_adapter: bool = True
     bills_validation: bool = True
+    unknown: tuple[str, ...] = ()
     no_new_jobs: date | None = None
     retires: Mapping[str, date] = field(default_factory=dict)
     announced: str = ""
@@ -79,9 +79,9 @@ class Together:
 
     def create_file(self, client: Client, upload: Upload) -> str:
         """Announce the file, put it where the answer says, and have it read; returns its id."""
-        with upload.path.open("rb") as content:
-            checksum = hashlib.file_digest(content, "sha256").hexdigest()
-        fields = {"purpose": "fine-tune", "file_name": upload.name, "file_type": "jsonl", "checksum": checksum}
+        fields = {
+            "purpose": "fine-tune", "file_name": upload.name, "file_type": "jsonl", "checksum": upload.sha256,
+        }  # fmt: skip
         try:
             headers = client.post_for_place("/files", fields)
         except Conflict as error:
@@ -115,20 +115,37 @@ class Together:
                 return str(job["id"])
         return None
 
+    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
+        """What Together AI itself expects the job to cost, once it has read the files.
+
+        Raises: RunBroken if the account may not spend that.
+        """
+        body: dict[str, Any] = {"training_file": files["train"], "model": request.model, "n_epochs": request.epochs}
+        if "validation" in files:
+            body |= {"validation_file": files["validation"], "n_evals": request.evaluations}
+        found = client.post("/fine-tunes/estimate-price", body, again=True)
+        price = found.get("estimated_total_price") if found.get("estimation_available") else None
+        expected = Decimal(str(price)) if isinstance(price, int | float) and price > 0 else None
+        if found.get("allowed_to_proceed") is False:
+            of = "" if expected is None else f", which it expects to cost {say.money(float(expected), CURRENCY)}"
+            raise RunBroken(
+                f"the account at Together AI has not enough credit for this job{of}\n"
+                "No job was created. Add credit at api.together.ai, then run the same command again."
+            )
+        return expected
+
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
         """Create the job; returns its id."""
-        lora: dict[str, Any] = {"type": "Lora"}
-        if request.rank is not None:
-            lora |= {"lora_r": request.rank, "lora_alpha": 2 * request.rank}
         body: dict[str, Any] = {
             "training_file": files["train"],
             "model": request.model,
             "n_epochs": request.epochs,
             "suffix": f"{request.suffix[: SUFFIX - KEY - 1].rstrip('-')}-{request.key[:KEY]}",
-            "training_type": lora,
             "training_method": {"method": "sft", "train_on_inputs": False},
             "batch_size": request.batch_size or "max",
         }
+        if request.rank is not None:  # without it, LoRA of the model's default rank
+            body["training_type"] = {"type": "Lora", "lora_r": request.rank, "lora_alpha": 2 * request.rank}
         if request.learning_rate is not None:
             body["learning_rate"] = request.learning_rate
         if "validation" in files:
@@ -153,7 +170,11 @@ class Together:
     def _reason(self, client: Client, job: str) -> str:
         """The last error among the job's events."""
         events = client.get(f"/fine-tunes/{job}/events").get("data") or []
-        told = [str(event.get("message")) for event in events if "err" in str(event.get("level") or event.get("type"))]
+        told = [
+            str(event.get("message"))
+            for event in events
+            if "error" in f"{event.get('level')} {event.get('type')}".lower()
+        ]
         return told[-1] if told else ""
 
     def cancel(self, client: Client, job: str) -> None:

@@ -19,7 +19,7 @@ from .load import EMBEDDED_NAME, LoadedModel, wheel_file
 from .merge import Agreement, adapter_logits, check_disk, check_place, compare, row_logits
 from .provenance import SCHEMA, base_record, read_record, write_record
 
-__all__ = ["GgufResult", "conversion_command", "gguf_source", "write_gguf"]
+__all__ = ["GgufResult", "conversion_command", "gguf_source", "interleaved", "write_gguf"]
 
 FILE = "tuned-q8_0.gguf"
 KIND = "Q8_0"  # 8.5 bits per weight: half of bf16, and it changes the logits less than computing in bf16 does
@@ -109,7 +109,7 @@ def _write(path: Path, merged: Path, *, model: LoadedModel, source: Path) -> Non
             continue
         values = tensors.pop(name).float().numpy()
         count = next((count for part, count in heads.items() if f".{part}." in name), None)
-        _add(writer, name, values if count is None else _interleaved(values, count))
+        _add(writer, name, values if count is None else interleaved(values, count))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -173,7 +173,7 @@ def _add(writer: Any, name: str, values: Any) -> None:
     writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
 
 
-def _interleaved(values: Any, heads: int) -> Any:
+def interleaved(values: Any, heads: int) -> Any:
     """The rows of q or k `(heads * d, n)` in llama.cpp's order for rotation: adjacent pairs, not halves of a head."""
     return values.reshape(heads, 2, -1, values.shape[-1]).swapaxes(1, 2).reshape(values.shape)
 

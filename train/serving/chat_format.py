@@ -84,7 +84,8 @@ def _taken_apart(render: Render, begin_token: str) -> ChatFormat:
     between, again = _between(render(two, True), FIRST, REPLY), _between(render(two, True), REPLY, LAST)
     after_reply = _after(render(_chat(FIRST, REPLY), False), REPLY)
     head = _before(render(one, True), FIRST)
-    if not again.startswith(after_reply):  # the last answer of a chat may end in another way than others
+    if not again.startswith(after_reply) or not head.endswith(again.removeprefix(after_reply)):
+        # The last answer of a chat ends in another way than others, or what stands between two turns is not before the first.
         after_reply = again.removesuffix(_common_end(again, head))
     before_user, before_reply = again.removeprefix(after_reply), between.removeprefix(after_user)
     shared = head.removesuffix(before_user) if head.endswith(before_user) else head

@@ -8,18 +8,20 @@ from ...core import ModelError
 
 __all__ = ["check_vllm_adapter", "llama_command", "start_script", "vllm_command", "vllm_generation", "vllm_rank"]
 
+WHOLE = ("--top-k", "0", "--top-p", "1", "--min-p", "0")  # sampling as at judging: from all tokens
 SLOTS = 4  # requests at once; llama-server divides its context among them
 VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # of --max-lora-rank: vllm/config/lora.py, v0.27.1 of 2026-08
 
 
 def llama_command(
-    model: str, *, name: str, context: int, max_tokens: int, temperature: float, template: str
+    model: str, *, name: str, context: int, max_tokens: int, temperature: float, template: str, lora: str | None = None
 ) -> list[str]:
     """`llama-server` with the model's own chat template; each of its slots has the whole `context`."""
     return [
-        "llama-server", "--model", model, "--alias", name, "--jinja",
+        "llama-server", "--model", model, *(["--lora", lora] if lora else []), "--alias", name, "--jinja",
         "--chat-template-file", template, "--ctx-size", str(SLOTS * context), "--parallel", str(SLOTS),
-        "--temp", f"{temperature:g}", "--predict", str(max_tokens), "--host", "127.0.0.1", "--port", "8080",
+        "--temp", f"{temperature:g}", *(WHOLE if temperature else ()), "--predict", str(max_tokens),
+        "--host", "127.0.0.1", "--port", "8080",
     ]  # fmt: skip
 
 

@@ -13,25 +13,42 @@ __all__ = ["modelfile"]
 
 
 def modelfile(
-    source: str, *, template: str, stops: Sequence[str], context: int, max_tokens: int, temperature: float
+    source: str,
+    *,
+    template: str,
+    stops: Sequence[str],
+    context: int,
+    max_tokens: int,
+    temperature: float,
+    adapter: str | None = None,
 ) -> str:
-    """The Modelfile for a model in `source`, a file or folder next to the Modelfile.
+    """The Modelfile for a model in `source`, a file or folder next to the Modelfile; `adapter` is a file with a LoRA for it.
 
     Raises: ModelError for a text that a Modelfile cannot hold.
     """
-    return "".join(f"{line}\n" for line in _lines(source, template, stops, context, max_tokens, temperature))
+    return "".join(f"{line}\n" for line in _lines(source, template, stops, context, max_tokens, temperature, adapter))
 
 
 def _lines(
-    source: str, template: str, stops: Sequence[str], context: int, max_tokens: int, temperature: float
+    source: str,
+    template: str,
+    stops: Sequence[str],
+    context: int,
+    max_tokens: int,
+    temperature: float,
+    adapter: str | None,
 ) -> Iterator[str]:
     yield f"FROM {_value(source)}"
+    if adapter is not None:
+        yield f"ADAPTER {_value(adapter)}"
     yield ""
     yield f'TEMPLATE """{_checked(template)}"""'
     yield ""
     yield "# As at judging. Some versions of Ollama penalise repetitions unless they are told not to."
     yield f"PARAMETER temperature {temperature:g}"
     yield "PARAMETER repeat_penalty 1"
+    if temperature:  # drawn from all tokens, as at judging
+        yield from ("PARAMETER top_k 0", "PARAMETER top_p 1", "PARAMETER min_p 0")
     yield f"PARAMETER num_predict {max_tokens}"
     yield f"PARAMETER num_ctx {context}"
     for stop in stops:

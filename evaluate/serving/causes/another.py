@@ -20,12 +20,12 @@ def another(seen: Seen) -> Cause | None:
 
 
 def _other_tokenizer(seen: Seen) -> Cause | None:
-    offsets = seen.prompt_offsets
-    if len(offsets) < LEAST or offsets.max() - offsets.min() <= SPREAD or context(seen) is not None:  # type: ignore[operator]
+    offsets = seen.prompt_offsets.to_list()
+    if len(offsets) < LEAST or max(offsets) - min(offsets) <= SPREAD or context(seen) is not None:
         return None
     return _cause(
-        f"its tokenizer counts between {offsets.min():+,} and {offsets.max():+,} tokens more in the same requests",
-        {"least_offset": offsets.min(), "most_offset": offsets.max(), "requests": len(offsets)},
+        f"its tokenizer counts the same requests otherwise ({min(offsets):+,} to {max(offsets):+,} tokens)",
+        {"least_offset": min(offsets), "most_offset": max(offsets), "requests": len(offsets)},
     )
 
 

@@ -1,5 +1,7 @@
 """A context that is too short: long requests are refused, lose their beginning, or leave no room for the answer."""
 
+from statistics import median
+
 import polars as pl
 
 from ....core import say
@@ -8,7 +10,7 @@ from .cause import Cause
 
 __all__ = ["context"]
 
-SHORTAGE = 8  # tokens; a template that differs is a few tokens, and the same few for each request
+SHORTAGE, SPREAD = 8, 2  # tokens: that the longest request lacks at least, and by which whole ones may vary
 REFUSED = r"(?i)context|too long|too large|maximum.{0,20}(?:length|tokens)|max_model_len|exceed"
 
 
@@ -19,61 +21,62 @@ def context(seen: Seen) -> Cause | None:
 
 def _refused(seen: Seen) -> Cause | None:
     refused = seen.rows.filter(pl.col("error").str.contains(REFUSED))
-    lengths, answered = refused["recorded_prompt"].drop_nulls(), seen.answered["recorded_prompt"].drop_nulls()
-    if not len(lengths) or (len(answered) and answered.max() >= lengths.min()):  # type: ignore[operator]
+    lengths, answered = _known(refused["recorded_prompt"]), _known(seen.answered["recorded_prompt"])
+    if not lengths or max(answered, default=0) >= min(lengths):
         return None
     says = (
-        f"The server's context is too short: it refuses {say.count(len(refused), 'request')} of {len(seen.rows):,}, those from "
-        f"{say.count(lengths.min(), 'token')} on."
+        f"The server's context is too short: it refuses {len(refused):,} of {say.count(len(seen.rows), 'request')}, those from "
+        f"{say.count(min(lengths), 'token')} on."
     )
     evidence = {
         "refused": len(refused),
         "of": len(seen.rows),
-        "from_tokens": lengths.min(),
+        "from_tokens": min(lengths),
         "error": refused["error"][0],
     }
     return _cause(seen, says, evidence)
 
 
 def _cut_prompts(seen: Seen) -> Cause | None:
-    """Long requests whose prompts are counted too short, against the offset of the short ones."""
-    rows = seen.answered.drop_nulls(["recorded_prompt", "served_prompt"]).sort("recorded_prompt")
-    if not len(rows):
+    """Long requests whose prompts are counted too short, where the short ones have one and the same offset."""
+    rows = seen.answered.select("recorded_prompt", "served_prompt").drop_nulls().sort("recorded_prompt").rows()
+    if not rows:
         return None
-    offset = int((rows["served_prompt"] - rows["recorded_prompt"]).head(max(1, len(rows) // 2)).median() or 0)  # type: ignore[arg-type]
-    missing = rows["recorded_prompt"] + offset - rows["served_prompt"]
-    short, whole = rows.filter(missing >= SHORTAGE), rows.filter(missing < SHORTAGE)
-    if not len(short) or not len(whole) or whole["recorded_prompt"].max() >= short["recorded_prompt"].min():  # type: ignore[operator]
+    offset = round(median(served - judged for judged, served in rows[: -(-len(rows) // 2)]))
+    missing = [judged + offset - served for judged, served in rows]
+    first = next((place for place, tokens in enumerate(missing) if tokens > SPREAD), len(rows))
+    cut, whole = rows[first:], missing[:first]
+    if not cut or not whole or max(whole) - min(whole) > SPREAD or min(missing[first:]) <= 0 or missing[-1] < SHORTAGE:
         return None
-    most = rows["served_prompt"].max()
+    most = max(served for _, served in rows)
     says = (
-        f"The server cuts long requests: {say.count(len(short), 'request')} of {len(rows):,} should take "
-        f"{say.count(short['recorded_prompt'].min(), 'token')} or more, and the server counts at most {most:,}."
+        f"The server cuts long requests: {len(cut):,} of {say.count(len(rows), 'request')} should take "
+        f"{say.count(cut[0][0] + offset, 'token')} or more, and the server counts at most {most:,}."
     )
-    return _cause(
-        seen,
-        says,
-        {"cut": len(short), "of": len(rows), "most_counted": most, "longest": short["recorded_prompt"].max()},
-    )
+    return _cause(seen, says, {"cut": len(cut), "of": len(rows), "most_counted": most, "longest": rows[-1][0]})
 
 
 def _cut_answers(seen: Seen) -> Cause | None:
     """Answers that end where request and answer together reach one sum, below the token limit of the answer."""
     rows = seen.answered.drop_nulls(["served_prompt", "served_tokens"])
     cut = rows.filter((pl.col("served_finish") == "length") & (pl.col("served_tokens") < seen.max_new_tokens - 1))
-    sums = cut["served_prompt"] + cut["served_tokens"]
-    if len(cut) < 2 or sums.max() - sums.min() > 1 or cut["served_tokens"].n_unique() == 1:  # type: ignore[operator]
+    sums = _known(cut["served_prompt"] + cut["served_tokens"])
+    if len(sums) < 2 or max(sums) - min(sums) > 1 or cut["served_tokens"].n_unique() == 1:
         return None
     says = (
-        f"The server's context is too short: {say.count(len(cut), 'answer')} of {len(rows):,} "
-        f"{'ends' if len(cut) == 1 else 'end'} where request and answer together reach {sums.max():,} tokens."
+        f"The server's context is too short: {len(cut):,} of {say.count(len(rows), 'answer')} end where request and answer "
+        f"together reach {max(sums):,} tokens."
     )
-    return _cause(seen, says, {"cut": len(cut), "of": len(rows), "tokens_together": sums.max()})
+    return _cause(seen, says, {"cut": len(cut), "of": len(rows), "tokens_together": max(sums)})
+
+
+def _known(counts: pl.Series) -> list[int]:
+    return counts.drop_nulls().to_list()
 
 
 def _cause(seen: Seen, says: str, evidence: dict[str, object]) -> Cause:
-    longest = seen.rows["recorded_prompt"].max()
-    needed = None if longest is None else int(longest) + seen.max_new_tokens  # type: ignore[arg-type]
+    longest = max(_known(seen.rows["recorded_prompt"]), default=None)
+    needed = None if longest is None else longest + seen.max_new_tokens
     room = "" if needed is None else f" to at least {needed:,} tokens, the longest request with its answer"
     return Cause(
         "context",

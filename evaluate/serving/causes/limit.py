@@ -15,7 +15,7 @@ def limit(seen: Seen) -> Cause | None:
     """Claimed if answers are cut at the same number of tokens, below the limit that was sent, and none is longer."""
     rows = seen.answered.filter(pl.col("served_tokens").is_not_null())
     cut = rows.filter((pl.col("served_finish") == "length") & (pl.col("served_tokens") < seen.max_new_tokens - 1))
-    longest = rows["served_tokens"].max()
+    longest = max(rows["served_tokens"].to_list(), default=0)
     if len(cut) < LEAST or cut["served_tokens"].n_unique() > 1 or cut["served_tokens"][0] != longest:
         return None
     return Cause(

@@ -33,13 +33,11 @@ def quantised(seen: Seen) -> Cause | None:
             return None
     elif seen.margins is None or noise > ANOTHER or not is_noisier(seen.margins, ROUNDING):
         return None
-    declared = "" if seen.declared_bits is None else f" The server declares {seen.declared_bits:.1f} bits per weight."
     return Cause(
         "quantised",
-        f"The weights are in another number format: {say.percent(share)} of next tokens are the judged ones, and the texts part "
-        f"{_where(seen)}.{declared}",
-        "Serve the weights in the format that was judged (bf16, F16, or Q8_0 at least), or evaluate the served model: give its "
-        "address as endpoint under [evaluate.NAME].",
+        f"{_what(seen)}: {say.percent(share)} of next tokens are the judged ones, and the texts part {_where(seen)}.",
+        "Serve the run's own adapter, or its merged weights, in the format that was judged (bf16, F16, or Q8_0 at least); or "
+        "evaluate the served model: give its address as endpoint under [evaluate.NAME].",
         {
             "noise_nats": noise,
             "rounding_nats": ROUNDING,
@@ -48,6 +46,13 @@ def quantised(seen: Seen) -> Cause | None:
             "declared_bits": seen.declared_bits,
         },
     )
+
+
+def _what(seen: Seen) -> str:
+    """What is certain: texts alone do not tell fewer bits from another checkpoint of the same adapter."""
+    if seen.declared_bits is not None and seen.declared_bits < FEW_BITS:
+        return f"The weights are quantised to {seen.declared_bits:.1f} bits, as the server says"
+    return "The weights are near the judged ones and not the same, as after quantisation or at another checkpoint"
 
 
 def _where(seen: Seen) -> str:

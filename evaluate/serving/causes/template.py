@@ -53,17 +53,24 @@ def _read_otherwise(reading: Reading) -> Cause | None:
 
 
 def _kind(ours: Sequence[int], theirs: Sequence[int]) -> str:
-    if len(theirs) < len(ours) and list(ours[: len(theirs)]) == list(theirs):
+    """What the server does otherwise, if it is one stretch of tokens that it adds or leaves out; else nothing."""
+    start, end = _shared(ours, theirs), _shared(ours[::-1], theirs[::-1])
+    more = len(theirs) - len(ours)
+    if more < 0 and start == len(theirs):
         return "it does not begin the answer; "
-    if len(theirs) > len(ours) and list(theirs[: len(ours)]) == list(ours):
-        return "it writes more after the request; "
-    same_end = next((n for n, (a, b) in enumerate(zip(reversed(ours), reversed(theirs), strict=False)) if a != b), 0)
-    start = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), 0)
-    if start + same_end >= len(ours) and len(theirs) > len(ours):
-        return f"it adds {say.count(len(theirs) - len(ours), 'token')}, such as a default system message; "
-    if start + same_end >= len(theirs) and len(ours) > len(theirs):
-        return f"it leaves out {say.count(len(ours) - len(theirs), 'token')}, such as a default system message; "
+    if more > 0 and start == len(ours):
+        return f"it writes {say.count(more, 'token')} after the request; "
+    if more > 0 and start + end >= len(ours):
+        return f"it adds {say.count(more, 'token')}, such as a default system message; "
+    if more < 0 and start + end >= len(theirs):
+        return f"it leaves out {say.count(-more, 'token')}, such as a default system message; "
     return ""
+
+
+def _shared(ours: Sequence[int], theirs: Sequence[int]) -> int:
+    """The number of first tokens that both have."""
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(ours), len(theirs)))
 
 
 def _token(reading: Reading, ids: Sequence[int], place: int) -> str:

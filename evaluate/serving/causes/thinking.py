@@ -22,7 +22,7 @@ def thinking(seen: Seen) -> Cause | None:
         return None
     return Cause(
         "thinking",
-        f"The served model thinks before it answers: {say.count(len(thought), 'answer')} of {len(seen.answered):,} "
+        f"The served model thinks before it answers: {len(thought):,} of {say.count(len(seen.answered), 'answer')} "
         f"{'holds' if len(thought) == 1 else 'hold'} reasoning, the judged ones none.",
         "Switch thinking off in the server's chat template (enable_thinking = false), as in training and judging.",
         {"answers": len(thought), "of": len(seen.answered), "example": _example(thought)},

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 STAGES = Path(__file__).parent / "stages"
+LOOKS_OFTEN = {"health_check_period_ms": 500}  # Ray asks a node every three seconds, five times, whether it lives
 
 
 @pytest.fixture
@@ -32,7 +33,13 @@ def two_nodes() -> Iterator[Any]:
 
         node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
         cluster = Cluster(
-            initialize_head=True, head_node_args={"node_ip_address": "127.0.0.2", "include_dashboard": False, **node}
+            initialize_head=True,
+            head_node_args={
+                "node_ip_address": "127.0.0.2",
+                "include_dashboard": False,
+                "_system_config": LOOKS_OFTEN,
+                **node,
+            },
         )
         try:
             cluster.add_node(node_ip_address="127.0.0.3", **node)

@@ -1,5 +1,6 @@
 """Tasks on a Ray cluster of two nodes give what one process gives; what is wrong with a cluster is one clear message."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,10 @@ import pytest
 from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.curate import ClusterSettings, Job, RayTasks, open_storage
 from tuneworth.curate.jobs import ray as ray_connection
+from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.tasks import Table, Task
+
+from .drivers import PARTS, begun, finished, notes_of, start_driver, wait_until_done
 
 pytestmark = pytest.mark.cluster
 
@@ -93,6 +97,55 @@ def test_another_version_of_ray_is_said(two_nodes: Any, monkeypatch: pytest.Monk
         RayTasks(ClusterSettings(address=two_nodes.address))
 
 
+# --- killed ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_driver_killed_on_a_living_cluster_goes_on_where_it_stopped(
+    stages: ModuleType, tmp_path: Path, two_nodes: Any
+) -> None:
+    driver = start_driver(tmp_path, two_nodes.address, 0.2)
+    wait_until_done(driver, tmp_path, 7)
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    whole = finished(tmp_path)
+    before = begun(tmp_path)
+    again = start_driver(tmp_path, two_nodes.address, 0.0)
+    notes = notes_of(again, tmp_path)
+    after = begun(tmp_path)
+    assert notes == stages.expected(PARTS)
+    assert {name: after[name] - before[name] for name in whole} == dict.fromkeys(whole, 0)
+
+
+def test_what_a_cluster_left_half_done_one_process_finishes(stages: ModuleType, tmp_path: Path, two_nodes: Any) -> None:
+    tasks = stages.chain(PARTS, str(tmp_path))
+    executor = RayTasks(ClusterSettings(address=two_nodes.address))
+    with Job.open(open_storage(tmp_path / "store"), {"data": "numbers"}, executor=executor) as job:
+        job.run(tasks[0])
+        job.run(tasks[1][:5])
+    with Job.open(open_storage(tmp_path / "store"), {"data": "numbers"}, executor=Here()) as job:
+        notes = [job.run(stage) for stage in tasks]
+    assert notes == stages.expected(PARTS)
+    assert set(begun(tmp_path).values()) == {1}
+
+
+def test_a_node_killed_in_the_middle_changes_nothing(stages: ModuleType, tmp_path: Path, two_nodes: Any) -> None:
+    """The last test of the cluster, which has a node less afterwards."""
+    (node,) = two_nodes.worker_nodes
+    driver = start_driver(tmp_path, two_nodes.address, 0.3)
+    wait_until_done(driver, tmp_path, 6)
+    two_nodes.remove_node(node, allow_graceful=False)
+    assert driver.poll() is None
+    killed_at = finished(tmp_path)
+    notes = notes_of(driver, tmp_path)
+    runs = begun(tmp_path)
+    assert notes == stages.expected(PARTS)
+    assert len(killed_at) < 3 * PARTS
+    assert 3 * PARTS <= sum(runs.values()) <= 3 * PARTS + 4  # what ran on the lost node was begun twice, the rest once
+
+
+# --- what is wrong with an address ----------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_nobody_at_the_address_is_said_at_once(scheme: str) -> None:
     with socket.socket() as free:
@@ -113,7 +166,7 @@ def test_a_cluster_that_ended_is_said_where_the_environment_still_names_it(monke
 
 
 def test_a_server_of_another_kind_at_the_address_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_connection, "_PROBE", 8.0)
+    monkeypatch.setattr(ray_connection, "_HEAD_ANSWER", 3.0)
     with HTTPServer(("0.0.0.0", 0), BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with pytest.raises(ConfigError, match="is not the head node of a Ray cluster"):
