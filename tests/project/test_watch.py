@@ -15,7 +15,7 @@ from shutil import copytree
 import pytest
 
 from tuneworth.core import ConfigError, DataError, RunBroken
-from tuneworth.project import Run, Served, WatchSettings, plan_watch, served_at, watch_run
+from tuneworth.project import Run, Served, WatchSettings, judge_outputs, plan_watch, served_at, watch_run
 from tuneworth.project.serving.looks import History
 from tuneworth.project.serving.watch_served import Watcher
 from tuneworth.reports import watch_markdown, watch_text, watch_title
@@ -347,3 +347,14 @@ def test_wrong_numbers_are_refused():
     for wrong in ({"rows": 0}, {"log_share": 0.0}, {"log_share": 1.5}, {"max_cost": Decimal(-1)}):
         with pytest.raises(ConfigError, match=next(iter(wrong)).replace("_", "-")):
             WatchSettings(**wrong)
+
+
+def test_collected_outputs_have_no_model_to_ask_but_a_verdict_to_give_again(run, tmp_path):
+    pairs = [{"id": f"p{n}", **pair(n)} for n in range(40)]
+    outputs = [{"id": f"p{n}", "output": pair(n)["output"]} for n in range(40)]
+    judged = judge_outputs(
+        pairs, {"prompted": outputs, "tuned": outputs}, run.parent.parent / "style.yaml", out=tmp_path / "out"
+    )
+    with pytest.raises(ConfigError, match="only its verdict can be given again"):
+        watch_run(judged.folder, WatchSettings(served=[Served("http://127.0.0.1:9/v1", "small")]))
+    assert watch_run(judged.folder, WatchSettings()).answer == "as judged"
