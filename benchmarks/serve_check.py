@@ -181,6 +181,7 @@ def cases(run: Path, made: Path) -> list[Case]:
         Case("llama.cpp, weights in Q4_0", "quantised", lambda: llama(four)),
         Case("llama.cpp, base model with nearest examples, 768 tokens of context", "context",
              lambda: llama(wheel_file(), n_ctx=768, n_parallel=1), variant="nearest"),
+        Case("llama.cpp, base model", "base", lambda: llama(wheel_file())),
         Case("transformers serve, base model", "base", lambda: transformers_serve(base)),
         Case("transformers serve, template that does not begin the answer", "template",
              lambda: transformers_serve(changed(merged, made / "unopened", template=own.partition("{% if add_gen")[0]))),

@@ -102,7 +102,7 @@ def _cost(step: Mapping[str, Any]) -> list[str]:
 def _verdicts(step: Mapping[str, Any]) -> list[str]:
     changed = [*basis.basis_rows(step, say), *basis.setting_rows(step, say)]
     rows = [Row("", f"  {what}", f"{before} to {after}") for what, before, after in changed]
-    return [*filled(basis.verdict_lead(step)), *row_lines(rows, label=LABEL + 4)]
+    return [*filled(basis.verdict_lead(step, say)), *row_lines(rows, label=LABEL + 4)]
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,7 +15,7 @@ from shutil import copytree
 import pytest
 
 from tuneworth.core import ConfigError, DataError, RunBroken
-from tuneworth.project import Run, Served, WatchSettings, plan_watch, watch_run
+from tuneworth.project import Run, Served, WatchSettings, plan_watch, served_at, watch_run
 from tuneworth.project.serving.looks import History
 from tuneworth.project.serving.watch_served import Watcher
 from tuneworth.reports import watch_markdown, watch_text, watch_title
@@ -324,3 +324,19 @@ def test_a_model_name_with_markup_is_text_in_the_issue(run):
     assert "@team" not in page
     assert "[a](" not in page
     assert "\x1b" not in page
+
+
+def test_models_are_named_once_for_all_endpoints_or_once_each_or_not_at_all(run, server):
+    urls = [server.url, "http://127.0.0.1:9/v1"]
+    assert [one.model for one in served_at(run, urls, ["a"])] == ["a", "a"]
+    assert [one.model for one in served_at(run, urls, ["a", "b"])] == ["a", "b"]
+    with pytest.raises(ConfigError, match="2 endpoints need one name for all, or one each; found 3"):
+        served_at(run, urls, ["a", "b", "c"])
+    weekly(run, server, [honest])
+    assert [one.model for one in served_at(run, [server.url], [])] == ["small"]
+
+
+def test_wrong_numbers_are_refused():
+    for wrong in ({"rows": 0}, {"log_share": 0.0}, {"log_share": 1.5}, {"max_cost": Decimal(-1)}):
+        with pytest.raises(ConfigError, match=next(iter(wrong)).replace("_", "-")):
+            WatchSettings(**wrong)

@@ -136,8 +136,12 @@ def test_a_template_that_does_more_is_refused(template):
 
 
 @given(TEXTS)
-def test_a_literal_renders_to_itself(text):
-    assert render_go(go_literal(text), {}) == text
+@example("{{ .System }}")
+@example("{")
+@example('""""')
+@example("\u00a0\u200b\r\x00")
+def test_a_literal_renders_to_itself_and_leaves_what_follows(text):
+    assert render_go(go_literal(text) + '{{ "x" }}', {}) == f"{text}x"
     assert '"""' not in go_literal(text)
     assert all(letter.isprintable() or letter in "\n\t" for letter in go_literal(text))
 
