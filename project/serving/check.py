@@ -271,13 +271,19 @@ def _counter(tokenizer: Any) -> Callable[[Sequence[Any], bool], list[int]] | Non
 
 def _reading(plan: ServePlan, server: Server, tokenizer: Any) -> Reading | None:
     """The first request as both read it; None if the server does not tell its tokens."""
-    from ...train import render_prompt
+    from ...train import render_prompt, render_text
 
     (chat,) = prompts_of(plan.recorded.variant, plan.pairs.head(1))
     told = server.read_chat(plan.served.model, chat)
     if told is None:
         return None
-    return Reading(render_prompt(tokenizer, chat), told[0], lambda id: str(tokenizer.decode([id])), server_text=told[1])
+    return Reading(
+        render_prompt(tokenizer, chat),
+        told[0],
+        lambda id: str(tokenizer.decode([id])),
+        server_text=told[1],
+        expected_text=render_text(tokenizer, chat),
+    )
 
 
 def _about(plan: ServePlan) -> dict[str, Any]:

@@ -58,6 +58,12 @@ FAULTS = {
         seen(counted(-4), probes=probes(-4, -4, -8)),
         seen(counted(5)),
     ],
+    "tokenizer": [
+        seen(
+            lambda one, number: {"served": "Quite another text."},
+            reading=replace(reading([1, 5, 9, 2]), server_text="x", expected_text="x"),
+        ),
+    ],
     "stop": [
         seen(lambda one, number: {"served": one["served"] + "<|im_end|>"}, marks=MARKS),
         seen(lambda one, number: {"served": one["served"] + "\nuser\nAnd", "served_finish": "length", "served_tokens": 64}),
@@ -135,6 +141,8 @@ def test_an_honest_server_is_accused_of_nothing() -> None:
     )  # fmt: skip
     assert names(honest) == []
     assert names(seen(parted, margins=margins(0.05), base=OTHER)) == []
+    harmless = replace(reading([1, 5, 9, 2]), server_text="x", expected_text="x")
+    assert names(seen(reading=harmless)) == []
 
 
 @given(st.integers(0, 10_000), st.floats(0.01, 0.12))
