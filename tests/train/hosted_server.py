@@ -29,6 +29,7 @@ class HostedServer(OpenAIShapes, TogetherShapes, FireworksShapes):
     expects: float = 4.0
     credit: bool = True
     redirects: bool = True
+    named: bool = True
     adapter: dict[str, bytes] = field(default_factory=lambda: dict(ADAPTER))
     faults: dict[int, Answer | None] = field(default_factory=dict)
     before: Callable[[int], None] = lambda number: None

@@ -97,6 +97,7 @@ class Shapes:
     expects: float
     credit: bool
     redirects: bool
+    named: bool
 
     def _add_file(self, name: str, content: bytes | None) -> str:
         id = f"file-{len(self.files) + 1}"
@@ -252,9 +253,10 @@ class TogetherShapes(Shapes):
     def _together_job(self, id: str) -> dict[str, Any]:
         job, state = self.jobs[id], self._state(id)
         word = {"succeeded": "completed", "failed": "error"}.get(state, state)
+        output = f"me/{job.body['model'].rpartition('/')[2]}-{job.body['suffix']}"
         return {
             "id": id, "status": word, "created_at": "1", "updated_at": "1", "user_id": "u", "suffix": job.body["suffix"],
-            "model": job.body["model"], "model_output_name": f"me/{job.body['model'].rpartition('/')[2]}-{job.body['suffix']}",
+            "model": job.body["model"], "model_output_name": output if self.named else None,
             "token_count": 12_000 if state == "succeeded" else None,
             "total_price": 4_000_000_000 if state == "succeeded" else None, "training_file": job.body["training_file"],
         }  # fmt: skip

@@ -202,6 +202,11 @@ class HostedJob:
                 "takes it up again; with --cancel it stops it"
             )
             raise
+        if state.status == "succeeded" and not state.tuned_model:
+            raise RunBroken(
+                f"{self.provider.title} says that the job {record['job']} is done, but does not name its model\n"
+                "Run the same command again."
+            )
         self.take(state)
         return state
 
