@@ -18,7 +18,7 @@ import polars as pl
 
 from tuneworth.evaluate import drift_of
 
-HALVES = 200
+HALVES = 300
 LEVEL = 0.05  # of the random halves: at the 0.1% of a watch, thousands would be needed
 Rows = list[dict[str, Any]]
 

@@ -60,9 +60,14 @@ def _of_fields(rows: Rows) -> Iterator[Trait]:
         counts = Counter(value for value in values if value)
         if numbers is None and len(counts) > 1:
             yield Trait("rare", name, "", np.array([0 < counts[value] <= RARE for value in values]))
-        for value, count in counts.most_common(VALUES):
+        for value, count in _frequent(counts, VALUES):
             if count >= FEWEST:
                 yield Trait("value", name, value, np.array([other == value for other in values]))
+
+
+def _frequent(counts: Counter[str], most: int) -> list[tuple[str, int]]:
+    """The most frequent texts; among equals by the text, as their order would tell which side they come from."""
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:most]
 
 
 def _numbers(values: Sequence[str]) -> np.ndarray | None:
@@ -97,7 +102,7 @@ def _languages(texts: pl.Series) -> Iterator[Trait]:
 def _words(texts: Sequence[str]) -> Iterator[Trait]:
     sets = [set(map(str.casefold, WORD.findall(text))) for text in texts]
     counts = Counter(word for words in sets for word in words)
-    for word, count in counts.most_common(WORDS):
+    for word, count in _frequent(counts, WORDS):
         if FEWEST <= count < len(texts):
             yield Trait("word", "", word, np.array([word in words for words in sets]))
 
