@@ -57,8 +57,8 @@ def command(
     served = served_at(run, endpoints, models, key_env=key_env)
     settings = WatchSettings(served, log, rows, max_cost, log_share)
     if dry_run:
-        lines = plan_watch(run, settings, talk=talk) or ["No endpoint is named, so nothing would be asked."]
-        talk.answer("\n".join(lines), {"plan": lines})
+        lines = plan_watch(run, settings, allow_code=allow_code, talk=talk)
+        talk.answer("\n".join(lines) or "No endpoint is named, so nothing would be asked.", {"plan": lines})
         return 0
     watched = watch_run(run, settings, allow_code=allow_code, talk=talk)
     if markdown is not None:

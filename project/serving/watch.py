@@ -14,13 +14,14 @@ from ..run import Run, console_for
 from .asking import Served, bill, check_asking
 from .live_logs import LiveLog, read_log
 from .looks import History
+from .recorded import open_judged
 from .watch_logs import watch_log
 from .watch_served import Watcher
 
 __all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "served_at", "watch_run"]
 
 WATCH_SCHEMA = "tuneworth/watch/1"
-ANSWERS = AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
+AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
 BUSY = "another tuneworth watch is at work on this run"
 
 
@@ -70,7 +71,7 @@ def watch_run(
 
     Raises: ConfigError or DataError for wrong input; RunBroken if `max_cost` stops the requests.
     """
-    run = Run(path, talk=console_for(talk, seed))
+    run = _opened(path, settings, allow_code=allow_code, talk=console_for(talk, seed))
     history, now = History(run.folder), now or datetime.now(UTC)
     file = settings.log
     log = None if file is None else read_log(file, run)
@@ -86,13 +87,18 @@ def watch_run(
 
 
 def plan_watch(
-    path: str | Path, settings: WatchSettings, *, seed: int | None = None, talk: Talk | None = None
+    path: str | Path,
+    settings: WatchSettings,
+    *,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
 ) -> list[str]:
     """What `watch_run` would ask, a line for each endpoint; nothing is sent.
 
     Raises: ConfigError if personal data, keys or prices would stop it.
     """
-    run = Run(path, talk=console_for(talk, seed))
+    run = _opened(path, settings, allow_code=allow_code, talk=console_for(talk, seed))
     history = History(run.folder)
     watcher = Watcher(run, history, settings.rows, settings.max_cost, now=datetime.now(UTC), looks=False)
     lines = []
@@ -102,6 +108,16 @@ def plan_watch(
         check_asking(run, [plan], answers)
         lines += bill(run, [plan], answers, max_cost=settings.max_cost)
     return lines
+
+
+def _opened(path: str | Path, settings: WatchSettings, *, allow_code: bool, talk: Talk) -> Run:
+    run = open_judged(path, allow_code=allow_code, talk=talk)
+    if run.facts.get("judged") is not None and (settings.served or settings.log is not None):
+        raise ConfigError(
+            f"{run.folder} judged outputs that were collected elsewhere, so only its verdict can be given again\n"
+            "Leave out --endpoint and --logs, or watch a run of `tuneworth evaluate PROJECT`."
+        )
+    return run
 
 
 def served_at(

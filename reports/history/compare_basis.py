@@ -67,19 +67,18 @@ def basis_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     """What the verdicts rest on that differs: what, before, after."""
     currency = step["cost"]["currency"] or ""
     found = {row["key"]: row for row in step["verdicts"]["basis"]}
-    return [
-        (title, *(_basis(kind, found[key][role], currency, say) for role in ("before", "after")))
-        for key, (title, kind) in BASIS.items()
-        if key in found
-    ]  # fmt: skip
+    rows = []
+    for key, (title, kind) in BASIS.items():
+        if key in found:
+            before, after = (_basis(kind, found[key][role], currency, say) for role in ("before", "after"))
+            rows.append((title, before, after))
+    return rows
 
 
 def setting_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     """The settings of the verdicts that differ: key, before, after."""
-    return [
-        (str(row["key"]), *(_stated(row[role], say) for role in ("before", "after")))
-        for row in step["verdicts"]["settings"]
-    ]
+    settings = step["verdicts"]["settings"]
+    return [(str(row["key"]), _stated(row["before"], say), _stated(row["after"], say)) for row in settings]
 
 
 def _basis(kind: str, value: Any, currency: str, say: Numbers) -> str:
@@ -102,9 +101,9 @@ def context_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     rows = []
     for row in step["context"]:
         what = str(row["what"])
-        shown = WHAT.get(what) or what.removeprefix("file: ").removeprefix("setting: ")
-        kind = " (file)" if what.startswith("file: ") else ""
-        rows.append((capital(shown) + kind, *(_stated(row[role], say) for role in ("before", "after"))))
+        kind, _, name = what.rpartition(": ") if what.startswith(("file: ", "setting: ")) else ("", "", what)
+        shown = name if kind == "setting" else f"{capital(WHAT.get(name, name))}{' (file)' if kind else ''}"
+        rows.append((shown, _stated(row["before"], say), _stated(row["after"], say)))
     return rows
 
 

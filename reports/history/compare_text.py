@@ -12,7 +12,7 @@ from . import compare_words as words
 
 __all__ = ["compared_text"]
 
-LABEL, COST = 42, 26
+LABEL, COST = 44, 26
 MOST = 8  # requests, rules and parts in the answer; all are in the files
 
 
@@ -36,7 +36,7 @@ def _numbers(step: Mapping[str, Any]) -> list[str]:
     rows = [
         Row(
             "acceptable",
-            f"Acceptable outputs, {short(name, 20)}",
+            f"Acceptable outputs, {short(name, 22)}",
             unit="share",
             value=found["share"],
             low=found["low"],

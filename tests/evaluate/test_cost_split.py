@@ -200,6 +200,15 @@ def test_what_a_cascade_sends_on_counts_as_failures():
     assert split["parts"]["tokens"] == split["parts"]["prices"] == 0
 
 
+def test_a_run_of_an_earlier_version_lacks_what_was_not_known_yet():
+    old, new = priced("A", [1, 0]), priced("B", [1, 0])
+    inputs = old.results["money"]["formula_inputs"]
+    del inputs["facts_failure_cost"]
+    for key in ("wrong_facts", "sent", "second", "free", "prices_like"):
+        del inputs["variants"]["tuned"][key]
+    assert cost(old, new)["per_usable_output"]["change"] == 0
+
+
 def test_failures_treated_differently_leave_the_cost_of_a_request():
     found = cost(priced("A", [1, 0]), priced("B", [1, 0], plan={"failures": "drop"}))
     assert found["per_usable_output"] is None

@@ -204,6 +204,14 @@ def test_the_same_texts_are_the_same_model_even_in_few_rows() -> None:
     )
 
 
+def test_a_few_rows_of_a_rounding_server_pass_though_their_interval_is_wide() -> None:
+    few = seen(parted, count=12, margins=margins(0.3, places=150))
+    found = check(few, [1] * 12, [1] * 11 + [0])
+    assert found["acceptable"]["not_worse"] is False
+    assert (found["status"], found["texts"]["within_rounding"]) == ("same", True)
+    assert check(few, [1] * 12, [1] * 4 + [0] * 8)["status"] == "cause not found"
+
+
 def test_worse_answers_without_a_cause_are_said_to_have_none() -> None:
     outcomes = [1] * 40, [0] * 12 + [1] * 28
     found = check(seen(lambda one, number: {"served": text(number).replace("box", "bax")}), *outcomes)

@@ -36,6 +36,7 @@ def kinds(found):
 # --- drift ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_requests_of_the_same_kind_do_not_drift():
     for seed in range(4):
         rng = np.random.default_rng(seed)
@@ -60,6 +61,7 @@ def test_a_planted_difference_is_found_and_named(changed, expected):
     assert all(one["p_value"] <= DRIFT_LEVEL for one in found["differences"])
 
 
+@pytest.mark.slow
 def test_a_field_that_is_missing_now_is_found():
     rng = np.random.default_rng(2)
     live = requests(rng, 120)
@@ -68,6 +70,7 @@ def test_a_field_that_is_missing_now_is_found():
     assert ("missing", "colour", "") in kinds(found)
 
 
+@pytest.mark.slow
 def test_another_language_is_found():
     rng = np.random.default_rng(3)
     german = ["der", "schnelle", "Treiber", "schaltet", "die", "Spannung", "ohne", "Verlust", "und", "hält", "sie"]
@@ -75,11 +78,13 @@ def test_another_language_is_found():
     assert any(one["kind"] == "language" and one["value"] == "de" for one in found["differences"])
 
 
+@pytest.mark.slow
 def test_only_texts_are_compared_if_one_side_has_no_fields():
     rng = np.random.default_rng(4)
     assert drift_of(requests(rng, 150), requests(rng, 100, fields=False))["drifted"] is False
 
 
+@pytest.mark.slow
 def test_one_request_that_comes_a_thousand_times_is_one_request():
     rng = np.random.default_rng(5)
     live = requests(rng, 60)
@@ -87,6 +92,7 @@ def test_one_request_that_comes_a_thousand_times_is_one_request():
     assert drift_of(requests(rng, 200), flood)["drifted"] is False
 
 
+@pytest.mark.slow
 def test_a_trait_of_one_large_group_is_no_difference():
     rng = np.random.default_rng(6)
     odd = requests(rng, 100, colours=["violet"])
@@ -217,6 +223,7 @@ def test_a_live_share_is_worse_below_the_recorded_range_only(share, worse):
     assert found["acceptable"]["share"] == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_live_share_at_the_low_end_of_the_range_keeps_the_false_alarms():
     rng, alarms = np.random.default_rng(0), 0
     for _ in range(200):

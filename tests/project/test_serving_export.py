@@ -203,6 +203,11 @@ def test_a_run_without_a_judged_adapter_says_what_is_possible(judged: Run, train
         export_serving(Run(judged.folder), "ollama")
 
 
+def test_a_run_of_collected_outputs_has_nothing_to_export(labels: Path):
+    with pytest.raises(DataError, match="was judged by outputs from a file"):
+        export_serving(run_project(labels), "vllm")
+
+
 def test_a_template_that_ollama_cannot_write_is_refused_with_a_way_out(judged: Run):
     template = judged.adapter / "chat_template.jinja"
     template.write_text(template.read_text().replace("m['content']", "m['content'] | upper"))
