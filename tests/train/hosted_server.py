@@ -53,7 +53,7 @@ class HostedServer(OpenAIShapes, TogetherShapes, FireworksShapes):
 
             do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server calls
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -125,7 +125,7 @@ def _form(kind: str, body: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in parsed.iter_parts():  # type: ignore[attr-defined]
         name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        found[name] = (part.get_filename(), content) if part.get_filename() else content
+        found[str(name)] = (part.get_filename(), content) if part.get_filename() else content
     return found
 
 

@@ -89,7 +89,8 @@ class Shapes:
     """What the shapes of every provider need of the server."""
 
     provider: str
-    origin: str
+    outcome: str
+    looks: int
     files: dict[str, File]
     jobs: dict[str, Job]
     sizes: dict[str, int]
@@ -98,6 +99,11 @@ class Shapes:
     credit: bool
     redirects: bool
     named: bool
+
+    @property
+    def origin(self) -> str:
+        """The server's own address."""
+        raise NotImplementedError
 
     def _add_file(self, name: str, content: bytes | None) -> str:
         id = f"file-{len(self.files) + 1}"

@@ -17,6 +17,7 @@ from ...core import (
     Fault,
     Key,
     RunBroken,
+    TuneworthError,
     disk_refusals,
     fault_of_exception,
     fault_of_status,
@@ -223,7 +224,7 @@ class Client:
     def _fault(self, error: Exception, url: str) -> Fault:
         return fault_of_exception(error, message=self.key.mask(str(error)), url=url, seconds=SECONDS)
 
-    def _error(self, failed: "_Failed") -> ConfigError | RunBroken:
+    def _error(self, failed: "_Failed") -> TuneworthError:
         """The error of a request that no further try can save."""
         if failed.status is not None and (advice := self.advice(failed.status, failed.complaint)) is not None:
             return ConfigError(f"{self.title}: {shortened(failed.complaint.message)} ({failed.status})\n{advice}")
