@@ -202,7 +202,7 @@ def line(case: Case, content: dict[str, Any]) -> str:
     right = content["same"] if case.cause is None else found[:1] == [case.cause]
     noise = "" if texts["noise_nats"] is None else f"{texts['noise_nats']:.2f}"
     figures = [f"{texts['same']} of {texts['of']}", f"{texts['next_token_share']:.1%}", noise]
-    named = [case.name, case.cause or "same", ", ".join(found) or content["status"]]
+    named = [case.name, str(content["rows"]), case.cause or "same", ", ".join(found) or content["status"]]
     return f"| {' | '.join([*named, *figures, 'yes' if right else 'no'])} |"
 
 
@@ -247,9 +247,8 @@ def main() -> None:
     if stated.simulated:
         simulated(stated.run, stated.simulated)
         return
-    print(
-        "| server | right | found | same text | same next token | noise in nats | named |\n|---|---|---|---|---|---|---|"
-    )
+    print("| server | requests | right | found | same text | same next token | noise in nats | named |")
+    print("|---|---:|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as made:
         for case in cases(stated.run, Path(made)):
             if not any(word in case.name for word in stated.only.split(",")):
