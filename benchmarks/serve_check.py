@@ -181,6 +181,7 @@ def cases(run: Path, made: Path) -> list[Case]:
         Case("llama.cpp, weights in Q4_0", "quantised", lambda: llama(four)),
         Case("llama.cpp, base model with nearest examples, 768 tokens of context", "context",
              lambda: llama(wheel_file(), n_ctx=768, n_parallel=1), variant="nearest"),
+        Case("llama.cpp, base model", "base", lambda: llama(wheel_file())),
         Case("transformers serve, base model", "base", lambda: transformers_serve(base)),
         Case("transformers serve, template that does not begin the answer", "template",
              lambda: transformers_serve(changed(merged, made / "unopened", template=own.partition("{% if add_gen")[0]))),
@@ -201,7 +202,7 @@ def line(case: Case, content: dict[str, Any]) -> str:
     right = content["same"] if case.cause is None else found[:1] == [case.cause]
     noise = "" if texts["noise_nats"] is None else f"{texts['noise_nats']:.2f}"
     figures = [f"{texts['same']} of {texts['of']}", f"{texts['next_token_share']:.1%}", noise]
-    named = [case.name, case.cause or "same", ", ".join(found) or content["status"]]
+    named = [case.name, str(content["rows"]), case.cause or "same", ", ".join(found) or content["status"]]
     return f"| {' | '.join([*named, *figures, 'yes' if right else 'no'])} |"
 
 
@@ -246,9 +247,8 @@ def main() -> None:
     if stated.simulated:
         simulated(stated.run, stated.simulated)
         return
-    print(
-        "| server | right | found | same text | same next token | noise in nats | named |\n|---|---|---|---|---|---|---|"
-    )
+    print("| server | requests | right | found | same text | same next token | noise in nats | named |")
+    print("|---|---:|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as made:
         for case in cases(stated.run, Path(made)):
             if not any(word in case.name for word in stated.only.split(",")):

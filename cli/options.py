@@ -1,13 +1,30 @@
-"""Options shared by several commands: verbosity, output format, permission to run code, how to read pairs."""
+"""Options shared by several commands: verbosity, output format, permission to run code, how to read pairs; sums of money."""
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
 
 from ..core import Talk
 
-__all__ = ["code_option", "common_options", "reading_options"]
+__all__ = ["Amount", "code_option", "common_options", "reading_options"]
+
+
+class Amount(click.ParamType):
+    """An amount of money, read exactly."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """The sum. Raises: BadParameter if it is none."""
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = Decimal(-1)
+        if not amount.is_finite() or amount < 0:
+            self.fail(f"{value!r} is not an amount of money", param, ctx)
+        return amount
 
 
 def common_options(command: Callable) -> Callable:

@@ -1,30 +1,15 @@
 """`tuneworth serve-check`: is the deployed model the one that was judged?"""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..core import Talk
-from .options import code_option, common_options
+from .options import Amount, code_option, common_options
 
 __all__ = ["command"]
-
-
-class _Amount(click.ParamType):
-    """An amount of money, read exactly."""
-
-    name = "amount"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            amount = Decimal(-1)
-        if not amount.is_finite() or amount < 0:
-            self.fail(f"{value!r} is not an amount of money", param, ctx)
-        return amount
 
 
 @click.command(
@@ -36,7 +21,7 @@ class _Amount(click.ParamType):
 @click.option("--key-env", metavar="NAME", help="The environment variable with the endpoint's key.")
 @click.option("--variant", help="The judged variant to compare with (default: the candidate of the comparison).")
 @click.option("--rows", type=click.IntRange(1), help="Ask a seeded sample of this many test requests (default: all).")
-@click.option("--max-cost", type=_Amount(), help="Stop before the requests cost more, in the currency of [roi].")
+@click.option("--max-cost", type=Amount(), help="Stop before the requests cost more, in the currency of [roi].")
 @click.option("--dry-run", is_flag=True, help="Show the requests and their cost; send none.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the outcome to this file as Markdown.")
 @code_option

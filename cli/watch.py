@@ -1,12 +1,12 @@
 """`tuneworth watch`: whether a verdict still holds."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 import click
 
 from ..core import Talk
-from .options import code_option, common_options
+from .options import Amount, code_option, common_options
 
 __all__ = ["command"]
 
@@ -21,13 +21,17 @@ DECIDE_AGAIN = 4  # the exit code of that answer
     "--endpoint", "endpoints", multiple=True, metavar="URL", help="The address of a served model; repeatable."
 )
 @click.option(
-    "--model", "models", multiple=True, metavar="NAME", help="The model's name there, in the order of --endpoint."
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="The model's name there: one for all endpoints, or one each (default: the server's only model).",
 )
 @click.option("--key-env", metavar="NAME", help="The environment variable with the key of the endpoints.")
 @click.option("--logs", "log", type=click.Path(path_type=Path), help="A file of live requests with their outputs.")
 @click.option("--log-share", type=float, default=1.0, help="The share of all requests that the log holds (default 1).")
 @click.option("--rows", type=int, default=40, help="Test rows of a look (default 40).")
-@click.option("--max-cost", metavar="X", help="Stop before this much is spent, in the currency of [roi].")
+@click.option("--max-cost", type=Amount(), help="Stop before the requests cost more, in the currency of [roi].")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked and what it costs; ask nothing.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the answer as Markdown, for an issue.")
 @click.option("--gate", is_flag=True, help="Exit with 1 if the answer is not `as judged`.")
@@ -35,7 +39,7 @@ DECIDE_AGAIN = 4  # the exit code of that answer
 @common_options
 def command(
     run: Path, endpoints: tuple[str, ...], models: tuple[str, ...], key_env: str | None, log: Path | None, log_share: float,
-    rows: int, max_cost: str | None, dry_run: bool, markdown: Path | None, gate: bool, allow_code: bool, talk: Talk,
+    rows: int, max_cost: Decimal | None, dry_run: bool, markdown: Path | None, gate: bool, allow_code: bool, talk: Talk,
 ) -> int:  # fmt: skip
     """Whether a verdict still holds: the served model, live requests, prices, dates and volume.
 
@@ -47,14 +51,14 @@ def command(
     Exit codes: 0 as judged or worse, 4 decide again, 1 only with --gate, 2 wrong input, 3 stopped half-way.
     """
     from ..core import GateFailed, write_whole
-    from ..project import Served, WatchSettings, plan_watch, watch_run
+    from ..project import WatchSettings, plan_watch, served_at, watch_run
     from ..reports import watch_markdown, watch_text, watch_title
 
-    served = [Served(url, name, key_env) for url, name in zip(endpoints, _named(endpoints, models), strict=True)]
-    settings = WatchSettings(served, log, rows, _amount(max_cost), log_share)
+    served = served_at(run, endpoints, models, key_env=key_env)
+    settings = WatchSettings(served, log, rows, max_cost, log_share)
     if dry_run:
-        lines = plan_watch(run, settings, talk=talk) or ["No endpoint is named, so nothing would be asked."]
-        talk.answer("\n".join(lines), {"plan": lines})
+        lines = plan_watch(run, settings, allow_code=allow_code, talk=talk)
+        talk.answer("\n".join(lines) or "No endpoint is named, so nothing would be asked.", {"plan": lines})
         return 0
     watched = watch_run(run, settings, allow_code=allow_code, talk=talk)
     if markdown is not None:
@@ -63,29 +67,3 @@ def command(
     if gate and watched.answer != "as judged":
         raise GateFailed(watch_title(watched.content))
     return DECIDE_AGAIN if watched.answer == "decide again" else 0
-
-
-def _named(endpoints: tuple[str, ...], models: tuple[str, ...]) -> tuple[str, ...]:
-    """The model's name at each endpoint; one name holds for all of them."""
-    from ..core import ConfigError
-
-    if len(models) == 1:
-        return models * len(endpoints)
-    if len(models) != len(endpoints):
-        raise ConfigError(
-            f"--model: {len(endpoints)} endpoints need one name for all or one each, found {len(models)}\n"
-            "Name the model as the endpoint does, for example --model tuned."
-        )
-    return models
-
-
-def _amount(text: str | None) -> Decimal | None:
-    from ..core import ConfigError
-
-    try:
-        amount = None if text is None else Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if amount is not None and not amount.is_finite():
-        raise ConfigError(f'--max-cost: expected a number, found "{text}"')
-    return amount

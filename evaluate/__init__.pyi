@@ -40,6 +40,7 @@ from .outputs.race import prompt_tokens as prompt_tokens
 from .outputs.race import race as race
 from .outputs.race import token_limit as token_limit
 from .outputs.raw import Raw as Raw
+from .outputs.remote import MASK_ADVICE as MASK_ADVICE
 from .outputs.remote import check_privacy as check_privacy
 from .outputs.remote import personal_data_sent as personal_data_sent
 from .outputs.remote import race_endpoints as race_endpoints

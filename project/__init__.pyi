@@ -64,6 +64,7 @@ from .serving.export import export_serving as export_serving
 from .serving.watch import Watched as Watched
 from .serving.watch import WatchSettings as WatchSettings
 from .serving.watch import plan_watch as plan_watch
+from .serving.watch import served_at as served_at
 from .serving.watch import watch_run as watch_run
 from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project

@@ -82,10 +82,13 @@ _POSITION = re.compile(r' style="((?:left|right|width|margin-left|margin-right):
 _COMMENTS = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
 
 
-def render_page(context: Mapping[str, Any], sections: Sequence[Section], *, scripts: Sequence[str] = ()) -> str:
+def render_page(
+    context: Mapping[str, Any], sections: Sequence[Section], *, scripts: Sequence[str] = (), styles: Sequence[str] = ()
+) -> str:
     """The HTML page; `context` holds project, created, counted, footer and headline.
 
-    `scripts` names the files of reports/scripts that the page runs, in order.
+    `scripts` names the files of reports/scripts that the page runs, in order, and `styles` those of reports/styles that
+    only this kind of page needs.
     """
     script = "\n".join(_asset("scripts", f"{name}.js") for name in scripts)
     bodies = [(section, render_section(section, context)) for section in sections]
@@ -93,7 +96,7 @@ def render_page(context: Mapping[str, Any], sections: Sequence[Section], *, scri
         context, sections=bodies, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
         script_hash=_digest(script),
     )  # fmt: skip
-    return _styled(compact_html(printable(text)), title=f"{context['project']} · {context['created']}")
+    return _styled(compact_html(printable(text)), title=f"{context['project']} · {context['created']}", styles=styles)
 
 
 def render_section(section: Section, context: Mapping[str, Any]) -> Markup:
@@ -102,14 +105,14 @@ def render_section(section: Section, context: Mapping[str, Any]) -> Markup:
     return Markup(template.render({**context, **section.shown}, say=say, hold=_hold))
 
 
-def _styled(text: str, *, title: str) -> str:
+def _styled(text: str, *, title: str, styles: Sequence[str] = ()) -> str:
     """The page with its one style sheet and the sheet's hash in the policy, which allows no other style.
 
     Each style attribute that positions a chart element becomes a rule in the sheet.
     """
     positions = dict.fromkeys(_POSITION.findall(text))
     style = "\n".join([
-        *(_asset("styles", f"{name}.css") for name in STYLES),
+        *(_asset("styles", f"{name}.css") for name in (*STYLES[:-2], *styles, *STYLES[-2:])),
         *(f'[data-place="{position}"]{{{position}}}' for position in positions),
         f'@media print{{@page{{@top-right{{content:"{_css_text(title)}";{PAGE_HEADER}}}}}}}',
     ])  # fmt: skip

@@ -185,19 +185,19 @@ def _live_line(live: Mapping[str, Any]) -> str:
 
 def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
     if drift is None:
-        yield "The requests were compared with the training requests less than a week ago."
+        yield "The requests were compared with those of the run less than a week ago."
         return
     if drift["reason"] is not None:
-        yield f"The requests were not compared with the training requests: {drift['reason']}."
+        yield f"The requests were not compared with those of the run: {drift['reason']}."
     elif not drift["drifted"]:
         p = say.count(drift["p_value"])
         yield (
-            f"The requests do not differ from the training requests: p = {p}, and {say.percent(drift['level'])} or less "
+            f"The requests do not differ from those of the run: p = {p}, and {say.percent(drift['level'])} or less "
             "would be a difference."
         )
     else:
         yield (
-            f"The requests differ from the training requests (false-alarm probability {say.percent(drift['level'])} for all "
+            f"The requests differ from those of the run (false-alarm probability {say.percent(drift['level'])} for all "
             "differences together):"
         )
         yield from (f"- {_difference(one)}" for one in drift["differences"][:MOST_LINES])
@@ -212,7 +212,7 @@ def _difference(one: Mapping[str, Any]) -> str:
     field, value, kind = short(one["field"], ID), short(one["value"], ID), one["kind"]
     if kind in ("number", "length"):
         what = f'"{field}"' if kind == "number" else "the length in characters"
-        return f"{what}: median {say.count(one['live'])}, in training {say.count(one['trained'])}"
+        return f"{what}: median {say.count(one['live'])}, in the run {say.count(one['known'])}"
     what = {
         "missing": f'"{field}" is missing or empty',
         "value": f'"{field}" is "{value}"',
@@ -220,7 +220,7 @@ def _difference(one: Mapping[str, Any]) -> str:
         "language": f'the language is "{value}"',
         "word": f'the word "{value}"',
     }[kind]
-    return f"{what}: {say.percent(one['live'])} of the requests, in training {say.percent(one['trained'])}"
+    return f"{what}: {say.percent(one['live'])} of the requests, in the run {say.percent(one['known'])}"
 
 
 def _volume_lines(content: Content) -> Iterator[str]:

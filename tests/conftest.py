@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from .shared import changed, share
+
 # Examples of each property that says no number: few in `make test`, more in `make test-slow`, many on request. CI draws
 # the same ones each time, so that it tells of the change at hand; whoever works on the code draws others each time. No
 # test fails for being slow: machines differ, and so does what runs beside them.
@@ -40,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for (path, _), test in tests.items():
         takes[path] += max((SECONDS.get(mark.name, 0) for mark in test.iter_markers()), default=0)
     items.sort(key=lambda item: -takes[item.path])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Fail the test that changed what the session made for all; it works on a copy."""
+    if found := changed(getattr(item, "fixturenames", [])):
+        pytest.fail(f"{item.nodeid} changed files of all tests: {', '.join(found[:9])}", pytrace=False)
 
 
 def pytest_collection_finish() -> None:
@@ -89,7 +98,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
+    return share("tiny_folder", folder)
 
 
 @pytest.fixture(scope="session")
@@ -234,7 +243,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> dict[
         with pytest.raises(SystemExit) as done:
             main([stage, str(project), "--quiet"])
         assert not done.value.code
-        left[stage] = Path(shutil.copytree(project, home / stage))
+        left[stage] = share("stages", Path(shutil.copytree(project, home / stage)))
     return left
 
 

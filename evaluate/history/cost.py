@@ -34,6 +34,9 @@ PLAN = {
 }
 FACTORS = ("tokens", "prices", "failures", "volume")
 REST = ("ramp_days", "horizon_days", "discount_rate", "days_to_retirement", "investment", "upkeep_per_day")
+# What a run of an earlier version did not know yet is null.
+EMPTY_CALL = dict.fromkeys([*(key for keys in CALL.values() for key in keys), "sent", "second"])
+EMPTY_PLAN = dict.fromkeys([*(key for keys in PLAN.values() for key in keys), *REST])
 # The cost that counts, by what happens to unacceptable outputs.
 USABLE = {"repair": EFFECTIVE, "retry": EFFECTIVE}
 
@@ -125,7 +128,7 @@ def _calls(side: Judged, name: str) -> str:
 def _on_shared(side: Judged, outcomes: Outcomes, ids: Sequence[str]) -> dict[str, Any]:
     """The run's inputs of the formulas, with this variant alone, and its means over the shared requests."""
     inputs, name = _money(side)["formula_inputs"], _priced(side)
-    call = dict(inputs["variants"][name])
+    call = {**EMPTY_CALL, **inputs["variants"][name]}
     quality, tokens = ((side.results.get(key) or {}).get(name) or {} for key in ("quality", "tokens"))
     if call.get("second") is None:
         own = {"input_tokens": tokens.get("input"), "output_tokens": tokens.get("output")}
@@ -138,7 +141,7 @@ def _on_shared(side: Judged, outcomes: Outcomes, ids: Sequence[str]) -> dict[str
     for key, values in measured.items():
         if _is(call.get(key), own[key]) and not np.isnan(values).all():
             call[key] = _nearly(float(np.nanmean(values)), own[key])
-    return {**inputs, "variants": {side.variant: call}}
+    return {**EMPTY_PLAN, **inputs, "variants": {side.variant: call}}
 
 
 def _is(value: Any, own: Any) -> bool:

@@ -23,10 +23,9 @@ def both_verdicts(before: Judged, after: Judged) -> dict[str, Any]:
 
 def _changed_settings(before: Judged, after: Judged) -> list[dict[str, Any]]:
     """The settings that a verdict depends on and that differ, by dotted key; none if a run does not know its own."""
-    known = [(side.facts.get("decided") or {}).get("stated") for side in (before, after)]
-    if None in known:
+    first, second = ((side.facts.get("decided") or {}).get("stated") for side in (before, after))
+    if first is None or second is None:
         return []
-    first, second = known
     return [
         {"key": key, "before": first.get(key), "after": second.get(key)}
         for key in dict.fromkeys([*first, *second])
@@ -93,12 +92,16 @@ def _context(side: Judged) -> dict[str, Any]:
         key: variant.get(key)
         for key in ("source", "way", "model", "endpoint", "repair", "guide", "guide_tokens", "few_shot")
     }
-    settings = variant.get("settings") or {}
+    settings = {f"setting: {key}": value for key, value in (variant.get("settings") or {}).items()}
+    for section in ("data", "curate", "train"):
+        stated = (side.facts.get("config") or {}).get(section) or {}
+        settings |= {f"setting: {section}.{key}": value for key, value in stated.items()}
+    settings = {key: value for key, value in settings.items() if not isinstance(value, dict)}
     version = (provenance.get("versions") or {}).get("tuneworth")
     return {
         "variant": side.variant,
         **described,
-        **{f"setting: {key}": value for key, value in sorted(settings.items()) if not isinstance(value, dict | list)},
+        **settings,
         **files,
         "seed": provenance.get("seed"),
         "tuneworth": version,

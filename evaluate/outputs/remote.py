@@ -18,6 +18,7 @@ from .store import AnswerStore
 from .table import OUTPUT_SCHEMA, Raced
 
 __all__ = [
+    "MASK_ADVICE",
     "check_privacy",
     "personal_data_sent",
     "race_endpoints",
@@ -261,6 +262,10 @@ def _answered(plans: Iterable[RemotePlan], store: AnswerStore) -> tuple[int, int
 
 
 MOST_NAMED = 5  # ids in a message
+MASK_ADVICE = (
+    "Nothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set personal_data "
+    '= "allow" under [evaluate] to send them unmasked.'
+)
 
 
 def check_privacy(plans: Sequence[RemotePlan], *, store: Container[str]) -> None:
@@ -274,11 +279,7 @@ def check_privacy(plans: Sequence[RemotePlan], *, store: Container[str]) -> None
         if not plan.endpoint.on_this_machine:
             hosts.setdefault(plan.host, {}).update(dict.fromkeys(_texts(plan, store)))
     if problems := [text for host, texts in hosts.items() if (text := personal_data_sent(host, list(texts)))]:
-        raise ConfigError(
-            "\n".join(problems)
-            + "\nNothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set personal_data "
-            '= "allow" under [evaluate] to send them unmasked.'
-        )
+        raise ConfigError("\n".join([*problems, MASK_ADVICE]))
 
 
 def _texts(plan: RemotePlan, store: Container[str]) -> Iterable[tuple[str, str, str]]:

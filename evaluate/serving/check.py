@@ -9,7 +9,7 @@ import polars as pl
 from ...core import say
 from ..statistics.intervals import share_interval
 from ..statistics.paired import compare, significant
-from .agreement import rounding_noise
+from .agreement import is_noisier, rounding_noise
 from .causes.cause import Cause
 from .causes.quantised import ROUNDING
 from .find import find_causes
@@ -63,7 +63,15 @@ def _texts(seen: Seen, groups: Sequence[Any] | np.ndarray | None) -> dict[str, A
         "same": int(same.sum()), "of": len(same), "share": share.share, "low": share.low, "high": share.high,
         "next_token_share": seen.next_token_share,
         "noise_nats": None if seen.margins is None else rounding_noise(seen.margins),
+        "within_rounding": _within_rounding(seen),
     }  # fmt: skip
+
+
+def _within_rounding(seen: Seen) -> bool:
+    """Whether rounding explains the texts: by the judged model's margins, else by the share of next tokens alone."""
+    if seen.next_token_share is None or seen.next_token_share < TEXTS:
+        return False
+    return seen.margins is None or not is_noisier(seen.margins, ROUNDING)
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -114,10 +122,8 @@ def _well_enough(content: Mapping[str, Any]) -> bool:
         return True
     if quality["difference"]["value"] is None or not texts:
         return False
-    noise = texts["noise_nats"]
-    rounding = noise <= ROUNDING if noise is not None else (texts["next_token_share"] or 0) >= TEXTS
     worse = significant(quality["difference"]["low"], quality["difference"]["high"], quality["p_value"])
-    return rounding and not (worse and quality["difference"]["value"] < 0)
+    return texts["within_rounding"] and not (worse and quality["difference"]["value"] < 0)
 
 
 def _sentence(seen: Seen, content: Mapping[str, Any], causes: Sequence[Cause], reasons: Sequence[str]) -> str:

@@ -11,12 +11,19 @@ from .causes.sampling import sampling
 from .causes.stop import stop
 from .causes.template import template
 from .causes.thinking import thinking
+from .causes.tokenizer import tokenizer
 from .seen import Seen
 
 __all__ = ["find_causes"]
 
-PROMPT = (begin, template, context, limit, stop, thinking, sampling)
-OTHER_TEXT = {"begin", "template", "thinking", "sampling"}  # after these, what a text shows of the weights is void
+PROMPT = (begin, template, tokenizer, context, limit, stop, thinking, sampling)
+OTHER_TEXT = {
+    "begin",
+    "template",
+    "tokenizer",
+    "thinking",
+    "sampling",
+}  # after these, what a text shows of the weights is void
 
 
 def find_causes(seen: Seen) -> list[Cause]:

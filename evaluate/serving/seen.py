@@ -34,13 +34,19 @@ class Marks:
 class Reading:
     """One request as the two read it: the judged model's token ids and the server's, and how a token is spelt.
 
-    `server_text` is the server's rendering where it tells it.
+    `server_text` is the server's rendering where it tells it, `expected_text` the judged one.
     """
 
     expected: Sequence[int]
     server: Sequence[int]
     spell: Callable[[int], str] = field(repr=False)
     server_text: str | None = None
+    expected_text: str | None = None
+
+    @property
+    def same_text(self) -> bool:
+        """Whether both cut the same text into tokens; False if the server's text is unknown."""
+        return self.server_text is not None and self.server_text == self.expected_text
 
     @property
     def first_difference(self) -> int | None:

@@ -107,9 +107,7 @@ def _days(looks: Sequence[Look]) -> list[float]:
     return [float(day) for day in np.maximum.accumulate(np.array(seconds) - seconds[0]) / DAY]
 
 
-def _fallen(
-    window: Sequence[Look], recorded: Mapping[str, float], groups: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _fallen(window: Sequence[Look], recorded: Mapping[str, float], groups: Mapping[str, Any] | None) -> dict[str, Any]:
     """The rows of these looks, each with its last outcome: how far they fell, with the paired interval."""
     falls: dict[str, float] = {}
     for look in window:

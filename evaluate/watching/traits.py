@@ -60,9 +60,14 @@ def _of_fields(rows: Rows) -> Iterator[Trait]:
         counts = Counter(value for value in values if value)
         if numbers is None and len(counts) > 1:
             yield Trait("rare", name, "", np.array([0 < counts[value] <= RARE for value in values]))
-        for value, count in counts.most_common(VALUES):
+        for value, count in _frequent(counts, VALUES):
             if count >= FEWEST:
                 yield Trait("value", name, value, np.array([other == value for other in values]))
+
+
+def _frequent(counts: Counter[str], most: int) -> list[tuple[str, int]]:
+    """The most frequent texts; among equals by the text, as their order would tell which side they come from."""
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:most]
 
 
 def _numbers(values: Sequence[str]) -> np.ndarray | None:
@@ -97,26 +102,26 @@ def _languages(texts: pl.Series) -> Iterator[Trait]:
 def _words(texts: Sequence[str]) -> Iterator[Trait]:
     sets = [set(map(str.casefold, WORD.findall(text))) for text in texts]
     counts = Counter(word for words in sets for word in words)
-    for word, count in counts.most_common(WORDS):
+    for word, count in _frequent(counts, WORDS):
         if FEWEST <= count < len(texts):
             yield Trait("word", "", word, np.array([word in words for words in sets]))
 
 
-def new_values(trained: Rows, live: Rows) -> dict[str, Any]:
-    """What the training requests do not have: `fields` by name, and `values` of a field by name, each with its requests.
+def new_values(known: Rows, live: Rows) -> dict[str, Any]:
+    """What the known requests do not have: `fields` by name, and `values` of a field by name, each with its requests.
 
     Only fields whose values repeat have values to know: of others, such as a part number, nearly every one is new.
     """
     fields = Counter(name for row in live for name, value in row.items() if field_text(value))
-    known = {name for row in trained for name in row}
+    names = {name for row in known for name in row}
     values: dict[str, Mapping[str, int]] = {}
-    for name in known:
-        before = Counter(field_text(row.get(name)) for row in trained)
-        if len(before) <= KNOWN_FIELD * len(trained):
+    for name in names:
+        before = Counter(field_text(row.get(name)) for row in known)
+        if len(before) <= KNOWN_FIELD * len(known):
             counts = Counter(value for row in live if (value := field_text(row.get(name))) and value not in before)
             if counts:
                 values[name] = dict(counts.most_common(VALUES))
     return {
-        "fields": {name: count for name, count in fields.items() if name not in known},
+        "fields": {name: count for name, count in fields.items() if name not in names},
         "values": dict(sorted(values.items(), key=lambda entry: -sum(entry[1].values()))),
     }

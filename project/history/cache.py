@@ -8,10 +8,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...core import write_whole
 from ...reports import RunEntry, RunSide
 
@@ -19,7 +19,7 @@ __all__ = ["CACHE", "read_cache", "write_cache"]
 
 CACHE = ".index.json"  # in the folder of the runs
 # Another version may read other facts from the same files.
-_SCHEMA = [__version__, *(field.name for kind in (RunEntry, RunSide) for field in fields(kind))]
+_SCHEMA = [metadata.version("tuneworth"), *(field.name for kind in (RunEntry, RunSide) for field in fields(kind))]
 Known = dict[str, dict[str, Any]]  # {key, fields} by the name of the run
 
 

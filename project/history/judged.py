@@ -1,7 +1,7 @@
 """A variant of a stored run as a comparison needs it, judged by the run or anew by another style."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
     return replace(side, lines=lines, rules=rules, unscored=unscored)
 
 
-def _as_it_came(line: dict[str, Any]) -> dict[str, Any]:
+def _as_it_came(line: Mapping[str, Any]) -> dict[str, Any]:
     """An output before its repair."""
     raw = line.get("raw")
     return {**{key: line.get(key) for key in OUTPUT_SCHEMA}, "output": line.get("output") if raw is None else raw}

@@ -38,7 +38,7 @@ from ...evaluate import (
 from ..run import Run, console_for
 from .asking import Served, bill, budget_of, check_asking, plan_asking, price_of, request
 from .local import base_outputs, marks_of, measure_margins, split_of, weights_of
-from .recorded import Recorded, recorded, tokenizer_of
+from .recorded import Recorded, open_judged, recorded, tokenizer_of
 
 __all__ = ["ServeCheck", "check_serving", "plan_serving"]
 
@@ -125,7 +125,7 @@ def plan_serving(
 
     Raises: as `check_serving`.
     """
-    opened = _opened(run, allow_code=allow_code, talk=console_for(talk, seed))
+    opened = open_judged(run, allow_code=allow_code, talk=console_for(talk, seed))
     was = recorded(opened, variant)
     with open_server(endpoint, key_env=key_env) as server:
         served = Served(endpoint, model or server.model_name(), key_env)
@@ -174,15 +174,6 @@ def _cost(plan: ServePlan, spent: Budget) -> dict[str, Any]:
     """What all answers in the store cost; unknown without a price."""
     known = plan.requests.price is not None
     return {"cost": float(spent.spent) if known else None, "currency": spent.currency if known else None}
-
-
-def _opened(run: str | Path, *, allow_code: bool, talk: Talk) -> Run:
-    opened = Run(run, talk=talk)
-    if not allow_code:
-        return opened
-    from ..project import read_project
-
-    return Run(opened.folder, project=read_project(opened.folder.resolve().parent.parent, allow_code=True), talk=talk)
 
 
 def _again(plan: RemotePlan, was: Recorded) -> RemotePlan:
@@ -280,13 +271,19 @@ def _counter(tokenizer: Any) -> Callable[[Sequence[Any], bool], list[int]] | Non
 
 def _reading(plan: ServePlan, server: Server, tokenizer: Any) -> Reading | None:
     """The first request as both read it; None if the server does not tell its tokens."""
-    from ...train import render_prompt
+    from ...train import render_prompt, render_text
 
     (chat,) = prompts_of(plan.recorded.variant, plan.pairs.head(1))
     told = server.read_chat(plan.served.model, chat)
     if told is None:
         return None
-    return Reading(render_prompt(tokenizer, chat), told[0], lambda id: str(tokenizer.decode([id])), server_text=told[1])
+    return Reading(
+        render_prompt(tokenizer, chat),
+        told[0],
+        lambda id: str(tokenizer.decode([id])),
+        server_text=told[1],
+        expected_text=render_text(tokenizer, chat),
+    )
 
 
 def _about(plan: ServePlan) -> dict[str, Any]:

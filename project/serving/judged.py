@@ -87,6 +87,7 @@ def judged_model(run: Run) -> JudgedModel:
     Raises: DataError if the run was not evaluated, or its candidate is not an adapter on this machine; ModelError as
     `serving_facts`.
     """
+    _check_made_here(run)
     judged = recorded(run)
     variant = judged.variant
     if variant.source == "endpoint":
@@ -107,3 +108,20 @@ def judged_model(run: Run) -> JudgedModel:
     if not (variant.adapter / "adapter_config.json").is_file():
         raise ModelError(f"the adapter {variant.adapter} is not there any more\nCopy it back, or train again.")
     return JudgedModel(run, judged, serving_facts(variant.adapter, model=variant.model or model_name(run.project)))
+
+
+def _check_made_here(run: Run) -> None:
+    """Raises: DataError if the candidate's outputs came from files or from a template."""
+    described = run.results.get("variants") or {}
+    name = str((run.results.get("comparison") or {}).get("candidate"))
+    while (about := described.get(name) or {}).get("of"):
+        name = about["of"][0]
+    if about.get("source") == "template":
+        raise DataError(
+            f'"{name}" is a template that needs no model, so there is nothing to export\nFill it in where it is needed.'
+        )
+    if about.get("source") == "outputs":
+        raise DataError(
+            f'"{name}" was judged by outputs from a file: its weights are not known here, so there is nothing to export\n'
+            "Serve the model as whoever made the outputs does; `tuneworth serve-check` needs a model that a run has asked."
+        )

@@ -98,7 +98,7 @@ def _for_vllm(model: JudgedModel, weights: Weights | None) -> Parts:
             "the adapter was judged on 4-bit weights; the command asks vLLM for the same with bitsandbytes"
         )
     parts.command = vllm_command(
-        facts.base if chosen == "adapter" else "./merged", name=model.name, context=model.context,
+        facts.source if chosen == "adapter" else "./merged", name=model.name, context=model.context,
         template=f"./{TEMPLATE}", generation="./generation", dtype=facts.dtype,
         adapter=("./adapter", facts.rank) if chosen == "adapter" else None,
         quantised=facts.quantised and chosen == "adapter",

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ...core import DataError, ModelError, nearest
+from ...core import DataError, ModelError, Talk, nearest
 from ...curate import read_tested
 from ...evaluate import AUTO, RUN_ADAPTER, NearestExamples, Raw, Variant, read_raws, token_limit
 from ..gather.required import remote_limit
+from ..project import read_project
 from ..run import Run
 
-__all__ = ["Recorded", "recorded", "tokenizer_of"]
+__all__ = ["Recorded", "open_judged", "recorded", "tokenizer_of"]
 
 CALLED = ("model", "nearest", "searched", "short guide")  # ways that are a plain call of a model with a prompt
 
@@ -39,6 +41,17 @@ class Recorded:
     def first(self) -> pl.DataFrame:
         """The first output of each pair."""
         return self.outputs.unique("id", keep="first", maintain_order=True)
+
+
+def open_judged(path: str | Path, *, allow_code: bool, talk: Talk) -> Run:
+    """The run at a path, or the newest one of a project there; with `allow_code`, its style may run code.
+
+    Raises: as `Run`; ConfigError if the project has errors.
+    """
+    run = Run(path, talk=talk)
+    if not allow_code:
+        return run
+    return Run(run.folder, project=read_project(run.folder.resolve().parent.parent, allow_code=True), talk=talk)
 
 
 def recorded(run: Run, name: str | None = None) -> Recorded:

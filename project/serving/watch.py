@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from ...core import ConfigError, Talk
-from ...evaluate import RETIRES_SOON, AnswerStore, decided_again, volume_of
+from ...evaluate import RETIRES_SOON, AnswerStore, decided_again, open_server, volume_of
 from ..evaluation.again import ElsewhereError, evaluate_again
 from ..run import Run, console_for
 from .asking import Served, bill, check_asking
 from .live_logs import LiveLog, read_log
 from .looks import History
+from .recorded import open_judged
 from .watch_logs import watch_log
 from .watch_served import Watcher
 
-__all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "watch_run"]
+__all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "served_at", "watch_run"]
 
 WATCH_SCHEMA = "tuneworth/watch/1"
-ANSWERS = AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
+AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
 BUSY = "another tuneworth watch is at work on this run"
 
 
@@ -70,28 +71,34 @@ def watch_run(
 
     Raises: ConfigError or DataError for wrong input; RunBroken if `max_cost` stops the requests.
     """
-    run = Run(path, talk=console_for(talk, seed))
+    run = _opened(path, settings, allow_code=allow_code, talk=console_for(talk, seed))
     history, now = History(run.folder), now or datetime.now(UTC)
-    log = None if settings.log is None else read_log(settings.log, run)
+    file = settings.log
+    log = None if file is None else read_log(file, run)
     with history.alone() as alone:
         if not alone:
             run.talk.note(f"note: {BUSY}; nothing was asked")
         watcher = Watcher(run, history, settings.rows, settings.max_cost, now=now, looks=alone)
         endpoints = [watcher.watch(served) for served in settings.served]
-        logs = None if log is None else watch_log(run, history, log, settings.log, now=now, adds=alone)
+        logs = None if log is None or file is None else watch_log(run, history, log, file, now=now, adds=alone)
     volume = None if log is None else _volume(log, settings.log_share)
     again = _again(run, volume, allow_code=allow_code)
     return Watched(_content(run, now, endpoints, logs, again, volume, None if alone else BUSY))
 
 
 def plan_watch(
-    path: str | Path, settings: WatchSettings, *, seed: int | None = None, talk: Talk | None = None
+    path: str | Path,
+    settings: WatchSettings,
+    *,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
 ) -> list[str]:
     """What `watch_run` would ask, a line for each endpoint; nothing is sent.
 
     Raises: ConfigError if personal data, keys or prices would stop it.
     """
-    run = Run(path, talk=console_for(talk, seed))
+    run = _opened(path, settings, allow_code=allow_code, talk=console_for(talk, seed))
     history = History(run.folder)
     watcher = Watcher(run, history, settings.rows, settings.max_cost, now=datetime.now(UTC), looks=False)
     lines = []
@@ -101,6 +108,44 @@ def plan_watch(
         check_asking(run, [plan], answers)
         lines += bill(run, [plan], answers, max_cost=settings.max_cost)
     return lines
+
+
+def _opened(path: str | Path, settings: WatchSettings, *, allow_code: bool, talk: Talk) -> Run:
+    run = open_judged(path, allow_code=allow_code, talk=talk)
+    if run.facts.get("judged") is not None and (settings.served or settings.log is not None):
+        raise ConfigError(
+            f"{run.folder} judged outputs that were collected elsewhere, so only its verdict can be given again\n"
+            "Leave out --endpoint and --logs, or watch a run of `tuneworth evaluate PROJECT`."
+        )
+    return run
+
+
+def served_at(
+    path: str | Path, endpoints: Sequence[str], models: Sequence[str], *, key_env: str | None = None
+) -> list[Served]:
+    """The served models at these addresses; `models` are their names, one for all or one each.
+
+    Without names it is the model of the last look at an address, else the server's only one.
+
+    Raises: ConfigError if the numbers of names and addresses do not fit, or a server has several models.
+    """
+    if models and len(models) not in (1, len(endpoints)):
+        raise ConfigError(
+            f"--model: {len(endpoints)} endpoints need one name for all, or one each; found {len(models)}\n"
+            "Name each model as its endpoint does."
+        )
+    names = models if len(models) == len(endpoints) else list(models[:1]) * len(endpoints)
+    looks = History(Run(path).folder).read() if not names and endpoints else []
+    known = {look["endpoint"]: look["model"] for look in looks if look.get("endpoint")}
+    return [
+        Served(url, names[place] if names else known.get(url.strip()) or _only_model(url, key_env), key_env)
+        for place, url in enumerate(endpoints)
+    ]
+
+
+def _only_model(url: str, key_env: str | None) -> str:
+    with open_server(url, key_env=key_env) as server:
+        return server.model_name()
 
 
 def _volume(log: LiveLog, share: float) -> dict[str, Any] | None:

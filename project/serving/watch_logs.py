@@ -1,4 +1,4 @@
-"""What a log of live requests shows: how many outputs keep every rule, and whether the requests differ from the trained."""
+"""What a log of live requests shows: how many outputs keep every rule, and whether the requests differ from those of the run."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -88,11 +88,14 @@ def _recorded_share(run: Run) -> dict[str, float] | None:
 
 
 def _drift(run: Run, new: pl.DataFrame, looks: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any] | None:
-    """The requests against those trained on, once a week at most."""
+    """The requests against those of the run, once a week at most.
+
+    All splits: one that keeps families together makes each of them differ from the others.
+    """
     tested = [
         datetime.fromisoformat(look["made"]) for look in looks if look["drift"] and look["drift"]["reason"] is None
     ]
     if tested and (now - max(tested)).total_seconds() < DAYS_BETWEEN * 86_400:
         return None
     requests = new.filter(pl.col("input").is_not_null())
-    return drift_of(run.train, requests, seed=run.seed)
+    return drift_of(pl.concat([run.train, run.validation, run.test]), requests, seed=run.seed)

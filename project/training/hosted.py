@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, read_key, say, write_synced, write_whole
+from ...core import ConfigError, Talk, read_key, say, sha256_file, write_synced, write_whole
 from ..project import PROJECT_FILE
 from ..run import At, Run, console_for, open_run
 from .hosted_plan import HostedPlan, check_dates, check_max_cost, hosted_folder, plan_job, provider_of
@@ -84,6 +84,7 @@ def train_hosted(
             if confirm is not None:
                 confirm(plan)
             _set_up(plan, again=again)
+        _write_files(plan)
         with _client_of(opened, on, pauses) as client:
             record = _job(plan, client, pauses, max_cost).run(opened.adapter)
         return _finished(plan, record, connect=connect)
@@ -132,22 +133,21 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
     runs = record.get("step") == "creating" or (record.get("job") and record.get("status") not in ENDED)
     if again and runs:
         raise ConfigError(
-            f"the job {record['job'] or ''} of {run.folder} is still running and costing\nWait for it (the same command "
-            "without --again), "
-            "or stop it with --cancel first."
+            f"the job {record['job'] or ''} of {run.folder} is still running and costing\n"
+            "Wait for it (the same command without --again), or stop it with --cancel first."
         )
     earlier = len(list(run.folder.glob("train-[0-9]*/hosted/job.json")))
     plan = plan_job(run, on, drop_long=drop_long, attempt=earlier + int(again and bool(record)), today=today)
     if not again and record and record["key"] != plan.request.key:
         raise ConfigError(_changed(run, record, plan))
-    if not again and not record and (folder / "summary.json").is_file():
+    if not again and not record and any((folder / name).is_file() for name in ("preflight.json", "summary.json")):
         raise ConfigError(
-            f"{run.folder} is trained on this machine already.\nTo train it at {provider.title} and set that training "
-            "aside, add "
-            "--again; for a new run, run `tuneworth curate`."
+            f"{run.folder} was trained on this machine already, or in part.\nTo train it at {provider.title} and set that "
+            "training aside, add --again; for a new run, run `tuneworth curate`."
         )
     if record.get("job") and not again:  # it was created before any day that was announced
-        return plan
+        known = f"the run has this job already: {record['job']} ({record.get('word') or record['status'] or 'created'})"
+        return replace(plan, warnings=[*plan.warnings, known])
     return replace(plan, warnings=[*plan.warnings, *check_dates(provider, plan.request.model, today)])
 
 
@@ -164,9 +164,8 @@ def _changed(run: Run, record: Mapping[str, Any], plan: HostedPlan) -> str:
         f"the {one.role} file" for one in plan.uploads if record["files"].get(one.role, {}).get("sha256") != one.sha256
     ]
     return (
-        f"{run.folder} holds a training at {record['provider']} with other content: "
-        f"{', '.join(changes) or 'the files'}\nTo train "
-        "again there and set the earlier one aside, add --again; for a new run, run `tuneworth curate`."
+        f"{run.folder} holds a training at {record['provider']} with other content: {', '.join(changes) or 'the files'}\n"
+        "To train again there and set the earlier one aside, add --again; for a new run, run `tuneworth curate`."
     )
 
 
@@ -181,10 +180,16 @@ def _set_up(plan: HostedPlan, *, again: bool) -> None:
     """Write the files to be sent and the record of the job, after the person agreed."""
     if again:
         put_aside(plan.run)
-    for one in plan.uploads:
-        one.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(one.path, plan.contents[one.role])
+    _write_files(plan)
     _job(plan, None, None).begin(bill=plan.bill.data(), dropped=len(plan.dropped), epochs_by_rule=plan.epochs_by_rule)
+
+
+def _write_files(plan: HostedPlan) -> None:
+    """Write the files to be sent, unless they are there; their content is part of the job's key."""
+    for one in plan.uploads:
+        if not one.path.is_file() or sha256_file(one.path) != one.sha256:
+            one.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(one.path, plan.contents[one.role])
 
 
 def _key_env(plan: HostedPlan) -> str:
@@ -198,10 +203,10 @@ def _client_of(run: Run, on: str, pauses: "Pauses | None") -> Iterator["Client"]
 
     provider, settings = provider_of(run.project, on), run.project.hosted
     key = read_key((settings.key_env if settings is not None else None) or provider.key_env)
-    note = lambda text: run.talk.note(f"train: {text}")  # noqa: E731
     with Client(
-        provider.base_url, key, title=provider.title, advice=provider.advice, note=note, pauses=pauses
-    ) as client:
+        provider.base_url, key, title=provider.title, advice=provider.advice, pauses=pauses,
+        note=lambda text: run.talk.note(f"train: {text}"),
+    ) as client:  # fmt: skip
         yield client
 
 
@@ -325,7 +330,6 @@ def _with_table(file: Path, table: str) -> str:
     except (tomllib.TOMLDecodeError, KeyError):
         pass
     raise ConfigError(
-        f"{file} has settings for the tuned variant already, which --connect does not change\nLeave out --connect, and "
-        "put endpoint, "
-        "model and key_env into [evaluate.tuned] yourself when the training is done."
+        f"{file} has settings for the tuned variant already, which --connect does not change\n"
+        "Leave out --connect, and put endpoint, model and key_env into [evaluate.tuned] yourself when the training is done."
     )

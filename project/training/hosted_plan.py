@@ -13,7 +13,7 @@ import polars as pl
 
 from ...core import ConfigError, DataError, host_of, is_near, is_on_this_machine, say
 from ...curate import chat_lines, mask_text
-from ...evaluate import personal_data_sent
+from ...evaluate import MASK_ADVICE, personal_data_sent
 from ..project import PROJECT_FILE, Project
 from ..run import Run
 from .hosted_words import plan_text
@@ -88,9 +88,8 @@ def provider_of(project: Project, name: str) -> "Provider":
     settings, file = project.hosted, project.folder / PROJECT_FILE
     if settings is None or not settings.model:
         raise ConfigError(
-            f"{file}: [train.hosted] names no model\nAdd a table [train.hosted] with the base model to tune there, such "
-            "as model = "
-            f'"{EXAMPLE[name]}".'
+            f"{file}: [train.hosted] names no model\nAdd a table [train.hosted] with the base model to tune there, such as "
+            f'model = "{EXAMPLE[name]}".'
         )
     if name == "fireworks" and settings.account is None:
         raise ConfigError(
@@ -126,8 +125,7 @@ def check_dates(provider: "Provider", model: str, today: date) -> list[str]:
     if ends is not None:
         warnings.append(
             f"{model} and all models tuned from it are shut down on {ends}: {say.count((ends - today).days, 'day')} "
-            "from today. "
-            f"State base_model_retires = {ends} in [roi.running]"
+            f"from today. State base_model_retires = {ends} in [roi.running]"
         )
     return warnings
 
@@ -184,9 +182,8 @@ def check_max_cost(plan: HostedPlan, max_cost: Decimal | None) -> None:
         "" if plan.bill.exact else '; state "tokenizer" in [train.hosted] to count the tokens instead of bounding them'
     )
     raise ConfigError(
-        f"the job could cost {say.money(float(plan.bill.most), 'USD')}, more than --max-cost {max_cost:f}\nNothing was "
-        "sent. Raise "
-        f"the limit, or train on fewer pairs or epochs (max_pairs in [train], epochs in [train.hosted]){how}."
+        f"the job could cost {say.money(float(plan.bill.most), 'USD')}, more than --max-cost {max_cost:f}\nNothing was sent. "
+        f"Raise the limit, or train on fewer pairs or epochs (max_pairs in [train], epochs in [train.hosted]){how}."
     )
 
 
@@ -201,7 +198,7 @@ def _counted(chats: Sequence[Any], project: Project, provider: "Provider") -> "T
     if tokenizer is not None and (project.folder / tokenizer).is_dir():
         tokenizer = str(project.folder / tokenizer)
 
-    return count_tokens(chats, tokenizer=tokenizer, openai=provider.name == "openai")
+    return count_tokens(chats, tokenizer=tokenizer, framed=provider.name == "openai")
 
 
 def _content(chats: Sequence[Any]) -> bytes:
@@ -260,11 +257,7 @@ def _check_privacy(run: Run, provider: "Provider", tables: dict[str, pl.DataFram
             texts += [("system message", id, system)] if system else []
     found = personal_data_sent(host_of(provider.base_url), list(dict.fromkeys(texts)))
     if found is not None:
-        raise ConfigError(
-            f"{found}\nNothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set "
-            "personal_data "
-            '= "allow" under [evaluate] to send them unmasked.'
-        )
+        raise ConfigError(f"{found}\n{MASK_ADVICE}")
 
 
 def _uploads(run: Run, contents: dict[str, bytes], hashes: dict[str, str]) -> "list[Upload]":

@@ -190,8 +190,7 @@ def check_not_hosted(run: Run) -> None:
     if (run.folder / "train" / "hosted" / "job.json").is_file():
         raise ConfigError(
             f"{run.folder} is trained at a provider (train/hosted).\nTo train it on this machine and set that training "
-            "aside, add "
-            "--again; for a new run, run `tuneworth curate`."
+            "aside, add --again; for a new run, run `tuneworth curate`."
         )
 
 

@@ -21,12 +21,16 @@ SIDES = {"baseline": -1, "candidate": 1}
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """The value of the run number `at`, counted from 0, with the ends of its range if it has one."""
+    """The value of the run number `at`, counted from 0, with the ends of its range if it has one.
+
+    `of` names what has the value: a line joins points of the same name alone.
+    """
 
     at: int
     value: float
     low: float | None = None
     high: float | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,10 @@ def _paths(lines: Sequence[TrendLine], x: Axis, y: Axis, *, ranges: bool) -> Mar
 
 
 def _path(line: TrendLine, x: Axis, y: Axis) -> Markup:
+    befores = (None, *line.points)
     steps = " ".join(
-        f"{'L' if index else 'M'}{_at(x, point, line.role)} {trimmed(100 - y.place(point.value))}"
-        for index, point in enumerate(line.points)
+        f"{'L' if before and before.of == point.of else 'M'}{_at(x, point, line.role)} {trimmed(100 - y.place(point.value))}"
+        for before, point in zip(befores, line.points, strict=False)
     )
     return Markup('<path class="curve trend r-{}" d="{}" vector-effect="non-scaling-stroke"/>').format(line.role, steps)
 

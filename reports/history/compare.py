@@ -98,7 +98,8 @@ def _markdown(results: Mapping[str, Any]) -> str:
         slices_lead=typeset(moved.slices_lead(results, say)), say=say,
         cost=costs.cost_lines(results, say), cost_heads=costs.cost_heads(results),
         cost_lead=typeset(costs.cost_lead(results, say)),
-        verdict=typeset(basis.verdict_lead(results)), basis=[*basis.basis_rows(results, say), *basis.setting_rows(results, say)],
+        verdict=typeset(basis.verdict_lead(results, say)),
+        basis=[*basis.basis_rows(results, say), *basis.setting_rows(results, say)],
         shared=[typeset(line) for line in words.shared_lines(results, say)], gates=gate_lines(_gated(results)),
     )  # fmt: skip
 

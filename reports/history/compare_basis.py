@@ -18,14 +18,24 @@ BASIS = {
     "investment": ("Investment", "money"), "payback_days": ("Payback", "days"), "npv": ("Gain over the horizon", "money"),
     "risks_over": ("Risks over their limit", "list"), "validity": ("What makes the comparison invalid", "list"),
 }  # fmt: skip
+# Why a verdict changed, in the order in which verdicts are decided.
+CAUSES = {
+    "validity": "what makes the comparison invalid was {0} and is {1}",
+    "what": "what to fix first was {0} and is {1}",
+    "risks_over": "the risks over their limit were {0} and are {1}",
+    "strongest": "the strongest way without training was {0} and is {1}",
+    "difference": "the difference to the strongest way without training went from {0} to {1}",
+    "payback_days": "the payback went from {0} to {1}",
+    "npv": "the gain over the horizon went from {0} to {1}",
+}
 WHAT = {
     "variant": "variant compared", "source": "source of the outputs", "way": "how outputs come about", "guide": "style guide",
     "guide_tokens": "tokens of the style guide", "few_shot": "examples in the prompt", "tuneworth": "version of Tuneworth",
 }  # fmt: skip
 
 
-def verdict_lead(step: Step) -> str:
-    """Whether the verdicts differ."""
+def verdict_lead(step: Step, say: Numbers) -> str:
+    """Whether the verdicts differ, and the first cause in the order in which verdicts are decided."""
     both = [step["verdicts"][role] for role in ("before", "after")]
     if None in both:
         missing = [str(step[role]) for role, verdict in zip(("before", "after"), both, strict=True) if verdict is None]
@@ -33,26 +43,42 @@ def verdict_lead(step: Step) -> str:
     first, second = (verdict["decision"] for verdict in both)
     if first == second:
         return f"Both runs say the same: {first}."
-    return f"The verdict changed from {first} to {second}."
+    return f"The verdict changed from {first} to {second}{_cause(step, say)}."
+
+
+def _cause(step: Step, say: Numbers) -> str:
+    """The first figure behind the verdicts that differs, as the end of a sentence."""
+    found = {row["key"]: row for row in step["verdicts"]["basis"]}
+    key = next((key for key in CAUSES if key in found), None)
+    if key is None:
+        return ""
+    ends = [found[key][role] for role in ("before", "after")]
+    if key == "what" and None in ends:
+        return (
+            f"; now the {ends[1]} must be fixed first"
+            if ends[0] is None
+            else f"; the {ends[0]} need not be fixed any more"
+        )
+    currency = step["cost"]["currency"] or ""
+    return f"; {CAUSES[key].format(*(_basis(BASIS[key][1], end, currency, say) for end in ends))}"
 
 
 def basis_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     """What the verdicts rest on that differs: what, before, after."""
     currency = step["cost"]["currency"] or ""
     found = {row["key"]: row for row in step["verdicts"]["basis"]}
-    return [
-        (title, *(_basis(kind, found[key][role], currency, say) for role in ("before", "after")))
-        for key, (title, kind) in BASIS.items()
-        if key in found
-    ]  # fmt: skip
+    rows = []
+    for key, (title, kind) in BASIS.items():
+        if key in found:
+            before, after = (_basis(kind, found[key][role], currency, say) for role in ("before", "after"))
+            rows.append((title, before, after))
+    return rows
 
 
 def setting_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     """The settings of the verdicts that differ: key, before, after."""
-    return [
-        (str(row["key"]), *(_stated(row[role], say) for role in ("before", "after")))
-        for row in step["verdicts"]["settings"]
-    ]
+    settings = step["verdicts"]["settings"]
+    return [(str(row["key"]), _stated(row["before"], say), _stated(row["after"], say)) for row in settings]
 
 
 def _basis(kind: str, value: Any, currency: str, say: Numbers) -> str:
@@ -75,9 +101,9 @@ def context_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     rows = []
     for row in step["context"]:
         what = str(row["what"])
-        shown = WHAT.get(what) or what.removeprefix("file: ").removeprefix("setting: ")
-        kind = " (file)" if what.startswith("file: ") else ""
-        rows.append((capital(shown) + kind, *(_stated(row[role], say) for role in ("before", "after"))))
+        kind, _, name = what.rpartition(": ") if what.startswith(("file: ", "setting: ")) else ("", "", what)
+        shown = name if kind == "setting" else f"{capital(WHAT.get(name, name))}{' (file)' if kind else ''}"
+        rows.append((shown, _stated(row["before"], say), _stated(row["after"], say)))
     return rows
 
 

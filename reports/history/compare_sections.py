@@ -153,7 +153,7 @@ def verdicts_section(step: Step) -> Section:
         "settings": basis.setting_rows(step, say),
         "names": words.names(step),
     }
-    return Section("verdicts", "Verdicts", typeset(basis.verdict_lead(step)), "verdicts", shown)
+    return Section("verdicts", "Verdicts", typeset(basis.verdict_lead(step, say)), "verdicts", shown)
 
 
 def shared_section(step: Step) -> Section:

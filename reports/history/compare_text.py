@@ -12,7 +12,7 @@ from . import compare_words as words
 
 __all__ = ["compared_text"]
 
-LABEL, COST = 42, 26
+LABEL, COST = 44, 26
 MOST = 8  # requests, rules and parts in the answer; all are in the files
 
 
@@ -36,7 +36,7 @@ def _numbers(step: Mapping[str, Any]) -> list[str]:
     rows = [
         Row(
             "acceptable",
-            f"Acceptable outputs, {short(name, 20)}",
+            f"Acceptable outputs, {short(name, 22)}",
             unit="share",
             value=found["share"],
             low=found["low"],
@@ -102,7 +102,7 @@ def _cost(step: Mapping[str, Any]) -> list[str]:
 def _verdicts(step: Mapping[str, Any]) -> list[str]:
     changed = [*basis.basis_rows(step, say), *basis.setting_rows(step, say)]
     rows = [Row("", f"  {what}", f"{before} to {after}") for what, before, after in changed]
-    return [*filled(basis.verdict_lead(step)), *row_lines(rows, label=LABEL + 4)]
+    return [*filled(basis.verdict_lead(step, say)), *row_lines(rows, label=LABEL + 4)]
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:

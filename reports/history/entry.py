@@ -209,7 +209,7 @@ def _of_results(results: Mapping[str, Any]) -> dict[str, Any]:
     comparison = _mapping(results.get("comparison") or {}, "results.json: comparison")
     money = _mapping(results.get("money") or {}, "results.json: money")
     names = list(quality)
-    candidate = comparison.get("candidate") or (names[-1] if names else None)
+    candidate = comparison.get("candidate") or (names[-1] if names else "")
     fields = {
         **_verdict(_mapping(results.get("verdict") or {}, "results.json: verdict")),
         **_money(money),
@@ -220,7 +220,7 @@ def _of_results(results: Mapping[str, Any]) -> dict[str, Any]:
     for key, part in (("difference", "value"), ("difference_low", "low"), ("difference_high", "high")):
         fields[key] = _number(difference.get(part), f"results.json: comparison.difference.{part}")
     variants = _mapping(results.get("variants") or {}, "results.json: variants")
-    model = _mapping(variants.get(candidate) or {}, "results.json: variants").get("model")
+    model = _mapping(variants.get(str(candidate)) or {}, "results.json: variants").get("model")
     return fields | ({"model_name": _text(model, "results.json: variants")} if model else {})
 
 
@@ -234,7 +234,7 @@ def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _side(name: Any, quality: Mapping[str, Any], money: Mapping[str, Any]) -> RunSide | None:
-    if name is None:
+    if not _text(name, "results.json: the name of a variant"):
         return None
     where = f"results.json: quality.{name}"
     scored = _mapping(quality.get(name) or {}, where)
@@ -245,7 +245,7 @@ def _side(name: Any, quality: Mapping[str, Any], money: Mapping[str, Any]) -> Ru
     )
     machines, shared = costs.get("machine_cost_per_day"), costs.get("cost_with_machines")
     key = "cost_with_machines" if machines and shared is not None else counted_cost(money)[1]
-    return RunSide(str(name), *ends, cost=_number(costs.get(key), f"results.json: money.variants.{name}.{key}"))
+    return RunSide(name, *ends, cost=_number(costs.get(key), f"results.json: money.variants.{name}.{key}"))
 
 
 def _money(money: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def write_runs_page(entries: Sequence[RunEntry], page: Path, *, project: str, ru
         "headline": _headline(ordered),
     }
     sections = [*_trend(ordered), _table(ordered[::-1], page, runs, hidden)]
-    write_whole(page, render_page(context, sections))
+    write_whole(page, render_page(context, sections, styles=("runs",)))
     return page
 
 
@@ -167,7 +167,8 @@ def _shares_figure(entries: Sequence[RunEntry]) -> Markup:
     how = "Each mark has its range" if len(entries) <= FEW else "Bands are the ranges"
     figure = Figure(
         "Acceptable outputs of each run", _words(rows), ("Run", "Baseline", "Candidate", "Changed"), rows,
-        f"{how}, of 95%. Runs on different test sets or styles cannot be compared directly.",
+        f"{how}, of 95%; a line ends where another variant takes its place. Runs on different test sets or styles cannot be "
+        "compared directly.",
         id="shares",
     )  # fmt: skip
     return render_figure(figure, trend_chart(lines, _strips(entries), _labels(entries), _PERCENT, x_title="Run"))
@@ -204,7 +205,9 @@ def _lines(entries: Sequence[RunEntry], figures: Callable[[RunSide], Figures]) -
     for role in ROLES:
         sides = [(at, getattr(entry, role)) for at, entry in enumerate(entries)]
         found = [(at, side, figures(side)) for at, side in sides if side is not None]
-        points = tuple(TrendPoint(at, *values) for at, _, values in found if values[0] is not None)
+        points = tuple(
+            TrendPoint(at, value, low, high, side.name) for at, side, (value, low, high) in found if value is not None
+        )
         names = {side.name for _, side, _ in found}
         name = f"{role}: {variant_label(next(iter(names)))}" if len(names) == 1 else role
         if points:

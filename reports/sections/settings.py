@@ -87,7 +87,9 @@ def _training(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Set
         value = settings.get(key)
         if not is_number(value):
             continue
-        source = "by rule" if isinstance(ruled, list) and key in ruled else _source(config, "train", key)
+        # A provider's hyperparameters are in the summary only if [train.hosted] states them.
+        stated = "stated" if training.get("hosted") else _source(config, "train", key)
+        source = "by rule" if isinstance(ruled, list) and key in ruled else stated
         found.append(Setting(f"train.{key}", words, say.stated(value), source, decides))
     return found
 

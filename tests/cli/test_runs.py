@@ -11,6 +11,12 @@ import pytest
 from ..project.made_runs import made_project, made_run, run_name
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal with room for the table, whatever the one is like that runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def test_the_list_is_a_table_or_json(command, tmp_path):
     project = made_project(tmp_path, 2)
     done = command("runs", project)

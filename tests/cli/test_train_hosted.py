@@ -162,6 +162,9 @@ def test_a_failed_job_is_told_and_not_repeated_without_again(curated: Any, comma
         assert failed.code == 3
         assert "failed: out of luck" in failed.err
         assert command("train", project, "--on", "together", "--yes").code == 3
+        assert (
+            "the run has this job already: ft-1 (error)" in command("train", project, "--on", "together", "--plan").out
+        )
         assert len(server.jobs) == 1
         server.outcome = "succeeded"
         done = command("train", project, "--on", "together", "--yes", "--again")
@@ -355,3 +358,26 @@ def drain(terminal: int) -> None:
     with suppress(OSError):
         while os.read(terminal, 4096):
             pass
+
+
+def test_a_training_begun_on_this_machine_is_not_mixed_with_one_at_a_provider(curated: Any, command: Any) -> None:
+    project = curated("together", "http://127.0.0.1:9/v1")
+    folder = the_run(project) / "train"
+    folder.mkdir()
+    (folder / "preflight.json").write_text("{}")
+    refused = command("train", project, "--on", "together", "--yes")
+    assert refused.code == 2
+    assert "was trained on this machine already, or in part" in refused.err
+    assert command("train", project, "--on", "together", "--plan", "--again").code == 0
+
+
+def test_a_file_that_was_removed_is_written_again(curated: Any, command: Any) -> None:
+    with HostedServer("openai") as server:
+        project = curated("openai", server.url)
+        server.faults = dict.fromkeys(range(9), (401, {"error": {"message": "no"}}, {}))
+        assert command("train", project, "--on", "openai", "--yes").code == 2
+        (the_run(project) / "train/hosted/train.jsonl").unlink()
+        server.faults = {}
+        done = command("train", project, "--on", "openai")  # it was agreed to
+        assert done.code == 0, done.err
+    assert len(server.jobs) == 1

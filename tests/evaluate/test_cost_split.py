@@ -191,6 +191,24 @@ def test_why_costs_are_not_compared_is_said(after, words):
     assert words in found["why_not"]
 
 
+def test_what_a_cascade_sends_on_counts_as_failures():
+    first, second = ({"second": {**CALL, "price_input": 10.0}, "sent": sent} for sent in (0.1, 0.3))
+    split = cost(priced("A", [1, 0], call=first), priced("B", [1, 0], call=second))["per_request"]
+    assert (
+        split["parts"]["failures"] == pytest.approx(split["change"]) == pytest.approx(0.2 * (100 * 10 + 20 * 4) / 1e6)
+    )
+    assert split["parts"]["tokens"] == split["parts"]["prices"] == 0
+
+
+def test_a_run_of_an_earlier_version_lacks_what_was_not_known_yet():
+    old, new = priced("A", [1, 0]), priced("B", [1, 0])
+    inputs = old.results["money"]["formula_inputs"]
+    del inputs["facts_failure_cost"]
+    for key in ("wrong_facts", "sent", "second", "free", "prices_like"):
+        del inputs["variants"]["tuned"][key]
+    assert cost(old, new)["per_usable_output"]["change"] == 0
+
+
 def test_failures_treated_differently_leave_the_cost_of_a_request():
     found = cost(priced("A", [1, 0]), priced("B", [1, 0], plan={"failures": "drop"}))
     assert found["per_usable_output"] is None

@@ -139,6 +139,7 @@ def test_no_year_spends_more_than_its_5_percent(gaps):
     days = np.cumsum([0.0, *gaps])
     spent = spent_by(days.tolist())
     assert np.all(np.diff(spent) >= 0)
+    assert spent[days < YEAR][-1] <= 0.05
     for start in days:
         within = (days >= start) & (days < start + YEAR)
         before = spent[days < start][-1] if np.any(days < start) else 0.0

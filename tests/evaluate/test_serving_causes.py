@@ -58,6 +58,12 @@ FAULTS = {
         seen(counted(-4), probes=probes(-4, -4, -8)),
         seen(counted(5)),
     ],
+    "tokenizer": [
+        seen(
+            lambda one, number: {"served": "Quite another text."},
+            reading=replace(reading([1, 5, 9, 2]), server_text="x", expected_text="x"),
+        ),
+    ],
     "stop": [
         seen(lambda one, number: {"served": one["served"] + "<|im_end|>"}, marks=MARKS),
         seen(lambda one, number: {"served": one["served"] + "\nuser\nAnd", "served_finish": "length", "served_tokens": 64}),
@@ -135,6 +141,8 @@ def test_an_honest_server_is_accused_of_nothing() -> None:
     )  # fmt: skip
     assert names(honest) == []
     assert names(seen(parted, margins=margins(0.05), base=OTHER)) == []
+    harmless = replace(reading([1, 5, 9, 2]), server_text="x", expected_text="x")
+    assert names(seen(reading=harmless)) == []
 
 
 @given(st.integers(0, 10_000), st.floats(0.01, 0.12))
@@ -202,6 +210,14 @@ def test_the_same_texts_are_the_same_model_even_in_few_rows() -> None:
     assert few["sentence"] == (
         "What is served is what was judged: 5 of 5 answers have the recorded text and 80% are acceptable, 80% at judging."
     )
+
+
+def test_a_few_rows_of_a_rounding_server_pass_though_their_interval_is_wide() -> None:
+    few = seen(parted, count=12, margins=margins(0.3, places=150))
+    found = check(few, [1] * 12, [1] * 11 + [0])
+    assert found["acceptable"]["not_worse"] is False
+    assert (found["status"], found["texts"]["within_rounding"]) == ("same", True)
+    assert check(few, [1] * 12, [1] * 4 + [0] * 8)["status"] == "cause not found"
 
 
 def test_worse_answers_without_a_cause_are_said_to_have_none() -> None:

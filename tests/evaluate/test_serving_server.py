@@ -18,7 +18,8 @@ def answering(**paths: Any) -> EndpointServer:
 
     def behave(asked: Asked) -> Step:
         answer = paths.get(names.get(asked.path, ""), Step(404, {"error": "no"}))
-        return answer(asked) if callable(answer) else answer if isinstance(answer, Step) else Step(body=answer)
+        step = answer(asked) if callable(answer) else answer
+        return step if isinstance(step, Step) else Step(body=step)
 
     return EndpointServer(behave)
 

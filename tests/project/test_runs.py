@@ -127,6 +127,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "an endless number": (lambda run: _set(run, "money", {"payback_days": 10**400}), "payback_days is not a finite number"),
     "no number": (lambda run: _set(run, "money", {"payback_days": float("nan")}), "payback_days is not a finite number"),
     "a verdict that is a text": (lambda run: _set(run, "verdict", "yes"), "verdict is not an object"),
+    "a list of names": (lambda run: _set(run, "comparison", {"candidate": ["x"]}), "the name of a variant is not a text"),
+    "a currency of a page": (lambda run: _set(run, "money", {"currency": "E" * 99}), "is not the code of a currency"),
     "counts": (lambda run: (run / "curate" / "summary.json").write_text('{"splits": 3}'), "splits is not an object"),
 }  # fmt: skip
 
@@ -183,6 +185,13 @@ def test_whatever_stands_in_the_files_the_list_is_complete(
     assert found[0].damage == "" or found[1].damage == ""
     assert json.loads(json.dumps(found.to_json()))["runs"][0]["name"]
     assert repr(found)
+
+
+def test_a_lone_surrogate_in_a_text_is_no_damage(tmp_path: Path) -> None:
+    run = made_run(made_project(tmp_path), 1)
+    _set(run, "project", "\ud800")  # as an escape, which is valid JSON
+    assert "\\ud800" in (run / "results.json").read_text()
+    assert list_runs(tmp_path)[0].damage == ""
 
 
 def test_links_to_runs_elsewhere_are_listed_and_links_to_siblings_are_not(tmp_path: Path) -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth import ConfigError, DataError, ModelError, Run, RunBroken
+from tuneworth import ConfigError, DataError, ModelError, Run, RunBroken, run_project
 from tuneworth.evaluate import prompts_of
 from tuneworth.project import evaluate_run, export_serving
 from tuneworth.project.serving import export
 from tuneworth.project.serving.judged import judged_model
 from tuneworth.project.serving.readme import code, fenced
 from tuneworth.train import ollama_prompt, render_text
+
+from ..conftest import pair, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +37,51 @@ def judged_once(stages: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def judged(judged_once: Path, tmp_path: Path) -> Run:
     return Run(Path(shutil.copytree(judged_once, tmp_path / judged_once.name)))
+
+
+HOSTILE = '|`$(x)\'"""{{<|end|>\\é'
+
+
+@pytest.fixture(scope="module")
+def judged_texts(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Run:
+    """A judged project of texts, each with its own system message, under a guide, with hostile texts in every place."""
+    project = tmp_path_factory.mktemp("texts") / "'; rm -rf `x` #"
+    project.mkdir()
+    (write_project(project, tiny_folder) / "guide.txt").write_text(HOSTILE, encoding="utf-8")
+    pairs = [pair(n) for n in range(60)]
+    lines = [
+        {**row, "input": f"{' '.join(row['input'].values())} ```|{{{{", "system": f"{n % 3} $(y)"}
+        for n, row in enumerate(pairs)
+    ]
+    (project / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    settings = (project / "tuneworth.toml").read_text()
+    settings = settings.replace("[train]", '[train]\ndtype = "float32"').replace(
+        "[roi]", '[evaluate.tuned]\nguide = "guide.txt"\nfew_shot = 1\n[roi]', 1
+    )
+    (project / "tuneworth.toml").write_text(settings)
+    return run_project(project)
+
+
+@pytest.mark.parametrize("server", export.SERVERS)
+def test_texts_with_a_guide_examples_and_their_own_system_messages_are_asked_as_judged(
+    judged_texts: Run, tmp_path: Path, server: str
+):
+    model = judged_model(judged_texts)
+    pairs = model.recorded.pairs
+    assert model.recorded.variant.few_shot == 1
+    folder = export_serving(judged_texts, server, out=tmp_path / "out").folder
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    (curl,) = re.findall(r"^curl .*$", text, re.MULTILINE)
+    words = shlex.split(curl)
+    assert json.loads(words[words.index("-d") + 1])["messages"] == prompts_of(model.recorded.variant, pairs)[0]
+    assert "system messages of their own" in text
+    assert "texts without fields" in text
+    says = "import json, request, sys\nfor t, s in json.load(sys.stdin): print(json.dumps(request.messages(t, s)))"
+    asked = json.dumps(list(pairs.select("input", "system").iter_rows()))
+    done = subprocess.run(
+        [sys.executable, "-c", says], input=asked, cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert [json.loads(line) for line in done.stdout.splitlines()] == model.chats
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -154,6 +201,11 @@ def test_a_run_without_a_judged_adapter_says_what_is_possible(judged: Run, train
     results.write_text(json.dumps(table))
     with pytest.raises(ModelError, match="is not there any more"):
         export_serving(Run(judged.folder), "ollama")
+
+
+def test_a_run_of_collected_outputs_has_nothing_to_export(labels: Path):
+    with pytest.raises(DataError, match="was judged by outputs from a file"):
+        export_serving(run_project(labels), "vllm")
 
 
 def test_a_template_that_ollama_cannot_write_is_refused_with_a_way_out(judged: Run):

@@ -15,13 +15,13 @@ from shutil import copytree
 import pytest
 
 from tuneworth.core import ConfigError, DataError, RunBroken
-from tuneworth.project import Run, Served, WatchSettings, plan_watch, watch_run
+from tuneworth.project import Run, Served, WatchSettings, judge_outputs, plan_watch, served_at, watch_run
 from tuneworth.project.serving.looks import History
 from tuneworth.project.serving.watch_served import Watcher
 from tuneworth.reports import watch_markdown, watch_text, watch_title
 
 from ..conftest import pair
-from ..evaluate.endpoint_server import EndpointServer, Step
+from ..evaluate.endpoint_server import EndpointServer, Step, error
 from .watched import down, honest, judge, number_of, swapped
 
 pytestmark = pytest.mark.slow
@@ -101,6 +101,13 @@ def test_a_day_without_an_answer_is_said_spends_nothing_and_asks_the_same_rows_a
     weekly(run, server, [honest])
     assert [one["look"] for one in History(run).read()] == [1, 2, 2]
     assert asked_numbers(server.requests[40:tried]) <= asked_numbers(server.requests[tried:])
+
+
+def test_a_server_that_answers_half_of_the_rows_is_no_evidence(run, server):
+    (standing,) = weekly(run, server, [lambda asked: swapped(asked) if number_of(asked) % 2 else error(400, "no")])
+    assert (standing["looks"], standing["spent"]) == (0, 0.0)
+    (one,) = History(run).read()
+    assert "of 40 rows were answered; the first that was not: 400: no" in one["reason"]
 
 
 def test_an_endpoint_that_never_answered_is_wrong_input(run, server):
@@ -324,3 +331,30 @@ def test_a_model_name_with_markup_is_text_in_the_issue(run):
     assert "@team" not in page
     assert "[a](" not in page
     assert "\x1b" not in page
+
+
+def test_models_are_named_once_for_all_endpoints_or_once_each_or_not_at_all(run, server):
+    urls = [server.url, "http://127.0.0.1:9/v1"]
+    assert [one.model for one in served_at(run, urls, ["a"])] == ["a", "a"]
+    assert [one.model for one in served_at(run, urls, ["a", "b"])] == ["a", "b"]
+    with pytest.raises(ConfigError, match="2 endpoints need one name for all, or one each; found 3"):
+        served_at(run, urls, ["a", "b", "c"])
+    weekly(run, server, [honest])
+    assert [one.model for one in served_at(run, [server.url], [])] == ["small"]
+
+
+def test_wrong_numbers_are_refused():
+    for wrong in ({"rows": 0}, {"log_share": 0.0}, {"log_share": 1.5}, {"max_cost": Decimal(-1)}):
+        with pytest.raises(ConfigError, match=next(iter(wrong)).replace("_", "-")):
+            WatchSettings(**wrong)
+
+
+def test_collected_outputs_have_no_model_to_ask_but_a_verdict_to_give_again(run, tmp_path):
+    pairs = [{"id": f"p{n}", **pair(n)} for n in range(40)]
+    outputs = [{"id": f"p{n}", "output": pair(n)["output"]} for n in range(40)]
+    judged = judge_outputs(
+        pairs, {"prompted": outputs, "tuned": outputs}, run.parent.parent / "style.yaml", out=tmp_path / "out"
+    )
+    with pytest.raises(ConfigError, match="only its verdict can be given again"):
+        watch_run(judged.folder, WatchSettings(served=[Served("http://127.0.0.1:9/v1", "small")]))
+    assert watch_run(judged.folder, WatchSettings()).answer == "as judged"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ..shared import share
 from .chromium import Window, chromium_window
 from .invented_run import write_run
 from .page_kinds import write_kinds
@@ -41,4 +42,7 @@ def window() -> Iterator[Window]:
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The finished page of each kind of run, by kind."""
-    return write_kinds(tmp_path_factory.mktemp("pages"))
+    home = tmp_path_factory.mktemp("pages")
+    found = write_kinds(home)
+    share("pages", home)
+    return found

@@ -90,6 +90,24 @@ def test_candidates_that_differ_are_named_with_the_variant_that_both_have():
     assert compared_headline(whole(found)).next_step == "Compare the same variant: `--variant tuned`"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"decision": "cannot tell yet", "sentence": ""}, {"decision": "fix first", "what": "data", "sentence": ""},
+         "changed from cannot tell yet to fix first; now the data must be fixed first."),
+        ({"decision": "fine-tune", "sentence": "", "payback": 20}, {"decision": "keep prompting", "sentence": ""},
+         "changed from fine-tune to keep prompting; the payback went from 20 days to never."),
+        ({"decision": "fine-tune", "sentence": ""}, {"decision": "fine-tune", "sentence": ""}, "say the same: fine-tune."),
+    ],
+)  # fmt: skip
+def test_why_the_verdict_changed_is_said(first, second, words):
+    runs = [
+        replace(side(name, outcomes([1])), results={"verdict": one, "money": {"payback_days": one.get("payback")}})
+        for name, one in (("monday", first), ("today", second))
+    ]
+    assert words in " ".join(compared_text(whole(compare_judged(*runs))).split())
+
+
 def test_different_styles_are_the_strongest_doubt(tmp_path):
     other = {**RULES, "short": {**RULES["short"], "sentence": "Write at most three words."}}
     found = compare_judged(side("monday", outcomes([1, 0])), side("today", outcomes([1, 0]), rules=other))

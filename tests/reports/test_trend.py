@@ -68,3 +68,12 @@ def test_names_are_escaped() -> None:
     line = TrendLine("<b>x</b>", "candidate", (TrendPoint(0, 0.5),))
     drawn = trend_chart([line], [Strip("<i>data</i>", (0,))], ["<u>1</u>"], SHARE, x_title="<s>Run</s>")
     assert not re.search(r"<(b|i|u|s)>", drawn)
+
+
+def test_a_line_ends_where_another_variant_takes_its_place() -> None:
+    of = ("prompted", "prompted", "template", "template")
+    points = tuple(TrendPoint(at, 0.5, of=name) for at, name in enumerate(of))
+    drawn = trend_chart([TrendLine("baseline", "baseline", points)], [], list("abcd"), SHARE, x_title="Run")
+    path = re.search(r'd="(M[^"]*)" vector-effect', drawn)
+    assert path is not None
+    assert re.findall("[ML]", path[1]) == ["M", "L", "M", "L"]

@@ -29,12 +29,12 @@ LIVE = {
     "acceptable": {"share": 0.7, "low": 0.6, "high": 0.8}, "recorded": {"share": 0.9, "low": 0.85, "high": 0.94}, "n": 170,
 }  # fmt: skip
 DRIFT = {
-    "level": 0.001, "trained": 900, "live": 170, "drifted": True, "p_value": 0.0005, "reason": None,
+    "level": 0.001, "known": 900, "live": 170, "drifted": True, "p_value": 0.0005, "reason": None,
     "new": {"fields": {"urgent": 12}, "values": {"colour": {"violet": 30}}},
     "differences": [
-        {"kind": kind, "field": "colour", "value": "violet", "trained": 0.0, "live": 0.25, "p_value": 0.0005}
+        {"kind": kind, "field": "colour", "value": "violet", "known": 0.0, "live": 0.25, "p_value": 0.0005}
         for kind in ("value", "missing", "rare", "word", "language")
-    ] + [{"kind": "length", "field": "", "value": "", "trained": 60.0, "live": 90.0, "p_value": 0.0005}],
+    ] + [{"kind": "length", "field": "", "value": "", "known": 60.0, "live": 90.0, "p_value": 0.0005}],
 }  # fmt: skip
 LOGS = {
     "file": "live.jsonl", "shape": "input and output", "rows": 900, "new": 170, "no_output": 3, "unread": 2, "timed": True,
@@ -118,13 +118,13 @@ def test_a_log_shows_its_share_its_differences_and_its_volume():
     text = flat(watch_text(content(logs=LOGS, volume=volume)))
     for said in (
         "170 of 900 requests are new, 3 of them without an output.", "acceptable 70% (60 to 80%) of 170 outputs",
-        '"colour" is "violet": 25% of the requests, in training 0%', 'The field "urgent" is new (12 requests).',
-        "the length in characters: median 90, in training 60", 'New values of "colour": violet (30).',
+        '"colour" is "violet": 25% of the requests, in the run 0%', 'The field "urgent" is new (12 requests).',
+        "the length in characters: median 90, in the run 60", 'New values of "colour": violet (30).',
         "1,234 requests a day from 1 November 2026 to 15 November 2026 (the log holds 10% of them).",
     ):  # fmt: skip
         assert said in text
     quiet = copy.deepcopy(LOGS) | {"drift": DRIFT | {"drifted": False, "p_value": 0.3, "differences": []}}
-    assert "do not differ from the training requests: p = 0.3" in flat(watch_text(content(logs=quiet)))
+    assert "do not differ from those of the run: p = 0.3" in flat(watch_text(content(logs=quiet)))
 
 
 def test_an_issue_begins_with_its_title_and_shows_names_literally():

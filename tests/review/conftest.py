@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ..reports.chromium import Window, chromium_window
+from ..shared import share
 from .served import Served, serving
 from .small_runs import all_kinds, curated
 
@@ -14,7 +15,7 @@ from .small_runs import all_kinds, curated
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a run, to be copied or looked at; a test that decides takes `project`."""
-    return curated(tmp_path_factory.mktemp("made") / "parts", all_kinds()).folder.parents[1]
+    return share("made", curated(tmp_path_factory.mktemp("made") / "parts", all_kinds()).folder.parents[1])
 
 
 @pytest.fixture

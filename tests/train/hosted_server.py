@@ -28,6 +28,8 @@ class HostedServer(OpenAIShapes, TogetherShapes, FireworksShapes):
     looks: int = 1
     expects: float = 4.0
     credit: bool = True
+    redirects: bool = True
+    named: bool = True
     adapter: dict[str, bytes] = field(default_factory=lambda: dict(ADAPTER))
     faults: dict[int, Answer | None] = field(default_factory=dict)
     before: Callable[[int], None] = lambda number: None
@@ -51,7 +53,7 @@ class HostedServer(OpenAIShapes, TogetherShapes, FireworksShapes):
 
             do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server calls
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -123,7 +125,7 @@ def _form(kind: str, body: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in parsed.iter_parts():  # type: ignore[attr-defined]
         name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        found[name] = (part.get_filename(), content) if part.get_filename() else content
+        found[str(name)] = (part.get_filename(), content) if part.get_filename() else content
     return found
 
 

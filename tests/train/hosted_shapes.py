@@ -89,13 +89,21 @@ class Shapes:
     """What the shapes of every provider need of the server."""
 
     provider: str
-    origin: str
+    outcome: str
+    looks: int
     files: dict[str, File]
     jobs: dict[str, Job]
     sizes: dict[str, int]
     adapter: dict[str, bytes]
     expects: float
     credit: bool
+    redirects: bool
+    named: bool
+
+    @property
+    def origin(self) -> str:
+        """The server's own address."""
+        raise NotImplementedError
 
     def _add_file(self, name: str, content: bytes | None) -> str:
         id = f"file-{len(self.files) + 1}"
@@ -229,6 +237,10 @@ class TogetherShapes(Shapes):
         if (method, path) == ("GET", "/finetune/download"):
             assert query["checkpoint"] == "adapter"
             assert self._state(query["ft_id"]) == "succeeded"
+            if self.redirects:
+                return 302, b"", {"Location": f"/signed/adapters/{query['ft_id']}"}
+            return 200, archive(self.adapter), {"Content-Type": "application/octet-stream"}
+        if method == "GET" and path.startswith("/signed/adapters/"):
             return 200, archive(self.adapter), {"Content-Type": "application/octet-stream"}
         return None
 
@@ -247,9 +259,10 @@ class TogetherShapes(Shapes):
     def _together_job(self, id: str) -> dict[str, Any]:
         job, state = self.jobs[id], self._state(id)
         word = {"succeeded": "completed", "failed": "error"}.get(state, state)
+        output = f"me/{job.body['model'].rpartition('/')[2]}-{job.body['suffix']}"
         return {
             "id": id, "status": word, "created_at": "1", "updated_at": "1", "user_id": "u", "suffix": job.body["suffix"],
-            "model": job.body["model"], "model_output_name": f"me/{job.body['model'].rpartition('/')[2]}-{job.body['suffix']}",
+            "model": job.body["model"], "model_output_name": output if self.named else None,
             "token_count": 12_000 if state == "succeeded" else None,
             "total_price": 4_000_000_000 if state == "succeeded" else None, "training_file": job.body["training_file"],
         }  # fmt: skip

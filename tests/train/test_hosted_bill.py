@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.core import ConfigError
+from tuneworth.core import ConfigError, ModelError
 from tuneworth.train import (
     Fireworks,
     JobRequest,
@@ -77,6 +77,12 @@ def test_a_tokenizer_beside_the_project_counts_exactly(tiny_folder: Path) -> Non
     text = tiny_tokenizer().apply_chat_template(chats[0], tokenize=False)
     assert found.exact
     assert list(found.most) == [len(tiny_tokenizer()(text, add_special_tokens=False)["input_ids"])]
+    framed = count_tokens(chats, tokenizer=str(tiny_folder), framed=True)
+    assert list(framed.most) == [
+        3 + 3 + len("user") + len("hi") + 3 + len("assistant") + len("yes")
+    ]  # a byte is a token
+    with pytest.raises(ModelError, match="cannot be read"):
+        count_tokens(chats, tokenizer=str(tiny_folder / "nothing"))
 
 
 @pytest.mark.parametrize("provider", [OpenAI(), Together(), Fireworks("acme")], ids=lambda provider: provider.name)

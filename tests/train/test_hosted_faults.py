@@ -94,6 +94,20 @@ def test_a_closed_platform_names_the_other_providers(tmp_path: Path) -> None:
     assert read_job(tmp_path / "hosted")["step"] == "creating"
 
 
+def test_a_model_without_a_name_is_not_taken_for_a_result(tmp_path: Path) -> None:
+    with HostedServer("together", named=False) as server:
+        with pytest.raises(RunBroken, match="does not name its model"):
+            run(server, tmp_path / "hosted")
+        server.named = True
+        assert run(server, tmp_path / "hosted")["tuned_model"]
+
+
+def test_a_wrong_account_is_named(tmp_path: Path) -> None:
+    words = pytest.raises(ConfigError, match=r'not a member \(403\)\nCheck the key, and "account"')
+    with HostedServer("fireworks", faults={0: answer(403, "not a member")}) as server, words:
+        run(server, tmp_path / "hosted")
+
+
 def test_a_file_that_the_provider_cannot_use_starts_no_job(tmp_path: Path) -> None:
     with HostedServer("together") as server:
         server.after = lambda number: (
@@ -122,6 +136,19 @@ def test_an_address_that_is_not_encrypted_gets_nothing(place: str, tmp_path: Pat
             client.put_file(place, tmp_path / "file")
         with pytest.raises(RunBroken, match="not encrypted"):
             client.download(place, tmp_path / "got", most=10)
+
+
+def test_a_file_that_is_redirected_without_end_is_given_up(tmp_path: Path) -> None:
+    moved = dict.fromkeys(range(9), (302, b"", {"Location": "/v1/again"}))
+    with (
+        HostedServer("openai", faults=moved) as server,
+        Client(server.url, Key(KEY), title="OpenAI", pauses=FAST) as client,
+    ):
+        with pytest.raises(RunBroken, match="redirects a file without end"):
+            client.download("/file", tmp_path / "got", most=999)
+        assert server.asked == ["GET /v1/file", *["GET /v1/again"] * 4]
+        with pytest.raises(ConfigError, match="redirects are not followed"):
+            client.get("/models")
 
 
 def test_a_download_above_the_limit_and_an_endless_answer_are_cut(tmp_path: Path) -> None:

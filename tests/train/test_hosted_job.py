@@ -20,6 +20,7 @@ from tuneworth.train.hosted.provider import JobRequest, Provider, Upload
 from tuneworth.train.hosted.together import Together
 
 from .hosted_server import KEY, HostedServer
+from .hosted_shapes import File
 
 PROVIDERS = ["openai", "together", "fireworks"]
 MODELS = {
@@ -93,6 +94,25 @@ def test_the_same_content_is_sent_and_paid_once(name: str, tmp_path: Path) -> No
         (tmp_path / "c").mkdir()
         run(server, tmp_path / "c" / "hosted", epochs=4)  # another job, the same files
         assert (len(server.jobs), len(server.files)) == (2, 2)
+
+
+def test_an_adapter_is_fetched_with_and_without_a_redirect(tmp_path: Path) -> None:
+    for redirects in (True, False):
+        (tmp_path / f"{redirects}").mkdir()
+        with HostedServer("together", redirects=redirects) as server:
+            run(server, tmp_path / f"{redirects}" / "hosted")
+        assert any("/signed/adapters/" in asked for asked in server.asked) is redirects
+        assert (tmp_path / f"{redirects}" / "adapter" / "adapter_config.json").is_file()
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_what_exists_is_found_among_much_else(name: str, tmp_path: Path) -> None:
+    with HostedServer(name) as server:
+        server.files = {f"other-{n}": File(f"other-{n}.jsonl", b"{}\n", read=True) for n in range(5)}
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            run(server, tmp_path / folder / "hosted")
+    assert (len(server.jobs), len(server.files)) == (1, 5 + 2)
 
 
 def test_a_large_file_goes_to_a_signed_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

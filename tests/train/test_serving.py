@@ -1,6 +1,7 @@
 """Templates for Ollama write what the model's own template writes; commands and Modelfiles hold any text."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -136,8 +137,12 @@ def test_a_template_that_does_more_is_refused(template):
 
 
 @given(TEXTS)
-def test_a_literal_renders_to_itself(text):
-    assert render_go(go_literal(text), {}) == text
+@example("{{ .System }}")
+@example("{")
+@example('""""')
+@example("\u00a0\u200b\r\x00")
+def test_a_literal_renders_to_itself_and_leaves_what_follows(text):
+    assert render_go(go_literal(text) + '{{ "x" }}', {}) == f"{text}x"
     assert '"""' not in go_literal(text)
     assert all(letter.isprintable() or letter in "\n\t" for letter in go_literal(text))
 
@@ -262,6 +267,19 @@ def test_vllm_gets_the_smallest_rank_that_holds_the_adapter(rank, most):
     )
     assert command[command.index("--max-lora-rank") + 1] == str(most)
     assert command[command.index("--lora-modules") + 1] == "m=./adapter"
+
+
+def test_the_page_explains_options_that_the_commands_have():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `(--[a-z-]+)", page.split("## Start it with vLLM")[1].split("## ")[0], re.MULTILINE)
+    vllm = vllm_command(
+        "b", name="m", context=9, template="t", generation="g", dtype="x", adapter=("a", 8), quantised=True
+    )
+    assert shown
+    assert set(shown) <= set(vllm)
+    llama = llama_command("m", name="m", context=9, max_tokens=9, temperature=0.0, template="t", lora="a")
+    part = page.split("## Start it with llama.cpp")[1].split("\n## ")[0]
+    assert {"--jinja", "--parallel", "--ctx-size", "--lora"} <= set(re.findall(r"--[a-z-]+", part)) & set(llama)
 
 
 def test_an_adapter_that_vllm_does_not_serve_is_refused():

@@ -17,6 +17,7 @@ from ...core import (
     Fault,
     Key,
     RunBroken,
+    TuneworthError,
     disk_refusals,
     fault_of_exception,
     fault_of_status,
@@ -34,6 +35,7 @@ LARGEST = 64 * 2**20  # bytes of a JSON answer: a list of ten thousand files tak
 CONNECT_SECONDS, SECONDS = 20.0, 300.0  # to connect, and between two pieces of a transfer
 LONG_PAUSE = 10.0  # seconds; a shorter one is not reported
 PIECE = 2**20
+MOST_HOPS = 5  # redirects of one file
 
 
 class Unanswered(RunBroken):
@@ -119,19 +121,25 @@ class Client:
 
     def put_file(self, url: str, path: Path, headers: Mapping[str, str] | None = None) -> None:
         """Put a file where the provider says, without the key."""
-        size = path.stat().st_size
+        size = {"Content-Length": str(path.stat().st_size)}
         with path.open("rb") as file:
-            self._send(
-                "PUT", self._elsewhere(url), again=True, signed=True, restart=file,
-                headers={"Content-Length": str(size), **(headers or {})},
-            )  # fmt: skip
+            self._follow("PUT", url, restart=file, headers={**size, **(headers or {})})
 
     def download(self, place: str, to: Path, *, most: int, query: Mapping[str, Any] | None = None) -> None:
         """Write what is at a path, or without the key at another address, into a file of at most `most` bytes."""
-        signed = "://" in place
-        self._send(
-            "GET", self._elsewhere(place) if signed else place, again=True, signed=signed, params=query, into=(to, most)
-        )
+        self._follow("GET", place, into=(to, most), **({} if query is None else {"params": query}))
+
+    def _follow(self, method: str, place: str, **how: Any) -> None:
+        """Send to a path or an address, and on to where that redirects; only a path of the provider gets the key."""
+        for _ in range(MOST_HOPS):
+            signed = "://" in place
+            url = self._elsewhere(place) if signed else place
+            answer = self._send(method, url, again=True, signed=signed, redirect=True, **how)
+            if not answer.redirected or "location" not in answer.headers:
+                return
+            place = urljoin(url if signed else self.base_url + url, answer.headers["location"])
+            how.pop("params", None)
+        raise RunBroken(f"{self.title} redirects a file without end.\nRun the same command again later.")
 
     def _with_file(self, method: str, path: str, fields: Mapping[str, str], file: tuple[str, Path] | None) -> Any:
         if file is None:
@@ -168,7 +176,7 @@ class Client:
             if absent and outcome.status == 404:
                 return None
             if outcome.status == 409 and not again:
-                raise Conflict(f"{self.title}: {outcome.fault.text}", outcome.body)
+                raise Conflict(f"{self.title}: {outcome.fault.text}\nRun the same command again.", outcome.body)
             if outcome.unknown and not again:
                 raise Unanswered(
                     f"{self.title} did not confirm the request ({outcome.fault.text.splitlines()[0]}), so it may or may not "
@@ -189,7 +197,7 @@ class Client:
         try:
             with self._http.stream(method, url, headers=headers, **how) as answer:
                 good = answer.is_success or (redirect and answer.is_redirect)
-                if good and into is not None:
+                if answer.is_success and into is not None:
                     return _saved(answer, *into)
                 content = _limited(answer)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
@@ -197,7 +205,7 @@ class Client:
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
             return _Failed(self._fault(error, url), unknown=True)
         if good:
-            return _Answer(answer.headers, content)
+            return _Answer(answer.headers, content, answer.is_redirect)
         return self._refused(answer.status_code, answer.headers, content, url)
 
     def _refused(self, status: int, headers: Any, content: bytes, url: str) -> "_Failed":
@@ -216,7 +224,7 @@ class Client:
     def _fault(self, error: Exception, url: str) -> Fault:
         return fault_of_exception(error, message=self.key.mask(str(error)), url=url, seconds=SECONDS)
 
-    def _error(self, failed: "_Failed") -> ConfigError | RunBroken:
+    def _error(self, failed: "_Failed") -> TuneworthError:
         """The error of a request that no further try can save."""
         if failed.status is not None and (advice := self.advice(failed.status, failed.complaint)) is not None:
             return ConfigError(f"{self.title}: {shortened(failed.complaint.message)} ({failed.status})\n{advice}")
@@ -246,6 +254,7 @@ class Client:
 class _Answer:
     headers: Any
     body: bytes
+    redirected: bool = False
 
 
 @dataclass(frozen=True)

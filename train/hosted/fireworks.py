@@ -71,8 +71,8 @@ class Fireworks:
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
         """An account that is not the key's own is answered as forbidden."""
-        if status in (403, 404) and f"accounts/{self.account}" in complaint.message:
-            return 'Check "account" in [train.hosted]: the id that `firectl whoami` prints.'
+        if status == 403:
+            return 'Check the key, and "account" in [train.hosted]: the id that `firectl whoami` prints.'
         return None
 
     def _file_id(self, upload: Upload) -> str:

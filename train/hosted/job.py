@@ -125,9 +125,9 @@ class HostedJob:
         self._update(step=f"sending {upload.role}")
         found = self.provider.find_file(self.client, upload)
         if found is not None:
-            self.note(f"{upload.role}: {self.provider.title} has this file already")
+            self.note(f"{self.provider.title} has the {upload.role} file already")
         else:
-            self.note(f"{upload.role}: sending {say.count(upload.lines, 'example')}, {say.size(upload.size)}")
+            self.note(f"sending the {upload.role} file: {say.count(upload.lines, 'example')}, {say.size(upload.size)}")
             found = self.provider.create_file(self.client, upload)
         files = self.record["files"]
         files[upload.role]["id"] = found
@@ -169,9 +169,8 @@ class HostedJob:
             return
         more, most = (say.money(float(amount), CURRENCY) for amount in (expected, self.agreed))
         raise ConfigError(
-            f"{self.provider.title} itself expects the job to cost {more}, more than the {most} that were agreed "
-            "to\nThe files were "
-            f"sent, but no job was created. To agree to it, add --max-cost {expected.quantize(CENT, ROUND_UP)}."
+            f"{self.provider.title} itself expects the job to cost {more}, more than the {most} that were agreed to\n"
+            f"The files were sent, but no job was created. To agree to it, add --max-cost {expected.quantize(CENT, ROUND_UP)}."
         )
 
     def _look(self, times: int) -> str | None:
@@ -199,11 +198,15 @@ class HostedJob:
                 pause = min(self.pauses.looks_at_most, 1.25 * pause)
         except KeyboardInterrupt:
             self.note(
-                f"job: {record['job']} goes on at {self.provider.title} and goes on costing. The same command takes it "
-                "up again; "
-                "with --cancel it stops it"
+                f"job: {record['job']} goes on at {self.provider.title} and goes on costing. The same command "
+                "takes it up again; with --cancel it stops it"
             )
             raise
+        if state.status == "succeeded" and not state.tuned_model:
+            raise RunBroken(
+                f"{self.provider.title} says that the job {record['job']} is done, but does not name its model\n"
+                "Run the same command again."
+            )
         self.take(state)
         return state
 
@@ -224,8 +227,7 @@ class HostedJob:
         )
         return (
             f"{self.provider.title}: the job {self.record['job']} {what}.{cost}\nThe same command starts no second job. "
-            "Correct "
-            "what the message names, then run it with --again to start another one."
+            "Correct what the message names, then run it with --again to start another one."
         )
 
     def _fetch(self, adapter: Path) -> None:

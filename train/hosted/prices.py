@@ -13,9 +13,7 @@ __all__ = ["FIREWORKS", "OPENAI", "STALE_DAYS", "TOGETHER"]
 
 STALE_DAYS = 180  # an older price has most likely changed; the same as for the price list of hosted models
 
-_OPENAI = (
-    "openai.com/api/pricing in a copy of October 2025; the page no longer lists training (read on 28 November 2026)"
-)
+_OPENAI = "openai.com/api/pricing in a copy of late 2025; the page no longer lists training (read on 28 November 2026)"
 OPENAI = {
     model: TrainingPrice(Decimal(price), _OPENAI, date(2025, 10, 31))
     for model, price in {

@@ -129,9 +129,8 @@ class Together:
         if found.get("allowed_to_proceed") is False:
             of = "" if expected is None else f", which it expects to cost {say.money(float(expected), CURRENCY)}"
             raise RunBroken(
-                f"the account at Together AI has not enough credit for this job{of}\nNo job was created. Add credit at "
-                "api.together.ai, "
-                "then run the same command again."
+                f"the account at Together AI has not enough credit for this job{of}\n"
+                "No job was created. Add credit at api.together.ai, then run the same command again."
             )
         return expected
 

@@ -1,8 +1,9 @@
 """The tokens of chat lines: counted where a tokenizer is at hand, bounded by their bytes where it is not."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...core import ModelError
 
@@ -27,17 +28,17 @@ class TokenCount:
     exact: bool
 
 
-def count_tokens(chats: Chats, *, tokenizer: str | None, openai: bool = False) -> TokenCount:
-    """The tokens of each chat: by the named tokenizer, by tiktoken for OpenAI's models if it is installed, else by bytes.
+def count_tokens(chats: Chats, *, tokenizer: str | None, framed: bool = False) -> TokenCount:
+    """The tokens of each chat: by the named tokenizer, else by bytes.
 
-    Raises: ModelError if the named tokenizer cannot be read.
+    The tokenizer's own chat template renders the chats; `framed` counts them as OpenAI frames them instead.
+
+    Raises: ModelError if the named tokenizer cannot be read or has no template.
     """
     if tokenizer is not None:
-        counted = _by_template(tokenizer, chats)
-        return TokenCount(counted, counted, f"counted with the tokenizer and chat template of {tokenizer}", exact=True)
-    if openai and (count := _tiktoken()) is not None:
-        counted = [PRIMER + sum(FRAME + count(m["role"]) + count(m["content"]) for m in chat) for chat in chats]
-        return TokenCount(counted, counted, "counted with tiktoken (o200k_base)", exact=True)
+        read = _tokenizer(tokenizer)
+        counted = _framed(read, chats) if framed else _rendered(read, chats, tokenizer)
+        return TokenCount(counted, counted, f"counted with the tokenizer {tokenizer}", exact=True)
     sizes = [sum(len(m["content"].encode(errors="replace")) for m in chat) for chat in chats]
     most = [size + MARKS_PER_MESSAGE * len(chat) + TEMPLATE_TOKENS for size, chat in zip(sizes, chats, strict=True)]
     likely = [
@@ -49,40 +50,47 @@ def count_tokens(chats: Chats, *, tokenizer: str | None, openai: bool = False) -
     )  # fmt: skip
 
 
-def _tiktoken() -> Callable[[str], int] | None:
-    """OpenAI's tokenizer, if it and its vocabulary are on this machine or can be fetched."""
-    try:
-        import tiktoken  # type: ignore[import-not-found]
+def _tokenizer(name: str) -> Any:
+    """The named tokenizer: the embedded model's, a folder's, or one from the hub, of which only the tokenizer is fetched.
 
-        encoding = tiktoken.get_encoding("o200k_base")
-    except Exception:  # not installed, or its vocabulary cannot be fetched: any error of any HTTP client
-        return None
-    return lambda text: len(encoding.encode(text, disallowed_special=()))
-
-
-def _by_template(name: str, chats: Chats) -> list[int]:
-    """The tokens of each chat as the model's own template renders it. A hub name fetches the tokenizer alone.
-
-    Raises: ModelError if transformers is not installed, or the tokenizer cannot be read or has no template.
+    Raises: ModelError if transformers is not installed, or the tokenizer cannot be read.
     """
     try:
         from transformers import AutoTokenizer
     except ImportError:
         raise ModelError("counting tokens needs transformers\nInstall with: pip install 'tuneworth[train]'") from None
-    from ..model.chat import render_text
     from ..model.load import EMBEDDED_NAME, embedded_folder
 
-    place = embedded_folder() if name == EMBEDDED_NAME else name
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        place = embedded_folder() if name == EMBEDDED_NAME else name
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+    except ModelError:
+        raise
     except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             f'the tokenizer "{name}" cannot be read ({reason[:200]})\nCorrect "tokenizer" in [train.hosted].'
         ) from error
+
+
+def _rendered(tokenizer: Any, chats: Chats, name: str) -> list[int]:
+    """The tokens of each chat as the model's own template renders it. Raises: ModelError if it has none."""
+    from ..model.chat import render_text
+
     if not getattr(tokenizer, "chat_template", None):
         raise ModelError(
             f'the tokenizer "{name}" has no chat template\nName that of the tuned chat model in [train.hosted].'
         )
     texts = [render_text(tokenizer, [*map(dict, chat[:-1])], answer=chat[-1]["content"]) for chat in chats]
+    return _lengths(tokenizer, texts)
+
+
+def _framed(tokenizer: Any, chats: Chats) -> list[int]:
+    """The tokens of each chat as OpenAI counts them."""
+    texts = [text for chat in chats for message in chat for text in (message["role"], message["content"])]
+    lengths = iter(_lengths(tokenizer, texts))
+    return [PRIMER + sum(FRAME + next(lengths) + next(lengths) for _ in chat) for chat in chats]
+
+
+def _lengths(tokenizer: Any, texts: list[str]) -> list[int]:
     return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []

@@ -140,9 +140,10 @@ def _tensor_problem(file: Path) -> str | None:
     )
     if not tensors:
         return "there are no weights"
-    ends = [entry.get("data_offsets") if isinstance(entry, dict) else None for entry in tensors.values()]
-    for end in ends:
-        whole = isinstance(end, list) and len(end) == 2 and all(type(place) is int for place in end)
-        if not whole or not 0 <= end[0] <= end[1] <= size - 8 - length:
+    for entry in tensors.values():
+        places = entry.get("data_offsets") if isinstance(entry, dict) else None
+        if not isinstance(places, list) or [type(place) for place in places] != [int, int]:
+            return "weights lie outside the file"
+        if not 0 <= places[0] <= places[1] <= size - 8 - length:
             return "weights lie outside the file"
     return None

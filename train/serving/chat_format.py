@@ -144,7 +144,8 @@ def _between(text: str, word: str, other: str) -> str:
 
 
 def _common_end(one: str, other: str) -> str:
-    return one[len(one) - common_beginning([one[::-1], other[::-1]]) :]
+    backwards = [list(map(ord, reversed(text))) for text in (one, other)]
+    return one[len(one) - common_beginning(backwards) :]
 
 
 def _parted(text: str, word: str) -> tuple[str, str]:

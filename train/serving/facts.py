@@ -19,7 +19,8 @@ __all__ = ["ServingFacts", "serving_facts"]
 class ServingFacts:
     """The served side of an adapter.
 
-    `base` is the base model's name for other tools; `embedded`: the weights under that name are not those that were judged.
+    `base` is the base model's name, and `source` what other tools load it by: a folder or the name on the hub. `embedded`:
+    the weights under that name are not those that were judged.
     `template` is the chat template in Jinja, with the date and the thinking mode of the fit. `begin_token` is the token
     that starts a chat, empty if there is none; `adds_begin`: the tokenizer adds it to every text, so that a server must not
     have it in the template too. `stop_ids` end an answer; `stops` are their texts. `context`: the model's own limit.
@@ -27,6 +28,7 @@ class ServingFacts:
 
     adapter: Path
     base: str
+    source: str
     embedded: bool
     quantised: bool
     architecture: str
@@ -67,7 +69,8 @@ def serving_facts(adapter: Path, *, model: str) -> ServingFacts:
     begin = tokenizer.bos_token or ""
     return ServingFacts(
         adapter=adapter,
-        base=model if base["local"] else base["name"],
+        base=base["name"],
+        source=model if base["local"] else base["name"],
         embedded=bool(base.get("embedded")),
         quantised=bool(base.get("quantised")),
         architecture=str(base.get("architecture", "")),

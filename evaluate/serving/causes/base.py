@@ -26,7 +26,7 @@ def base(seen: Seen) -> Cause | None:
     return Cause(
         "base",
         f"The base model answers, without the adapter: of {say.count(len(telling), 'output')} that tell the two apart, "
-        f"{nearer:,} {'is' if nearer == 1 else 'are'} nearer to the base model's, and {same:,} the same as it.",
+        f"{nearer:,} {'is' if nearer == 1 else 'are'} nearer to the base model's, {same:,} of them identical.",
         "Load the run's adapter and ask for its name: --lora-modules NAME=FOLDER and model = NAME for vLLM, --lora FILE with "
         "scale 1 for llama.cpp, ADAPTER in a Modelfile; or serve the merged model.",
         {"telling": len(telling), "nearer_to_base": nearer, "same_as_base": same, "known": len(known)},

@@ -33,7 +33,7 @@ def _known(seen: Seen) -> bool:
 
 def _read_otherwise(reading: Reading) -> Cause | None:
     place = reading.first_difference
-    if place is None:
+    if place is None or reading.same_text:
         return None
     ours, theirs = reading.expected, reading.server
     what = _kind(ours, theirs)

@@ -1,0 +1,31 @@
+"""Folders that a session makes once for all tests. Who writes to one changes what the tests after it see."""
+
+from pathlib import Path
+
+Files = dict[str, tuple[int, int]]
+
+_SHARED: dict[str, dict[Path, Files]] = {}
+
+
+def share(fixture: str, folder: Path) -> Path:
+    """The folder of this session's fixture, from now on watched."""
+    _SHARED.setdefault(fixture, {})[folder] = _files(folder)
+    return folder
+
+
+def changed(fixtures: list[str]) -> list[str]:
+    """The files of these fixtures that are no longer as they were, each named once."""
+    found = []
+    for fixture in _SHARED.keys() & set(fixtures):
+        for folder, before in _SHARED[fixture].items():
+            now = _files(folder)
+            names = sorted(name for name, _ in now.items() ^ before.items())
+            found += [f"{fixture}: {name}" for name in dict.fromkeys(names)]
+            _SHARED[fixture][folder] = now
+    return found
+
+
+def _files(folder: Path) -> Files:
+    """Size and time of each file; a fixture has a few dozen of them."""
+    files = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (stat.st_size, stat.st_mtime_ns) for path, stat in files}
