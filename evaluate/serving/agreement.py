@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,8 @@ def rounding_noise(margins: Margins) -> float | None:
     if best == 0:
         return FINEST
     bounds = (grid[best - 1], grid[min(best + 1, STEPS - 1)])
-    return float(np.exp(minimize_scalar(_unlikelihood, bounds=bounds, args=(margins,), method="bounded").x))
+    found: Any = minimize_scalar(_unlikelihood, bounds=bounds, args=(margins,), method="bounded")
+    return float(np.exp(found.x))
 
 
 SURE = 6.63  # twice the difference of log likelihoods that chance exceeds once in a hundred times (Wilks 1938)
