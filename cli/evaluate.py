@@ -63,7 +63,7 @@ def command(
     if cluster and (dry_run or collected):
         raise ConfigError("--cluster generates outputs with a project's models; this command runs no model")
     if dry_run:
-        from .evaluate_plan import print_plan
+        from .words.evaluate_plan import print_plan
 
         if collected:
             raise ConfigError("--dry-run needs a project; judging collected outputs sends no requests")

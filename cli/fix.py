@@ -44,7 +44,7 @@ def command(
     """
     from ..core import GateFailed
     from ..project import fix_outputs
-    from .fix_words import fix_data, fix_lines, print_diff
+    from .words.fix import fix_data, fix_lines, print_diff
 
     fixed = fix_outputs(
         file, style_path, unsafe=unsafe, out=out, overwrite=overwrite, allow_code=allow_code, talk=talk, **reading

@@ -24,7 +24,7 @@ def command(project: Path | None, cores: int | None, memory: str | None, allow_c
     project.
     """
     from ..project import plan_curation
-    from .plan_words import plan_data, plan_text
+    from .words.plan import plan_data, plan_text
 
     planned = plan_curation(project, cores=cores, memory=memory, allow_code=allow_code, talk=talk)
     parts = planned.plan, planned.drawn, planned.sample, planned.room

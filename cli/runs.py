@@ -74,7 +74,7 @@ def prune(project: Path | None, keep: int, yes: bool, talk: Talk) -> None:
     """
     from ..core import ConfigError, RunBroken
     from ..project import Pruned, plan_prune, prune_runs
-    from .prune_words import failed_text, plan_text, pruned_text
+    from .words.prune import failed_text, plan_text, pruned_text
 
     plan = plan_prune(project, keep=keep)
     ask = not yes and bool(plan.going)

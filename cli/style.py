@@ -30,7 +30,7 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
     """
     from ..core import ConfigError, write_whole
     from ..project import infer_style
-    from .style_words import infer_data, no_style_lines
+    from .words.style import infer_data, no_style_lines
 
     if out is not None and out.exists():
         raise ConfigError(f"{out} already exists and was not changed\nName another file with --out.")
@@ -61,7 +61,7 @@ def check(
     """Count the outputs in FILE that break each rule, with three examples of each."""
     from ..core import GateFailed
     from ..project import check_style
-    from .style_words import check_data, check_lines
+    from .words.style import check_data, check_lines
 
     checked = check_style(file, style_path, allow_code=allow_code, talk=talk, **reading)
     data = {

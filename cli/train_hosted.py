@@ -62,7 +62,7 @@ def _agree(plan: "HostedPlan", *, yes: bool, talk: Talk) -> None:
     most = say.money(float(plan.bill.most), "USD")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError(
-            f"nothing was sent: training at {plan.provider.title} costs up to {most}, and nobody can be asked here\n"
+            f"nothing was sent: training at {plan.provider.title} costs up to {most}, and there is no terminal to ask on\n"
             "Add --yes to agree to the cost."
         )
     examples = say.count(sum(one.lines for one in plan.uploads), "example")

@@ -112,7 +112,7 @@ def _misused(row: str | None, which: "RowFilter", *, decide: str | None, undo: b
 
 def _explain(opened: "Run", run: Path, row: str, talk: Talk) -> None:
     from ..project import explain_row
-    from .why_words import next_for_row
+    from .words.why import next_for_row
 
     explanation = explain_row(opened, row)
     talk.answer(str(explanation), asdict(explanation))
@@ -121,7 +121,7 @@ def _explain(opened: "Run", run: Path, row: str, talk: Talk) -> None:
 
 def _decide_one(opened: "Run", row: str, decide: "Decision", talk: Talk, **why: Any) -> None:
     from ..project import decide_row
-    from .why_words import next_after_decision
+    from .words.why import next_after_decision
 
     explanation, file = decide_row(opened, row, decide, **why)
     subject = f'"{explanation.id}" (row {explanation.row}, currently {explanation.outcome})'
@@ -142,7 +142,7 @@ def _several(
 
 def _list(opened: "Run", run: Path, which: "RowFilter", talk: Talk, *, csv: bool) -> None:
     from ..project import list_rows
-    from .why_words import next_for_rows, rows_text
+    from .words.why import next_for_rows, rows_text
 
     found = list_rows(opened, which)
     if csv:
@@ -157,7 +157,7 @@ def _decide_all(
 ) -> None:
     from ..core import ConfigError, say
     from ..project import decide_rows, list_rows
-    from .why_words import next_after_decision, rows_text
+    from .words.why import next_after_decision, rows_text
 
     found = list_rows(opened, which)
     ids = found.rows["id"].drop_nulls().to_list()
@@ -181,7 +181,7 @@ def _decide_all(
 def _undo(opened: "Run", talk: Talk) -> None:
     from ..core import say
     from ..project import undo_decisions
-    from .why_words import next_after_decision
+    from .words.why import next_after_decision
 
     taken, file = undo_decisions(opened)
     named = [f'  {override.decision} "{override.id}"' for override in taken[:10]]

@@ -60,7 +60,7 @@ class _Paired:
 
 
 def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None) -> ComparedJudged:
-    """The second run compared with the first, on what they share; `rescored` names the style that judged both anew.
+    """The second run compared with the first, on what they share; `rescored` names the style by which both were judged again.
 
     The shared requests are those with the same content. Where the styles differ, outputs are acceptable by the `must`
     rules that both have. Nothing is random, and the other order gives the mirrored result.
@@ -204,7 +204,7 @@ def _counts(before: Judged, after: Judged, paired: _Paired, same: np.ndarray) ->
 
 
 def _styles(before: Judged, after: Judged, rules: Sequence[str], rescored: str | None) -> dict[str, Any]:
-    """How the runs were judged: by the same rules, by the rules that they share, or anew by one style."""
+    """How the runs were judged: by the same rules, by the rules that they share, or again by one style."""
     both = set(before.rules) & set(after.rules)
     changed = sorted(both - set(shared_rules(before.rules, after.rules)))
     first, second = ([name for name in one.rules if name not in both] for one in (before, after))

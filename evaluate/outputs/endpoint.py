@@ -32,14 +32,7 @@ from ...core import (
 from .pace import Pace, Streak
 from .responses import NOTHING_COUNTED, Answer, read_answer, read_error_body
 
-__all__ = [
-    "Call",
-    "Endpoint",
-    "Reply",
-    "Work",
-    "run_work",
-    "send_calls",
-]
+__all__ = ["Call", "Endpoint", "Reply", "Work", "run_work", "send_calls"]
 
 
 # Parameters that Tuneworth sets itself or that would change the shape of the answer.

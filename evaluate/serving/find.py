@@ -1,7 +1,7 @@
 """The causes of a difference, each found by its own test."""
 
 from .causes.another import another
-from .causes.base import base
+from .causes.base_model import base
 from .causes.begin import begin
 from .causes.cause import Cause
 from .causes.context import context

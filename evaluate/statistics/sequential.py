@@ -1,12 +1,12 @@
 """Whether a served model is worse than it was judged, tested again and again without raising the false alarms.
 
-Each look asks rows that are drawn anew from the whole test set, without replacement within the look. An item's fall is its
+Each look asks rows drawn for it from the whole test set, without replacement within the look. An item's fall is its
 recorded outcome minus its outcome now. Under "as judged" the falls of the whole set have a mean of at most `slack`, and then
 the product over a look of 1 + bet * (fall - slack) has an expectation of at most 1 (by Maclaurin's inequality, for draws
 without replacement), whatever earlier looks showed. The draw is what is random, so rows may depend on one another and may
 have been asked before: an unlucky draw says nothing about the next one. If rows came in one order that repeats, a
 deterministic server would give the same unlucky draw again, and the same evidence would count twice. Such products are
-e-values (Waudby-Smith and Ramdas 2024, JRSS B 86, 1); the bets are mixed, as nobody knows the size of a fall.
+e-values (Waudby-Smith and Ramdas 2024, JRSS B 86, 1); the bets are mixed, as the size of a fall is unknown.
 
 The model may be replaced on any day. So a product starts at every look, and the evidence is their weighted sum, as in the
 Shiryaev-Roberts procedure (Shin, Ramdas and Rinaldo 2022, arXiv 2203.03532). The weights are the false-alarm budget: part of

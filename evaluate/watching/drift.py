@@ -1,7 +1,7 @@
 """Whether live requests differ from those of a run: one permutation test over everything that can be counted of them.
 
 Each trait (a field's value, a missing field, a length, a language, a word) has its difference in standard errors; the
-largest of all is compared with the largest when the same requests are dealt anew to both sides (Westfall and Young 1993),
+largest of all is compared with the largest when the same requests are dealt to both sides at random (Westfall and Young 1993),
 so all traits together raise a false alarm with the stated probability, whatever depends on what. `scores/two_sample.py` is
 for pairs of texts about one input and cannot compare two unpaired sets; a difference found here has a name at once.
 

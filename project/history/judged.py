@@ -1,4 +1,4 @@
-"""A variant of a stored run as a comparison needs it, judged by the run or anew by another style."""
+"""A variant of a stored run as a comparison needs it, judged by the run or again by another style."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -123,5 +123,5 @@ def _check_made_here(run: Run) -> None:
     if about.get("source") == "outputs":
         raise DataError(
             f'"{name}" was judged by outputs from a file: its weights are not known here, so there is nothing to export\n'
-            "Serve the model as whoever made the outputs does; `tuneworth serve-check` needs a model that a run has asked."
+            "Serve the model as the maker of the outputs does; `tuneworth serve-check` needs a model that a run has asked."
         )

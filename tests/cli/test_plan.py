@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tuneworth.cli.plan_words import cluster_table, plan_text
+from tuneworth.cli.words.plan import cluster_table, plan_text
 from tuneworth.curate import ClusterSettings, DataSettings, Drawn, Measured, Room, plan
 from tuneworth.curate.plan.measure import Search
 

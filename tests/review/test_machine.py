@@ -51,6 +51,7 @@ class Desk(RuleBasedStateMachine):
     """A server of one project with tabs of several people, and the command beside it."""
 
     source: Path  # the project that each example starts from
+    compared = 0  # rows of new runs that were held against the decisions
 
     @initialize()
     def start(self) -> None:
@@ -193,6 +194,7 @@ class Desk(RuleBasedStateMachine):
             for id, (who, decision, _) in self.latest.items():
                 assert ledger[id]["outcome"] == ("decided" if decision == "drop" else "kept"), (id, ledger[id])
                 assert f"Decided by {who}: {decision}" in ledger[id]["evidence"]
+                Desk.compared += 1
 
 
 @pytest.mark.slow
@@ -204,3 +206,4 @@ def test_file_page_and_run_agree(made: Path) -> None:
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )  # fmt: skip
     Desk.TestCase().runTest()
+    assert Desk.compared > 0

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -85,7 +86,7 @@ def valid(content: bytes, provider: str) -> str | None:
     return None
 
 
-class Shapes:
+class Shapes(ABC):
     """What the shapes of every provider need of the server."""
 
     provider: str
@@ -101,9 +102,9 @@ class Shapes:
     named: bool
 
     @property
+    @abstractmethod
     def origin(self) -> str:
         """The server's own address."""
-        raise NotImplementedError
 
     def _add_file(self, name: str, content: bytes | None) -> str:
         id = f"file-{len(self.files) + 1}"

@@ -4,13 +4,13 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core import say
+from ...core import say
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from ..project import CheckedStyle
-    from ..style import Check, Evidence, InferredStyle, StyleResults
+    from ...project import CheckedStyle
+    from ...style import Check, Evidence, InferredStyle, StyleResults
 
 __all__ = ["check_data", "check_lines", "infer_data", "no_style_lines"]
 
@@ -26,7 +26,7 @@ def check_data(checked: "CheckedStyle") -> list[dict[str, Any]]:
 
 
 def _rule(checked: "CheckedStyle", check: "Check", counts: Mapping[str, Any]) -> dict[str, Any]:
-    from ..style import check_sentence
+    from ...style import check_sentence
 
     fail, scored = counts["fail"], counts["pass"] + counts["fail"]
     unscored = checked.results.unscored
@@ -46,7 +46,7 @@ def _rule(checked: "CheckedStyle", check: "Check", counts: Mapping[str, Any]) ->
 
 
 def _examples(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") -> list[dict[str, Any]]:
-    from ..style import explain
+    from ...style import explain
 
     violations = results.violations.filter(results.violations["check"] == check.id)
     first = violations.unique("index", keep="first", maintain_order=True)
@@ -88,7 +88,7 @@ def check_lines(data: dict[str, Any]) -> str:
 
 def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
     """What each must rule accepts: own outputs, those of other requests, the inputs alone; then the finding."""
-    from ..style import discriminates
+    from ...style import discriminates
 
     if found is None:
         return []
@@ -151,7 +151,7 @@ def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
 
 
 def _evidence(evidence: "Sequence[Evidence]") -> list[dict[str, Any]]:
-    from ..style import check_sentence
+    from ...style import check_sentence
 
     return [
         {
@@ -175,7 +175,7 @@ def _evidence(evidence: "Sequence[Evidence]") -> list[dict[str, Any]]:
 
 def no_style_lines(inferred: "InferredStyle") -> str:
     """Why there is no style, as comments, so that redirected output is not mistaken for a style file."""
-    from ..style import check_sentence
+    from ...style import check_sentence
 
     lines = [inferred.message]
     if inferred.suggestions:

@@ -5,11 +5,11 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from ..core import say
+from ...core import say
 
 if TYPE_CHECKING:
-    from ..curate import Explanation
-    from ..project import Waiting
+    from ...curate import Explanation
+    from ...project import Waiting
 
 __all__ = ["next_after_decision", "next_for_row", "next_for_rows", "rows_text"]
 
@@ -59,7 +59,7 @@ def next_for_row(run: Path, row: str, explanation: "Explanation", folder: Path) 
     if explanation.outcome != "leaked" and explanation.input is not None and explanation.rule != "override":
         decision = "drop" if explanation.outcome == "kept" else "keep"
         return f'override it: tuneworth why {quote(str(run))} {_typed(row, explanation)} --decide {decision} --because "..."'
-    from ..curate import table_name
+    from ...curate import table_name
 
     return f"see all rows in {folder / (table_name(folder, 'curate/ledger.parquet') or '')}"
 
@@ -71,7 +71,7 @@ def _typed(row: str, explanation: "Explanation") -> str:
 
 def next_after_decision(folder: Path) -> str:
     """The command that applies decisions."""
-    from ..project import PROJECT_FILE, decisions_file
+    from ...project import PROJECT_FILE, decisions_file
 
     home = decisions_file(folder).parent
     again = quote(str(home)) if (home / PROJECT_FILE).is_file() else f"{quote(str(folder))} --again"

@@ -8,7 +8,7 @@ from .cause import Cause
 
 __all__ = ["base"]
 
-ALIKE = 80  # of 100: where base and judged output are as similar as this, a row tells nothing
+NEARLY_SAME = 80  # of 100: where base and judged output are as similar as this, a row tells nothing
 LEAST, SHARE = 3, 0.8  # rows that tell; of them nearer to the base model
 
 
@@ -18,7 +18,7 @@ def base(seen: Seen) -> Cause | None:
         return None
     outputs = seen.answered.select("id", "recorded", "served").iter_rows()
     known = [(seen.base[id], recorded, served) for id, recorded, served in outputs if id in seen.base]
-    telling = [row for row in known if ratio(row[0], row[1]) < ALIKE]
+    telling = [row for row in known if ratio(row[0], row[1]) < NEARLY_SAME]
     nearer = sum(ratio(served, base) > ratio(served, recorded) for base, recorded, served in telling)
     same = sum(served.strip() == base.strip() for base, _, served in telling)
     if len(telling) < LEAST or nearer < SHARE * len(telling):

@@ -4,8 +4,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from ..core import roughly, say
-from ..curate import EXACT_WORK, Drawn, Measured, Plan, Range, Room
+from ...core import roughly, say
+from ...curate import EXACT_WORK, Drawn, Measured, Plan, Range, Room
 
 __all__ = ["cluster_table", "plan_data", "plan_text"]
 

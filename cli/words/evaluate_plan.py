@@ -5,9 +5,9 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from ..core import Talk, say
-from ..evaluate import AnswerStore, RemotePlan, Variant, forecast
-from ..project import PlannedRival, Project, Remote, plan_evaluation
+from ...core import Talk, say
+from ...evaluate import AnswerStore, RemotePlan, Variant, forecast
+from ...project import PlannedRival, Project, Remote, plan_evaluation
 
 __all__ = ["print_plan"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ..core import printable
+from ...core import printable
 
 if TYPE_CHECKING:
-    from ..project import FixedOutputs
+    from ...project import FixedOutputs
 
 __all__ = ["fix_data", "fix_lines", "print_diff"]
 

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from ..core import filled, printable, say
+from ...core import filled, printable, say
 
 if TYPE_CHECKING:
-    from ..project import Fate, Pruned, PrunePlan
+    from ...project import Fate, Pruned, PrunePlan
 
 __all__ = ["failed_text", "plan_text", "pruned_text"]
 
