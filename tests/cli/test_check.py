@@ -60,6 +60,7 @@ def test_the_json_has_the_documented_keys(command, products):
     assert [finding["severity"] for finding in done.json["findings"]][:2] == ["high", "high"]
 
 
+@pytest.mark.slow
 def test_columns_that_are_named_are_taken(command, products):
     done = command("check", products, "--input", "name", "--output", "description", "--group", "family", "--json")
     assert done.json["proposed"] == {}

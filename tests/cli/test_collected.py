@@ -64,6 +64,7 @@ def test_what_is_called_tuned_or_comes_from_a_tuned_model_is_no_way_without_trai
     assert "ithout any training" not in json.dumps(results["verdict"])
 
 
+@pytest.mark.slow
 def test_where_nothing_could_be_scored_the_answer_says_so(judge, tmp_path):
     failed = [{"id": f"p{n}", "output": None, "error": "timeout"} for n in range(60)]
     done = judge(prompted=failed, tuned=rows(1))

@@ -297,6 +297,7 @@ def test_a_folder_of_files_and_a_glob_need_no_project(command, tmp_path):
     assert "needs a folder to write to" in command("curate", tmp_path / "parts" / "*.jsonl").err
 
 
+@pytest.mark.slow
 def test_what_cannot_be_meant_is_refused(command, pairs_file, tmp_path):
     named = command("curate", pairs_file, "--out", tmp_path / "clean", "--run", "x")
     assert (named.code, "--run needs a project" in named.err) == (2, True)
@@ -349,6 +350,7 @@ def test_repairs_are_offered_and_made_in_a_project_and_a_file_alike(command, mis
     assert command("curate", misspelt, "--fix", "always").code == 2
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_a_repair_changed(command, misspelt):
     assert command("curate", misspelt, "--fix", "safe", "--json").code == 0
     run = only_run(misspelt)

@@ -43,6 +43,7 @@ def test_the_project_file_names_what_may_group_and_what_may_identify(command, la
     assert tomllib.loads(taken_in)["data"]["group"] == "family"
 
 
+@pytest.mark.slow
 def test_examples_without_a_style_get_a_plain_one(command, tmp_path):
     file = tmp_path / "few.csv"
     file.write_text("question;answer\n" + "".join(f"q {n};a {'b ' * n}\n" for n in range(9)))

@@ -68,6 +68,7 @@ def pages(run: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_curated_run_is_reported_alike(command, both):
     whole, parts = both()
     assert [command("report", run, "--quiet").code for run in (whole, parts)] == [0, 0]

@@ -237,6 +237,7 @@ def test_what_cannot_be_searched_is_found_before_anything_is_asked(command, host
     assert not (the_run(project).folder / "search").exists()
 
 
+@pytest.mark.slow
 def test_a_cost_limit_needs_every_price(command, hosted):
     project = hosted("https://api.example.com/v1", "budget_cost = 1")
     text = (project / "tuneworth.toml").read_text()
@@ -246,6 +247,7 @@ def test_a_cost_limit_needs_every_price(command, hosted):
     assert "budget_cost needs every price; state price_input and price_output under [roi.prompted]" in done.err
 
 
+@pytest.mark.slow
 def test_personal_data_is_held_back(command, hosted, pairs_file):
     rows = [pair(n) for n in range(60)]
     for row in rows:

@@ -61,6 +61,7 @@ def test_infer_says_that_there_is_no_style(command, tmp_path):
     assert all(line.startswith("#") for line in done.out.splitlines())
 
 
+@pytest.mark.slow
 def test_columns_of_another_name_are_stated(command, tmp_path):
     rows = [{"ask": f"item {n}", "colour": "red", "say": pair(n)["output"]} for n in range(60)]
     file = write(tmp_path / "named.jsonl", rows)

@@ -237,6 +237,7 @@ def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, t
     assert contents(run_of(trained)) == before
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named_before_the_model_is_loaded(command, curated):
     place = run_of(curated) / "train"
     place.write_text("a note")
@@ -278,6 +279,7 @@ def test_a_damaged_summary_is_no_training(command, trained, damaged):
     assert done.json["train_loss"] == whole["train_loss"]
 
 
+@pytest.mark.slow
 def test_merging_needs_no_second_training(command, trained):
     done = command("train", trained, "--merge", "--json")
     assert done.code == 0, done.err

@@ -93,6 +93,7 @@ def test_the_bill_comes_before_anything_is_sent(on: str, curated: Any, command: 
     assert KEY not in plan.out + plan.err + asked.err + limit.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", ["together", "fireworks", "openai"])
 def test_a_training_at_a_provider_ends_in_a_record_that_others_read(on: str, curated: Any, command: Any) -> None:
     with HostedServer(on) as server:
@@ -155,6 +156,7 @@ def test_a_provider_that_stops_is_warned_of_before_and_refused_after(curated: An
     assert plan_hosted(project, on="openai", today=date(2027, 1, 5)).bill.most > 0
 
 
+@pytest.mark.slow
 def test_a_failed_job_is_told_and_not_repeated_without_again(curated: Any, command: Any) -> None:
     with HostedServer("together", outcome="failed") as server:
         project = curated("together", server.url)
@@ -173,6 +175,7 @@ def test_a_failed_job_is_told_and_not_repeated_without_again(curated: Any, comma
     assert (the_run(project) / "train-1/hosted/job.json").is_file()
 
 
+@pytest.mark.slow
 def test_no_job_is_created_that_the_provider_expects_to_cost_more(curated: Any, command: Any) -> None:
     with HostedServer("together", expects=9.871) as server:
         project = curated("together", server.url)
@@ -190,6 +193,7 @@ def test_no_job_is_created_that_the_provider_expects_to_cost_more(curated: Any, 
     assert (len(server.jobs), len(server.files)) == (1, 2)
 
 
+@pytest.mark.slow
 def test_another_model_needs_again_and_says_what_differs(curated: Any, command: Any) -> None:
     with HostedServer("together") as server:
         project = curated("together", server.url)
@@ -201,6 +205,7 @@ def test_another_model_needs_again_and_says_what_differs(curated: Any, command: 
     assert len(server.jobs) == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_that_the_job_goes_on_and_cancel_stops_it(curated: Any, command: Any) -> None:
     with HostedServer("fireworks", looks=3) as server:
         project = curated("fireworks", server.url)
@@ -371,6 +376,7 @@ def test_a_training_begun_on_this_machine_is_not_mixed_with_one_at_a_provider(cu
     assert command("train", project, "--on", "together", "--plan", "--again").code == 0
 
 
+@pytest.mark.slow
 def test_a_file_that_was_removed_is_written_again(curated: Any, command: Any) -> None:
     with HostedServer("openai") as server:
         project = curated("openai", server.url)

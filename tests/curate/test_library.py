@@ -48,6 +48,7 @@ def dataset_dict(rows):
     return pytest.importorskip("datasets").DatasetDict({"a": dataset(rows[:7]), "b": dataset(rows[7:])})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", [list, iter, tuple, pl.DataFrame, pl.LazyFrame, pandas_frame, dataset])
 def test_every_table_gives_the_same_pairs_and_stays_as_it_was(table):
     given = table(ROWS)

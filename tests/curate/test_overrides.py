@@ -273,6 +273,7 @@ def test_a_new_row_that_would_join_two_sides_leaks_and_names_both():
     assert said["evidence"] == 'Tied to "a" of train and to "b" of test, which it would join.'
 
 
+@pytest.mark.slow
 def test_siblings_that_are_always_tied_let_no_new_row_reach_two_sides():
     rows = [*FILLER, pair("a", split="test"), pair("b", "a wholly other text", "words", group="g", split="train")]
     settings = CurateSettings(tie_siblings=True, near_duplicate=0.75)

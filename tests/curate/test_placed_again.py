@@ -41,6 +41,7 @@ def test_the_ledger_says_where_a_row_was_placed_before_a_rule_dropped_it():
     assert kept(pinned) == dict(good.select("id", "split").iter_rows())
 
 
+@pytest.mark.slow
 def test_no_failing_row_moves_into_test_in_place_of_dropped_ones():
     first = curate(rows(), STYLE)
     test = first.splits["test"]["id"].to_list()
@@ -50,6 +51,7 @@ def test_no_failing_row_moves_into_test_in_place_of_dropped_ones():
     assert again.splits["train"].equals(first.splits["train"])
 
 
+@pytest.mark.slow
 def test_a_row_that_passes_later_is_kept_where_it_was_placed_and_its_line_with_it():
     first = curate(rows(), STYLE)
     pinned = PinnedSplits().grown(first.ledger)

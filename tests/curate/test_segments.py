@@ -210,6 +210,7 @@ def test_the_join_by_segments_is_that_by_prefixes(monkeypatch, threshold):
     assert len(answers[0][0][0]) >= 1 if threshold < 1 else True
 
 
+@pytest.mark.slow
 def test_the_expected_candidates_are_about_those_that_come(monkeypatch):
     left, right = edited(8, 1_500, least=30, most=60), edited(9, 3_000, least=30, most=60)
     some, others = (signed_texts(pl.Series(texts)) for texts in (left, right))

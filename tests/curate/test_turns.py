@@ -80,6 +80,7 @@ def test_the_pairs_are_those_of_conversations_that_end_at_each_answer(chats):
     assert whole.rows_read == len(cut)
 
 
+@pytest.mark.slow
 @given(chats=CHATS, most=st.integers(10, 300))
 def test_files_in_parts_give_the_same(tmp_path_factory, chats, most):
     folder = tmp_path_factory.mktemp("chats")

@@ -115,6 +115,7 @@ def test_groups_are_counted_in_the_difference():
 # --- rules --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_rules_are_paired_and_corrected_for_their_number():
     before = side("A", [["short"]] * 14 + [[]] * 46)
     after = side("B", [[]] * 14 + [["grounded"]] * 3 + [[]] * 43)

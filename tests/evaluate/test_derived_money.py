@@ -125,6 +125,7 @@ def test_a_template_is_free_and_nothing_of_it_is_missing():
     assert {row["why"] for row in found["alternatives_out"]} == {"it calls no model, so it costs nothing"}
 
 
+@pytest.mark.slow
 def test_a_cascade_costs_its_first_for_each_request_and_its_second_for_those_sent_on():
     measured = runs()
     first, second = a_call(measured["small"], PRICED), a_call(measured["prompted"], DEARER)
@@ -139,6 +140,7 @@ def test_a_cascade_costs_its_first_for_each_request_and_its_second_for_those_sen
     )
 
 
+@pytest.mark.slow
 def test_a_cascade_that_sends_nothing_on_costs_its_first_and_one_that_sends_all_costs_both():
     one, both = (money(THREE, runs(np.full(40, share)))["variants"] for share in (0.0, 1.0))
     assert one[SMALL]["cost_per_request"] == one["small"]["cost_per_request"]
@@ -209,6 +211,7 @@ def test_a_cascade_costs_between_its_first_and_both_and_every_line_can_be_recomp
     check(found["derivation"])
 
 
+@pytest.mark.slow
 def test_the_drawn_mean_of_a_cascade_lies_near_its_point_and_its_draws_are_paired():
     found = money(THREE | {"requests_per_day": [20_000, 20_000, 20_000]}, baseline=SMALL, draws=4000)
     assert found["npv_p50"] == pytest.approx(found["npv"], rel=0.05)

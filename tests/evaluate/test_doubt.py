@@ -92,6 +92,7 @@ def test_a_verdict_about_money_has_doubts_about_the_money(cells, roi, part):
     assert part in decide(situation(cells, roi=roi), margin=0.03)["doubt"]
 
 
+@pytest.mark.slow
 def test_an_untried_alternative_is_the_doubt_of_fine_tune():
     roi = costs(1100, tuned=5) | {"prompted": {**other(), "fixed_tokens": 500}}
     found = decide(situation(GOOD, roi=roi), margin=0.03)

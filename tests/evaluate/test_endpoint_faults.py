@@ -289,6 +289,7 @@ def test_a_text_that_is_too_long_costs_no_parameter() -> None:
     assert answers.warnings == []
 
 
+@pytest.mark.slow
 def test_an_endless_answer_takes_no_memory() -> None:
     large = completion("x" * 10_000_000)
     packed = gzip.compress(b"0" * 50_000_000, compresslevel=1)

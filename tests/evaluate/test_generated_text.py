@@ -120,6 +120,7 @@ def test_a_model_that_computes_nan_is_an_error(chain_model: Chain, temperature: 
     assert not seen
 
 
+@pytest.mark.slow
 def test_an_adapter_with_nan_is_named(tiny_model: Any, tmp_path: Path) -> None:
     import torch
 

@@ -105,6 +105,7 @@ def test_broken_rules_are_the_schemas_sentences_once_and_without_preferences():
 # --- the field ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_field_begins_with_the_prompt_as_it_is_and_varies_both_parts():
     found = field(12)
     assert found[0].variant == BASE

@@ -76,6 +76,7 @@ def test_the_evidence_keeps_villes_bound_in_simulated_years():
     assert 0 < (course.evidence >= 5).any(axis=0).mean() <= 0.2
 
 
+@pytest.mark.slow
 def test_a_model_whose_answers_vary_is_no_false_alarm_although_its_rows_come_again_and_again():
     rng = np.random.default_rng(1)
     chance = np.where(np.arange(100) < 20, 0.5, (np.arange(100) % 10 < 8) * 1.0)

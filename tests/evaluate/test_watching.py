@@ -45,6 +45,7 @@ def test_requests_of_the_same_kind_do_not_drift():
         assert found["p_value"] > DRIFT_LEVEL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [

@@ -75,6 +75,7 @@ def test_the_section_opens_with_something_whatever_is_missing():
     assert "none of which could be scored" in lead(unscored)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kinds", "said"),
     [

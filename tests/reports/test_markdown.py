@@ -68,6 +68,7 @@ def test_it_says_verdict_numbers_doubt_and_next_step(page: Callable[[str], str],
     assert text.rstrip().endswith("evaluate/outputs.jsonl (every output).")
 
 
+@pytest.mark.slow
 def test_variants_rules_money_and_risks_stand_in_short_tables(page: Callable[[str], str]) -> None:
     text = page("five variants")
     rows = [line for line in text.split("\n") if line.startswith("|")]
@@ -84,6 +85,7 @@ def test_variants_rules_money_and_risks_stand_in_short_tables(page: Callable[[st
     assert "Not checked: overfitting" in text
 
 
+@pytest.mark.slow
 def test_without_prices_there_is_no_money_part(page: Callable[[str], str]) -> None:
     assert "## Money" not in page("no prices")
     assert "| – |" in page("no prices")

@@ -73,6 +73,7 @@ def test_what_a_run_did_not_do_is_not_told():
     assert not {"money", "risks", "similarity", "judgements", "training", "similar_rows", "verdict"} & set(found)
 
 
+@pytest.mark.slow
 def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluated_run):
     run = read_run(evaluated_run(n=42))
     found = texts(run)

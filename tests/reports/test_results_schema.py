@@ -48,12 +48,13 @@ def test_the_schema_is_one():
     assert SCHEMA["title"] == "tuneworth/results/1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
         *(pytest.param(options, id=kind) for kind, (options, _) in KINDS.items()),
-        *(pytest.param(options, id=kind, marks=pytest.mark.slow) for kind, options in REAL.items()),
-        pytest.param(ENOUGH, id="enough for the two-sample test", marks=pytest.mark.slow),
+        *(pytest.param(options, id=kind) for kind, options in REAL.items()),
+        pytest.param(ENOUGH, id="enough for the two-sample test"),
     ],
 )
 def test_a_run_of_every_kind_keeps_the_schema(evaluated_run: Callable[..., Path], options: dict[str, Any]):

@@ -28,6 +28,7 @@ def test_it_says_how_sure_between_the_sentence_and_the_numbers():
     assert any(line.startswith("Strongest reason for doubt: ") for line in lines)
 
 
+@pytest.mark.slow
 def test_no_line_is_wider_than_a_terminal():
     assert max(map(len, told().splitlines())) <= 80
     assert " ".join(told().split()).count("it pays back in 16 days (12 to 25 days).") == 1

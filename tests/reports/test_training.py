@@ -127,6 +127,7 @@ def test_twenty_pairs_are_named_and_found_wherever_they_stand(make_run: Callable
     assert one.count("row ") == 1
 
 
+@pytest.mark.slow
 def test_pairs_that_the_run_does_not_hold_are_listed_without_texts(make_run: Callable[..., Path]) -> None:
     run = make_run(change=training(highest_losses=[{"id": "gone", "loss": 1.5, "first_loss": None, "tokens": 4}]))
     assert "gone 1.500 – 4" in shown(run)

@@ -121,6 +121,7 @@ def test_near_duplicates_are_those_just_above_the_threshold(safe):
     assert set() < border < near.keys()
 
 
+@pytest.mark.slow
 def test_the_list_has_as_many_entries_as_the_counts_say(off):
     queue = Queue(off)
     queue.measure()
@@ -311,6 +312,7 @@ def test_the_rule_that_is_wrong_is_the_must_rule_that_a_repair_was_made_for(tmp_
         assert queue.bulk("repair", [item.key], {})[0].rules == item.rules == ("no-stop",)
 
 
+@pytest.mark.slow
 def test_a_refusal_is_marked_without_a_rule_about_it(tmp_path: Path):
     run = curated(
         tmp_path / "parts", [*plain_pairs(), pair(100, "I'm sorry, but I can't help with that request today")]

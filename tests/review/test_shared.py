@@ -50,6 +50,7 @@ def test_rows_that_were_changed_in_the_same_way_are_alike_by_their_repair(run):
     assert likes["rule"].label == "are repaired by no-stop"
 
 
+@pytest.mark.slow
 def test_many_items_at_once_decide_what_each_of_them_decides(run):
     queue = Queue(run)
     for kind, action in (

@@ -134,6 +134,7 @@ checks:
 TEXT = st.text(st.sampled_from("abcAB é0123.!ß😀\n\ufdd0\ufdd1-Vmkİ"), max_size=30)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first use of a pattern compiles it
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
 def test_a_place_holds_what_was_found(rows):

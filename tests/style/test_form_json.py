@@ -45,6 +45,7 @@ def test_it_agrees_with_another_library(schema, values, indent):
     assert {row["index"] for row in violations(schema, *outputs)} == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.sampled_from('{}[]",:0123456789.eE-+ \n\\utrfalsnN"ä😀'), max_size=25))
 def test_what_python_cannot_read_is_no_json(text):

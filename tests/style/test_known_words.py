@@ -73,6 +73,7 @@ def test_a_million_characters_are_read_to_the_end(piece):
     assert len(found(piece * (1_000_000 // len(piece)))) in (0, 1, 1_000_000 // len(piece))
 
 
+@pytest.mark.slow
 def test_infer_proposes_few_words_that_recur():
     outputs = [
         f"A {colour} chair of {'oak' if n % 2 else 'pine'}, {n} cm" for n in range(50) for colour in ("red", "blue")
@@ -82,6 +83,7 @@ def test_infer_proposes_few_words_that_recur():
     assert rule.entry == {"kind": "known_words", "words": ["a", "blue", "chair", "cm", "oak", "of", "pine", "red"]}
 
 
+@pytest.mark.slow
 def test_infer_lists_rare_words_too_but_no_slips_where_hardly_an_output_has_words_of_its_own():
     rows = [f"A {colour} chair, {n} cm" for n in range(60) for colour in ("red", "blue")]
     inferred = infer_style(pl.DataFrame({"output": [*rows, "A red chiar", "A green chair"], "input": ["x"] * 122}))

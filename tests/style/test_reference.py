@@ -25,6 +25,7 @@ def test_an_example_passes_and_fails_as_stated(example) -> None:
     assert message in explain_kind(example.kind).replace("⏎", "\n")
 
 
+@pytest.mark.slow
 def test_the_page_is_what_the_kinds_say_today() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference_page(), (
         "write it again: tuneworth style explain > docs/style.md"

@@ -159,6 +159,7 @@ def test_no_must_rule_is_broken_that_was_not(case, unsafe):
             assert [pair for pair in pairs if pair[1] in ("fail", "unscored") and pair[0] != pair[1]] == []
 
 
+@pytest.mark.slow
 @given(cases(unsafe=False))
 def test_a_safe_repair_keeps_numbers_codes_and_field_values(case):
     assert changed_facts(*case) == []
@@ -186,6 +187,7 @@ def rewritings(draw: st.DrawFn) -> tuple[list[dict], list[tuple[str, dict]]]:
     return checks, [(text, {"field": draw(st.sampled_from([value, [other, value]]))})]
 
 
+@pytest.mark.slow
 @given(rewritings())
 def test_a_safe_repair_that_rewrites_facts_is_not_made(case):
     assert changed_facts(*case) == []

@@ -73,6 +73,7 @@ def test_what_it_leaves_behind(tiny_model: Any, tmp_path: Path) -> None:
     assert tiny_model.sha256 in (tmp_path / "adapter" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_adapter_loads_with_plain_peft_and_gives_the_validation_loss(
     tiny_model: Any, tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def test_the_model_in_memory_is_afterwards_as_before(tiny_model: Any, tmp_path: 
     assert torch.equal(tiny_model.model(input_ids=ids).logits, before)
 
 
+@pytest.mark.slow
 def test_training_stops_when_the_validation_loss_has_turned_and_keeps_the_best(tiny_model: Any, tmp_path: Path) -> None:
     against = pairs(8, answer="no: {}").with_columns(output=pl.col("output").str.reverse())
     settings = replace(QUICK, epochs=50, learning_rate=5e-2, patience=1)

@@ -60,6 +60,7 @@ def test_either_kind_of_processor_trains_and_generates_in_bfloat16(tiny_folder: 
     assert here["texts"] == limited["texts"] == 1
 
 
+@pytest.mark.slow
 def test_the_number_format_follows_the_measurement() -> None:
     ratio = product_rate(torch.bfloat16) / product_rate(torch.float32)
     if ratio > 1.5 * WORTH_IT:

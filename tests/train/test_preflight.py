@@ -88,6 +88,7 @@ def test_what_it_counts_is_what_the_fit_does(tiny_model: LoadedModel, tmp_path: 
     assert said.tokens.longest == result.longest_tokens
 
 
+@pytest.mark.slow
 def test_its_tokens_add_up(tiny_model: LoadedModel) -> None:
     tokens, lengths = found(tiny_model).tokens, token_lengths(pairs(10), tiny_model)
     assert tokens.prompt == lengths["prompt_tokens"].sum()

@@ -89,6 +89,7 @@ def test_nothing_of_tensorboard_is_imported_unless_asked(tiny_folder: Path, tmp_
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_transformers_reads_the_state_that_a_fit_leaves(tiny_model: Any, tmp_path: Path) -> None:
     from transformers import TrainerState
 

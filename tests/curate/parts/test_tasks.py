@@ -102,6 +102,7 @@ def test_a_part_whose_column_is_all_null_takes_the_type_of_the_others(tmp_path: 
     assert found.schema == {"group": pl.String}
 
 
+@pytest.mark.slow
 def test_memory_is_known_by_stage_and_warned_of(stages: ModuleType, tmp_path: Path) -> None:
     tasks = [Task("heavy", part, stages.heavy, parameters={"size": size}) for part, size in enumerate([1, 4 * 10**8])]
     with Job.open(open_storage(tmp_path), {}, executor=Here()) as job:
