@@ -41,7 +41,7 @@ test: $(VENV)/ready ## the tests without a mark (below), in a minute and a half 
 	@$(BIN)/pytest -n auto --dist worksteal -m "not ($(MARKED))"
 
 test-slow: $(VENV)/ready ## the tests marked browser (Debian: chromium, fonts-liberation, poppler-utils), model, cluster or slow (ONLY=browser: those), and more examples of each property
-	@$(BIN)/pytest -n "$$($(SLOW_WORKERS))" --dist loadfile --no-loadscope-reorder --hypothesis-profile more -m "$(or $(ONLY),$(MARKED) or hypothesis)"
+	@$(BIN)/pytest -n "$$($(SLOW_WORKERS))" --dist loadfile --no-loadscope-reorder --hypothesis-profile more --durations=30 -m "$(or $(ONLY),$(MARKED) or hypothesis)"
 
 check: $(VENV)/ready ## lint, types and the tests
 	@$(BIN)/ruff format --check .

@@ -46,7 +46,10 @@ class Server:
         if len(names) == 1:
             return names[0]
         if not names:
-            raise ConfigError(f"{self.base}/models lists no model\nState its name: --model NAME")
+            raise ConfigError(
+                f"{self.base}/models does not answer, or lists no model\n"
+                "Start the server or correct --endpoint; if it lists none, state its name: --model NAME"
+            )
         shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
         raise ConfigError(f"{self.base} serves {len(names)} models: {shown}\nState which one to check: --model NAME")
 

@@ -103,7 +103,7 @@ def parse_sort(text: str | None) -> Order:
 
 def _key(name: str, option: str) -> _Key:
     if name not in KEYS:
-        raise ConfigError(f'{option}: no key "{name}"; {nearest(name, list(KEYS))}\nKeys: {", ".join(KEYS)}')
+        raise ConfigError(f'{option}: no key "{name}"; {nearest(name, list(KEYS))}')
     return KEYS[name]
 
 
