@@ -216,9 +216,7 @@ def transformers_serve(model: Path, port: int) -> Iterator[str]:
 
 
 def test_transformers_serve_with_the_merged_weights_passes(run: Run, tuned: Weights, tmp_path: Path) -> None:
-    """A server that others wrote, where the extra `servers` is installed."""
-    pytest.importorskip("fastapi")
-    pytest.importorskip("openai")
+    """A server that others wrote."""
     from tuneworth.train import merge
 
     folder = merge(tuned.loaded, run.adapter, tmp_path / "merged").folder
