@@ -31,7 +31,8 @@ _TIMES = frozenset(
 class Situation:
     """A command in a folder that `make` prepares. `again` is the command that goes on after a fault, by default the same.
 
-    appends: files that grow by whole lines, of which a fault may leave fewer. ignores: files that tell of the moment.
+    appends: patterns of files that grow by whole lines, of which a fault may leave fewer. ignores: files that tell of the
+    moment.
     """
 
     name: str
@@ -138,7 +139,7 @@ def _again(folder: Path, situation: Situation, reference: Tree) -> Iterator[str]
     refused = again.code == 2 and any(words in again.err for words in situation.may_refuse)
     if again.code != 0 and not refused:
         yield f"run again it exits with {again.code}: {again.err.strip()[-300:]}"
-    for what in _differs(_tree(folder, situation), reference):
+    for what in _differs(_tree(folder, situation), reference, situation):
         yield f"run again, {what}"
 
 
@@ -161,12 +162,12 @@ def _left(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iter
     for name, content in now.items():
         if _temporary(name) or content in (start.get(name), reference.get(name)):
             continue
-        if name in situation.appends and _begins(content, reference.get(name, b"")):
+        if _matches(name, situation.appends) and _begins(content, reference.get(name, b"")):
             continue
         if name not in reference and name not in start:
             yield f"leaves {name}, which the whole command does not"
         elif not _is_stage_of(name):
-            yield f"leaves {name} half-written ({len(content)} of {len(reference.get(name, b''))} bytes)"
+            yield f"leaves {name} half-written{_where(name, content, reference.get(name, b'null'))}"
 
 
 def _is_stage_of(name: str) -> bool:
@@ -180,7 +181,7 @@ def _begins(content: bytes, whole: bytes) -> bool:
     return set(lines[:-1]) <= set(whole.split(b"\n"))
 
 
-def _differs(now: Tree, reference: Tree) -> Iterator[str]:
+def _differs(now: Tree, reference: Tree, situation: Situation) -> Iterator[str]:
     for name in sorted(now.keys() | reference.keys()):
         if _temporary(name):
             yield f"{name} is left over"
@@ -188,8 +189,33 @@ def _differs(now: Tree, reference: Tree) -> Iterator[str]:
             yield f"{name} is missing"
         elif name not in reference:
             yield f"{name} is new"
-        elif now[name] != reference[name]:
-            yield f"{name} differs"
+        elif not _same(name, now[name], reference[name], situation):
+            yield f"{name} differs{_where(name, now[name], reference[name])}"
+
+
+def _same(name: str, now: bytes, reference: bytes, situation: Situation) -> bool:
+    """Whether a file is as it should be; what is appended may come in another order, or twice after a fault."""
+    return now == reference or (
+        _matches(name, situation.appends) and set(now.split(b"\n")) == set(reference.split(b"\n"))
+    )
+
+
+def _where(name: str, now: bytes, reference: bytes) -> str:
+    """The places in JSON at which two files differ."""
+    if not name.endswith(".json") or now.startswith(b"no JSON"):
+        return ""
+    return " at " + ", ".join(_unlike(json.loads(now), json.loads(reference), ""))
+
+
+def _unlike(one: Any, other: Any, at: str) -> list[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(one.keys() | other.keys())
+        return [place for key in keys for place in _unlike(one.get(key), other.get(key), f"{at}.{key}")]
+    return [] if one == other else [at]
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(Path(name).match(pattern) for pattern in patterns)
 
 
 def _temporary(name: str) -> bool:
@@ -203,7 +229,7 @@ def _tree(folder: Path, situation: Situation) -> Tree:
     return {
         name: _content(name, path)
         for name, path in names
-        if not name.endswith(".lock") and not any(Path(name).match(pattern) for pattern in situation.ignores)
+        if not name.endswith(".lock") and not _matches(name, situation.ignores)
     }
 
 
@@ -217,10 +243,17 @@ def _content(name: str, path: Path) -> bytes:
     if name.endswith((".html", ".md", "junit.xml")):  # the date and the seconds stand in them
         end = {".html": b"</html>", ".xml": b"</testsuites>"}.get(path.suffix, b"")
         return b"whole" if data and data.rstrip().endswith(end) else b"not whole: " + data
-    if name.endswith("overrides.jsonl"):
-        decisions = (json.dumps(_timeless(json.loads(line)), sort_keys=True) + "\n" for line in data.splitlines())
-        return "".join(dict.fromkeys(decisions)).encode()  # made twice, a decision is the same one
+    if name.endswith(".jsonl"):
+        return b"".join(map(_line, data.splitlines(keepends=True)))
     return data if len(data) < 100_000 else hashlib.sha256(data).digest()
+
+
+def _line(line: bytes) -> bytes:
+    """A line of JSON without times; one that is torn as it is."""
+    try:
+        return json.dumps(_timeless(json.loads(line)), sort_keys=True).encode() + line[len(line.rstrip()) :]
+    except ValueError:
+        return line
 
 
 def _timeless(value: Any) -> Any:

@@ -74,7 +74,12 @@ WITHOUT_MODEL = (
     Situation("curate it again", CLEAN, _done(*CLEAN)(_pairs)),
     Situation("judge a project", ("evaluate",), _done("curate")(_project)),
     Situation("compare", ("compare", "judged", "again", "--out", "compared"), _done(*JUDGE)(_done(*AGAIN)(_outputs))),
-    Situation("decide", ("why", "clean", "3", "--decide", "drop", "--who", "someone"), _done(*CLEAN)(_pairs)),
+    Situation(
+        "decide",
+        ("why", "clean", "3", "--decide", "drop", "--who", "someone"),
+        _done(*CLEAN)(_pairs),
+        appends=("clean/overrides.jsonl",),
+    ),
     Situation("fix", ("fix", "pairs.jsonl", "--style", "style.yaml", "--out", "fixed.jsonl"), _outputs),
     Situation("judge outputs", JUDGE, _outputs),
     Situation("report", ("report", "judged"), _done(*JUDGE)(_outputs)),
@@ -93,7 +98,7 @@ def with_a_model(model: Path) -> tuple[Situation, ...]:
 
     return (
         Situation("train", ("train",), _done("curate")(project)),
-        Situation("race", ("evaluate",), _done("train")(_done("curate")(project))),
+        Situation("race", ("evaluate",), _done("train")(_done("curate")(project)), appends=("generated.jsonl",)),
         Situation(
             "export ollama",
             ("export", "runs/run", "--format", "vllm"),
@@ -117,7 +122,9 @@ def at_an_endpoint(url: str) -> Situation:
     def project(folder: Path) -> None:
         _pairs(folder)
         (folder / "guide.txt").write_text("Write a label.", encoding="utf-8")
-        settings = ENDPOINTS.format(url=url, more="concurrency = 1") + MONEY
+        settings = ENDPOINTS.format(url=url, more="").replace("endpoint =", "concurrency = 1\nendpoint =") + MONEY
         (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
 
-    return Situation("race at an endpoint", ("evaluate",), _done("curate")(project))
+    return Situation(
+        "race at an endpoint", ("evaluate",), _done("curate")(project), appends=("generated.jsonl", "answers.jsonl")
+    )
