@@ -95,7 +95,8 @@ def plan_training(
     train, validation = training_pairs(run, stated)
     loaded = loaded or load(run.project, run.talk)
     settings = _as_begun(stated, folder) if waits else stated
-    found = preflight(train, validation, model=loaded, settings=settings, out=folder)
+    with run.talk.progress("preflight"):
+        found = preflight(train, validation, model=loaded, settings=settings, out=folder)
     settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
     gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
     train, validation = (
