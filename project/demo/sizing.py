@@ -143,7 +143,7 @@ def _plan(work: DemoWork, speed: DemoSpeed, sizes: DemoSizes, rivals_time: float
             rivals.append(step)
     finish = FINISH * speed.curation_seconds
     steps = (
-        ExpectedStep("curation", speed.curation_seconds),
+        ExpectedStep("curate", speed.curation_seconds),
         ExpectedStep("preflight", speed.preflight_seconds),
         ExpectedStep("training", _training_seconds(work, speed, sizes)),
         *_generated(work.variants, sizes.test_pairs, speed),
