@@ -37,13 +37,13 @@ def measure_demo(
     from ...train import preflight
 
     curating = Stopwatch()
-    curated = curate_unwritten(project, talk=replace(QUIET, seed=talk.seed, seed_given=talk.seed_given))
-    curation_seconds, splits = curating.seconds(), curated.splits
-    train, test = (_sample(splits[name], size, talk.seed) for name, size in zip(("train", "test"), most, strict=True))
-    sizes = DemoSizes(len(train), len(test))
-    share = len(train) / max(1, len(splits["train"]))
-    validation = _sample(splits["validation"], round(len(splits["validation"]) * share), talk.seed)
     with talk.progress("measuring"):
+        curated = curate_unwritten(project, talk=replace(QUIET, seed=talk.seed, seed_given=talk.seed_given))
+        curation_seconds, splits = curating.seconds(), curated.splits
+        train, test = (_sample(splits[name], n, talk.seed) for name, n in zip(("train", "test"), most, strict=True))
+        sizes = DemoSizes(len(train), len(test))
+        share = len(train) / max(1, len(splits["train"]))
+        validation = _sample(splits["validation"], round(len(splits["validation"]) * share), talk.seed)
         trial = preflight(train, validation, model=loaded, settings=project.train)
         work, requests = _work(project, splits["train"], test, sizes, loaded, seed=talk.seed)
         generation = measure_generation(loaded, requests)
