@@ -16,8 +16,9 @@ from .course import Course, LongStep
 __all__ = ["FIRST_ROWS", "Talk", "printable", "quoted_page"]
 
 FIRST_ROWS = 5  # of a table, where a result prints itself
-Advance = Callable[[float, int, str], None]  # done, total, what else to say; done may count a part of a unit
+Advance = Callable[[float, int, str], None]  # done (may count a part of a unit), total, the unit and more
 LINES_APART = 20.0  # seconds between two lines of a log during a long step; never 30, even on a busy machine
+SHORT = 5.0  # seconds of a step that is not worth a line, however long the log has been silent
 
 # Controls but tab and line feed; line and paragraph separators; marks, embeddings, overrides and isolates of direction;
 # byte order marks; surrogates; tag characters, which can hide text.
@@ -93,8 +94,12 @@ class Talk:
 
 def follow(step: LongStep, talk: Talk, wait: Callable[[float], bool]) -> None:
     """Print the step's line whenever one is due, until `wait`, which takes seconds, returns True."""
-    while not wait(max(0.0, talk.last_line.wait())):
-        if talk.last_line.wait() <= 0:
+
+    def seconds_to_next() -> float:
+        return max(0.0, talk.last_line.wait(), SHORT - step.seconds())
+
+    while not wait(seconds_to_next()):
+        if not seconds_to_next():
             talk.note(step.line())
 
 

@@ -85,9 +85,16 @@ class LongStep:
         self._began = self.clock()
 
     def advance(self, done: float, total: int, text: str) -> None:
-        """Note that `done` of `total` is done; a part of a unit counts for the time, and is not shown."""
+        """Note that `done` of `total` is done; a part of a unit counts for the time, and is not shown.
+
+        `text` follows the count: the unit, and what else there is to say.
+        """
         self._first = self._first or (done, self.clock())
         self.done, self.total, self.text = done, total, text
+
+    def seconds(self) -> float:
+        """The seconds since the step began."""
+        return self.clock() - self._began
 
     def seconds_left(self) -> float | None:
         """The seconds to the end of this step; None while that is unknown."""
@@ -98,10 +105,10 @@ class LongStep:
 
     def state(self) -> str:
         """What is done and how long the rest takes, or how long it has taken so far; then the time left of the course."""
-        count = f"{int(self.done):,} of {self.total:,}" if self.total else ""
+        count = f"{int(self.done):,} of {self.total:,} {self.text}".strip() if self.total else ""
         left = self.seconds_left()
-        own = f"{say.duration(self.clock() - self._began)} so far" if left is None else f"{_about(left)} left"
-        words = ", ".join(filter(None, (count, self.text, own)))
+        own = f"{say.duration(self.seconds())} so far" if left is None else f"{_about(left)} left"
+        words = f"{count}, {own}" if count else own
         if self.course is None:
             return words
         share = min(1.0, self.done / self.total) if self.total else 0.0

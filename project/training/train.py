@@ -323,7 +323,7 @@ def shown_fit(talk: Talk, *, validates: bool) -> Iterator["Callback"]:
         def show(report: "StepReport") -> None:
             step, steps = report.step, report.steps
             status = f"loss {report.train_loss:.3f}, {report.tokens_per_second:,.0f} tokens/s"
-            advance(step, steps, status)
+            advance(step, steps, f"steps, {status}")
             if report.validation_loss is not None:
                 status += f", validation {report.validation_loss:.3f}"
             elif validates or step * QUIET_PARTS // steps == (step - 1) * QUIET_PARTS // steps:

@@ -48,7 +48,10 @@ def test_another_line_of_the_command_puts_the_next_one_off(capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("talk", [Talk(), Talk(json=True), Talk(quiet=True)])
-def test_a_short_step_says_nothing_in_a_log(talk: Talk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_step_says_nothing_in_a_log_however_long_that_was_silent(
+    talk: Talk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk.last_line.at -= 100
     with talk.progress("plain") as advance:
         advance(1, 2, "outputs")
     assert capsys.readouterr() == ("", "")
@@ -58,6 +61,7 @@ def test_lines_go_to_standard_error_and_none_comes_after_the_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tuneworth.core.console.LINES_APART", 0.0)
+    monkeypatch.setattr("tuneworth.core.console.SHORT", 0.0)
     talk = Talk(json=True)
     said = ""
     with talk.progress("plain") as advance:
@@ -99,4 +103,4 @@ def test_a_terminal_shows_a_bar_with_the_time_left_of_the_step_and_of_the_whole(
     shown = os.read(terminal, 1 << 20).decode()
     os.close(terminal)
     assert "━" in shown
-    assert "39 of 80, outputs, about 5 s left; demo: about" in shown
+    assert "39 of 80 outputs, about 5 s left; demo: about" in shown

@@ -23,12 +23,12 @@ def now() -> Now:
 def test_a_step_takes_the_rest_at_the_pace_since_its_first_report(now: Now) -> None:
     step = LongStep("training", clock=now)
     now.seconds += 50  # what comes before the first report, such as reading prompts, is not its pace
-    step.advance(40, 100, "loss 1.5")
+    step.advance(40, 100, "steps, loss 1.5")
     assert step.seconds_left() is None
     now.seconds += 20
-    step.advance(50, 100, "loss 1.4")
+    step.advance(50, 100, "steps, loss 1.4")
     assert step.seconds_left() == pytest.approx(100)
-    assert step.line() == "training: 50 of 100, loss 1.4, about 1 min 40 s left"
+    assert step.line() == "training: 50 of 100 steps, loss 1.4, about 1 min 40 s left"
 
 
 def test_a_step_without_reports_says_how_long_it_has_taken(now: Now) -> None:
@@ -43,7 +43,7 @@ def test_a_part_of_an_output_counts_for_the_time_and_is_not_shown(now: Now) -> N
     now.seconds += 10
     step.advance(0.5, 80, "outputs")
     assert step.seconds_left() == pytest.approx(1590)
-    assert step.line() == "plain: 0 of 80, outputs, about 26 min 30 s left"
+    assert step.line() == "plain: 0 of 80 outputs, about 26 min 30 s left"
 
 
 def course(now: Now) -> Course:
@@ -91,4 +91,4 @@ def test_a_step_of_a_course_says_both_times(now: Now) -> None:
         step.advance(0, 80, "outputs")
         now.seconds += 30
         step.advance(40, 80, "outputs")
-        assert step.line() == "plain: 40 of 80, outputs, about 30 s left; demo: about 9 min left"
+        assert step.line() == "plain: 40 of 80 outputs, about 30 s left; demo: about 9 min left"
