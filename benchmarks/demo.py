@@ -26,8 +26,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ then, without the seconds up to that line.
 
 def main() -> None:
     """Measure the cases and write their rows; fails if one took too long or was silent for too long."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
     cases = parser.parse_args().cases or list(CASES)
     if unknown := set(cases) - set(CASES):
