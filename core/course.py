@@ -13,6 +13,7 @@ __all__ = ["Course", "ExpectedStep", "LongStep"]
 Clock = Callable[[], float]  # seconds
 
 DAMPING = 30.0  # seconds of work as expected that the pace starts with, so that one short step does not set it
+WARM = 5.0  # seconds after the first report before which the pace of a step says little
 RELIABLE = 0.1  # from this share on, a step's own pace says more about its end than what was expected of it
 
 
@@ -87,7 +88,8 @@ class LongStep:
     def advance(self, done: float, total: int, text: str) -> None:
         """Note that `done` of `total` is done; a part of a unit counts for the time, and is not shown.
 
-        `text` follows the count: the unit, and what else there is to say.
+        `text` follows the count: the unit, and what else there is to say. The pace is that since the first call: what
+        comes before it, such as reading prompts or what an earlier run did, is not repeated.
         """
         self._first = self._first or (done, self.clock())
         self.done, self.total, self.text = done, total, text
@@ -98,10 +100,11 @@ class LongStep:
 
     def seconds_left(self) -> float | None:
         """The seconds to the end of this step; None while that is unknown."""
-        first, since = self._first or (0.0, 0.0)
-        if self.done <= first:
+        first, since = self._first or (0.0, self.clock())
+        worked, seconds = self.done - first, self.clock() - since
+        if worked <= 0 or seconds < WARM:
             return None
-        return (self.clock() - since) / (self.done - first) * max(0.0, self.total - self.done)
+        return seconds / worked * max(0.0, self.total - self.done)
 
     def state(self) -> str:
         """What is done and how long the rest takes, or how long it has taken so far; then the time left of the course."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
@@ -17,9 +17,6 @@ from .project import PROJECT_FILE, Project
 from .run import At, Run, console_for, project_at
 from .runs import find_run, new_run, no_partial_run, to_path
 from .training.train import finished, train_stage
-
-if TYPE_CHECKING:
-    from ..train import LoadedModel
 
 __all__ = ["curate_again", "curate_project", "preview_curation", "run_project", "stated_project"]
 
@@ -114,7 +111,7 @@ def run_project(
     run: str | None = None,
     gates: Sequence[str] = (),
     command: str = "tuneworth run",
-    loaded: "LoadedModel | None" = None,
+    loaded: Any = None,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
@@ -122,7 +119,7 @@ def run_project(
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
     Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`, `command` is
-    kept in the run. `loaded` is the model of [train], if it is in memory already.
+    kept in the run. `loaded` is the `LoadedModel` of [train], if it is in memory already.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """

@@ -112,7 +112,6 @@ def answer_chats(
             progress(variant.name, done + started, len(ids) * len(samples))
 
     done = sum(map(len, known.values()))
-    report(0.0)
     generated = (write or partial(generate_outputs, on_token=report))(
         loaded, requests, adapter=variant.adapter, temperature=temperature, seed=seed, streams=hashes,
         samples=samples, done=known, on_batch=keep,

@@ -84,7 +84,8 @@ def test_a_course_follows_the_steps_of_a_quiet_log() -> None:
 
 SHOWN = """
 import time
-from tuneworth.core import Course, ExpectedStep, Talk
+from tuneworth.core import Course, ExpectedStep, Talk, course
+course.WARM = 0.0
 talk = Talk(course=Course("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
 with talk.progress("plain") as advance:
     advance(0, 80, "outputs")

@@ -25,7 +25,10 @@ def test_a_step_takes_the_rest_at_the_pace_since_its_first_report(now: Now) -> N
     now.seconds += 50  # what comes before the first report, such as reading prompts, is not its pace
     step.advance(40, 100, "steps, loss 1.5")
     assert step.seconds_left() is None
-    now.seconds += 20
+    now.seconds += 3
+    step.advance(42, 100, "steps, loss 1.5")
+    assert step.seconds_left() is None  # a few seconds say little
+    now.seconds += 17
     step.advance(50, 100, "steps, loss 1.4")
     assert step.seconds_left() == pytest.approx(100)
     assert step.line() == "training: 50 of 100 steps, loss 1.4, about 1 min 40 s left"

@@ -277,7 +277,7 @@ def test_progress_includes_existing_outputs_and_grows_with_every_token(tiny_mode
     )  # fmt: skip
     done = [done for _, done, _ in seen]
     assert done == sorted(done)
-    assert [done[0], done[-1]] == [14, 28]
-    assert {18, 22, 25} < set(done)  # each finished batch
-    assert any(14 < part < 15.5 for part in done)  # the first token of four outputs of at most three
+    assert 14 < done[0] < 16  # the first token of four outputs of at most three
+    assert {18, 22, 25, 28} < set(done)  # each finished batch
+    assert done[-1] == 28
     assert {of for *_, of in seen} == {28}
