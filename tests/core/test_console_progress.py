@@ -1,9 +1,11 @@
 """Progress on a terminal, in a log, and where nothing may be printed."""
 
+import json
 import os
 import pty
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -68,10 +70,11 @@ def test_lines_go_to_standard_error_and_none_comes_after_the_step(
         advance(1, 2, "outputs")
         while not (said := capsys.readouterr().err):
             pass
-    talk.answer("", {"done": True})
-    capsys.readouterr()
     assert said.startswith("plain: ")
-    assert capsys.readouterr() == ("", "")
+    assert "progress" not in [thread.name for thread in threading.enumerate()]
+    capsys.readouterr()
+    talk.answer("", {"done": True})
+    assert json.loads(capsys.readouterr().out) == {"done": True}
 
 
 def test_a_course_follows_the_steps_of_a_quiet_log() -> None:
@@ -86,7 +89,7 @@ SHOWN = """
 import time
 from tuneworth.core import Course, ExpectedStep, Talk, course
 course.WARM = 0.0
-talk = Talk(course=Course("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
+talk = Talk(quiet=QUIET, course=Course("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
 with talk.progress("plain") as advance:
     advance(0, 80, "outputs")
     time.sleep(0.01)
@@ -95,13 +98,22 @@ with talk.progress("plain") as advance:
 """
 
 
-@pytest.mark.slow
-def test_a_terminal_shows_a_bar_with_the_time_left_of_the_step_and_of_the_whole() -> None:
+def on_terminal(*, quiet: bool) -> str:
+    """What a terminal shows of a step."""
     terminal, other = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    subprocess.run([sys.executable, "-c", SHOWN], stderr=other, env=environment, check=True)
+    code = SHOWN.replace("QUIET", str(quiet))
+    subprocess.run([sys.executable, "-c", code], stderr=other, env=environment, check=True)
+    os.write(other, b"end")
     os.close(other)
     shown = os.read(terminal, 1 << 20).decode()
     os.close(terminal)
+    return shown.removesuffix("end")
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_a_bar_with_the_time_left_of_the_step_and_of_the_whole() -> None:
+    shown = on_terminal(quiet=False)
     assert "━" in shown
     assert "39 of 80 outputs, about 5 s left; demo: about" in shown
+    assert on_terminal(quiet=True) == ""

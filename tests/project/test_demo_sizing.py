@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.evaluate import GenerationSpeed, GenerationWork
-from tuneworth.project.demo.sizing import AIM, FEWEST, LIMIT, MOST, DemoPlan, DemoSpeed, DemoWork, plan_demo
+from tuneworth.project.demo.sizing import AIM, FEWEST, LIMIT, MOST, DemoPlan, DemoSizes, DemoSpeed, DemoWork, plan_demo
 
 # The shipped example: tokens of the prompts of 80 requests, and of their outputs in a live demo.
 PLAIN = GenerationWork(outputs=80, shared=26, own=6_490, written=9_288, longest=119)
@@ -23,6 +23,7 @@ WORK = DemoWork(
     train_probe={"tuned, train": TUNED},
     general=[("base, general", GENERAL), ("tuned, general", GENERAL)],
 )
+SETS = (WORK.variants, WORK.rivals, WORK.train_probe)
 # Two idle cores with bf16 products, as `benchmarks/train.md` has them.
 FAST = DemoSpeed(
     elapsed_seconds=15, curation_seconds=2, preflight_seconds=8, training_seconds=115, tokens_per_second=860,
@@ -83,19 +84,19 @@ def test_a_slower_machine_never_gets_more(times: float, more: float) -> None:
     assert plan_demo(WORK, slower(times * more)).sizes <= plan_demo(WORK, slower(times)).sizes
 
 
-def test_the_largest_sizes_that_fit_are_chosen() -> None:
-    """The next larger ones would take more than seven minutes."""
-    found = plan_demo(WORK, slower(1.7))
-    step = (MOST.train_pairs - FEWEST.train_pairs) / 15
-    pairs = found.sizes.train_pairs + step
-    scale = pairs / MOST.train_pairs
-    requests = round(60 + 20 * (pairs - 150) / 150)
-    longer = replace(
-        WORK, sizes=found.sizes._replace(train_pairs=round(pairs), test_pairs=requests),
-        variants={name: work.of(requests) for name, work in WORK.variants.items()},
-    )  # fmt: skip
-    speed = replace(slower(1.7), training_seconds=1.7 * FAST.training_seconds * scale)
-    assert plan_demo(longer, speed, rivals_time=found.rivals_time).seconds > AIM
+@pytest.mark.parametrize("times", [1.3, 1.45, 1.5, 1.6, 1.75, 1.9, 2.05])
+def test_the_largest_sizes_that_fit_are_chosen(times: float) -> None:
+    """Tried one after another, as if a project file stated them, in steps of ten pairs."""
+
+    def seconds(sizes: DemoSizes) -> float:
+        work = DemoWork(
+            sizes, *({title: one.of(sizes.test_pairs) for title, one in sets.items()} for sets in SETS), WORK.general
+        )
+        training = times * FAST.training_seconds * sizes.train_pairs / 300
+        return plan_demo(work, replace(slower(times), training_seconds=training), rivals_time=0.33).seconds
+
+    sizes = [DemoSizes(pairs, round(60 + (pairs - 150) * 20 / 150)) for pairs in range(300, 149, -10)]
+    assert plan_demo(WORK, slower(times)).sizes == next(one for one in sizes if seconds(one) <= AIM)
 
 
 def test_rivals_get_what_is_left_where_even_the_fewest_take_long() -> None:
