@@ -123,14 +123,17 @@ def _bar(step: LongStep) -> Iterator[Advance]:
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.text import Text
 
+    console = Console(stderr=True)
+
     class State(ProgressColumn):
         """What is done, and the time left at this moment."""
 
         def render(self, task: Task) -> Text:
             return Text(printable(step.state()))
 
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), State()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    bar_width = console.width // 5  # rich's own 40 leave a terminal of 80 columns no room for words
+    columns = TextColumn("{task.description}", markup=False), BarColumn(min(40, bar_width)), State()
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(printable(step.title), total=None)
 
         def advance(done: float, total: int, text: str) -> None:

@@ -110,7 +110,7 @@ class LongStep:
         """What is done and how long the rest takes, or how long it has taken so far; then the time left of the course."""
         count = f"{int(self.done):,} of {self.total:,} {self.text}".strip() if self.total else ""
         left = self.seconds_left()
-        own = f"{say.duration(self.seconds())} so far" if left is None else f"{_about(left)} left"
+        own = f"{say.duration(int(self.seconds()))} so far" if left is None else f"{_about(left)} left"
         words = f"{count}, {own}" if count else own
         if self.course is None:
             return words

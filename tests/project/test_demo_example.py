@@ -1,12 +1,15 @@
 """The project folder of a demo, and what its work and its speed are measured from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tuneworth.core import ConfigError, Talk
-from tuneworth.project import PROJECT_FILE, create_example, read_project, run_demo
+from tuneworth.core import ConfigError, Course, Talk
+from tuneworth.project import PROJECT_FILE, create_example, read_project, run_demo, run_project
 from tuneworth.project.demo.measuring import measure_demo
 from tuneworth.project.demo.sizing import DemoPlan, DemoSizes, plan_demo
 from tuneworth.project.runs import Stopwatch
@@ -51,8 +54,8 @@ def test_a_folder_with_the_other_kind_of_demo_is_refused(
 def rivalled(project: Path) -> Path:
     """A project with rivals and probes."""
     file = project / PROJECT_FILE
-    text = file.read_text().replace('rivals = "none"\n', "").replace("probes = false", "probes = true")
-    file.write_text(text.replace('guide = "guide.txt"\nfew_shot = 0', 'guide = "guide.txt"\nfew_shot = 1'))
+    text = file.read_text().replace('rivals = "none"', 'rivals = "all"').replace("probes = false", "probes = true")
+    file.write_text(text)
     return project
 
 
@@ -76,4 +79,24 @@ def test_the_work_is_that_of_the_project_and_nothing_is_written(rivalled: Path, 
     assert speed.tokens_per_second > 0
     assert speed.training_seconds > 0
     assert speed.elapsed_seconds >= speed.curation_seconds + speed.preflight_seconds
-    assert plan_demo(work, speed, rivals_time=1.0).sizes == (20, 6)
+    plan = plan_demo(work, speed, rivals_time=100.0)
+    assert plan.sizes == (20, 6)
+    # The run takes the steps of the plan, in its order, under the titles of their progress.
+    begun: list[str] = []
+    talk = Talk(course=Followed("demo", plan.steps, begun=begun))
+    run_project(rivalled, loaded=tiny_model, talk=talk)
+    assert begun == [step.title for step in plan.steps]
+
+
+@dataclass
+class Followed(Course):
+    """A course that notes which of its steps begin."""
+
+    begun: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def running(self, title: str) -> Iterator[None]:
+        with super().running(title):
+            if self._running is not None:
+                self.begun.append(title)
+            yield
