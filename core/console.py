@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 import sys
 import threading
@@ -88,8 +89,13 @@ class Talk:
             return
         step = LongStep(title, self.course)
         whole = nullcontext() if self.course is None else self.course.running(step.title)
-        with whole, _bar(step) if sys.stderr.isatty() else _lines(step, self) as advance:
+        with whole, _bar(step) if _draws() else _lines(step, self) as advance:
             yield advance
+
+
+def _draws() -> bool:
+    """Whether standard error is a terminal on which a bar can be redrawn."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def follow(step: LongStep, talk: Talk, wait: Callable[[float], bool]) -> None:

@@ -87,8 +87,9 @@ def test_a_course_follows_the_steps_of_a_quiet_log() -> None:
 
 SHOWN = """
 import time
-from tuneworth.core import Course, ExpectedStep, Talk, course
-course.WARM = 0.0
+from tuneworth.core import Course, ExpectedStep, Talk, console, course
+course.WARM = console.SHORT = 0.0
+console.LINES_APART = 0.1
 talk = Talk(quiet=QUIET, course=Course("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
 with talk.progress("plain") as advance:
     advance(0, 80, "outputs")
@@ -98,10 +99,10 @@ with talk.progress("plain") as advance:
 """
 
 
-def on_terminal(*, quiet: bool) -> str:
+def on_terminal(*, quiet: bool = False, kind: str = "xterm") -> str:
     """What a terminal shows of a step."""
     terminal, other = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    environment = {**os.environ, "TERM": kind, "COLUMNS": "120"}
     code = SHOWN.replace("QUIET", str(quiet))
     subprocess.run([sys.executable, "-c", code], stderr=other, env=environment, check=True)
     os.write(other, b"end")
@@ -113,7 +114,14 @@ def on_terminal(*, quiet: bool) -> str:
 
 @pytest.mark.slow
 def test_a_terminal_shows_a_bar_with_the_time_left_of_the_step_and_of_the_whole() -> None:
-    shown = on_terminal(quiet=False)
+    shown = on_terminal()
     assert "━" in shown
     assert "39 of 80 outputs, about 5 s left; demo: about" in shown
     assert on_terminal(quiet=True) == ""
+
+
+@pytest.mark.slow
+def test_a_terminal_that_cannot_redraw_gets_lines() -> None:
+    shown = on_terminal(kind="dumb")
+    assert "━" not in shown
+    assert "plain: 39 of 80 outputs, about 5 s left; demo: about" in shown
