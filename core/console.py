@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,9 +104,10 @@ def follow(step: LongStep, talk: Talk, wait: Callable[[float], bool]) -> None:
     def seconds_to_next() -> float:
         return max(0.0, talk.last_line.wait(), SHORT - step.seconds())
 
-    while not wait(seconds_to_next()):
-        if not seconds_to_next():
-            talk.note(step.line())
+    with suppress(BrokenPipeError):  # nobody reads the log; the command itself ends at its next line
+        while not wait(seconds_to_next()):
+            if not seconds_to_next():
+                talk.note(step.line())
 
 
 @contextmanager

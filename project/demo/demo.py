@@ -60,7 +60,7 @@ def run_demo(
 def _planned(project: Project, talk: Talk, *, chosen: bool) -> tuple[DemoPlan, "LoadedModel"]:
     """The plan of a demo of this project, and its model; sizes are those of the project if they are not to be chosen."""
     watch, settings = Stopwatch(), project.evaluate
-    talk.note("demo: a live run in at most eight minutes; a few seconds to measure this machine come first")
+    talk.note("demo: a live run, sized to end within eight minutes; first some seconds to measure this machine")
     loaded = load(project, talk)
     most = MOST if chosen else (project.train.max_pairs, settings.max_pairs)
     work, speed = measure_demo(project, most=most, loaded=loaded, talk=talk, watch=watch)

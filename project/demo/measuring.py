@@ -61,7 +61,7 @@ def _work(
     project: Project, train: pl.DataFrame, test: pl.DataFrame, sizes: DemoSizes, loaded: "LoadedModel", *, seed: int
 ) -> tuple[DemoWork, "Requests"]:
     """The sets of outputs of a demo, and the longest of their prompts, with which generation is to be timed."""
-    from ...evaluate import fitted_prompts, left_out_by_settings, plan_requests, prompts_of, token_limit
+    from ...evaluate import fitted_prompts, left_out_by_settings, plan_requests, token_limit
 
     settings, limit = project.evaluate, project.evaluate.max_new_tokens
     limit = token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
@@ -80,7 +80,7 @@ def _work(
         for variant in plan_variants(
             settings, folder=project.folder, style=project.style, train=train, adapter=Path("adapter"), seed=seed
         )
-        if variant.local and variant.model is None
+        if variant.local  # one with another model is taken to be as fast
     ]
     asked = {variant.name: requests_of(variant) for variant in variants}
     works = {variant.name: work_of(variant, asked[variant.name]) for variant in variants}
@@ -95,17 +95,23 @@ def _work(
             rivals[f"{retry_name(rung.base.name)} 2"] = replace(
                 base, own=base.own + base.written + RULES * base.outputs
             )
-    probes = [v for v in variants if settings.probes and v.name == settings.candidate]
-    general = []
-    for name in [name for probed in probes for name in ("base", probed.name)]:
-        for most in sorted({prompt.max_new_tokens for prompt in general_prompts()}):
-            pairs = prompt_pairs(tuple(prompt for prompt in general_prompts() if prompt.max_new_tokens == most))
-            chats = prompts_of(Variant(name, "base model"), pairs)
-            requests = plan_requests(loaded, chats, max_new_tokens=most)
-            general.append((f"{name}, general", GenerationWork.asked(requests, written=most, longest=most)))
-    train_probe = {f"{probed.name}, train": works[probed.name] for probed in probes}
+    probed = [v.name for v in variants if settings.probes and v.name == settings.candidate]
+    train_probe = {f"{name}, train": works[name] for name in probed}
+    general = [work for name in probed for work in (*_general("base", loaded), *_general(name, loaded))]
     longest = max(asked.values(), key=lambda requests: requests.longest)
     return DemoWork(sizes, works, rivals, train_probe, general), longest
+
+
+def _general(name: str, loaded: "LoadedModel") -> list[tuple[str, GenerationWork]]:
+    """The work of a model's answers to the general prompts, of which those with the same limit run together."""
+    from ...evaluate import plan_requests, prompts_of
+
+    works, prompts = [], general_prompts()
+    for limit in sorted({prompt.max_new_tokens for prompt in prompts}):
+        pairs = prompt_pairs(tuple(prompt for prompt in prompts if prompt.max_new_tokens == limit))
+        requests = plan_requests(loaded, prompts_of(Variant(name, "base model"), pairs), max_new_tokens=limit)
+        works.append((f"{name}, general", GenerationWork.asked(requests, written=limit, longest=limit)))
+    return works
 
 
 def _recorded_lengths() -> dict[str, tuple[float, int]]:

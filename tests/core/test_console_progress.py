@@ -1,5 +1,6 @@
 """Progress on a terminal, in a log, and where nothing may be printed."""
 
+import io
 import json
 import os
 import pty
@@ -47,6 +48,27 @@ def test_another_line_of_the_command_puts_the_next_one_off(capsys: pytest.Captur
     follow(LongStep("training", clock=lambda: now[0]), talk, wait)
     assert waits == [20, 20, 20, 20]
     assert "training" not in capsys.readouterr().err
+
+
+class Closed(io.StringIO):
+    """A log that nobody reads."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_log_that_nobody_reads_ends_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waits = [0.0], []
+    talk = Talk(last_line=LastLine(clock=lambda: now[0]))
+    monkeypatch.setattr("sys.stderr", Closed())
+
+    def wait(seconds: float) -> bool:
+        now[0] += seconds
+        waits.append(seconds)
+        return len(waits) == 9
+
+    follow(LongStep("training", clock=lambda: now[0]), talk, wait)
+    assert waits == [20]
 
 
 @pytest.mark.parametrize("talk", [Talk(), Talk(json=True), Talk(quiet=True)])
