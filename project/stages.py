@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
@@ -110,6 +111,7 @@ def run_project(
     run: str | None = None,
     gates: Sequence[str] = (),
     command: str = "tuneworth run",
+    loaded: Any = None,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
@@ -117,7 +119,7 @@ def run_project(
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
     Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`, `command` is
-    kept in the run: in one of `tuneworth demo`, rivals take less time.
+    kept in the run. `loaded` is the `LoadedModel` of [train], if it is in memory already.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
@@ -133,7 +135,7 @@ def run_project(
         check_addresses(opened_project)
     opened = _curated(opened_project, run, talk, command)
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
-    loaded = load(opened_project, talk) if local else None
+    loaded = (loaded or load(opened_project, talk)) if local else None
     if loaded is not None:
         check_prompts(opened, loaded)
     if trains and finished(opened) is None:

@@ -186,13 +186,14 @@ def _curated(
     data = project.reading
     overrides, cut = read_decisions(files)
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
-    raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
-    talk.note(f"curate: {raw.shape}")
-    curated = curate(
-        raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
-        report=lambda line: talk.note(f"curate: {line}"),
-    )  # fmt: skip
+    with talk.progress("curate"):
+        raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
+        talk.note(f"curate: {raw.shape}")
+        curated = curate(
+            raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
+            pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
+            report=lambda line: talk.note(f"curate: {line}"),
+        )  # fmt: skip
     curated = replace(curated, summary=warned(curated.summary, cut))
     note_warnings(curated.summary, talk)
     return raw, assigned, curated

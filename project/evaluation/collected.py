@@ -108,7 +108,8 @@ def evaluate_collected(
     settings = None if project is None else project.evaluate
     own = [_with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
     context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
-    evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
+    with run.talk.progress("scoring"):
+        evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
     stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
     stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
     return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
