@@ -80,7 +80,7 @@ def page(rows: dict[str, tuple[int, int, int]], fetched: float, laid: float) -> 
     lines.append(f"| {len(rows) - len(lines)} others | {numbers(others)} |")
     lines.append(f"| **all {len(rows)}** | {numbers(total)} |")
     examples = [file for file in (ROOT / "examples").rglob("*") if file.is_file() and file.suffix != ".pyc"]
-    shipped = sum(file.stat().st_size for file in examples) / 1e6
+    shipped, unpacked = sum(file.stat().st_size for file in examples) / 1e6, own[1] / 1e6
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     return f"""\
 # The base install: what is downloaded and what stays on the disk
@@ -94,7 +94,7 @@ it out). pip itself is not counted, nor is torch, which the base install does no
 {chr(10).join(lines)}
 
 Fetching took {fetched:.0f} s from the index at hand, unpacking and compiling {laid:.0f} s. Of Tuneworth's own
-{own[1] / 1e6:.1f} MB, {shipped:.1f} MB are the examples, which `tuneworth demo` and the docs use. [What each package is for](../docs/dependencies.md).
+{unpacked:.1f} MB, {shipped:.1f} MB are the examples, which the demo and the docs use. [Each package](../docs/dependencies.md).
 """
 
 
