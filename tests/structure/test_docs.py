@@ -34,7 +34,7 @@ SCRIPTS = {"request.py": "tuneworth export", "convert_hf_to_gguf.py": "a clone o
 # Options of other programs that the prose names.
 OTHERS = {
     "--no-compile": "pip", "--node-rank": "torchrun", "--ray-client-server-port": "Ray", "--enable-lora": "vLLM",
-    "--max-lora-rank": "vLLM", "--chat-template": "vLLM", "--num_processes": "accelerate",
+    "--max-lora-rank": "vLLM", "--chat-template": "vLLM", "--generation-config": "vLLM", "--num_processes": "accelerate",
 }  # fmt: skip
 
 
