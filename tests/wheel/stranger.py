@@ -57,15 +57,15 @@ def readme(rows: int) -> None:
     for words in unique(commands[:judging]):
         if shlex.join(words) not in NOT_HERE:
             answer = type_in(words)
-            assert words[0] != "curate" or f"{rows} rows read" in answer, answer
+            assert words[0] != "curate" or f"{rows:,} rows read" in answer, answer
     (run,) = Path("shop/runs").iterdir()
     shutil.copy(run / "curate" / "test.jsonl", "test.jsonl")
     for name, share in (("a", 0.5), ("b", 0.0)):
         write_outputs(Path("test.jsonl"), Path(f"{name}.jsonl"), wrong_share=share)
     for words in commands[judging:]:
         type_in(words)
-        if words[0] == "evaluate":  # what `compare` is shown with: the evaluation of the week before
-            type_in([word.replace("judged", "last-week") for word in words])
+        if words[0] == "evaluate":
+            shutil.copytree("judged", "last-week")  # what `compare` is shown with
     check_verdict(Path("judged"))
 
 
@@ -80,7 +80,7 @@ def own_csv(rows: int) -> None:
             assert "--group Model" in answer, answer
             assert "--identifier 'Item no'" in answer, answer
         if words[0] == "curate":
-            assert f"{rows} rows read" in answer, answer
+            assert f"{rows:,} rows read" in answer, answer
     held_out = [json.loads(line) for line in Path("clean/curate/test.jsonl").read_text(encoding="utf-8").splitlines()]
     trained = [json.loads(line) for line in Path("clean/curate/train.jsonl").read_text(encoding="utf-8").splitlines()]
     models = {line["fields"]["Model"] for line in held_out}
@@ -96,6 +96,7 @@ def check_verdict(folder: Path) -> None:
     assert results["verdict"]["decision"] in ("fine-tune", "keep prompting", "cannot tell yet"), results["verdict"]
     shares = {name: results["quality"][name]["acceptable"]["share"] for name in ("prompted", "tuned")}
     assert shares["tuned"] > shares["prompted"] + 0.2, shares
+    print(f"stranger: {results['verdict']['sentence']}")
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert len(page) > 50_000
