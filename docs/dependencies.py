@@ -1,7 +1,8 @@
 """Writes docs/dependencies.md: every package of an install, from pyproject.toml and the metadata of what is installed.
 
-Run it after a dependency changed: `python docs/dependencies.py [FOLDER ...]`. The folders hold packages that this
-environment lacks: `pip install --no-deps --target FOLDER NAME`. A test holds the page to pyproject.toml and the metadata.
+Run it after a dependency changed: `python docs/dependencies.py [FOLDER ...]`. An extra of which a package is not installed
+keeps its section; if it changed, pass folders with what is missing: `pip install --no-deps --target FOLDER NAME`. A test
+holds the page to pyproject.toml and the metadata.
 """
 
 import re
@@ -157,13 +158,10 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.0f}" if size >= 500_000 else "<1"
 
 
-def page(known: Mapping[str, Package]) -> str:
-    """The whole page. Raises: SystemExit with the packages that are not installed."""
+def page(known: Mapping[str, Package], before: str) -> str:
+    """The whole page; sections of extras that are not installed are those of the page before."""
     lists = stated()
     needs = needed((one.requirement for one in lists[BASE]), known)
-    stated_names = {canonicalize_name(one.name) for group in lists.values() for one in group}
-    if missing := sorted(name for name in stated_names if name not in known):
-        sys.exit(f"not installed: {', '.join(missing)}\npip install --no-deps --target FOLDER NAME, then pass FOLDER")
     parts = [introduction(needs, known), "## The base install\n", *table(lists[BASE], known), ""]
     parts += ["## What comes with it\n", "| package | licence | MB | needed by |", "|---|---|---|---|"]
     own = {canonicalize_name(one.name) for one in lists[BASE]}
@@ -172,11 +170,23 @@ def page(known: Mapping[str, Package]) -> str:
         parts.append(f"| {package.name} | {package.licence} | {megabytes(package.size)} | {', '.join(needs[name])} |")
     parts += ["", "## Extras\n", "`pip install '.[NAME]'`; several at once: `pip install '.[train,review]'`.\n"]
     for name, purpose in EXTRAS.items():
-        parts += [f"### `{name}`\n", purpose + "\n", *table(lists[name], known)]
         own = {canonicalize_name(one.name) for one in lists[name]}
+        if own - known.keys():
+            parts.append(kept(before, name, lists[name]))
+            continue
         more = needed((one.requirement for one in lists[name]), known).keys() - needs.keys() - own
-        parts += ["", *([f"It also brings {', '.join(sorted(more))}.\n"] if more else [])]
+        parts += [f"### `{name}`\n", purpose + "\n", *table(lists[name], known), ""]
+        parts += [f"It also brings {', '.join(sorted(more))}.\n"] if more else []
     return "\n".join(parts).rstrip() + "\n"
+
+
+def kept(before: str, name: str, group: Iterable[Stated]) -> str:
+    """The section of an extra on the page before. Raises: SystemExit if it does not list these packages."""
+    found = re.search(rf"^### `{name}`\n.*?(?=^### |\Z)", before, re.MULTILINE | re.DOTALL)
+    section = found[0] if found else ""
+    if unlisted := [one.name for one in group if f"| {one.name} |" not in section or one.purpose not in section]:
+        sys.exit(f"not installed: {', '.join(unlisted)}\npip install --no-deps --target FOLDER NAME, then pass FOLDER")
+    return section.rstrip("\n") + "\n"
 
 
 def table(group: Iterable[Stated], known: Mapping[str, Package]) -> list[str]:
@@ -206,4 +216,5 @@ def introduction(needs: Mapping[str, list[str]], known: Mapping[str, Package]) -
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(installed(sys.argv[1:])), encoding="utf-8")
+    text = page(installed(sys.argv[1:]), PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(text, encoding="utf-8")
