@@ -94,7 +94,10 @@ def stated(text: str | None = None) -> dict[str, list[Stated]]:
 
 
 def _stated(line: str) -> Stated:
-    requirement, comment = re.fullmatch(r'  "([^"]+)",(?: +# (.*))?', line).groups()
+    found = re.fullmatch(r'  "([^"]+)",(?: +# (.*))?', line)
+    if found is None:
+        sys.exit(f"{PROJECT.name}: expected one requirement with a comment, found {line.strip()}")
+    requirement, comment = found.groups()
     purpose, _, instead = (comment or "").partition("; instead: ")
     return Stated(Requirement(requirement).name, requirement, purpose, instead)
 
@@ -117,13 +120,13 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def licence(about: Mapping[str, str]) -> str:
+def licence(about: metadata.PackageMetadata) -> str:
     """The families of the licences that a package's metadata names, by their SPDX names without the clauses of BSD."""
-    classes = [text for key, text in about.items() if key == "Classifier" and text.startswith("License ::")]
-    text = about["License-Expression"] or " ".join(classes) or (about["License"] or "").partition("\n")[0]
-    if not (found := _families(text)):
-        found = _families((about["License"] or "")[:1000])
-    return ", ".join(found) or "see the package"
+    classes = [text for text in about.get_all("Classifier") or [] if text.startswith("License ::")]
+    expression, words = ((about.get_all(key) or [""])[0] or "" for key in ("License-Expression", "License"))
+    # Some packages put the whole text of the licence there.
+    texts = (expression, " ".join(classes), words.partition("\n")[0], words[:1000])
+    return ", ".join(next(filter(None, map(_families, texts)), ["see the package"]))
 
 
 def _families(text: str) -> list[str]:

@@ -189,7 +189,8 @@ def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
 def _is_curated(pairs: Any) -> bool:
     """Whether the pairs are a split that curating wrote; the columns in [data] are those of the raw file."""
     if not isinstance(pairs, str | Path):
-        return is_curated(getattr(pairs, "columns", pairs[0] if isinstance(pairs, list) and pairs else ()))
+        first = pairs[0] if isinstance(pairs, list) and pairs and isinstance(pairs[0], Mapping) else ()
+        return is_curated(getattr(pairs, "columns", first))
     try:
         with Path(pairs).open("rb") as file:
             first = json.loads(file.readline())
