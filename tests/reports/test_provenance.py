@@ -82,7 +82,10 @@ def test_a_curated_file_is_curated_again_by_its_printed_command(tmp_path, monkey
     assert "--splits splits.jsonl" in commands(read_curation(tmp_path / "first"))[-1]
 
 
-BASE, TRAIN = "pip install .  # in a clone of Tuneworth 0.1.0", "pip install '.[train]'  # in a clone of Tuneworth 0.1.0"
+BASE, TRAIN = (
+    "pip install .  # in a clone of Tuneworth 0.1.0",
+    "pip install '.[train]'  # in a clone of Tuneworth 0.1.0",
+)
 LOCAL = {"variants": {"tuned": {"source": "adapter"}}, "training": {"threads": 2}}
 
 

@@ -36,6 +36,12 @@ def printed(page: str) -> list[list[str]]:
     return found
 
 
+def prices(page: str) -> str:
+    """The settings that the page shows, for the stranger's file."""
+    (settings,) = re.findall(r"```toml\n(.*?)```", (PAGES / page).read_text(encoding="utf-8"), re.DOTALL)
+    return settings.replace("examples/shop/products.csv", OWN["examples/shop/products.csv"])
+
+
 def type_in(words: list[str]) -> str:
     """What a command prints; it must succeed."""
     started = time.perf_counter()
@@ -66,7 +72,7 @@ def readme(rows: int) -> None:
         type_in(words)
         if words[0] == "evaluate":
             shutil.copytree("judged", "last-week")  # what `compare` is shown with
-    check_verdict(Path("judged"))
+    check_verdict(Path("judged"), "cannot tell yet")  # without prices
 
 
 def own_csv(rows: int) -> None:
@@ -75,6 +81,7 @@ def own_csv(rows: int) -> None:
         if words[0] == "evaluate":
             for name, share in (("prompted", 0.5), ("tuned", 0.0)):
                 write_outputs(Path("clean/curate/test.jsonl"), Path(f"{name}.jsonl"), wrong_share=share)
+            Path("tuneworth.toml").write_text(prices("docs/your-own-csv.md"), encoding="utf-8")
         answer = type_in(words)
         if words[0] == "check":
             assert "--group Model" in answer, answer
@@ -87,13 +94,13 @@ def own_csv(rows: int) -> None:
     assert len(models) > 3
     assert not models & {line["fields"]["Model"] for line in trained}, "a product is on both sides of the split"
     assert not any("tbc" in line["output"] for line in trained)
-    check_verdict(Path("judged"))
+    check_verdict(Path("judged"), "fine-tune")
 
 
-def check_verdict(folder: Path) -> None:
+def check_verdict(folder: Path, decision: str) -> None:
     """A verdict that follows from the outputs, and its page."""
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    assert results["verdict"]["decision"] in ("fine-tune", "keep prompting", "cannot tell yet"), results["verdict"]
+    assert results["verdict"]["decision"] == decision, results["verdict"]
     shares = {name: results["quality"][name]["acceptable"]["share"] for name in ("prompted", "tuned")}
     assert shares["tuned"] > shares["prompted"] + 0.2, shares
     print(f"stranger: {results['verdict']['sentence']}")
