@@ -4,6 +4,7 @@ from .address import calls_url as calls_url
 from .address import host_of as host_of
 from .address import is_near as is_near
 from .address import is_on_this_machine as is_on_this_machine
+from .address import key_env_problems as key_env_problems
 from .address import origin_of as origin_of
 from .address import read_key as read_key
 from .console import FIRST_ROWS as FIRST_ROWS

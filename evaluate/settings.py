@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..core import ConfigError, Fix, build_settings, nearest
+from ..core import ConfigError, Fix, build_settings, key_env_problems, nearest
 from .money.inputs.prices import is_tuned_name
 from .rivals.search_settings import SearchSettings
 
@@ -94,7 +94,7 @@ class VariantSettings:
     """Further parameters, sent unchanged."""
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = key_env_problems(self.key_env)
         if self.few_shot is not None and not 0 <= self.few_shot <= MOST_EXAMPLES:
             problems.append(f'"few_shot" is {self.few_shot}; expected 0 to {MOST_EXAMPLES}')
         if not 1 <= self.concurrency <= MOST_AT_ONCE:
