@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import ConfigError, address_problems, calls_url, host_of, is_on_this_machine, read_key
-from ..outputs.responses import load_json
+from ..endpoints.responses import load_json
 
 __all__ = ["Declared", "Server", "open_server"]
 

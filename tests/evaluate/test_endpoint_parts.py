@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import Complaint, Fault, fault_of_status, requested_wait, shortened
-from tuneworth.evaluate.outputs.pace import Pace, Streak
-from tuneworth.evaluate.outputs.responses import Answer, Tokens, read_answer, read_usage
+from tuneworth.evaluate.endpoints.pace import Pace, Streak
+from tuneworth.evaluate.endpoints.responses import Answer, Tokens, read_answer, read_usage
 
 SEVEN = {"completion_tokens_details": {"reasoning_tokens": 7}}
 TEN = {"prompt_tokens_details": {"cached_tokens": 10}}
@@ -177,7 +177,7 @@ def test_a_streak_ends_with_an_answer_and_grows_by_calls_or_by_time() -> None:
 
 def test_the_client_is_imported_only_for_requests() -> None:
     heavy = ("httpx2", "anyio")
-    code = f"import sys, tuneworth.evaluate.outputs.endpoint; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, tuneworth.evaluate.endpoints.endpoint; print([m for m in {heavy} if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

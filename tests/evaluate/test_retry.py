@@ -31,7 +31,7 @@ from tuneworth.evaluate import (
     request_chats,
     score_variant,
 )
-from tuneworth.evaluate.outputs.budget import TokenPrice
+from tuneworth.evaluate.endpoints.budget import TokenPrice
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.style import parse_style
 

@@ -10,12 +10,12 @@ import polars as pl
 
 from ...core import ConfigError, RunBroken
 from ...curate import find_personal, mask_text
+from ..outputs.prompts import examples_of
+from ..outputs.table import OUTPUT_SCHEMA, Raced
 from .budget import Budget
 from .endpoint import Call, Reply, send_calls
-from .prompts import examples_of
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
 from .store import AnswerStore
-from .table import OUTPUT_SCHEMA, Raced
 
 __all__ = [
     "MASK_ADVICE",
