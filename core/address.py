@@ -20,6 +20,8 @@ __all__ = [
     "is_near",
     "is_on_this_machine",
     "key_env_problems",
+    "lacks_version",
+    "models_url",
     "origin_of",
     "read_key",
 ]
@@ -61,6 +63,21 @@ def calls_url(url: str) -> str:
     parts = urlsplit(url.strip())
     path = parts.path.rstrip("/")
     return parts._replace(path=path if path.endswith(PATH) else path + PATH).geturl()
+
+
+def models_url(url: str) -> str:
+    """The address of the list of models beside that of the calls; a query is kept."""
+    parts = urlsplit(calls_url(url))
+    return parts._replace(path=parts.path.removesuffix(PATH) + "/models").geturl()
+
+
+def lacks_version(url: str) -> str:
+    """A hint if the path of the calls has no version, as most have one; nothing otherwise.
+
+    >>> lacks_version("http://localhost:8000"), lacks_version("http://localhost:8000/v1")
+    (', which may lack /v1', '')
+    """
+    return "" if re.search(r"/(v\d|api|openai)", urlsplit(url).path) else ", which may lack /v1"
 
 
 def host_of(url: str) -> str:

@@ -2,9 +2,9 @@ from .endpoints.budget import Budget as Budget
 from .endpoints.budget import TokenPrice as TokenPrice
 from .endpoints.budget import price_of_variant as price_of_variant
 from .endpoints.budget import spent_on as spent_on
-from .endpoints.remote import MASK_ADVICE as MASK_ADVICE
-from .endpoints.remote import check_privacy as check_privacy
-from .endpoints.remote import personal_data_sent as personal_data_sent
+from .endpoints.privacy import MASK_ADVICE as MASK_ADVICE
+from .endpoints.privacy import check_privacy as check_privacy
+from .endpoints.privacy import personal_data_sent as personal_data_sent
 from .endpoints.remote import race_endpoints as race_endpoints
 from .endpoints.remote import request_chats as request_chats
 from .endpoints.remote_plan import BYTES_PER_TOKEN as BYTES_PER_TOKEN
@@ -19,6 +19,7 @@ from .endpoints.remote_plan import remote_lines as remote_lines
 from .endpoints.remote_plan import token_limit_without_tokenizer as token_limit_without_tokenizer
 from .endpoints.store import AnswerStore as AnswerStore
 from .endpoints.store import open_answers as open_answers
+from .endpoints.traffic import Traffic as Traffic
 from .evaluation import Evaluated as Evaluated
 from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs

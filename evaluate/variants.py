@@ -277,7 +277,7 @@ def read_guide(name: str, stated: str, folder: Path, style: StyleSchema) -> tupl
 
 def describe(
     variant: Variant, *, model: str | None, guide_tokens: int | None, settings: Mapping | None,
-    refused: Sequence[str] = (),
+    refused: Sequence[str] = (), doubt: str | None = None,
 ) -> dict:  # fmt: skip
     """The variant as plain data for `results.json`."""
     return {
@@ -293,6 +293,7 @@ def describe(
         "few_shot": variant.few_shot,
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
+        "doubtful_counts": doubt,
         "file": variant.file.name if variant.file else None,
         **({"search": dict(variant.search)} if variant.search else {}),
     }

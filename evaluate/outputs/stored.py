@@ -42,6 +42,7 @@ def _plain(raw: Raw) -> dict[str, Any]:
         "loaded_model": raw.model,
         "settings": None if raw.settings is None else dict(raw.settings),
         "refused": list(raw.refused),
+        "doubt": raw.doubt,
         "counts_tokens": raw.count_tokens is not None,
         "calls": None if raw.calls is None else raw.calls.to_list(),
     }
@@ -73,6 +74,7 @@ def _raw(
         model=model,
         settings=stored["settings"],
         refused=tuple(stored["refused"]),
+        doubt=stored.get("doubt"),
         count_tokens=counter(model) if counter is not None and stored["counts_tokens"] and model else None,
         calls=None if stored["calls"] is None else pl.Series(stored["calls"]),
         **{key: stored[key] for key in _MEASURED},

@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply, send_calls
+from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.sending import send_calls
 
 
 @dataclass(frozen=True)

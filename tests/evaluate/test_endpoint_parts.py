@@ -138,7 +138,6 @@ def test_backoff_doubles_up_to_the_longest_wait_with_full_jitter() -> None:
 def test_a_rate_limit_halves_the_calls_once_and_answers_restore_them() -> None:
     async def go() -> list[float]:
         pace = Pace(8, first_wait=0.0, longest_wait=1.0)
-        pace.tested()
         seen = []
         for _ in range(8):
             pace.limited(0.05)
@@ -156,7 +155,6 @@ def test_a_rate_limit_halves_the_calls_once_and_answers_restore_them() -> None:
 def test_no_call_is_admitted_after_the_end() -> None:
     async def go() -> None:
         pace = Pace(8, first_wait=0.0, longest_wait=1.0)
-        pace.tested()
         pace.stop()
         await asyncio.wait_for(pace.enter(), 0.02)
 
