@@ -23,7 +23,7 @@ __all__ = [
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
 MOST_AT_ONCE = 256  # requests in flight; more than any account's rate limit allows
 _PROMPTING = ("guide", "few_shot", "examples", "model", "adapter", "endpoint", "retry", "constrained")
-_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters")
+_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters", "system_role")
 
 
 MOST_TRIES = 100
@@ -92,6 +92,9 @@ class VariantSettings:
     """The time limit of one request with all its attempts and waits. Default: none."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Further parameters, sent unchanged."""
+    system_role: bool = True
+    """Whether the model at the endpoint takes a system message. `false` puts the guide, or a pair's own system message, at
+    the beginning of the first user message, in the requests and in what is exported for tuning."""
 
     def __post_init__(self) -> None:
         problems = key_env_problems(self.key_env)

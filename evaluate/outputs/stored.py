@@ -34,6 +34,7 @@ def _plain(raw: Raw) -> dict[str, Any]:
     return {
         **{key: getattr(variant, key) for key in _OWN},
         "of": list(variant.of),
+        "system_role": variant.system_role,
         "examples": [list(pair) for pair in variant.examples],
         "nearest": None if variant.nearest is None else variant.nearest.count,
         "file": None if variant.file is None else variant.file.name,
@@ -94,6 +95,7 @@ def _variant(stored: Mapping[str, Any], settings: EvaluateSettings | None) -> Va
         examples=tuple((text, answer) for text, answer in stored["examples"]),
         file=None if stored["file"] is None else Path(stored["file"]),
         settings=table,
+        system_role=stored.get("system_role", True),
         nearest=None if shown is None else NearestExamples(pl.DataFrame(schema={"id": pl.String}), shown),
     )
 
