@@ -75,6 +75,7 @@ from .rivals.ladder import check_rivals as check_rivals
 from .rivals.ladder import expected_seconds as expected_seconds
 from .rivals.ladder import ladder as ladder
 from .rivals.ladder import left_out_by_settings as left_out_by_settings
+from .rivals.ladder import rival_names as rival_names
 from .rivals.ladder import seconds_of as seconds_of
 from .rivals.nearest import NearestExamples as NearestExamples
 from .rivals.retry import Again as Again

@@ -306,7 +306,7 @@ def test_a_run_trained_at_a_provider_is_judged_at_its_endpoint_with_its_real_cos
         assert done.code == 0, done.err
     run = the_run(project)
     results = json.loads((run / "results.json").read_text())
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
+    schema = json.loads((Path(__file__).parents[2] / "evaluate" / "results.schema.json").read_text())
     assert list(Draft202012Validator(schema).iter_errors(results)) == []
     assert results["training"]["hosted"]["cost"] == results["money"]["investment"] == 4
     assert "roi.investment" not in results["money"]["missing"]
