@@ -69,7 +69,7 @@ def doubt_about(counted: Sequence[Counted], prompts: Mapping[str, Counted | None
     `prompts` are the counts of the prompt without a request: `fixed`, and `unguided` and `unshown` without the guide or
     the examples, each where there is one.
     """
-    return _too_low(counted) or _all_same(counted) or _nothing_for_a_part(prompts)
+    return _too_low(counted) or _nothing_for_a_part(prompts) or _all_same(counted)
 
 
 def _too_low(counted: Sequence[Counted]) -> str | None:

@@ -66,6 +66,14 @@ def completion(output: Any = "fine", **changes: Any) -> dict[str, Any]:
     }
 
 
+def counted(asked: Asked, output: str) -> Step:
+    """The output, with a token for each word and two for each message."""
+    sent = sum(len(message["content"].split()) + 2 for message in asked.body["messages"])
+    written = len(output.split())
+    usage = {"prompt_tokens": sent, "completion_tokens": written, "total_tokens": sent + written}
+    return Step(body=completion(output, usage=usage))
+
+
 def echo(asked: Asked) -> Step:
     """The last message in capitals."""
     return Step(body=completion(asked.text.upper()))

@@ -80,7 +80,7 @@ def test_what_is_shown_during_a_race_adds_up(tmp_path):
         traffic = Traffic(lambda *state: shown.append(state))
         race(plans, tmp_path / "answers", traffic=traffic)
         assert traffic.sent == len(server.requests) == 24 + 2  # "plain" counts what "prompted" counts without its guide
-    assert shown[0] == (0, 24, "prompted: 1 sent, 1 waiting, at least 2 s left")
+    assert shown[0] == (0, 24, "prompted: 1 sent, 1 waiting, at least 3 s left")
     assert shown[-1][:2] == (24, 24)
     assert {total for _, total, _ in shown} == {24}
     assert [done for done, _, _ in shown] == sorted(done for done, _, _ in shown)
