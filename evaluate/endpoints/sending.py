@@ -221,7 +221,7 @@ class _Work:
         finally:
             self.pace.leave()
             late = isinstance(outcome, Fault) and outcome.kind in LATE
-            self.traffic.ended(answered=isinstance(outcome, Answer), late=late)
+            self.traffic.ended(late=late)
         assert outcome is not None, "an attempt that is dropped raises"
         return outcome, time.perf_counter() - started
 

@@ -10,7 +10,6 @@ from .budget import Budget
 __all__ = ["Advance", "Traffic"]
 
 Advance = Callable[[int, int, str], None]  # answers so far, answers wanted, words
-FEWEST_ANSWERS = 2  # from here on the rate of the answers shows the time left
 
 
 class Traffic:
@@ -35,8 +34,8 @@ class Traffic:
     def begin(self, done: int, total: int) -> None:
         """Start a series of requests of which `done` have an answer already."""
         self.done, self.total, self.name = done, total, ""
-        self._answered, self._first, self._together = 0, None, 1
-        self._paused = 0.0
+        self._begun, self._together, self._paused = done, 1, 0.0
+        self._alone, self._longest = self._clock(), 0.0  # since when requests wait, and the longest such time
 
     def follow(self, name: str, *, together: int, priced: bool) -> None:
         """The requests that follow are those of this variant, at most `together` at once; `priced` if they cost money."""
@@ -45,15 +44,16 @@ class Traffic:
 
     def sending(self) -> None:
         """An attempt is on its way."""
-        self._first = self._clock() if self._first is None else self._first
+        if not self.waiting:
+            self._alone = self._clock()
         self.sent, self.waiting = self.sent + 1, self.waiting + 1
         self.tell()
 
-    def ended(self, *, answered: bool, late: bool) -> None:
-        """An attempt has ended: with an answer, at a time limit, or with another fault."""
+    def ended(self, *, late: bool) -> None:
+        """An attempt has ended, `late` if at a time limit."""
+        self._longest = max(self._longest, self._clock() - self._alone)
         self.waiting -= 1
         self.timed_out += late
-        self._answered += answered
         self.tell()
 
     def late(self) -> None:
@@ -78,7 +78,7 @@ class Traffic:
 
     @property
     def words(self) -> str:
-        """The state in words, without the answers so far."""
+        """The state in words, to follow the number of answers so far."""
         parts = [f"{self.sent:,} sent", f"{self.waiting:,} waiting"]
         if self.timed_out:
             parts.append(f"{self.timed_out:,} timed out")
@@ -88,18 +88,18 @@ class Traffic:
             parts.append(f"the rate limit holds all for {say.duration(round(pause) or 1)}")
         if left := self._left():
             parts.append(left)
-        return f"{self.name}: {', '.join(parts)}"
+        return f"answers ({self.name}): {', '.join(parts)}"
 
     def _left(self) -> str | None:
-        """The time left by the first answer, or at the least by the time without one; None once the rate of answers shows it.
+        """The least time left until the first wanted answer is there; None from then on, as the rate of answers shows it.
 
-        Every request takes at least as long as the first one has waited.
+        Before it there is one request at a time, and those that follow take no less time than it has waited.
         """
-        if self._first is None or self._answered >= FEWEST_ANSWERS:
+        if not self.sent or self.done > self._begun:
             return None
-        rounds = -(-(self.total - self.done) // self._together)
-        seconds = max(1.0, self._clock() - self._first) * max(rounds, 1)
-        return f"{'about' if self._answered else 'at least'} {say.duration(round(seconds))} left"
+        each = max(self._longest, self._clock() - self._alone if self.waiting else 0.0)
+        seconds = round(each * max(1, -(-(self.total - self.done) // self._together)))
+        return f"at least {say.duration(seconds)} left" if seconds else None
 
     @property
     def summary(self) -> str | None:

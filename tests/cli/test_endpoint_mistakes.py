@@ -156,6 +156,6 @@ def test_a_terminal_shows_what_is_under_way_from_the_first_second(command: Any, 
             assert process.wait(timeout=60) == 0
         os.close(ours)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode(errors="replace"))
-    assert re.search(r"0/24 +prompted: 1 sent, 1 waiting, 0 EUR so far, at least 3 s left", text)
-    assert re.search(r"prompted: \d+ sent, [1-8] waiting, [0-9.]+ EUR so far", text)
+    assert re.search(r"answers \(prompted\): 1 sent, 1 waiting, 0 EUR so far", text)
+    assert re.search(r"answers \((prompted|tuned)\): \d+ sent, [1-8] waiting, [0-9.]+ EUR so far", text)
     assert "evaluate: 28 requests sent to endpoints" in text

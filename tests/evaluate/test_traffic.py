@@ -31,34 +31,39 @@ def followed(done: int = 0, total: int = 80, together: int = 8) -> tuple[Traffic
 def test_before_the_first_answer_the_time_left_is_at_least_that_waited_for_each_round():
     traffic, clock = followed()
     traffic.sending()
-    assert traffic.words == "prompted: 1 sent, 1 waiting, at least 10 s left"
-    clock.now += 6
-    assert traffic.words == "prompted: 1 sent, 1 waiting, at least 1 min left"
+    assert traffic.words == "answers (prompted): 1 sent, 1 waiting"
+    clock.now += 1
+    assert traffic.words == "answers (prompted): 1 sent, 1 waiting, at least 10 s left"
+    clock.now += 5
+    assert traffic.words == "answers (prompted): 1 sent, 1 waiting, at least 1 min left"
 
 
-def test_the_first_answer_gives_an_estimate_and_then_the_rate_of_answers_shows_the_time():
+def test_an_answer_that_only_counts_the_prompt_bounds_the_time_and_the_first_wanted_one_ends_the_bound():
     traffic, clock = followed(done=40)
     traffic.sending()
-    clock.now += 2
-    traffic.ended(answered=True, late=False)
-    traffic.stored()
-    assert traffic.words == "prompted: 1 sent, 0 waiting, about 10 s left"
+    clock.now += 3
+    traffic.ended(late=False)
+    assert traffic.words == "answers (prompted): 1 sent, 0 waiting, at least 15 s left"
     traffic.sending()
-    traffic.ended(answered=True, late=False)
-    assert traffic.words == "prompted: 2 sent, 0 waiting"
+    clock.now += 2
+    assert traffic.words == "answers (prompted): 2 sent, 1 waiting, at least 15 s left"
+    traffic.ended(late=False)
+    traffic.stored()
+    assert traffic.words == "answers (prompted): 2 sent, 0 waiting"
 
 
 def test_a_common_wait_and_time_limits_are_said():
     traffic, clock = followed()
     for _ in range(2):
         traffic.sending()
-        traffic.ended(answered=True, late=False)
+        traffic.ended(late=False)
+    traffic.stored()
     traffic.sending()
-    traffic.ended(answered=False, late=True)
+    traffic.ended(late=True)
     traffic.paused(45.0)
-    assert traffic.words == "prompted: 3 sent, 0 waiting, 1 timed out, the rate limit holds all for 45 s"
+    assert traffic.words == "answers (prompted): 3 sent, 0 waiting, 1 timed out, the rate limit holds all for 45 s"
     clock.now += 46
-    assert traffic.words == "prompted: 3 sent, 0 waiting, 1 timed out"
+    assert traffic.words == "answers (prompted): 3 sent, 0 waiting, 1 timed out"
     assert traffic.summary == "3 requests sent to endpoints, 1 timed out"
 
 
@@ -80,12 +85,12 @@ def test_what_is_shown_during_a_race_adds_up(tmp_path):
         traffic = Traffic(lambda *state: shown.append(state))
         race(plans, tmp_path / "answers", traffic=traffic)
         assert traffic.sent == len(server.requests) == 24 + 2  # "plain" counts what "prompted" counts without its guide
-    assert shown[0] == (0, 24, "prompted: 1 sent, 1 waiting, at least 3 s left")
+    assert shown[0] == (0, 24, "answers (prompted): 1 sent, 1 waiting")
     assert shown[-1][:2] == (24, 24)
     assert {total for _, total, _ in shown} == {24}
     assert [done for done, _, _ in shown] == sorted(done for done, _, _ in shown)
     assert traffic.waiting == traffic.timed_out == 0
-    assert {text.partition(":")[0] for _, _, text in shown} == {"prompted", "plain"}
+    assert {text.partition(":")[0] for _, _, text in shown} == {"answers (prompted)", "answers (plain)"}
 
     again = Traffic(lambda *state: shown.append(state))
     race(plans, tmp_path / "answers", traffic=again)
@@ -99,8 +104,8 @@ def test_each_second_of_a_slow_answer_is_shown(tmp_path):
     with EndpointServer(lambda asked: Step(body=completion("x"), wait=2.3)) as server:
         plans = the_plans(a_variant(server.url, guide=None), pairs=some_pairs(1))
         race(plans, tmp_path / "answers", traffic=Traffic(lambda done, total, text: shown.append(text)))
-    assert "prompted: 1 sent, 1 waiting, at least 1 s left" in shown
-    assert "prompted: 1 sent, 1 waiting, at least 2 s left" in shown
+    assert "answers (prompted): 1 sent, 1 waiting, at least 1 s left" in shown
+    assert "answers (prompted): 1 sent, 1 waiting, at least 2 s left" in shown
 
 
 def test_attempts_that_time_out_are_counted(tmp_path):
