@@ -153,7 +153,7 @@ def fault_of_status(
 
 def _never_works(complaint: Complaint, text: str, *, model: str, sent: Mapping[str, Any], system: bool) -> Fault | None:
     """The fault if the endpoint has no such model, or the model takes no system message; servers use many statuses for it."""
-    if _refused(complaint, sent) is not None or TOO_LONG.search(complaint.message):
+    if not model or _refused(complaint, sent) is not None or TOO_LONG.search(complaint.message):
         return None
     if system and NO_SYSTEM.search(complaint.message):
         remedy = "Set system_role = false in the variant's table: what the system message says then begins the first request."
@@ -210,10 +210,8 @@ def _unreachable(chain: list[BaseException], name: str, message: str, url: str) 
         problem = "no connection, as nothing answers there: the connection timed out"
     else:
         problem = f"no connection{f' ({message})' if message else ''}"
-    remedy = f"Start the server, or check the address {place}{proxy}."
-    return Fault(
-        name, f"{problem}\n{remedy}", again=True, stop=RunBroken, only_first=True, grace=GRACE
-    )  # fmt: skip
+    remedy = f"Check the address {place}{proxy}, or start the server there."
+    return Fault(name, f"{problem}\n{remedy}", again=True, stop=RunBroken, only_first=True, grace=GRACE)
 
 
 def requested_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

@@ -94,6 +94,16 @@ def test_a_key_in_place_of_the_variables_name_is_repeated_nowhere(command: Any, 
         done = command(*words)
         assert done.code == 2
         assert key not in done.out + done.err
+    for wrong in (
+        f"key_env = {key}",
+        f'key_env = ["{key}"]',
+        f'key_env = "{key}',
+        f'key_env: "{key}"',
+        f'api_key = "{key}"',
+    ):
+        done = command("run", hosted("https://api.example.com/v1", wrong))
+        assert done.code == 2
+        assert key not in done.out + done.err
     assert not (project / "runs").exists()
 
 

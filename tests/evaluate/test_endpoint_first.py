@@ -33,7 +33,7 @@ def test_a_refused_connection_ends_the_calls_within_five_seconds() -> None:
     wrong, seconds = ended(gone, **USUAL)
     assert isinstance(wrong, RunBroken)
     assert "nothing listens there" in str(wrong)
-    assert f"Start the server, or check the address {gone.removesuffix('/v1')}." in str(wrong)
+    assert f"Check the address {gone.removesuffix('/v1')}, or start the server there." in str(wrong)
     assert 2 < seconds < 5  # a server that is being started has some time
 
 
