@@ -39,7 +39,7 @@ OBJECTION = re.compile(
     re.IGNORECASE,
 )
 _PROXY_LOGIN = "the proxy from the environment requires a login ({})\nAdd the user and password to the proxy's address."
-GRACE = 4.0  # seconds in which a server that is being started may begin to answer; with the last attempt at most five
+GRACE = 2.5  # seconds in which a server that is being started may begin to answer: a command ends within five in all
 NO_MODEL = "no such model"
 NO_MODEL_CODES = ("model_not_found", "invalid_model", "unknown_model", "deploymentnotfound")
 _ABSENT = (
@@ -81,7 +81,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Complaint:
-    """The endpoint's description of an error: its message, codes, the parameter that it names, and fields."""
+    """The endpoint's description of an error: its message, codes, the parameter that it names, and fields.
+
+    `page` says that it is a web page instead.
+    """
 
     message: str = ""
     codes: tuple[str, ...] = ()
@@ -89,6 +92,7 @@ class Complaint:
     places: tuple[str, ...] = ()
     flagged: bool = False
     status: int | None = None
+    page: bool = False
 
 
 def read_complaint(data: Any) -> Complaint:
@@ -145,8 +149,10 @@ def fault_of_status(
             f'Check the address {url}{lacks_version(url)} and the model "{model}".'
         )
         return Fault(kind, problem, stop=ConfigError, only_first=True)
+    wait = requested_wait(headers) if status in (429, 503) else None
+    if complaint.page and status != 429 and wait is None:
+        return _page(status, url)
     if status in AGAIN:
-        wait = requested_wait(headers) if status in (429, 503) else None
         return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None)
     return Fault(kind, text, refused=_refused(complaint, sent) if status in (400, 422) else None)
 
@@ -258,6 +264,17 @@ def _places(message: Any) -> Iterator[str]:
     for detail in details if isinstance(details, list) else []:
         place = detail.get("loc") if isinstance(detail, dict) else None
         yield from (part for part in place if isinstance(part, str)) if isinstance(place, list) else ()
+
+
+def _page(status: int, url: str) -> Fault:
+    """The fault if a web page explains an error: of another service, or of a gateway that does not reach the server."""
+    problem = f"a web page instead of an answer (status {status})"
+    remedy = f"Check the address {url}{lacks_version(url)}, and whether the server behind it runs."
+    again = status in AGAIN
+    return Fault(
+        f"status {status}", f"{problem}\n{remedy}", again=again, stop=RunBroken if again else ConfigError,
+        only_first=True, grace=GRACE if again else 0.0,
+    )  # fmt: skip
 
 
 def _redirected(status: int, target: str) -> Fault:

@@ -173,7 +173,8 @@ def read_error_body(body: bytes, status: int) -> Complaint:
         complaint = read_complaint(load_json(body))
     except ValueError:
         text = body.decode("utf-8", "replace").strip()
-        return Complaint("a web page" if text.startswith("<") else text, status=status)
+        page = text.startswith("<")
+        return Complaint("a web page" if page else text, status=status, page=page)
     return replace(complaint, message=complaint.message or body.decode("utf-8", "replace"), status=status)
 
 

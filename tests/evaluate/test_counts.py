@@ -84,6 +84,13 @@ def test_texts_of_one_length_may_have_the_same_count(tmp_path):
     assert found.doubt is None
 
 
+@pytest.mark.parametrize(("spread", "doubted"), [(1, False), (20, True)])
+def test_the_same_count_is_doubted_only_where_the_lengths_differ_enough(spread: int, doubted: bool):
+    counted = [Counted(50, 9, 100 + spread * n, 0, 0) for n in range(6)]
+    assert (doubt_about(counted, {}) is not None) is doubted
+    assert doubt_about([*counted, Counted(51, 9, 100, 0, 0)], {}) is None
+
+
 def test_one_odd_count_of_many_is_unknown_by_itself(tmp_path):
     def behave(asked: Asked) -> Step:
         odd = asked.text.startswith("ask 3 ")

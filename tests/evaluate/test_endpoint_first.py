@@ -34,7 +34,7 @@ def test_a_refused_connection_ends_the_calls_within_five_seconds() -> None:
     assert isinstance(wrong, RunBroken)
     assert "nothing listens there" in str(wrong)
     assert f"Check the address {gone.removesuffix('/v1')}, or start the server there." in str(wrong)
-    assert 2 < seconds < 5  # a server that is being started has some time
+    assert 1 < seconds < 5  # a server that is being started has some time
 
 
 @pytest.mark.slow
@@ -60,6 +60,24 @@ def test_a_wrong_path_or_model_ends_the_calls_at_once(step: Step) -> None:
         assert len([asked for asked in server.requests if "messages" in asked.body]) == 1
     assert isinstance(wrong, ConfigError)
     assert seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("status", "tries", "kind"), [(501, 1, ConfigError), (400, 1, ConfigError), (502, 3, RunBroken)]
+)
+def test_a_web_page_with_an_error_status_ends_the_calls_too(status: int, tries: int, kind: type) -> None:
+    with EndpointServer(lambda asked: Step(status, PAGE.body)) as server:
+        wrong, _ = ended(server, tries=3)
+        assert len(server.requests) == tries
+    assert isinstance(wrong, kind)
+    assert f"a web page instead of an answer (status {status})" in str(wrong)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}])
+def test_a_page_that_asks_to_wait_is_a_rate_limit(headers: dict[str, str]) -> None:
+    page = Step(503 if headers else 429, PAGE.body, headers)
+    with EndpointServer(lambda asked: page if asked.number < 4 else echo(asked)) as server:
+        assert ask_all(server, ["a"]).only.output == "A"
 
 
 def test_an_address_without_a_version_is_said_to_lack_one() -> None:
