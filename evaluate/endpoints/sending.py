@@ -7,7 +7,7 @@ environment when it starts; the key appears in no error, warning, log line or re
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +27,9 @@ from ...core import (
 )
 from .client import open_client
 from .counts import possible_tokens
-from .endpoint import LIMITS, Call, Endpoint, Reply
+from .endpoint import Call, Endpoint, Reply
 from .pace import Pace, Streak
+from .parameters import Parameters
 from .responses import NOTHING_COUNTED, Answer, load_json, nearest_of, read_answer, read_error_body, read_models
 from .traffic import Traffic
 
@@ -98,7 +99,7 @@ def _run(work: "_Work", calls: Iterable[Call]) -> None:
 
 
 class _Work:
-    """The state that all calls share: the client, the key, the pace, and the parameters that the endpoint accepts."""
+    """The state that all calls share: the client, the key, the pace, the parameters that the endpoint accepts."""
 
     def __init__(
         self, endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None,
@@ -109,8 +110,9 @@ class _Work:
         self.origin = origin_of(urlsplit(self.url))
         self.on_reply, self.admit, self.warn, self.traffic = on_reply, admit, warn, traffic
         self.key = read_key(endpoint.key_env)
-        self.settings = _settings(endpoint, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
-        self.refused: set[str] = set()
+        self.parameters = Parameters(
+            endpoint.parameters, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed
+        )
         self.streak = Streak(ever_answered=heard)
         self.took_system = False
         self.closed = self.cannot_store = self.reported_wait = False
@@ -179,7 +181,7 @@ class _Work:
                     if isinstance(outcome, Answer):
                         return self._answered(outcome, reply, call)
                     fault = outcome
-                    if fault.refused is not None and self._give_up_parameter(fault.refused):
+                    if fault.refused is not None and self._give_up(fault.refused):
                         continue
                     # A rate limit is not this call's fault: as long as others are answered, it will get through.
                     waits = (
@@ -210,12 +212,12 @@ class _Work:
     async def _attempt(self, call: Call) -> tuple[Answer | Fault, float]:
         """One request with its result and the seconds from sending to the last byte."""
         await self.pace.enter()
-        started, settings = time.perf_counter(), self.settings
+        started, stated = time.perf_counter(), self.parameters.stated
         outcome: Answer | Fault | None = None  # None if the attempt is dropped
         self.traffic.sending()
         try:
             async with asyncio.timeout(self.endpoint.seconds_per_call):
-                outcome = await self._request(call, settings)
+                outcome = await self._request(call, stated)
         except Exception as error:
             outcome = self._fault(error)
         finally:
@@ -225,8 +227,9 @@ class _Work:
         assert outcome is not None, "an attempt that is dropped raises"
         return outcome, time.perf_counter() - started
 
-    async def _request(self, call: Call, settings: dict[str, Any]) -> Answer | Fault:
-        content = self._body(call, settings)
+    async def _request(self, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
+        body = {"model": self.endpoint.model, "messages": call.messages, **self.parameters.of_sample(call.sample)}
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         request = self.client.build_request("POST", self.url, content=content, headers=self.key.headers)
         response = await self.client.send(request, stream=True)
         try:
@@ -242,13 +245,13 @@ class _Work:
             if 200 <= response.status_code < 300
             else read_error_body(bytes(body), response.status_code)
         )
-        return self._status(outcome, response.headers, call, settings) if isinstance(outcome, Complaint) else outcome
+        return self._status(outcome, response.headers, call, stated) if isinstance(outcome, Complaint) else outcome
 
-    def _status(self, complaint: Complaint, headers: Any, call: Call, settings: dict[str, Any]) -> Answer | Fault:
+    def _status(self, complaint: Complaint, headers: Any, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
         complaint = replace(complaint, message=self.key.mask(complaint.message))  # before anything is shortened
         fault = fault_of_status(
             complaint.status or 500, complaint, headers=headers, url=self.url, model=self.endpoint.model,
-            key_env=self.endpoint.key_env, sent=settings, system=_has_system(call) and not self.took_system,
+            key_env=self.endpoint.key_env, sent=stated, system=_has_system(call) and not self.took_system,
         )  # fmt: skip
         if fault.filtered:
             return Answer(None, "content_filter", None, None, NOTHING_COUNTED)
@@ -262,12 +265,6 @@ class _Work:
             raise error
         message = self.key.mask(str(error))
         return fault_of_exception(error, message=message, url=self.url, seconds=self.endpoint.seconds_per_call)
-
-    def _body(self, call: Call, settings: dict[str, Any]) -> bytes:
-        body = {"model": self.endpoint.model, "messages": call.messages, **settings}
-        if "seed" in body and self.seed is not None and "seed" not in self.endpoint.parameters:
-            body["seed"] = self.seed + call.sample  # one seed for all samples would make them identical
-        return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
     def _answered(self, answer: Answer, reply: Reply, call: Call) -> Reply:
         self.pace.tested()
@@ -288,26 +285,15 @@ class _Work:
             cached_tokens=tokens.cached,
             output_tokens=tokens.output,
             reasoning_tokens=tokens.reasoning,
-            refused=tuple(sorted(self.refused.difference(LIMITS))),
+            refused=self.parameters.refused,
         )
 
-    def _give_up_parameter(self, name: str) -> bool:
-        """Drop a parameter from now on, or use the limit's other name; False if that was already tried."""
-        if name not in self.settings:  # another call noticed first
-            return True
-        settings = dict(self.settings)
-        value = settings.pop(name)
-        self.refused.add(name)
-        if name not in LIMITS:
-            self.warn(f'{self.origin}: the endpoint rejects "{name}"; continuing without it')
-        else:  # always keep a limit: an endless output costs money
-            other = LIMITS[1 - LIMITS.index(name)]
-            if other in self.refused:
-                return False
-            settings[other] = value
-            self.warn(f'{self.origin}: the endpoint rejects "{name}"; continuing with "{other}"')
-        self.settings = settings
-        return True
+    def _give_up(self, name: str) -> bool:
+        """Whether the call can be sent again without this parameter."""
+        instead = self.parameters.give_up(name)
+        if instead:
+            self.warn(f'{self.origin}: the endpoint rejects "{name}"; continuing {instead}')
+        return instead is not None
 
     def _decides(self, fault: Fault) -> bool:
         """Whether the fault concerns all calls, so that it ends them unless it passes."""
@@ -352,18 +338,3 @@ class _Work:
 
 def _has_system(call: Call) -> bool:
     return any(message["role"] == "system" for message in call.messages)
-
-
-def _settings(endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:
-    """The parameters of the first attempt.
-
-    The limit has its old name, `max_tokens`: every server knows it, and those that require the new one (OpenAI's
-    reasoning models) reject it with an error. `max_completion_tokens` is silently ignored by Ollama and by older
-    llama.cpp servers, which then generate without end.
-    """
-    defaults: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature}
-    if seed is not None:
-        defaults["seed"] = seed
-    if any(name in endpoint.parameters for name in LIMITS):
-        del defaults["max_tokens"]
-    return {**defaults, **endpoint.parameters}

@@ -56,6 +56,7 @@ def test_a_run_keeps_how_its_variants_were_asked(tmp_path):
     assert (read.variant.system_role, read.doubt) == (False, "9 prompt tokens")
 
 
+@pytest.mark.slow
 def test_a_template_without_the_role_renders_the_same_chat(tiny_model):
     tokenizer = tiny_model.tokenizer
     kept = tokenizer.chat_template
