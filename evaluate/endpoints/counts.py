@@ -9,7 +9,7 @@ import polars as pl
 from ...core import say
 from .responses import Tokens, read_usage
 
-__all__ = ["Counted", "doubt_about", "fewest_tokens", "possible_tokens", "without_counts"]
+__all__ = ["Counted", "counts_nothing", "doubt_about", "fewest_tokens", "possible_tokens", "without_counts"]
 
 # Tokenizers split at spaces, so that a word takes one token or more; the few that join words (SuperBPE, Liu et al. 2025,
 # arXiv:2503.13423) join fewer than two on average.
@@ -36,6 +36,11 @@ def possible_tokens(tokens: Tokens, messages: Sequence[Mapping[str, str]], outpu
     return tokens
 
 
+def counts_nothing(usage: Any) -> bool:
+    """Whether an endpoint says that a prompt had no tokens, which no prompt has."""
+    return isinstance(usage, dict) and usage.get("prompt_tokens") == 0
+
+
 @dataclass(frozen=True)
 class Counted:
     """The endpoint's counts of one answer (None if it has none), and what the texts allow.
@@ -54,9 +59,16 @@ class Counted:
         """The counts of a stored answer, as they came."""
         texts = [message["content"] for message in messages]
         output = line.get("output") or ""
-        tokens = read_usage(line.get("usage"), wrote=bool(output))
+        usage = line.get("usage")
+        tokens = read_usage(usage, wrote=bool(output))
         size = sum(len(text.encode(errors="replace")) for text in texts)
-        return cls(tokens.input, tokens.output, size, fewest_tokens(texts), fewest_tokens([output]))
+        return cls(
+            0 if counts_nothing(usage) else tokens.input,
+            tokens.output,
+            size,
+            max(1, fewest_tokens(texts)),
+            fewest_tokens([output]),
+        )
 
 
 MOST_LOW = 0.05  # of the answers; a few odd counts are unknown by themselves
@@ -78,8 +90,9 @@ def _too_low(counted: Sequence[Counted]) -> str | None:
         low = [one for one in known if getattr(one, count) < getattr(one, least)]
         if len(low) > MOST_LOW * len(known):
             worst = max(low, key=lambda one: getattr(one, least))
-            tokens, words = getattr(worst, count), WORDS_PER_TOKEN * getattr(worst, least)
-            return f"{say.count(tokens, f'{what} token')} for a text of {words:,} words or more"
+            tokens = say.count(getattr(worst, count), f"{what} token")
+            words = WORDS_PER_TOKEN * getattr(worst, least)
+            return f"{tokens} for a text of {words:,} words or more" if words >= FEWEST_WORDS else tokens
     return None
 
 

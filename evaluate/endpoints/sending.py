@@ -26,7 +26,7 @@ from ...core import (
     say,
 )
 from .client import open_client
-from .counts import possible_tokens
+from .counts import counts_nothing, possible_tokens
 from .endpoint import Call, Endpoint, Reply
 from .pace import Pace, Streak
 from .parameters import Parameters
@@ -272,7 +272,7 @@ class _Work:
         self.streak.answered()
         self.replies += 1
         self.took_system = self.took_system or _has_system(call)
-        self.contradictions += answer.tokens.contradicts
+        self.contradictions += answer.tokens.contradicts and not counts_nothing(answer.usage)
         mask, tokens = self.key.mask_output, possible_tokens(answer.tokens, call.messages, answer.output)
         return replace(
             reply,

@@ -53,6 +53,7 @@ def test_counts_that_can_be_true_are_used(tmp_path):
     ("behave", "said"),
     [
         (counting(lambda sent: 7), "7 prompt tokens for a text of"),
+        (counting(lambda sent: 0), "0 prompt tokens for a text of"),
         (counting(lambda sent: 1), "1 prompt token for a text of"),
         (counting(lambda sent: 900), "900 prompt tokens with the guide, 900 without"),
         (counting(lambda sent: sent, output=1), "1 output token for a text of 40 words or more"),
@@ -100,6 +101,11 @@ def test_one_odd_count_of_many_is_unknown_by_itself(tmp_path):
     assert (found.doubt, said) == (None, [])
     assert found.outputs["input_tokens"].null_count() == 1
     assert json.loads((tmp_path / "answers").read_text().splitlines()[5])["usage"] is not None
+
+
+def test_a_count_of_nothing_is_doubted_for_any_text():
+    counted = Counted.of([{"role": "user", "content": "a"}], {"usage": {"prompt_tokens": 0}, "output": "b"})
+    assert doubt_about([counted] * 3, {}) == "0 prompt tokens"
 
 
 @given(st.lists(st.text(max_size=60), max_size=5))
