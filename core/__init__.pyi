@@ -4,6 +4,9 @@ from .address import calls_url as calls_url
 from .address import host_of as host_of
 from .address import is_near as is_near
 from .address import is_on_this_machine as is_on_this_machine
+from .address import key_env_problems as key_env_problems
+from .address import lacks_version as lacks_version
+from .address import models_url as models_url
 from .address import origin_of as origin_of
 from .address import read_key as read_key
 from .console import FIRST_ROWS as FIRST_ROWS
@@ -20,6 +23,8 @@ from .errors import InputError as InputError
 from .errors import ModelError as ModelError
 from .errors import RunBroken as RunBroken
 from .errors import TuneworthError as TuneworthError
+from .faults import GRACE as GRACE
+from .faults import NO_MODEL as NO_MODEL
 from .faults import Complaint as Complaint
 from .faults import Fault as Fault
 from .faults import fault_of_exception as fault_of_exception

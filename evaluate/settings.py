@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..core import ConfigError, Fix, build_settings, nearest
+from ..core import ConfigError, Fix, build_settings, key_env_problems, nearest
 from .money.inputs.prices import is_tuned_name
 from .rivals.search_settings import SearchSettings
 
@@ -23,7 +23,7 @@ __all__ = [
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
 MOST_AT_ONCE = 256  # requests in flight; more than any account's rate limit allows
 _PROMPTING = ("guide", "few_shot", "examples", "model", "adapter", "endpoint", "retry", "constrained")
-_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters")
+_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters", "system_role")
 
 
 MOST_TRIES = 100
@@ -92,9 +92,12 @@ class VariantSettings:
     """The time limit of one request with all its attempts and waits. Default: none."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Further parameters, sent unchanged."""
+    system_role: bool = True
+    """Whether the model at the endpoint takes a system message. `false` puts the guide, or a pair's own system message, at
+    the beginning of the first user message, in the requests and in what is exported for tuning."""
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = key_env_problems(self.key_env)
         if self.few_shot is not None and not 0 <= self.few_shot <= MOST_EXAMPLES:
             problems.append(f'"few_shot" is {self.few_shot}; expected 0 to {MOST_EXAMPLES}')
         if not 1 <= self.concurrency <= MOST_AT_ONCE:

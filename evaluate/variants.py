@@ -106,7 +106,8 @@ class Variant:
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
     for repair or retry, two for a cascade. `constraint` limits what its model can generate, `search` is what
-    the search for its prompt took: calls, tokens, cost, currency, seconds.
+    the search for its prompt took: calls, tokens, cost, currency, seconds. Without `system_role`, its prompts have no
+    system message but begin with its text.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -128,6 +129,7 @@ class Variant:
     nearest: NearestExamples | None = None
     constraint: Constraint | None = None
     search: Mapping[str, Any] | None = None
+    system_role: bool = True
 
     @property
     def few_shot(self) -> int:
@@ -180,6 +182,7 @@ def plan_variants(
             settings=stated,
             nearest=NearestExamples(train, few) if near else None,
             constraint=_constraint(name, stated, style),
+            system_role=stated.system_role,
         )
 
     return [planned(name) for name in settings.variants if settings.of(name).template is None]
@@ -277,7 +280,7 @@ def read_guide(name: str, stated: str, folder: Path, style: StyleSchema) -> tupl
 
 def describe(
     variant: Variant, *, model: str | None, guide_tokens: int | None, settings: Mapping | None,
-    refused: Sequence[str] = (),
+    refused: Sequence[str] = (), doubt: str | None = None,
 ) -> dict:  # fmt: skip
     """The variant as plain data for `results.json`."""
     return {
@@ -293,6 +296,7 @@ def describe(
         "few_shot": variant.few_shot,
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
+        "doubtful_counts": doubt,
         "file": variant.file.name if variant.file else None,
         **({"search": dict(variant.search)} if variant.search else {}),
     }

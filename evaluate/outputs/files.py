@@ -12,8 +12,8 @@ import polars as pl
 from ...core import DataError, nearest, say
 from ...curate import SUFFIXES, Batch, file_kind, read_records, table_batches
 from ...style import field_text
+from ..endpoints.responses import Tokens, read_usage
 from ..settings import MOST_SAMPLES
-from .responses import Tokens, read_usage
 from .table import KNOWN, OUTPUT_SCHEMA, finish_word
 
 __all__ = [

@@ -32,7 +32,7 @@ from ..project import PROJECT_FILE, Project, exact, plain, read_project
 from ..run import Run, console_for
 from ..runs import Stopwatch, from_run, start_run, test_set_uses
 from .finish import finish_evaluation
-from .gates import parse_gate
+from .gate_paths import gates_for
 from .verdicts import keep_evaluated, stated_by
 
 __all__ = ["collected_inputs", "collected_style", "evaluate_collected", "judge_outputs"]
@@ -68,11 +68,13 @@ def judge_outputs(
 
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
     """
-    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
+    talk = console_for(talk, seed)
     opened = None if project is None else read_project(Path(project), allow_code=allow_code)
     schema = collected_style(opened, style, allow_code=allow_code)
     sources = {name: Path(source) if isinstance(source, str) else source for name, source in outputs.items()}
     _check_distinct(sources)
+    names, rules = list(sources), [check.id for check in schema.checks]
+    conditions = gates_for(gates, variants=names, candidate=candidate or names[-1], rules=rules)
     own = {"baseline": baseline, "candidate": candidate, "margin": margin, "repair": dict(repair or {})}
     call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
     _judged_by(list(sources), call, opened)  # errors before any file is read

@@ -17,7 +17,7 @@ from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
 from .test_endpoint import MONEY
 
-SCHEMA = Path(__file__).parents[2] / "docs/results.schema.json"
+SCHEMA = Path(__file__).parents[2] / "evaluate/results.schema.json"
 ASKED = ("nearest", "prompted + retry", "tuned + short guide")
 
 

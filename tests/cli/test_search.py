@@ -22,7 +22,7 @@ from tuneworth.project import Run, plan_search, search_prompt
 from tuneworth.project.gather.required import required_outputs, searched_of, variants_of
 
 from ..conftest import pair
-from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
+from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, counted, error
 from ..reports.described import assert_described
 
 PROJECT = """
@@ -354,10 +354,10 @@ def mirrored(asked: Asked) -> Step:
     if asked.body["model"] == "mirror":
         seen = "Begin with" in asked.text or "Start with" in asked.text
         guide = "Begin every label with BOX-WORD." if seen else "Write nicely."
-        return Step(body=completion(f"Here it is:\n```\n{guide}\n```"))
+        return counted(asked, f"Here it is:\n```\n{guide}\n```")
     good = pair(max(number_of(asked), 0))["output"]
     fine = "BOX-WORD" in prompt(asked) or number_of(asked) % 3
-    return Step(body=completion(good if fine else good.removeprefix("Box ")))
+    return counted(asked, good if fine else good.removeprefix("Box "))
 
 
 def with_mirror(hosted: Callable[..., Path], server: EndpointServer, search: str = REFLECTION) -> Path:

@@ -112,7 +112,7 @@ def test_a_server_that_answers_half_of_the_rows_is_no_evidence(run, server):
 
 def test_an_endpoint_that_never_answered_is_wrong_input(run, server):
     server.behave = lambda asked: Step(404, {"error": {"message": "no such model"}})
-    with pytest.raises(ConfigError, match="does not have this path or model"):
+    with pytest.raises(ConfigError, match='has no model "small"'):
         watch_run(run, looking(server))
     assert not (run / "watch" / "looks.jsonl").exists()
 
