@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -288,6 +289,7 @@ def test_curating_again_shows_its_progress_and_then_the_new_run(project, served)
     assert client.send("curate").status_code == 400  # one at a time
     while (state := client.state())["curate"]["state"] == "running":
         assert state["run"] == before["run"]
+        time.sleep(0.05)
     assert state["curate"]["state"] == "done", state["curate"]
     assert state["curate"]["run"] == state["run"] != before["run"]
     assert state["curate"]["lines"]
@@ -300,8 +302,7 @@ def test_a_curation_that_fails_says_why_and_changes_nothing(project, served):
     before = client.state()["run"]
     (project / "pairs.jsonl").write_text("")
     client.post("curate")
-    while (state := client.state())["curate"]["state"] == "running":
-        pass
+    state = client.curated()
     assert state["curate"]["state"] == "failed"
     assert "pairs.jsonl" in " ".join(state["curate"]["lines"])
     assert state["run"] == before
@@ -313,8 +314,7 @@ def test_a_run_of_a_file_is_curated_again_in_its_folder(command, pairs_file, sty
     with serving(tmp_path / "clean") as served:
         client = served.client()
         client.post("curate")
-        while (state := client.state())["curate"]["state"] == "running":
-            pass
+        state = client.curated()
         assert (state["curate"]["state"], state["curate"]["run"]) == ("done", "clean"), state["curate"]
     summary = json.loads((tmp_path / "clean/curate/summary.json").read_text())
     assert summary["outcomes"]["decided"] == 1
@@ -326,7 +326,6 @@ def test_a_run_whose_file_is_gone_says_how_to_curate_it(command, pairs_file, tmp
     with serving(tmp_path / "clean") as served:
         client = served.client()
         client.post("curate")
-        while (state := client.state())["curate"]["state"] == "running":
-            pass
+        state = client.curated()
     assert state["curate"]["state"] == "failed"
     assert f"is not at {pairs_file} any more" in state["curate"]["lines"][0]
