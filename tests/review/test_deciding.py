@@ -1,10 +1,8 @@
 """Decisions over HTTP: written before the page says so, never lost, never overwritten."""
 
 import json
-import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,26 +10,10 @@ import pytest
 from tuneworth.curate import read_overrides
 from tuneworth.project import curate_project, decide_row
 
-from .served import Client, Served, serving
+from .served import Client, serving
 from .small_runs import ledger_of
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def shared(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for the tests that only decide and take back; the others have one of their own."""
-    folder = shutil.copytree(made, tmp_path_factory.mktemp("deciding") / "parts")
-    with serving(folder) as running:
-        yield running
-
-
-@pytest.fixture
-def undecided(shared: Served) -> Path:
-    """The folder of its project, nothing decided."""
-    file = Path(shared.said["overrides"])
-    file.unlink(missing_ok=True)
-    return file.parent
 
 
 def written(project: Path) -> list[dict]:

@@ -263,7 +263,7 @@ HOSTILE = [
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_long_text_is_repaired_by_every_rule(piece):
-    text = piece * (3_000 // len(piece))
+    text = piece * (1_200 // len(piece))
     once = repair(EVERY, [text], unsafe=True)
     assert repair(EVERY, once.texts.to_list(), unsafe=True).changed == 0
 
