@@ -364,7 +364,7 @@ def test_a_process_killed_at_random_moments_comes_to_the_same(command, hosted, p
         with nursery() as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            for left in range(12, -1, -1):
+            for left in range(6, -1, -1):
                 kept = known(answers)
                 server.requests.clear()
                 print(project, file=process.stdin, flush=True)
@@ -381,7 +381,7 @@ def test_a_process_killed_at_random_moments_comes_to_the_same(command, hosted, p
                 asked = {(request.body["model"], request.text) for request in server.requests}
                 repeated += len(asked & kept)
             assert code == 0, process.stderr
-    assert kills >= 8
+    assert kills >= 4
     assert repeated == 0
     assert outputs_of(run) == unbroken
     again = json.loads((run / "results.json").read_text())
