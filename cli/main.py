@@ -11,32 +11,47 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from .help import write_groups
 
 __all__ = ["main"]
 
-# Name -> module, with the name of the command unless it is `command`, and its line in `--help`, which imports no module.
-COMMANDS = {
-    "demo": ("run.demo", "Run the included example end to end: offline, on two CPU cores."),
-    "init": ("init", "Create a project folder, with its settings inferred from a file of pairs."),
-    "run": ("run.run", "Curate, train, evaluate and report in one go."),
-    "check": ("check", "Check up on a file of pairs: what to fix, what to look at, and what to type."),
-    "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
-    "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
-    "train": ("train", "Fit a LoRA adapter on the train split."),
-    "search": ("search", "Search the best prompt without training, on the validation pairs."),
-    "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
-    "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
-    "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
-    "roi": ("roi", "Compare costs, from measured or stated numbers."),
-    "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),
-    "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
-    "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
-    "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
-    "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
-    "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
-    "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
-    "watch": ("watch", "Watch what was judged: the served model, live requests, prices, dates and volume."),
+# The commands by the job that they do. Name -> module, with the name of the command unless it is `command`, and its line
+# in `--help`, which imports no module.
+JOBS = {
+    "Start": {
+        "demo": ("run.demo", "Run the included example end to end: offline, on two CPU cores."),
+        "check": ("check", "Check up on a file of pairs: what to fix, what to look at, and what to type."),
+        "init": ("init", "Create a project folder, with its settings inferred from a file of pairs."),
+        "run": ("run.run", "Curate, train, evaluate and report in one go."),
+    },
+    "One stage at a time": {
+        "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
+        "train": ("train", "Fit a LoRA adapter on the train split."),
+        "search": ("search", "Search the best prompt without training, on the validation pairs."),
+        "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
+        "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
+    },
+    "Data and style": {
+        "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
+        "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
+        "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
+        "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
+        "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
+    },
+    "Runs and money": {
+        "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),
+        "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
+        "roi": ("roi", "Compare costs, from measured or stated numbers."),
+    },
+    "After the verdict": {
+        "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
+        "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
+        "watch": ("watch", "Watch what was judged: the served model, live requests, prices, dates and volume."),
+    },
 }
+COMMANDS = {name: command for commands in JOBS.values() for name, command in commands.items()}
 
 
 _RESUMABLE = ("run", "train", "search", "evaluate", "demo")
@@ -53,9 +68,19 @@ class _Lazy(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(".")
         return getattr(import_module(f".{module}", __package__), name or "command")
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        jobs = {job: [(name, text) for name, (_, text) in commands.items()] for job, commands in JOBS.items()}
+        write_groups(formatter, jobs)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin like this; only their names and lines are looked at, since the shell waits."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,7 +101,8 @@ def tuneworth() -> None:
     held-out pairs, counts tokens and money, and gives a verdict with its evidence in one HTML report.
 
     \b
-    Exit codes: 0 done, 1 a gate failed, 2 wrong input, 3 stopped half-way, 4 decide again (watch).
+    Exit codes: 0 done, 1 a gate failed, 2 wrong input, 3 stopped half-way,
+    4 decide again (watch).
 
     \b
     Try it:  tuneworth demo

@@ -8,15 +8,23 @@ from typing import Any
 import click
 
 from ..core import Talk
-from .options import code_option, common_options
+from .help import Grouped
+from .options import RunName, code_option, common_options
 from .train_hosted import Amount, train_on
 
 __all__ = ["command"]
 
 
-@click.command("train", epilog="Example:  tuneworth train examples/components --dry-run")
+_GROUPS = {
+    "Options": "--dry-run --run --again --drop-long",
+    "Further results": "--merge --gguf --learning-curve",
+    "Training elsewhere": "--cluster --on --plan --max-cost --yes --connect --cancel",
+}
+
+
+@click.command("train", cls=Grouped, groups=_GROUPS, epilog="Example:  tuneworth train examples/components --dry-run")
 @click.argument("project", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "name", help="The run to train in [default: the newest].")
+@click.option("--run", "name", type=RunName(), help="The run to train in [default: the newest].")
 @click.option("--dry-run", is_flag=True, help="Show what training would do and need, without training or writing.")
 @click.option("--drop-long", is_flag=True, help="Leave out pairs longer than the model's context instead of failing.")
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import common_options
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("why", epilog="Example:  tuneworth why examples/components 817")
+_GROUPS = {
+    "Which rows": "--outcome --rule --field --csv",
+    "Decide about them": "--decide --text --because --who --yes --undo",
+}
+
+
+@click.command("why", cls=Grouped, groups=_GROUPS, epilog="Example:  tuneworth why examples/components 817")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("row", required=False)
 @click.option("--outcome", "outcomes", multiple=True, help="Only rows with this outcome (or: repaired); repeatable.")
