@@ -58,6 +58,8 @@ from .settings import build_settings as build_settings
 from .settings import key_of as key_of
 from .settings import misfits as misfits
 from .settings import nearest as nearest
-from .settings import read_toml as read_toml
 from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
+from .syntax import marked_line as marked_line
+from .syntax import read_written as read_written
+from .toml import read_toml as read_toml

@@ -1,12 +1,10 @@
-"""Reads settings from a configuration file into a frozen dataclass; one error names every problem."""
+"""Makes a frozen dataclass of settings from a parsed file; one error names every problem."""
 
-import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal
 from difflib import get_close_matches
-from pathlib import Path
 from reprlib import Repr
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -18,7 +16,6 @@ __all__ = [
     "key_of",
     "misfits",
     "nearest",
-    "read_toml",
     "shown_value",
     "unknown_keys",
 ]
@@ -185,18 +182,3 @@ def shown_value(value: Any) -> str:
 
 _SHORT = Repr()
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 2, 3, 3, 40, 60
-
-
-def read_toml(path: Path, *, what: str = "file") -> dict[str, Any]:
-    """A TOML file as tables, decimal numbers as exact Decimals; `what` describes the file in messages.
-
-    Raises: ConfigError if it is missing, unreadable or not TOML, with the line.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
-    except FileNotFoundError:
-        raise ConfigError(f"no {what} at {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
