@@ -62,4 +62,6 @@ from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
 from .syntax import marked_line as marked_line
 from .syntax import read_written as read_written
+from .toml import divided_names as divided_names
 from .toml import read_toml as read_toml
+from .toml import toml_name as toml_name

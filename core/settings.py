@@ -9,6 +9,7 @@ from reprlib import Repr
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import ConfigError
+from .toml import toml_name
 
 __all__ = [
     "Fix",
@@ -48,7 +49,8 @@ def build_settings(
 
     Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
     place, what was expected and what was found. A Decimal is accepted for a float, a list for a tuple, a table for a
-    nested dataclass. A field named `is_` is the key `is`, which Python reserves.
+    nested dataclass. A field named `is_` is the key `is`, which Python reserves. A field with the metadata `own_names`
+    holds tables that the file has beside the other keys, so its own name is no part of their place.
     """
     if not isinstance(table, Mapping):
         problems.append(f"{where}: expected a table, found {shown_value(table)}")
@@ -61,7 +63,8 @@ def build_settings(
     for field in known:
         key = key_of(field)
         if key in table:
-            values[field.name] = _convert(table[key], hints[field.name], f"{where}.{key}", problems)
+            place = where if field.metadata.get("own_names") else f"{where}.{key}"
+            values[field.name] = _convert(table[key], hints[field.name], place, problems)
         elif _required(field):
             problems.append(f'{where}: "{key}" is missing')
     if len(problems) > before:
@@ -129,7 +132,7 @@ def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, b
         if not isinstance(value, Mapping):
             return value, False
         member = get_args(hint)[1]
-        return {str(k): _convert(v, member, f"{where}.{k}", problems) for k, v in value.items()}, True
+        return {str(k): _convert(v, member, f"{where}.{toml_name(str(k))}", problems) for k, v in value.items()}, True
     if is_dataclass(hint):
         if not isinstance(value, Mapping):
             return value, False

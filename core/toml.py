@@ -1,7 +1,9 @@
 """Reads TOML, and says in plain words what is wrong with it and where."""
 
+import json
 import re
 import tomllib
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,10 @@ from typing import Any
 from .errors import ConfigError
 from .syntax import marked_line, read_written
 
-__all__ = ["read_toml"]
+__all__ = ["divided_names", "read_toml", "toml_name"]
 
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
 _HEADING = re.compile(r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(?:#.*)?")
 _CURLY = "“”„‟«»‘’‚"
@@ -29,6 +32,27 @@ def read_toml(path: Path, *, what: str = "file") -> dict[str, Any]:
         raise ConfigError(_explained(str(error), text, path)) from None
     except RecursionError:
         raise ConfigError(f"{path}: not valid TOML: its lists or tables are nested too deeply") from None
+
+
+def toml_name(name: str) -> str:
+    """A name as TOML writes it in a heading: in quotes if it has other characters than letters, digits, `_` and `-`."""
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def divided_names(tables: Mapping[str, Any], known: Collection[str], *, where: str) -> dict[str, str]:
+    """One problem per table whose name was divided at a dot, such as `[evaluate.gpt-4.1]`, by the first part.
+
+    `known` are the keys that such a table may have.
+    """
+    found = {}
+    for first, table in tables.items():
+        rest = [key for key, value in table.items() if isinstance(value, Mapping) and key not in known]
+        if rest:
+            quoted = f"{where.rpartition(' ')[2]}.{toml_name(f'{first}.{rest[0]}')}"  # without the file before the name
+            found[first] = (
+                f"{where}.{first}.{rest[0]}: a dot divides names; if it belongs to the name, write [{quoted}]"
+            )
+    return found
 
 
 def _explained(message: str, text: str, path: Path) -> str:
