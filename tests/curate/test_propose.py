@@ -95,6 +95,12 @@ def test_a_name_like_its_values_is_one(tmp_path, first):
     assert "seems to be data" in refusal(written(tmp_path / "bare.csv", table))
 
 
+def test_a_value_that_is_there_twice_is_said_to_be_perhaps_data(tmp_path):
+    path = tmp_path / "bare.csv"
+    path.write_text("lamp,1,1,A red lamp.\nchair,2,1,A blue chair.\n")
+    assert "If the first line is data" in refusal(path)
+
+
 @pytest.mark.parametrize(
     "first",
     [
