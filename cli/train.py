@@ -74,7 +74,7 @@ def command(
     With --on a provider trains: the files are checked by its rules and the bill is printed before anything is sent. The same
     command takes up a job that was begun, and never starts a second one.
     """
-    from ..project import preview_training, train_adapter
+    from ..project import preview_training, preview_without_model, train_adapter
 
     _check_options(
         on, here={"--dry-run": dry_run, "--merge": merge, "--gguf": gguf, "--learning-curve": curve, "--cluster": cluster},
@@ -95,9 +95,11 @@ def command(
             raise click.UsageError(
                 "--dry-run plans for this machine only; remove --cluster (its workers plan before they train)"
             )
-        plan = preview_training(
-            project, run=name, drop_long=drop_long, again=again, allow_code=allow_code, talk=talk
-        )  # fmt: skip
+        asked = {"run": name, "drop_long": drop_long, "allow_code": allow_code, "talk": talk}
+        if (partial := preview_without_model(project, **asked)) is not None:
+            talk.answer(str(partial), partial.data())
+            raise partial.missing
+        plan = preview_training(project, again=again, **asked)
         talk.answer(str(plan), plan.data())
         options = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
         talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{options}")
