@@ -16,7 +16,7 @@ __all__ = ["command"]
 @click.option("--no-examples", is_flag=True, help="Omit all texts of the data.")
 @click.option(
     "--judgements", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="A person's preferences, saved from “Judge blind” in the report; once for each person.",
+    help='The preferences of a person, saved from "Judge blind" in the report; once for each person.',
 )  # fmt: skip
 @code_option
 @common_options

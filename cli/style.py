@@ -44,7 +44,7 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
         talk.next(f"review {written} and correct its rules, then: {check}")
         return
     text = inferred.text.rstrip("\n") if inferred.found_style else no_style_lines(inferred)
-    talk.answer(text, {**infer_data(inferred), "written": None})
+    talk.document(text, {**infer_data(inferred), "written": None})
     if inferred.found_style:  # not with the YAML, which may be redirected into a file
         talk.note(f"{inferred.message}\n\nNext: save it: tuneworth style infer {quote(str(file))} --out style.yaml")
 
@@ -95,7 +95,7 @@ def guide(
     from ..project import style_guide
 
     text = style_guide(style_path, file, short=short, allow_code=allow_code, talk=talk, **reading)
-    talk.answer(text.rstrip(), {"guide": text})
+    talk.document(text.rstrip(), {"guide": text})
     talk.note(f'Next: use it in a project: [evaluate.prompted] guide = "{style_path.name}"')  # not with the Markdown
 
 
@@ -107,4 +107,4 @@ def explain(kind: str | None, talk: Talk) -> None:
     from ..style import explain_kind, reference_page
 
     text = reference_page() if kind is None else explain_kind(kind)
-    talk.answer(text.rstrip(), {"kind": kind, "text": text})
+    talk.document(text.rstrip(), {"kind": kind, "text": text})

@@ -60,6 +60,9 @@ from .settings import misfits as misfits
 from .settings import nearest as nearest
 from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
+from .streams import holds_everything as holds_everything
+from .streams import print_anywhere as print_anywhere
+from .streams import write_documents as write_documents
 from .syntax import marked_line as marked_line
 from .syntax import read_written as read_written
 from .toml import divided_names as divided_names
