@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -54,7 +55,6 @@ JOBS = {
 COMMANDS = {name: command for commands in JOBS.values() for name, command in commands.items()}
 
 
-_RESUMABLE = ("run", "train", "search", "evaluate", "demo")
 _ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
@@ -121,13 +121,15 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         code = 2
-    except click.Abort:
-        print(_stopped(arguments), file=sys.stderr)
+    except click.Abort as stopped:
+        print(_stopped(arguments, stopped.__cause__), file=sys.stderr)
         code = 3
     except BrokenPipeError:
         code = 3
     except Exception as error:
         code = _end(error, debug="--debug" in arguments)
+        if resume := _resume_command(arguments, error):
+            print(f"Resume with: {resume}", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -186,13 +188,29 @@ def _raise_stopped(*_: Any) -> None:
     )
 
 
-def _stopped(arguments: list[str]) -> str:
+def _stopped(arguments: list[str], stopped: BaseException | None) -> str:
     """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
-    if any(name in arguments for name in _RESUMABLE):
-        return "Stopped. Finished work is kept; run the same command with --run NAME to resume."
+    if resume := _resume_command(arguments, stopped):
+        return f"Stopped. Finished work is kept. Resume with: {resume}"
     if any(name in arguments for name in _ASKING):
         return "Stopped. Answers that arrived are kept; run the same command to resume."
     return "Stopped. No partial file was left; run the same command to start again."
+
+
+def _resume_command(arguments: list[str], stopped: BaseException | None) -> str | None:
+    """The command with the name of the run that it began or opened; None if it stopped before that."""
+    if not getattr(stopped, "__notes__", None):
+        return None
+    from ..project import stopped_run
+
+    if (run := stopped_run(stopped)) is None:
+        return None
+    if "demo" in arguments:
+        return f"tuneworth run {quote(str(run.parent.parent))} --run {quote(run.name)}"
+    stated = [place for place, word in enumerate(arguments) if word == "--run" or word.startswith("--run=")]
+    dropped = {place for first in stated for place in range(first, first + 1 + (arguments[first] == "--run"))}
+    kept = [word for place, word in enumerate(arguments) if place not in dropped]
+    return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
 def _disk_message(error: Exception) -> str | None:

@@ -25,6 +25,7 @@ from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from ..gather.required import OutputSet, required_outputs
 from ..load import compared
 from ..project import PROJECT_FILE, Project
+from ..resume import resumable
 from ..run import At, Run, console_for, open_run
 from ..runs import Stopwatch, test_set_uses
 from ..training.learning_curve import read_curve
@@ -58,7 +59,8 @@ def evaluate_run(
     """
     talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
     opened = open_run(project, run, allow_code=allow_code, talk=talk)
-    evaluate_stage(opened, on_cluster=cluster)
+    with resumable(opened):
+        evaluate_stage(opened, on_cluster=cluster)
     return finish_evaluation(opened, conditions)
 
 
