@@ -1,9 +1,11 @@
 """`--help`, and what the shell completes."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -102,3 +104,19 @@ def test_the_shell_completes_commands_options_choices_and_runs(tmp_path, words, 
         if not run.endswith("none"):
             (tmp_path / run / "run.json").write_text("{}")
     assert completed(words, tmp_path) == found
+
+
+@pytest.mark.slow
+def test_the_line_for_bash_in_the_docs_makes_bash_complete(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    line = re.findall(r"^```bash\n(.*?)\n```", page, re.MULTILINE)[0]
+    (tmp_path / "tuneworth").write_text(f'#!/bin/sh\nexec {sys.executable} -m tuneworth.cli "$@"\n')
+    (tmp_path / "tuneworth").chmod(0o755)
+    script = (
+        f'{line}\nCOMP_WORDS=(tuneworth sty); COMP_CWORD=1; _tuneworth_completion tuneworth\necho "${{COMPREPLY[@]}}"'
+    )
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("style\n", "")
+    for shell in ("zsh", "fish"):
+        assert f"_TUNEWORTH_COMPLETE={shell}_source tuneworth" in page
