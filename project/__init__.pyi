@@ -47,8 +47,8 @@ from .project import PROJECT_FILE as PROJECT_FILE
 from .project import Project as Project
 from .project import find_project as find_project
 from .project import read_project as read_project
-from .resume import stopped_run as stopped_run
 from .run import Run as Run
+from .run import stopped_run as stopped_run
 from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
 from .runs import to_path as to_path

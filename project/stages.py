@@ -13,8 +13,7 @@ from .evaluation.finish import finish_evaluation
 from .evaluation.gates import parse_gate
 from .load import check_project, load, runs_here
 from .project import PROJECT_FILE, Project
-from .resume import resumable
-from .run import At, Run, console_for, project_at
+from .run import At, Run, console_for, project_at, resumable
 from .runs import find_run, new_run, no_partial_run, to_path
 from .training.train import finished, train_stage
 

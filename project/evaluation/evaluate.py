@@ -25,8 +25,7 @@ from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from ..gather.required import OutputSet, required_outputs
 from ..load import compared
 from ..project import PROJECT_FILE, Project
-from ..resume import resumable
-from ..run import At, Run, console_for, open_run
+from ..run import At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, test_set_uses
 from ..training.learning_curve import read_curve
 from ..training.trained import trained

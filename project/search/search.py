@@ -21,8 +21,7 @@ from ...evaluate import (
     search_order,
     write_searched,
 )
-from ..resume import resumable
-from ..run import At, Run
+from ..run import At, Run, resumable
 from ..runs import Stopwatch
 from .search_outputs import Asker, asking
 from .search_plan import SearchPlan, field_of, plan_search

@@ -9,8 +9,7 @@ import polars as pl
 
 from ...core import DataError, Talk, printable, quoted_page, say
 from ..load import load
-from ..resume import resumable
-from ..run import At, Run, console_for, open_run
+from ..run import At, Run, console_for, open_run, resumable
 from .learning_curve import curve_parts, curve_text, learn_curve
 from .train import Planned, finished, plan_training, train_stage
 from .train_words import train_text

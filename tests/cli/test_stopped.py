@@ -7,7 +7,7 @@ import pytest
 
 from tuneworth.core import RunBroken
 from tuneworth.project import Run
-from tuneworth.project.resume import resumable, stopped_run
+from tuneworth.project.run import resumable, stopped_run
 
 from ..conftest import write_project
 
