@@ -32,6 +32,7 @@ from .files import sha256_file as sha256_file
 from .files import whole_folder as whole_folder
 from .files import write_synced as write_synced
 from .files import write_whole as write_whole
+from .install import install_command as install_command
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
 from .numbers import NEVER as NEVER

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ..core import DataError, ModelError, Talk
+from ..core import DataError, ModelError, Talk, install_command
 from ..evaluate import RUN_ADAPTER, check_rivals, check_roi, plan_variants
 from .project import PROJECT_FILE, Project
 
@@ -68,7 +68,7 @@ def missing_packages() -> ModelError | None:
     """The error that names the packages for training that are not installed; None if all are."""
     if not (missing := lacks_for_training()):
         return None
-    return ModelError(f"training needs {', '.join(missing)}\nInstall with: pip install 'tuneworth[train]'")
+    return ModelError(f"training needs {', '.join(missing)}\nInstall with: {install_command('train')}")
 
 
 def need_training(project: Project) -> None:
