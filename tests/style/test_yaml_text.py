@@ -3,6 +3,7 @@
 import pytest
 
 from tuneworth.core import ConfigError
+from tuneworth.style import parse_style
 from tuneworth.style.yaml_text import read_yaml
 
 
@@ -51,3 +52,9 @@ def test_the_place_is_marked_below_the_line():
 def test_repeated_keys_are_named_with_both_lines():
     with pytest.raises(ConfigError, match='lines 1 and 3: the key "a" is repeated'):
         read_yaml("a: 1\nb: 2\na: 3\n", where="style.yaml")
+
+
+def test_a_schema_in_a_yaml_file_is_read_in_the_same_way(tmp_path):
+    (tmp_path / "schema.yaml").write_text("type: object\nrequired: [a, b\nminProperties: 1\n")
+    with pytest.raises(ConfigError, match=r"schema\.yaml, line 2: not valid YAML: the list that begins here"):
+        parse_style("checks: [{kind: json, schema: schema.yaml}]", path=tmp_path / "style.yaml")
