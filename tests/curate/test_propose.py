@@ -157,6 +157,8 @@ def test_a_column_that_names_each_row_is_proposed_as_the_id(column, value):
         ("sku", lambda n: f"K-{n}" if n else ""),
         ("title", lambda n: f"lamp {n}"),
         ("stock", lambda n: str(n)),
+        ("page_number", lambda n: str(n + 1)),
+        ("postal code", lambda n: str(10_115 + n)),
     ],
 )
 def test_measures_repeated_codes_and_descriptions_are_no_ids(column, value):
