@@ -10,6 +10,9 @@ from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
 from .console import quoted_page as quoted_page
+from .course import Course as Course
+from .course import ExpectedStep as ExpectedStep
+from .course import LongStep as LongStep
 from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError
 from .errors import GateFailed as GateFailed

@@ -48,6 +48,7 @@ from .plan.sizes import plan as plan
 from .prepare import CurateRequest as CurateRequest
 from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
+from .read.columns import is_curated as is_curated
 from .read.columns import named_once as named_once
 from .read.file_parts import file_parts as file_parts
 from .read.normalise import content_hash as content_hash

@@ -26,6 +26,8 @@ from .outputs.budget import TokenPrice as TokenPrice
 from .outputs.budget import price_of_variant as price_of_variant
 from .outputs.budget import spent_on as spent_on
 from .outputs.files import read_outputs as read_outputs
+from .outputs.generate import Requests as Requests
+from .outputs.generate import plan_requests as plan_requests
 from .outputs.models import by_model as by_model
 from .outputs.models import check_adapters as check_adapters
 from .outputs.models import counter_of as counter_of
@@ -55,6 +57,9 @@ from .outputs.remote_plan import plan_chats as plan_chats
 from .outputs.remote_plan import plan_remote as plan_remote
 from .outputs.remote_plan import remote_lines as remote_lines
 from .outputs.remote_plan import token_limit_without_tokenizer as token_limit_without_tokenizer
+from .outputs.speed import GenerationSpeed as GenerationSpeed
+from .outputs.speed import GenerationWork as GenerationWork
+from .outputs.speed import measure_generation as measure_generation
 from .outputs.store import AnswerStore as AnswerStore
 from .outputs.store import open_answers as open_answers
 from .outputs.stored import read_lines as read_lines

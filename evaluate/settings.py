@@ -147,6 +147,7 @@ def _have(keys: list[str]) -> str:
 
 
 BUILT_IN = ("plain", "prompted", "tuned")
+MOST_RIVALS_TIME = 1000  # times the run's own time; `rivals = "all"` is for no limit
 GIVEN = ("template", "nearest")  # rivals that Tuneworth adds and whose tables may be stated
 AUTO = "auto"
 SEARCH = "search"  # the sub-table of `[evaluate]` that is no variant
@@ -170,6 +171,9 @@ class EvaluateSettings:
     rivals: Literal["auto", "all", "none"] | tuple[str, ...] = "auto"
     """Which ways without training are measured in addition: those without paid calls that take less time than the run,
     all, none, or those named."""
+    rivals_time: float = 1.0
+    """The most time that they take together with `rivals = "auto"`, as a share of the time of training and of the
+    variants' outputs."""
     max_new_tokens: int | Literal["auto"] = "auto"
     """The token limit of an output; `"auto"` is 1.5 times the longest training output."""
     temperature: float = 0.0
@@ -238,6 +242,8 @@ class EvaluateSettings:
             )
         if self.max_pairs is not None and self.max_pairs < 1:
             problems.append(f'"max_pairs" is {self.max_pairs}; expected 1 or more')
+        if not 0 <= self.rivals_time <= MOST_RIVALS_TIME:
+            problems.append(f'"rivals_time" is {self.rivals_time:g}; expected 0 to {MOST_RIVALS_TIME}')
         if self.max_cost is not None and not (self.max_cost.is_finite() and self.max_cost > 0):
             problems.append(f'"max_cost" is {self.max_cost}; expected more than 0')
         if not 0 < self.margin < 1:

@@ -1,6 +1,3 @@
-from .create import TEST_PAIRS as TEST_PAIRS
-from .create import TRAIN_PAIRS as TRAIN_PAIRS
-from .create import create_example as create_example
 from .create import create_project as create_project
 from .curation.check import CheckedData as CheckedData
 from .curation.check import check_data as check_data
@@ -21,6 +18,8 @@ from .curation.style import CheckedStyle as CheckedStyle
 from .curation.style import check_style as check_style
 from .curation.style import infer_style as infer_style
 from .curation.style import style_guide as style_guide
+from .demo.demo import run_demo as run_demo
+from .demo.example import create_example as create_example
 from .evaluation.collected import judge_outputs as judge_outputs
 from .evaluation.evaluate import evaluate_run as evaluate_run
 from .evaluation.evaluate import plan_evaluation as plan_evaluation

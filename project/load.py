@@ -108,7 +108,8 @@ def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel"
     talk.note(f"model: loading {name or project.train.model}{first}")
     set_threads()
     dtype = None if project.train.dtype == "auto" else project.train.dtype
-    loaded = load_model(name or model_name(project), dtype=dtype, quantised=project.train.quantised)
+    with talk.progress("model"):
+        loaded = load_model(name or model_name(project), dtype=dtype, quantised=project.train.quantised)
     for notice in format_notices(loaded.model.dtype, device=loaded.model.device.type):
         talk.note(f"warning: {notice}")
     return loaded

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
@@ -110,6 +111,7 @@ def run_project(
     run: str | None = None,
     gates: Sequence[str] = (),
     command: str = "tuneworth run",
+    loaded: Any = None,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
@@ -117,7 +119,7 @@ def run_project(
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
     Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`, `command` is
-    kept in the run: in one of `tuneworth demo`, rivals take less time.
+    kept in the run. `loaded` is the `LoadedModel` of [train], if it is in memory already.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
@@ -131,19 +133,19 @@ def run_project(
         check_addresses(opened_project)
     opened = _curated(opened_project, run, talk, command)
     with resumable(opened):
-        _after_curating(opened, local=local, trains=trains)
+        _after_curating(opened, local=local, trains=trains, loaded=loaded)
     return finish_evaluation(opened, conditions)
 
 
-def _after_curating(opened: Run, *, local: bool, trains: bool) -> None:
-    """Train the run if necessary, and evaluate it."""
+def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any) -> None:
+    """Train the run if necessary, and evaluate it; the model may be `loaded` already."""
     from .evaluation.evaluate import evaluate_stage
     from .gather.requests import check_endpoints
     from .gather.required import check_prompts, required_outputs
 
     opened_project, talk = opened.project, opened.talk
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
-    loaded = load(opened_project, talk) if local else None
+    loaded = (loaded or load(opened_project, talk)) if local else None
     if loaded is not None:
         check_prompts(opened, loaded)
     if trains and finished(opened) is None:

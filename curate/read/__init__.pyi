@@ -1,4 +1,5 @@
 from .columns import PAIR_SCHEMA as PAIR_SCHEMA
+from .columns import is_curated as is_curated
 from .columns import named_once as named_once
 from .columns import without_guide as without_guide
 from .comparison import comparable as comparable

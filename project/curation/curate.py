@@ -188,14 +188,15 @@ def _curated(
     overrides, cut = read_decisions(files)
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
     source = project.folder / data.path if table is None else table
-    with proposing_columns(source, data):
-        raw = read_pairs(source, data) if table is None else read_frame(table, data)
-    talk.note(f"curate: {raw.shape}")
-    curated = curate(
-        raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
-        report=lambda line: talk.note(f"curate: {line}"),
-    )  # fmt: skip
+    with talk.progress("curate"):
+        with proposing_columns(source, data):
+            raw = read_pairs(source, data) if table is None else read_frame(table, data)
+        talk.note(f"curate: {raw.shape}")
+        curated = curate(
+            raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
+            pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
+            report=lambda line: talk.note(f"curate: {line}"),
+        )  # fmt: skip
     curated = replace(curated, summary=warned(curated.summary, cut))
     note_warnings(curated.summary, talk)
     return raw, assigned, curated

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import polars as pl
 
 from ...core import ConfigError, DataError, Fix, Talk, nearest, write_whole
-from ...curate import DataSettings, RawPairs, read_frame, read_pairs
+from ...curate import DataSettings, RawPairs, is_curated, read_frame, read_pairs
 from ...evaluate import (
     AUTO,
     Evaluated,
@@ -108,7 +108,8 @@ def evaluate_collected(
     settings = None if project is None else project.evaluate
     own = [_with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
     context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
-    evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
+    with run.talk.progress("scoring"):
+        evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
     stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
     stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
     return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
@@ -174,7 +175,7 @@ def _check_distinct(sources: Mapping[str, Any]) -> None:
 def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
     """The test pairs; unreadable rows are reported. Raises: DataError if there are none."""
     path = Path(pairs) if isinstance(pairs, str | Path) else None
-    data = DataSettings(path="") if project is None else project.data
+    data = DataSettings(path="") if project is None or _is_curated(pairs) else project.data
     where = "the table of pairs" if path is None else path
     raw = read_frame(pairs, data) if path is None else read_pairs(path, replace(data, path=str(path)))
     if raw.rows_read > len(raw.pairs):
@@ -184,6 +185,19 @@ def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
     if not len(raw.pairs):
         raise DataError(f"{where} has no pairs")
     return raw
+
+
+def _is_curated(pairs: Any) -> bool:
+    """Whether the pairs are a split that curating wrote; the columns in [data] are those of the raw file."""
+    if not isinstance(pairs, str | Path):
+        first = pairs[0] if isinstance(pairs, list) and pairs and isinstance(pairs[0], Mapping) else ()
+        return is_curated(getattr(pairs, "columns", first))
+    try:
+        with Path(pairs).open("rb") as file:
+            first = json.loads(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and is_curated(first)
 
 
 def _start(

@@ -119,11 +119,12 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
 def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], context: RunContext) -> Evaluated:
     """The evaluation of these outputs by the project's style, its [evaluate] and its [roi]."""
     settings = run.project.evaluate
-    return evaluate_outputs(
-        pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
-        candidate=settings.candidate, margin=settings.margin, settings=settings, roi=run.project.roi_settings,
-        context=context, seed=run.seed,
-    )  # fmt: skip
+    with run.talk.progress("scoring"):
+        return evaluate_outputs(
+            pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
+            candidate=settings.candidate, margin=settings.margin, settings=settings, roi=run.project.roi_settings,
+            context=context, seed=run.seed,
+        )  # fmt: skip
 
 
 def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Climb", "LocalModel", "RemoteSession"]
 
-DEMO = "tuneworth demo"
-DEMO_SHARE = 1 / 3  # of the run's own time, so that the demo stays a matter of minutes
-
 Chat = list[dict[str, str]]
 
 
@@ -124,8 +121,8 @@ class Climb:
         self.rungs = ladder(project.evaluate, variants, style=project.style, train=run.train, folder=project.folder)
         reasons = {r.name: left_out_by_settings(r, project.evaluate, project.roi_settings) for r in self.rungs}
         self.left_out: dict[str, str] = {name: why for name, why in reasons.items() if why is not None}
-        share = DEMO_SHARE if run.facts.get("command") == DEMO else 1.0
-        self._allowance = Allowance(share, own=float(run.facts.get("seconds", {}).get("train") or 0.0))
+        trained = float(run.facts.get("seconds", {}).get("train") or 0.0)
+        self._allowance = Allowance(project.evaluate.rivals_time, own=trained)
 
     @property
     def wanted(self) -> list[Rung]:

@@ -150,11 +150,13 @@ def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = No
     from ...train import conversion_command, gguf_source, merge, write_gguf
 
     pairs = pl.concat([run.validation, run.train])
-    merged = merge(loaded, adapter, out / "merged", pairs=pairs)
+    with run.talk.progress("merge"):
+        merged = merge(loaded, adapter, out / "merged", pairs=pairs)
     run.talk.note(f"merge: {merged.agreement.sentence()}")
     summary: dict[str, Any] = {"merged": merged.summary()}
     if gguf and (source := gguf_source(loaded)) is not None:
-        written = write_gguf(loaded, adapter, merged.folder, out / "gguf", source=source, pairs=pairs)
+        with run.talk.progress("gguf"):
+            written = write_gguf(loaded, adapter, merged.folder, out / "gguf", source=source, pairs=pairs)
         run.talk.note(f"gguf: {written.agreement.sentence()}")
         summary["gguf"] = written.summary()
     elif gguf:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,7 @@ from ..kinds import KINDS
 from ..read import parse_style
 from ..schema import Check, Columns, StyleSchema, field_names
 from ..words import label_counts
-from .evidence import SHOULD_FROM, Evidence, count_evidence, with_ids
+from .evidence import MUST_FROM, SHOULD_FROM, Evidence, count_evidence, wilson_low, with_ids
 from .pieces import propose_for_pieces
 from .redundant import joined_fields, joined_spellings, without_redundant
 from .text import entries_text, style_text, wordings_text
@@ -151,7 +152,7 @@ def infer_proposed(
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
     text = write(found)  # the same rules, with what they accept in comments
-    message = " ".join(filter(None, (_message(final, habits) + ".", found and found.sentence)))
+    message = " ".join(filter(None, (_message(final, habits) + ".", _no_must(final), found and found.sentence)))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
 
 
@@ -249,6 +250,17 @@ def _place(one: Evidence) -> tuple[Any, ...]:
     """Form, wording, facts; within them by level, then by kind in the order of `KINDS`."""
     subject = ("form", "wording", "facts").index(one.check.about)
     return subject, one.level != "must", list(KINDS).index(one.check.kind), repr(sorted(one.entry.items()))
+
+
+def _no_must(evidence: Sequence[Evidence]) -> str:
+    """What to do where no rule can make an output unacceptable; empty where one can."""
+    if any(one.level == "must" for one in evidence):
+        return ""
+    fewest = next(n for n in count(1) if wilson_low(n, n) >= MUST_FROM)
+    return (
+        "None is certain enough to be a must rule, so every output would count as acceptable: provide more examples "
+        f"(at least {fewest} different outputs), or remove `level: should` from the rules that must hold."
+    )
 
 
 def _message(evidence: Sequence[Evidence], habits: Sequence[Evidence]) -> str:

@@ -103,6 +103,20 @@ def test_a_project_of_endpoints_goes_from_pairs_to_a_verdict(command, hosted):
 
 
 @pytest.mark.slow
+def test_what_models_here_need_is_said_before_an_endpoint_is_paid(command, hosted, monkeypatch):
+    monkeypatch.setattr("tuneworth.project.load.find_spec", lambda name: None if name == "torch" else name)
+    with EndpointServer(labels) as server:
+        project = hosted(server.url)
+        file = project / "tuneworth.toml"
+        file.write_text(file.read_text().replace('["prompted", "tuned"]', '["plain", "prompted", "tuned"]'))
+        assert command("curate", project).code == 0
+        done = command("evaluate", project)
+    assert (done.code, server.requests) == (2, [])
+    assert '"plain": a model on this machine generates these outputs, which needs torch\n' in done.err
+    assert "only those that have outputs or an endpoint" in done.err
+
+
+@pytest.mark.slow
 def test_a_second_evaluation_asks_for_nothing_and_says_the_same(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)

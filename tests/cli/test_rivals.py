@@ -79,6 +79,21 @@ def test_named_rivals_alone_are_measured_and_the_others_say_why(command, project
     )
 
 
+@pytest.mark.slow
+def test_rivals_take_no_more_than_their_share_of_the_time(command, trained):
+    done = command("evaluate", with_rivals(trained, '"auto"\nrivals_time = 0'), "--json")
+    assert done.code == 0, done.err
+    why = unmeasured(results_of(trained))
+    assert set(why) >= set(ASKED)
+    assert all(", and of 0% of the run's own time, 0 s are left" in why[name] for name in ASKED)
+
+
+def test_a_share_of_the_time_below_nothing_is_an_error(command, project):
+    done = command("run", with_rivals(project, '"auto"\nrivals_time = -0.5'))
+    assert done.code == 2
+    assert '"rivals_time" is -0.5; expected 0 to 1000' in done.err
+
+
 def test_an_unknown_rival_is_an_error_that_names_the_nearest(command, project):
     done = command("run", with_rivals(project, '["prompted + retries", "nearest + repair"]'))
     assert done.code == 2
