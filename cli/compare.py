@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options
 
 __all__ = ["command"]
@@ -12,6 +13,7 @@ __all__ = ["command"]
 
 @click.command(
     "compare",
+    cls=Grouped,
     epilog='Example:  tuneworth compare runs/monday runs/today --gate "difference.low >= -0.03" --out compared',
 )
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))

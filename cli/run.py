@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..core import Talk
-from .options import code_option, common_options
+from .help import Grouped
+from .options import RunName, code_option, common_options
 
 if TYPE_CHECKING:
     from ..project import Run
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["demo", "run"]
 
 
-@click.command("run", epilog="Example:  tuneworth run examples/components")
+@click.command("run", cls=Grouped, epilog="Example:  tuneworth run examples/components")
 @click.argument("project", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "name", help="Resume this run; finished stages are kept.")
+@click.option("--run", "name", type=RunName(), help="Resume this run; finished stages are kept.")
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
@@ -34,7 +35,7 @@ def run(project: Path | None, name: str | None, gates: tuple[str, ...], allow_co
     _print_result(run_project(project, run=name, gates=gates, allow_code=allow_code, talk=talk), talk)
 
 
-@click.command("demo", epilog="Example:  tuneworth demo --collected --out /tmp/demo")
+@click.command("demo", cls=Grouped, epilog="Example:  tuneworth demo --collected --out /tmp/demo")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -40,6 +40,7 @@ from .files import sha256_file as sha256_file
 from .files import whole_folder as whole_folder
 from .files import write_synced as write_synced
 from .files import write_whole as write_whole
+from .install import install_command as install_command
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
 from .numbers import NEVER as NEVER
@@ -66,6 +67,13 @@ from .settings import build_settings as build_settings
 from .settings import key_of as key_of
 from .settings import misfits as misfits
 from .settings import nearest as nearest
-from .settings import read_toml as read_toml
 from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
+from .streams import holds_everything as holds_everything
+from .streams import print_anywhere as print_anywhere
+from .streams import write_documents as write_documents
+from .syntax import marked_line as marked_line
+from .syntax import read_written as read_written
+from .toml import divided_names as divided_names
+from .toml import read_toml as read_toml
+from .toml import toml_name as toml_name

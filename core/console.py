@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .course import Course, LongStep
+from .streams import holds_everything, write_documents
 
 __all__ = ["FIRST_ROWS", "Talk", "printable", "quoted_page"]
 
@@ -72,6 +73,12 @@ class Talk:
     def answer(self, text: str, data: Any) -> None:
         """Print the command's result: `text` for people, or only `data` for machines."""
         print(_json(data) if self.json else printable(text), flush=True)
+
+    def document(self, text: str, data: Any) -> None:
+        """Print a result that is a file's content, such as a style.yaml: in UTF-8 if it is redirected into one."""
+        if not self.json:
+            write_documents()
+        self.answer(text, data)
 
     def next(self, text: str) -> None:
         """Print the next step as the last line."""
@@ -166,8 +173,10 @@ def quoted_page(text: str, table: Any = None) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON with the same characters in JSON escapes, so that it is safe for a terminal too."""
-    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], json.dumps(data, ensure_ascii=False, indent=2))
+    """JSON with the same characters in JSON escapes, so that it is safe for a terminal too, as are those that standard
+    output cannot encode."""
+    text = json.dumps(data, ensure_ascii=not holds_everything(sys.stdout), indent=2)
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def _escaped(match: re.Match[str]) -> str:

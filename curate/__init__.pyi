@@ -10,6 +10,7 @@ from .checkup import Checkup as Checkup
 from .checkup import Finding as Finding
 from .checkup import check_pairs as check_pairs
 from .checkup import proposed_reading as proposed_reading
+from .checkup import proposing_columns as proposing_columns
 from .corrected import write_corrected as write_corrected
 from .decision_log import DecidedElsewhere as DecidedElsewhere
 from .decision_log import DecisionBatch as DecisionBatch

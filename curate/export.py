@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ..core import ConfigError, DataError
+from ..core import ConfigError, DataError, install_command
 from .read import fold_system, stored_turns
 from .split import SPLITS
 from .write import read_split
@@ -135,7 +135,7 @@ def _write_datasets(tables: dict[str, pl.DataFrame], folder: Path) -> None:
         import pyarrow as pa
         from datasets import Dataset, DatasetDict, disable_progress_bars
     except ImportError:
-        raise ConfigError("--format datasets needs: pip install 'tuneworth[train]'") from None
+        raise ConfigError(f"--format datasets needs: {install_command('train')}") from None
     disable_progress_bars()
     kinds = {pl.String: pa.string(), pl.UInt32: pa.int64(), pl.Boolean: pa.bool_()}
     parts: dict[Any, Any] = {}

@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..core import ConfigError, Fix, build_settings, key_env_problems, nearest
+from ..core import ConfigError, Fix, build_settings, divided_names, key_env_problems, nearest, toml_name
 from .money.inputs.prices import is_tuned_name
 from .rivals.search_settings import SearchSettings
 
@@ -200,7 +200,7 @@ class EvaluateSettings:
     """Whether texts with personal data may be sent to another machine."""
     search: SearchSettings = SearchSettings()  # noqa: RUF009 - frozen
     """How `tuneworth search` looks for a better prompt."""
-    named: dict[str, VariantSettings] = field(default_factory=dict)
+    named: dict[str, VariantSettings] = field(default_factory=dict, metadata={"own_names": True})
 
     def __post_init__(self) -> None:
         problems = [*self._numbers(), *self._roles(), *self._tables()]
@@ -280,7 +280,7 @@ class EvaluateSettings:
     def _tables(self) -> list[str]:
         known = [*self.variants, *GIVEN]
         problems = [
-            f"[evaluate.{name}] is not among the variants; {nearest(name, known)}"
+            f"[evaluate.{toml_name(name)}] is not among the variants; {nearest(name, known)}"
             for name in self.named
             if name not in known
         ]
@@ -288,14 +288,14 @@ class EvaluateSettings:
             other = stated.fallback
             if other is not None and (other == name or other not in self.variants):
                 problems.append(
-                    f'[evaluate.{name}]: "fallback" is "{other}", which is not another variant; '
+                    f'[evaluate.{toml_name(name)}]: "fallback" is "{other}", which is not another variant; '
                     f"{nearest(other, [v for v in self.variants if v != name])}"
                 )
         for name in self.variants:
             stated = self.of(name)
             if name not in BUILT_IN and stated == VariantSettings(tuned=stated.tuned, repair=stated.repair):
                 problems.append(
-                    f'variant "{name}" needs a table [evaluate.{name}] that defines it: guide = "FILE", '
+                    f'variant "{name}" needs a table [evaluate.{toml_name(name)}] that defines it: guide = "FILE", '
                     'model = "NAME", endpoint = "URL", adapter = "FOLDER" or outputs = "FILE"'
                 )
         return problems
@@ -305,6 +305,10 @@ def read_evaluate(table: Mapping[str, Any], *, where: str, problems: list[str]) 
     """The settings of a parsed `[evaluate]` table; its sub-tables but `search` are variants by name."""
     named = {key: value for key, value in table.items() if isinstance(value, Mapping) and key != SEARCH}
     plain = {key: value for key, value in table.items() if key not in named}
+    divided = divided_names(named, [one.name for one in fields(VariantSettings)], where=where)
+    if divided:
+        problems += divided.values()
+        return None
     return build_settings(
         EvaluateSettings, {**plain, "named": named} if named else plain, where=where, problems=problems
     )

@@ -47,6 +47,7 @@ from .project import Project as Project
 from .project import find_project as find_project
 from .project import read_project as read_project
 from .run import Run as Run
+from .run import stopped_run as stopped_run
 from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
 from .runs import to_path as to_path
@@ -75,6 +76,7 @@ from .training.hosted import plan_hosted as plan_hosted
 from .training.hosted import train_hosted as train_hosted
 from .training.hosted_plan import PROVIDERS as PROVIDERS
 from .training.hosted_plan import HostedPlan as HostedPlan
+from .training.partial_plan import preview_without_model as preview_without_model
 from .training.train_words import plan_text as plan_text
 from .training.train_words import train_text as train_text
 from .training.trained import trained as trained

@@ -128,7 +128,10 @@ def create_project(
 def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
     """How to read the file; columns that are neither stated nor recognised are proposed."""
     chosen = proposed_reading(file, reading_settings(file, **reading))
-    return {**reading} if chosen is None else {**reading, "input": chosen.input, "output": chosen.output}
+    if chosen is None:
+        return {**reading}
+    columns = {"input": chosen.input, "output": chosen.output, "id": chosen.id}
+    return {**reading, **{name: column for name, column in columns.items() if column is not None}}
 
 
 def _from_examples(
@@ -145,7 +148,7 @@ def _from_examples(
     settings = PROJECT.format(
         path=_toml(os.path.relpath(file.resolve(), folder.resolve())),
         columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
-        group=_group_line(some, checkup),
+        group=_id_line(checkup) + _group_line(some, checkup),
         identifiers=_identifiers_line(some.pairs),
     )
     recognised = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
@@ -157,6 +160,12 @@ def _plain_style(name: str, pairs: pl.DataFrame) -> str:
     words = pairs["output"].str.count_matches(r"\S+")
     low, high = words.quantile(0.01, "lower"), words.quantile(0.99, "higher")
     return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
+
+
+def _id_line(checkup: Checkup) -> str:
+    """A line with a column that names each row, if none is the id yet."""
+    finding = checkup.finding("id_column")
+    return "" if finding is None else f"# id = {_toml(finding.values['column'])}  # another value in each row\n"
 
 
 def _group_line(raw: RawPairs, checkup: Checkup) -> str:

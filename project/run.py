@@ -1,7 +1,8 @@
 """A run, opened: its folder, its project and its tables, each read once."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -9,14 +10,14 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from ..core import Talk, TuneworthError, printable, quoted_page
+from ..core import RunBroken, Talk, TuneworthError, printable, quoted_page
 from ..curate import ledger_files, read_ledger, split_files
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, read_stored, run_folder, update_run
 
-__all__ = ["QUIET", "At", "Run", "console_for", "open_run", "project_at"]
+__all__ = ["QUIET", "At", "Run", "console_for", "open_run", "project_at", "resumable", "stopped_run"]
 
 QUIET = Talk(quiet=True)
 At = str | Path | None  # a project's folder or file; None for the current folder
@@ -224,3 +225,24 @@ def open_run(project: At, name: str | None, *, allow_code: bool, talk: Talk) -> 
     """
     opened = project_at(project, allow_code=allow_code)
     return Run(find_run(opened, name), project=opened, talk=talk)
+
+
+# --- interrupted ---------------------------------------------------------------------------------------------------
+
+_NOTE = "Finished work is kept in the run "
+
+
+@contextmanager
+def resumable(run: Run) -> Iterator[None]:
+    """Note the run on an interruption of the block, by Ctrl-C or by a `RunBroken`."""
+    try:
+        yield
+    except (KeyboardInterrupt, RunBroken) as stopped:
+        stopped.add_note(f"{_NOTE}{run.folder}")
+        raise
+
+
+def stopped_run(stopped: BaseException | None) -> Path | None:
+    """The folder of the run that was interrupted; None if no run can be resumed."""
+    notes = getattr(stopped, "__notes__", ())
+    return next((Path(note.removeprefix(_NOTE)) for note in notes if note.startswith(_NOTE)), None)

@@ -14,7 +14,7 @@ from .evaluation.finish import finish_evaluation
 from .evaluation.gate_paths import project_gates
 from .load import check_project, load, runs_here
 from .project import PROJECT_FILE, Project
-from .run import At, Run, console_for, project_at
+from .run import At, Run, console_for, project_at, resumable
 from .runs import find_run, new_run, no_partial_run, to_path
 from .training.train import finished, train_stage
 
@@ -123,9 +123,7 @@ def run_project(
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
-    from .evaluation.evaluate import evaluate_stage
-    from .gather.requests import check_addresses, check_endpoints
-    from .gather.required import check_prompts, required_outputs
+    from .gather.requests import check_addresses
 
     talk, opened_project = console_for(talk, seed), project_at(project, allow_code=allow_code)
     conditions = project_gates(opened_project, gates)
@@ -134,6 +132,18 @@ def run_project(
     if not run:  # a resumed run may already have every answer
         check_addresses(opened_project)
     opened = _curated(opened_project, run, talk, command)
+    with resumable(opened):
+        _after_curating(opened, local=local, trains=trains, loaded=loaded)
+    return finish_evaluation(opened, conditions)
+
+
+def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any) -> None:
+    """Train the run if necessary, and evaluate it; the model may be `loaded` already."""
+    from .evaluation.evaluate import evaluate_stage
+    from .gather.requests import check_endpoints
+    from .gather.required import check_prompts, required_outputs
+
+    opened_project, talk = opened.project, opened.talk
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
     loaded = (loaded or load(opened_project, talk)) if local else None
     if loaded is not None:
@@ -147,7 +157,6 @@ def run_project(
             f"validation loss {UNKNOWN if loss is None else f'{loss:.3f}'} at step {summary['best_step']}"
         )
     evaluate_stage(opened, loaded=loaded)
-    return finish_evaluation(opened, conditions)
 
 
 def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Run:

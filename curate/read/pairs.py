@@ -41,7 +41,8 @@ class RawPairs:
     null)`, output, system, group, split, reference_ok, meta` (JSON text or null). rejected: `row, id, outcome, rule,
     evidence` of the others. first_rows: the number of each file's first record; numbers continue over several files.
     shape: the recognised format, in one line. inputs: the columns that make the input, none if it
-    is a conversation. guide: the system message of nearly all rows, or None.
+    is a conversation. id_column: the column of the ids; None if they are hashes of the texts. guide: the system message of
+    nearly all rows, or None.
     """
 
     pairs: pl.DataFrame
@@ -54,6 +55,7 @@ class RawPairs:
     warnings: tuple[dict[str, str], ...] = ()
     seconds: float = field(default=0.0, compare=False)
     inputs: tuple[str, ...] = ()
+    id_column: str | None = None
 
     def to_pandas(self) -> dict[str, Any]:
         """The tables as pandas DataFrames: pairs, rejected."""
@@ -239,6 +241,7 @@ def _read(
         inputs=tuple(name for name in layout.shape.columns if name != layout.shape.output)
         if layout.shape.output
         else (),
+        id_column=layout.id,
     )
     return ReadParts(raw, tables, starts, sizes, renamed(pairs["id"], named["id"], sizes), guide)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, nearest
+from ...core import DataError, install_command, nearest
 from ..run_files import table_name
 from .batch import ROWS, Batch, object_batches, plain_values
 from .records import SUFFIXES, file_kind
@@ -85,9 +85,7 @@ def load_saved(path: Path) -> Any:
     try:
         from datasets import load_from_disk
     except ImportError:
-        raise DataError(
-            f"{path}: this is a datasets folder; reading it needs: pip install 'tuneworth[train]'"
-        ) from None
+        raise DataError(f"{path}: this is a datasets folder; reading it needs: {install_command('train')}") from None
     try:
         return load_from_disk(str(path))
     except Exception as error:  # pyarrow, json and the file system raise errors of many types

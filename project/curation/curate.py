@@ -19,6 +19,7 @@ from ...curate import (
     RawPairs,
     curate,
     pin_splits,
+    proposing_columns,
     read_frame,
     read_pairs,
     read_splits,
@@ -186,8 +187,10 @@ def _curated(
     data = project.reading
     overrides, cut = read_decisions(files)
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
+    source = project.folder / data.path if table is None else table
     with talk.progress("curate"):
-        raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
+        with proposing_columns(source, data):
+            raw = read_pairs(source, data) if table is None else read_frame(table, data)
         talk.note(f"curate: {raw.shape}")
         curated = curate(
             raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError, DataError, Talk, quoted_page, say
-from ...curate import DataSettings, RawPairs, read_frame, read_pairs
+from ...curate import DataSettings, RawPairs, proposing_columns, read_frame, read_pairs
 from ...style import (
     Discrimination,
     InferredStyle,
@@ -146,7 +146,8 @@ def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
     """
     path = pairs if isinstance(pairs, str | Path) else None
     settings = reading_settings(pairs, **columns)
-    raw = read_frame(pairs, settings) if path is None else read_pairs(path, settings)
+    with proposing_columns(pairs, settings):
+        raw = read_frame(pairs, settings) if path is None else read_pairs(path, settings)
     if not len(raw.pairs):
         where = "the table" if path is None else path
         raise DataError(f"{where} has no readable pair ({raw.rows_read} rows read)")

@@ -25,7 +25,7 @@ from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from ..gather.required import OutputSet, required_outputs
 from ..load import compared
 from ..project import PROJECT_FILE, Project
-from ..run import At, Run, console_for, open_run
+from ..run import At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, test_set_uses
 from ..training.learning_curve import read_curve
 from ..training.trained import trained
@@ -58,7 +58,8 @@ def evaluate_run(
     """
     opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
     conditions = project_gates(opened.project, gates)
-    evaluate_stage(opened, on_cluster=cluster)
+    with resumable(opened):
+        evaluate_stage(opened, on_cluster=cluster)
     return finish_evaluation(opened, conditions)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core import say
 
-__all__ = ["plan_lines", "plan_text", "train_text"]
+__all__ = ["partial_text", "plan_lines", "plan_text", "train_text"]
 
 WIDTH, LABEL = 80, 18
 BAR = 24  # characters of the histogram's longest bar
@@ -47,6 +47,25 @@ def plan_text(plan: Data) -> str:
         "",
         "One pair as the model sees it",
         plan["preview"],
+    ])  # fmt: skip
+
+
+def partial_text(plan: Data) -> str:
+    """What is known without the model: pairs and steps."""
+    settings, characters = plan["stated"], plan["characters"]
+    unknown = "not known before the packages for training are installed"
+    return "\n".join([
+        _wrapped(f"Plan for training {plan['model']} on {_pairs(plan)}, without the model", ""),
+        "",
+        _row(
+            "characters", f"{say.count(characters['median'])} per pair (median), at most {say.count(characters['longest'])}, "
+            f"{say.count(characters['total'])} in one epoch",
+        ),
+        _row("tokens per pair", unknown),
+        *([] if plan["epochs"] is None else [_row("epochs", f"{plan['epochs']}")]),
+        _row("steps", f"{plan['steps']:,} of {settings['batch_size']} pairs"),
+        _row("learning rate", f"{settings['learning_rate']:g}" if settings["learning_rate"] else "by the width of the model"),
+        _row("time, memory", unknown),
     ])  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from ...core import DataError, Talk, printable, quoted_page, say
 from ..load import load
-from ..run import At, Run, console_for, open_run
+from ..run import At, Run, console_for, open_run, resumable
 from .learning_curve import curve_parts, curve_text, learn_curve
 from .train import Planned, finished, plan_training, train_stage
 from .train_words import train_text
@@ -79,9 +79,8 @@ def train_adapter(
     opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
     if learning_curve:
         curve_parts(opened)  # fail on too few pairs before anything is trained
-    summary, loaded = _fitted(
-        opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code
-    )  # fmt: skip
+    with resumable(opened):
+        summary, loaded = _fitted(opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code)
     if (merge or gguf or learning_curve) and not _alone():
         return Training(opened, summary)
     if learning_curve:

@@ -249,19 +249,6 @@ def test_a_saved_dataset_is_curated_to_the_end(command, tmp_path):
     assert [entry["path"] for entry in prints[0]] == ["saved"]
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["curate", "pairs.jsonl", "--out", "clean"], "No partial file was left; run the same command to start again."),
-        (["train"], "run the same command with --run NAME to resume."),
-    ],
-)
-def test_ctrl_c_says_what_is_left_and_how_to_go_on(words, said):
-    from tuneworth.cli.main import _stopped
-
-    assert said in _stopped(words)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("id", "typed"),

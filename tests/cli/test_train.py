@@ -55,6 +55,26 @@ def test_a_dry_run_as_data(command, curated):
 
 
 @pytest.mark.slow
+def test_a_dry_run_without_torch_says_what_to_install_and_what_is_known(command, curated, monkeypatch):
+    change(curated, "max_steps = 4\n", "")
+    whole, before = command("train", curated, "--dry-run", "--json").json, contents(run_of(curated))
+    for package in ("torch", "transformers", "peft"):
+        monkeypatch.setitem(sys.modules, package, None)  # as Python finds it where it is not installed
+    done = command("train", curated, "--dry-run")
+    assert done.code == 2
+    assert done.err.startswith("tuneworth: training needs torch, transformers, peft\nInstall with: ")
+    assert max(map(len, done.out.splitlines())) <= 80
+    partial = command("train", curated, "--dry-run", "--json").json
+    same = ("pairs", "validation_pairs", "steps", "stated")
+    assert {key: partial[key] for key in same} == {key: whole[key] for key in same}
+    assert partial["epochs"] == whole["settings"]["epochs"]
+    assert partial["tokens"] is None
+    train = [json.loads(line) for line in (run_of(curated) / "curate" / "train.jsonl").read_text().splitlines()]
+    assert partial["characters"]["total"] == sum(len(row["input"]) + len(row["output"]) for row in train)
+    assert contents(run_of(curated)) == before
+
+
+@pytest.mark.slow
 def test_bfloat16_where_it_is_slower_is_a_notice(command, curated, monkeypatch):
     monkeypatch.setattr(precision, "bf16_ratio", lambda: 0.25)
     change(curated, '"float32"', '"bfloat16"')

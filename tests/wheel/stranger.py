@@ -85,7 +85,7 @@ def own_csv(rows: int) -> None:
         answer = type_in(words)
         if words[0] == "check":
             assert "--group Model" in answer, answer
-            assert "--identifier 'Item no'" in answer, answer
+            assert "--id 'Item no'" in answer, answer
         if words[0] == "curate":
             assert f"{rows:,} rows read" in answer, answer
     held_out = [json.loads(line) for line in Path("clean/curate/test.jsonl").read_text(encoding="utf-8").splitlines()]
