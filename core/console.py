@@ -1,6 +1,5 @@
 """Output of a program: the answer on standard output, progress and warnings on standard error."""
 
-import html
 import json
 import re
 import sys
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FIRST_ROWS", "Talk", "printable", "quoted_page"]
+__all__ = ["FIRST_ROWS", "Talk", "printable"]
 
 FIRST_ROWS = 5  # of a table, where a result prints itself
 Advance = Callable[[int, int, str], None]  # done, total, text next to the bar
@@ -77,12 +76,6 @@ def printable(text: str) -> str:
     surrogates, which cannot be encoded.
     """
     return _UNSAFE.sub(_escaped, text)
-
-
-def quoted_page(text: str, table: Any = None) -> str:
-    """A text and the first rows of a polars table as HTML for a notebook; the data is escaped."""
-    rows = "" if table is None else table.head(FIRST_ROWS)._repr_html_()
-    return f"<pre>{html.escape(printable(text))}</pre>{rows}"
 
 
 def _json(data: Any) -> str:

@@ -45,6 +45,14 @@ class Batch:
         """One mapping per record."""
         return self.values.iter_rows(named=True) if isinstance(self.values, pl.DataFrame) else self.values
 
+    def renamed(self, names: Mapping[str, str]) -> "Batch":
+        """The same records with other names for the columns that `names` has."""
+        if names.keys().isdisjoint(self.names):
+            return self
+        if isinstance(self.values, pl.DataFrame):
+            return replace(self, values=self.values.rename(names, strict=False))
+        return replace(self, values=[{names.get(key, key): v for key, v in row.items()} for row in self.values])
+
     def numbered_from(self, start: int) -> "Batch":
         """The same records with numbers counted on from `start`."""
         if start == 0:

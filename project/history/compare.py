@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, DataError, Talk, TuneworthError, printable, quoted_page
+from ...core import ConfigError, DataError, Talk, TuneworthError, printable
 from ...evaluate import ComparedJudged, Judged, compare_judged
-from ...reports import compared_text, write_comparison
+from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run
 from .judged import judged_by_style, judged_variant, style_for
@@ -58,7 +58,7 @@ class ComparedRuns:
         return printable(self.text)
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        return compared_html(self.results)
 
 
 def compare_runs(

@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from ...core import printable, quoted_page, say
+from ...core import notebook_page, printable, say
 from ..check import check_columns, pair_columns
 from ..discrimination import Discrimination, content_order, measure_discrimination
+from ..guide import check_sentence
 from ..kind import Proposal
 from ..kinds import KINDS
 from ..read import parse_style
@@ -62,7 +63,12 @@ class InferredStyle:
         return printable(f"{self.message}\n\n{self.text}".rstrip())
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        rules = [
+            (check_sentence(one.check), one.level, f"{one.holds:,} of {one.applicable:,}") for one in self.evidence
+        ]
+        table = pl.DataFrame(rules, schema=["rule", "level", "holds in"], orient="row") if rules else None
+        texts = [("style.yaml", self.text)] if self.text else []
+        return notebook_page(self.message, table=table, rows=len(rules), folded=texts)
 
 
 def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:

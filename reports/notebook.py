@@ -1,0 +1,58 @@
+"""Results for a notebook: the verdict, compared runs, a list of runs, each as a sentence with a small table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from ..core import Row, notebook_page, row_text, say
+from .history import compare_words
+from .history.compare_text import changed_rows
+from .history.entry import RunEntry
+from .history.runs_text import runs_cells, runs_summary
+from .sections.decision import verdict_sentence
+from .sections.first_screen import plain_sentence
+from .terminal import WAYS, number_rows, run_of, way_rows
+
+__all__ = ["compared_html", "runs_html", "verdict_html"]
+
+MOST_RUNS = 30
+
+
+def verdict_html(results: Mapping[str, Any], *, notes: Sequence[str] = ()) -> str:
+    """The verdict with its confidence, its numbers, the ways without training and the main doubt; then `notes`."""
+    run, verdict = run_of(results), results.get("verdict")
+    if not verdict:
+        return notebook_page(plain_sentence(run), figures=_figures(number_rows(run)), notes=notes)
+    ways = way_rows(run)
+    rows = [*number_rows(run), *([Row("", WAYS, ""), *ways] if len(ways) > 1 else [])]
+    sure = (verdict.get("confidence") or {}).get("sentence")
+    return notebook_page(
+        verdict_sentence(verdict),
+        figures=_figures(rows),
+        notes=[
+            *([f"Confidence: {sure}"] if sure else []),
+            f"Strongest reason for doubt: {verdict['doubt']}",
+            *notes,
+        ],
+    )
+
+
+def compared_html(results: Mapping[str, Any]) -> str:
+    """Which of two runs is better, the numbers behind it and the main doubt."""
+    doubt = f"Strongest reason for doubt: {compare_words.doubt(results, say)}"
+    return notebook_page(
+        compare_words.answer(results, say),
+        figures=_figures(changed_rows(results)),
+        notes=[*compare_words.shared_lines(results, say), doubt],
+    )
+
+
+def runs_html(entries: Sequence[RunEntry], *, hidden: int = 0) -> str:
+    """The runs as a table."""
+    table = pl.DataFrame(runs_cells(entries)) if entries else None
+    return notebook_page(runs_summary(entries, hidden), table=table, rows=MOST_RUNS)
+
+
+def _figures(rows: Iterable[Row]) -> list[tuple[str, str]]:
+    return [(row.label, row_text(row)) for row in rows]
