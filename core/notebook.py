@@ -76,7 +76,7 @@ def _table(table: Any, rows: int) -> str:
 def _as_table(head: str, lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    return f'<table style="border-collapse:collapse">{head}<tbody>{"".join(lines)}</tbody></table>'
+    return f'<table style="border-collapse:collapse;margin:.6em 0">{head}<tbody>{"".join(lines)}</tbody></table>'
 
 
 def _cell(value: Any, *, right: bool = False) -> str:

@@ -33,6 +33,7 @@ def verdict_html(results: Mapping[str, Any], *, notes: Sequence[str] = ()) -> st
         notes=[
             *([f"Confidence: {sure}"] if sure else []),
             f"Strongest reason for doubt: {verdict['doubt']}",
+            f"Next: {verdict['next']}",
             *notes,
         ],
     )
