@@ -98,7 +98,9 @@ class Checkup:
     def html(self, *, notes: Sequence[str] = ()) -> str:
         """The findings as a table for a notebook, then `notes`."""
         found = [(SEVERITIES[f.severity], f.title, f.advice, f.option or "") for f in self.findings]
-        table = pl.DataFrame(found, schema=["severity", "finding", "what to do", "option"], orient="row") if found else None
+        table = (
+            pl.DataFrame(found, schema=["severity", "finding", "what to do", "option"], orient="row") if found else None
+        )
         return notebook_page(self.headline, table=table, rows=len(found), notes=notes)
 
 

@@ -113,7 +113,9 @@ def table_batches(table: Any) -> Iterator[Batch]:
         return _from_dataset(table)
     if hasattr(table, "iloc") and hasattr(table, "columns"):
         return object_batches(_from_pandas(table))
-    if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
+    if not isinstance(table, pl.Series) and (
+        hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
+    ):
         return _from_polars(pl.DataFrame(table), 0)
     if isinstance(table, str | bytes | Path | pl.Series) or not isinstance(table, Iterable) or streamed:
         raise TypeError(

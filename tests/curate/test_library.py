@@ -257,3 +257,20 @@ def test_curate_takes_the_names_of_columns():
         curate(read_frame(ROWS), input="item")
     with pytest.raises(DataError, match='no column "itm"'):
         curate(table, input="itm", output="text")
+
+
+def test_an_unnamed_index_of_pandas_is_the_id_unless_it_counts_or_repeats():
+    frame = pandas_frame([{key: value for key, value in row.items() if key != "id"} for row in ROWS])
+    names = [row["id"] for row in ROWS]
+    assert read_frame(frame.set_axis(names)).pairs["id"].to_list() == names
+    assert read_frame(frame[::2]).pairs["id"].to_list() == [str(n) for n in range(0, 20, 2)]
+    counted = read_frame(frame).pairs["id"].to_list()
+    assert counted == read_frame(frame.to_dict("records")).pairs["id"].to_list()
+    assert read_frame(frame.set_axis([0] * 20)).pairs["id"].to_list() == counted
+    assert read_frame(pandas_frame(ROWS).set_axis(range(5, 25))).pairs["id"].to_list() == names
+
+
+def test_an_arrow_table_is_read():
+    arrow = pytest.importorskip("pyarrow")
+    for table in (arrow.Table.from_pylist(ROWS), arrow.RecordBatch.from_pylist(ROWS)):
+        assert read_frame(table).pairs.equals(read_frame(ROWS).pairs)

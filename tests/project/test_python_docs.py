@@ -55,7 +55,9 @@ def test_the_pages_run_in_a_notebook_which_shows_the_results(notebook: Kernel) -
 
     # The outputs that the README supposes, by the texts of the same test pairs.
     notebook.run('same = tw.curate_pairs("products.csv", "style.yaml", input=["title", "specs"], output="text")')
-    notebook.run('before, after = (same.splits["test"].select("id", output=pl.col("output") + end) for end in (".", ""))')
+    notebook.run(
+        'before, after = (same.splits["test"].select("id", output=pl.col("output") + end) for end in (".", ""))'
+    )
     (readme,) = blocks("README.md")
     cell = notebook.run(readme)
     assert (cell.problem, cell.err) == ([], "")
