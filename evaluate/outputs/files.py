@@ -187,8 +187,8 @@ def read_outputs(
     `source` is a path: `.jsonl .json .csv .tsv .parquet`, the first four also with `.gz` or `.zst`; or a table, as for
     `read_frame`. Only `id` and `output` are required. The values of `sample` identify the
     repeats; each id has as many rows as there are different values. An id or sample without a line has a null output,
-    which counts as empty and is reported separately. Ids in `also` may occur and are ignored. `columns` gives the names of
-    `id` and `output` in the source, where it has no columns of these names. `say` receives notices about lines that were
+    which counts as empty and is reported separately. Ids in `also` may occur and are ignored. `columns` gives the names
+    that the pairs have for `id` and `output`, which the source may have too. `say` receives notices about lines that were
     ignored or converted.
 
     Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, contains values of a wrong
@@ -249,7 +249,9 @@ class _Reader:
         """The lines of a batch; None if there are none."""
         for _, why in batch.problems:
             self.problems.add_text("cannot be read", why)
-        batch = batch.renamed({given: name for name, given in self.columns.items() if name not in batch.names})
+        # A table of the pairs may hold the outputs as well, beside the references.
+        as_pairs = {given: name for name, given in self.columns.items() if name == "id" or name not in batch.names}
+        batch = batch.renamed(as_pairs)
         self.names.update(dict.fromkeys(batch.names))
         self.records += len(batch.numbers)
         if not {"id", "output"} <= set(batch.names):

@@ -65,8 +65,8 @@ def judge_outputs(
     """Judge collected outputs on the same test pairs: the run with its results, verdict and report.
 
     `pairs` and each value of `outputs` (by the name of its variant) are paths or tables, as for `curate_pairs`; `input`,
-    `output`, `id` and `group` name the columns of the pairs. Outputs have the columns `id` and `output`, or else those with
-    the names that the pairs have for them, and may have more (docs/collected.md); texts alone, as a list or a Series, are
+    `output`, `id` and `group` name the columns of the pairs. Outputs have the columns `id` and `output`, or those with the
+    names that the pairs have for them, and may have more (docs/collected.md); texts alone, as a list or a Series, are
     those of the pairs in order, and of two pandas indexes with the same labels the labels count. The sections
     [style], [data], [evaluate] and [roi] of a `project` apply; `roi` is such a [roi] table. The `baseline` is usually
     `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). `repair` says
