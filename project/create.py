@@ -241,7 +241,7 @@ def create_example(out: Path, *, collected: bool = False) -> None:
 
 
 def _with_outputs(text: str, names: list[str]) -> str:
-    """The project file with collected outputs as its variants, in place of tables that prompt a model."""
+    """The project file with collected outputs as its variants and rivals, in place of tables that prompt a model."""
     head, _, rest = text.partition("[evaluate.prompted]\n")
-    tables = "\n".join(f'[evaluate.{name}]\noutputs = "{SHIPPED}/{name}.jsonl"\n' for name in names)
+    tables = "\n".join(f'[evaluate."{name}"]\noutputs = "{SHIPPED}/{name}.jsonl"\n' for name in names)
     return f"{head}{tables}\n{rest[rest.index('# The prices') :]}"

@@ -24,6 +24,7 @@ from ...evaluate import (
     check_roi,
     evaluate_outputs,
     is_tuned_name,
+    made_from,
     read_outputs,
     read_roi,
 )
@@ -253,12 +254,7 @@ def _raw(
 
 def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
     """How a variant comes about and from which, where it has a name that Tuneworth itself gives."""
-    of, _, how = name.rpartition(" + ")
-    if of in names and how in ("retry", "constrained"):
-        return how, (of,)
-    if name == "nearest" and "prompted" in names:
-        return "nearest", ("prompted",)
-    return ("template" if name == "template" else "model"), ()
+    return made_from(name, names) or ("template" if name == "template" else "model", ())
 
 
 def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:
