@@ -108,8 +108,12 @@ def table_batches(table: Any) -> Iterator[Batch]:
         return _from_polars(table, 0)
     if isinstance(table, Mapping):
         return _from_parts(table)
-    streamed = hasattr(table, "features") and not hasattr(table, "__len__")  # cannot be read twice
-    if hasattr(table, "to_polars") and hasattr(table, "features") and not streamed:
+    if hasattr(table, "features") and not hasattr(table, "__len__"):
+        raise TypeError(
+            f"found {type(table).__name__}, a streamed dataset, which cannot be read twice; pass list(dataset), or a part of "
+            "it: list(dataset.take(10_000))"
+        )
+    if hasattr(table, "to_polars") and hasattr(table, "features"):
         return _from_dataset(table)
     if hasattr(table, "iloc") and hasattr(table, "columns"):
         return object_batches(_from_pandas(table))
@@ -117,7 +121,7 @@ def table_batches(table: Any) -> Iterator[Batch]:
         hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
     ):
         return _from_polars(pl.DataFrame(table), 0)
-    if isinstance(table, str | bytes | Path | pl.Series) or not isinstance(table, Iterable) or streamed:
+    if isinstance(table, str | bytes | Path | pl.Series) or not isinstance(table, Iterable):
         raise TypeError(
             "expected a polars or pandas DataFrame, an Arrow table, a Dataset, a DatasetDict or a list of dictionaries, "
             f"found {type(table).__name__}; read_pairs reads files"

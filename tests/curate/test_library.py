@@ -236,7 +236,7 @@ def test_what_is_no_table_is_refused(table):
 
 @pytest.mark.slow
 def test_a_streamed_dataset_is_refused_and_files_are_read_by_read_pairs():
-    with pytest.raises(TypeError, match="found IterableDataset"):
+    with pytest.raises(TypeError, match=r"found IterableDataset, a streamed dataset.*list\(dataset\)"):
         read_frame(dataset(ROWS).to_iterable_dataset())
     with pytest.raises(TypeError, match="use read_frame for tables in memory"):
         read_pairs(ROWS)
