@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 import tuneworth as tw
+from tuneworth.evaluate import EvaluateSettings, VariantSettings, plan_variants
+from tuneworth.project.load import NO_PAIRS
+from tuneworth.style import StyleSchema
 
 from ..conftest import pair
 
@@ -58,6 +61,15 @@ def test_recorded_rivals_are_measured_beside_the_variants(labels: Path) -> None:
     again = tw.Run(labels)
     tw.report_run(again)  # judged again by the project
     assert again.results["quality"]["nearest"] == run.results["quality"]["nearest"]
+
+
+def test_a_rival_of_the_candidate_is_tuned_whatever_the_candidate_is_called(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("", encoding="utf-8")
+    names = ("prompted", "mine", "prompted + retry", "mine + retry")
+    named = dict.fromkeys(names, VariantSettings(outputs="a.jsonl"))
+    settings = EvaluateSettings(variants=names[:2], candidate="mine", named=named)
+    planned = plan_variants(settings, folder=tmp_path, style=StyleSchema("none", ()), train=NO_PAIRS)
+    assert [(one.name, one.tuned) for one in planned] == list(zip(names, (False, True, False, True), strict=True))
 
 
 @pytest.mark.parametrize(
