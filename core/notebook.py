@@ -49,11 +49,12 @@ def _text(text: str) -> str:
 
 
 def _figures(figures: Iterable[tuple[str, str]]) -> str:
-    lines = [
-        f'<tr><th scope="row" style="{_styled()};font-weight:normal">{_shown(name)}</th>{_cell(value)}</tr>'
-        for name, value in figures
-    ]
+    lines = [f"<tr>{_name(name) if name else _cell('')}{_cell(value)}</tr>" for name, value in figures]
     return _as_table("", lines)
+
+
+def _name(name: str) -> str:
+    return f'<th scope="row" style="{_styled()};font-weight:normal">{_shown(name)}</th>'
 
 
 def _table(table: Any, rows: int) -> str:

@@ -59,7 +59,7 @@ def runs_html(entries: Sequence[RunEntry], *, hidden: int = 0) -> str:
 
 def served_html(content: Mapping[str, Any]) -> str:
     """Whether what is served is what was judged, the figures of both, and each cause with what to do about it."""
-    table = pl.DataFrame(served_rows(content), schema=["", "judged", "served"], orient="row")
+    table = pl.DataFrame(served_rows(content), schema=["figure", "judged", "served"], orient="row")
     causes = [f"{cause['id']}: {cause['says']} {cause['advice']}" for cause in content["causes"]]
     return notebook_page(content["sentence"], table=table, rows=len(table), notes=causes)
 
