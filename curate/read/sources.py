@@ -191,7 +191,8 @@ def _from_pandas(frame: Any) -> list[dict[str, Any]]:
     """
     index = frame.index
     if any(name is not None for name in index.names):
-        frame = frame.reset_index(drop=False)
+        own = [n for n, name in enumerate(index.names) if name is not None and name not in frame.columns]
+        frame = frame.reset_index(level=own) if own else frame
     elif "id" not in frame.columns and index.nlevels == 1 and index.is_unique and not _counts(index):
         frame = frame.reset_index(names="id")
     names = [str(name) for name in frame.columns]

@@ -246,7 +246,13 @@ def test_tables_by_split_and_a_named_index_lose_nothing():
     frame = pl.DataFrame(ROWS)
     parts = read_frame({"train": frame[:15], "test": ROWS[15:]})
     assert parts.pairs["split"].to_list() == ["train"] * 15 + ["test"] * 5
-    assert read_frame(pandas_frame(ROWS).set_index("id")).pairs["id"].to_list() == [row["id"] for row in ROWS]
+    frame, names = pandas_frame(ROWS), [row["id"] for row in ROWS]
+    whole = read_frame(ROWS).pairs
+    for columns in ("id", ["id", "group"]):
+        assert read_frame(frame.set_index(columns)).pairs.equals(whole)
+        assert read_frame(frame.set_index(columns, drop=False)).pairs["id"].to_list() == names
+    partly = frame.set_index(["id", "group"]).rename_axis(["id", None])
+    assert read_frame(partly).pairs["id"].to_list() == names
 
 
 def test_curate_takes_the_names_of_columns():
