@@ -50,7 +50,7 @@ class Training:
 
     def _repr_html_(self) -> str:
         rows = [*result_rows(self.summary, self._log), ("adapter", str(self.adapter))]
-        high = [(str(row["id"]), row["loss"]) for row in self.summary.get("highest_losses") or []]
+        high = [(str(row["id"]), round(row["loss"], 2)) for row in self.summary.get("highest_losses") or []]
         table = pl.DataFrame(high, schema=["pairs with the highest loss", "per token"], orient="row") if high else None
         notes = [str(text) for text in self.summary.get("notices") or []]
         return notebook_page(trained_on(self.summary), figures=rows, table=table, notes=notes)
