@@ -280,7 +280,12 @@ def test_unscored_outputs_are_left_out(judged, runs):
 
 def test_of_several_runs_each_is_compared_with_the_one_before(judged, runs, tmp_path):
     last = judged("last", outputs(lambda at: at % 5 > 0), price=2.0)
-    compared = compare_runs(*runs, last)
+    compared = compare_runs(*runs, last, gates=["difference.value >= 0", "steps.1.difference.value > 0"])
+    compared.check_gates()
+    with pytest.raises(GateFailed, match=r"steps\.0\.difference\.value"):
+        compare_runs(*runs, last, gates=["steps.0.difference.value >= 0"]).check_gates()
+    with pytest.raises(ConfigError, match=r'there is no "steps\.2" in the results'):
+        compare_runs(*runs, last, gates=["steps.2.difference.value >= 0"]).check_gates()
     assert [(step["before"], step["after"]) for step in compared.results["steps"]] == [
         ("monday", "today"),
         ("today", "last"),
