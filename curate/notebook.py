@@ -7,9 +7,9 @@ import polars as pl
 
 from ..core import notebook_page, say
 
-__all__ = ["curated_html"]
+__all__ = ["PAIR", "curated_html"]
 
-PAIR = ("id", "input", "output", "split")  # of a kept pair; its other columns are in the table
+PAIR = ("id", "input", "output", "split")  # what a result shows of a kept pair
 
 
 def curated_html(summary: Mapping[str, Any], kept: pl.DataFrame) -> str:
@@ -21,6 +21,6 @@ def curated_html(summary: Mapping[str, Any], kept: pl.DataFrame) -> str:
     return notebook_page(
         f"{say.count(outcomes['kept'])} of {say.count(summary['rows_read'], 'row')} kept",
         figures=figures,
-        table=kept.select(name for name in PAIR if name in kept.columns),
+        table=kept.select(PAIR),
         notes=[warning["text"] for warning in summary["warnings"]],
     )

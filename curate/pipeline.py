@@ -11,7 +11,7 @@ from ..core import FIRST_ROWS, Clock, DataError, Say, say, silent, to_pandas
 from ..style import StyleSchema
 from .jobs.tasks import InMemory, Table, Work
 from .match import Outcomes
-from .notebook import curated_html
+from .notebook import PAIR, curated_html
 from .overrides import Override
 from .prepare import CountTokens, CurateRequest, prepare
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
@@ -89,7 +89,7 @@ class Curated:
         return {name: self.kept.filter(pl.col("split") == name) for name in SPLITS}
 
     def __repr__(self) -> str:
-        return f"{self._counts()}\n{self.kept.head(FIRST_ROWS)}"
+        return f"{self._counts()}\n{self.kept.select(PAIR).head(FIRST_ROWS)}"
 
     def _repr_html_(self) -> str:
         return curated_html(self.summary, self.kept)

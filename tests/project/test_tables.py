@@ -37,6 +37,7 @@ def test_pairs_of_any_kind_are_curated_the_same(kind: str, pairs_file: Path, sty
     assert clean.kept.select(FOUND).equals(of_file.kept.select(FOUND))
     assert clean.summary["outcomes"] == of_file.summary["outcomes"]
     assert repr(clean).startswith("60 rows read: 60 kept\nsplits: ")
+    assert ("output" in repr(clean), "component" in repr(clean)) == (True, False)
     assert "<table" in clean._repr_html_()
 
 
