@@ -1,15 +1,15 @@
 """The names that Tuneworth gives to rivals that prompt a model, and what each is made from."""
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Final, Literal
 
 __all__ = ["NEAREST", "Way", "constrained_name", "made_from", "retry_name", "short_guide_name"]
 
 Way = Literal[
     "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
 ]  # fmt: skip
-NEAREST = "nearest"
-_ADDED: tuple[Way, ...] = ("retry", "constrained", "short guide")
+NEAREST: Final = "nearest"
+_ADDED: dict[str, Way] = {"retry": "retry", "constrained": "constrained", "short guide": "short guide"}
 
 
 def retry_name(name: str) -> str:
@@ -34,7 +34,6 @@ def made_from(name: str, variants: Collection[str]) -> tuple[Way, tuple[str, ...
     (('retry', ('prompted',)), None)
     """
     of, _, how = name.rpartition(" + ")
-    way = next((way for way in _ADDED if way == how), None)
-    if way is not None and of in variants:
-        return way, (of,)
-    return ("nearest", ("prompted",)) if name == NEAREST and "prompted" in variants else None
+    if how in _ADDED and of in variants:
+        return _ADDED[how], (of,)
+    return (NEAREST, ("prompted",)) if name == NEAREST and "prompted" in variants else None
