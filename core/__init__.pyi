@@ -12,7 +12,6 @@ from .address import read_key as read_key
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
-from .console import quoted_page as quoted_page
 from .course import Course as Course
 from .course import ExpectedStep as ExpectedStep
 from .course import LongStep as LongStep
@@ -40,7 +39,9 @@ from .files import sha256_file as sha256_file
 from .files import whole_folder as whole_folder
 from .files import write_synced as write_synced
 from .files import write_whole as write_whole
+from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
 from .numbers import NEVER as NEVER

@@ -29,6 +29,7 @@ from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor
 from .jobs.tasks import Job as Job
 from .meaning import meaning_sentence as meaning_sentence
+from .notebook import curated_html as curated_html
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override

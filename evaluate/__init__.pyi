@@ -82,11 +82,13 @@ from .rivals.ladder import ladder as ladder
 from .rivals.ladder import left_out_by_settings as left_out_by_settings
 from .rivals.ladder import rival_names as rival_names
 from .rivals.ladder import seconds_of as seconds_of
+from .rivals.names import Way as Way
+from .rivals.names import made_from as made_from
+from .rivals.names import retry_name as retry_name
 from .rivals.nearest import NearestExamples as NearestExamples
 from .rivals.retry import Again as Again
 from .rivals.retry import Retried as Retried
 from .rivals.retry import ask_again as ask_again
-from .rivals.retry import retry_name as retry_name
 from .rivals.search_field import Candidate as Candidate
 from .rivals.search_field import plan_field as plan_field
 from .rivals.search_field import search_order as search_order
@@ -142,7 +144,6 @@ from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
 from .statistics.sequential import draw_rows as draw_rows
 from .variants import Variant as Variant
-from .variants import Way as Way
 from .variants import plan_variants as plan_variants
 from .verdict.causes import cause_words as cause_words
 from .verdict.causes import tells as tells

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ..core import ConfigError, Fix, build_settings, divided_names, key_env_problems, nearest, toml_name
 from .money.inputs.prices import is_tuned_name
+from .rivals.names import made_from
 from .rivals.search_settings import SearchSettings
 
 __all__ = [
@@ -59,7 +60,8 @@ class VariantSettings:
     few_shot: int | None = None
     """Examples in the prompt. Default: 3 for `prompted`, else 0."""
     outputs: str | None = None
-    """A file of outputs that were collected elsewhere; no model is called."""
+    """A file of outputs that were collected elsewhere; no model is called. Also for a rival by its name, such as
+    `[evaluate."prompted + retry"]`."""
     model: str | None = None
     """A local folder or hub name; with `endpoint`, the name of the model there. Default: the model of `[train]`."""
     adapter: str | None = None
@@ -207,6 +209,15 @@ class EvaluateSettings:
         if problems:
             raise ConfigError("; ".join(problems))
 
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The rivals, by the names that Tuneworth gives them, whose outputs a table `[evaluate.NAME]` has in a file."""
+        return tuple(
+            name
+            for name, stated in self.named.items()
+            if stated.outputs is not None and name not in self.variants and made_from(name, self.variants)
+        )
+
     def of(self, name: str) -> VariantSettings:
         """The settings of `[evaluate.NAME]`, or the defaults if there is no such table."""
         return self.named.get(name, VariantSettings())
@@ -280,9 +291,11 @@ class EvaluateSettings:
     def _tables(self) -> list[str]:
         known = [*self.variants, *GIVEN]
         problems = [
-            f"[evaluate.{toml_name(name)}] is not among the variants; {nearest(name, known)}"
+            f'[evaluate."{name}"]: only "outputs" and "repair" can be stated for a rival that Tuneworth makes'
+            if made_from(name, self.variants)
+            else f"[evaluate.{toml_name(name)}] is not among the variants; {nearest(name, known)}"
             for name in self.named
-            if name not in known
+            if name not in (*known, *self.recorded)
         ]
         for name, stated in self.named.items():
             other = stated.fallback

@@ -12,6 +12,7 @@ import polars as pl
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
 from .rivals.constraint import Constraint, check_constraint, constraint_of
+from .rivals.names import Way, made_from
 from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
@@ -94,11 +95,6 @@ OWN, WRITTEN = "the team's own", "written by Tuneworth"
 FEW_SHOT = 3  # for `prompted`, unless the project sets it
 
 
-Way = Literal[
-    "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
-]  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Variant:
     """A way to get an output. `examples` are (input, output) pairs shown before every request; `nearest` finds those of
@@ -152,7 +148,8 @@ def plan_variants(
     adapter: Path | None = None,
     seed: int = 0,
 ) -> list[Variant]:
-    """The variants of a project in the order of its settings, without templates, which no model has to fill in.
+    """The variants of a project in the order of its settings, without templates, which no model has to fill in; then the
+    rivals whose outputs are recorded in a file.
 
     `folder` is the project's folder, `train` the table that few-shot examples are chosen from, `data_guide` the system
     message contained in the data.
@@ -164,7 +161,9 @@ def plan_variants(
         stated, tuned = settings.of(name), settings.is_tuned(name)
         if stated.outputs is not None:
             file = _existing(folder / stated.outputs, name)
-            return Variant(name, "outputs", file=file, tuned=tuned, settings=stated)
+            way, of = made_from(name, settings.variants) or ("model", ())
+            tuned = settings.is_tuned(of[0]) if of else tuned
+            return Variant(name, "outputs", file=file, tuned=tuned, settings=stated, way=way, of=of)
         guide, origin = _guide(name, stated, folder, style, data_guide)
         few = shown_examples(name, stated)
         weights = None if stated.endpoint else _adapter(name, stated, folder, adapter)
@@ -185,7 +184,8 @@ def plan_variants(
             system_role=stated.system_role,
         )
 
-    return [planned(name) for name in settings.variants if settings.of(name).template is None]
+    names = (*settings.variants, *settings.recorded)
+    return [planned(name) for name in names if settings.of(name).template is None]
 
 
 def shown_examples(name: str, stated: VariantSettings) -> int:

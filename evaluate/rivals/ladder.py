@@ -13,9 +13,9 @@ from ..money.inputs.settings import RoiSettings
 from ..outputs.raw import Raw
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys
 from ..variants import FEW_SHOT, WRITTEN, Variant, read_guide
-from .constrained import constrained_name, constrained_rival, may_be_constrained, named_constrained
+from .constrained import constrained_rival, may_be_constrained, named_constrained
+from .names import NEAREST, constrained_name, retry_name, short_guide_name
 from .nearest import NearestExamples
-from .retry import retry_name
 
 __all__ = [
     "Allowance",
@@ -26,10 +26,8 @@ __all__ = [
     "left_out_by_settings",
     "rival_names",
     "seconds_of",
-    "short_guide_name",
 ]
 
-NEAREST = "nearest"
 # The keys of [evaluate.nearest] that have an effect; for other ones a variant of its own has examples = "nearest".
 _OWN = ("guide", "few_shot", "repair", "examples")
 # Reading a prompt token takes a small part of the time of generating one, as whole prompts are read at once. On 24 requests
@@ -52,11 +50,6 @@ class Rung:
     def name(self) -> str:
         """The name of the rival."""
         return self.variant.name
-
-
-def short_guide_name(candidate: str) -> str:
-    """The name of the candidate with the must rules as its guide."""
-    return f"{candidate} + short guide"
 
 
 def ladder(
@@ -92,7 +85,7 @@ def ladder(
                 guide_origin=WRITTEN,
             )  # fmt: skip
             rungs.append(Rung(variant, base))
-    return rungs
+    return [rung for rung in rungs if rung.name not in settings.recorded]
 
 
 def _constrained(base: Variant, style: StyleSchema) -> Rung:
@@ -129,7 +122,7 @@ def check_rivals(settings: EvaluateSettings) -> None:
     known = rival_names(settings.variants, settings.candidate)
     problems = [f'"rivals" names "{name}"; {nearest(name, known)}' for name in names if name not in known]
     useless = [key for key in stated_keys(settings.of(NEAREST)) if key not in _OWN]
-    if useless and NEAREST not in settings.variants:
+    if useless and NEAREST not in (*settings.variants, *settings.recorded):
         problems.append(
             f'"nearest": "{useless[0]}" has no effect, as it prompts the model of another variant; define a variant of '
             'another name with examples = "nearest"'
