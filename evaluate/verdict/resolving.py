@@ -36,9 +36,6 @@ def resolving_steps(
 
 def _resolving(worth: Worth, kind: str, decision: str, flips: Sequence[Results], margin: float) -> list[Step]:
     results = worth.results
-    baseline, candidate = (variant_name(name) for name in compared(results))
-    chosen = baseline if decision == "keep prompting" else candidate
-    level = f"To draw level it would have to gain {say.points(results['comparison']['difference']['value'])}."
     if kind == "cheaper_way":
         way = cheaper_way(results, margin)
         return [] if way is None else [way_step(worth, way, sentence(f"try {way.what} first, then run again"))]
@@ -51,30 +48,38 @@ def _resolving(worth: Worth, kind: str, decision: str, flips: Sequence[Results],
     if kind in ("near_flip", "stated", "volume"):
         return _stated(results, kind, flips)
     if kind == "reused":
-        return [_unseen(worth, chosen)]
-    found = {
-        "template": (_template(decision), "Which of the template's outputs people would not accept is not known."),
-        "answers_in_train": (_apart(results), "How much the tuned model recites shows only in a new comparison."),
-        "facts": (FACTS_ADVICE, "What better examples bring was not measured."),
-        "one_repaired": (
-            f"repair the outputs of {_other(results, decision)} as well and run `tuneworth evaluate` again",
-            "The repair of its outputs was not measured.",
-        ),
-        "weak_baseline": (
-            "repeat the comparison with a stronger model and the same guide", f"No stronger model was measured. {level}",
-        ),
-        "foreign_guide": (
-            "have the team improve the guide and run `tuneworth evaluate` again", f"No other guide was measured. {level}",
-        ),
-        "warned": (_near(results), "The risk does not show in the acceptable share."),
-        "references": (_references(results), "It changes what counts as acceptable."),
-        "style": (
-            "review the rules in the style file and set `reviewed: true` there", "It changes what counts as acceptable."
-        ),
-    }.get(kind)  # fmt: skip
-    if found is None or not found[0]:
-        return []
-    return [_check(kind, *found, machine=_machine(worth, kind))]
+        return [_unseen(worth, variant_name(compared(results)[0 if decision == "keep prompting" else 1]))]
+    do, why = _words(results, kind, decision)
+    return [_check(kind, do, why, machine=_machine(worth, kind))] if do else []
+
+
+def _words(results: Results, kind: str, decision: str) -> tuple[str, str]:
+    """What to do about a doubt, and why nobody knows its points; empty if nothing can be done."""
+    level = f"To draw level it would have to gain {say.points(results['comparison']['difference']['value'])}."
+    match kind:
+        case "template":
+            return _template(decision), "Which of the template's outputs people would not accept is not known."
+        case "answers_in_train":
+            return _apart(results), "How much the tuned model recites shows only in a new comparison."
+        case "facts":
+            return FACTS_ADVICE, "What better examples bring was not measured."
+        case "one_repaired":
+            do = f"repair the outputs of {_other(results, decision)} as well and run `tuneworth evaluate` again"
+            return do, "The repair of its outputs was not measured."
+        case "weak_baseline":
+            do = "repeat the comparison with a stronger model and the same guide"
+            return do, f"No stronger model was measured. {level}"
+        case "foreign_guide":
+            do = "have the team improve the guide and run `tuneworth evaluate` again"
+            return do, f"No other guide was measured. {level}"
+        case "warned":
+            return _near(results), "The risk does not show in the acceptable share."
+        case "references":
+            return _references(results), "It changes what counts as acceptable."
+        case "style":
+            do = "review the rules in the style file and set `reviewed: true` there"
+            return do, "It changes what counts as acceptable."
+    return "", ""
 
 
 def _machine(worth: Worth, kind: str) -> Known:
