@@ -55,8 +55,9 @@ def next_steps(
         gains += _rules(worth, compared(results)[1], against=used)
     if rule != TOO_DEAR:
         gains += _examples(worth, again=rule == WORSE)
-    if (doubted := resolving.get(doubts[0].kind)) is not None and doubts[0].kind in AGAINST:
-        first += [doubted] if doubted not in first else []
+    doubted = resolving.get(doubts[0].kind) if doubts[0].kind in AGAINST else None
+    if doubted is not None and doubted.id not in {step.id for step in first}:
+        first.append(doubted)
     taken = {step.id for step in first}
     rest = {step.id: step for step in [*gains, *resolving.values()] if step.id not in taken}
     return [*first, *ranked(rest.values())]
