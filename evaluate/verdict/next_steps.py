@@ -18,7 +18,7 @@ __all__ = ["next_steps"]
 Results = Mapping[str, Any]
 MOST_RULES = 3  # of one variant
 AGAINST = AGAINST_TUNING | AGAINST_BOTH
-LONGEST_RULE = 90  # characters of a rule's sentence in a step
+LONGEST_RULE = 60  # characters of a rule's sentence in a step
 NOTICEABLE = 0.005  # half a point
 FEWEST_FOR_CURVE = 160  # train pairs; an eighth of fewer is too little to train on
 CURVE_PARTS = 1 / 8 + 1 / 4 + 1 / 2  # of the train pairs, a training each
@@ -54,7 +54,7 @@ def next_steps(
     if rule == WORSE:
         gains += _rules(worth, compared(results)[1], against=used)
     if rule != TOO_DEAR:
-        gains += _examples(worth, again=rule == WORSE)
+        gains += _examples(worth, again=rule == WORSE, shown=any(step.kind == "rule" for step in gains))
     doubted = resolving.get(doubts[0].kind) if doubts[0].kind in AGAINST else None
     if doubted is not None and doubted.id not in {step.id for step in first}:
         first.append(doubted)
@@ -134,27 +134,31 @@ def _rules(worth: Worth, name: str, *, against: str | None = None) -> Iterator[S
 
     `against` is the better variant that is used instead: then the model would have to be trained again and to draw level.
     """
-    variant = (worth.results.get("variants") or {}).get(name) or {}
-    checks = (worth.results["quality"].get(name) or {}).get("checks") or {}
-    alone = {rule: check["alone"] for rule, check in checks.items() if check.get("alone")}
-    cut = next((e for e in worth.results["quality"].get(name, {}).get("causes") or [] if e["cause"] == "cut"), None)
+    quality = worth.results["quality"].get(name) or {}
+    alone = {rule: check["alone"] for rule, check in (quality.get("checks") or {}).items() if check.get("alone")}
+    cut = next((entry for entry in quality.get("causes") or [] if entry["cause"] == "cut"), None)
     if cut is not None:
         to = f" to {say.count(cut['enough'])} or more" if cut.get("enough") else ""
         do = f"raise the token limit of {variant_name(name)}{to}, then run `tuneworth evaluate` again"
         yield _rule_step(worth, name, f"cut:{name}", do, worth.of_cut(name), against)
-    for rule in sorted(alone, key=lambda rule: -(alone[rule]["share"] or 0.0))[:MOST_RULES]:
-        if not alone[rule]["outputs"]:
-            return
-        said = _said((worth.results.get("style") or {}).get("checks", {}).get(rule) or {})
-        met = f"get {variant_name(name)} to meet `{rule}`{said}"
-        how = "put it into the guide, with an example"
-        if variant.get("source") == "template":
-            how = "change the template"
-        elif variant.get("tuned"):
-            met, how = (f"if you train again: {met}", "add training pairs that show it") if against else (
-                met, "train on more pairs that show it"
-            )  # fmt: skip
-        yield _rule_step(worth, name, f"rule:{rule}:{name}", f"{met}: {how}", worth.of_rule(name, rule), against)
+    most = MOST_RULES if against is None else 1
+    for rule in sorted(alone, key=lambda rule: -(alone[rule]["share"] or 0.0))[:most]:
+        if alone[rule]["outputs"]:
+            do = _to_meet(worth.results, name, rule, again=against is not None)
+            yield _rule_step(worth, name, f"rule:{rule}:{name}", do, worth.of_rule(name, rule), against)
+
+
+def _to_meet(results: Results, name: str, rule: str, *, again: bool) -> str:
+    """How a variant comes to meet a rule, which is named with what it says."""
+    variant = (results.get("variants") or {}).get(name) or {}
+    named = f"`{rule}`{_said((results.get('style') or {}).get('checks', {}).get(rule) or {})}"
+    if variant.get("source") == "template":
+        return f"change the template until it meets {named}"
+    if not variant.get("tuned"):
+        return f"put {named} into the prompt of {variant_name(name)}, with an example"
+    return f"if you train again, add pairs that show {named}" if again else (
+        f"add training pairs that show {named}, then train again"
+    )  # fmt: skip
 
 
 def _rule_step(worth: Worth, name: str, id: str, do: str, points: Known, against: str | None) -> Step:
@@ -170,11 +174,14 @@ def _rule_step(worth: Worth, name: str, id: str, do: str, points: Known, against
 def _said(check: Results) -> str:
     """What a rule says, in brackets, if that is short and plain."""
     text = str(check.get("sentence") or "").rstrip(".")
-    return f" (“{text}”)" if text and len(text) <= LONGEST_RULE and not {"`", "\n", "“"} & set(text) else ""
+    return f' ("{text}")' if text and len(text) <= LONGEST_RULE and not {"`", "\n", '"'} & set(text) else ""
 
 
-def _examples(worth: Worth, *, again: bool) -> Iterator[Step]:
-    """As many training pairs again, by the learning curve; or the curve, if there is none."""
+def _examples(worth: Worth, *, again: bool, shown: bool) -> Iterator[Step]:
+    """As many training pairs again, by the learning curve; or the curve, if there is none.
+
+    `again` is for a model that is not used now; `shown` says that a step names what its pairs should show.
+    """
     curve, trained = worth.results.get("learning_curve") or {}, worth.results.get("training") or {}
     doubling = curve.get("doubling")
     if doubling is not None:
@@ -197,7 +204,7 @@ def _examples(worth: Worth, *, again: bool) -> Iterator[Step]:
         )  # fmt: skip
         return
     why = unknown("No learning curve was measured.")
-    if again:
+    if again and not shown:
         yield Step(
             id="examples", kind="examples", do="Train again only with more or better examples.", points=why, month=why,
             people=why, machine=worth.training(1, "1 for the same pairs"),

@@ -7,7 +7,7 @@ from ...core import say
 from .doubts import Doubt, nearest_flip
 from .next_step import FACTS_ADVICE, NO_OUTPUT, NO_TIME, RISK_ADVICE, enough_cases_step, way_step
 from .rivals import cheaper_way, unmeasured
-from .sentences import compared, sentence, variant_name
+from .sentences import compared, listed, sentence, variant_name
 from .step import NOTHING, Kind, Known, Step, unknown
 from .worth import Worth
 
@@ -24,8 +24,7 @@ def resolving_steps(
 ) -> dict[str, Step]:
     """A step for each doubt that something can be done about, by its kind, in the order of the doubts.
 
-    Every way that was not measured and every risk that was not checked is a step of its own: `unmeasured:NAME`,
-    `unchecked:N`.
+    Every way that was not measured is a step of its own.
     """
     worth, steps = Worth(results), {}
     for kind in dict.fromkeys(doubt.kind for doubt in doubts):
@@ -150,15 +149,13 @@ def _unmeasured(row: Results) -> Step:
 
 
 def _unchecked(results: Results) -> list[Step]:
-    """One step for each way to check risks that were not checked, with the risks that it checks."""
-    by_way: dict[str, list[str]] = {}
-    for risk in results.get("risks") or []:
-        if risk["status"] == "not checked" and risk.get("to_check"):
-            by_way.setdefault(risk["to_check"], []).append(risk["id"])
-    return [
-        _check(f"{ids[0]}", way, f"It shows whether there is a risk of {' and '.join(ids)}.", money=NO_OUTPUT)
-        for way, ids in by_way.items()
-    ]
+    """The risks that were not checked; how to check a single one is said, that of several is with each risk."""
+    risks = [risk for risk in results.get("risks") or [] if risk["status"] == "not checked"]
+    names = listed([risk["id"] for risk in risks], most=len(risks))
+    do = f"check the risks that were not: {names} (`to_check` of each in results.json says how)"
+    if len(risks) == 1:
+        do = risks[0].get("to_check") or f"check the risk of {names}"
+    return [_check("unchecked", do, "The risks do not show in the acceptable share.", money=NO_OUTPUT)]
 
 
 def _stated(results: Results, kind: str, flips: Sequence[Results]) -> list[Step]:
