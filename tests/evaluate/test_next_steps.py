@@ -149,17 +149,16 @@ def check_steps(results, verdict):
         assert verdict["rule"] == 2 or not trains
     else:
         assert not starts
-    check_order(steps)
+    check_order(steps, "once" if (results.get("money") or {}).get("requests_total") else "per_month")
 
 
-def check_order(steps):
+def check_order(steps, when):
     """After the first steps: the most money, then the most points, then those whose gain is unknown."""
     keys = []
     for step in steps[3:]:  # at most a test, the action and the check that could overturn it come first
-        money = step["money"] or {}
-        gain = (money.get("per_month") or (money.get("once") if money else None) or {}).get("value")
+        gain = ((step["money"] or {}).get(when) or {}).get("value")
         points = None if step["points"] is None else step["points"]["value"] or step["points"]["low"] or 0.0
-        known = step["points"] is not None or money.get("per_month") is not None
+        known = step["points"] is not None or gain is not None
         keys.append((not known, gain is None, -(gain or 0.0), -(points or 0.0)))
     assert keys == sorted(keys)
 
@@ -230,6 +229,15 @@ def test_more_pairs_cost_the_stated_minutes():
     assert found["minutes"]["people"]["value"] == 1200
     assert found["money"]["once"]["value"] == -1200
     assert found["money"]["per_month"]["value"] == pytest.approx(0.05 * 0.1 * 1000 * MONTH)
+
+
+def test_what_pairs_cost_once_does_not_rank_them_above_more_points():
+    results = situation(BETTER, roi=costs(1000, investment=200) | {"investment": LABELS})
+    curve = {"doubling": {"to": 800, "gain": {"value": 0.001, "low": 0.0, "high": 0.09}}}
+    ids = list(steps_of(results, learning_curve=curve))
+    rules = [id for id in ids if id.startswith("rule:")]
+    assert rules
+    assert ids.index("examples") > max(map(ids.index, rules))
 
 
 def test_a_curve_without_a_noticeable_gain_asks_for_no_pairs():
