@@ -4,12 +4,14 @@ from .address import calls_url as calls_url
 from .address import host_of as host_of
 from .address import is_near as is_near
 from .address import is_on_this_machine as is_on_this_machine
+from .address import key_env_problems as key_env_problems
+from .address import lacks_version as lacks_version
+from .address import models_url as models_url
 from .address import origin_of as origin_of
 from .address import read_key as read_key
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
-from .console import quoted_page as quoted_page
 from .course import Course as Course
 from .course import ExpectedStep as ExpectedStep
 from .course import LongStep as LongStep
@@ -20,6 +22,8 @@ from .errors import InputError as InputError
 from .errors import ModelError as ModelError
 from .errors import RunBroken as RunBroken
 from .errors import TuneworthError as TuneworthError
+from .faults import GRACE as GRACE
+from .faults import NO_MODEL as NO_MODEL
 from .faults import Complaint as Complaint
 from .faults import Fault as Fault
 from .faults import fault_of_exception as fault_of_exception
@@ -35,7 +39,9 @@ from .files import sha256_file as sha256_file
 from .files import whole_folder as whole_folder
 from .files import write_synced as write_synced
 from .files import write_whole as write_whole
+from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
 from .numbers import NEVER as NEVER

@@ -1,6 +1,5 @@
 """Output of a program: the answer on standard output, progress and warnings on standard error."""
 
-import html
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from typing import Any
 from .course import Course, LongStep
 from .streams import holds_everything, write_documents
 
-__all__ = ["FIRST_ROWS", "Talk", "printable", "quoted_page"]
+__all__ = ["FIRST_ROWS", "Talk", "printable"]
 
 FIRST_ROWS = 5  # of a table, where a result prints itself
 Advance = Callable[[float, int, str], None]  # done (may count a part of a unit), total, the unit and more
@@ -164,12 +163,6 @@ def printable(text: str) -> str:
     surrogates, which cannot be encoded.
     """
     return _UNSAFE.sub(_escaped, text)
-
-
-def quoted_page(text: str, table: Any = None) -> str:
-    """A text and the first rows of a polars table as HTML for a notebook; the data is escaped."""
-    rows = "" if table is None else table.head(FIRST_ROWS)._repr_html_()
-    return f"<pre>{html.escape(printable(text))}</pre>{rows}"
 
 
 def _json(data: Any) -> str:

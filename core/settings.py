@@ -103,7 +103,9 @@ def _convert(value: Any, hint: Any, where: str, problems: list[str]) -> Any:
     converted, ok = _fit(value, hint, where, problems)
     if not ok:
         quote = f' (quote it to make it text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
-        problems.append(f"{where}: expected {_name(hint)}, found {shown_value(value)}{quote}")
+        # A value of `key_env` may hold the key itself.
+        found = "another value, not repeated here" if where.endswith("key_env") else f"{shown_value(value)}{quote}"
+        problems.append(f"{where}: expected {_name(hint)}, found {found}")
     return converted
 
 

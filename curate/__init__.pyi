@@ -29,6 +29,7 @@ from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor
 from .jobs.tasks import Job as Job
 from .meaning import meaning_sentence as meaning_sentence
+from .notebook import curated_html as curated_html
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override
@@ -50,6 +51,7 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import is_curated as is_curated
 from .read.columns import named_once as named_once
+from .read.conversation import fold_system as fold_system
 from .read.file_parts import file_parts as file_parts
 from .read.normalise import content_hash as content_hash
 from .read.pairs import RawPairs as RawPairs

@@ -5,8 +5,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..core import ConfigError, Fix, build_settings, divided_names, nearest, toml_name
+from ..core import ConfigError, Fix, build_settings, divided_names, key_env_problems, nearest, toml_name
 from .money.inputs.prices import is_tuned_name
+from .rivals.names import made_from
 from .rivals.search_settings import SearchSettings
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
 MOST_AT_ONCE = 256  # requests in flight; more than any account's rate limit allows
 _PROMPTING = ("guide", "few_shot", "examples", "model", "adapter", "endpoint", "retry", "constrained")
-_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters")
+_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters", "system_role")
 
 
 MOST_TRIES = 100
@@ -59,7 +60,8 @@ class VariantSettings:
     few_shot: int | None = None
     """Examples in the prompt. Default: 3 for `prompted`, else 0."""
     outputs: str | None = None
-    """A file of outputs that were collected elsewhere; no model is called."""
+    """A file of outputs that were collected elsewhere; no model is called. Also for a rival by its name, such as
+    `[evaluate."prompted + retry"]`."""
     model: str | None = None
     """A local folder or hub name; with `endpoint`, the name of the model there. Default: the model of `[train]`."""
     adapter: str | None = None
@@ -92,9 +94,12 @@ class VariantSettings:
     """The time limit of one request with all its attempts and waits. Default: none."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Further parameters, sent unchanged."""
+    system_role: bool = True
+    """Whether the model at the endpoint takes a system message. `false` puts the guide, or a pair's own system message, at
+    the beginning of the first user message, in the requests and in what is exported for tuning."""
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = key_env_problems(self.key_env)
         if self.few_shot is not None and not 0 <= self.few_shot <= MOST_EXAMPLES:
             problems.append(f'"few_shot" is {self.few_shot}; expected 0 to {MOST_EXAMPLES}')
         if not 1 <= self.concurrency <= MOST_AT_ONCE:
@@ -204,6 +209,15 @@ class EvaluateSettings:
         if problems:
             raise ConfigError("; ".join(problems))
 
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The rivals, by the names that Tuneworth gives them, whose outputs a table `[evaluate.NAME]` has in a file."""
+        return tuple(
+            name
+            for name, stated in self.named.items()
+            if stated.outputs is not None and name not in self.variants and made_from(name, self.variants)
+        )
+
     def of(self, name: str) -> VariantSettings:
         """The settings of `[evaluate.NAME]`, or the defaults if there is no such table."""
         return self.named.get(name, VariantSettings())
@@ -277,9 +291,11 @@ class EvaluateSettings:
     def _tables(self) -> list[str]:
         known = [*self.variants, *GIVEN]
         problems = [
-            f"[evaluate.{toml_name(name)}] is not among the variants; {nearest(name, known)}"
+            f'[evaluate."{name}"]: only "outputs" and "repair" can be stated for a rival that Tuneworth makes'
+            if made_from(name, self.variants)
+            else f"[evaluate.{toml_name(name)}] is not among the variants; {nearest(name, known)}"
             for name in self.named
-            if name not in known
+            if name not in (*known, *self.recorded)
         ]
         for name, stated in self.named.items():
             other = stated.fallback

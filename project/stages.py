@@ -11,7 +11,7 @@ from ..curate import Curated
 from ..reports import curated_text
 from .curation.curate import curate_pairs, curate_stage, curate_unwritten
 from .evaluation.finish import finish_evaluation
-from .evaluation.gates import parse_gate
+from .evaluation.gate_paths import project_gates
 from .load import check_project, load, runs_here
 from .project import PROJECT_FILE, Project
 from .run import At, Run, console_for, project_at, resumable
@@ -125,8 +125,8 @@ def run_project(
     """
     from .gather.requests import check_addresses
 
-    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
-    opened_project = project_at(project, allow_code=allow_code)
+    talk, opened_project = console_for(talk, seed), project_at(project, allow_code=allow_code)
+    conditions = project_gates(opened_project, gates)
     local, trains = runs_here(opened_project)
     check_project(opened_project, train=local)
     if not run:  # a resumed run may already have every answer

@@ -7,6 +7,7 @@ from .comparison import comparable_fields as comparable_fields
 from .comparison import compared_inputs as compared_inputs
 from .comparison import compared_outputs as compared_outputs
 from .comparison import text_fields as text_fields
+from .conversation import fold_system as fold_system
 from .dates import pair_dates as pair_dates
 from .normalise import clean_text as clean_text
 from .normalise import content_hash as content_hash

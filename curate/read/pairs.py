@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import say
+from ...core import say, to_pandas
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..settings import DataSettings
 from .columns import (
@@ -58,8 +58,8 @@ class RawPairs:
     id_column: str | None = None
 
     def to_pandas(self) -> dict[str, Any]:
-        """The tables as pandas DataFrames: pairs, rejected."""
-        return {"pairs": self.pairs.to_pandas(), "rejected": self.rejected.to_pandas()}
+        """The tables as pandas DataFrames: pairs, rejected. Raises: ModelError if pandas is not installed."""
+        return {"pairs": to_pandas(self.pairs), "rejected": to_pandas(self.rejected)}
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
 
 
 def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
-    """The pairs of a polars or pandas DataFrame, a `datasets.Dataset` or `DatasetDict`, or a list of dictionaries.
+    """The pairs of a polars or pandas DataFrame, an Arrow table, a `datasets.Dataset` or `DatasetDict`, or dictionaries.
 
     Raises:
         DataError: a column is missing, or the data are not pairs.

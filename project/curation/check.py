@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote, split
 from typing import Any
 
-from ...core import Talk, quoted_page
+from ...core import Talk
 from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, proposing_columns, read_frame, read_pairs
 from ..run import QUIET
 from .style import reading_settings
@@ -39,7 +39,7 @@ class CheckedData:
         return f"{self.checkup!r}\nNext: {self.command}"
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        return self.checkup.html(notes=[f"Next: {self.command}"])
 
 
 def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QUIET, **columns: Any) -> CheckedData:

@@ -67,8 +67,8 @@ def curate_pairs(
 ) -> Curated:
     """Clean pairs, splits that cannot leak, and a ledger of every row, from a file or table of pairs.
 
-    `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
-    dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
+    `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, an Arrow table, a `datasets.Dataset` or a list
+    of dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
     name the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
     `leave_out_constant` leaves out those that never vary;
     `turns="all"` makes a pair of each answer of a conversation. `settings` are those of `[curate]`. The file

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, quoted_page, say
+from ...core import ConfigError, DataError, Talk, notebook_page, say
 from ...curate import DataSettings, RawPairs, proposing_columns, read_frame, read_pairs
 from ...style import (
     Discrimination,
@@ -27,7 +27,9 @@ from ...style import (
 from ...style import infer_style as infer
 from ..run import QUIET
 
-__all__ = ["CheckedStyle", "check_style", "infer_style", "reading_settings", "style_guide", "take_pairs"]
+__all__ = ["MOST_RULES", "CheckedStyle", "check_style", "infer_style", "reading_settings", "style_guide", "take_pairs"]
+
+MOST_RULES = 50  # that a notebook shows
 
 
 def infer_style(
@@ -87,7 +89,7 @@ class CheckedStyle:
         return f"{self.headline}\n{self.table}"
 
     def _repr_html_(self) -> str:
-        return quoted_page(self.headline, self.table)
+        return notebook_page(self.headline, table=self.table, rows=MOST_RULES)
 
     @property
     def headline(self) -> str:

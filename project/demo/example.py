@@ -74,5 +74,5 @@ def _stated(text: str, section: str, line: str, why: str) -> str:
 def _with_outputs(text: str) -> str:
     """The project file with collected outputs as its variants, in place of tables that prompt a model."""
     head, _, rest = text.partition("[evaluate.prompted]\n")
-    tables = "\n".join(f'[evaluate.{name}]\noutputs = "{SHIPPED}/{name}.jsonl"\n' for name in recorded_outputs())
+    tables = "\n".join(f'[evaluate."{name}"]\noutputs = "{SHIPPED}/{name}.jsonl"\n' for name in recorded_outputs())
     return f"{head}{tables}\n{rest[rest.index('# The prices') :]}"

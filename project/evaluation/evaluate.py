@@ -30,7 +30,7 @@ from ..runs import Stopwatch, test_set_uses
 from ..training.learning_curve import read_curve
 from ..training.trained import trained
 from .finish import finish_evaluation
-from .gates import parse_gate
+from .gate_paths import project_gates
 from .verdicts import keep_evaluated, stated_by
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def evaluate_run(
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` stops it.
     """
-    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
-    opened = open_run(project, run, allow_code=allow_code, talk=talk)
+    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    conditions = project_gates(opened.project, gates)
     with resumable(opened):
         evaluate_stage(opened, on_cluster=cluster)
     return finish_evaluation(opened, conditions)

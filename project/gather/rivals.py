@@ -17,6 +17,7 @@ from ...evaluate import (
     RemotePlan,
     Retried,
     Rung,
+    Traffic,
     Variant,
     ask_again,
     expected_seconds,
@@ -108,7 +109,7 @@ class RemoteSession:
     store: AnswerStore
     budget: Budget
     longest_output: int
-    progress: Any
+    traffic: Traffic
     warn: Any
 
 
@@ -235,7 +236,7 @@ class Climb:
         if not self._admits(rung, expected_seconds(raw, calls=len(plan.requests), input_tokens=None)):
             return None
         (raced,) = race_endpoints(
-            [plan], store=session.store, budget=session.budget, progress=session.progress, warn=session.warn
+            [plan], store=session.store, budget=session.budget, traffic=session.traffic, warn=session.warn
         )
         if refused := set(raced.refused).intersection(
             rung.variant.constraint.parameters if rung.variant.constraint else ()
@@ -269,7 +270,7 @@ class Climb:
             for line in remote_lines([further], session.store, session.budget, longest_output=session.longest_output):
                 self.run.talk.note(f"evaluate: {line}")
             return request_chats(
-                further, store=session.store, budget=session.budget, progress=session.progress, warn=session.warn
+                further, store=session.store, budget=session.budget, traffic=session.traffic, warn=session.warn
             )
 
         def allow(wanted: Sequence[Again]) -> bool:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import DataError, Talk, printable, quoted_page, say
+from ...core import DataError, Talk, notebook_page, printable, say
 from ..load import load
 from ..run import At, Run, console_for, open_run, resumable
 from .learning_curve import curve_parts, curve_text, learn_curve
 from .train import Planned, finished, plan_training, train_stage
-from .train_words import train_text
+from .train_words import result_rows, train_text, trained_on
 from .trained import trained
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Training:
         return self.run.adapter
 
     def __str__(self) -> str:
-        log = (trained(self.run.folder) or {}).get("log", [])
-        text = train_text(self.summary, log, run=quote(str(self.run.folder)))
+        text = train_text(self.summary, self._log, run=quote(str(self.run.folder)))
         parts = [f"{text}\n\nAdapter: {self.adapter}"]
         if "learning_curve" in self.summary:
             parts.append(curve_text(self.summary["learning_curve"]))
@@ -50,7 +49,15 @@ class Training:
         return printable(str(self))
 
     def _repr_html_(self) -> str:
-        return quoted_page(str(self))
+        rows = [*result_rows(self.summary, self._log), ("adapter", str(self.adapter))]
+        high = [(str(row["id"]), round(row["loss"], 2)) for row in self.summary.get("highest_losses") or []]
+        table = pl.DataFrame(high, schema=["pairs with the highest loss", "per token"], orient="row") if high else None
+        notes = [str(text) for text in self.summary.get("notices") or []]
+        return notebook_page(trained_on(self.summary), figures=rows, table=table, notes=notes)
+
+    @property
+    def _log(self) -> list[dict[str, Any]]:
+        return (trained(self.run.folder) or {}).get("log", [])
 
 
 def train_adapter(

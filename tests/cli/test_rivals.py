@@ -17,7 +17,7 @@ from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
 from .test_endpoint import MONEY
 
-SCHEMA = Path(__file__).parents[2] / "docs/results.schema.json"
+SCHEMA = Path(__file__).parents[2] / "evaluate/results.schema.json"
 ASKED = ("nearest", "prompted + retry", "tuned + short guide")
 
 
@@ -244,7 +244,7 @@ def test_a_process_killed_among_retries_asks_for_nothing_twice(command, hosted):
         whole = results_of(project)["quality"]
         answers = run / "evaluate/answers.jsonl"
         kills = 0
-        for kept in (30, 38, 44, total):  # the first of the retries is request 43 or so
+        for kept in (38, 44):  # the first of the retries is request 43 or so
             for file in (answers, run / "results.json"):
                 file.unlink(missing_ok=True)
             server.requests.clear()
@@ -264,4 +264,4 @@ def test_a_process_killed_among_retries_asks_for_nothing_twice(command, hosted):
             # Those in flight when it was killed are the only ones that are sent again.
             assert len(server.requests) - before == total - stored
             assert results_of(project)["quality"] == whole
-    assert kills >= 3
+    assert kills == 2

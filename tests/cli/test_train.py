@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth.project import plan_text, train_text
+from tuneworth.project import Run, Training, plan_text, train_text
 from tuneworth.train.model import precision
 from tuneworth.train.model.memory import MemoryAtHand
 
@@ -205,6 +205,19 @@ def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
     assert second.json == first.json
     assert "is already trained" in second.err
     assert contents(run_of(curated)) == before
+
+
+@pytest.mark.slow
+def test_a_result_of_python_prints_as_the_command_does_and_is_a_table_in_a_notebook(trained):
+    run = Run(trained)
+    done = Training(run, json.loads((run.folder / "train" / "summary.json").read_text()))
+    assert repr(done).startswith("Trained on 42 pairs\n\nsteps             4")
+    page = done._repr_html_()
+    assert "<strong>Trained on 42 pairs</strong>" in page
+    for name in ("steps", "time", "training loss", "validation loss", "kept", "memory", "adapter"):
+        assert f">{name}</th>" in page
+    assert str(done.adapter) in page
+    assert "pairs with the highest loss" in page
 
 
 def test_other_settings_do_not_overwrite_what_was_trained(command, trained):
