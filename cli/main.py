@@ -112,10 +112,10 @@ def tuneworth() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted, 4 decide again."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    from ..core import print_anywhere
-
-    print_anywhere()
     try:
+        from ..core import print_anywhere
+
+        print_anywhere()
         with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:

@@ -16,8 +16,8 @@ def test_a_table_and_an_iterator_give_what_a_list_gives():
     table = rows(60)
     listed = check_data(table)
     assert listed.checkup == check_data(pl.DataFrame(table)).checkup == check_data(iter(table)).checkup
-    assert listed.checkup.proposed == {"input": "*", "output": "text"}
-    assert listed.command.startswith("tuneworth curate FILE --input '*' --output text")
+    assert listed.checkup.proposed == {"input": "*", "output": "text", "id": "sku"}
+    assert listed.command.startswith("tuneworth curate FILE --input '*' --output text --id sku")
 
 
 @pytest.mark.slow
