@@ -1,6 +1,7 @@
 from .checkup import checkup_brief as checkup_brief
 from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
+from .curated_text import curated_text as curated_text
 from .history.compare import write_comparison as write_comparison
 from .history.compare_text import compared_text as compared_text
 from .history.entry import CHANGES as CHANGES
@@ -12,6 +13,11 @@ from .history.entry import with_changes as with_changes
 from .history.runs_page import write_runs_page as write_runs_page
 from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
+from .notebook import compared_html as compared_html
+from .notebook import runs_html as runs_html
+from .notebook import served_html as served_html
+from .notebook import verdict_html as verdict_html
+from .notebook import watched_html as watched_html
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
 from .serving import served_markdown as served_markdown
@@ -19,7 +25,6 @@ from .serving import served_text as served_text
 from .stored import StoredRun as StoredRun
 from .stored import read_run as read_run
 from .stored import scored_lines as scored_lines
-from .terminal import curated_text as curated_text
 from .terminal import derivation_text as derivation_text
 from .terminal import money_text as money_text
 from .terminal import verdict_text as verdict_text

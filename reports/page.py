@@ -73,7 +73,8 @@ HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 # Later files override earlier ones, so phone and paper come last.
 STYLES = (
-    "base", "first_screen", "layout", "charts", "tables", "money", "what_if", "data", "examples", "phone", "paper"
+    "base", "first_screen", "layout", "charts", "tables", "next_steps", "money", "what_if", "data", "examples", "phone",
+    "paper",
 )  # fmt: skip
 PAGE_HEADER = "font: 8pt Arial, sans-serif; color: #555;"
 # A style attribute that only positions its element. Texts from a run cannot match, since their quotes are escaped.

@@ -5,10 +5,11 @@ from typing import Any
 
 from ..core import unbroken as say
 from ..core import write_whole
+from .curated_markdown import curated_markdown
 from .junit import junit_of_curation, junit_of_run
-from .markdown import curated_markdown, evaluated_markdown
+from .markdown import evaluated_markdown
 from .page import Section, render_page
-from .sections import gates, judgements, method, provenance, quality, risks, rivals, training, usage, why
+from .sections import gates, judgements, method, next_steps, provenance, quality, risks, rivals, training, usage, why
 from .sections.curation import data
 from .sections.curation.curated import curated_headline, curated_sections
 from .sections.examples import examples
@@ -136,7 +137,13 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
 def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:
     """The sections before the examples and those after them."""
     curated = read_curation(run.path) if find_curation(run.path) else None
-    before = [why.section(run), gates.section(run), quality.section(run, texts=texts), rivals.section(run)]
+    before = [
+        why.section(run),
+        next_steps.section(run),
+        gates.section(run),
+        quality.section(run, texts=texts),
+        rivals.section(run),
+    ]
     after = [
         judgements.section(run, texts=texts),
         usage.section(run),

@@ -1,34 +1,31 @@
-"""Renders a run's results for a terminal: the verdict with its numbers, the money, the result of curation."""
+"""Renders a run's results for a terminal: the verdict with its numbers, the next steps, the money."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..core import UNKNOWN, Row, filled, row_lines, say
-from ..curate import meaning_sentence
 from .charts.axes import shortened
-from .sections.curation.accepts import accepts_sentence
-from .sections.curation.certificate import certificate
-from .sections.curation.data import override_line
-from .sections.curation.fixes import fix_sentence
 from .sections.decision import verdict_sentence
 from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money.assumptions import words
 from .sections.money.costs import alternative_rows, cost_rows
 from .sections.money.money import money_rows
+from .sections.next_steps import brings, steps_of
 from .sections.rules import cause_rows
 from .stored import StoredRun
 from .words import capital, short, variant_label
 
-__all__ = ["curated_text", "derivation_text", "money_text", "verdict_text"]
+__all__ = ["WAYS", "derivation_text", "money_text", "number_rows", "run_of", "verdict_text", "way_rows"]
 
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
 LONGEST = 28  # letters of a variant's name next to a number
-MOST_RULES = 6
+MOST_STEPS = 3  # in the answer
 MOST_WAYS = 6  # ways without training in the answer
+WAYS = "Ways without training, the strongest first"
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
-EXCERPT = 76  # characters of a text excerpt
 
 
 # --- the verdict --------------------------------------------------------------------------------------------------
@@ -36,35 +33,60 @@ EXCERPT = 76  # characters of a text excerpt
 
 def verdict_text(results: Mapping[str, Any]) -> str:
     """The verdict, its confidence, the three numbers and the main doubt; without a verdict, only the scores."""
-    run, verdict = _run_of(results), results.get("verdict")
+    run, verdict = run_of(results), results.get("verdict")
     if not verdict:
-        scores = [Row("n", "Test requests", _tested(run)), *(_acceptable(name, found) for name, found in _quality(run))]
-        return _joined([[*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)], _causes(run)])
+        scores = row_lines(number_rows(run), label=NUMBER)
+        return _joined([[*filled(plain_sentence(run)), "", *scores], _causes(run)])
     parts = [filled(verdict_sentence(verdict))]
     if verdict.get("confidence"):
         level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
-    numbers = [Row("n", "Test requests", _tested(run)), *(row for each in three_numbers(run) for row in _rows(each))]
     parts += [
-        row_lines(numbers, label=NUMBER),
+        row_lines(number_rows(run), label=NUMBER),
         _ways(run),
         _causes(run),
         filled(f"Strongest reason for doubt: {verdict['doubt']}"),
+        _next_steps(results),
     ]
     return _joined(parts)
 
 
-def _ways(run: StoredRun) -> list[str]:
-    """The ways without training, the strongest first; empty if the first screen shows the only one."""
+def number_rows(run: StoredRun) -> list[Row]:
+    """How many requests were tested, and the three numbers of the verdict; without a verdict, the scores."""
+    if run.results.get("verdict"):
+        numbers = [row for each in three_numbers(run) for row in _rows(each)]
+    else:
+        numbers = [_acceptable(name, found) for name, found in _quality(run)]
+    return [Row("n", "Test requests", _tested(run)), *numbers]
+
+
+def _next_steps(results: Mapping[str, Any]) -> list[str]:
+    """The first steps with what each would bring; empty without any."""
+    steps, lines = steps_of(results), ["What to do next"]
+    for n, step in enumerate(steps[:MOST_STEPS], start=1):
+        found = brings(step, say)
+        lines += filled(f"  {n}. {step['do']}{f' ({found})' if found else ''}", indent=5)
+    if len(steps) > MOST_STEPS:
+        lines.append(f"  and {len(steps) - MOST_STEPS} more, in the report")
+    return lines if steps else []
+
+
+def way_rows(run: StoredRun) -> list[Row]:
+    """The ways without training, the strongest first."""
     rows = sorted(
         run.rivals, key=lambda row: (not row.get("strongest"), -((row.get("acceptable") or {}).get("share") or 0))
     )
-    lines = [Row("", f"  {shortened(run.label(row['name']), LONGEST)}", _way(row)) for row in rows[:MOST_WAYS]]
+    found = [Row("", shortened(run.label(row["name"]), LONGEST), _way(row)) for row in rows[:MOST_WAYS]]
     if len(rows) > MOST_WAYS:
-        lines.append(Row("", f"  and {len(rows) - MOST_WAYS} more", "in the report"))
+        found.append(Row("", f"and {len(rows) - MOST_WAYS} more", "in the report"))
     left_out = [row["name"] for row in run.results.get("rivals") or [] if not row.get("measured")]
-    lines += [Row("", f"  {shortened(run.label(name), LONGEST)}", "not measured") for name in left_out]
-    return ["Ways without training, the strongest first", *row_lines(lines, label=NUMBER)] if len(lines) > 1 else []
+    return found + [Row("", shortened(run.label(name), LONGEST), "not measured") for name in left_out]
+
+
+def _ways(run: StoredRun) -> list[str]:
+    """The ways without training as lines; empty if the first screen shows the only one."""
+    rows = [replace(row, label=f"  {row.label}") for row in way_rows(run)]
+    return [WAYS, *row_lines(rows, label=NUMBER)] if len(rows) > 1 else []
 
 
 def _way(row: Mapping[str, Any]) -> str:
@@ -232,82 +254,18 @@ def derivation_text(money: Mapping[str, Any]) -> str:
     return _joined([["How each figure is calculated"], *blocks])
 
 
-# --- curating -----------------------------------------------------------------------------------------------------
-
-
-def curated_text(summary: Mapping[str, Any]) -> str:
-    """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
-    lines = [*_outcomes(summary), *_splits(summary), *(f"  {text}" for text in summary["split_notes"])]
-    lines += filled(fix_sentence(summary)) if fix_sentence(summary) else []
-    lines += filled(accepts_sentence(summary)) if accepts_sentence(summary) else []
-    lines += filled(certificate(summary)) if certificate(summary) else []
-    lines += filled(meaning_sentence(summary["meaning"])) if summary.get("meaning") else []
-    lines += filled(override_line(summary)) if override_line(summary) else []
-    return "\n".join([*lines, *_thresholds(summary)])
-
-
-def _outcomes(summary: Mapping[str, Any]) -> list[str]:
-    outcomes = summary["outcomes"]
-    dropped = ", ".join(f"{say.count(n)} {name}" for name, n in outcomes.items() if name != "kept" and n)
-    lines = [
-        f"{say.count(summary['rows_read'], 'row')} read: {say.count(outcomes['kept'])} kept"
-        + (f"; {dropped}" if dropped else "")
-    ]
-    rules = list(summary["rules"].items())
-    if rules:
-        more = f" and {len(rules) - MOST_RULES} more rules" if len(rules) > MOST_RULES else ""
-        lines.append("  by rule: " + ", ".join(f"{rule} {say.count(n)}" for rule, n in rules[:MOST_RULES]) + more)
-    return lines
-
-
-def _splits(summary: Mapping[str, Any]) -> list[str]:
-    lines = ["splits: " + ", ".join(f"{say.count(n)} {name}" for name, n in summary["splits"].items())]
-    found = (summary.get("certificate") or {}).get("answers_in_test") or {}
-    if answers := sum(found.values()):
-        lines[0] += f" ({say.count(answers)} with an output that is also in train)"
-    failing = summary["references_failing"]["test"]
-    if failing:
-        breaks = "row breaks a rule but is" if failing == 1 else "rows break a rule but are"
-        lines.append(f"  {say.count(failing)} test {breaks} kept, so that the test is not too easy")
-    return lines
-
-
-def _thresholds(summary: Mapping[str, Any]) -> list[str]:
-    """The threshold table with the borderline pair of each; empty if not requested."""
-    table = summary["threshold_table"]
-    if table is None:
-        return []
-    now = summary["near_duplicate"]["threshold"]
-    lines = [
-        "",
-        f"Near duplicates by threshold (near_duplicate is {now:g}), before rows that break a rule are dropped",
-        "threshold  dropped  conflicts  least similar",
-    ]
-    for row in table:
-        least = f"{row['example']['similarity']:.2f}" if row["example"] else "-"
-        lines.append(f"{row['threshold']:9.2f}  {row['dropped']:7,}  {row['conflicts']:9,}  {least:>13}")
-    # The same pair may be the borderline pair of several thresholds; show it once, at the first.
-    first = {(row["example"]["id"], row["example"]["other_id"]): row for row in reversed(table) if row["example"]}
-    for row in reversed(first.values()):
-        example = row["example"]
-        lines += ["", f'At {row["threshold"]:.2f}, "{example["id"]}" is dropped in favour of "{example["other_id"]}":']
-        for name in ("input", "output"):
-            texts = (short(example[key], EXCERPT) for key in (name, f"other_{name}"))
-            lines += [f"  {name:6}  {next(texts)}", f"          {next(texts)}"]
-    return lines
-
-
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _run_of(results: Mapping[str, Any]) -> StoredRun:
+def run_of(results: Mapping[str, Any]) -> StoredRun:
+    """A run of which only the results are known."""
     return StoredRun(Path(), dict(results), {}, {})
 
 
 def _money_run(money: Mapping[str, Any]) -> StoredRun:
     """A run of which only the money is known."""
     pair = {side: money[side] for side in ("baseline", "candidate")}
-    return _run_of({"money": money, "comparison": pair, "quality": {}})
+    return run_of({"money": money, "comparison": pair, "quality": {}})
 
 
 def _joined(parts: Iterable[Sequence[str]]) -> str:

@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def settings_table() -> dict[str, str]:
-    table = PAGE[PAGE.index("## Settings") : PAGE.index("## What it leaves behind")]
+    table = PAGE[PAGE.index("## Settings") : PAGE.index("## The files of a training run")]
     return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE))
 
 
