@@ -1,12 +1,13 @@
 """The quality section: shares with ranges, the paired difference, similarity to human answers, repeated requests."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
-from ...core import UNKNOWN
+from ...core import UNKNOWN, row_text
+from ...core import Row as NumberRow
 from ...core import unbroken as say
 from ...evaluate import both_shares
 from ..charts.axes import linear_axis
@@ -14,18 +15,29 @@ from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
-from ..words import NOT_CHECKED, capital, named, quoted, share_text, unchecked
+from ..words import NOT_CHECKED, capital, named, quoted, sentence, share_text, share_words, short, unchecked
 from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
 from .order import MOST_VARIANTS, compared_variants, shown_order
-from .rules import MOST_ROWS, PERCENT, cause_rows, check_rows, most_broken, moved_figure, moves, shown_variants
-from .similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
+from .rules import (
+    MOST_ROWS,
+    PERCENT,
+    CheckRow,
+    cause_rows,
+    check_rows,
+    most_broken,
+    moved_figure,
+    moves,
+    shown_variants,
+)
+from .similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_finding, similarity_rows
 
 __all__ = [
     "RepeatRow",
     "difference_figure",
     "lead",
     "pairs_figure",
+    "parts_figure",
     "repeat_rows",
     "role_of",
     "samples_of",
@@ -33,13 +45,14 @@ __all__ = [
     "shares_figure",
 ]
 
-SHARES = {
-    "acceptable": ("Acceptable", "keeps every must rule"),
+PARTS = {
     "consistent": ("Consistent", "keeps every must rule about form and wording"),
     "faithful": ("Faithful", "adds no facts to those in the request"),
 }
 
 HOW = ("ranges", "How outputs are counted and ranges are calculated")
+RULE = 120  # characters of a rule in the line of a folded part
+DRAWN = 8  # variants in the chart of acceptable outputs; the numbers of the chart have all
 
 
 def section(run: StoredRun, *, texts: bool) -> Section | None:
@@ -54,9 +67,15 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "labels": [run.label(name) for name in run.variants],
         "repaired": repair_lines(run),
         "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
+        "warned": cause_rows(run, telling=True, names=_judged(run)),
+        "acceptable": shares_figure(run),
         "causes": cause_rows(run),
-        "figures": [shares_figure(run), difference_figure(run), pairs_figure(run)],
+        "figures": [figure for figure in (difference_figure(run), pairs_figure(run), parts_figure(run)) if figure],
+        "parts_title": "The same requests, form and facts" if run.baseline else "Form and facts",
+        "parts_finding": _parts_finding(run),
         "rows": rows,
+        "rules_title": f"All {_rules(len(rows))}" if len(rows) > 1 else "The one rule",
+        "rules_finding": _rules_finding(run, rows),
         "most_rows": MOST_ROWS,
         "places": places,
         "others": others,
@@ -65,8 +84,10 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "compared": bool((run.results.get("comparison") or {}).get("checks")),
         "accepts_sentence": accepts_sentence(run.results),
         "accepted": accepted_rows(run.results),
-        "repeats": repeat_rows(run),
+        "repeats": (repeats := repeat_rows(run)),
+        "repeats_finding": "; ".join(f"{row.name}: {row.unstable} mixed" for row in repeats),
         "similarity": similarity_rows(run),
+        "similarity_finding": similarity_finding(run),
         "classifier_ran": classifier_ran(run),
         "no_classifier": no_classifier_lines(run),
         "giveaways": giveaway_lines(run) if texts else [],
@@ -84,6 +105,34 @@ def lead(run: StoredRun) -> str:
     if not run.results.get("comparison") or (other.get("acceptable") or {}).get("share") is None:
         return f"{capital(named(name, run.results))} keeps every must rule on {say.percent(share)} of the requests."
     return f"{capital(quoted(both_shares(run.results)))}{_moves_words(run)}."
+
+
+def _judged(run: StoredRun) -> set[str]:
+    """The compared variants and those that they are made from."""
+    compared = compared_variants(run)
+    return {*compared, *(origin for name in compared for origin in run.origins(name))}
+
+
+def _parts_finding(run: StoredRun) -> str:
+    """The paired difference and how often both are acceptable; of one variant, its shares about form and facts."""
+    comparison = run.results.get("comparison") or {}
+    difference, both = comparison.get("difference") or {}, comparison.get("both")
+    if difference.get("value") is None:
+        scored = (run.results.get("quality") or {}).get(run.candidate or "") or {}
+        return ", ".join(f"{title.lower()} {share_words(scored, key)}" for key, (title, _) in PARTS.items())
+    words = row_text(NumberRow("difference", "", unit="points", **difference), say)
+    total = sum(int(comparison.get(key) or 0) for key in ("both", "only_candidate", "only_baseline", "neither"))
+    return words if both is None else f"{words}; both are acceptable on {say.count(both)} of {say.count(total)}."
+
+
+def _rules_finding(run: StoredRun, rows: Sequence[CheckRow]) -> str:
+    """Which rules changed, and the one that the candidate breaks most often."""
+    moved, worst = capital(_moves_words(run).removeprefix("; ")), most_broken(rows)
+    most = ""
+    if worst is not None and run.candidate is not None:
+        broken, whose = worst.broken[run.variants.index(run.candidate)], run.label(run.candidate)
+        most = f"Broken most often, in {broken} outputs of {whose}: {quoted(sentence(short(worst.sentence, RULE)))}"
+    return " ".join(filter(None, (sentence(moved), most))) or "No rule is broken."
 
 
 def _moves_words(run: StoredRun) -> str:
@@ -107,31 +156,68 @@ def role_of(run: StoredRun, name: str) -> str:
 
 
 def shares_figure(run: StoredRun) -> Markup:
-    """The three shares of each variant, and of the references if they were scored."""
-    rows, table, drawn = [], [], compared_variants(run)
-    if len(run.variants) <= MOST_VARIANTS:
-        drawn = run.variants
-    for key, (title, about) in SHARES.items():
-        lines = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in shown_order(run)]
-        reference = run.results.get("reference") or {}
-        if reference.get(key):
-            lines.append(("human answers", reference, "reference"))
-        for index, (name, scored, role) in enumerate(lines):
-            share, low, high = ((scored.get(key) or {}).get(end) for end in ("share", "low", "high"))
-            marks = (Mark(share, low, high, role),) if share is not None else ()
-            not_checked = unchecked(scored, key)
-            in_range = say.percent_range(low, high) if low is not None else "" if not_checked else UNKNOWN
-            heading, small = (title, about) if index == 0 else ("", "")
-            shown = NOT_CHECKED if not_checked else _with_range(share, low, high)
-            if key == "acceptable" or role != "other" or len(drawn) > 2:
-                rows.append(Row(name, marks, shown, heading=heading, about=small))
-            table.append((f"{title}: {name}", NOT_CHECKED if not_checked else say.percent(share), in_range))
-    text = "; ".join(f"{name}: {value}{f', range {span}' if span else ''}" for name, value, span in table)
+    """The acceptable share of each variant, and of the references if they were scored."""
+    lines = _share_lines(run, "acceptable")
+    drawn = [line for line in lines if line.role != "other"]
+    drawn += [line for line in lines if line.role == "other"][: max(DRAWN - len(drawn), 0)]
     note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
-    if len(drawn) < len(run.variants):
-        note += " Consistent and faithful outputs of the other variants are in the numbers of this chart."
-    head = ("Share", "Measured", "Range")
-    figure = Figure("Acceptable, consistent and faithful outputs", text, head, tuple(table), note, id="shares", how=HOW)
+    if rest := len(lines) - len(drawn):
+        note += f" {say.count(rest)} more {'is' if rest == 1 else 'are'} in the numbers of this chart."
+    rows = [Row(line.name, line.marks, line.value) for line in lines if line in drawn]
+    title = "Acceptable outputs: those that keep every must rule"
+    return _share_chart(run, title, lines, rows, note, id="shares", how=HOW)
+
+
+def parts_figure(run: StoredRun) -> Markup:
+    """The shares of each variant that keep the rules about form and wording, and those about facts."""
+    every, rows, lines = len(run.variants) <= MOST_VARIANTS, [], []
+    for key, (title, about) in PARTS.items():
+        found = _share_lines(run, key)
+        drawn = [line for line in found if every or line.role != "other"]
+        rows += [
+            Row(line.name, line.marks, line.value, heading=title * first, about=about * first)
+            for line, first in zip(drawn, [True] + [False] * len(drawn), strict=False)
+        ]
+        lines += [replace(line, name=f"{title}: {line.name}") for line in found]
+    note = "" if every else "The other variants are in the numbers of this chart."
+    return _share_chart(run, "Consistent and faithful outputs", lines, rows, note, id="parts")
+
+
+@dataclass(frozen=True)
+class _ShareLine:
+    """One share of one variant: its mark, its value with the range, and both as plain text."""
+
+    name: str
+    role: str
+    marks: tuple[Mark, ...]
+    value: Markup | str
+    plain: str
+    span: str
+
+
+def _share_lines(run: StoredRun, key: str) -> list[_ShareLine]:
+    scored = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in shown_order(run)]
+    reference = run.results.get("reference") or {}
+    if reference.get(key):
+        scored.append(("human answers", reference, "reference"))
+    lines = []
+    for name, found, role in scored:
+        share, low, high = ((found.get(key) or {}).get(end) for end in ("share", "low", "high"))
+        marks = (Mark(share, low, high, role),) if share is not None else ()
+        if unchecked(found, key):
+            lines.append(_ShareLine(name, role, marks, NOT_CHECKED, NOT_CHECKED, ""))
+            continue
+        span = say.percent_range(low, high) if low is not None else UNKNOWN
+        lines.append(_ShareLine(name, role, marks, _with_range(share, low, high), say.percent(share), span))
+    return lines
+
+
+def _share_chart(
+    run: StoredRun, title: str, lines: Sequence[_ShareLine], rows: Sequence[Row], note: str, **shown: Any
+) -> Markup:
+    text = "; ".join(f"{line.name}: {line.plain}{f', range {line.span}' if line.span else ''}" for line in lines)
+    table = tuple((line.name, line.plain, line.span) for line in lines)
+    figure = Figure(title, text, ("Share", "Measured", "Range"), table, note, **shown)
     return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
 
 
