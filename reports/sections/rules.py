@@ -155,9 +155,7 @@ def _broken_text(scored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return f"{say.count(found['fail'])} of {say.count(_applies(scored, found))}"
 
 
-def cause_rows(
-    run: StoredRun, *, telling: bool = False, names: Collection[str] | None = None
-) -> list[tuple[str, str]]:
+def cause_rows(run: StoredRun, *, telling: bool = False, names: Collection[str] | None = None) -> list[tuple[str, str]]:
     """Label and clauses of each variant with such outputs or unscored requests, in the order of the variants.
 
     Repaired outputs are not listed again. With `telling`, only what makes a comparison invalid or concerns a tenth of the

@@ -9,7 +9,14 @@ from ..stored import StoredRun
 from ..words import share_text
 from .order import compared_variants, shown_order
 
-__all__ = ["SimilarityRow", "classifier_ran", "giveaway_lines", "no_classifier_lines", "similarity_finding", "similarity_rows"]
+__all__ = [
+    "SimilarityRow",
+    "classifier_ran",
+    "giveaway_lines",
+    "no_classifier_lines",
+    "similarity_finding",
+    "similarity_rows",
+]
 
 CHANCE = 0.05  # significance level of the classifier test
 

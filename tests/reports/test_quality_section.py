@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.quality import difference_figure, lead, shares_figure
+from tuneworth.reports.sections.quality import lead
+from tuneworth.reports.sections.quality_charts import difference_figure, shares_figure
 from tuneworth.reports.sections.rules import check_rows, most_broken, moved_figure, moves, shown_variants
 from tuneworth.reports.stored import StoredRun
 

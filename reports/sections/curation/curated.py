@@ -15,6 +15,7 @@ from ...stored import StoredCuration
 from ...words import capital, sentence, short, typeset
 from ..first_screen import Headline, Number, Side
 from .accepts import accepted_rows, accepts_sentence
+from .brief import dropped_line
 from .certificate import certificate, certificate_values, held_out, near_values, similarity_text
 from .data import (
     canned_rows,
@@ -41,6 +42,7 @@ __all__ = [
     "warnings_lead",
 ]
 
+MOST_RULES = 6  # of the style; the others are folded
 DOUBT = 260  # characters that fit the first screen of a phone
 # Warnings by importance; the first one present is the strongest reason for doubt.
 _WEIGHT = (
@@ -234,7 +236,8 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
     data = run.summary
     rows = {
         "funnel": funnel_figure(data), "decisions": override_line(data), "dropped": rows_values(run, texts=texts),
-        "edited": edited_values(data, texts=texts),
+        "edited": (edited := edited_values(data, texts=texts)),
+        "details": " ".join(filter(None, (dropped_line(data), edited["sentence"]))),
     }  # fmt: skip
     apart = {
         "certificate": certificate_values(data),
@@ -245,13 +248,15 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
         "unreviewed": (data.get("style") or {}).get("reviewed") is False,
         "rows": style_rows(data),
         "rest": style_rest(data),
+        "most_rows": MOST_RULES,
         "accepts_sentence": accepts_sentence(data),
         "accepted": accepted_rows(data),
     }
     content = {
         "facts": content_facts(data),
         "personal": personal_line(data),
-        "found": quality_rows(data),
+        "found": (found_rows := quality_rows(data)),
+        "quality": "; ".join(f"{what}: {rows}" for what, _, rows, _ in found_rows[:2]),
         "canned": canned_rows(data, texts=texts),
     }
     warnings = {"warnings": warning_texts(data)}

@@ -8,16 +8,15 @@ from ....core import unbroken as say
 from ...page import Section
 from ...stored import StoredCuration, StoredRun, ledger_place
 from ...words import finite, short
-from .certificate import certificate, certificate_values, leak_clause, near_values
+from .brief import brief_rows
+from .certificate import certificate_values, leak_clause, near_values
 from .dropped import dropped_rest, dropped_rows, funnel_figure, rule_words, sentences_of
-from .edited import edited_sentence, edited_values
+from .edited import edited_values
 from .fixes import fix_sentence, fixed_rules
 
 __all__ = [
-    "brief_rows",
     "canned_rows",
     "content_facts",
-    "dropped_line",
     "kept_of_read",
     "override_line",
     "personal_line",
@@ -34,8 +33,6 @@ BORDER = 120  # characters of a text in the threshold table
 MOST_CHECKS = 40  # rows of the rule table; a style may have thousands of rules
 MOST_WARNINGS = 12
 SENTENCE, WARNING = 400, 500  # characters
-REASON, FIRST_WARNING = 110, 220  # characters in the short report
-_SPLIT_WORDS = {"train": "for training", "validation": "for validation", "test": "for the test"}
 
 
 def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> Section:
@@ -44,7 +41,13 @@ def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> S
     shown: dict[str, Any] = {"data": data}
     if data:
         shown |= {
-            "brief": brief_rows(run),
+            "brief": brief_rows(
+                data,
+                run.results.get("style") or {},
+                samples=sample_lines(run),
+                personal=personal_line(data),
+                warnings=warning_texts(data),
+            ),
             "funnel": funnel_figure(data),
             "certificate": certificate_values(data),
             "lines": [text for text in (*sample_lines(run), personal_line(data), override_line(data)) if text],
@@ -57,38 +60,6 @@ def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> S
             "warnings": warning_texts(data),
         }
     return Section("data", "Data", _lead(run), "data", shown)
-
-
-def brief_rows(run: StoredRun) -> list[tuple[str, str]]:
-    """The data in one line each: rows, what was dropped and mainly why, the leak check, the style, people, warnings."""
-    data, style = run.results.get("data") or {}, run.results.get("style") or {}
-    splits = [(words, (data.get("splits") or {}).get(key)) for key, words in _SPLIT_WORDS.items()]
-    parts = ", ".join(f"{say.count(n)} {words}" for words, n in splits if n is not None)
-    warnings = warning_texts(data)
-    checks = say.count(len(style.get("checks") or {}), "rule")
-    review = {True: "reviewed by people", False: "inferred from examples and not reviewed"}.get(style.get("reviewed"), "")
-    rows = [
-        ("Kept", f"{parts}." if parts else ""),
-        ("Dropped", dropped_line(data)),
-        ("Leak check", certificate(data)),
-        ("Test", " ".join(sample_lines(run)[-1:] if (data.get("tested") or {}).get("pairs") else [])),
-        ("Style", ", ".join(filter(None, (checks, review))) + "." if style.get("checks") else ""),
-        ("Personal data", personal_line(data)),
-        ("Edited", edited_sentence(data)),
-        ("Warnings", warnings[0] if len(warnings) == 1 else f"{say.count(len(warnings))}; the first: {short(warnings[0], FIRST_WARNING)}" if warnings else ""),
-    ]  # fmt: skip
-    return [(label, text) for label, text in rows if text]
-
-
-def dropped_line(data: Mapping[str, Any]) -> str:
-    """How many rows were dropped, and the most frequent reason; empty if none was."""
-    dropped = sum(n for name, n in (data.get("outcomes") or {}).items() if name != "kept")
-    rules = {name: n for name, n in (data.get("rules") or {}).items() if n}
-    if not dropped or not rules:
-        return f"{say.count(dropped, 'row')}." if dropped else ""
-    most = max(sorted(rules), key=lambda name: rules[name])
-    words = short(rule_words(most, sentences_of(data), brief=True), REASON).rstrip(".")
-    return f"{say.count(dropped, 'row')}; the most frequent reason, for {say.count(rules[most])}: {words}."
 
 
 def rows_values(curated: StoredCuration, *, texts: bool) -> dict[str, Any]:

@@ -37,7 +37,7 @@ MOST_ROWS = 200
 FIRST_ROWS, FIRST_ROWS_KEEP = 8, 8
 MOST_NOTES = 12
 SHORT = 400
-OTHERS_LIMIT = 600  # characters of the outputs of variants that are not compared, which are collapsed
+OTHERS_LIMIT = 300  # characters of the outputs of variants that are not compared, which are collapsed
 # The candidate's losses come first, because a sceptic looks for them.
 KINDS = ("lost", "won", "neither", "unscored", "both")
 
