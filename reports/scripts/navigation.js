@@ -4,7 +4,7 @@
   "use strict";
   const links = [...document.querySelectorAll(".rail a")];
   const link = new Map(links.map((a) => [a.hash.slice(1), a]));
-  const anchor = (part) => part.id || part.querySelector(".inside").id;
+  const anchor = (part) => part.id || part.querySelector(".unfolded").id;
   const parts = [...document.querySelectorAll("section.part")];
   const inside = new Set();
   const mark = () => {

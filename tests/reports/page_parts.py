@@ -4,7 +4,7 @@ import re
 
 FOLDED = (
     r'<section class="part folded">\s*<details class="fold"><summary>(?:(?!</summary>).)*</summary>\s*'
-    r'<div class="inside" id="{}">'
+    r'<div class="unfolded" id="{}">'
 )
 
 

@@ -26,7 +26,7 @@ def run(make_run: Make) -> Path:
 
 
 def begin(window: Window, run: Path, **options: Any) -> tuple[Page, Locator]:
-    opened = window.open(run / "report.html", **options)
+    opened = window.open(run / "report.html", **options, unfold=True)
     opened.get_by_role("button", name="Judge blind").click()
     return opened, opened.get_by_role("dialog")
 
@@ -57,7 +57,7 @@ def press(opened: Page, keys: str) -> None:
 
 
 def test_the_interval_is_wilsons(window: Window, run: Path):
-    window.open(run / "report.html")
+    window.open(run / "report.html", unfold=True)
     grid = [(n, k) for n in (1, 2, 3, 10, 57, 200) for k in range(0, n + 1, max(1, n // 9))]
     found = window.page.evaluate(
         "grid => grid.map(([n, k]) => preferenceTally("
@@ -206,7 +206,7 @@ def test_choices_are_kept_by_the_browser_and_can_be_forgotten(window: Window, ru
 
 
 def test_two_tabs_are_one_session_and_neither_undoes_the_choices_of_the_other(window: Window, run: Path):
-    second = window.open(run / "report.html").context.new_page()
+    second = window.open(run / "report.html", unfold=True).context.new_page()
     first = window.page
     second.goto(first.url)
     for opened, keys, judged in ((first, "1123", 4), (second, "2", 5), (first, "3", 6)):
@@ -234,7 +234,7 @@ def test_closing_and_opening_goes_on_at_the_same_request_also_where_nothing_is_k
 
 
 def test_where_the_browser_keeps_nothing_it_is_said_and_judging_goes_on(window: Window, run: Path, tmp_path: Path):
-    opened = window.open(run / "report.html")
+    opened = window.open(run / "report.html", unfold=True)
     window.value("void (Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); })")
     opened.get_by_role("button", name="Judge blind").click()
     press(opened, "12")
@@ -245,7 +245,7 @@ def test_where_the_browser_keeps_nothing_it_is_said_and_judging_goes_on(window: 
 
 
 def test_what_is_broken_in_the_browsers_store_is_passed_over(window: Window, run: Path):
-    window.open(run / "report.html")
+    window.open(run / "report.html", unfold=True)
     key = "`tuneworth/judgements/${document.getElementById('blind').dataset.outputs}`"
     for text in ("{", "null", "[]", '{"schema": "tuneworth/judgements/1", "judgements": [null]}'):
         window.page.evaluate(f"text => localStorage.setItem({key}, text)", text)
