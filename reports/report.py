@@ -30,25 +30,27 @@ from .words import date_words
 __all__ = ["write_report"]
 
 # The size limit of the page. The examples get the largest of the text limits below that fits.
-MOST_BYTES = 420_000
+MOST_BYTES = 497_000
 SCRIPTS = (
     "navigation", "words", "examples", "numbers", "blind",
     "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
+# Each row of ROOM takes less than the one before. Texts get shorter as long as an output can still be judged, with the other
+# variants' outputs in fewer rows; then there are fewer rows, and only then do texts get shorter than that.
 TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600)
-# If none of these fits, fewer rows show the other variants' outputs; after that, texts get shorter still, and rows are
-# dropped.
-ROWS_WITH_OTHERS = (150, 110, 80, 60, 45, 30, 20, 14, 8)
-SHORTER_LIMITS = (
-    500, 400, 350, 300, 260, 240, 220, 200, 185, 170, 155, 140, 128, 116, 106, 96, 87, 78, 70, 60, 50, 40, 30, 20
-)  # fmt: skip
-FEWER_ROWS = (180, 160, 140, 120, 100, 70, 50, 35, 25, 15, 8)
+ROWS_WITH_OTHERS = (14, 8)
+SHORTER_LIMITS = (500, 400, 350, 300, 260)
+FEWER_ROWS = (180, 160, 140, 120, 100)
+SHORTEST_LIMITS = (240, 220, 200, 170, 140, 116, 96, 78, 60, 40, 20)
+FEWEST_ROWS = (70, 50, 35, 25, 15, 8)
 ROOM: tuple[dict[str, Any], ...] = (
     *({"text_limit": limit} for limit in TEXT_LIMITS),
     *({"text_limit": 600, "rows_with_others": rows} for rows in ROWS_WITH_OTHERS),
     *({"text_limit": limit, "rows_with_others": 8} for limit in SHORTER_LIMITS),
-    *({"text_limit": 20, "rows_with_others": 8, "most_rows": rows} for rows in FEWER_ROWS),
+    *({"text_limit": 260, "rows_with_others": 8, "most_rows": rows} for rows in FEWER_ROWS),
+    *({"text_limit": limit, "rows_with_others": 8, "most_rows": 100} for limit in SHORTEST_LIMITS),
+    *({"text_limit": 20, "rows_with_others": 8, "most_rows": rows} for rows in FEWEST_ROWS),
 )
 
 

@@ -56,7 +56,7 @@ def parts_figure(run: StoredRun) -> Markup:
         ]
         lines += [replace(line, name=f"{title}: {line.name}") for line in found]
     note = "" if every else "The other variants are in the numbers of this chart."
-    return _share_chart(run, "Consistent and faithful outputs", lines, rows, note, id="parts")
+    return _share_chart(run, "Consistent and faithful outputs", lines, rows, note, id="form-and-facts")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 MOST_ROWS = 200
+ROWS_WITH_OTHERS = 20  # rows that also show the variants that are not compared; those on which the two differ come first
 # If space is short, the first rows keep this many times as much text.
 FIRST_ROWS, FIRST_ROWS_KEEP = 8, 8
 MOST_NOTES = 12
@@ -142,7 +143,7 @@ def example_anchor(id_: str) -> str:
 
 
 def choose_examples(
-    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, rows_with_others: int = MOST_ROWS
+    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, rows_with_others: int = ROWS_WITH_OTHERS
 ) -> Examples:
     """At most 200 rows: first all on which the two sides differ (the candidate's losses in front), then others.
 
