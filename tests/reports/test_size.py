@@ -36,7 +36,9 @@ def shown(page: Path) -> tuple[int, list[int]]:
 
 
 @pytest.mark.slow
-def test_of_200_rows_of_long_text_some_are_left_out_before_texts_get_too_short_to_judge(make_run: Callable[..., Path]) -> None:
+def test_of_200_rows_of_long_text_some_are_left_out_before_texts_get_too_short_to_judge(
+    make_run: Callable[..., Path],
+) -> None:
     run = make_run(n=200)
     lengthen(run, characters=4000)
     size, lengths = shown(write_report(run)[0])
@@ -95,7 +97,9 @@ def test_short_texts_are_not_cut(make_run: Callable[..., Path]) -> None:
 
 
 @pytest.mark.slow
-def test_80_rows_of_short_texts_are_shown_whole_the_first_twenty_with_all_variants(evaluated_run: Callable[..., Path]) -> None:
+def test_80_rows_of_short_texts_are_shown_whole_the_first_twenty_with_all_variants(
+    evaluated_run: Callable[..., Path],
+) -> None:
     page = write_report(evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI))[0]
     html = page.read_text(encoding="utf-8")
     assert page.stat().st_size < 450_000

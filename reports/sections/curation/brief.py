@@ -47,6 +47,8 @@ def dropped_line(data: Mapping[str, Any]) -> str:
         return f"{say.count(dropped, 'row')}."
     most = max(sorted(rules), key=lambda name: rules[name])
     words = short(rule_words(most, sentences_of(data), brief=True), REASON).rstrip(".")
+    if len(rules) == 1:
+        return f"{say.count(dropped, 'row')} for one reason: {words}."
     return f"{say.count(dropped, 'row')}; the most frequent reason, for {say.count(rules[most])}: {words}."
 
 

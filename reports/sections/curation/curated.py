@@ -16,7 +16,7 @@ from ...words import capital, sentence, short, typeset
 from ..first_screen import Headline, Number, Side
 from .accepts import accepted_rows, accepts_sentence
 from .brief import dropped_line
-from .certificate import certificate, certificate_values, held_out, near_values, similarity_text
+from .certificate import certificate, certificate_facts, certificate_values, held_out, near_values, similarity_text
 from .data import (
     canned_rows,
     content_facts,
@@ -241,6 +241,7 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
     }  # fmt: skip
     apart = {
         "certificate": certificate_values(data),
+        "details": _search_words(data),
         "notes": data.get("split_notes") or [],
         "near": near_values(run.path, data, texts=texts),
     }
@@ -268,6 +269,12 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
     if data.get("warnings"):
         found.append(Section("warnings", "Warnings", warnings_lead(data), "curated_warnings", warnings))
     return found
+
+
+def _search_words(data: Mapping[str, Any]) -> str:
+    """What was searched, and how near the nearest pair is."""
+    facts = {row.key: str(row.value) for row in certificate_facts(data)}
+    return sentence("; ".join([facts["searched"], f"nearest pair: {facts['nearest']}"])) if facts else ""
 
 
 Data = Mapping[str, Any]

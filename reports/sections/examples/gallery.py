@@ -33,7 +33,9 @@ __all__ = [
 ]
 
 MOST_ROWS = 200
-ROWS_WITH_OTHERS = 20  # rows that also show the variants that are not compared; those on which the two differ come first
+ROWS_WITH_OTHERS = (
+    20  # rows that also show the variants that are not compared; those on which the two differ come first
+)
 # If space is short, the first rows keep this many times as much text.
 FIRST_ROWS, FIRST_ROWS_KEEP = 8, 8
 MOST_NOTES = 12
