@@ -142,7 +142,7 @@ def money_of(
         "requests_per_day": float(values["requests_per_day"]),
         "missing": missing_keys(settings, values, (strongest, CANDIDATE), measured),
         "investment": float(account.value("investment")),
-        "target_payback_days": TARGET, "failures": settings.failures, "failure_cost": settings.failure_cost,
+        "target_payback_days": TARGET, "failures": settings.failures, "failure_cost": _float(settings.failure_cost),
         "carrying_failure_cost": (
             carrying_failure_cost(account, drawn, possible) if settings.failures == "ignore" else None
         ),

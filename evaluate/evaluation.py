@@ -181,8 +181,8 @@ def _compare(
         )  # fmt: skip
         results["money"] = money.to_json()
     results["rivals"] = rival_rows(
-        names, raws, scores, scored.rows, scored.groups, candidate=candidate, strongest=rival, money=results["money"],
-        margin=margin, left_out=context.left_out, seed=scored.seed,
+        names, raws, scores, scored.rows, scored.groups, candidate=candidate, strongest=rival, today=_today(names, baseline),
+        money=results["money"], margin=margin, left_out=context.left_out, seed=scored.seed,
     )  # fmt: skip
     results["risks"] = _risks(
         results, scored.pairs["input"], scored.references, scored.groups, scores, roi, context, candidate, scored.seed
@@ -205,6 +205,11 @@ def _stated(context: RunContext) -> dict[str, Any]:
         "validity": list(context.validity),
         "learning_curve": context.learning_curve,
     }
+
+
+def _today(names: Sequence[str], baseline: str | None) -> str | None:
+    """The untrained variant in use today: the stated baseline, else `prompted`; None if neither was scored."""
+    return next((name for name in (baseline, "prompted") if name in names), None)
 
 
 def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None) -> str | None:

@@ -18,6 +18,7 @@ from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money.money import money_rows
+from .sections.next_steps import step_rows
 from .sections.risks import risk_rows
 from .sections.rules import cause_rows, check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
@@ -59,7 +60,7 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
         variants=variant_rows(run), ways=way_rows(run), rivals=ways_lead(run),
-        causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
+        steps=step_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged, verdicts=run.results.get("verdicts") or [],

@@ -77,7 +77,8 @@ HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 # Later files override earlier ones, so phone and paper come last.
 STYLES = (
-    "base", "first_screen", "layout", "folds", "charts", "tables", "money", "what_if", "data", "examples", "phone",
+    "base", "first_screen", "layout", "folds", "charts", "tables", "next_steps", "money", "what_if", "data", "examples",
+    "phone",
     "paper",
 )  # fmt: skip
 PAGE_HEADER = "font: 8pt Arial, sans-serif; color: #555;"

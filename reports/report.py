@@ -9,7 +9,7 @@ from ..core import write_whole
 from .junit import junit_of_curation, junit_of_run
 from .markdown import curated_markdown, evaluated_markdown
 from .page import Section, render_page
-from .sections import gates, judgements, method, provenance, quality, risks, rivals, training, usage, why
+from .sections import gates, judgements, method, next_steps, provenance, quality, risks, rivals, training, usage, why
 from .sections.curation import data
 from .sections.curation.curated import curated_headline, curated_sections
 from .sections.examples import examples
@@ -141,7 +141,7 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
 def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:
     """The sections before the examples and those after them."""
     curated = read_curation(run.path) if find_curation(run.path) else None
-    before = [why.section(run), gates.section(run), quality.section(run, texts=texts)]
+    before = [why.section(run), next_steps.section(run), gates.section(run), quality.section(run, texts=texts)]
     after = [money.section(run), risks.section(run), data.section(run, curated, texts=texts)]
     details = [
         rivals.section(run),

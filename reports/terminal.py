@@ -16,6 +16,7 @@ from .sections.first_screen import Number, plain_sentence, three_numbers
 from .sections.money.assumptions import words
 from .sections.money.costs import alternative_rows, cost_rows
 from .sections.money.money import money_rows
+from .sections.next_steps import brings, steps_of
 from .sections.rules import cause_rows
 from .stored import StoredRun
 from .words import capital, short, variant_label
@@ -26,6 +27,7 @@ LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a l
 NUMBER = 34  # columns for the name of a headline number
 LONGEST = 28  # letters of a variant's name next to a number
 MOST_RULES = 6
+MOST_STEPS = 3  # in the answer
 MOST_WAYS = 6  # ways without training in the answer
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
 EXCERPT = 76  # characters of a text excerpt
@@ -50,8 +52,20 @@ def verdict_text(results: Mapping[str, Any]) -> str:
         _ways(run),
         _causes(run),
         filled(f"Strongest reason for doubt: {verdict['doubt']}"),
+        _next_steps(results),
     ]
     return _joined(parts)
+
+
+def _next_steps(results: Mapping[str, Any]) -> list[str]:
+    """The first steps with what each would bring; empty without any."""
+    steps, lines = steps_of(results), ["What to do next"]
+    for n, step in enumerate(steps[:MOST_STEPS], start=1):
+        found = brings(step, say)
+        lines += filled(f"  {n}. {step['do']}{f' ({found})' if found else ''}", indent=5)
+    if len(steps) > MOST_STEPS:
+        lines.append(f"  and {len(steps) - MOST_STEPS} more, in the report")
+    return lines if steps else []
 
 
 def _ways(run: StoredRun) -> list[str]:

@@ -107,12 +107,16 @@ def rival_rows(
     *,
     candidate: str,
     strongest: str | None,
+    today: str | None = None,
     money: Mapping[str, Any] | None,
     margin: float,
     left_out: Sequence[tuple[str, str]] = (),
     seed: int,
 ) -> list[dict[str, Any]]:
-    """`rivals` of results.json, the cheapest first, then those that were not measured with the reason."""
+    """`rivals` of results.json, the cheapest first, then those that were not measured with the reason.
+
+    `today` is the one in use today, which each is also compared with.
+    """
     kept = None if groups is None else groups[rows]
     measured = [
         _row(
@@ -122,6 +126,7 @@ def rival_rows(
             kept,
             candidate=candidate,
             strongest=name == strongest,
+            today=today,
             money=money,
             margin=margin,
             seed=seed,
@@ -134,19 +139,24 @@ def rival_rows(
 
 def _row(
     raw: Raw, scores: Mapping[str, Scores], rows: np.ndarray, groups: Groups, *, candidate: str, strongest: bool,
-    money: Mapping[str, Any] | None, margin: float, seed: int,
+    today: str | None, money: Mapping[str, Any] | None, margin: float, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     name = raw.variant.name
     ours, other = (scores[who].items for who in (name, candidate))
     rival, tuned = (_values(items, "acceptable", rows) for items in (ours, other))
-    facts = _facts(*(_values(items, "faithful", rows) for items in (ours, other)), groups=groups, seed=seed)
+    facts = _difference(*(_values(items, "faithful", rows) for items in (ours, other)), groups=groups, seed=seed)
     keys = compare(rival, tuned, groups, seed=seed).to_json()
+    over = None
+    if today not in (None, name):
+        over = _difference(_values(scores[today].items, "acceptable", rows), rival, groups=groups, seed=seed)
     return {
         "name": name,
         "way": raw.variant.way,
         "of": list(raw.variant.of),
         "measured": True,
         "strongest": strongest,
+        "today": name == today,
+        "over_today": over,
         "acceptable": share_of(rival, groups, seed=seed),
         "difference": keys["difference"],
         **{key: keys[key] for key in ("low_one_sided", "p_value", "n", "n_effective", "groups")},
@@ -163,31 +173,21 @@ def _values(items: pl.DataFrame, share: str, rows: np.ndarray) -> np.ndarray:
     return items[share].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
 
 
-def _facts(rival: np.ndarray, tuned: np.ndarray, *, groups: Groups, seed: int) -> dict[str, Any] | None:
-    """The difference in the share that is right about facts; None if no rule measures it."""
-    known = ~(np.isnan(rival) | np.isnan(tuned))
+def _difference(first: np.ndarray, second: np.ndarray, groups: Groups, *, seed: int) -> dict[str, Any] | None:
+    """How much higher the second is, over the items with both values; None if there are none (no rule is about facts)."""
+    known = ~np.isnan(first) & ~np.isnan(second)
     if not known.any():
         return None
     kept = None if groups is None else groups[known]
-    return compare(rival[known], tuned[known], kept, seed=seed).to_json()["difference"]
-
-
-def _difference(ours: np.ndarray, other: np.ndarray, groups: Groups, *, seed: int) -> dict[str, Any] | None:
-    """The candidate's difference over the items with both values; None if there are none (no rule is about facts)."""
-    known = ~np.isnan(ours) & ~np.isnan(other)
-    if not known.any():
-        return None
-    return compare(ours[known], other[known], None if groups is None else groups[known], seed=seed).to_json()[
-        "difference"
-    ]
+    return compare(first[known], second[known], kept, seed=seed).to_json()["difference"]
 
 
 def _unmeasured(name: str, why: str) -> dict[str, Any]:
     keys = (
-        "way", "acceptable", "difference", "low_one_sided", "p_value", "n", "n_effective", "groups", "facts", "needed",
-        "cost_per_request", "cost_per_usable_output", *MONEY, "probability", "calls", "seconds",
+        "way", "over_today", "acceptable", "difference", "low_one_sided", "p_value", "n", "n_effective", "groups", "facts",
+        "needed", "cost_per_request", "cost_per_usable_output", *MONEY, "probability", "calls", "seconds",
     )  # fmt: skip
-    row: dict[str, Any] = {"name": name, "of": [], "measured": False, "strongest": False, "why": why}
+    row: dict[str, Any] = {"name": name, "of": [], "measured": False, "strongest": False, "today": False, "why": why}
     return row | dict.fromkeys(keys)
 
 

@@ -11,7 +11,7 @@ from ..outputs.raw import Raw
 from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, holm
 from .causes import causes_of
-from .score import SHARES, Scores, by_item, item_means, repeats_of
+from .score import SHARES, Scores, by_item, failed_whole, item_means, repeats_of
 from .similarity import lengths_of, similarity_difference, similarity_of
 from .two_sample import two_sample
 
@@ -78,6 +78,7 @@ def quality_of(
     kept = None if groups is None else groups[rows]
     primary = share_interval(scores.items["acceptable"].to_numpy()[rows], kept, seed=seed)
     outcomes = by_item(table["acceptable"], scores.samples)
+    alone = _broken_alone(scores, table, rows, style)
     return {
         "n": int(rows.sum()),
         "unscored": scores.items["acceptable"].null_count(),
@@ -87,7 +88,13 @@ def quality_of(
         **{name: share_of(scores.items[name].to_numpy()[rows], kept, seed=seed) for name in SHARES},
         "raw": _raw(table, scores.samples, kept, seed=seed),
         **repeats_of(outcomes, kept),
-        "checks": {check.id: _check(scores, rows, kept, check, seed=seed) for check in style.checks},
+        "checks": {
+            check.id: {
+                **_check(scores, rows, kept, check, seed=seed),
+                "alone": _alone(alone.get(check.id), scores.samples, kept, seed=seed),
+            }
+            for check in style.checks
+        },
         "similarity": None if similarity is None else similarity_of(similarity, rows, groups),
         **_against_references(scores, table, rows, kept, references, seed=seed),
     }
@@ -143,6 +150,27 @@ def _check(scores: Scores, rows: np.ndarray, groups: np.ndarray | None, check: C
         "level": check.level,
         "about": check.about,
     }
+
+
+def _broken_alone(scores: Scores, table: pl.DataFrame, rows: np.ndarray, style: StyleSchema) -> dict[str, pl.Series]:
+    """By must rule: whether breaking it is all that keeps an output from being acceptable."""
+    musts = [check.id for check in style.checks if check.level == "must"]
+    if not musts:
+        return {}
+    status = scores.status.select(musts).filter(pl.Series(np.repeat(rows, scores.samples)))
+    broken = [pl.col(rule) == "fail" for rule in musts]
+    one = status.select(
+        (pl.sum_horizontal(broken) == 1) & ~pl.any_horizontal(pl.col(rule) == "unscored" for rule in musts)
+    ).to_series()
+    one &= ~failed_whole(table)
+    return {rule: one & (status[rule] == "fail") for rule in musts}
+
+
+def _alone(broken: pl.Series | None, samples: int, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
+    """How many outputs break this rule and no other, and the share that would become acceptable if they met it."""
+    if broken is None:
+        return None
+    return {"outputs": int(broken.sum()), **share_of(by_item(broken, samples).mean(axis=1), groups, seed=seed)}
 
 
 def _against_references(

@@ -18,6 +18,7 @@ __all__ = [
     "SHARES",
     "Scores",
     "by_item",
+    "failed_whole",
     "item_means",
     "pass_all",
     "repeats_of",
@@ -193,6 +194,11 @@ def _shares(results: StyleResults, failures: pl.Series, lost: pl.Series) -> pl.D
     return results.shares().with_columns(
         pl.when(pl.lit(lost)).then(None).when(pl.lit(failures.is_not_null())).then(False).otherwise(every).name.keep()
     )
+
+
+def failed_whole(table: pl.DataFrame) -> pl.Series:
+    """Whether each output of a scored table fails regardless of its checks: missing, empty, cut or refused."""
+    return _failures(table, table["output"].fill_null("")).is_not_null()
 
 
 def _failures(outputs: pl.DataFrame, texts: pl.Series) -> pl.Series:

@@ -98,7 +98,8 @@ def _incomplete(results: Results, name: str) -> list[tuple[float, Problem]]:
         text = f"{say.count(part['count'])} of {say.count(total)} outputs{whose} could not be scored; the limit is 2%"
         text = text if cause == "unscored" else cause_words(part, whose)
         remedy = _REMEDIES[cause](results, name, entries.get("failed", {}) if cause == "unscored" else part)
-        problems.append((part["count"] / part["of"], _problem(text, remedy)))
+        problem = _problem(text, remedy) | ({"cut": name} if cause == "cut" else {})
+        problems.append((part["count"] / part["of"], problem))
     return problems
 
 

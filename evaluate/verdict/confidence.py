@@ -23,7 +23,7 @@ from .sentences import (
     variant_name,
 )
 
-__all__ = ["LEVELS", "Level", "confidence"]
+__all__ = ["AGAINST_BOTH", "AGAINST_TUNING", "LEVELS", "Level", "confidence"]
 
 Results = Mapping[str, Any]
 Level = Literal["low", "fair", "high"]

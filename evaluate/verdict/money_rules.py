@@ -31,6 +31,7 @@ from .sentences import (
     use,
     when_it_pays,
 )
+from .step import Asks
 
 __all__ = ["HOPELESS", "hopeless"]
 
@@ -77,7 +78,9 @@ def no_money(results: Results, margin: float) -> Found | None:
             sentence(f"To compute the money, state {required}"),
             *token_lines(results),
         ],
-        "next": f"State {where} in tuneworth.toml and run `tuneworth roi`; the existing outputs are reused.",
+        "asks": Asks(
+            "state", f"State {where} in tuneworth.toml and run `tuneworth roi`; the existing outputs are reused."
+        ),
     }
 
 
@@ -114,9 +117,11 @@ def _ask_cost(results: Results, rival: Rival, turns: str) -> Found:
             cost_line(results["money"]),
             "State what an unacceptable output costs (failure_cost).",
         ],
-        "next": (
+        "asks": Asks(
+            "state",
             "State what one unacceptable output costs (`failure_cost` under [roi] in tuneworth.toml) and run "
-            "`tuneworth roi`; the decision depends on it."
+            "`tuneworth roi`; the decision depends on it.",
+            turns,
         ),
     }
 
@@ -169,7 +174,7 @@ def does_not_pay(results: Results, margin: float) -> Found | None:
     return (
         verdict
         if named is None or way is None
-        else verdict | {"next": sentence(f"try {way.what} first, then run again")}
+        else verdict | {"asks": Asks("try", sentence(f"try {way.what} first, then run again"), way)}
     )
 
 
@@ -187,7 +192,7 @@ def _beaten_by(results: Results, rival: Rival) -> Found:
             *others_line(results, rival.name),
             chance_line(rival.money or results["money"], results["money"]),
         ],
-        "next": sentence(f"{use(rival.name)}, and decide again when prices or volume change"),
+        "asks": Asks("act", sentence(f"{use(rival.name)}, and decide again when prices or volume change"), rival.name),
     }
 
 
@@ -198,7 +203,7 @@ def in_between(results: Results, margin: float) -> Found | None:
     if not open_rivals and way is not None:
         open_point = f"but {_untried(way, results)}"
         reasons = [sentence(_untried(way, results)), difference_line(results), cost_line(money), chance_line(money)]
-        extra = {"next": sentence(f"try {way.what} first, then run again")}
+        extra = {"asks": Asks("try", sentence(f"try {way.what} first, then run again"), way)}
     elif open_rivals and not open_rivals[0].strongest:
         rival = open_rivals[0]
         against = f"against {rival.label}{_cost_of(money, rival.name)}"
@@ -213,15 +218,19 @@ def in_between(results: Results, margin: float) -> Found | None:
         )
         reasons, extra = [difference_line(results), chance_line(money), cost_line(money)], {}
         if widest:
-            extra["next"] = (
-                f"Narrow down {input_name(widest, money)}, state it under [roi] in tuneworth.toml and run "
-                "`tuneworth roi`; the existing outputs are reused."
-            )
+            do = f"Narrow down {input_name(widest, money)}, state it under [roi] in tuneworth.toml and run "
+            extra["asks"] = Asks("state", f"{do}`tuneworth roi`; the existing outputs are reused.", _swing(money))
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}; {when_it_pays(money)}, {open_point}.",
         "reasons": reasons,
     } | extra
+
+
+def _swing(money: Results) -> str:
+    """The value over the horizon at both ends of the range of the input that moves it most, as a clause."""
+    widest, currency = money["tornado"][0], money["currency"]
+    return f"over its range the total lies between {say.money_range(widest['npv_low'], widest['npv_high'], currency)}"
 
 
 def _would_pay(money: Results) -> str | None:

@@ -1,6 +1,6 @@
 """The rivals of the tuned model: every measured way without training, and the same prompt for less."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from ..money.flips import Weight, weigh
 from .sentences import chance, compared, share_of, variant_name
 
 __all__ = [
-    "CheaperWay", "Rival", "cheaper_way", "failures_cost", "guide_can_go", "may_be_worse", "measured_rivals",
+    "CheaperWay", "Rival", "cheaper_way", "cheaper_ways", "failures_cost", "guide_can_go", "may_be_worse", "measured_rivals",
     "money_rivals", "same_model", "strongest_first", "unmeasured", "weight", "worse_rivals",
 ]  # fmt: skip
 
@@ -129,12 +129,15 @@ def failures_cost(money: Results) -> bool:
 
 @dataclass(frozen=True)
 class CheaperWay:
-    """A way without training that was priced, but whose outputs were not scored, and against which tuning does not pay.
+    """A way without training that was priced, but whose outputs were not scored.
 
-    `standing` is `same outputs` if the prompt is unchanged and only its price is assumed, `assumed` if its outputs may
-    differ or arrive later. `as_good` is whether it is at least as good as the candidate; None if unknown.
+    `key` and `name` are those of its entry in `money.alternatives`. `standing` is `same outputs` if the prompt is
+    unchanged and only its price is assumed, `assumed` if its outputs may differ or arrive later. `as_good` is whether it
+    is at least as good as the candidate; None if unknown.
     """
 
+    key: str
+    name: str
     what: str
     standing: Literal["same outputs", "assumed"]
     as_good: bool | None
@@ -149,24 +152,39 @@ def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
     money = results.get("money") or {}
     target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
     winning = [e for e in money.get("alternatives") or [] if beats_tuning(e, target, batch=batch)]
-    ways = [way for entry in winning if (way := _way(results, entry, margin)) is not None]
     order = ("same outputs", "assumed")
+    ways = _ways(results, winning, margin)
     return min(ways, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
+
+
+def cheaper_ways(results: Results, margin: float) -> list[CheaperWay]:
+    """The unmeasured `money.alternatives` that cost less than the baseline of the comparison."""
+    money = results.get("money") or {}
+    saved = "saving_total" if money.get("requests_total") is not None else "saving_per_day"
+    return _ways(results, [e for e in money.get("alternatives") or [] if (e.get(saved) or 0.0) > 0], margin)
+
+
+def _ways(results: Results, entries: Iterable[Results], margin: float) -> list[CheaperWay]:
+    return [way for entry in entries if (way := _way(results, entry, margin)) is not None]
 
 
 def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
     baseline, candidate = compared(results)
     key, name, cost = entry["key"], entry["name"], entry["effective_cost_per_request"]
     if key == "variant":
-        return CheaperWay(variant_name(name), "assumed", None, cost) if share_of(results, name) is None else None
+        return (
+            CheaperWay(key, name, variant_name(name), "assumed", None, cost)
+            if share_of(results, name) is None
+            else None
+        )
     what = f"{variant_name(baseline)} {WAYS.get(key, entry['what'])}"
     if key != "cached_guide":
-        return CheaperWay(what, "assumed", None, cost)
+        return CheaperWay(key, name, what, "assumed", None, cost)
     if _cache_known(results):
         return None
     ours, theirs = share_of(results, candidate), share_of(results, baseline)
     as_good = None if ours is None or theirs is None else theirs >= ours - margin
-    return CheaperWay(what, "same outputs", as_good, cost)
+    return CheaperWay(key, name, what, "same outputs", as_good, cost)
 
 
 def _cache_known(results: Results) -> bool:

@@ -11,7 +11,8 @@ from .confidence import confidence
 from .doubts import Doubt, found_doubts
 from .invalid import found_invalid, unlike_people
 from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
-from .next_step import RISK_ADVICE, next_step
+from .next_step import FACTS_ADVICE
+from .next_steps import next_steps
 from .rivals import HAIR, Rival, guide_can_go, may_be_worse, measured_rivals, strongest_first, worse_rivals
 from .sentences import (
     as_it_stands,
@@ -28,6 +29,7 @@ from .sentences import (
     use,
     variant_name,
 )
+from .step import Asks
 
 __all__ = ["decide", "with_judgements"]
 
@@ -35,16 +37,6 @@ Results = Mapping[str, Any]
 MONEY_AFTER = 5  # rules up to this one ignore the money
 KEEP = "Keep prompting"
 FEWEST = f"{FEWEST_CASES} separate cases, or {FEWEST_GROUPS} groups, are the minimum"
-FACTS_ADVICE = (
-    "Train on examples whose facts all stand in the request (`curate` lists those that break a rule about facts) or for "
-    "fewer epochs, then compare again"
-)
-REMEDIES = {
-    "data": "separate the test set from the training examples, then train and run again; until then no number is valid",
-    "comparison": "fix the problem above, then run again; until then the numbers below answer a different question",
-    "rules": "fix the rules, then run `tuneworth evaluate` again; until then an acceptable output need not be a right one",
-    "training": "fix the risk described below, then train and compare again",
-}
 INVALID = Doubt(
     "invalid", "Until that is fixed, the numbers on this page answer a different question; do not quote them."
 )
@@ -81,6 +73,7 @@ def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None
     doubts = found_doubts(results, decision, margin=margin, flips=flips, about_money=number > MONEY_AFTER)
     if number == 1:
         doubts = [INVALID]
+    steps = next_steps(results, verdict, number, doubts, flips, margin=margin)
     return {
         "decision": decision,
         "what": verdict.get("what"),
@@ -91,7 +84,8 @@ def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None
         "doubt": doubts[0].text,
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
-        "next": next_step(results, verdict, doubts, flips, margin=margin),
+        "next": steps[0].do,
+        "steps": [step.to_json() for step in steps],
     }
 
 
@@ -134,7 +128,7 @@ def _invalid(results: Results, margin: float) -> Verdict | None:
         "what": what,
         "sentence": f"Fix the {what} first: {first}.",
         "reasons": [sentence(problem["text"]) for problem in problems] + [as_it_stands(results)],
-        "next": sentence(problems[0].get("remedy") or REMEDIES[what]),
+        "problems": problems,
     }
 
 
@@ -143,7 +137,7 @@ def _worse(results: Results, margin: float) -> Verdict | None:
     rivals = worse_rivals(results, margin)
     if _too_few(results) or not rivals:
         return None
-    rival, candidate = rivals[0], variant_name(compared(results)[1])
+    rival = rivals[0]
     return {
         "decision": "keep prompting",
         "sentence": f"{KEEP}: {both_shares(results, rival.name)}.",
@@ -153,10 +147,7 @@ def _worse(results: Results, margin: float) -> Verdict | None:
             "Outputs that are significantly worse are not worth a lower cost.",
             *others_line(results, rival.name),
         ],
-        "next": sentence(
-            f"{use(rival.name)}. Train again only with more or better examples; the checks below show what {candidate} "
-            "gets wrong"
-        ),
+        "asks": Asks("act", sentence(use(rival.name)), rival.name),
     }
 
 
@@ -201,7 +192,7 @@ def _undecided(results: Results, margin: float) -> Verdict | None:
             more,
             groups_line(results),
         ],
-        "next": sentence(_more_cases(needed, n, groups if grouped else None)),
+        "asks": Asks("cases", sentence(_more_cases(needed, n, groups if grouped else None)), needed),
     }
 
 
@@ -224,11 +215,12 @@ def _risky(results: Results, margin: float) -> Verdict | None:
     """Rule 4: a measured risk is over its limit, or the facts are surely worse; a risk that was not checked never fires."""
     over = [risk for risk in results.get("risks") or [] if risk["status"] == "over" and risk.get("measured", True)]
     if over:
-        problem, remedy = over[0]["id"], RISK_ADVICE.get(over[0]["id"], REMEDIES["training"])
-        first = f"{problem} is over its limit ({over[0]['evidence']})"
+        first = f"{over[0]['id']} is over its limit ({over[0]['evidence']})"
         reasons = [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over]
+        problems = [{"what": "training", "text": risk["evidence"], "risk": risk["id"]} for risk in over]
     elif (lost := lost_facts(results, results["facts_margin"])) is not None:
-        first, reasons, remedy = lost, [sentence(lost)], FACTS_ADVICE
+        first, reasons = lost, [sentence(lost)]
+        problems = [{"what": "training", "text": lost, "remedy": FACTS_ADVICE}]
     else:
         return None
     return {
@@ -236,7 +228,7 @@ def _risky(results: Results, margin: float) -> Verdict | None:
         "what": "training",
         "sentence": f"Fix the training first: {first}.",
         "reasons": [*reasons, as_it_stands(results)],
-        "next": sentence(remedy),
+        "problems": problems,
     }
 
 

@@ -13,7 +13,7 @@ from tuneworth.core import say
 from tuneworth.evaluate import decide
 from tuneworth.evaluate.verdict.confidence import LEVELS, confidence
 from tuneworth.evaluate.verdict.doubts import Doubt
-from tuneworth.evaluate.verdict.next_step import next_step
+from tuneworth.evaluate.verdict.next_steps import next_steps
 from tuneworth.evaluate.verdict.sentences import chance_line, futures_clause
 
 from .situations import costs, later, other, situation
@@ -124,8 +124,8 @@ def test_an_interval_that_reaches_the_margin_is_fair():
 
 STEPS = [
     (later(BETTER, roi=costs()), "Send a small share of real requests to the tuned model"),
-    (later(UNSURE, others={"big": 0.97}), 'Use "big". Train again only with'),
-    (later((20, 100, 0, 80), roi=costs()), "with a stronger model and the same guide; if the tuned model still wins"),
+    (later(UNSURE, others={"big": 0.97}), 'Use "big".'),
+    (later((20, 100, 0, 80), roi=costs()), "Repeat the comparison with a stronger model and the same guide."),
     (later((10, 10, 0, 0), roi=costs(**REPAIR)), "Score at least 50 independent cases before the switch"),
     (later(BETTER, groups=np.arange(200) // 12, roi=costs()), "independent cases from other groups before"),
     (later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "on unseen cases"),
@@ -173,17 +173,18 @@ FLIP = {"key": "requests_per_day", "what": "requests a day", "from": 1000.0, "to
 
 @pytest.mark.parametrize("kind", CALLED_FOR)
 def test_before_tuning_the_next_step_resolves_the_doubt(kind):
-    step = next_step(paying(), {"decision": "fine-tune"}, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
+    first, then = next_steps(paying(), {"decision": "fine-tune"}, 7, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)[:2]
     called, uncalled = CALLED_FOR[kind]
-    assert called.lower() in step.lower()
-    assert uncalled not in step
+    assert called.lower() in first.do.lower()
+    assert uncalled not in first.do
+    assert "still wins then, send it a small share of real requests" in then.do
 
 
 @pytest.mark.parametrize("kind", [*CALLED_FOR, "style", "sample", "wide"])
 def test_keep_prompting_never_advises_tuning(kind):
-    step = next_step(paying(), {"decision": "keep prompting"}, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
-    assert "real requests" not in step
-    assert step.startswith("Change nothing now")
+    steps = next_steps(paying(), {"decision": "keep prompting"}, 8, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
+    assert not any("real requests" in step.do for step in steps)
+    assert steps[0].do.startswith("Change nothing now")
 
 
 def test_answers_in_train_are_a_doubt_against_tuning_with_the_remedy_as_the_next_step():

@@ -79,7 +79,30 @@ def test_the_order_of_the_pairs_changes_nothing(texts, random):
     for key, value in straight.items():
         if key not in ("checks", "length"):
             assert shuffled[key] == pytest.approx(value)
-        assert straight["checks"]["grounded"] == pytest.approx(shuffled["checks"]["grounded"])
+        (one, alone), (other, also_alone) = (
+            (dict(each["checks"]["grounded"]), each["checks"]["grounded"]["alone"]) for each in (straight, shuffled)
+        )
+        assert one | {"alone": None} == pytest.approx(other | {"alone": None})
+        assert alone == pytest.approx(also_alone)
+
+
+@pytest.mark.slow
+@settings(max_examples=15, deadline=None)
+@given(OUTPUTS.filter(lambda texts: len(texts) % 2 == 0), st.sampled_from([1, 2]))
+def test_what_a_rule_alone_prevents_is_what_the_style_without_it_accepts_more(texts, samples):
+    found = quality(texts, samples)
+    for check in STYLE.checks:
+        alone = found["checks"][check.id]["alone"]
+        if check.level == "should":
+            assert alone is None
+            continue
+        without = replace(STYLE, checks=tuple(other for other in STYLE.checks if other is not check))
+        scores = score_outputs(*made(texts, samples), without)
+        accepted = scores.table["acceptable"].to_numpy()
+        before = score_outputs(*made(texts, samples), STYLE).table["acceptable"].to_numpy()
+        assert alone["outputs"] == int((accepted & ~before).sum())
+        assert alone["share"] == pytest.approx(alone["outputs"] / len(texts))
+        assert alone["low"] <= alone["share"] <= alone["high"]
 
 
 def test_repeats_count_as_item_means():

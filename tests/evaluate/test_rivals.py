@@ -160,6 +160,14 @@ def test_the_answer_does_not_depend_on_what_is_called_the_baseline(baseline) -> 
     again = evaluate_outputs(
         pairs(300), raws, STYLE, candidate="tuned", margin=0.03, settings=EvaluateSettings()
     ).results
-    assert found["verdict"] == again["verdict"]
+    # What a step brings is counted from the variant in use today, which this is.
+    assert found["verdict"] | {"steps": None} == again["verdict"] | {"steps": None}
+    for one, today in ((found, baseline or "prompted"), (again, "prompted")):
+        rows = {row["name"]: row for row in one["rivals"]}
+        assert [name for name, row in rows.items() if row["today"]] == [today]
+        assert rows[today]["over_today"] is None
+        if today != "retry":
+            shares = rows["retry"]["acceptable"]["share"] - rows[today]["acceptable"]["share"]
+            assert rows["retry"]["over_today"]["value"] == pytest.approx(shares)
     assert [row["name"] for row in found["rivals"] if row["strongest"]] == ["retry"]
     assert all(row["measured"] for row in found["rivals"])

@@ -99,7 +99,8 @@ def test_every_section_and_folded_part_and_example_has_a_link_to_itself_and_says
         window.open(page, unfold=True)
         places = window.value("""[...document.querySelectorAll('section.part[id], .unfolded, .card')].map(place => {
           const line = place.matches('.unfolded') ? place.previousElementSibling : place;
-          return [place.id, [...line.querySelectorAll('.anchor, h3 > a')].some(a => a.hash === '#' + place.id), line.textContent.length];
+          const links = [...line.querySelectorAll('.anchor, h3 > a')];
+          return [place.id, links.some(a => a.hash === '#' + place.id), line.textContent.length];
         })""")
         assert len(places) > 5, kind
         assert [place for place in places if not place[1]] == [], kind

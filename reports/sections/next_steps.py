@@ -1,0 +1,137 @@
+"""The section on what to do next: each step with the points, the money and the time that it would bring or take."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...core import Numbers
+from ...core import unbroken as say
+from ..page import Section
+from ..stored import StoredRun
+from ..words import finite, mapping, sentence, typeset, typeset_parts, without_folders
+
+__all__ = ["StepRow", "brings", "lead", "section", "step_rows", "steps_of"]
+
+SHOWN = 5  # more are under a disclosure
+UNKNOWN = "–"
+AT_MOST = ("rule",)  # their points are what meeting a rule can bring at most
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step; a figure that nobody knows is a dash, and `how` says why, or how the others were computed."""
+
+    do: list[tuple[str, bool]]
+    points: str
+    points_range: str
+    money: str
+    once: str
+    people: str
+    machine: str
+    how: list[tuple[str, str]]
+
+
+def section(run: StoredRun) -> Section | None:
+    """The section of a run whose verdict has steps."""
+    rows = step_rows(run)
+    if not rows:
+        return None
+    shown = {
+        "steps": rows[:SHOWN],
+        "more": rows[SHOWN:],
+        "dash": any(UNKNOWN in (row.points, row.money, row.people) for row in rows),
+        "money": any(row.money != UNKNOWN for row in rows),
+        "time": any(row.people != UNKNOWN for row in rows),
+        "unknown": UNKNOWN,
+    }
+    return Section("next", "What to do next", lead(run), "next_steps", shown)
+
+
+def lead(run: StoredRun) -> str:
+    """How many steps there are, and what the first brings."""
+    steps = steps_of(run.results)
+    found = brings(steps[0])
+    first = f"brings {found}" if found else "comes before anything else; what it brings shows only afterwards"
+    if len(steps) == 1:
+        return (
+            f"One step is left, which {first}." if found else "One step is left; what it brings shows only afterwards."
+        )
+    return f"The first of {say.count(len(steps))} steps {first}."
+
+
+def steps_of(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The steps of a run's verdict; [] for a run without one, or of an earlier version."""
+    return [step for step in mapping(results.get("verdict")).get("steps") or [] if isinstance(step, Mapping)]
+
+
+def step_rows(run: StoredRun) -> list[StepRow]:
+    """The steps in their order."""
+    return [_row(step) for step in steps_of(run.results)]
+
+
+def brings(step: Mapping[str, Any], numbers: Numbers = say) -> str:
+    """What a step brings in words: `+71 points, +2,172 EUR a month`; empty if that is unknown."""
+    parts = [_points(step, numbers)[0], *_money(step, numbers), _chance(step, numbers)]
+    return ", ".join(part for part in parts if part)
+
+
+def _row(step: Mapping[str, Any]) -> StepRow:
+    points, ends = _points(step, say)
+    month, once = _money(step, say)
+    minutes, how = mapping(step.get("minutes")), mapping(step.get("derivation"))
+    people, machine = (_time(minutes.get(whose)) for whose in ("people", "machine"))
+    titles = (("Points", "points"), ("Money", "money"), ("Time", "minutes"))
+    return StepRow(
+        do=typeset_parts(sentence(without_folders(str(step.get("do") or "")))),
+        points=points or _chance(step, say) or UNKNOWN,
+        points_range=ends,
+        money=month or (once if not month else "") or UNKNOWN,
+        once=once if month else "",
+        people=people or (UNKNOWN if not machine else ""),
+        machine=f"machine {machine}" if machine else "",
+        how=[(title, typeset(without_folders(str(how[key])))) for title, key in titles if how.get(key)],
+    )
+
+
+def _points(step: Mapping[str, Any], numbers: Numbers) -> tuple[str, str]:
+    """The points and their range; both empty if they are unknown."""
+    value, low, high = _ends(step.get("points"))
+    ends = "" if low is None or high is None else numbers.points_range(low, high)
+    if value is None:
+        return (f"up to {numbers.signed_points(high)}" if high is not None else ""), ""
+    text = numbers.signed_points(value)
+    return (f"up to {text}" if step.get("kind") in AT_MOST and value > 0 else text), "" if ends == text else ends
+
+
+def _money(step: Mapping[str, Any], numbers: Numbers) -> tuple[str, str]:
+    """The money a month and once; either is empty if it is unknown."""
+    money = mapping(step.get("money"))
+    currency, found = str(money.get("currency") or ""), []
+    for key, when in (("per_month", " a month"), ("once", " once")):
+        value, _, high = _ends(money.get(key))
+        most = value is None and high is not None
+        amount = high if most else value
+        text = "" if amount is None else f"{numbers.signed_money(amount, currency)}{when}"
+        limited = most or (step.get("kind") in AT_MOST and amount is not None and amount > 0)
+        found.append(f"up to {text}" if text and limited else text)
+    return found[0], found[1]
+
+
+def _chance(step: Mapping[str, Any], numbers: Numbers) -> str:
+    chance = finite(step.get("chance"))
+    return "" if chance is None else f"{numbers.chance(chance)} to settle it"
+
+
+def _time(minutes: Any) -> str:
+    """Minutes as a duration; with the range, if there is one."""
+    value, low, high = _ends(minutes)
+    if value is None:
+        return ""
+    span = "" if low is None or high is None else f" ({say.duration(60 * low)} to {say.duration(60 * high)})"
+    return f"{say.duration(60 * value)}{span}"
+
+
+def _ends(amount: Any) -> Sequence[float | None]:
+    """The value and the ends of an amount; all None without one."""
+    found = mapping(amount)
+    return [finite(found.get(key)) for key in ("value", "low", "high")]
