@@ -3,7 +3,7 @@
 import re
 
 FOLDED = (
-    r'<section class="part folded">\s*<details class="fold"><summary>(?:(?!</summary>).)*</summary>\s*'
+    r'<section class="part folded">\s*<div class="folding"><details class="fold"><summary>(?:(?!</summary>).)*</summary>\s*'
     r'<div class="unfolded" id="{}">'
 )
 

@@ -17,7 +17,7 @@ CUT = """[...document.querySelectorAll("main *, header *, footer *")].filter(e =
 }).map(e => e.outerHTML.slice(0, 120))"""
 # What is there to be pressed and smaller than 24 x 24 pixels, unless it stands within a sentence (WCAG 2.2, 2.5.8).
 SMALL = """[...document.querySelectorAll("a[href], button, select, input, summary, [tabindex='0']")].filter(e => {
-  const box = e.getBoundingClientRect();
+  const box = (e.closest("label.everything") || e).getBoundingClientRect();  // pressing the label ticks the box
   if (!box.width || !e.checkVisibility({ visibilityProperty: true }) || e.matches(".skip")) return false;
   const inline = getComputedStyle(e).display === "inline";
   return !inline && (box.height < 23.5 || box.width < 23.5);
