@@ -78,8 +78,9 @@ def telling_lead(run: StoredRun, chosen: Sequence[Telling]) -> str:
         return "The two differ on none of the requests; these are the shortest of each outcome."
     if differing == len(chosen):
         return "One or two for each cause of a difference, the shortest of each."
+    first = "the first" if differing == 1 else f"the first {say.count(differing)}"
     return (
-        f"The first {say.count(differing)} differ, one or two for each cause; on the others the two do equally well. The "
+        f"On {first}, only one side is acceptable; on the others, the two do equally well. One or two for each cause, the "
         "shortest of each."
     )
 
