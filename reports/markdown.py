@@ -9,23 +9,18 @@ import jinja2
 
 from ..core import row_text
 from ..core import unbroken as say
-from .sections import judgements
-from .sections.curation.certificate import certificate
-from .sections.curation.data import style_rows
-from .sections.curation.dropped import dropped_rows
+from .sections import judgements, next_steps
 from .sections.curation.edited import edited_values
-from .sections.curation.fixes import fix_sentence
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money.money import money_rows
-from .sections.next_steps import step_rows
 from .sections.risks import risk_rows
 from .sections.rules import cause_rows, check_rows
-from .stored import StoredCuration, StoredRun, ledger_place
+from .stored import StoredRun
 from .variant_tables import variant_rows, way_rows, ways_lead
-from .words import printable, short
+from .words import printable
 
-__all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
+__all__ = ["evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
 __all__ += ["markdown_page", "unchecked"]
 
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
@@ -41,7 +36,6 @@ _UNLINKED = {
     "@": "&#64;&#8288;",
     "#": "#&#8288;",
 }  # &#8288; is an invisible word joiner
-MOST_LETTERS = 120  # of a rule's sentence
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
@@ -60,23 +54,11 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
         variants=variant_rows(run), ways=way_rows(run), rivals=ways_lead(run),
-        steps=step_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
+        steps=next_steps.step_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
         judged=judged, verdicts=run.results.get("verdicts") or [],
         edited=edited_values(run.results.get("data") or {}, texts=False),
-    )  # fmt: skip
-
-
-def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -> str:
-    """The page for a run that was only curated."""
-    data = run.summary
-    rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
-    warnings = [warning["text"] for warning in data.get("warnings") or []]
-    return markdown_page(
-        "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
-        fixed=fix_sentence(data), certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
-        edited=edited_values(data, texts=False),
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tuneworth.reports import curated_text
 from tuneworth.reports.sections.curation.accepts import accepted_rows, accepts_sentence
-from tuneworth.reports.terminal import curated_text
 
 from .test_curated import clean as clean
 from .test_curated import pages
