@@ -26,9 +26,10 @@ OPEN = "document.querySelectorAll('details[open]').length"
 
 
 def seen(window: Window, anchor: str) -> bool:
-    """Whether the element with this id can be read, and is in the window."""
+    """Whether the element with this id, and what it holds, can be read, and is in the window."""
     return window.value(
-        "(e => e.checkVisibility() && e.getBoundingClientRect().top < innerHeight && e.getBoundingClientRect().bottom > 0)"
+        "(e => !e.closest('details:not([open])') && e.checkVisibility() && "
+        "e.getBoundingClientRect().top < innerHeight && e.getBoundingClientRect().bottom > 0)"
         f"(document.getElementById({anchor!r}))"
     )
 
