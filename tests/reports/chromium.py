@@ -50,7 +50,7 @@ class Window:
         self._own = address if isinstance(path, str) else "file:"
         self.page.goto(address + at)
         if unfold:
-            self.page.evaluate("document.querySelectorAll('.fold').forEach(part => { part.open = true; })")
+            open_folds(self.page)
         return self.page
 
     def resize(self, width: int, height: int = 900) -> None:
@@ -74,6 +74,11 @@ class Window:
         if self._context is not None:
             self._context.close()
             self._context = None
+
+
+def open_folds(page: Page) -> None:
+    """Open every folded part of the page, as it is needed again after it was loaded anew."""
+    page.evaluate("document.querySelectorAll('.fold').forEach(part => { part.open = true; })")
 
 
 def _has_font() -> bool:
