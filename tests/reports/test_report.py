@@ -189,7 +189,7 @@ def test_the_page_stays_under_its_size_with_long_texts(make_run: Callable[..., P
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     html = read(run)[0]
     assert len(html.encode()) < 500_000
-    assert html.count('class="card') == 200
+    assert 100 <= html.count('class="card') <= 200
     assert "more characters" in html
 
 
