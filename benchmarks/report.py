@@ -169,7 +169,7 @@ def look(chromium: Any, page: Path) -> dict[str, Any]:
     tab = plain.new_page()
     tab.goto(page.as_uri(), timeout=60_000)
     # The words that stand there without a script; the driver itself may ask.
-    found["words without script, closed parts not counted"] = len(tab.locator("body").inner_text().split())
+    found["words without script"] = len(tab.locator("body").inner_text().split())
     plain.close()
     return found
 
@@ -271,7 +271,7 @@ def beside(chromium: Any, folder: Path, peers: Path) -> str:
             for name, one in found.items()}  # fmt: skip
     lines = [f"| | {' | '.join(LABELS.get(name, name) for name in seen)} |", "|---|" + "---:|" * len(seen)]
     for row in ("version", "KB", "made in, CPU s", "opens, s", "network requests", "console errors",
-                "axe violations (places)", "words without script, closed parts not counted", "A4 pages", "texts cut off on a phone"):  # fmt: skip
+                "axe violations (places)", "words without script", "A4 pages", "texts cut off on a phone"):  # fmt: skip
         cells = ["not installed" if one is None else _said(one[row]) for one in seen.values()]
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
