@@ -230,7 +230,7 @@ def in_between(results: Results, margin: float) -> Found | None:
 def _swing(money: Results) -> str:
     """The value over the horizon at both ends of the range of the input that moves it most, as a clause."""
     widest, currency = money["tornado"][0], money["currency"]
-    return f"over its range the total lies between {say.money_range(widest['npv_low'], widest['npv_high'], currency)}"
+    return f"over its range the total is {say.money_range(widest['npv_low'], widest['npv_high'], currency)}"
 
 
 def _would_pay(money: Results) -> str | None:

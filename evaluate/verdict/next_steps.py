@@ -47,7 +47,7 @@ def next_steps(
     worth, used = Worth(results), _used(results, found)
     gains: list[Step] = []
     if decision != "fine-tune":
-        gains += [*_switch(worth, decision), *_guide(worth, used, margin), *_ways(worth, margin)]
+        gains += [*_switch(worth, decision), *_guide(worth, decision, used, margin), *_ways(worth, margin)]
     if decision != "keep prompting":
         gains += _forms(worth)
     gains += _rules(worth, used)
@@ -87,10 +87,10 @@ def _switch(worth: Worth, decision: str) -> Iterator[Step]:
     )  # fmt: skip
 
 
-def _guide(worth: Worth, used: str, margin: float) -> Iterator[Step]:
-    """The guide away, where the same model is no worse without it."""
+def _guide(worth: Worth, decision: str, used: str, margin: float) -> Iterator[Step]:
+    """The guide away, where the same model is no worse without it, from the variant that goes on being used."""
     guided = guide_can_go(worth.results, margin)
-    if guided is None or "plain" in (used, compared(worth.results)[0]):
+    if guided is None or guided != (used if decision == "keep prompting" else compared(worth.results)[0]):
         return
     ends = worth.results["guide_comparison"]["difference"]
     points = Known(

@@ -88,14 +88,14 @@ class Step:
 
     @property
     def gain(self) -> float | None:
-        """What it brings in money: a month, or for a one-off batch once; None if that is unknown."""
-        found = self.month if self.month.amount is not None else self.once
+        """What it brings in money: a month, or for a one-off batch (which has no month) once; None if that is unknown."""
+        found = self.once if self.month == NOTHING else self.month
         return None if found.amount is None else found.amount.value
 
     @property
     def measurable(self) -> bool:
         """Whether it is known what the step would bring."""
-        return self.points.amount is not None or self.month.amount is not None
+        return self.points.amount is not None or self.gain is not None
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `verdict.steps` in results.json."""

@@ -140,7 +140,7 @@ class Worth:
         return self._a_month(amount, whose), NOTHING
 
     def _a_month(self, a_day: float, whose: str) -> Known:
-        return Known(Amount(a_day * MONTH), f"{self._said(a_day)} a day {whose} × {MONTH} days.")
+        return Known(Amount(a_day * MONTH), f"{self._said(a_day)} a day × {MONTH} days, {whose}.")
 
     def of_points(self, points: Known) -> tuple[Known, Known]:
         """What more acceptable outputs save a month, or in the batch, by the cost of a failure."""

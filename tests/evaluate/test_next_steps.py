@@ -143,22 +143,22 @@ def check_steps(results, verdict):
         assert steps[0]["kind"] in ("act", "try")
         assert f"act:{candidate}" not in starts
         assert len(starts) == (steps[0]["kind"] == "act")
+        assert "switch" not in {step["kind"] for step in steps}
         trains = [step["do"] for step in steps if re.search(r"\btrain", step["do"])]
         assert all(text.startswith(("If you train again", "Train again only")) for text in trains), trains
         assert verdict["rule"] == 2 or not trains
     else:
         assert not starts
-    check_order(steps)
+    check_order(steps, "once" if (results.get("money") or {}).get("requests_total") else "per_month")
 
 
-def check_order(steps):
+def check_order(steps, when):
     """After the first steps: the most money, then the most points, then those whose gain is unknown."""
     keys = []
     for step in steps[3:]:  # at most a test, the action and the check that could overturn it come first
-        money = step["money"] or {}
-        gain = (money.get("per_month") or (money.get("once") if money else None) or {}).get("value")
+        gain = ((step["money"] or {}).get(when) or {}).get("value")
         points = None if step["points"] is None else step["points"]["value"] or step["points"]["low"] or 0.0
-        known = step["points"] is not None or money.get("per_month") is not None
+        known = step["points"] is not None or gain is not None
         keys.append((not known, gain is None, -(gain or 0.0), -(points or 0.0)))
     assert keys == sorted(keys)
 
@@ -231,6 +231,15 @@ def test_more_pairs_cost_the_stated_minutes():
     assert found["money"]["per_month"]["value"] == pytest.approx(0.05 * 0.1 * 1000 * MONTH)
 
 
+def test_what_pairs_cost_once_does_not_rank_them_above_more_points():
+    results = situation(BETTER, roi=costs(1000, investment=200) | {"investment": LABELS})
+    curve = {"doubling": {"to": 800, "gain": {"value": 0.001, "low": 0.0, "high": 0.09}}}
+    ids = list(steps_of(results, learning_curve=curve))
+    rules = [id for id in ids if id.startswith("rule:")]
+    assert rules
+    assert ids.index("examples") > max(map(ids.index, rules))
+
+
 def test_a_curve_without_a_noticeable_gain_asks_for_no_pairs():
     curve = {"doubling": {"to": 800, "gain": {"value": 0.0, "low": 0.0, "high": 0.004}}}
     found = steps_of(situation(BETTER, roi=costs()), learning_curve=curve)
@@ -281,3 +290,40 @@ def test_results_with_nothing_but_shares_have_steps_without_figures(results):
             assert step["points"] is None
         assert step["money"] is None
         assert all(step["derivation"].values())
+
+
+def test_until_it_can_be_told_a_better_way_without_training_is_worth_using():
+    results = situation(UNSURE, others={"big": 0.83}, roi=costs(1000) | {"big": other(6)})
+    steps = steps_of(results)
+    found = steps["switch:big"]
+    assert found["do"] == 'Until then, use "big".'
+    assert found["points"]["value"] == pytest.approx(0.03)
+    # 650 tokens in and 150 out at 6 and 24 EUR per million instead of 5 and 20: dearer.
+    assert found["money"]["per_month"]["value"] == pytest.approx(-0.00125 * 1000 * MONTH)
+
+
+def test_a_guide_without_a_use_can_be_dropped_from_the_variant_that_stays():
+    ends = {"value": 0.01, "low": -0.05, "high": 0.02}
+    compared = {"baseline": "plain", "candidate": "prompted", "difference": ends}
+    results = situation(WORSE, others={"plain": 0.79}, guide_comparison=compared)
+    assert results["comparison"]["baseline"] == "prompted"
+    found = steps_of(results)["guide:prompted"]
+    assert found["points"] == {"value": -0.01, "low": -0.02, "high": 0.05}
+    assert found["money"] is None
+    other_stays = situation(WORSE, others={"plain": 0.79, "big": 0.9}, guide_comparison=compared)
+    assert "guide:prompted" not in steps_of(other_stays)
+
+
+def test_a_better_form_of_the_candidate_is_worth_its_difference():
+    results = enriched(situation(BETTER, others={"tuned, else prompted": 0.98}, roi=costs(1000, **REPAIR)))
+    form = {"way": "cascade", "of": ["tuned", "prompted"], "tuned": True}
+    results["variants"]["tuned, else prompted"] = form
+    results["rivals"] = [row for row in results["rivals"] if row["name"] == "prompted"]
+    results["rivals"][0]["strongest"] = True
+    results["comparison"] |= {"baseline": "prompted"}
+    costs_each = {"tuned": 0.01, "tuned, else prompted": 0.008}
+    for name, cost in costs_each.items():
+        results["money"]["variants"][name] = {"effective_cost_per_request": cost, "machine_cost_per_day": 0.0}
+    found = {step["id"]: step for step in decide(results, margin=0.03)["steps"]}["form:tuned, else prompted"]
+    assert found["points"] == {"value": pytest.approx(0.98 - 0.94), "low": None, "high": None}
+    assert found["money"]["per_month"]["value"] == pytest.approx(0.002 * 1000 * MONTH)
