@@ -31,7 +31,7 @@ $(VENV)/ready: pyproject.toml
 	@touch $@
 	@echo "$(VENV) is ready."
 
-demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a verdict and its report in minutes
+demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a verdict and its report, within eight minutes
 	@$(BIN)/tuneworth demo
 
 pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER, LATER=FOLDER to compare with (Debian: chromium, fonts-liberation, poppler-utils)

@@ -1,6 +1,6 @@
 """Compares curating in parts with one machine: seconds, memory of all processes, and whether the ledgers are the same.
 
-Run: `pip install 'tuneworth[cluster,bench]'`, then `python benchmarks/cluster.py [--rows 200000 1000000] [--only
+Run: `pip install '.[cluster,bench]'`, then `python benchmarks/cluster.py [--rows 200000 1000000] [--only
 machine ray2] [--repeat 3]`; it writes benchmarks/cluster.md. A million rows take some 3 GB.
 
 Every run is a complete `tuneworth curate` command in a separate process with an empty storage, on the same files of

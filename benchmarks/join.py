@@ -1,6 +1,6 @@
 """Compares the exact join with its peers on the same texts: seconds, peak memory, pairs, recall and precision.
 
-Run: `pip install tuneworth[bench]`, then `python benchmarks/join.py [--corpora code docstrings] [--rows 10000 50000]`;
+Run: `pip install '.[bench]'`, then `python benchmarks/join.py [--corpora code docstrings] [--rows 10000 50000]`;
 it writes benchmarks/join.md.
 
 Every way starts with the same list of distinct normalised inputs and ends with pairs of positions at Jaccard similarity

@@ -1,6 +1,6 @@
 """Training and generation: tokens and outputs per second, memory and loss, against peers and the machine's limit.
 
-Run: `python benchmarks/train.py` (about 25 minutes on two cores; needs `pip install -e .[train,bench]`), writes
+Run: `python benchmarks/train.py` (about 25 minutes on two cores; needs `pip install '.[train,bench]'`), writes
 `benchmarks/train.md`. `--quick` takes minutes, prints the tables from two small steps a way and writes nothing;
 `--only kernels generation avx2` prints those tables alone.
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import common_options, reading_options
 
 __all__ = ["command"]
@@ -14,7 +15,14 @@ __all__ = ["command"]
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("check", epilog="Example:  tuneworth check products.csv --page products.html")
+_GROUPS = {
+    "Options": "--page --input --output --id --group --identifier --turns",
+}
+
+
+@click.command(
+    "check", cls=Grouped, groups=_GROUPS, epilog="Example:  tuneworth check products.csv --page products.html"
+)
 @click.argument("file", type=_PATH)
 @click.option("--group", help="The column whose rows belong in the same split.")
 @click.option(

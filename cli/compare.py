@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options
 
 __all__ = ["command"]
@@ -12,13 +13,18 @@ __all__ = ["command"]
 
 @click.command(
     "compare",
+    cls=Grouped,
     epilog='Example:  tuneworth compare runs/monday runs/today --gate "difference.low >= -0.03" --out compared',
 )
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--variant", metavar="NAME[=NAME]", help="The variant to compare, or one for each run (default: the candidates)."
 )
-@click.option("--style", type=click.Path(path_type=Path), help="Score all outputs again by this style first.")
+@click.option(
+    "--style",
+    metavar="FILE|A|B",
+    help="Score all outputs again first: by a style file, or by the style of the first run (A), the second (B), ...",
+)
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the comparison, such as "difference.low >= -0.03".'
 )
@@ -31,7 +37,7 @@ __all__ = ["command"]
 @code_option
 @common_options
 def command(
-    runs: tuple[Path, ...], variant: str | None, style: Path | None, gates: tuple[str, ...], out: Path | None,
+    runs: tuple[Path, ...], variant: str | None, style: str | None, gates: tuple[str, ...], out: Path | None,
     no_examples: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Compare RUNS, run folders or projects (their newest run), on the requests that they share.

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from ..core import ConfigError, DataError, Fix, Talk
-from .options import code_option, common_options, reading_options
+from .help import Grouped
+from .options import RunName, code_option, common_options, reading_options
 
 __all__ = ["command"]
 
@@ -17,54 +18,63 @@ _FILE_OPTIONS = {
     "date": "[data] date", "stratify": "[curate] stratify", "near_duplicate": "[curate] near_duplicate",
     "keep": "[curate] keep", "conflicts": "[curate] conflicts", "tie_outputs": "[curate] tie_outputs",
     "meaning": "[curate] meaning", "tie_meaning": "[curate] tie_meaning",
-    "overrides": "", "splits": "", "input": "[data] input", "output": "[data] output", "encoding": "[data] encoding",
-    "delimiter": "[data] delimiter", "sheet": "[data] sheet", "turns": "[data] turns",
+    "overrides": "", "splits": "", "input": "[data] input", "output": "[data] output", "id": "[data] id",
+    "encoding": "[data] encoding", "delimiter": "[data] delimiter", "sheet": "[data] sheet", "turns": "[data] turns",
     "leave_out_constant": "[data] leave_out_constant",
 }  # fmt: skip
 _COLUMNS = (
-    "input", "output", "group", "identifiers", "date", "encoding", "delimiter", "sheet", "leave_out_constant", "turns",
+    "input", "output", "id", "group", "identifiers", "date", "encoding", "delimiter", "sheet", "leave_out_constant", "turns",
 )  # fmt: skip
 _RULES = ("stratify", "near_duplicate", "keep", "conflicts")
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("curate", epilog="Example:  tuneworth curate pairs.jsonl --style style.yaml --out clean")
-@click.argument("source", required=False, type=_PATH)
-@click.option(
-    "--style", type=_PATH, help="The style schema (FILE only). Without it, outputs are not checked against a style."
+_GROUPS = {
+    "Options": "--out --style --input --output --id --fix --mask --dry-run --threshold-table",
+    "For a file of pairs; a project states them in tuneworth.toml": (
+        "--group --identifier --date --stratify --turns --near-duplicate --keep --conflicts --tie-outputs --meaning "
+        "--tie-meaning --overrides --splits"
+    ),
+    "For a project": "--run --again --cluster",
+}
+
+
+@click.command(
+    "curate",
+    cls=Grouped,
+    groups=_GROUPS,
+    epilog="Example:  tuneworth curate pairs.jsonl --style style.yaml --out clean",
 )
-@click.option("--out", type=_PATH, help="The folder to write to (FILE only).")
-@click.option("--group", help="Keep rows with the same value in this column in one split (FILE only).")
+@click.argument("source", required=False, type=_PATH)
+@click.option("--style", type=_PATH, help="The style schema. Without it, outputs are not checked against a style.")
+@click.option("--out", type=_PATH, help="The folder to write to.")
+@click.option("--group", help="Keep rows with the same value in this column in one split.")
 @click.option(
     "--identifier",
     "identifiers",
     multiple=True,
-    help="A field that only names the item, such as a part number (FILE only).",
+    help="A field that only names the item, such as a part number.",
 )
-@click.option(
-    "--turns", type=click.Choice(["last", "all"]), help="The answers of a conversation that are examples (FILE only)."
-)
-@click.option("--date", help="Put the newest pairs by this column or field into the test split (FILE only).")
-@click.option("--stratify", help="Give each split the same mix of this column or field (FILE only).")
-@click.option("--near-duplicate", type=float, help="Similarity of duplicates, 0.5 to 1 (default 0.8; FILE only).")
-@click.option("--keep", type=click.Choice(["best style", "first", "longest"]), help="The copy to keep (FILE only).")
+@click.option("--turns", type=click.Choice(["last", "all"]), help="The answers of a conversation that are examples.")
+@click.option("--date", help="Put the newest pairs by this column or field into the test split.")
+@click.option("--stratify", help="Give each split the same mix of this column or field.")
+@click.option("--near-duplicate", type=float, help="Similarity of duplicates, 0.5 to 1 (default 0.8).")
+@click.option("--keep", type=click.Choice(["best style", "first", "longest"]), help="The copy to keep.")
 @click.option(
     "--conflicts",
     type=click.Choice(["quarantine", "report", "keep best"]),
-    help="What to do when one input has two answers (FILE only).",
+    help="What to do when one input has two answers.",
 )
 @click.option(
     "--tie-outputs",
     type=click.Choice(["auto", "true", "false"]),
-    help="Keep rows with the same output on one side: identical ones (auto), also similar ones (true), or none (FILE only).",
+    help="Keep rows with the same output on one side: identical ones (auto), also similar ones (true), or none.",
 )
 @click.option(
     "--meaning",
-    help="List held-out requests that say the same as a training example in other words: true, or a local model (FILE only).",
+    help="List held-out requests that say the same as a training example in other words: true, or a local model.",
 )
-@click.option(
-    "--tie-meaning", help="Keep such rows on one side: true, or the cosine from which they mean the same (FILE only)."
-)
+@click.option("--tie-meaning", help="Keep such rows on one side: true, or the cosine from which they mean the same.")
 @click.option(
     "--mask", is_flag=True, help="Replace e-mail addresses and phone, card and account numbers with placeholders."
 )
@@ -73,13 +83,11 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["off", "safe", "unsafe"]),
     help="Repair outputs that break a must rule and keep them for training: safely, or also by leaving something out.",
 )
-@click.option("--overrides", type=_PATH, help="Decisions about rows (FILE only; default: overrides.jsonl in --out).")
-@click.option(
-    "--splits", type=_PATH, help="The file that pins each row to its split (FILE only; default: splits.jsonl in --out)."
-)
+@click.option("--overrides", type=_PATH, help="Decisions about rows (default: overrides.jsonl in --out).")
+@click.option("--splits", type=_PATH, help="The file that pins each row to its split (default: splits.jsonl in --out).")
 @click.option("--dry-run", is_flag=True, help="Show what would happen to the rows; write nothing.")
 @click.option("--threshold-table", is_flag=True, help="Show how many rows each near-duplicate threshold would drop.")
-@click.option("--run", "name", help="Curate this run again.")
+@click.option("--run", "name", type=RunName(), help="Curate this run again.")
 @click.option(
     "--again", is_flag=True, help="SOURCE is a run: curate its pairs again as before, with today's decisions."
 )

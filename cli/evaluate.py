@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from ..core import Fix, Talk
-from .options import code_option, common_options
+from .help import Grouped
+from .options import RunName, code_option, common_options
 
 __all__ = ["command"]
 
@@ -16,7 +17,13 @@ EXAMPLE = (
 )
 
 
-@click.command("evaluate", epilog=EXAMPLE)
+_GROUPS = {
+    "Options": "--dry-run --run --gate --cluster",
+    "Outputs that were collected elsewhere": "--pairs --outputs --style --out --baseline --candidate --repair",
+}
+
+
+@click.command("evaluate", cls=Grouped, groups=_GROUPS, epilog=EXAMPLE)
 @click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option("--pairs", type=click.Path(path_type=Path), help="The test pairs of collected outputs.")
 @click.option(
@@ -32,7 +39,7 @@ EXAMPLE = (
 )  # fmt: skip
 @click.option("--baseline", help="The untrained variant in use today (default prompted, or the first).")
 @click.option("--candidate", help="The variant to judge (default tuned, or the second).")
-@click.option("--run", "name", help="The run to evaluate (default: the newest).")
+@click.option("--run", "name", type=RunName(), help="The run to evaluate (default: the newest).")
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )

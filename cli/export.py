@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import common_options
 
 __all__ = ["command"]
@@ -15,7 +16,9 @@ SPLITS = ("openai", "trl", "csv", "parquet", "datasets")
 SERVERS = ("ollama", "vllm", "llama.cpp")
 
 
-@click.command("export", epilog="Example:  tuneworth export examples/components --format openai --out upload")
+@click.command(
+    "export", cls=Grouped, epilog="Example:  tuneworth export examples/components --format openai --out upload"
+)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(SPLITS + SERVERS), required=True, help="The format to write.")
 @click.option(

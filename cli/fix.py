@@ -7,12 +7,23 @@ from typing import Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options, reading_options
 
 __all__ = ["command"]
 
 
-@click.command("fix", epilog="Example:  tuneworth fix pairs.jsonl --style style.yaml --diff --out fixed.jsonl")
+_GROUPS = {
+    "Options": "--style --diff --out --overwrite --unsafe --gate",
+}
+
+
+@click.command(
+    "fix",
+    cls=Grouped,
+    groups=_GROUPS,
+    epilog="Example:  tuneworth fix pairs.jsonl --style style.yaml --diff --out fixed.jsonl",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--style", "style_path", type=click.Path(path_type=Path), required=True, help="The style schema.")
 @click.option("--diff", is_flag=True, help="Show each changed output, before and after.")

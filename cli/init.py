@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import common_options, reading_options
 
 __all__ = ["command"]
 
 
-@click.command("init", epilog="Example:  tuneworth init lines --from pairs.jsonl")
+@click.command("init", cls=Grouped, epilog="Example:  tuneworth init lines --from pairs.jsonl")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--from", "file", type=click.Path(path_type=Path), help="A file of pairs, to map its columns and infer its style."

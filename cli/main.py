@@ -8,38 +8,53 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from .help import write_groups
 
 __all__ = ["main"]
 
-# Name -> module, with the name of the command unless it is `command`, and its line in `--help`, which imports no module.
-COMMANDS = {
-    "demo": ("run.demo", "Run the included example end to end: offline, on two CPU cores."),
-    "init": ("init", "Create a project folder, with its settings inferred from a file of pairs."),
-    "run": ("run.run", "Curate, train, evaluate and report in one go."),
-    "check": ("check", "Check up on a file of pairs: what to fix, what to look at, and what to type."),
-    "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
-    "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
-    "train": ("train", "Fit a LoRA adapter on the train split."),
-    "search": ("search", "Search the best prompt without training, on the validation pairs."),
-    "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
-    "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
-    "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
-    "roi": ("roi", "Compare costs, from measured or stated numbers."),
-    "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),
-    "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
-    "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
-    "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
-    "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
-    "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
-    "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
-    "watch": ("watch", "Watch what was judged: the served model, live requests, prices, dates and volume."),
+# The commands by the job that they do. Name -> module, with the name of the command unless it is `command`, and its line
+# in `--help`, which imports no module.
+JOBS = {
+    "Start": {
+        "demo": ("run.demo", "Run the included example end to end: offline, on two CPU cores."),
+        "check": ("check", "Check up on a file of pairs: what to fix, what to look at, and what to type."),
+        "init": ("init", "Create a project folder, with its settings inferred from a file of pairs."),
+        "run": ("run.run", "Curate, train, evaluate and report in one go."),
+    },
+    "One stage at a time": {
+        "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
+        "train": ("train", "Fit a LoRA adapter on the train split."),
+        "search": ("search", "Search the best prompt without training, on the validation pairs."),
+        "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
+        "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
+    },
+    "Data and style": {
+        "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
+        "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
+        "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
+        "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
+        "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
+    },
+    "Runs and money": {
+        "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),
+        "compare": ("compare", "Compare judged runs: what works now, what no longer does, and what it costs."),
+        "roi": ("roi", "Compare costs, from measured or stated numbers."),
+    },
+    "After the verdict": {
+        "export": ("export", "Write a run's clean splits in another format, or its tuned model for a server."),
+        "serve-check": ("serve_check", "Check whether a deployed model is the one that was judged."),
+        "watch": ("watch", "Watch what was judged: the served model, live requests, prices, dates and volume."),
+    },
 }
+COMMANDS = {name: command for commands in JOBS.values() for name, command in commands.items()}
 
 
-_RESUMABLE = ("run", "train", "search", "evaluate", "demo")
 _ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
@@ -53,9 +68,19 @@ class _Lazy(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(".")
         return getattr(import_module(f".{module}", __package__), name or "command")
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        jobs = {job: [(name, text) for name, (_, text) in commands.items()] for job, commands in JOBS.items()}
+        write_groups(formatter, jobs)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin like this; only their names and lines are looked at, since the shell waits."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,7 +101,8 @@ def tuneworth() -> None:
     held-out pairs, counts tokens and money, and gives a verdict with its evidence in one HTML report.
 
     \b
-    Exit codes: 0 done, 1 a gate failed, 2 wrong input, 3 stopped half-way, 4 decide again (watch).
+    Exit codes: 0 done, 1 a gate failed, 2 wrong input, 3 stopped half-way,
+    4 decide again (watch).
 
     \b
     Try it:  tuneworth demo
@@ -86,19 +112,24 @@ def tuneworth() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted, 4 decide again."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    from ..core import print_anywhere
+
+    print_anywhere()
     try:
         with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = 2
-    except click.Abort:
-        print(_stopped(arguments), file=sys.stderr)
+    except click.Abort as stopped:
+        print(_stopped(arguments, stopped.__cause__), file=sys.stderr)
         code = 3
     except BrokenPipeError:
         code = 3
     except Exception as error:
         code = _end(error, debug="--debug" in arguments)
+        if resume := _resume_command(arguments, error):
+            print(f"Resume with: {resume}", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -157,13 +188,29 @@ def _raise_stopped(*_: Any) -> None:
     )
 
 
-def _stopped(arguments: list[str]) -> str:
+def _stopped(arguments: list[str], stopped: BaseException | None) -> str:
     """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
-    if any(name in arguments for name in _RESUMABLE):
-        return "Stopped. Finished work is kept; run the same command with --run NAME to resume."
+    if resume := _resume_command(arguments, stopped):
+        return f"Stopped. Finished work is kept. Resume with: {resume}"
     if any(name in arguments for name in _ASKING):
         return "Stopped. Answers that arrived are kept; run the same command to resume."
     return "Stopped. No partial file was left; run the same command to start again."
+
+
+def _resume_command(arguments: list[str], stopped: BaseException | None) -> str | None:
+    """The command with the name of the run that it began or opened; None if it stopped before that."""
+    if not getattr(stopped, "__notes__", None):
+        return None
+    from ..project import stopped_run
+
+    if (run := stopped_run(stopped)) is None:
+        return None
+    if "demo" in arguments:
+        return f"tuneworth run {quote(str(run.parent.parent))} --run {quote(run.name)}"
+    stated = [place for place, word in enumerate(arguments) if word == "--run" or word.startswith("--run=")]
+    dropped = {place for first in stated for place in range(first, first + 1 + (arguments[first] == "--run"))}
+    kept = [word for place, word in enumerate(arguments) if place not in dropped]
+    return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
 def _disk_message(error: Exception) -> str | None:

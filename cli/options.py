@@ -1,14 +1,16 @@
-"""Options shared by several commands: verbosity, output format, permission to run code, how to read pairs; sums of money."""
+"""Options shared by several commands: verbosity, output format, permission to run code, how to read pairs; their types."""
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..core import Talk
 
-__all__ = ["Amount", "code_option", "common_options", "reading_options"]
+__all__ = ["Amount", "RunName", "code_option", "common_options", "reading_options"]
 
 
 class Amount(click.ParamType):
@@ -27,6 +29,21 @@ class Amount(click.ParamType):
         return amount
 
 
+class RunName(click.ParamType):
+    """The name of a run; the shell completes those of the project that the command line names, the newest first."""
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names of runs that begin like this."""
+        # While `--run` still lacks its value, click leaves the argument before it among the rest.
+        stated = ctx.params.get("project") or ctx.params.get("source") or next(iter(ctx.args), "")
+        place = Path(stated)
+        project = place.parent if place.is_file() else place
+        found = sorted((file.parent.name for file in project.glob("runs/*/run.json")), reverse=True)
+        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+
 def common_options(command: Callable) -> Callable:
     """The options that every command takes, passed to the command as one `talk`."""
 
@@ -37,7 +54,9 @@ def common_options(command: Callable) -> Callable:
     with_talk.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random draws (default 0)."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Seed of all random draws (default 0)."
+        ),
         click.option("--quiet", is_flag=True, help="Print only the answer."),
         click.option("--json", is_flag=True, help="Print the answer as JSON, and nothing else, on standard output."),
     ):
@@ -57,6 +76,7 @@ def reading_options(command: Callable) -> Callable:
         *args: Any,
         inputs: tuple[str, ...],
         output: str | None,
+        id: str | None,
         encoding: str | None,
         delimiter: str | None,
         sheet: str | None,
@@ -64,7 +84,7 @@ def reading_options(command: Callable) -> Callable:
         **kwargs: Any,
     ) -> Any:
         column = inputs[0] if len(inputs) == 1 else inputs or None
-        stated = {"input": column, "output": output, "encoding": encoding, "delimiter": delimiter}
+        stated = {"input": column, "output": output, "id": id, "encoding": encoding, "delimiter": delimiter}
         stated |= {"sheet": sheet, "leave_out_constant": leave_out_constant or None}
         return command(*args, reading={key: value for key, value in stated.items() if value is not None}, **kwargs)
 
@@ -77,6 +97,7 @@ def reading_options(command: Callable) -> Callable:
         click.option("--sheet", help="The sheet of a workbook (.xlsx), if not the first."),
         click.option("--delimiter", help="The delimiter of a CSV file, if detected incorrectly."),
         click.option("--encoding", help="The file's encoding, if not UTF-8."),
+        click.option("--id", help="The column that names each row, such as a sku, if not recognised."),
         click.option("--output", help="The column of outputs, if not recognised."),
         click.option(
             "--input", "inputs", multiple=True, help="The column of inputs; repeat it for several as fields; '*': all."

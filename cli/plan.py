@@ -6,12 +6,13 @@ from shlex import quote
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options
 
 __all__ = ["command"]
 
 
-@click.command("plan", epilog='Example:  tuneworth plan examples/components --cores 64 --memory "256 GB"')
+@click.command("plan", cls=Grouped, epilog='Example:  tuneworth plan examples/components --cores 64 --memory "256 GB"')
 @click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option("--cores", type=click.IntRange(1, 1_000_000), help="Total number of cores (default: this machine's).")
 @click.option("--memory", metavar="SIZE", help='Memory of one machine, such as "64 GB" (default: this one\'s).')

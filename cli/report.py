@@ -5,17 +5,18 @@ from pathlib import Path
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options
 
 __all__ = ["command"]
 
 
-@click.command("report", epilog="Example:  tuneworth report examples/components --no-examples")
+@click.command("report", cls=Grouped, epilog="Example:  tuneworth report examples/components --no-examples")
 @click.argument("run", required=False, type=click.Path(path_type=Path), default=Path())
 @click.option("--no-examples", is_flag=True, help="Omit all texts of the data.")
 @click.option(
     "--judgements", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="A person's preferences, saved from “Judge blind” in the report; once for each person.",
+    help='The preferences of a person, saved from "Judge blind" in the report; once for each person.',
 )  # fmt: skip
 @code_option
 @common_options

@@ -5,12 +5,18 @@ from pathlib import Path
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options
 
 __all__ = ["command"]
 
 
-@click.command("review", epilog="Example:  tuneworth review examples/components")
+_GROUPS = {
+    "The address": "--port --host --allow-remote",
+}
+
+
+@click.command("review", cls=Grouped, groups=_GROUPS, epilog="Example:  tuneworth review examples/components")
 @click.argument("run", required=False, type=click.Path(path_type=Path), default=Path())
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="The port (default: one of its own, or a free one)."

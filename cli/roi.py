@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options
 
 __all__ = ["command"]
 
 
-@click.command("roi", epilog="Example:  tuneworth roi --config examples/article.toml")
+@click.command("roi", cls=Grouped, epilog="Example:  tuneworth roi --config examples/article.toml")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), help="A file with a [roi] table; needs no project or run.")
 @click.option("--explain", is_flag=True, help="Show how each figure is calculated.")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import common_options
 
 __all__ = ["command"]
@@ -17,7 +18,7 @@ _PATH = click.Path(path_type=Path)
 _PIPED = 200  # columns where no terminal says how wide it is
 
 
-class _Listing(click.Command):
+class _Listing(Grouped):
     """`tuneworth runs prune` is a command of its own; a project in a folder of that name is ./prune."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
@@ -60,7 +61,7 @@ def command(project: Path | None, filters: tuple[str, ...], sort: str | None, pa
         talk.next(f"open {quote(str(page))}")
 
 
-@click.command("runs prune", epilog="Example:  tuneworth runs prune examples/components --keep 10")
+@click.command("runs prune", cls=Grouped, epilog="Example:  tuneworth runs prune examples/components --keep 10")
 @click.argument("project", required=False, type=_PATH)
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Keep at least the newest N runs.")
 @click.option("--yes", is_flag=True, help="Remove them without asking.")

@@ -6,14 +6,15 @@ from shlex import quote
 import click
 
 from ..core import Talk
-from .options import code_option, common_options
+from .help import Grouped
+from .options import RunName, code_option, common_options
 
 __all__ = ["command"]
 
 
-@click.command("search", epilog="Example:  tuneworth search examples/components --plan")
+@click.command("search", cls=Grouped, epilog="Example:  tuneworth search examples/components --plan")
 @click.argument("project", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "name", help="The run to search in (default: the newest).")
+@click.option("--run", "name", type=RunName(), help="The run to search in (default: the newest).")
 @click.option(
     "--plan", is_flag=True, help="Show how many outputs, tokens and how much money it takes; ask for nothing."
 )

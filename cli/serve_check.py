@@ -7,13 +7,24 @@ from typing import Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import Amount, code_option, common_options
 
 __all__ = ["command"]
 
 
+_GROUPS = {
+    "Options": "--endpoint --model --key-env --dry-run",
+    "What is asked": "--variant --rows --max-cost",
+    "The answer": "--markdown",
+}
+
+
 @click.command(
-    "serve-check", epilog="Example:  tuneworth serve-check runs/NAME --endpoint http://127.0.0.1:8080/v1 --rows 100"
+    "serve-check",
+    cls=Grouped,
+    groups=_GROUPS,
+    epilog="Example:  tuneworth serve-check runs/NAME --endpoint http://127.0.0.1:8080/v1 --rows 100",
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--endpoint", required=True, help="The address of the deployed model, such as http://127.0.0.1:8080/v1.")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import code_option, common_options, reading_options
 
 __all__ = ["command"]
@@ -17,7 +18,7 @@ def command() -> None:
     """Infer a style from examples, check a file against one, or write its guide."""
 
 
-@command.command("infer", epilog="Example:  tuneworth style infer pairs.jsonl --out style.yaml")
+@command.command("infer", cls=Grouped, epilog="Example:  tuneworth style infer pairs.jsonl --out style.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write (default: standard output).")
 @reading_options
@@ -43,12 +44,12 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
         talk.next(f"review {written} and correct its rules, then: {check}")
         return
     text = inferred.text.rstrip("\n") if inferred.found_style else no_style_lines(inferred)
-    talk.answer(text, {**infer_data(inferred), "written": None})
+    talk.document(text, {**infer_data(inferred), "written": None})
     if inferred.found_style:  # not with the YAML, which may be redirected into a file
         talk.note(f"{inferred.message}\n\nNext: save it: tuneworth style infer {quote(str(file))} --out style.yaml")
 
 
-@command.command("check", epilog="Example:  tuneworth style check pairs.jsonl --style style.yaml")
+@command.command("check", cls=Grouped, epilog="Example:  tuneworth style check pairs.jsonl --style style.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--style", "style_path", type=click.Path(path_type=Path), required=True, help="The style schema.")
 @click.option("--gate", "fail", is_flag=True, help="Exit with code 1 if a row breaks a must rule.")
@@ -78,7 +79,7 @@ def check(
         raise GateFailed(f"gate failed: {checked.broken} of {len(checked.pairs)} outputs break a must rule")
 
 
-@command.command("guide", epilog="Example:  tuneworth style guide style.yaml --example pairs.jsonl")
+@command.command("guide", cls=Grouped, epilog="Example:  tuneworth style guide style.yaml --example pairs.jsonl")
 @click.argument("style_path", metavar="STYLE", type=click.Path(path_type=Path))
 @click.option(
     "--example", "file", type=click.Path(path_type=Path), help="A file of pairs to choose a good example from."
@@ -94,11 +95,11 @@ def guide(
     from ..project import style_guide
 
     text = style_guide(style_path, file, short=short, allow_code=allow_code, talk=talk, **reading)
-    talk.answer(text.rstrip(), {"guide": text})
+    talk.document(text.rstrip(), {"guide": text})
     talk.note(f'Next: use it in a project: [evaluate.prompted] guide = "{style_path.name}"')  # not with the Markdown
 
 
-@command.command("explain", epilog="Example:  tuneworth style explain ends_with")
+@command.command("explain", cls=Grouped, epilog="Example:  tuneworth style explain ends_with")
 @click.argument("kind", required=False)
 @common_options
 def explain(kind: str | None, talk: Talk) -> None:
@@ -106,4 +107,4 @@ def explain(kind: str | None, talk: Talk) -> None:
     from ..style import explain_kind, reference_page
 
     text = reference_page() if kind is None else explain_kind(kind)
-    talk.answer(text.rstrip(), {"kind": kind, "text": text})
+    talk.document(text.rstrip(), {"kind": kind, "text": text})

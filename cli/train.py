@@ -8,15 +8,23 @@ from typing import Any
 import click
 
 from ..core import Talk
-from .options import code_option, common_options
+from .help import Grouped
+from .options import RunName, code_option, common_options
 from .train_hosted import Amount, train_on
 
 __all__ = ["command"]
 
 
-@click.command("train", epilog="Example:  tuneworth train examples/components --dry-run")
+_GROUPS = {
+    "Options": "--dry-run --run --again --drop-long",
+    "Further results": "--merge --gguf --learning-curve",
+    "Training elsewhere": "--cluster --on --plan --max-cost --yes --connect --cancel",
+}
+
+
+@click.command("train", cls=Grouped, groups=_GROUPS, epilog="Example:  tuneworth train examples/components --dry-run")
 @click.argument("project", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "name", help="The run to train in [default: the newest].")
+@click.option("--run", "name", type=RunName(), help="The run to train in [default: the newest].")
 @click.option("--dry-run", is_flag=True, help="Show what training would do and need, without training or writing.")
 @click.option("--drop-long", is_flag=True, help="Leave out pairs longer than the model's context instead of failing.")
 @click.option(
@@ -66,7 +74,7 @@ def command(
     With --on a provider trains: the files are checked by its rules and the bill is printed before anything is sent. The same
     command takes up a job that was begun, and never starts a second one.
     """
-    from ..project import preview_training, train_adapter
+    from ..project import preview_training, preview_without_model, train_adapter
 
     _check_options(
         on, here={"--dry-run": dry_run, "--merge": merge, "--gguf": gguf, "--learning-curve": curve, "--cluster": cluster},
@@ -87,9 +95,11 @@ def command(
             raise click.UsageError(
                 "--dry-run plans for this machine only; remove --cluster (its workers plan before they train)"
             )
-        plan = preview_training(
-            project, run=name, drop_long=drop_long, again=again, allow_code=allow_code, talk=talk
-        )  # fmt: skip
+        asked = {"run": name, "drop_long": drop_long, "allow_code": allow_code, "talk": talk}
+        if (partial := preview_without_model(project, **asked)) is not None:
+            talk.answer(str(partial), partial.data())
+            raise partial.missing
+        plan = preview_training(project, again=again, **asked)
         talk.answer(str(plan), plan.data())
         options = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
         talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{options}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import Amount, code_option, common_options
 
 __all__ = ["command"]
@@ -13,8 +14,19 @@ __all__ = ["command"]
 DECIDE_AGAIN = 4  # the exit code of that answer
 
 
+_GROUPS = {
+    "Options": "--endpoint --logs --dry-run --max-cost",
+    "The served model": "--model --key-env --rows",
+    "The log of live requests": "--log-share",
+    "The answer": "--markdown --gate",
+}
+
+
 @click.command(
-    "watch", epilog="Example:  tuneworth watch . --endpoint https://models.example.com/v1 --markdown issue.md"
+    "watch",
+    cls=Grouped,
+    groups=_GROUPS,
+    epilog="Example:  tuneworth watch . --endpoint https://models.example.com/v1 --markdown issue.md",
 )
 @click.argument("run", type=click.Path(path_type=Path), default=Path())
 @click.option(
@@ -48,7 +60,8 @@ def command(
     `decide again`.
 
     \b
-    Exit codes: 0 as judged or worse, 4 decide again, 1 only with --gate, 2 wrong input, 3 stopped half-way.
+    Exit codes: 0 as judged or worse, 4 decide again, 1 only with --gate,
+    2 wrong input, 3 stopped half-way.
     """
     from ..core import GateFailed, write_whole
     from ..project import WatchSettings, plan_watch, served_at, watch_run

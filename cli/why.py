@@ -1,5 +1,6 @@
 """`tuneworth why`: what happened to a row, which rows wait for a decision, and people's decisions about them."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core import Talk
+from .help import Grouped
 from .options import common_options
 
 if TYPE_CHECKING:
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("why", epilog="Example:  tuneworth why examples/components 817")
+_GROUPS = {
+    "Which rows": "--outcome --rule --field --csv",
+    "Decide about them": "--decide --text --because --who --yes --undo",
+}
+
+
+@click.command("why", cls=Grouped, groups=_GROUPS, epilog="Example:  tuneworth why examples/components 817")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("row", required=False)
 @click.option("--outcome", "outcomes", multiple=True, help="Only rows with this outcome (or: repaired); repeatable.")
@@ -141,12 +149,15 @@ def _several(
 
 
 def _list(opened: "Run", run: Path, which: "RowFilter", talk: Talk, *, csv: bool) -> None:
+    from ..core import printable, write_documents
     from ..project import list_rows
     from .words.why import next_for_rows, rows_text
 
     found = list_rows(opened, which)
     if csv:
-        print(found.rows.write_csv(), end="", flush=True)
+        write_documents()
+        table = found.rows.write_csv()
+        print(printable(table) if sys.stdout.isatty() else table, end="", flush=True)
         return
     talk.answer(rows_text(found, waiting=not which), {"decided": found.decided, "rows": found.rows.to_dicts()})
     talk.next(next_for_rows(run, found))

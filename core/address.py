@@ -19,6 +19,9 @@ __all__ = [
     "host_of",
     "is_near",
     "is_on_this_machine",
+    "key_env_problems",
+    "lacks_version",
+    "models_url",
     "origin_of",
     "read_key",
 ]
@@ -60,6 +63,21 @@ def calls_url(url: str) -> str:
     parts = urlsplit(url.strip())
     path = parts.path.rstrip("/")
     return parts._replace(path=path if path.endswith(PATH) else path + PATH).geturl()
+
+
+def models_url(url: str) -> str:
+    """The address of the list of models beside that of the calls; a query is kept."""
+    parts = urlsplit(calls_url(url))
+    return parts._replace(path=parts.path.removesuffix(PATH) + "/models").geturl()
+
+
+def lacks_version(url: str) -> str:
+    """A hint if the path of the calls has no version, as most have one; nothing otherwise.
+
+    >>> lacks_version("http://localhost:8000"), lacks_version("http://localhost:8000/v1")
+    (', which may lack /v1', '')
+    """
+    return "" if re.search(r"/(v\d|api|openai)", urlsplit(url).path) else ", which may lack /v1"
 
 
 def host_of(url: str) -> str:
@@ -105,6 +123,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 # Local servers accept any word as a key ("EMPTY", "ollama"). Such a word is not a secret and may occur in an output.
 SECRET_LENGTH = 12
+WORD_LENGTH = 8  # a key below this length ("ai", "none", "test") is also a part of ordinary words
 MASK = "***"
 LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpcore2.socks")
 
@@ -124,8 +143,12 @@ class Key:
         return {} if self._value is None else {"Authorization": f"Bearer {self._value}"}
 
     def mask(self, text: str) -> str:
-        """An error text without the key, even if the key is short."""
-        return text.replace(self._value, MASK) if self._value else text
+        """An error text without the key. A key under eight characters is masked only where it stands alone."""
+        if not self._value:
+            return text
+        if len(self._value) >= WORD_LENGTH:
+            return text.replace(self._value, MASK)
+        return re.sub(rf"(?<!\w){re.escape(self._value)}(?!\w)", MASK, text)
 
     def mask_output(self, text: str) -> str:
         """An output without the key, if the key is long enough to be a secret."""
@@ -155,17 +178,60 @@ class Key:
                 logger.removeFilter(mask)
 
 
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What a variable with a key is usually called; another text that is no variable may be a short key itself.
+CALLED = re.compile(r"(?:^|_)(?:API|APIKEY|KEY|TOKEN|SECRET|PASSWORD|AUTH)(?:_|$)", re.IGNORECASE)
+LONGEST_WORD = 20  # characters between two underscores: keys have 20 and more, the words of a variable's name fewer
+
+
+def key_env_problems(name: str | None) -> list[str]:
+    """The problem of a `key_env` that names no variable of the environment and cannot be meant as one.
+
+    Such a text may be the key itself, so it is not repeated.
+    """
+    if name is None or name in os.environ:
+        return []
+    if not name.strip():
+        return ['"key_env" is empty; expected the name of an environment variable, or leave it out to send no key']
+    if name[0] == "$" and not _may_be_key(bare := name.strip("${}")):
+        return [f'"key_env" takes the name of an environment variable without "$": "{bare}"']
+    if not _may_be_key(name):
+        return []
+    return [
+        f'"key_env" holds {len(name)} characters that look like a key, which are not repeated here; expected the name of '
+        "an environment variable, such as OPENAI_API_KEY, that holds the key. A key in a file or in the shell's history "
+        "is best replaced by a new one"
+    ]
+
+
+def _may_be_key(name: str) -> bool:
+    """Whether a text is more likely a key than a variable's name: characters that no name has, or a part that is no word."""
+    if not VARIABLE.fullmatch(name):
+        return True
+    parts = [part for part in name.split("_") if part]
+    return any(len(part) >= LONGEST_WORD or (len(part) >= WORD_LENGTH and _is_mixed(part)) for part in parts)
+
+
+def _is_mixed(part: str) -> bool:
+    """Whether letters and digits alternate, as in a hexadecimal number."""
+    return len(re.findall(r"[A-Za-z]+|[0-9]+", part)) > 3
+
+
 def read_key(name: str | None) -> Key:
     """The key in the environment variable `name`; no key if `name` is None.
 
-    Raises: ConfigError if the variable is missing or empty, or contains characters that no header can contain.
+    Raises: ConfigError if the variable is missing or empty, or contains characters that no header can contain. A name
+    that may itself be a key is not repeated.
     """
     if name is None:
         return Key(None)
+    if problems := key_env_problems(name):
+        raise ConfigError("\n".join(problems))
     value = os.environ.get(name, "").strip()  # a key read from a file often ends with a line break
     if not value:
         state = "is empty" if name in os.environ else "is not set"
-        raise ConfigError(f'"key_env" names the environment variable {name}, which {state}\nSet it to the key.')
+        named = name if name in os.environ or CALLED.search(name) else f"of {len(name)} characters, not repeated here"
+        raise ConfigError(f'"key_env" names the environment variable {named}, which {state}\nSet it to the key.')
     if not (value.isascii() and value.isprintable()):
         raise ConfigError(
             f"the environment variable {name} contains line breaks or non-ASCII characters\nSet it to the key only."

@@ -1,18 +1,25 @@
 """Output of a program: the answer on standard output, progress and warnings on standard error."""
 
-import html
 import json
+import os
 import re
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["FIRST_ROWS", "Talk", "printable", "quoted_page"]
+from .course import Course, LongStep
+from .streams import holds_everything, write_documents
+
+__all__ = ["FIRST_ROWS", "Talk", "printable"]
 
 FIRST_ROWS = 5  # of a table, where a result prints itself
-Advance = Callable[[int, int, str], None]  # done, total, text next to the bar
+Advance = Callable[[float, int, str], None]  # done (may count a part of a unit), total, the unit and more
+LINES_APART = 20.0  # seconds between two lines of a log during a long step; never 30, even on a busy machine
+SHORT = 5.0  # seconds of a step that is not worth a line, however long the log has been silent
 
 # Controls but tab and line feed; line and paragraph separators; marks, embeddings, overrides and isolates of direction;
 # byte order marks; surrogates; tag characters, which can hide text.
@@ -21,24 +28,56 @@ _UNSAFE = re.compile(
 )
 
 
+@dataclass
+class LastLine:
+    """When the last line of a log was printed."""
+
+    clock: Callable[[], float] = time.monotonic
+    at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.note()
+
+    def note(self) -> None:
+        """Note that a line was printed just now."""
+        self.at = self.clock()
+
+    def wait(self) -> float:
+        """The seconds until the next line is due, 0 or less if it is."""
+        return self.at + LINES_APART - self.clock()
+
+
 @dataclass(frozen=True)
 class Talk:
-    """Prints for people or machines (`json`), or `quiet`; holds the seed and debug options that all commands take."""
+    """Prints for people or machines (`json`), or `quiet`; holds the seed and debug options that all commands take.
+
+    `course` is the longer work whose time left is shown with that of each step.
+    """
 
     json: bool = False
     quiet: bool = False
     seed: int = 0
     seed_given: bool = False
     debug: bool = False
+    course: Course | None = field(default=None, compare=False)
+    last_line: LastLine = field(default_factory=LastLine, repr=False, compare=False)
 
     def note(self, text: str) -> None:
         """Print progress or a warning to standard error."""
         if not self.quiet:
-            print(printable(text), file=sys.stderr, flush=True)
+            # One write: a line of the clock's thread must not fall into another one.
+            print(f"{printable(text)}\n", end="", file=sys.stderr, flush=True)
+            self.last_line.note()
 
     def answer(self, text: str, data: Any) -> None:
         """Print the command's result: `text` for people, or only `data` for machines."""
         print(_json(data) if self.json else printable(text), flush=True)
+
+    def document(self, text: str, data: Any) -> None:
+        """Print a result that is a file's content, such as a style.yaml: in UTF-8 if it is redirected into one."""
+        if not self.json:
+            write_documents()
+        self.answer(text, data)
 
     def next(self, text: str) -> None:
         """Print the next step as the last line."""
@@ -47,27 +86,74 @@ class Talk:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Advance]:
-        """A bar with progress and remaining time on a terminal; nothing elsewhere, so that logs stay readable."""
-        if self.quiet or not sys.stderr.isatty():
+        """A function that shows how much of a step is done: a bar with the time left on a terminal, lines in a log.
+
+        A log gets a line whenever nothing was printed for 20 seconds, even if the function is not called meanwhile.
+        """
+        if self.quiet:
             yield lambda done, total, text: None
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}", markup=False),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(printable(title), total=None, text="")
-
-            def advance(done: int, total: int, text: str) -> None:
-                bar.update(task, completed=done, total=total, text=printable(text))
-
+        step = LongStep(title, self.course)
+        whole = nullcontext() if self.course is None else self.course.running(step.title)
+        with whole, _bar(step) if _draws() else _lines(step, self) as advance:
             yield advance
+
+
+def _draws() -> bool:
+    """Whether standard error is a terminal on which a bar can be redrawn."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
+def follow(step: LongStep, talk: Talk, wait: Callable[[float], bool]) -> None:
+    """Print the step's line whenever one is due, until `wait`, which takes seconds, returns True."""
+
+    def seconds_to_next() -> float:
+        return max(0.0, talk.last_line.wait(), SHORT - step.seconds())
+
+    with suppress(BrokenPipeError):  # nobody reads the log; the command itself ends at its next line
+        while not wait(seconds_to_next()):
+            if not seconds_to_next():
+                talk.note(step.line())
+
+
+@contextmanager
+def _lines(step: LongStep, talk: Talk) -> Iterator[Advance]:
+    """Lines of a log about the step while the block lasts, by a thread, since a long call reports nothing."""
+    ended = threading.Event()
+    thread = threading.Thread(target=follow, args=(step, talk, ended.wait), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield step.advance
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _bar(step: LongStep) -> Iterator[Advance]:
+    """A bar about the step while the block lasts, redrawn by a thread of rich."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    console = Console(stderr=True)
+
+    class State(ProgressColumn):
+        """What is done, and the time left at this moment."""
+
+        def render(self, task: Task) -> Text:
+            return Text(printable(step.state()))
+
+    bar_width = console.width // 5  # rich's own 40 leave a terminal of 80 columns no room for words
+    columns = TextColumn("{task.description}", markup=False), BarColumn(min(40, bar_width)), State()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(printable(step.title), total=None)
+
+        def advance(done: float, total: int, text: str) -> None:
+            step.advance(done, total, text)
+            bar.update(task, completed=done, total=total)
+
+        yield advance
 
 
 def printable(text: str) -> str:
@@ -79,15 +165,11 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_escaped, text)
 
 
-def quoted_page(text: str, table: Any = None) -> str:
-    """A text and the first rows of a polars table as HTML for a notebook; the data is escaped."""
-    rows = "" if table is None else table.head(FIRST_ROWS)._repr_html_()
-    return f"<pre>{html.escape(printable(text))}</pre>{rows}"
-
-
 def _json(data: Any) -> str:
-    """JSON with the same characters in JSON escapes, so that it is safe for a terminal too."""
-    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], json.dumps(data, ensure_ascii=False, indent=2))
+    """JSON with the same characters in JSON escapes, so that it is safe for a terminal too, as are those that standard
+    output cannot encode."""
+    text = json.dumps(data, ensure_ascii=not holds_everything(sys.stdout), indent=2)
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -11,10 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from .address import host_of, is_on_this_machine
+from .address import host_of, is_on_this_machine, lacks_version, origin_of
 from .errors import ConfigError, RunBroken, TuneworthError
 
 __all__ = [
+    "GRACE",
+    "NO_MODEL",
     "Complaint",
     "Fault",
     "fault_of_exception",
@@ -24,6 +26,7 @@ __all__ = [
     "shortened",
 ]
 
+SHORT = 60  # characters of a message that says nothing else
 LONGEST = 300  # characters of an endpoint's message
 # Another attempt may help: busy, locked (OpenAI's 409), overloaded (529), or a proxy that could not reach it (52x).
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
@@ -36,6 +39,21 @@ OBJECTION = re.compile(
     re.IGNORECASE,
 )
 _PROXY_LOGIN = "the proxy from the environment requires a login ({})\nAdd the user and password to the proxy's address."
+GRACE = 2.5  # seconds in which a server that is being started may begin to answer: a command ends within five in all
+NO_MODEL = "no such model"
+NO_MODEL_CODES = ("model_not_found", "invalid_model", "unknown_model", "deploymentnotfound")
+_ABSENT = (
+    r"not exist|n't exist|not found|could not be found|not available|not deployed|not a valid|unknown|invalid|no such"
+)
+NO_MODEL_WORDS = re.compile(
+    rf"\b(model|deployment)\b.{{0,100}}?({_ABSENT})|({_ABSENT}) (model|deployment)\b", re.IGNORECASE
+)
+# Gemma's template: "System role not supported"; Mistral's first one: "Conversation roles must alternate user/assistant".
+NO_SYSTEM = re.compile(
+    r"system.{0,40}(not|n't|un)[ -]?(support|allow|enable|permit|accept)|(not|n't) (support|allow|enable|permit|accept).{0,40}"
+    r"\bsystem|(system|developer) (role|message|prompt|instruction).{0,20}(not|un)|roles must alternate",
+    re.IGNORECASE,
+)
 TOO_LONG = re.compile(r"context.?(length|window|size)|too (large|long|many)|exceed|reduce the length", re.IGNORECASE)
 
 
@@ -44,7 +62,8 @@ class Fault:
     """One failed attempt. `kind` is a word for counting, `text` the message.
 
     again: another attempt may help. wait: seconds that the endpoint requests. everyone: all calls wait. stop: the error
-    that ends the whole run; only_first: only if nothing has been answered yet. refused: the parameter that the endpoint
+    that ends the whole run; only_first: only if nothing has been answered yet; grace: seconds in which it may still pass.
+    refused: the parameter that the endpoint
     does not accept. filtered: the endpoint's content filter blocked the request, which counts as its answer.
     """
 
@@ -55,13 +74,17 @@ class Fault:
     everyone: bool = False
     stop: type[TuneworthError] | None = None
     only_first: bool = False
+    grace: float = 0.0
     refused: str | None = None
     filtered: bool = False
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """The endpoint's description of an error: its message, codes, the parameter that it names, and fields."""
+    """The endpoint's description of an error: its message, codes, the parameter that it names, and fields.
+
+    `page` says that it is a web page instead.
+    """
 
     message: str = ""
     codes: tuple[str, ...] = ()
@@ -69,6 +92,7 @@ class Complaint:
     places: tuple[str, ...] = ()
     flagged: bool = False
     status: int | None = None
+    page: bool = False
 
 
 def read_complaint(data: Any) -> Complaint:
@@ -97,9 +121,10 @@ def read_complaint(data: Any) -> Complaint:
 
 def fault_of_status(
     status: int, complaint: Complaint, *, headers: Mapping[str, str], url: str, model: str, key_env: str | None,
-    sent: Mapping[str, Any],
+    sent: Mapping[str, Any], system: bool = False,
 ) -> Fault:  # fmt: skip
-    """The fault for an answer with an error status."""
+    """The fault for an answer with an error status. `system` says that the request has a system message, and none with one
+    has been answered."""
     message = shortened(complaint.message)
     kind, text = f"status {status}", f"{status}: {message}" if message else f"status {status} without a message"
     if 300 <= status < 400:
@@ -108,6 +133,8 @@ def fault_of_status(
         return Fault(kind, f"the account has no credit left ({text})\nAdd credit, then run again.", stop=RunBroken)
     if complaint.flagged or any(code in FILTERED for code in complaint.codes):
         return Fault("filtered", text, filtered=True)
+    if problem := _never_works(complaint, text, model=model, sent=sent, system=system):
+        return problem
     if status in (401, 403):
         return Fault(kind, f"the endpoint rejects the key ({text})\n{_about_key(key_env)}", stop=ConfigError)
     if status == 407:
@@ -118,13 +145,30 @@ def fault_of_status(
         )
     if status in WRONG_ADDRESS:
         problem = (
-            f'the endpoint does not have this path or model ({text})\nCheck the address {url} and the model "{model}".'
+            f"the endpoint does not have this path or model ({text})\n"
+            f'Check the address {url}{lacks_version(url)} and the model "{model}".'
         )
         return Fault(kind, problem, stop=ConfigError, only_first=True)
+    wait = requested_wait(headers) if status in (429, 503) else None
+    if complaint.page and status != 429 and wait is None:
+        return _page(status, url)
     if status in AGAIN:
-        wait = requested_wait(headers) if status in (429, 503) else None
         return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None)
     return Fault(kind, text, refused=_refused(complaint, sent) if status in (400, 422) else None)
+
+
+def _never_works(complaint: Complaint, text: str, *, model: str, sent: Mapping[str, Any], system: bool) -> Fault | None:
+    """The fault if the endpoint has no such model, or the model takes no system message; servers use many statuses for it."""
+    if not model or _refused(complaint, sent) is not None or TOO_LONG.search(complaint.message):
+        return None
+    if system and NO_SYSTEM.search(complaint.message):
+        remedy = "Set system_role = false in the variant's table: what the system message says then begins the first request."
+        return Fault("system role", f"the model takes no system message ({text})\n{remedy}", stop=ConfigError)
+    named = model in complaint.message or complaint.param == "model" or len(complaint.message) < SHORT
+    if any(code in NO_MODEL_CODES for code in complaint.codes) or (named and NO_MODEL_WORDS.search(complaint.message)):
+        problem = f'the endpoint has no model "{model}" ({text})\nCheck the name in "model"'
+        return Fault(NO_MODEL, problem, stop=ConfigError, only_first=True)
+    return None
 
 
 def fault_of_exception(error: BaseException, *, message: str, url: str, seconds: float) -> Fault:
@@ -151,14 +195,29 @@ def fault_of_exception(error: BaseException, *, message: str, url: str, seconds:
     if name == "ConnectError" and not cut and any(isinstance(cause, ssl.SSLError) for cause in chain):
         problem = "the host does not speak TLS here\nCheck whether the address begins with http:// instead of https://."
         return Fault("no TLS", problem, stop=ConfigError, only_first=True, again=True)
+    if name in ("ConnectError", "ConnectTimeout") and not cut:
+        return _unreachable(chain, name, shortened(message), url)
     words = {
-        "ConnectTimeout": "the connection timed out",
         "ConnectError": "no connection",
         "DecodingError": "an answer with broken compression",
         "ProxyError": "the proxy from the environment failed",
     }
     message = shortened(message)
     return Fault(name, f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}", again=True)
+
+
+def _unreachable(chain: list[BaseException], name: str, message: str, url: str) -> Fault:
+    """The fault if there is no connection, which seldom passes by itself: nothing listens, or nothing answers."""
+    place = origin_of(urlsplit(url))
+    proxy = "" if is_on_this_machine(url) or not getproxies() else ", and the proxy from the environment"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
+        problem = f"no connection, as nothing listens there ({message})"
+    elif name == "ConnectTimeout":
+        problem = "no connection, as nothing answers there: the connection timed out"
+    else:
+        problem = f"no connection{f' ({message})' if message else ''}"
+    remedy = f"Check the address {place}{proxy}, or start the server there."
+    return Fault(name, f"{problem}\n{remedy}", again=True, stop=RunBroken, only_first=True, grace=GRACE)
 
 
 def requested_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -205,6 +264,17 @@ def _places(message: Any) -> Iterator[str]:
     for detail in details if isinstance(details, list) else []:
         place = detail.get("loc") if isinstance(detail, dict) else None
         yield from (part for part in place if isinstance(part, str)) if isinstance(place, list) else ()
+
+
+def _page(status: int, url: str) -> Fault:
+    """The fault if a web page explains an error: of another service, or of a gateway that does not reach the server."""
+    problem = f"a web page instead of an answer (status {status})"
+    remedy = f"Check the address {url}{lacks_version(url)}, and whether the server behind it runs."
+    again = status in AGAIN
+    return Fault(
+        f"status {status}", f"{problem}\n{remedy}", again=again, stop=RunBroken if again else ConfigError,
+        only_first=True, grace=GRACE if again else 0.0,
+    )  # fmt: skip
 
 
 def _redirected(status: int, target: str) -> Fault:

@@ -1,16 +1,15 @@
-"""Reads settings from a configuration file into a frozen dataclass; one error names every problem."""
+"""Makes a frozen dataclass of settings from a parsed file; one error names every problem."""
 
-import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal
 from difflib import get_close_matches
-from pathlib import Path
 from reprlib import Repr
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import ConfigError
+from .toml import toml_name
 
 __all__ = [
     "Fix",
@@ -18,7 +17,6 @@ __all__ = [
     "key_of",
     "misfits",
     "nearest",
-    "read_toml",
     "shown_value",
     "unknown_keys",
 ]
@@ -51,7 +49,8 @@ def build_settings(
 
     Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
     place, what was expected and what was found. A Decimal is accepted for a float, a list for a tuple, a table for a
-    nested dataclass. A field named `is_` is the key `is`, which Python reserves.
+    nested dataclass. A field named `is_` is the key `is`, which Python reserves. A field with the metadata `own_names`
+    holds tables that the file has beside the other keys, so its own name is no part of their place.
     """
     if not isinstance(table, Mapping):
         problems.append(f"{where}: expected a table, found {shown_value(table)}")
@@ -64,7 +63,8 @@ def build_settings(
     for field in known:
         key = key_of(field)
         if key in table:
-            values[field.name] = _convert(table[key], hints[field.name], f"{where}.{key}", problems)
+            place = where if field.metadata.get("own_names") else f"{where}.{key}"
+            values[field.name] = _convert(table[key], hints[field.name], place, problems)
         elif _required(field):
             problems.append(f'{where}: "{key}" is missing')
     if len(problems) > before:
@@ -103,7 +103,9 @@ def _convert(value: Any, hint: Any, where: str, problems: list[str]) -> Any:
     converted, ok = _fit(value, hint, where, problems)
     if not ok:
         quote = f' (quote it to make it text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
-        problems.append(f"{where}: expected {_name(hint)}, found {shown_value(value)}{quote}")
+        # A value of `key_env` may hold the key itself.
+        found = "another value, not repeated here" if where.endswith("key_env") else f"{shown_value(value)}{quote}"
+        problems.append(f"{where}: expected {_name(hint)}, found {found}")
     return converted
 
 
@@ -132,7 +134,7 @@ def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, b
         if not isinstance(value, Mapping):
             return value, False
         member = get_args(hint)[1]
-        return {str(k): _convert(v, member, f"{where}.{k}", problems) for k, v in value.items()}, True
+        return {str(k): _convert(v, member, f"{where}.{toml_name(str(k))}", problems) for k, v in value.items()}, True
     if is_dataclass(hint):
         if not isinstance(value, Mapping):
             return value, False
@@ -185,18 +187,3 @@ def shown_value(value: Any) -> str:
 
 _SHORT = Repr()
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 2, 3, 3, 40, 60
-
-
-def read_toml(path: Path, *, what: str = "file") -> dict[str, Any]:
-    """A TOML file as tables, decimal numbers as exact Decimals; `what` describes the file in messages.
-
-    Raises: ConfigError if it is missing, unreadable or not TOML, with the line.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
-    except FileNotFoundError:
-        raise ConfigError(f"no {what} at {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None

@@ -10,6 +10,7 @@ from .checkup import Checkup as Checkup
 from .checkup import Finding as Finding
 from .checkup import check_pairs as check_pairs
 from .checkup import proposed_reading as proposed_reading
+from .checkup import proposing_columns as proposing_columns
 from .corrected import write_corrected as write_corrected
 from .decision_log import DecidedElsewhere as DecidedElsewhere
 from .decision_log import DecisionBatch as DecisionBatch
@@ -28,6 +29,7 @@ from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor
 from .jobs.tasks import Job as Job
 from .meaning import meaning_sentence as meaning_sentence
+from .notebook import curated_html as curated_html
 from .overrides import DECISIONS as DECISIONS
 from .overrides import Decision as Decision
 from .overrides import Override as Override
@@ -47,7 +49,9 @@ from .plan.sizes import plan as plan
 from .prepare import CurateRequest as CurateRequest
 from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
+from .read.columns import is_curated as is_curated
 from .read.columns import named_once as named_once
+from .read.conversation import fold_system as fold_system
 from .read.file_parts import file_parts as file_parts
 from .read.normalise import content_hash as content_hash
 from .read.pairs import RawPairs as RawPairs

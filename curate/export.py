@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ..core import ConfigError, DataError
-from .read import stored_turns
+from ..core import ConfigError, DataError, install_command
+from .read import fold_system, stored_turns
 from .split import SPLITS
 from .write import read_split
 
@@ -23,14 +23,17 @@ _FEWEST = 10  # examples required by OpenAI's fine-tuning
 _LARGEST = 512 * 2**20  # bytes of the largest file that OpenAI accepts
 
 
-def export_pairs(run: Path, format: Format | str, out: Path, *, guide: str | None = None) -> list[Path]:
+def export_pairs(
+    run: Path, format: Format | str, out: Path, *, guide: str | None = None, system_role: bool = True
+) -> list[Path]:
     """Write the splits of a run into the folder `out`, one file each or one `datasets` folder; returns the paths.
 
     openai: chat messages with the texts only. trl: prompt and completion as messages, plus id,
     group, split, fields and meta. csv, parquet, datasets: the pair table, its fields and meta as JSON. An
     input of several turns is written as these turns. `read_pairs` can read every format back.
 
-    `guide` becomes the system message of every pair that has none of its own. Texts are written unchanged: a
+    `guide` becomes the system message of every pair that has none of its own. Without `system_role`, chats have no system
+    message: its text begins the first user message. Texts are written unchanged: a
     spreadsheet may read a CSV cell that begins with `=` as a formula. The export is atomic; files of
     an earlier export with the same names are replaced.
 
@@ -53,7 +56,7 @@ def export_pairs(run: Path, format: Format | str, out: Path, *, guide: str | Non
             _write_datasets(tables, temporary)
         else:
             for split, table in tables.items():
-                _write(table, format, temporary / f"{split}.{_SUFFIX[format]}")
+                _write(table, format, temporary / f"{split}.{_SUFFIX[format]}", system_role=system_role)
         _move(temporary, place, format)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -86,7 +89,7 @@ def _formula_cells(path: Path) -> int:
 # --- one split ----------------------------------------------------------------------------------------------------
 
 
-def _write(table: pl.DataFrame, format: str, path: Path) -> None:
+def _write(table: pl.DataFrame, format: str, path: Path, *, system_role: bool) -> None:
     if format == "csv":
         with path.open("wb") as file:  # Python's own file, whose errors give the reason from the disk
             table.write_csv(file)
@@ -94,29 +97,36 @@ def _write(table: pl.DataFrame, format: str, path: Path) -> None:
         with path.open("wb") as file:
             table.write_parquet(file)
     else:
-        lines = chat_lines(table) if format == "openai" else _trl(table)
+        write = chat_lines if format == "openai" else _trl
+        lines = write(table, system_role=system_role)
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def chat_lines(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    """Each pair as the chat that providers tune on: `messages` with the system text, the request and the output."""
+def chat_lines(table: pl.DataFrame, *, system_role: bool = True) -> Iterator[dict[str, Any]]:
+    """Each pair as the chat that providers tune on: `messages` with the system text, the request and the output.
+
+    Without `system_role`, the system text begins the request.
+    """
     for system, text, answer, meta in table.select("system", "input", "output", "meta").iter_rows():
-        yield {"messages": [*_prompt(system, text, meta), {"role": "assistant", "content": answer}]}
+        yield {"messages": [*_prompt(system, text, meta, system_role), {"role": "assistant", "content": answer}]}
 
 
-def _trl(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+def _trl(table: pl.DataFrame, *, system_role: bool) -> Iterator[dict[str, Any]]:
     # An entirely empty column is omitted; the others are in every line, as loaders expect.
     extra = [name for name in ("id", "group", "split", "fields", "meta") if table[name].count()]
     rows = table.select("system", "input", "output", "meta", pl.struct(extra).alias("extra"))
     for system, text, answer, meta, values in rows.iter_rows():
         completion = [{"role": "assistant", "content": answer}]
-        yield {"prompt": _prompt(system, text, meta), "completion": completion, **values}
+        yield {"prompt": _prompt(system, text, meta, system_role), "completion": completion, **values}
 
 
-def _prompt(system: str | None, text: str, meta: str | None) -> list[dict[str, str]]:
+def _prompt(system: str | None, text: str, meta: str | None, system_role: bool) -> list[dict[str, str]]:
     turns = stored_turns(text, meta) or [{"role": "user", "content": text}]
-    return turns if system is None else [{"role": "system", "content": system}, *turns]
+    if system is None:
+        return turns
+    chat = [{"role": "system", "content": system}, *turns]
+    return chat if system_role else fold_system(chat)
 
 
 def _write_datasets(tables: dict[str, pl.DataFrame], folder: Path) -> None:
@@ -125,7 +135,7 @@ def _write_datasets(tables: dict[str, pl.DataFrame], folder: Path) -> None:
         import pyarrow as pa
         from datasets import Dataset, DatasetDict, disable_progress_bars
     except ImportError:
-        raise ConfigError("--format datasets needs: pip install 'tuneworth[train]'") from None
+        raise ConfigError(f"--format datasets needs: {install_command('train')}") from None
     disable_progress_bars()
     kinds = {pl.String: pa.string(), pl.UInt32: pa.int64(), pl.Boolean: pa.bool_()}
     parts: dict[Any, Any] = {}

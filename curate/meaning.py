@@ -13,14 +13,13 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError, say
+from ..core import ConfigError, install_command, say
 from .check import is_label, token_facts
 from .match import Corpus, gram_sets
 from .match.ngrams import shared_grams
 
 __all__ = ["Embedding", "Meaning", "load_embedding", "meaning_sentence", "nearest"]
 
-_INSTALL = "install it: pip install 'tuneworth[meaning]'"
 _LETTERS = 4_000  # characters of a text that are embedded: what follows hardly moves the mean of its words
 _CHUNK = 8_192  # texts embedded at once
 _QUERIES, _BASES = 1_024, 65_536  # rows of one product, about 270 MB
@@ -57,7 +56,9 @@ def _carried() -> Embedding:
     try:
         import wordllama
     except ImportError:
-        raise ConfigError(f"[curate] meaning = true needs wordllama; {_INSTALL}") from None
+        raise ConfigError(
+            f"[curate] meaning = true needs wordllama; install it: {install_command('meaning')}"
+        ) from None
     # The package looks for its own tokenizer in the wrong folder, and would download it.
     model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
     return Embedding("wordllama l2_supercat 256", lambda texts: np.asarray(model.embed(list(texts), norm=True)))
@@ -113,7 +114,9 @@ def _by_graph(queries: np.ndarray, bases: np.ndarray, k: int) -> tuple[np.ndarra
     try:
         from usearch.index import Index
     except ImportError:
-        raise ConfigError(f"[curate] meaning needs usearch for so many rows; {_INSTALL}") from None
+        raise ConfigError(
+            f"[curate] meaning needs usearch for so many rows; install it: {install_command('meaning')}"
+        ) from None
     index = Index(ndim=bases.shape[1], metric="cos", dtype="f16")
     # One thread: with several, the graph depends on which is faster.
     index.add(np.arange(len(bases)), bases, threads=1)

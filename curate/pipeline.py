@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from ..core import FIRST_ROWS, Clock, DataError, Say, quoted_page, say, silent
+from ..core import FIRST_ROWS, Clock, DataError, Say, say, silent, to_pandas
 from ..style import StyleSchema
 from .jobs.tasks import InMemory, Table, Work
 from .match import Outcomes
+from .notebook import PAIR, curated_html
 from .overrides import Override
 from .prepare import CountTokens, CurateRequest, prepare
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
@@ -88,10 +89,10 @@ class Curated:
         return {name: self.kept.filter(pl.col("split") == name) for name in SPLITS}
 
     def __repr__(self) -> str:
-        return f"{self._counts()}\n{self.kept.head(FIRST_ROWS)}"
+        return f"{self._counts()}\n{self.kept.select(PAIR).head(FIRST_ROWS)}"
 
     def _repr_html_(self) -> str:
-        return quoted_page(self._counts(), self.kept)
+        return curated_html(self.summary, self.kept)
 
     def _counts(self) -> str:
         outcomes = ", ".join(f"{say.count(n)} {name}" for name, n in self.summary["outcomes"].items() if n)
@@ -99,9 +100,12 @@ class Curated:
         return f"{say.count(self.summary['rows_read'], 'row')} read: {outcomes}\nsplits: {splits}"
 
     def to_pandas(self) -> dict[str, Any]:
-        """The tables as pandas DataFrames: kept, dropped, ledger, and each split by its name."""
+        """The tables as pandas DataFrames: kept, dropped, ledger, and each split by its name.
+
+        Raises: ModelError if pandas is not installed.
+        """
         tables = {"kept": self.kept, "dropped": self.dropped, "ledger": self.ledger, **self.splits}
-        return {name: table.to_pandas() for name, table in tables.items()}
+        return {name: to_pandas(table) for name, table in tables.items()}
 
 
 @dataclass(frozen=True)

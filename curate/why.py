@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, printable, quoted_page
+from ..core import DataError, notebook_page, printable
 from ..style import field_text, render_fields
 from .match import GRAM
 from .read import comparable, comparable_fields
@@ -135,28 +135,49 @@ class Explanation:
         return printable(str(self))
 
     def _repr_html_(self) -> str:
-        return quoted_page(str(self))
+        texts = [
+            (title, text) for part, texts in self._texts() for title, text in [*([(part, "")] if part else []), *texts]
+        ]
+        return notebook_page(self._title(), figures=self._facts(), texts=texts, notes=self._notes())
 
     def __str__(self) -> str:
+        lines = [self._title(), *(f"{name}: {text}" for name, text in self._facts()), *self._notes()]
+        for part, texts in self._texts():
+            lines += [
+                "",
+                *([part] if part else []),
+                *(line for title, text in texts for line in (f"{title}:", _indented(text))),
+            ]
+        return "\n".join(lines)
+
+    def _title(self) -> str:
         named = f" {_named(self.id)}" if self.id else ""
         place = f" of {self.file}" if self.file else ""
-        lines = [f"Row {self.row}{place}{named}: {self.outcome}" + (f" ({self.split})" if self.split else "")]
+        return f"Row {self.row}{place}{named}: {self.outcome}" + (f" ({self.split})" if self.split else "")
+
+    def _facts(self) -> list[tuple[str, str]]:
+        note = None
         if self.numbered_id is not None:
-            other = f'for the row with that number, {self.numbered_id}, write "row {self.id}"'
-            lines.append(f'Note: "{self.id}" is its id; {other}')
-        if self.rule:
-            lines.append(f"Rule: {self.rule}")
-        lines.append(f"Why: {self._reason()}")
-        if self.input is None:
-            lines.append("Its text was not stored, because it could not be read as a pair. See that row of the file.")
-        else:
-            lines += ["", "Input:", _indented(self._shown_input()), "Output:", _indented(self.output or "")]
-            before = "Output before repair:" if self.fixed else "Output as it was read:"
-            lines += [before, _indented(self.written)] if self.written is not None else []
+            note = f'"{self.id}" is its id; for the row with that number, {self.numbered_id}, write "row {self.id}"'
+        found = (("Note", note), ("Rule", self.rule), ("Why", self._reason()))
+        return [(name, text) for name, text in found if text]
+
+    def _notes(self) -> list[str]:
+        if self.input is not None:
+            return []
+        return ["Its text was not stored, because it could not be read as a pair. See that row of the file."]
+
+    def _texts(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The texts of the row, and those of the other one under a title."""
+        parts = []
+        if self.input is not None:
+            own = [("Input", self._shown_input()), ("Output", self.output or "")]
+            before = "Output before repair" if self.fixed else "Output as it was read"
+            parts.append(("", own + ([(before, self.written)] if self.written is not None else [])))
         if self.other_input is not None:
-            lines += ["", self._other_title(), "Input:", _indented(self._shown_other_input())]
-            lines += ["Output:", _indented(self.other_output or "")]
-        return "\n".join(lines)
+            other = [("Input", self._shown_other_input()), ("Output", self.other_output or "")]
+            parts.append((self._other_title(), other))
+        return parts
 
     def _shown_input(self) -> str:
         """The input; with another one to compare it with, the fields that differ come first."""

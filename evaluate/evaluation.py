@@ -192,7 +192,12 @@ def _compare(
 
 def _described(raw: Raw) -> dict[str, Any]:
     return describe(
-        raw.variant, model=raw.model, guide_tokens=raw.guide_tokens, settings=raw.settings, refused=raw.refused
+        raw.variant,
+        model=raw.model,
+        guide_tokens=raw.guide_tokens,
+        settings=raw.settings,
+        refused=raw.refused,
+        doubt=raw.doubt,
     )
 
 

@@ -5,8 +5,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..core import ConfigError, Fix, build_settings, nearest
+from ..core import ConfigError, Fix, build_settings, divided_names, key_env_problems, nearest, toml_name
 from .money.inputs.prices import is_tuned_name
+from .rivals.names import made_from
 from .rivals.search_settings import SearchSettings
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
 MOST_AT_ONCE = 256  # requests in flight; more than any account's rate limit allows
 _PROMPTING = ("guide", "few_shot", "examples", "model", "adapter", "endpoint", "retry", "constrained")
-_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters")
+_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters", "system_role")
 
 
 MOST_TRIES = 100
@@ -59,7 +60,8 @@ class VariantSettings:
     few_shot: int | None = None
     """Examples in the prompt. Default: 3 for `prompted`, else 0."""
     outputs: str | None = None
-    """A file of outputs that were collected elsewhere; no model is called."""
+    """A file of outputs that were collected elsewhere; no model is called. Also for a rival by its name, such as
+    `[evaluate."prompted + retry"]`."""
     model: str | None = None
     """A local folder or hub name; with `endpoint`, the name of the model there. Default: the model of `[train]`."""
     adapter: str | None = None
@@ -92,9 +94,12 @@ class VariantSettings:
     """The time limit of one request with all its attempts and waits. Default: none."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Further parameters, sent unchanged."""
+    system_role: bool = True
+    """Whether the model at the endpoint takes a system message. `false` puts the guide, or a pair's own system message, at
+    the beginning of the first user message, in the requests and in what is exported for tuning."""
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = key_env_problems(self.key_env)
         if self.few_shot is not None and not 0 <= self.few_shot <= MOST_EXAMPLES:
             problems.append(f'"few_shot" is {self.few_shot}; expected 0 to {MOST_EXAMPLES}')
         if not 1 <= self.concurrency <= MOST_AT_ONCE:
@@ -147,6 +152,7 @@ def _have(keys: list[str]) -> str:
 
 
 BUILT_IN = ("plain", "prompted", "tuned")
+MOST_RIVALS_TIME = 1000  # times the run's own time; `rivals = "all"` is for no limit
 GIVEN = ("template", "nearest")  # rivals that Tuneworth adds and whose tables may be stated
 AUTO = "auto"
 SEARCH = "search"  # the sub-table of `[evaluate]` that is no variant
@@ -170,6 +176,9 @@ class EvaluateSettings:
     rivals: Literal["auto", "all", "none"] | tuple[str, ...] = "auto"
     """Which ways without training are measured in addition: those without paid calls that take less time than the run,
     all, none, or those named."""
+    rivals_time: float = 1.0
+    """The most time that they take together with `rivals = "auto"`, as a share of the time of training and of the
+    variants' outputs."""
     max_new_tokens: int | Literal["auto"] = "auto"
     """The token limit of an output; `"auto"` is 1.5 times the longest training output."""
     temperature: float = 0.0
@@ -193,12 +202,21 @@ class EvaluateSettings:
     """Whether texts with personal data may be sent to another machine."""
     search: SearchSettings = SearchSettings()  # noqa: RUF009 - frozen
     """How `tuneworth search` looks for a better prompt."""
-    named: dict[str, VariantSettings] = field(default_factory=dict)
+    named: dict[str, VariantSettings] = field(default_factory=dict, metadata={"own_names": True})
 
     def __post_init__(self) -> None:
         problems = [*self._numbers(), *self._roles(), *self._tables()]
         if problems:
             raise ConfigError("; ".join(problems))
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The rivals, by the names that Tuneworth gives them, whose outputs a table `[evaluate.NAME]` has in a file."""
+        return tuple(
+            name
+            for name, stated in self.named.items()
+            if stated.outputs is not None and name not in self.variants and made_from(name, self.variants)
+        )
 
     def of(self, name: str) -> VariantSettings:
         """The settings of `[evaluate.NAME]`, or the defaults if there is no such table."""
@@ -238,6 +256,8 @@ class EvaluateSettings:
             )
         if self.max_pairs is not None and self.max_pairs < 1:
             problems.append(f'"max_pairs" is {self.max_pairs}; expected 1 or more')
+        if not 0 <= self.rivals_time <= MOST_RIVALS_TIME:
+            problems.append(f'"rivals_time" is {self.rivals_time:g}; expected 0 to {MOST_RIVALS_TIME}')
         if self.max_cost is not None and not (self.max_cost.is_finite() and self.max_cost > 0):
             problems.append(f'"max_cost" is {self.max_cost}; expected more than 0')
         if not 0 < self.margin < 1:
@@ -271,22 +291,24 @@ class EvaluateSettings:
     def _tables(self) -> list[str]:
         known = [*self.variants, *GIVEN]
         problems = [
-            f"[evaluate.{name}] is not among the variants; {nearest(name, known)}"
+            f'[evaluate."{name}"]: only "outputs" and "repair" can be stated for a rival that Tuneworth makes'
+            if made_from(name, self.variants)
+            else f"[evaluate.{toml_name(name)}] is not among the variants; {nearest(name, known)}"
             for name in self.named
-            if name not in known
+            if name not in (*known, *self.recorded)
         ]
         for name, stated in self.named.items():
             other = stated.fallback
             if other is not None and (other == name or other not in self.variants):
                 problems.append(
-                    f'[evaluate.{name}]: "fallback" is "{other}", which is not another variant; '
+                    f'[evaluate.{toml_name(name)}]: "fallback" is "{other}", which is not another variant; '
                     f"{nearest(other, [v for v in self.variants if v != name])}"
                 )
         for name in self.variants:
             stated = self.of(name)
             if name not in BUILT_IN and stated == VariantSettings(tuned=stated.tuned, repair=stated.repair):
                 problems.append(
-                    f'variant "{name}" needs a table [evaluate.{name}] that defines it: guide = "FILE", '
+                    f'variant "{name}" needs a table [evaluate.{toml_name(name)}] that defines it: guide = "FILE", '
                     'model = "NAME", endpoint = "URL", adapter = "FOLDER" or outputs = "FILE"'
                 )
         return problems
@@ -296,6 +318,10 @@ def read_evaluate(table: Mapping[str, Any], *, where: str, problems: list[str]) 
     """The settings of a parsed `[evaluate]` table; its sub-tables but `search` are variants by name."""
     named = {key: value for key, value in table.items() if isinstance(value, Mapping) and key != SEARCH}
     plain = {key: value for key, value in table.items() if key not in named}
+    divided = divided_names(named, [one.name for one in fields(VariantSettings)], where=where)
+    if divided:
+        problems += divided.values()
+        return None
     return build_settings(
         EvaluateSettings, {**plain, "named": named} if named else plain, where=where, problems=problems
     )

@@ -12,6 +12,7 @@ import polars as pl
 from ..core import ConfigError
 from ..style import StyleSchema, write_guide
 from .rivals.constraint import Constraint, check_constraint, constraint_of
+from .rivals.names import Way, made_from
 from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
@@ -94,11 +95,6 @@ OWN, WRITTEN = "the team's own", "written by Tuneworth"
 FEW_SHOT = 3  # for `prompted`, unless the project sets it
 
 
-Way = Literal[
-    "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
-]  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Variant:
     """A way to get an output. `examples` are (input, output) pairs shown before every request; `nearest` finds those of
@@ -106,7 +102,8 @@ class Variant:
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
     for repair or retry, two for a cascade. `constraint` limits what its model can generate, `search` is what
-    the search for its prompt took: calls, tokens, cost, currency, seconds.
+    the search for its prompt took: calls, tokens, cost, currency, seconds. Without `system_role`, its prompts have no
+    system message but begin with its text.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
     there. `settings` are those of `[evaluate.NAME]`.
@@ -128,6 +125,7 @@ class Variant:
     nearest: NearestExamples | None = None
     constraint: Constraint | None = None
     search: Mapping[str, Any] | None = None
+    system_role: bool = True
 
     @property
     def few_shot(self) -> int:
@@ -150,7 +148,8 @@ def plan_variants(
     adapter: Path | None = None,
     seed: int = 0,
 ) -> list[Variant]:
-    """The variants of a project in the order of its settings, without templates, which no model has to fill in.
+    """The variants of a project in the order of its settings, without templates, which no model has to fill in; then the
+    rivals whose outputs are recorded in a file.
 
     `folder` is the project's folder, `train` the table that few-shot examples are chosen from, `data_guide` the system
     message contained in the data.
@@ -162,7 +161,9 @@ def plan_variants(
         stated, tuned = settings.of(name), settings.is_tuned(name)
         if stated.outputs is not None:
             file = _existing(folder / stated.outputs, name)
-            return Variant(name, "outputs", file=file, tuned=tuned, settings=stated)
+            way, of = made_from(name, settings.variants) or ("model", ())
+            tuned = settings.is_tuned(of[0]) if of else tuned
+            return Variant(name, "outputs", file=file, tuned=tuned, settings=stated, way=way, of=of)
         guide, origin = _guide(name, stated, folder, style, data_guide)
         few = shown_examples(name, stated)
         weights = None if stated.endpoint else _adapter(name, stated, folder, adapter)
@@ -180,9 +181,11 @@ def plan_variants(
             settings=stated,
             nearest=NearestExamples(train, few) if near else None,
             constraint=_constraint(name, stated, style),
+            system_role=stated.system_role,
         )
 
-    return [planned(name) for name in settings.variants if settings.of(name).template is None]
+    names = (*settings.variants, *settings.recorded)
+    return [planned(name) for name in names if settings.of(name).template is None]
 
 
 def shown_examples(name: str, stated: VariantSettings) -> int:
@@ -277,7 +280,7 @@ def read_guide(name: str, stated: str, folder: Path, style: StyleSchema) -> tupl
 
 def describe(
     variant: Variant, *, model: str | None, guide_tokens: int | None, settings: Mapping | None,
-    refused: Sequence[str] = (),
+    refused: Sequence[str] = (), doubt: str | None = None,
 ) -> dict:  # fmt: skip
     """The variant as plain data for `results.json`."""
     return {
@@ -293,6 +296,7 @@ def describe(
         "few_shot": variant.few_shot,
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
         "refused_settings": list(refused),
+        "doubtful_counts": doubt,
         "file": variant.file.name if variant.file else None,
         **({"search": dict(variant.search)} if variant.search else {}),
     }

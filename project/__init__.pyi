@@ -1,6 +1,3 @@
-from .create import TEST_PAIRS as TEST_PAIRS
-from .create import TRAIN_PAIRS as TRAIN_PAIRS
-from .create import create_example as create_example
 from .create import create_project as create_project
 from .curation.check import CheckedData as CheckedData
 from .curation.check import check_data as check_data
@@ -21,6 +18,8 @@ from .curation.style import CheckedStyle as CheckedStyle
 from .curation.style import check_style as check_style
 from .curation.style import infer_style as infer_style
 from .curation.style import style_guide as style_guide
+from .demo.demo import run_demo as run_demo
+from .demo.example import create_example as create_example
 from .evaluation.collected import judge_outputs as judge_outputs
 from .evaluation.evaluate import evaluate_run as evaluate_run
 from .evaluation.evaluate import plan_evaluation as plan_evaluation
@@ -48,6 +47,7 @@ from .project import Project as Project
 from .project import find_project as find_project
 from .project import read_project as read_project
 from .run import Run as Run
+from .run import stopped_run as stopped_run
 from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
 from .runs import to_path as to_path
@@ -76,6 +76,7 @@ from .training.hosted import plan_hosted as plan_hosted
 from .training.hosted import train_hosted as train_hosted
 from .training.hosted_plan import PROVIDERS as PROVIDERS
 from .training.hosted_plan import HostedPlan as HostedPlan
+from .training.partial_plan import preview_without_model as preview_without_model
 from .training.train_words import plan_text as plan_text
 from .training.train_words import train_text as train_text
 from .training.trained import trained as trained

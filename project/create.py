@@ -1,8 +1,7 @@
-"""A new project folder: empty, mapped from a file of pairs, or the shipped example."""
+"""A new project folder: empty, or mapped from a file of pairs."""
 
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,9 +17,8 @@ from ..style import infer_style
 from .curation.style import reading_settings, take_pairs
 from .project import PROJECT_FILE
 from .run import console_for
-from .runs import OVERRIDES, SPLITS
 
-__all__ = ["TEST_PAIRS", "TRAIN_PAIRS", "Created", "create_example", "create_project"]
+__all__ = ["Created", "create_project"]
 
 STYLE = """\
 # What a good output looks like. Each check validates the examples, adds a line to the style guide, and scores outputs.
@@ -130,7 +128,10 @@ def create_project(
 def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
     """How to read the file; columns that are neither stated nor recognised are proposed."""
     chosen = proposed_reading(file, reading_settings(file, **reading))
-    return {**reading} if chosen is None else {**reading, "input": chosen.input, "output": chosen.output}
+    if chosen is None:
+        return {**reading}
+    columns = {"input": chosen.input, "output": chosen.output, "id": chosen.id}
+    return {**reading, **{name: column for name, column in columns.items() if column is not None}}
 
 
 def _from_examples(
@@ -147,7 +148,7 @@ def _from_examples(
     settings = PROJECT.format(
         path=_toml(os.path.relpath(file.resolve(), folder.resolve())),
         columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
-        group=_group_line(some, checkup),
+        group=_id_line(checkup) + _group_line(some, checkup),
         identifiers=_identifiers_line(some.pairs),
     )
     recognised = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
@@ -159,6 +160,12 @@ def _plain_style(name: str, pairs: pl.DataFrame) -> str:
     words = pairs["output"].str.count_matches(r"\S+")
     low, high = words.quantile(0.01, "lower"), words.quantile(0.99, "higher")
     return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
+
+
+def _id_line(checkup: Checkup) -> str:
+    """A line with a column that names each row, if none is the id yet."""
+    finding = checkup.finding("id_column")
+    return "" if finding is None else f"# id = {_toml(finding.values['column'])}  # another value in each row\n"
 
 
 def _group_line(raw: RawPairs, checkup: Checkup) -> str:
@@ -202,46 +209,3 @@ def _toml(value: Any) -> str:
 def _yaml(text: str) -> str:
     """A YAML scalar, in quotes if it needs them."""
     return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("\n").removesuffix("\n...")
-
-
-# --- the shipped example ------------------------------------------------------------------------------------------
-
-# Sizes that two cores can train and evaluate in a few minutes; the project file states them.
-TRAIN_PAIRS, TEST_PAIRS = 300, 80
-SHIPPED = "outputs"  # the example's folder with the outputs of a live demo, a file a variant
-
-
-def create_example(out: Path, *, collected: bool = False) -> None:
-    """Copy the example project to `out` and limit its sizes; an existing project is unchanged.
-
-    With `collected`, its variants are the shipped outputs of a live demo, so that no model is needed.
-
-    Raises: ConfigError if `out` is something else.
-    """
-    from ..examples import example_path
-
-    source = example_path("components")
-    if (out / PROJECT_FILE).is_file():  # an earlier demo, possibly with changes by the user
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} already exists and is not a Tuneworth project; pass another folder with --out DIR")
-    out.mkdir(parents=True, exist_ok=True)
-    skipped = {PROJECT_FILE, SPLITS, OVERRIDES}  # curating the example in place writes the latter two
-    for file in source.iterdir():
-        if file.is_file() and file.name not in skipped:
-            shutil.copyfile(file, out / file.name)
-    text = (source / PROJECT_FILE).read_text(encoding="utf-8")
-    for section, most in {"train": TRAIN_PAIRS, "evaluate": TEST_PAIRS}.items():
-        limit = f"max_pairs = {most}            # the demo's sample; remove this line to use all pairs"
-        text = text.replace(f"[{section}]\n", f"[{section}]\n{limit}\n", 1)
-    if collected:
-        shutil.copytree(source / SHIPPED, out / SHIPPED)
-        text = _with_outputs(text, sorted(file.stem for file in (source / SHIPPED).glob("*.jsonl")))
-    write_whole(out / PROJECT_FILE, text)
-
-
-def _with_outputs(text: str, names: list[str]) -> str:
-    """The project file with collected outputs as its variants, in place of tables that prompt a model."""
-    head, _, rest = text.partition("[evaluate.prompted]\n")
-    tables = "\n".join(f'[evaluate.{name}]\noutputs = "{SHIPPED}/{name}.jsonl"\n' for name in names)
-    return f"{head}{tables}\n{rest[rest.index('# The prices') :]}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ..core import DataError, ModelError, Talk
+from ..core import DataError, ModelError, Talk, install_command
 from ..evaluate import RUN_ADAPTER, check_rivals, check_roi, plan_variants
 from .project import PROJECT_FILE, Project
 
@@ -20,6 +20,7 @@ __all__ = [
     "compared",
     "lacks_for_training",
     "load",
+    "missing_packages",
     "model_name",
     "need_training",
     "runs_here",
@@ -63,13 +64,20 @@ def lacks_for_training() -> list[str]:
     return [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
 
 
+def missing_packages() -> ModelError | None:
+    """The error that names the packages for training that are not installed; None if all are."""
+    if not (missing := lacks_for_training()):
+        return None
+    return ModelError(f"training needs {', '.join(missing)}\nInstall with: {install_command('train')}")
+
+
 def need_training(project: Project) -> None:
     """Check the packages and the models of the training stage.
 
     Raises: ModelError, or ConfigError for a tracker, with the exact command if one is missing.
     """
-    if missing := lacks_for_training():
-        raise ModelError(f"training needs {', '.join(missing)}\nInstall with: pip install 'tuneworth[train]'")
+    if (missing := missing_packages()) is not None:
+        raise missing
     from ..train import find_model, need_trackers
 
     if project.train.quantised:
@@ -100,7 +108,8 @@ def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel"
     talk.note(f"model: loading {name or project.train.model}{first}")
     set_threads()
     dtype = None if project.train.dtype == "auto" else project.train.dtype
-    loaded = load_model(name or model_name(project), dtype=dtype, quantised=project.train.quantised)
+    with talk.progress("model"):
+        loaded = load_model(name or model_name(project), dtype=dtype, quantised=project.train.quantised)
     for notice in format_notices(loaded.model.dtype, device=loaded.model.device.type):
         talk.note(f"warning: {notice}")
     return loaded

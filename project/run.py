@@ -1,7 +1,8 @@
 """A run, opened: its folder, its project and its tables, each read once."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -9,16 +10,17 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from ..core import Talk, TuneworthError, printable, quoted_page
+from ..core import RunBroken, Talk, TuneworthError, notebook_page, printable, to_pandas
 from ..curate import ledger_files, read_ledger, split_files
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, read_stored, run_folder, update_run
 
-__all__ = ["QUIET", "At", "Run", "console_for", "open_run", "project_at"]
+__all__ = ["QUIET", "At", "Run", "console_for", "open_run", "project_at", "resumable", "stopped_run"]
 
 QUIET = Talk(quiet=True)
+NOTHING = "Nothing was curated or evaluated yet."
 At = str | Path | None  # a project's folder or file; None for the current folder
 Made = TypeVar("Made")
 
@@ -143,6 +145,15 @@ class Run:
             return pl.DataFrame(schema=dict.fromkeys(("id", "variant", "output"), pl.String))
         return self.once("outputs", [file], lambda: pl.read_ndjson(file, infer_schema_length=None))
 
+    def to_pandas(self) -> dict[str, Any]:
+        """The tables that the run has, as pandas DataFrames: train, validation, test, ledger, outputs.
+
+        Raises: ModelError if pandas is not installed; DataError for damaged files.
+        """
+        names = ["train", "validation", "test", "ledger"] if self.curation else []
+        names += ["outputs"] if self.results else []
+        return {name: to_pandas(getattr(self, name)) for name in names}
+
     def _split(self, name: str) -> pl.DataFrame:
         from ..curate import read_split  # imported here, as it loads much that the money alone does not need
 
@@ -197,15 +208,22 @@ class Run:
         return printable(f"Run {self.folder}\n{self._text()}")
 
     def _repr_html_(self) -> str:
-        table = self.train if self.curation and not self.results else None
-        return quoted_page(repr(self), table)
+        from ..reports import verdict_html
+
+        if self.results:
+            return verdict_html(self.results, notes=[f"Report: {self.report}"])
+        if self.curation:
+            from ..curate import curated_html
+
+            return curated_html(self.curation, self.train)
+        return notebook_page(f"Run {self.folder}", notes=[NOTHING])
 
     def _text(self) -> str:
         from ..reports import curated_text, verdict_text
 
         if self.results:
             return verdict_text(self.results)
-        return curated_text(self.curation) if self.curation else "Nothing was curated or evaluated yet."
+        return curated_text(self.curation) if self.curation else NOTHING
 
 
 def _stamp(files: Iterable[Path]) -> list[tuple[Path, int, int]]:
@@ -224,3 +242,24 @@ def open_run(project: At, name: str | None, *, allow_code: bool, talk: Talk) -> 
     """
     opened = project_at(project, allow_code=allow_code)
     return Run(find_run(opened, name), project=opened, talk=talk)
+
+
+# --- interrupted ---------------------------------------------------------------------------------------------------
+
+_NOTE = "Finished work is kept in the run "
+
+
+@contextmanager
+def resumable(run: Run) -> Iterator[None]:
+    """Note the run on an interruption of the block, by Ctrl-C or by a `RunBroken`."""
+    try:
+        yield
+    except (KeyboardInterrupt, RunBroken) as stopped:
+        stopped.add_note(f"{_NOTE}{run.folder}")
+        raise
+
+
+def stopped_run(stopped: BaseException | None) -> Path | None:
+    """The folder of the run that was interrupted; None if no run can be resumed."""
+    notes = getattr(stopped, "__notes__", ())
+    return next((Path(note.removeprefix(_NOTE)) for note in notes if note.startswith(_NOTE)), None)

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
 from ..curate import Curated
 from ..reports import curated_text
 from .curation.curate import curate_pairs, curate_stage, curate_unwritten
 from .evaluation.finish import finish_evaluation
-from .evaluation.gates import parse_gate
+from .evaluation.gate_paths import project_gates
 from .load import check_project, load, runs_here
 from .project import PROJECT_FILE, Project
-from .run import At, Run, console_for, project_at
+from .run import At, Run, console_for, project_at, resumable
 from .runs import find_run, new_run, no_partial_run, to_path
 from .training.train import finished, train_stage
 
@@ -110,6 +111,7 @@ def run_project(
     run: str | None = None,
     gates: Sequence[str] = (),
     command: str = "tuneworth run",
+    loaded: Any = None,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
@@ -117,23 +119,33 @@ def run_project(
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
     Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`, `command` is
-    kept in the run: in one of `tuneworth demo`, rivals take less time.
+    kept in the run. `loaded` is the `LoadedModel` of [train], if it is in memory already.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
-    from .evaluation.evaluate import evaluate_stage
-    from .gather.requests import check_addresses, check_endpoints
-    from .gather.required import check_prompts, required_outputs
+    from .gather.requests import check_addresses
 
-    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
-    opened_project = project_at(project, allow_code=allow_code)
+    talk, opened_project = console_for(talk, seed), project_at(project, allow_code=allow_code)
+    conditions = project_gates(opened_project, gates)
     local, trains = runs_here(opened_project)
     check_project(opened_project, train=local)
     if not run:  # a resumed run may already have every answer
         check_addresses(opened_project)
     opened = _curated(opened_project, run, talk, command)
+    with resumable(opened):
+        _after_curating(opened, local=local, trains=trains, loaded=loaded)
+    return finish_evaluation(opened, conditions)
+
+
+def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any) -> None:
+    """Train the run if necessary, and evaluate it; the model may be `loaded` already."""
+    from .evaluation.evaluate import evaluate_stage
+    from .gather.requests import check_endpoints
+    from .gather.required import check_prompts, required_outputs
+
+    opened_project, talk = opened.project, opened.talk
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
-    loaded = load(opened_project, talk) if local else None
+    loaded = (loaded or load(opened_project, talk)) if local else None
     if loaded is not None:
         check_prompts(opened, loaded)
     if trains and finished(opened) is None:
@@ -145,7 +157,6 @@ def run_project(
             f"validation loss {UNKNOWN if loss is None else f'{loss:.3f}'} at step {summary['best_step']}"
         )
     evaluate_stage(opened, loaded=loaded)
-    return finish_evaluation(opened, conditions)
 
 
 def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Run:

@@ -13,6 +13,11 @@ from .history.entry import with_changes as with_changes
 from .history.runs_page import write_runs_page as write_runs_page
 from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
+from .notebook import compared_html as compared_html
+from .notebook import runs_html as runs_html
+from .notebook import served_html as served_html
+from .notebook import verdict_html as verdict_html
+from .notebook import watched_html as watched_html
 from .report import write_report as write_report
 from .sections.decision import verdict_sentence as verdict_sentence
 from .serving import served_markdown as served_markdown

@@ -14,7 +14,7 @@ Table = list[tuple[str, str, str]]  # what, at judging, served
 
 def served_text(content: Mapping[str, Any]) -> str:
     """The sentence, the figures of both sides, and each cause with what to do about it."""
-    rows = [("", "judged", "served"), *_table(content)]
+    rows = [("", "judged", "served"), *served_rows(content)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     blocks = [filled(content["sentence"]), ["", *table], *(_cause_lines(cause) for cause in content["causes"])]
@@ -27,10 +27,11 @@ def _cause_lines(cause: Mapping[str, Any]) -> list[str]:
 
 def served_markdown(content: Mapping[str, Any]) -> str:
     """The same as Markdown, for an issue or a job's summary."""
-    return markdown_page("served.md.j2", content=content, table=_table(content))
+    return markdown_page("served.md.j2", content=content, table=served_rows(content))
 
 
-def _table(content: Mapping[str, Any]) -> Table:
+def served_rows(content: Mapping[str, Any]) -> Table:
+    """Each figure: what it is, as judged, as served."""
     texts, quality = content["texts"], content["acceptable"]
     rows: Table = [("requests", f"{content['tested']:,} tested", _requests(content))]
     if texts:

@@ -1,6 +1,7 @@
 """Renders a run's results for a terminal: the verdict with its numbers, the next steps, the money."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from .sections.rules import cause_rows
 from .stored import StoredRun
 from .words import capital, short, variant_label
 
-__all__ = ["derivation_text", "money_text", "verdict_text"]
+__all__ = ["WAYS", "derivation_text", "money_text", "number_rows", "run_of", "verdict_text", "way_rows"]
 
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
 LONGEST = 28  # letters of a variant's name next to a number
 MOST_STEPS = 3  # in the answer
 MOST_WAYS = 6  # ways without training in the answer
+WAYS = "Ways without training, the strongest first"
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # the ones worth showing
 
 
@@ -31,17 +33,16 @@ DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")
 
 def verdict_text(results: Mapping[str, Any]) -> str:
     """The verdict, its confidence, the three numbers and the main doubt; without a verdict, only the scores."""
-    run, verdict = _run_of(results), results.get("verdict")
+    run, verdict = run_of(results), results.get("verdict")
     if not verdict:
-        scores = [Row("n", "Test requests", _tested(run)), *(_acceptable(name, found) for name, found in _quality(run))]
-        return _joined([[*filled(plain_sentence(run)), "", *row_lines(scores, label=NUMBER)], _causes(run)])
+        scores = row_lines(number_rows(run), label=NUMBER)
+        return _joined([[*filled(plain_sentence(run)), "", *scores], _causes(run)])
     parts = [filled(verdict_sentence(verdict))]
     if verdict.get("confidence"):
         level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
-    numbers = [Row("n", "Test requests", _tested(run)), *(row for each in three_numbers(run) for row in _rows(each))]
     parts += [
-        row_lines(numbers, label=NUMBER),
+        row_lines(number_rows(run), label=NUMBER),
         _ways(run),
         _causes(run),
         filled(f"Strongest reason for doubt: {verdict['doubt']}"),
@@ -61,17 +62,31 @@ def _next_steps(results: Mapping[str, Any]) -> list[str]:
     return lines if steps else []
 
 
-def _ways(run: StoredRun) -> list[str]:
-    """The ways without training, the strongest first; empty if the first screen shows the only one."""
+def number_rows(run: StoredRun) -> list[Row]:
+    """How many requests were tested, and the three numbers of the verdict; without a verdict, the scores."""
+    if run.results.get("verdict"):
+        numbers = [row for each in three_numbers(run) for row in _rows(each)]
+    else:
+        numbers = [_acceptable(name, found) for name, found in _quality(run)]
+    return [Row("n", "Test requests", _tested(run)), *numbers]
+
+
+def way_rows(run: StoredRun) -> list[Row]:
+    """The ways without training, the strongest first."""
     rows = sorted(
         run.rivals, key=lambda row: (not row.get("strongest"), -((row.get("acceptable") or {}).get("share") or 0))
     )
-    lines = [Row("", f"  {shortened(run.label(row['name']), LONGEST)}", _way(row)) for row in rows[:MOST_WAYS]]
+    found = [Row("", shortened(run.label(row["name"]), LONGEST), _way(row)) for row in rows[:MOST_WAYS]]
     if len(rows) > MOST_WAYS:
-        lines.append(Row("", f"  and {len(rows) - MOST_WAYS} more", "in the report"))
+        found.append(Row("", f"and {len(rows) - MOST_WAYS} more", "in the report"))
     left_out = [row["name"] for row in run.results.get("rivals") or [] if not row.get("measured")]
-    lines += [Row("", f"  {shortened(run.label(name), LONGEST)}", "not measured") for name in left_out]
-    return ["Ways without training, the strongest first", *row_lines(lines, label=NUMBER)] if len(lines) > 1 else []
+    return found + [Row("", shortened(run.label(name), LONGEST), "not measured") for name in left_out]
+
+
+def _ways(run: StoredRun) -> list[str]:
+    """The ways without training as lines; empty if the first screen shows the only one."""
+    rows = [replace(row, label=f"  {row.label}") for row in way_rows(run)]
+    return [WAYS, *row_lines(rows, label=NUMBER)] if len(rows) > 1 else []
 
 
 def _way(row: Mapping[str, Any]) -> str:
@@ -242,14 +257,15 @@ def derivation_text(money: Mapping[str, Any]) -> str:
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _run_of(results: Mapping[str, Any]) -> StoredRun:
+def run_of(results: Mapping[str, Any]) -> StoredRun:
+    """A run of which only the results are known."""
     return StoredRun(Path(), dict(results), {}, {})
 
 
 def _money_run(money: Mapping[str, Any]) -> StoredRun:
     """A run of which only the money is known."""
     pair = {side: money[side] for side in ("baseline", "candidate")}
-    return _run_of({"money": money, "comparison": pair, "quality": {}})
+    return run_of({"money": money, "comparison": pair, "quality": {}})
 
 
 def _joined(parts: Iterable[Sequence[str]]) -> str:

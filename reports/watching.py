@@ -70,7 +70,7 @@ def _retires_soon(content: Content) -> bool:
 # --- what was found, by what was watched --------------------------------------------------------------------------
 
 
-def _blocks(content: Content) -> list[tuple[str, list[str]]]:
+def watch_blocks(content: Content) -> list[tuple[str, list[str]]]:
     """Each thing that was watched, with its lines."""
     blocks = [(_endpoint_title(one), list(_endpoint_lines(one))) for one in content["endpoints"]]
     if content["logs"] is not None:
@@ -263,7 +263,7 @@ def _changed(one: Mapping[str, Any]) -> str:
 # --- what to do --------------------------------------------------------------------------------------------------
 
 
-def _advice(content: Content) -> list[str]:
+def watch_advice(content: Content) -> list[str]:
     """What to do about it, commands in backticks."""
     run = quote(f"runs/{content['run']}")
     advice = [
@@ -290,17 +290,17 @@ def _advice(content: Content) -> list[str]:
 def watch_text(content: Content) -> str:
     """The title, what was found, and what to do."""
     lines = [*filled(watch_title(content)), *([f"{content['busy']}; nothing was asked"] if content["busy"] else [])]
-    for title, found in _blocks(content):
+    for title, found in watch_blocks(content):
         lines += ["", title, *(line for text in found for line in filled(text, indent=2))]
-    advice = [text.replace("`", "") for text in _advice(content)]
+    advice = [text.replace("`", "") for text in watch_advice(content)]
     lines += ["", "What to do"] if advice else []
     return "\n".join(lines + [line for text in advice for line in filled(text, indent=2)])
 
 
 def watch_markdown(content: Content) -> str:
     """The same as the text of an issue; its first line is the issue's title."""
-    blocks = [(title, [text.removeprefix("- ") for text in found]) for title, found in _blocks(content)]
-    advice = [typeset_parts(text) for text in _advice(content)]
+    blocks = [(title, [text.removeprefix("- ") for text in found]) for title, found in watch_blocks(content)]
+    advice = [typeset_parts(text) for text in watch_advice(content)]
     return markdown_page(
         "watch.md.j2", content=content, title=watch_title(content), day=date_words(content["made"]), blocks=blocks,
         advice=advice,

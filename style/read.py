@@ -6,81 +6,19 @@ from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..core import ConfigError, build_settings, key_of, nearest, shown_value, unknown_keys
+from ..core import ConfigError, build_settings, key_of, nearest, read_written, shown_value, unknown_keys
 from .kind import Kind
 from .kinds import KINDS
 from .kinds.python_call import load_code
 from .schema import Check, StyleSchema, Wordings
 from .scope import PART, UNITS
 from .wordings import read_wordings
+from .yaml_text import read_yaml
 
 __all__ = [
     "parse_style",
     "read_style",
-    "read_yaml",
 ]
-
-
-class _Loader(yaml.SafeLoader):
-    """Loads plain data only; records keys that a mapping has twice, of which YAML would silently keep the last."""
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self.doubled: list[str] = []
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        first: dict[tuple[str, str], int] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                line = key.start_mark.line + 1
-                if before := first.get(name := (key.tag, key.value)):
-                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" is repeated; remove one')
-                first[name] = line
-        return node
-
-
-def read_yaml(text: str, *, where: str) -> Any:
-    """The data in one YAML document; None if it is empty.
-
-    Raises: ConfigError with the line, or with every repeated key of a mapping.
-    """
-    try:
-        loader = _Loader(text)
-        try:
-            data = loader.get_single_data()
-        finally:
-            loader.dispose()
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}{_line(error)}: not valid YAML: {_reason(error)}") from None
-    except RecursionError:
-        raise ConfigError(f"{where}: not valid YAML: its lists or mappings are nested too deeply") from None
-    except ValueError as error:  # a date such as 2026-13-45
-        raise ConfigError(f"{where}: not valid YAML: {error}") from None
-    if loader.doubled:
-        raise ConfigError.of(list(dict.fromkeys(loader.doubled)), where=where)
-    return data
-
-
-def _line(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f", line {mark.line + 1}" if mark else ""
-
-
-def _reason(error: yaml.YAMLError) -> str:
-    """Why it cannot be read, and advice if there is any."""
-    problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-    if "another document" in problem:
-        return "a second document begins here (`---`); keep one style per file"
-    if "'\\t'" in problem:
-        return "the line is indented with a tab; indent with spaces"
-    if "mapping values are not allowed" in problem:
-        return "unexpected colon; quote a text that contains `: `"
-    if "could not determine a constructor" in problem:
-        return "tags (`!...`) are not supported; write plain data"
-    return problem
 
 
 _TOP_KEYS = ["name", "about", "reviewed", "wordings", "checks"]
@@ -95,16 +33,7 @@ def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
     Raises: ConfigError naming the file and every problem in it.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"no style file at {path}") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder; name the style file in it") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start + 1} is not UTF-8; save the style file as UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: the style file cannot be read ({error})") from None
+    text = read_written(path, what="style file")
     return parse_style(text, where=str(path), path=path, allow_code=allow_code)
 
 

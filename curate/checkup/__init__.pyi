@@ -4,3 +4,4 @@ from .finding import Checkup as Checkup
 from .finding import Example as Example
 from .finding import Finding as Finding
 from .propose import proposed_reading as proposed_reading
+from .propose import proposing_columns as proposing_columns

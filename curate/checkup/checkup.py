@@ -12,6 +12,7 @@ from ..warnings import FEW_PAIRS
 from .columns import Table, pair_columns_of, quoted_names, toml_list, typed
 from .facts import missing_facts
 from .finding import SEVERITIES, Checkup, Example, Finding, Severity
+from .ids import names_rows
 from .repeats import Compared, compare, repeats
 from .texts import faults, languages, lengths, long_inputs, markup, personal_data
 
@@ -60,6 +61,7 @@ def check_pairs(
         *markup(pairs),
         *_constant(pairs, table),
         *_identifiers(table, compared, identifiers),
+        *_id_column(table, raw),
         *long_inputs(pairs),
         *_rejected(raw),
         *_reading(raw),
@@ -167,6 +169,19 @@ def _identifiers(table: Table, compared: Compared, stated: Collection[str]) -> I
             f"If {'they only name' if several else 'it only names'} the item, say so.",
             option=" ".join(typed("--identifier", name) for name in like),
             setting=f"[data] identifiers = {toml_list(like)}", values={"columns": like},
+        )  # fmt: skip
+
+
+def _id_column(table: Table, raw: RawPairs) -> Iterator[Finding]:
+    """A column beside the input that names each row, where ids are hashes of the texts."""
+    beside = [column for column in table.columns if not column.given] if raw.id_column is None else []
+    name = next((column.name for column in beside if names_rows(column.name, column.texts.to_list(), ())), None)
+    if name is not None:
+        yield Finding(
+            "id_column", "medium", f'Column "{name}" has another value in each row: it can be the id.',
+            len(raw.pairs), 1.0,
+            "State it, so that decisions, splits and collected outputs still find a row after its text has changed.",
+            option=typed("--id", name), setting=f"[data] id = {toml_list([name])[1:-1]}", values={"column": name},
         )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """What a check-up finds: findings with their rows, examples and remedy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ...core import quoted_page, say
+import polars as pl
+
+from ...core import notebook_page, say
 from ..check.personal import mask_text
 
 __all__ = ["SEVERITIES", "Checkup", "Example", "Finding", "Severity", "excerpt"]
@@ -91,7 +93,15 @@ class Checkup:
         return "\n".join([self.headline, *(f"- {finding.title}" for finding in self.findings)])
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        return self.html()
+
+    def html(self, *, notes: Sequence[str] = ()) -> str:
+        """The findings as a table for a notebook, then `notes`."""
+        found = [(SEVERITIES[f.severity], f.title, f.advice, f.option or "") for f in self.findings]
+        table = (
+            pl.DataFrame(found, schema=["severity", "finding", "what to do", "option"], orient="row") if found else None
+        )
+        return notebook_page(self.headline, table=table, rows=len(found), notes=notes)
 
 
 def excerpt(text: str, start: int, end: int) -> str:

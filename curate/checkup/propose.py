@@ -1,7 +1,8 @@
 """Proposes the columns of a table where none are named: the longest texts are the outputs, all others the input."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ import polars as pl
 from ...core import DataError
 from ...style import field_text
 from ..read.batch import Batch
-from ..read.columns import Columns, find_layout
+from ..read.columns import Columns, Layout, find_layout
 from ..read.records import read_records
 from ..read.shapes import ALL_COLUMNS
 from ..read.sources import find_files, is_saved_dataset, load_saved, table_batches
 from ..settings import DataSettings
+from .columns import typed
+from .header import value_as_name
+from .ids import proposed_id
 
-__all__ = ["proposed_reading"]
+__all__ = ["proposed_reading", "proposing_columns"]
 
 _DISTINCT = 0.1  # of the filled rows: a column of lists or classes has few different values
 _FEWEST_WORDS = 8  # a column of shorter texts is no output that anybody would have a model write
@@ -30,29 +34,94 @@ _ITEMS, _WORDS_OF_AN_ITEM = 4, 6  # commas and words, from and below which a tex
 
 
 def proposed_reading(source: Any, data: DataSettings) -> DataSettings | None:
-    """The settings with the longest texts as the output and all other columns as the input.
+    """The settings with the longest texts as the output, all other columns as the input, and the one that names each row
+    as the id.
 
-    None if the columns are recognised or stated, or none holds long texts.
+    None if the columns are recognised or stated, none holds long texts, or the first line of a file has no names.
 
     Raises:
         DataError: the source cannot be read.
     """
-    if data.input is not None and data.output is not None:
+    every = data.input == ALL_COLUMNS and data.output is not None
+    if data.input is not None and data.output is not None and (not every or data.id is not None):
         return None
     batch = _first_batch(source, data)
     if batch is None or not len(batch.numbers) or len(batch.names) < 2:
         return None
+    layout = _layout(batch, data)
+    if layout is not None:
+        id = proposed_id(batch, output=layout.shape.output) if every and layout.id is None else None
+        return None if id is None else replace(data, id=id)
+    if _headless(source, batch) or _is_preference(batch.names):
+        return None
+    output = data.output or _longest(batch, data)
+    if output not in batch.names:
+        return None
+    others = [name for name in batch.names if name != output]
+    if data.input is not None or len(others) == 1:
+        return replace(data, output=output, input=data.input or others[0])
+    id = data.id or proposed_id(batch, output=output)
+    return replace(data, output=output, input=ALL_COLUMNS, id=id)
+
+
+@contextmanager
+def proposing_columns(source: Any, data: DataSettings) -> Iterator[None]:
+    """Add to an error about columns what they could be, from the first records, or that the file has no column names."""
+    try:
+        yield
+    except DataError as error:
+        told = _told(source, data, str(error))
+        if told is None:
+            raise
+        raise DataError(told) from None
+
+
+def _told(source: Any, data: DataSettings, error: str) -> str | None:
+    """The error with a proposal; None if the columns are recognised, or nothing can be proposed."""
+    try:
+        batch = _first_batch(source, data)
+        if batch is None or not len(batch.numbers) or _layout(batch, data) is not None:
+            return None
+        if value := _headless(source, batch):
+            return (
+                f'{source}: the first line seems to be data, not the names of columns: "{value[:40]}" is like the values below '
+                f"it\nPut a line with names before it, such as {_names(batch, data)}."
+            )
+        chosen = proposed_reading(source, data)
+    except DataError:
+        return None
+    if chosen is None:
+        return None
+    inputs = (chosen.input,) if isinstance(chosen.input, str) else chosen.input or ()
+    options = [*(typed("--input", name) for name in inputs), typed("--output", chosen.output or "")]
+    options += [typed("--id", chosen.id)] if chosen.id else []
+    return f"{error}\nFor these columns: {' '.join(options)}"
+
+
+def _names(batch: Batch, data: DataSettings) -> str:
+    """A line of column names for a file without one."""
+    output = _longest(batch, data)
+    id = proposed_id(batch, output=output)
+    if len(batch.names) == 2 and output is not None:
+        return ",".join("output" if name == output else "input" for name in batch.names)
+    known = {output: "output", id: "id"}
+    return ",".join(known.get(name, f"column{place}") for place, name in enumerate(batch.names, start=1))
+
+
+def _layout(batch: Batch, data: DataSettings) -> Layout | None:
+    """The layout of the first records; None if their columns are not those of pairs."""
     seen = Columns()
     seen.see(batch, data)
     try:
-        find_layout(seen, data, "")
+        return find_layout(seen, data, "")
     except DataError:
-        output = data.output or _longest(batch, data)
-        if output not in batch.names or _is_preference(batch.names):
-            return None
-        others = [name for name in batch.names if name != output]
-        return replace(data, output=output, input=data.input or (others[0] if len(others) == 1 else ALL_COLUMNS))
-    return None
+        return None
+
+
+def _headless(source: Any, batch: Batch) -> str | None:
+    """The value that stands where the first column has its name; None if the names are names."""
+    files = find_files(str(source)) if isinstance(source, str | Path) and not is_saved_dataset(Path(source)) else []
+    return value_as_name(batch, files[0]) if files else None
 
 
 def _is_preference(names: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...core import ConfigError
+from ...core import ConfigError, install_command
 
 __all__ = ["Files", "FolderFiles", "UrlFiles", "files_at"]
 
@@ -149,7 +149,7 @@ def _connect(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError:
-        raise ConfigError(f"storage {url}: URLs need fsspec\nInstall it: pip install 'tuneworth[cluster]'") from None
+        raise ConfigError(f"storage {url}: URLs need fsspec\nInstall it: {install_command('cluster')}") from None
     scheme = url.split("://", 1)[0]
     try:
         # Writes of other nodes must be visible at once: directory listings are not cached.

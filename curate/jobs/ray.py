@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from ...core import ConfigError, RunBroken, TuneworthError, say
+from ...core import ConfigError, RunBroken, TuneworthError, install_command, say
 from .executors import ONE_THREAD
 from .settings import ClusterSettings
 from .storage import Done, Storage
@@ -38,7 +38,7 @@ def connect(settings: ClusterSettings) -> tuple[Any, bool]:
     Raises: ConfigError if Ray is not installed, does not answer, refuses the token, or has another version.
     """
     if find_spec("ray") is None:
-        raise ConfigError("a cluster needs Ray, which is not installed\nInstall it: pip install 'tuneworth[cluster]'")
+        raise ConfigError(f"a cluster needs Ray, which is not installed\nInstall it: {install_command('cluster')}")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry; read when Ray is imported
     # By default Ray retries a task that runs out of memory without limit, although it would never fit.
     os.environ.setdefault("RAY_task_oom_retries", "3")

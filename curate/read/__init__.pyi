@@ -1,4 +1,5 @@
 from .columns import PAIR_SCHEMA as PAIR_SCHEMA
+from .columns import is_curated as is_curated
 from .columns import named_once as named_once
 from .columns import without_guide as without_guide
 from .comparison import comparable as comparable
@@ -6,6 +7,7 @@ from .comparison import comparable_fields as comparable_fields
 from .comparison import compared_inputs as compared_inputs
 from .comparison import compared_outputs as compared_outputs
 from .comparison import text_fields as text_fields
+from .conversation import fold_system as fold_system
 from .dates import pair_dates as pair_dates
 from .normalise import clean_text as clean_text
 from .normalise import content_hash as content_hash

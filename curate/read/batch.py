@@ -45,6 +45,18 @@ class Batch:
         """One mapping per record."""
         return self.values.iter_rows(named=True) if isinstance(self.values, pl.DataFrame) else self.values
 
+    def renamed(self, names: Mapping[str, str]) -> "Batch":
+        """The same records with new names for the columns in `names`, which replace others of the new name."""
+        names = {old: new for old, new in names.items() if old in self.names and old != new}
+        if not names:
+            return self
+        other = [name for name in self.names if name in names or name not in names.values()]
+        if isinstance(self.values, pl.DataFrame):
+            return replace(self, values=self.values.select(other).rename(names))
+        return replace(
+            self, values=[{names.get(name, name): row[name] for name in other if name in row} for row in self.values]
+        )
+
     def numbered_from(self, start: int) -> "Batch":
         """The same records with numbers counted on from `start`."""
         if start == 0:

@@ -22,6 +22,7 @@ __all__ = [
     "final_layout",
     "find_guide",
     "find_layout",
+    "is_curated",
     "layout_so_far",
     "merge_columns",
     "named_once",
@@ -54,6 +55,11 @@ SPLIT_NAMES = {
     "test": "test",
 }
 _SPLITS = frozenset(SPLIT_NAMES.values())
+
+
+def is_curated(names: Collection[str]) -> bool:
+    """Whether the columns are those of lines that curating wrote: it names them itself, whatever the raw file called them."""
+    return {"component", "reference_ok"} <= set(names)
 
 
 @dataclass

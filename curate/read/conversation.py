@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
-__all__ = ["Turns", "answer_places", "is_conversation", "message_text", "read_turns", "split_turns"]
+__all__ = ["Turns", "answer_places", "fold_system", "is_conversation", "message_text", "read_turns", "split_turns"]
 
 _ROLES = {
     "human": "user",
@@ -93,6 +93,19 @@ def _is_bad(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 def _last_answer(turns: Sequence[tuple[str, str]]) -> int | None:
     return next((place for place in range(len(turns) - 1, -1, -1) if turns[place][0] == "assistant"), None)
+
+
+def fold_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """A chat without a system message: its text, if there is one, begins the first message that follows.
+
+    >>> fold_system([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}])
+    [{'role': 'user', 'content': 'Be brief.\\n\\nHi'}]
+    """
+    chat = [dict(message) for message in messages]
+    if len(chat) < 2 or chat[0]["role"] != "system":
+        return chat
+    system, first, *rest = chat
+    return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
 
 
 def split_turns(text: str, lengths: Sequence[Sequence[Any]]) -> list[dict[str, str]] | None:

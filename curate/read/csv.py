@@ -164,7 +164,10 @@ def _header(records: "Iterator[_Parsed]", path: Path) -> list[str]:
     names = [name.strip() or f"column {place}" for place, name in enumerate(values, start=1)]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise DataError(f'{path}: the header has "{repeated[0]}" twice; give every column its own name')
+        raise DataError(
+            f'{path}: the header has "{repeated[0][:80]}" twice; give every column its own name\n'
+            "If the first line is data, put a line with the names of the columns before it."
+        )
     return names
 
 

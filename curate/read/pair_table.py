@@ -11,7 +11,7 @@ import polars as pl
 from ...core import DataError
 from ...style import field_text, render_fields
 from .batch import Batch
-from .columns import PAIR_SCHEMA, SPLIT_NAMES, Layout
+from .columns import PAIR_SCHEMA, SPLIT_NAMES, Layout, is_curated
 from .conversation import split_turns
 from .normalise import clean_text
 from .shapes import Pair, Shape, json_text
@@ -63,7 +63,7 @@ def pair_table(batch: Batch, layout: Layout, where: str) -> PairBatch:
         row=pl.Series(batch.numbers, dtype=pl.UInt32),
         id=_scalars(batch, layout.id),
         group=_groups(batch, layout, texts["fields"]),
-        component=_scalars(batch, "component" if {"component", "reference_ok"} <= set(batch.names) else None),
+        component=_scalars(batch, "component" if is_curated(batch.names) else None),
         split=_splits(batch, layout.split),
         reference_ok=pl.lit(True),
         meta=_meta(batch, layout, lengths, stored),

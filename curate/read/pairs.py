@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import say
+from ...core import say, to_pandas
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..settings import DataSettings
 from .columns import (
@@ -41,7 +41,8 @@ class RawPairs:
     null)`, output, system, group, split, reference_ok, meta` (JSON text or null). rejected: `row, id, outcome, rule,
     evidence` of the others. first_rows: the number of each file's first record; numbers continue over several files.
     shape: the recognised format, in one line. inputs: the columns that make the input, none if it
-    is a conversation. guide: the system message of nearly all rows, or None.
+    is a conversation. id_column: the column of the ids; None if they are hashes of the texts. guide: the system message of
+    nearly all rows, or None.
     """
 
     pairs: pl.DataFrame
@@ -54,10 +55,11 @@ class RawPairs:
     warnings: tuple[dict[str, str], ...] = ()
     seconds: float = field(default=0.0, compare=False)
     inputs: tuple[str, ...] = ()
+    id_column: str | None = None
 
     def to_pandas(self) -> dict[str, Any]:
-        """The tables as pandas DataFrames: pairs, rejected."""
-        return {"pairs": self.pairs.to_pandas(), "rejected": self.rejected.to_pandas()}
+        """The tables as pandas DataFrames: pairs, rejected. Raises: ModelError if pandas is not installed."""
+        return {"pairs": to_pandas(self.pairs), "rejected": to_pandas(self.rejected)}
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
 
 
 def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
-    """The pairs of a polars or pandas DataFrame, a `datasets.Dataset` or `DatasetDict`, or a list of dictionaries.
+    """The pairs of a polars or pandas DataFrame, an Arrow table, a `datasets.Dataset` or `DatasetDict`, or dictionaries.
 
     Raises:
         DataError: a column is missing, or the data are not pairs.
@@ -239,6 +241,7 @@ def _read(
         inputs=tuple(name for name in layout.shape.columns if name != layout.shape.output)
         if layout.shape.output
         else (),
+        id_column=layout.id,
     )
     return ReadParts(raw, tables, starts, sizes, renamed(pairs["id"], named["id"], sizes), guide)
 

@@ -84,7 +84,7 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str, consta
         f"{where}: found no input and output among the columns {_listed(columns)}\n"
         f"Expected {', '.join(' and '.join(needed) for needed, _ in _KNOWN)}.\n"
         "Name other columns in [data] (input = …, output = …) or with --input and --output; --input '*' takes all columns "
-        "but the output. tuneworth check FILE proposes them. A CSV file needs a header line."
+        "but the output. A CSV file needs a header line."
     )
 
 
@@ -113,8 +113,11 @@ def _stated(columns: Sequence[str], data: DataSettings, where: str, constant: Co
     output = data.output or named_like(columns, "output") or "output"
     inputs = _inputs(columns, data, output)
     missing = [name for name in (*inputs, output) if name not in columns]
+    stated = [name for name in missing if name in (data.input, data.output) or name in (data.input or ())]
+    if missing and not stated:
+        raise DataError(f"{where}: {_half_stated(columns, output if data.output is not None else None)}")
     if missing:
-        problems = [f"there is no column {shown_value(name)}; {nearest(name, list(columns))}" for name in missing]
+        problems = [f"there is no column {shown_value(name)}; {nearest(name, list(columns))}" for name in stated]
         if len(columns) > 1:
             problems[-1] += f" (columns: {_listed(columns)})"
         raise DataError.of(problems, where=where)
@@ -126,6 +129,20 @@ def _stated(columns: Sequence[str], data: DataSettings, where: str, constant: Co
     if left_out:
         description += f"; {say.count(left_out, 'column')} that never {'vary' if left_out > 1 else 'varies'} left out"
     return Shape(description, (*inputs, output), pair, () if several else inputs, output, answer=output)
+
+
+def _half_stated(columns: Sequence[str], output: str | None) -> str:
+    """What to state beside the stated input, or beside the stated output."""
+    if output is None:
+        return (
+            "the input is stated, the output is not\n"
+            f"Name the column of outputs with --output, or as output under [data]: {_listed(columns)}."
+        )
+    return (
+        "the output is stated, the input is not\n"
+        f"Add --input '*' for all other columns, or name some: {_listed([name for name in columns if name != output])}. In a "
+        'project, set input = "*" or a list under [data].'
+    )
 
 
 def _inputs(columns: Sequence[str], data: DataSettings, output: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, nearest
+from ...core import DataError, install_command, nearest
 from ..run_files import table_name
 from .batch import ROWS, Batch, object_batches, plain_values
 from .records import SUFFIXES, file_kind
@@ -85,9 +85,7 @@ def load_saved(path: Path) -> Any:
     try:
         from datasets import load_from_disk
     except ImportError:
-        raise DataError(
-            f"{path}: this is a datasets folder; reading it needs: pip install 'tuneworth[train]'"
-        ) from None
+        raise DataError(f"{path}: this is a datasets folder; reading it needs: {install_command('train')}") from None
     try:
         return load_from_disk(str(path))
     except Exception as error:  # pyarrow, json and the file system raise errors of many types
@@ -96,7 +94,7 @@ def load_saved(path: Path) -> Any:
 
 
 def table_batches(table: Any) -> Iterator[Batch]:
-    """Batches of a polars or pandas table, a Dataset, a DatasetDict or a list of mappings.
+    """Batches of a polars, pandas or Arrow table, a Dataset, a DatasetDict or a list of mappings.
 
     Raises:
         DataError: the table holds images, audio or video.
@@ -108,14 +106,22 @@ def table_batches(table: Any) -> Iterator[Batch]:
         return _from_polars(table, 0)
     if isinstance(table, Mapping):
         return _from_parts(table)
-    streamed = hasattr(table, "features") and not hasattr(table, "__len__")  # cannot be read twice
-    if hasattr(table, "to_polars") and hasattr(table, "features") and not streamed:
+    if hasattr(table, "features") and not hasattr(table, "__len__"):
+        raise TypeError(
+            f"found {type(table).__name__}, a streamed dataset, which cannot be read twice; pass list(dataset), or a part of "
+            "it: list(dataset.take(10_000))"
+        )
+    if hasattr(table, "to_polars") and hasattr(table, "features"):
         return _from_dataset(table)
     if hasattr(table, "iloc") and hasattr(table, "columns"):
         return object_batches(_from_pandas(table))
-    if isinstance(table, str | bytes | Path | pl.Series) or not isinstance(table, Iterable) or streamed:
+    if not isinstance(table, pl.Series) and (
+        hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
+    ):
+        return _from_polars(pl.DataFrame(table), 0)
+    if isinstance(table, str | bytes | Path | pl.Series) or not isinstance(table, Iterable):
         raise TypeError(
-            "expected a polars or pandas DataFrame, a Dataset, a DatasetDict or a list of dictionaries, "
+            "expected a polars or pandas DataFrame, an Arrow table, a Dataset, a DatasetDict or a list of dictionaries, "
             f"found {type(table).__name__}; read_pairs reads files"
         )
     return object_batches(table if isinstance(table, Sequence) else list(table))
@@ -177,9 +183,16 @@ def _from_dataset(dataset: Any) -> Iterator[Batch]:
 
 
 def _from_pandas(frame: Any) -> list[dict[str, Any]]:
-    """The rows of a pandas table; NaN, NaT and NA become null. A named index is a column, such as the id."""
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index(drop=False)
+    """The rows of a pandas table; NaN, NaT and NA become null. A named index is a column, and an unnamed one the id.
+
+    Labels that merely count the rows, or that repeat after tables were put together, are no ids.
+    """
+    index = frame.index
+    if any(name is not None for name in index.names):
+        own = [n for n, name in enumerate(index.names) if name is not None and name not in frame.columns]
+        frame = frame.reset_index(level=own) if own else frame
+    elif "id" not in frame.columns and index.nlevels == 1 and index.is_unique and not _counts(index):
+        frame = frame.reset_index(names="id")
     names = [str(name) for name in frame.columns]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -191,6 +204,11 @@ def _from_pandas(frame: Any) -> list[dict[str, Any]]:
         values = column.tolist()
         columns.append([None if absent else _plain(v) for absent, v in zip(missing, values, strict=True)])
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _counts(index: Any) -> bool:
+    """Whether the labels of an index are 0, 1, 2 and so on."""
+    return index.tolist() == list(range(len(index)))
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError, nearest
+from ...core import DataError, install_command, nearest
 from .batch import ROWS, Batch, plain_values
 
 __all__ = ["TABLES", "scan_table", "sheet_records", "table_kind", "table_records"]
@@ -66,7 +66,7 @@ def sheet_records(path: Path, sheet: str | None) -> tuple[Iterator[Batch], list[
     try:
         import fastexcel
     except ImportError:
-        raise DataError(f"{path}: reading workbooks needs: pip install 'tuneworth[excel]'") from None
+        raise DataError(f"{path}: reading workbooks needs: {install_command('excel')}") from None
     if not path.is_file():
         raise DataError(f"there is no file at {path}")
     try:

@@ -34,7 +34,10 @@ def find_remedy(
     crossing = rows[np.isin(answers.output, np.concatenate((answers.held, answers.train)))]
     if (given[crossing] >= 0).any():
         return "The split is given: without it, rows with the same answer would be kept on one side."
-    column = next(_tying_columns(corpus, rows, answers, relations), None) if len(rows) <= _ROWS else None
+    # A stated group says what belongs together; another one in its place would untie that, so the answers are tied instead.
+    grouped = corpus.pairs["group"].gather(rows).null_count() < len(rows)
+    tried = not grouped and len(rows) <= _ROWS
+    column = next(_tying_columns(corpus, rows, answers, relations), None) if tried else None
     setting = "[curate] tie_outputs = true (--tie-outputs true)"
     if column is not None:
         setting = f"[data] group = {json.dumps(column, ensure_ascii=False)} (--group {quote(column)})"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import quoted_page, say
+from ...core import notebook_page, say
 from .comparison import Account
 from .flips import carrying_failure_cost, solve_flips
 from .inputs.inputs import collect_quantities, conditions_of, uncounted_cost
@@ -38,19 +38,23 @@ class Money:
         return {key: _plain(value) for key, value in self.keys.items()}
 
     def __repr__(self) -> str:
+        return "\n".join(f"{name}: {text}" for name, text in self._figures())
+
+    def _figures(self) -> list[tuple[str, str]]:
         money = self.to_json()
         currency, payback = money["currency"], money["payback_days"]
-        lines = [
-            f"saving per request: {say.money(money['saving_per_request'], currency)}",
-            f"investment: {say.money(money['investment'], currency)}",
+        figures = [
+            ("saving per request", say.money(money["saving_per_request"], currency)),
+            ("investment", say.money(money["investment"], currency)),
         ]
         if money["saving_per_request"] is not None and money["requests_per_day"] is not None:
             likely = say.days_range(money["payback_days_p5"], money["payback_days_p95"])
-            lines.append(f"payback: {say.days(payback)} (5 to 95%: {likely})")
-        return "\n".join(lines)
+            figures.append(("payback", f"{say.days(payback)} (5 to 95%: {likely})"))
+        return figures
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        lead = f"{self.keys['candidate']} compared with {self.keys['baseline']}"
+        return notebook_page(lead, figures=self._figures())
 
 
 def compute_money(

@@ -12,8 +12,8 @@ import polars as pl
 from ...core import DataError, nearest, say
 from ...curate import SUFFIXES, Batch, file_kind, read_records, table_batches
 from ...style import field_text
+from ..endpoints.responses import Tokens, read_usage
 from ..settings import MOST_SAMPLES
-from .responses import Tokens, read_usage
 from .table import KNOWN, OUTPUT_SCHEMA, finish_word
 
 __all__ = [
@@ -179,22 +179,24 @@ def read_outputs(
     variant: str,
     ids: Sequence[str],
     also: Collection[str] = (),
+    columns: Mapping[str, str] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> pl.DataFrame:
     """One row per id of `ids` and sample, in order, with the columns of OUTPUT_SCHEMA; unknown values are null.
 
-    `source` is a path: `.jsonl .json .csv .tsv .parquet`, the first four also with `.gz` or `.zst`; or a polars or pandas
-    DataFrame, or a list of dictionaries. Only `id` and `output` are required. The values of `sample` identify the
+    `source` is a path: `.jsonl .json .csv .tsv .parquet`, the first four also with `.gz` or `.zst`; or a table, as for
+    `read_frame`. Only `id` and `output` are required. The values of `sample` identify the
     repeats; each id has as many rows as there are different values. An id or sample without a line has a null output,
-    which counts as empty and is reported separately. Ids in `also` may occur and are ignored. `say` receives notices
-    about lines that were ignored or converted.
+    which counts as empty and is reported separately. Ids in `also` may occur and are ignored. `columns` gives the names
+    that the pairs have for `id` and `output`, which the source may have too. `say` receives notices about lines that were
+    ignored or converted.
 
     Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, contains values of a wrong
     type, repeats a pair and sample, or has an unknown pair.
     """
     where = source if isinstance(source, Path) else f"the outputs of {variant}"
     problems = Problems(where)
-    reader = _Reader(problems, frozenset(ids), frozenset(also))
+    reader = _Reader(problems, frozenset(ids), frozenset(also), columns or {})
     parts = [part for batch in _batches(source) if (part := reader.table(batch)) is not None]
     table = pl.concat(parts) if parts else pl.DataFrame(schema={"line": pl.Int64, **reader.schema})
     reader.check_columns()
@@ -233,8 +235,10 @@ def _batches(path: Any) -> Iterator[Batch]:
 class _Reader:
     """The lines of a file as columns, batch by batch, with notes on what was found."""
 
-    def __init__(self, problems: Problems, known: frozenset[str], also: frozenset[str]) -> None:
-        self.problems, self.known, self.also = problems, known, also
+    def __init__(
+        self, problems: Problems, known: frozenset[str], also: frozenset[str], columns: Mapping[str, str]
+    ) -> None:
+        self.problems, self.known, self.also, self.columns = problems, known, also, columns
         self.schema = {name: kind for name, kind in OUTPUT_SCHEMA.items() if name in _READ}
         self.names: dict[str, None] = {}
         self.records = 0
@@ -245,6 +249,9 @@ class _Reader:
         """The lines of a batch; None if there are none."""
         for _, why in batch.problems:
             self.problems.add_text("cannot be read", why)
+        # A table of the pairs may hold the outputs as well, beside the references.
+        as_pairs = {given: name for name, given in self.columns.items() if name == "id" or name not in batch.names}
+        batch = batch.renamed(as_pairs)
         self.names.update(dict.fromkeys(batch.names))
         self.records += len(batch.numbers)
         if not {"id", "output"} <= set(batch.names):

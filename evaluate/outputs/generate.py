@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 
+OnToken = Callable[[float], None]
 LEAST_SHARED = 8  # tokens; a shorter common beginning does not justify a pass of its own
 BATCH = 64  # rows; twice as many give a tenth more outputs a second and take twice the memory
 CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
@@ -139,20 +140,22 @@ def generate_outputs(
     samples: Sequence[int] = (0,),
     done: Container[tuple[int, int]] = (),
     on_batch: Callable[[list[Generation]], None] | None = None,
+    on_token: OnToken | None = None,
 ) -> list[Generation]:
     """The outputs of each request and sample, by request, then sample, without those of the (batch, sample) in `done`.
 
-    `on_batch` gets the outputs of one batch and sample as they are finished. Temperature 0 takes the most likely token;
-    above it, each output draws from its own random stream, derived from `seed`, the request's name in `streams` (by
-    default its place) and the sample. Skipped outputs do not change the others. An adapter is merged into the weights
-    in memory for that time. Raises ModelError if the model computes NaN.
+    `on_batch` gets the outputs of one batch and sample as they are finished; `on_token`, after each token of a batch, how
+    many of its outputs are done, an unfinished one as the share of the most tokens that it has. Temperature 0 takes the
+    most likely token; above it, each output draws from its own random stream, derived from `seed`, the request's name in
+    `streams` (by default its place) and the sample. Skipped outputs do not change the others. An adapter is merged into
+    the weights in memory for that time. Raises ModelError if the model computes NaN.
     """
     left = [[sample for sample in samples if (n, sample) not in done] for n in range(len(requests.batches))]
     if not any(left):
         return []
     found: list[Generation] = []
     with batch_generator(
-        loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams
+        loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams, on_token=on_token
     ) as generate_batch:
         for number, wanted in enumerate(left):
             for batch in generate_batch(number, wanted):
@@ -165,7 +168,7 @@ def generate_outputs(
 @contextmanager
 def batch_generator(
     loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
-    streams: Sequence[str] | None,
+    streams: Sequence[str] | None, on_token: OnToken | None = None,
 ) -> Iterator[Callable[[int, Sequence[int]], Iterator[list[Generation]]]]:  # fmt: skip
     """A function that generates one batch, given by its number, once for each named sample, while the block lasts.
 
@@ -173,7 +176,9 @@ def batch_generator(
     """
     from .decode import decoding
 
-    generator = BatchGenerator(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams)
+    generator = BatchGenerator(
+        loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams, on_token=on_token
+    )
     with _weights(loaded, adapter) as model, decoding(model, requests.ids[0], longest=requests.longest) as decoder:
         yield partial(generator.generate, decoder)
 
@@ -248,9 +253,9 @@ class BatchGenerator:
 
     def __init__(
         self, loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
-        streams: Sequence[str] | None,
+        streams: Sequence[str] | None, on_token: OnToken | None = None,
     ) -> None:  # fmt: skip
-        self._tokenizer, self._requests = loaded.tokenizer, requests
+        self._tokenizer, self._requests, self._on_token = loaded.tokenizer, requests, on_token
         self._temperature, self._seed, self._streams = temperature, seed, streams
         self._stops = stop_ids(loaded)
         self._margins = answer_margins(loaded.tokenizer)
@@ -302,6 +307,8 @@ class BatchGenerator:
                     if guide is not None:
                         guide.take(row, token)
             left = [place for place, row in enumerate(active) if not self._done(answers[row])]
+            if self._on_token:
+                self._on_token(sum(1.0 if self._done(answer) else self._share(answer) for answer in answers))
             if not left:
                 return answers
             if len(left) < len(active):
@@ -326,6 +333,10 @@ class BatchGenerator:
 
     def _done(self, answer: list[int]) -> bool:
         return len(answer) >= self._requests.max_new_tokens or bool(answer and answer[-1] in self._stops)
+
+    def _share(self, answer: list[int]) -> float:
+        """The share of the most tokens that an output has."""
+        return len(answer) / self._requests.max_new_tokens
 
     def _choose(self, logits: Any, chances: list[random.Random]) -> list[int]:
         """The next token of each row from logits `(rows, vocabulary)`."""

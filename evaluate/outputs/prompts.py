@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from ...curate import fold_system
 from ...train import chat_messages
 from ..rivals.nearest import Examples
 from ..variants import Variant
@@ -19,7 +20,8 @@ def prompt_of(variant: Variant, text: str, system: str | None, examples: Example
     `examples` are those of this request; without them, those that the variant shows with every request.
     """
     system_text = "\n\n".join(part for part in (variant.guide, system) if part)
-    return chat_messages(text, system=system_text or None, examples=variant.examples if examples is None else examples)
+    chat = chat_messages(text, system=system_text or None, examples=variant.examples if examples is None else examples)
+    return chat if variant.system_role else fold_system(chat)
 
 
 def prompts_of(variant: Variant, pairs: pl.DataFrame) -> list[Chat]:

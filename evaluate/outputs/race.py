@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ __all__ = [
     "token_limit",
 ]
 
-Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs in total
+Progress = Callable[[str, float, int], None]  # variant, outputs done (a started one as a part), outputs in total
 Write = Callable[..., list["Generation"]]  # `generate_outputs`, or an equivalent that runs elsewhere
 ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that determine what an adapter does
 NAMED = 5  # ids of pairs in a message; more would not help
@@ -104,11 +105,14 @@ def answer_chats(
         keep_batch(store, batch, key=key, variant=variant.name, ids=ids)
         nonlocal done
         done += len(batch)
+        report(0.0)
+
+    def report(started: float) -> None:
         if progress:
-            progress(variant.name, done, len(ids) * len(samples))
+            progress(variant.name, done + started, len(ids) * len(samples))
 
     done = sum(map(len, known.values()))
-    generated = (write or generate_outputs)(
+    generated = (write or partial(generate_outputs, on_token=report))(
         loaded, requests, adapter=variant.adapter, temperature=temperature, seed=seed, streams=hashes,
         samples=samples, done=known, on_batch=keep,
     )  # fmt: skip

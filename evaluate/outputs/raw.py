@@ -17,7 +17,7 @@ class Raw:
 
     `count_tokens` counts the tokens of texts with the variant's own tokenizer, if there is one. `calls` is the number of
     calls for each output where that is not one. `cascade` has the two variants that a cascade is made of; its own tokens
-    and seconds are sums over both.
+    and seconds are sums over both. `doubt` says why an endpoint's token counts are not used.
     """
 
     variant: Variant
@@ -31,6 +31,7 @@ class Raw:
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
     calls: pl.Series | None = None
     cascade: "Cascade | None" = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def _plain(raw: Raw) -> dict[str, Any]:
     return {
         **{key: getattr(variant, key) for key in _OWN},
         "of": list(variant.of),
+        "system_role": variant.system_role,
         "examples": [list(pair) for pair in variant.examples],
         "nearest": None if variant.nearest is None else variant.nearest.count,
         "file": None if variant.file is None else variant.file.name,
@@ -42,6 +43,7 @@ def _plain(raw: Raw) -> dict[str, Any]:
         "loaded_model": raw.model,
         "settings": None if raw.settings is None else dict(raw.settings),
         "refused": list(raw.refused),
+        "doubt": raw.doubt,
         "counts_tokens": raw.count_tokens is not None,
         "calls": None if raw.calls is None else raw.calls.to_list(),
     }
@@ -73,6 +75,7 @@ def _raw(
         model=model,
         settings=stored["settings"],
         refused=tuple(stored["refused"]),
+        doubt=stored.get("doubt"),
         count_tokens=counter(model) if counter is not None and stored["counts_tokens"] and model else None,
         calls=None if stored["calls"] is None else pl.Series(stored["calls"]),
         **{key: stored[key] for key in _MEASURED},
@@ -92,6 +95,7 @@ def _variant(stored: Mapping[str, Any], settings: EvaluateSettings | None) -> Va
         examples=tuple((text, answer) for text, answer in stored["examples"]),
         file=None if stored["file"] is None else Path(stored["file"]),
         settings=table,
+        system_role=stored.get("system_role", True),
         nearest=None if shown is None else NearestExamples(pl.DataFrame(schema={"id": pl.String}), shown),
     )
 

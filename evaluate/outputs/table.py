@@ -28,13 +28,15 @@ OUTPUT_SCHEMA = {
 @dataclass(frozen=True)
 class Raced:
     """One variant's outputs (columns of OUTPUT_SCHEMA), and the tokens of its prompt without a request, of its guide, and
-    of its examples; None if they were not counted. `refused` are the settings that an endpoint does not accept."""
+    of its examples; None if they were not counted. `refused` are the settings that an endpoint does not accept, `doubt` says
+    why its token counts, which are left out then, cannot be true."""
 
     outputs: pl.DataFrame
     fixed_tokens: int | None
     guide_tokens: int | None
     few_shot_tokens: int | None = None
     refused: tuple[str, ...] = ()
+    doubt: str | None = None
 
 
 CUT, WITHHELD = "length", "content_filter"

@@ -6,13 +6,9 @@ from ...core import ConfigError
 from ...style import StyleSchema
 from ..variants import Variant, constraint_for
 from .constraint import constraint_of
+from .names import constrained_name
 
-__all__ = ["constrained_name", "constrained_rival", "may_be_constrained", "named_constrained"]
-
-
-def constrained_name(of: str) -> str:
-    """The rival's name."""
-    return f"{of} + constrained"
+__all__ = ["constrained_rival", "may_be_constrained", "named_constrained"]
 
 
 def constrained_rival(variant: Variant, style: StyleSchema) -> Variant:

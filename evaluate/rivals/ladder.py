@@ -8,14 +8,14 @@ import polars as pl
 
 from ...core import ConfigError, host_of, is_on_this_machine, nearest, say
 from ...style import StyleSchema, write_short_guide
+from ..endpoints.budget import price_of_variant
 from ..money.inputs.settings import RoiSettings
-from ..outputs.budget import price_of_variant
 from ..outputs.raw import Raw
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys
 from ..variants import FEW_SHOT, WRITTEN, Variant, read_guide
-from .constrained import constrained_name, constrained_rival, may_be_constrained, named_constrained
+from .constrained import constrained_rival, may_be_constrained, named_constrained
+from .names import NEAREST, constrained_name, retry_name, short_guide_name
 from .nearest import NearestExamples
-from .retry import retry_name
 
 __all__ = [
     "Allowance",
@@ -24,11 +24,10 @@ __all__ = [
     "expected_seconds",
     "ladder",
     "left_out_by_settings",
+    "rival_names",
     "seconds_of",
-    "short_guide_name",
 ]
 
-NEAREST = "nearest"
 # The keys of [evaluate.nearest] that have an effect; for other ones a variant of its own has examples = "nearest".
 _OWN = ("guide", "few_shot", "repair", "examples")
 # Reading a prompt token takes a small part of the time of generating one, as whole prompts are read at once. On 24 requests
@@ -51,11 +50,6 @@ class Rung:
     def name(self) -> str:
         """The name of the rival."""
         return self.variant.name
-
-
-def short_guide_name(candidate: str) -> str:
-    """The name of the candidate with the must rules as its guide."""
-    return f"{candidate} + short guide"
 
 
 def ladder(
@@ -91,7 +85,7 @@ def ladder(
                 guide_origin=WRITTEN,
             )  # fmt: skip
             rungs.append(Rung(variant, base))
-    return rungs
+    return [rung for rung in rungs if rung.name not in settings.recorded]
 
 
 def _constrained(base: Variant, style: StyleSchema) -> Rung:
@@ -125,14 +119,10 @@ def check_rivals(settings: EvaluateSettings) -> None:
     Raises: ConfigError with each name that is no rival of these variants, or a key without effect.
     """
     names = () if isinstance(settings.rivals, str) else settings.rivals
-    known = _known(settings.variants, settings.candidate)
-    problems = [
-        f'"rivals" names "{name}"; {nearest(name, list(known))}'
-        for name in names
-        if name not in known and name.removesuffix(" + repair") not in known
-    ]
+    known = rival_names(settings.variants, settings.candidate)
+    problems = [f'"rivals" names "{name}"; {nearest(name, known)}' for name in names if name not in known]
     useless = [key for key in stated_keys(settings.of(NEAREST)) if key not in _OWN]
-    if useless and NEAREST not in settings.variants:
+    if useless and NEAREST not in (*settings.variants, *settings.recorded):
         problems.append(
             f'"nearest": "{useless[0]}" has no effect, as it prompts the model of another variant; define a variant of '
             'another name with examples = "nearest"'
@@ -141,12 +131,13 @@ def check_rivals(settings: EvaluateSettings) -> None:
         raise ConfigError.of(problems, where="[evaluate]")
 
 
-def _known(variants: Iterable[str], candidate: str) -> dict[str, None]:
-    """Every name that Tuneworth gives to a rival of these variants."""
+def rival_names(variants: Iterable[str], candidate: str) -> list[str]:
+    """Every name that Tuneworth gives to a rival of these variants, repaired or not."""
     names = list(variants)
-    ways = [f"{name} + {way}" for name in names for way in ("repair", "retry", "constrained")]
+    ways = [f"{name} + {way}" for name in names for way in ("retry", "constrained")]
     cascades = [f"{first}, else {other}" for first in names for other in names if first != other]
-    return dict.fromkeys(["template", NEAREST, "searched", short_guide_name(candidate), *ways, *cascades])
+    rivals = ["template", NEAREST, "searched", short_guide_name(candidate), *ways, *cascades]
+    return [*rivals, *(f"{name} + repair" for name in (*names, *rivals))]
 
 
 def left_out_by_settings(rung: Rung, settings: EvaluateSettings, roi: RoiSettings | None) -> str | None:

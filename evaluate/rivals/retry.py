@@ -11,8 +11,9 @@ from ..outputs.prompts import Chat, prompts_of
 from ..outputs.raw import Raw
 from ..outputs.table import OUTPUT_SCHEMA
 from ..scores.score import SHARES, samples_of, score_outputs
+from .names import retry_name
 
-__all__ = ["Again", "Ask", "Retried", "ask_again", "retry_name"]
+__all__ = ["Again", "Ask", "Retried", "ask_again"]
 
 _MOST_PLACES = 3  # violations of one rule that are shown; more do not say more about the rule
 _SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
@@ -54,11 +55,6 @@ class Retried:
     asked: int
     fixed: int
     no_room: int
-
-
-def retry_name(name: str) -> str:
-    """The name of the variant `name` with retries."""
-    return f"{name} + retry"
 
 
 def ask_again(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import ConfigError
+from ...core import ConfigError, install_command
 from ...style import StyleSchema, write_guide
 from ..scores.score import Scores
 from ..variants import Variant
@@ -29,7 +29,7 @@ def need_gepa() -> None:
     """Raises: ConfigError with the command to install the library if it is missing."""
     if find_spec("gepa") is None:
         raise ConfigError(
-            "[evaluate.search] reflection needs gepa\nInstall with: pip install 'tuneworth[search]', or remove reflection."
+            f"[evaluate.search] reflection needs gepa\nInstall with: {install_command('search')}, or remove reflection."
         )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ...core import ConfigError
+from ...core import ConfigError, key_env_problems
 
 __all__ = ["FEWEST_PAIRS", "ReflectionSettings", "SearchSettings"]
 
@@ -27,6 +27,8 @@ class ReflectionSettings:
     """Price per million output tokens."""
 
     def __post_init__(self) -> None:
+        if problems := key_env_problems(self.key_env):
+            raise ConfigError("; ".join(problems))
         if (self.price_input is None) != (self.price_output is None):
             raise ConfigError('"price_input" and "price_output" belong together; state both or none')
         if self.price_input is not None and self.price_output is not None and min(self._prices()) < 0:

@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ConfigError, address_problems, calls_url, host_of, is_on_this_machine, read_key
-from ..outputs.responses import load_json
+from ...core import ConfigError, address_problems, calls_url, host_of, is_on_this_machine, models_url, read_key
+from ..endpoints.responses import load_json, named_models, read_models
 
 __all__ = ["Declared", "Server", "open_server"]
 
 CALLS, VERSION = "/chat/completions", "/v1"
 SECONDS = 20.0  # for one answer; none of them generates anything
 LARGEST = 8 * 2**20  # bytes of an answer
-NAMED = 8  # models in a message
 MOST = 10**15  # of any count that a server declares
 
 
@@ -47,11 +46,12 @@ class Server:
             return names[0]
         if not names:
             raise ConfigError(
-                f"{self.base}/models does not answer, or lists no model\n"
+                f"{models_url(self.base)} does not answer, or lists no model\n"
                 "Start the server or correct --endpoint; if it lists none, state its name: --model NAME"
             )
-        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        raise ConfigError(f"{self.base} serves {len(names)} models: {shown}\nState which one to check: --model NAME")
+        raise ConfigError(
+            f"{self.base} serves {len(names)} models: {named_models(names)}\nState which one to check: --model NAME"
+        )
 
     def declared(self, model: str) -> Declared:
         """What the server says of the model: llama.cpp its size and parameters, vLLM its context."""
@@ -81,9 +81,7 @@ class Server:
         return (ids, text) if ids else None
 
     def _models(self) -> list[dict[str, Any]]:
-        data = self._get(f"{self.base}/models")
-        entries = data.get("data") if isinstance(data, dict) else None
-        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        return read_models(self._get(models_url(self.base)))
 
     def _get(self, url: str) -> Any:
         return self._answer("GET", url, None)

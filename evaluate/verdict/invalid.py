@@ -32,10 +32,10 @@ Problem = dict[str, str]
 def found_invalid(results: Results) -> list[Problem]:
     """One `{what, text}` per problem that the caller found (`validity`) or that the results show (with its `remedy`).
 
-    These are leakage, rules that accept answers to other requests, answers that were recited, outputs that are missing,
-    cut, unscored or not a variant's own, people who judge otherwise than the rules, a guide that is empty, cut off or
-    without effect, different settings, and no acceptable output at all. Invalid data come first, as they make the
-    comparison invalid too, and a training that failed comes last.
+    These are leakage, rules that accept every output or answers to other requests, answers that were recited, outputs
+    that are missing, cut, unscored or not a variant's own, people who judge otherwise than the rules, a guide that is
+    empty, cut off or without effect, different settings, and no acceptable output at all. Invalid data come first, as
+    they make the comparison invalid too, and a training that failed comes last.
     """
     problems = [dict(problem) for problem in results.get("validity") or []]
     leaked = (((results.get("data") or {}).get("certificate")) or {}).get("pairs_at_or_above") or 0
@@ -44,13 +44,25 @@ def found_invalid(results: Results) -> list[Problem]:
         text = f"{leaked:,} test or validation {inputs} in the training data, so the test proves nothing"
         remedy = "split again with `tuneworth curate`, which keeps duplicates on one side, then train and compare again"
         problems.append(_problem(text, remedy, what="data"))
-    for check in (_indiscriminate, _recited, found_causes, unlike_people, _guide, _settings, _nothing):
+    for check in (_all_accepted, _indiscriminate, _recited, found_causes, unlike_people, _guide, _settings, _nothing):
         problems += check(results)
     return sorted(problems, key=lambda problem: ORDER.index(problem["what"]))
 
 
 def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
     return {"what": what, "text": text, "remedy": remedy}
+
+
+def _all_accepted(results: Results) -> list[Problem]:
+    """No rule can make an output unacceptable, so every variant is acceptable whatever it generates."""
+    checks = (results.get("style") or {}).get("checks") or {}
+    if not checks or any(check["level"] == "must" for check in checks.values()):
+        return []
+    text = "no rule of the style is a `must`, so every output counts as acceptable"
+    remedy = (
+        "in the style, remove `level: should` from each rule whose violation makes an output unusable, then run again"
+    )
+    return [_problem(text, remedy, what="rules")]
 
 
 def _indiscriminate(results: Results) -> list[Problem]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from shlex import quote, split
 from typing import Any
 
-from ...core import Talk, quoted_page
-from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, read_frame, read_pairs
+from ...core import Talk
+from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, proposing_columns, read_frame, read_pairs
 from ..run import QUIET
 from .style import reading_settings
 
@@ -39,7 +39,7 @@ class CheckedData:
         return f"{self.checkup!r}\nNext: {self.command}"
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        return self.checkup.html(notes=[f"Next: {self.command}"])
 
 
 def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QUIET, **columns: Any) -> CheckedData:
@@ -55,8 +55,10 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QU
     table: Any = list(pairs) if isinstance(pairs, Iterator) else pairs  # it is read twice
     chosen = proposed_reading(table, settings)
     reading = chosen or settings
-    raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
-    proposed = {"input": reading.input, "output": reading.output} if chosen else {}
+    with proposing_columns(table, reading):
+        raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
+    columns = {name: value for name in ("input", "output", "id") if (value := getattr(reading, name)) is not None}
+    proposed = {name: value for name, value in columns.items() if value != getattr(settings, name)}
     checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed)
     source = "FILE" if path is None else str(path)
     return CheckedData(checkup, source, tuple(_options(reading, checkup)))
@@ -70,7 +72,7 @@ def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
     options = [("--input", name) for name in dict.fromkeys(added or inputs)]
     options += [
         (f"--{name}", value)
-        for name in ("output", "encoding", "delimiter", "sheet")
+        for name in ("output", "id", "encoding", "delimiter", "sheet")
         if (value := _stated(reading, name))
     ]
     options += [("--group", reading.group)] if reading.group else []

@@ -19,6 +19,7 @@ from ...curate import (
     RawPairs,
     curate,
     pin_splits,
+    proposing_columns,
     read_frame,
     read_pairs,
     read_splits,
@@ -66,8 +67,8 @@ def curate_pairs(
 ) -> Curated:
     """Clean pairs, splits that cannot leak, and a ledger of every row, from a file or table of pairs.
 
-    `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
-    dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
+    `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, an Arrow table, a `datasets.Dataset` or a list
+    of dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
     name the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
     `leave_out_constant` leaves out those that never vary;
     `turns="all"` makes a pair of each answer of a conversation. `settings` are those of `[curate]`. The file
@@ -186,13 +187,16 @@ def _curated(
     data = project.reading
     overrides, cut = read_decisions(files)
     assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
-    raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
-    talk.note(f"curate: {raw.shape}")
-    curated = curate(
-        raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
-        report=lambda line: talk.note(f"curate: {line}"),
-    )  # fmt: skip
+    source = project.folder / data.path if table is None else table
+    with talk.progress("curate"):
+        with proposing_columns(source, data):
+            raw = read_pairs(source, data) if table is None else read_frame(table, data)
+        talk.note(f"curate: {raw.shape}")
+        curated = curate(
+            raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
+            pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
+            report=lambda line: talk.note(f"curate: {line}"),
+        )  # fmt: skip
     curated = replace(curated, summary=warned(curated.summary, cut))
     note_warnings(curated.summary, talk)
     return raw, assigned, curated

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, Talk, disk_refusals, quoted_page, say, write_whole
+from ...core import ConfigError, Talk, disk_refusals, notebook_page, say, write_whole
 from ...curate import answered_lines
 from ...style import KINDS, Repaired, StyleSchema, missing_fields, pair_columns, read_style, repair_columns
 from ..run import QUIET
-from .style import reading_settings, take_pairs
+from .style import MOST_RULES, reading_settings, take_pairs
 
 __all__ = ["FixedOutputs", "fix_outputs"]
 
@@ -83,7 +83,7 @@ class FixedOutputs:
         return f"{self.headline}\n{self.table}"
 
     def _repr_html_(self) -> str:
-        return quoted_page(self.headline, self.table)
+        return notebook_page(self.headline, table=self.table, rows=MOST_RULES)
 
 
 def fix_outputs(

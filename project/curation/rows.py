@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, disk_refusals
+from ...core import ConfigError, TuneworthError, disk_refusals
 from ...curate import (
     Decision,
     DecisionLog,
@@ -153,7 +153,8 @@ def export_splits(
     As `csv` with an `out` that ends in .csv: the corrected data as one table, with a column per field, all splits, and the
     outputs as they were read where a person or a repair changed them.
 
-    `with_guide` restores the system message that curating removed from the data, in front of each pair.
+    `with_guide` restores the system message that curating removed from the data, in front of each pair. Chats have no
+    system message if the project's candidate has `system_role = false`, so that it is tuned as it is asked.
 
     Raises: ConfigError if there was no such message; DataError if nothing was curated.
     """
@@ -164,8 +165,17 @@ def export_splits(
         if kind == "csv" and place.suffix.lower() == ".csv":
             written = [write_corrected(folder, place, guide=guide)]
         else:
-            written = export_pairs(folder, kind, place, guide=guide)
+            written = export_pairs(folder, kind, place, guide=guide, system_role=_system_role(_opened(run)))
     return Exported(folder, tuple(written), tuple(export_cautions(written, kind)))
+
+
+def _system_role(run: Run) -> bool:
+    """Whether the project's candidate takes a system message; yes if the run lies in no readable project."""
+    try:
+        settings = run.project.evaluate
+    except TuneworthError:
+        return True
+    return settings.of(settings.candidate).system_role
 
 
 def _guide(run: Run) -> str:

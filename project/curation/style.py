@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, quoted_page, say
-from ...curate import DataSettings, RawPairs, read_frame, read_pairs
+from ...core import ConfigError, DataError, Talk, notebook_page, say
+from ...curate import DataSettings, RawPairs, proposing_columns, read_frame, read_pairs
 from ...style import (
     Discrimination,
     InferredStyle,
@@ -27,7 +27,9 @@ from ...style import (
 from ...style import infer_style as infer
 from ..run import QUIET
 
-__all__ = ["CheckedStyle", "check_style", "infer_style", "reading_settings", "style_guide", "take_pairs"]
+__all__ = ["MOST_RULES", "CheckedStyle", "check_style", "infer_style", "reading_settings", "style_guide", "take_pairs"]
+
+MOST_RULES = 50  # that a notebook shows
 
 
 def infer_style(
@@ -87,7 +89,7 @@ class CheckedStyle:
         return f"{self.headline}\n{self.table}"
 
     def _repr_html_(self) -> str:
-        return quoted_page(self.headline, self.table)
+        return notebook_page(self.headline, table=self.table, rows=MOST_RULES)
 
     @property
     def headline(self) -> str:
@@ -146,7 +148,8 @@ def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
     """
     path = pairs if isinstance(pairs, str | Path) else None
     settings = reading_settings(pairs, **columns)
-    raw = read_frame(pairs, settings) if path is None else read_pairs(path, settings)
+    with proposing_columns(pairs, settings):
+        raw = read_frame(pairs, settings) if path is None else read_pairs(path, settings)
     if not len(raw.pairs):
         where = "the table" if path is None else path
         raise DataError(f"{where} has no readable pair ({raw.rows_read} rows read)")

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +11,7 @@ from typing import Any, get_args
 import polars as pl
 
 from ...core import ConfigError, DataError, Fix, Talk, nearest, write_whole
-from ...curate import DataSettings, RawPairs, read_frame, read_pairs
+from ...curate import DataSettings, RawPairs, is_curated, read_frame, read_pairs
 from ...evaluate import (
     AUTO,
     Evaluated,
@@ -24,6 +24,7 @@ from ...evaluate import (
     check_roi,
     evaluate_outputs,
     is_tuned_name,
+    made_from,
     read_outputs,
     read_roi,
 )
@@ -32,7 +33,8 @@ from ..project import PROJECT_FILE, Project, exact, plain, read_project
 from ..run import Run, console_for
 from ..runs import Stopwatch, from_run, start_run, test_set_uses
 from .finish import finish_evaluation
-from .gates import parse_gate
+from .gate_paths import gates_for
+from .texts import texts_by_id
 from .verdicts import keep_evaluated, stated_by
 
 __all__ = ["collected_inputs", "collected_style", "evaluate_collected", "judge_outputs"]
@@ -46,6 +48,10 @@ def judge_outputs(
     style: str | Path | StyleSchema | None = None,
     *,
     project: str | Path | None = None,
+    input: str | Sequence[str] | None = None,
+    output: str | None = None,
+    id: str | None = None,
+    group: str | None = None,
     baseline: str | None = None,
     candidate: str | None = None,
     roi: Mapping[str, Any] | None = None,
@@ -59,8 +65,10 @@ def judge_outputs(
 ) -> Run:
     """Judge collected outputs on the same test pairs: the run with its results, verdict and report.
 
-    `pairs` and each value of `outputs` (by the name of its variant) are paths or tables: polars or pandas DataFrames,
-    lists of dictionaries; outputs have columns `id` and `output`, and may have more (docs/collected.md). The sections
+    `pairs` and each value of `outputs` (by the name of its variant) are paths or tables, as for `curate_pairs`; `input`,
+    `output`, `id` and `group` name the columns of the pairs. Outputs have the columns `id` and `output`, or those with the
+    names that the pairs have for them, and may have more (docs/collected.md); texts alone, as a list or a Series, are
+    those of the pairs in order, and of two pandas indexes with the same labels the labels count. The sections
     [style], [data], [evaluate] and [roi] of a `project` apply; `roi` is such a [roi] table. The `baseline` is usually
     `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). `repair` says
     for variants by name whether their outputs are repaired by the style first. Everything is written to the
@@ -68,18 +76,25 @@ def judge_outputs(
 
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
     """
-    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
+    talk = console_for(talk, seed)
     opened = None if project is None else read_project(Path(project), allow_code=allow_code)
     schema = collected_style(opened, style, allow_code=allow_code)
     sources = {name: Path(source) if isinstance(source, str) else source for name, source in outputs.items()}
     _check_distinct(sources)
+    names, rules = list(sources), [check.id for check in schema.checks]
+    conditions = gates_for(gates, variants=names, candidate=candidate or names[-1], rules=rules)
     own = {"baseline": baseline, "candidate": candidate, "margin": margin, "repair": dict(repair or {})}
     call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
     _judged_by(list(sources), call, opened)  # errors before any file is read
-    watch = Stopwatch()
-    table = _pairs(pairs, opened, talk).pairs
+    watch, named = Stopwatch(), {"input": input, "output": output, "id": id, "group": group}
+    pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
+    raw = _pairs(pairs, DataSettings(path="") if _is_curated(pairs) else _reading(opened, named), talk)
+    table, columns = raw.pairs, {name: stated for name in ("id", "output") if (stated := named[name])}
     ids = table["id"].to_list()
-    read = [_raw(name, source, ids, talk, made=_made(name, sources)) for name, source in sources.items()]
+    read = [
+        _raw(name, texts_by_id(source, name, pairs, raw), ids, talk, columns=columns, made=_made(name, sources))
+        for name, source in sources.items()
+    ]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
     run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
@@ -108,7 +123,8 @@ def evaluate_collected(
     settings = None if project is None else project.evaluate
     own = [_with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
     context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
-    evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
+    with run.talk.progress("scoring"):
+        evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
     stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
     stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
     return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
@@ -171,10 +187,18 @@ def _check_distinct(sources: Mapping[str, Any]) -> None:
             )
 
 
-def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
+def _reading(project: Project | None, columns: Mapping[str, Any]) -> DataSettings:
+    """How the pairs are read: by the project's [data], with the `columns` that are stated here."""
+    stated = {name: value for name, value in columns.items() if value is not None}
+    given = stated.get("input")
+    if given is not None and not isinstance(given, str):
+        stated["input"] = tuple(given)
+    return replace(DataSettings(path="") if project is None else project.data, **stated)
+
+
+def _pairs(pairs: Any, data: DataSettings, talk: Talk) -> RawPairs:
     """The test pairs; unreadable rows are reported. Raises: DataError if there are none."""
     path = Path(pairs) if isinstance(pairs, str | Path) else None
-    data = DataSettings(path="") if project is None else project.data
     where = "the table of pairs" if path is None else path
     raw = read_frame(pairs, data) if path is None else read_pairs(path, replace(data, path=str(path)))
     if raw.rows_read > len(raw.pairs):
@@ -184,6 +208,19 @@ def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
     if not len(raw.pairs):
         raise DataError(f"{where} has no pairs")
     return raw
+
+
+def _is_curated(pairs: Any) -> bool:
+    """Whether the pairs are a split that curating wrote; the columns in [data] are those of the raw file."""
+    if not isinstance(pairs, str | Path):
+        first = pairs[0] if isinstance(pairs, list) and pairs and isinstance(pairs[0], Mapping) else ()
+        return is_curated(getattr(pairs, "columns", first))
+    try:
+        with Path(pairs).open("rb") as file:
+            first = json.loads(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and is_curated(first)
 
 
 def _start(
@@ -217,9 +254,13 @@ def collected_inputs(project: Project | None, style: StyleSchema | None) -> list
     return [*(entry for entry in inputs if style is None or entry[0] != "style"), *(style.sources if style else [])]
 
 
-def _raw(name: str, source: Any, ids: list[str], talk: Talk, *, made: tuple[Way, tuple[str, ...]]) -> Raw:
+def _raw(
+    name: str, source: Any, ids: list[str], talk: Talk, *, columns: Mapping[str, str], made: tuple[Way, tuple[str, ...]]
+) -> Raw:
     """A variant's outputs, with the model that the lines name if they all agree."""
-    outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
+    outputs = read_outputs(
+        source, variant=name, ids=ids, columns=columns, say=lambda words: talk.note(f"note: {words}")
+    )
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None
     file = source if isinstance(source, Path) else None
@@ -229,12 +270,7 @@ def _raw(name: str, source: Any, ids: list[str], talk: Talk, *, made: tuple[Way,
 
 def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
     """How a variant comes about and from which, where it has a name that Tuneworth itself gives."""
-    of, _, how = name.rpartition(" + ")
-    if of in names and how in ("retry", "constrained"):
-        return how, (of,)
-    if name == "nearest" and "prompted" in names:
-        return "nearest", ("prompted",)
-    return ("template" if name == "template" else "model"), ()
+    return made_from(name, names) or ("template" if name == "template" else "model", ())
 
 
 def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:

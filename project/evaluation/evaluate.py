@@ -25,12 +25,12 @@ from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from ..gather.required import OutputSet, required_outputs
 from ..load import compared
 from ..project import PROJECT_FILE, Project
-from ..run import At, Run, console_for, open_run
+from ..run import At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, test_set_uses
 from ..training.learning_curve import read_curve
 from ..training.trained import trained
 from .finish import finish_evaluation
-from .gates import parse_gate
+from .gate_paths import project_gates
 from .verdicts import keep_evaluated, stated_by
 
 if TYPE_CHECKING:
@@ -56,9 +56,10 @@ def evaluate_run(
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` stops it.
     """
-    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
-    opened = open_run(project, run, allow_code=allow_code, talk=talk)
-    evaluate_stage(opened, on_cluster=cluster)
+    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    conditions = project_gates(opened.project, gates)
+    with resumable(opened):
+        evaluate_stage(opened, on_cluster=cluster)
     return finish_evaluation(opened, conditions)
 
 
@@ -118,11 +119,12 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
 def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], context: RunContext) -> Evaluated:
     """The evaluation of these outputs by the project's style, its [evaluate] and its [roi]."""
     settings = run.project.evaluate
-    return evaluate_outputs(
-        pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
-        candidate=settings.candidate, margin=settings.margin, settings=settings, roi=run.project.roi_settings,
-        context=context, seed=run.seed,
-    )  # fmt: skip
+    with run.talk.progress("scoring"):
+        return evaluate_outputs(
+            pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
+            candidate=settings.candidate, margin=settings.margin, settings=settings, roi=run.project.roi_settings,
+            context=context, seed=run.seed,
+        )  # fmt: skip
 
 
 def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:

@@ -15,7 +15,8 @@ def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
     results = run.results
     run.gate_error = record_gates(run.folder, gates, results)
     run.keep(run.folder / "results.json", results)
-    write_reports(run.folder)
+    with run.talk.progress("report"):
+        write_reports(run.folder)
     return run
 
 

@@ -126,14 +126,14 @@ def _parts(value: Mapping[str, Any] | list[Any]) -> str:
 def _follow(gate: Gate, results: Mapping[str, Any]) -> Any:
     """The value at the path; None if it or a part above it is null.
 
-    A name may contain dots (`gpt-4.1`), so the longest key that fits is used.
+    A name may contain dots (`gpt-4.1`), so the longest key that fits is used. Parts of a list are numbered from 0.
     """
     value: Any = results
     rest, done = list(gate.path), []
     while rest:
         if value is None:
             return None
-        keys = value if isinstance(value, Mapping) else {}
+        keys = _named_parts(value)
         length = next((n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in keys), None)
         if length is None:
             hint = nearest(rest[0], list(keys)) if keys else f"{'.'.join(done) or 'it'} has no parts"
@@ -142,3 +142,9 @@ def _follow(gate: Gate, results: Mapping[str, Any]) -> Any:
         name = ".".join(rest[:length])
         value, done, rest = keys[name], [*done, name], rest[length:]
     return value
+
+
+def _named_parts(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, list):
+        return {str(number): part for number, part in enumerate(value)}
+    return value if isinstance(value, Mapping) else {}

@@ -5,8 +5,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...core import ModelError
 from ...evaluate import Raw, Variant, read_outputs
-from ..load import load, model_name, need_training
+from ..load import lacks_for_training, load, model_name, need_training
 from ..run import Run
 from .probing import Probes, probe
 from .requests import request_outputs
@@ -51,11 +52,12 @@ def gather(
     variants = [a.variant for a in output_sets]
     for notice in check_adapters(variants, own=train_model):
         run.talk.note(f"warning: {notice}")
+    groups = by_model(variants, own=train_model)
+    _need_packages(groups)
     remote = [a for a in output_sets if a.variant.source == "endpoint"]
     climb = Climb(run, variants)
     raw |= request_outputs(run, remote, climb) if remote else {}
     probes = None
-    groups = by_model(variants, own=train_model)
     with closing(_in_memory(run, groups, loaded) if ray is None else _on_workers(run, groups, ray)) as models:
         for group, model, write in models:
             raw |= _here(run, [a for a in output_sets if a.variant in group], climb, model, write)
@@ -64,6 +66,20 @@ def gather(
                 probes = probe(run, probed, loaded=model, tested=tested, write=write)
     names = [*(variant.name for variant in variants), *(rung.name for rung in climb.wanted)]
     return Gathered({name: raw[name] for name in names if name in raw}, probes, tuple(climb.left_out.items()))
+
+
+def _need_packages(groups: Sequence[list[Variant]]) -> None:
+    """Check, before any request is paid, that the models of this machine can run.
+
+    Raises: ModelError with the variants that need a missing package.
+    """
+    if groups and (missing := lacks_for_training()):
+        names = ", ".join(f'"{variant.name}"' for group in groups for variant in group)
+        raise ModelError(
+            f"{names}: a model on this machine generates these outputs, which needs {', '.join(missing)}\n"
+            "Install with: pip install 'tuneworth[train]'\n"
+            "Or name under variants in [evaluate] only those that have outputs or an endpoint."
+        )
 
 
 Models = Generator[tuple[list[Variant], "LoadedModel", "Write | None"]]  # variants, their model, a generating function

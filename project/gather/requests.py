@@ -10,6 +10,7 @@ from ...evaluate import (
     Budget,
     Raw,
     RemotePlan,
+    Traffic,
     check_keys,
     check_privacy,
     forecast,
@@ -164,16 +165,16 @@ def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) ->
         budget = remote.budget(store)
         before = budget.spent
         with run.talk.progress("endpoints") as advance:
+            traffic = Traffic(advance, budget)
             session = RemoteSession(
-                {plan.variant.name: plan for plan in remote.plans}, store, budget, remote.longest_output,
-                progress=lambda name, done, of: advance(done, of, name),
+                {plan.variant.name: plan for plan in remote.plans}, store, budget, remote.longest_output, traffic=traffic,
                 warn=lambda text: run.talk.note(f"warning: {text}"),
             )  # fmt: skip
             raced = race_endpoints(
                 remote.plans[: len(output_sets)],
                 store=store,
                 budget=budget,
-                progress=session.progress,
+                traffic=traffic,
                 warn=session.warn,
             )
             raw = {
@@ -182,8 +183,9 @@ def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) ->
             }
             raw |= climb.elsewhere(raw, session)
         after = remote.budget(store)
-    if after.spent > before:
-        run.talk.note(f"evaluate: the endpoints' answers cost {say.money(after.spent - before, after.currency)}")
+    if summary := traffic.summary:
+        cost = f"; the answers cost {say.money(after.spent - before, after.currency)}" if after.spent > before else ""
+        run.talk.note(f"evaluate: {summary}{cost}")
     return raw
 
 

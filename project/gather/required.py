@@ -143,6 +143,7 @@ def raw_of(run: Run, variant: Variant, raced: Raced, model: str, loaded: "Loaded
         raced.few_shot_tokens,
         raced.refused,
         None if loaded is None else counter_of(loaded),
+        doubt=raced.doubt,
     )
 
 

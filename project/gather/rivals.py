@@ -17,6 +17,7 @@ from ...evaluate import (
     RemotePlan,
     Retried,
     Rung,
+    Traffic,
     Variant,
     ask_again,
     expected_seconds,
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from ...train import LoadedModel
 
 __all__ = ["Climb", "LocalModel", "RemoteSession"]
-
-DEMO = "tuneworth demo"
-DEMO_SHARE = 1 / 3  # of the run's own time, so that the demo stays a matter of minutes
 
 Chat = list[dict[str, str]]
 
@@ -111,7 +109,7 @@ class RemoteSession:
     store: AnswerStore
     budget: Budget
     longest_output: int
-    progress: Any
+    traffic: Traffic
     warn: Any
 
 
@@ -124,8 +122,8 @@ class Climb:
         self.rungs = ladder(project.evaluate, variants, style=project.style, train=run.train, folder=project.folder)
         reasons = {r.name: left_out_by_settings(r, project.evaluate, project.roi_settings) for r in self.rungs}
         self.left_out: dict[str, str] = {name: why for name, why in reasons.items() if why is not None}
-        share = DEMO_SHARE if run.facts.get("command") == DEMO else 1.0
-        self._allowance = Allowance(share, own=float(run.facts.get("seconds", {}).get("train") or 0.0))
+        trained = float(run.facts.get("seconds", {}).get("train") or 0.0)
+        self._allowance = Allowance(project.evaluate.rivals_time, own=trained)
 
     @property
     def wanted(self) -> list[Rung]:
@@ -238,7 +236,7 @@ class Climb:
         if not self._admits(rung, expected_seconds(raw, calls=len(plan.requests), input_tokens=None)):
             return None
         (raced,) = race_endpoints(
-            [plan], store=session.store, budget=session.budget, progress=session.progress, warn=session.warn
+            [plan], store=session.store, budget=session.budget, traffic=session.traffic, warn=session.warn
         )
         if refused := set(raced.refused).intersection(
             rung.variant.constraint.parameters if rung.variant.constraint else ()
@@ -272,7 +270,7 @@ class Climb:
             for line in remote_lines([further], session.store, session.budget, longest_output=session.longest_output):
                 self.run.talk.note(f"evaluate: {line}")
             return request_chats(
-                further, store=session.store, budget=session.budget, progress=session.progress, warn=session.warn
+                further, store=session.store, budget=session.budget, traffic=session.traffic, warn=session.warn
             )
 
         def allow(wanted: Sequence[Again]) -> bool:

@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, DataError, Talk, TuneworthError, printable, quoted_page
+from ...core import ConfigError, DataError, Talk, TuneworthError, printable
 from ...evaluate import ComparedJudged, Judged, compare_judged
-from ...reports import compared_text, write_comparison
+from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run
-from .judged import judged_by_style, judged_variant, style_for
+from .judged import judged_by_style, judged_variant, with_known_values
+from .style_of import stated_style
 
 __all__ = ["ComparedRuns", "compare_runs"]
 
@@ -58,7 +59,7 @@ class ComparedRuns:
         return printable(self.text)
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        return compared_html(self.results)
 
 
 def compare_runs(
@@ -72,9 +73,10 @@ def compare_runs(
     """Compare judged runs: the last with the first, and of several, each with the one before it.
 
     A run is its folder, or a project for its newest run. Runs are compared on the requests that they share by content;
-    where their styles differ, by the `must` rules that both have, or by `style`, a file by which all outputs are scored
-    again. `variant` is the variant to compare, `NAME` or `NAME=NAME=...` with one for each run; by default the candidate
-    of each. `gates` are conditions on the results.
+    where their styles differ, by the `must` rules that both have, or by `style`, by which all outputs are scored again: a
+    file, or the style of a run by its name, its folder, or its letter (`A` for the first). `variant` is the variant to
+    compare, `NAME` or `NAME=NAME=...` with one for each run; by default the candidate of each. `gates` are conditions on
+    the results.
 
     Raises: ConfigError or DataError if a run, its variant or a gate is not there, or no request is shared.
     """
@@ -86,10 +88,11 @@ def compare_runs(
         judged_variant(run, name, wanted)
         for run, name, wanted in zip(opened, names, _wanted(variant, len(opened)), strict=True)
     ]
+    rescored = None
     if style is not None:
-        schema = style_for(Path(style), opened, sides, allow_code=allow_code)
+        schema, rescored = stated_style(style, opened, names, allow_code=allow_code)
+        schema = with_known_values(schema, opened, sides)
         sides = [judged_by_style(side, schema) for side in sides]
-    rescored = None if style is None else Path(style).name
     whole = _compared(sides[0], sides[-1], rescored)
     steps = tuple(_compared(*pair, rescored) for pair in pairwise(sides)) if len(sides) > 2 else ()
     results = _results(sides, opened, whole, steps)

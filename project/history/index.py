@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, overload
 
 from ...core import DataError, printable
-from ...reports import RunEntry, RunSide, by_time, entry_of, runs_text, with_changes
+from ...reports import RunEntry, RunSide, by_time, entry_of, runs_html, runs_text, with_changes
 from ..project import find_project
 from ..run import At
 from .cache import read_cache, write_cache
@@ -59,7 +58,7 @@ class Runs(Sequence[RunEntry]):
         return printable(runs_text(self.entries, hidden=self.hidden))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
+        return runs_html(self.entries, hidden=self.hidden)
 
 
 def list_runs(project: At = None, *, filters: Iterable[str] = (), sort: str | None = None) -> Runs:

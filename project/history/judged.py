@@ -12,11 +12,11 @@ from ...core import ConfigError, DataError, nearest
 from ...curate import read_tested
 from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
-from ...style import StyleSchema, check_table, open_fields, pair_columns, read_style, with_row_values
+from ...style import StyleSchema, check_table, open_fields, pair_columns, with_row_values
 from ..evaluation.again import local_counter
 from ..run import Run
 
-__all__ = ["judged_by_style", "judged_variant", "style_for"]
+__all__ = ["judged_by_style", "judged_variant", "with_known_values"]
 
 
 def judged_variant(run: Run, name: str, wanted: str | None) -> Judged:
@@ -56,9 +56,8 @@ def _check_ids(folder: Path, pairs: pl.DataFrame, lines: dict[str, Any]) -> None
         raise DataError(f"{folder}: outputs.jsonl has no output of this variant\nRun `tuneworth evaluate` again.")
 
 
-def style_for(path: Path, runs: Sequence[Run], sides: Sequence[Judged], *, allow_code: bool) -> StyleSchema:
-    """The style of a file; its checks for other values of a field know those of all pairs of the runs."""
-    style = read_style(path, allow_code=allow_code)
+def with_known_values(style: StyleSchema, runs: Sequence[Run], sides: Sequence[Judged]) -> StyleSchema:
+    """The style; its checks for other values of a field know those of all pairs of the runs."""
     if not open_fields(style):
         return style
     tables = [table for run, side in zip(runs, sides, strict=True) for table in _known_pairs(run, side)]

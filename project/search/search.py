@@ -21,7 +21,7 @@ from ...evaluate import (
     search_order,
     write_searched,
 )
-from ..run import At, Run
+from ..run import At, Run, resumable
 from ..runs import Stopwatch
 from .search_outputs import Asker, asking
 from .search_plan import SearchPlan, field_of, plan_search
@@ -46,7 +46,7 @@ def search_prompt(
     note, watch = plan.run.talk.note, Stopwatch()
     for line in plan.lines:
         note(f"search: {line}")
-    with asking(plan.run, plan.base, plan.settings, seed=plan.seed) as asker:
+    with resumable(plan.run), asking(plan.run, plan.base, plan.settings, seed=plan.seed) as asker:
         method = "halving" if plan.settings.reflection is None else "gepa"
         tried, best = _halved(plan, asker) if method == "halving" else _evolved(plan, asker)
         used = [*plan.pairs["id"], *plan.probe["id"], *_shown(plan.run, tried)]

@@ -19,6 +19,7 @@ from ...evaluate import (
     SearchCost,
     SearchSettings,
     TokenPrice,
+    Traffic,
     Variant,
     VariantSettings,
     check_keys,
@@ -214,7 +215,7 @@ class _Endpoint:
         check_keys([plan for plan in plans if plan.missing(self.store)])
         with talk.progress("search") as advance:
             raced = race_endpoints(
-                plans, store=self.store, budget=self.budget, progress=lambda name, done, of: advance(done, of, name),
+                plans, store=self.store, budget=self.budget, traffic=Traffic(advance, self.budget),
                 warn=lambda text: talk.note(f"warning: {text}"),
             )  # fmt: skip
         return [one.outputs for one in raced]

@@ -14,6 +14,7 @@ from ...evaluate import (
     Budget,
     RemotePlan,
     TokenPrice,
+    Traffic,
     Variant,
     VariantSettings,
     check_keys,
@@ -140,7 +141,6 @@ def request(run: Run, plan: RemotePlan, answers: AnswerStore, *, max_cost: Decim
     budget = budget_of(run, [plan], answers, max_cost=max_cost)
     with talk.progress(plan.host) as advance:
         return request_chats(
-            plan, store=answers, budget=budget,
-            progress=lambda name, done, of: advance(done, of, name),
+            plan, store=answers, budget=budget, traffic=Traffic(advance, budget),
             warn=lambda text: talk.note(f"warning: {text}"),
         )  # fmt: skip

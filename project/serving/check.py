@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import polars as pl
 
-from ...core import GateFailed, Talk, write_whole
+from ...core import GateFailed, Talk, printable, write_whole
 from ...evaluate import (
     FEWEST_TOKENS,
     ROW_SCHEMA,
@@ -35,6 +35,7 @@ from ...evaluate import (
     read_probes,
     score_variant,
 )
+from ...reports import served_html, served_text
 from ..run import Run, console_for
 from .asking import Served, bill, budget_of, check_asking, plan_asking, price_of, request
 from .local import base_outputs, marks_of, measure_margins, split_of, weights_of
@@ -57,6 +58,12 @@ class ServeCheck:
     def same(self) -> bool:
         """Whether what is served is what was judged."""
         return bool(self.content["same"])
+
+    def __repr__(self) -> str:
+        return printable(served_text(self.content))
+
+    def _repr_html_(self) -> str:
+        return served_html(self.content)
 
     def raise_if_different(self) -> None:
         """Raises: GateFailed if what is served is not what was judged."""

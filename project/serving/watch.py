@@ -1,14 +1,15 @@
 """Watches what became of a verdict: the served model, the live requests, the prices and the volume."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, Talk
+from ...core import ConfigError, Talk, printable
 from ...evaluate import RETIRES_SOON, AnswerStore, decided_again, open_server, volume_of
+from ...reports import watch_text, watched_html
 from ..evaluation.again import ElsewhereError, evaluate_again
 from ..run import Run, console_for
 from .asking import Served, bill, check_asking
@@ -51,12 +52,18 @@ class WatchSettings:
 class Watched:
     """The result of a watch; `content` is what `tuneworth watch --json` prints (schema tuneworth/watch/1)."""
 
-    content: Mapping[str, Any] = field(repr=False)
+    content: Mapping[str, Any]
 
     @property
     def answer(self) -> str:
         """`as judged`, `worse` or `decide again`."""
         return self.content["answer"]
+
+    def __repr__(self) -> str:
+        return printable(watch_text(self.content))
+
+    def _repr_html_(self) -> str:
+        return watched_html(self.content)
 
 
 def watch_run(

@@ -146,7 +146,11 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
     price = price_for(provider, settings.model, settings.price)
     train, validation = training_pairs(run, project.train)
     tables = {"train": train, **({"validation": validation} if settings.validation and len(validation) else {})}
-    chats = {role: [line["messages"] for line in chat_lines(table)] for role, table in tables.items()}
+    system_role = project.evaluate.of(project.evaluate.candidate).system_role  # it is tuned as it is asked
+    chats = {
+        role: [line["messages"] for line in chat_lines(table, system_role=system_role)]
+        for role, table in tables.items()
+    }
     counts = {role: _counted(chat, project, provider) for role, chat in chats.items()}
     longest = settings.longest_tokens or provider.longest_tokens(settings.model)
     tables, chats, counts, dropped = _without_long(

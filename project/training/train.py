@@ -95,7 +95,8 @@ def plan_training(
     train, validation = training_pairs(run, stated)
     loaded = loaded or load(run.project, run.talk)
     settings = _as_begun(stated, folder) if waits else stated
-    found = preflight(train, validation, model=loaded, settings=settings, out=folder)
+    with run.talk.progress("preflight"):
+        found = preflight(train, validation, model=loaded, settings=settings, out=folder)
     settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
     gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
     train, validation = (
@@ -322,7 +323,7 @@ def shown_fit(talk: Talk, *, validates: bool) -> Iterator["Callback"]:
         def show(report: "StepReport") -> None:
             step, steps = report.step, report.steps
             status = f"loss {report.train_loss:.3f}, {report.tokens_per_second:,.0f} tokens/s"
-            advance(step, steps, status)
+            advance(step, steps, f"steps, {status}")
             if report.validation_loss is not None:
                 status += f", validation {report.validation_loss:.3f}"
             elif validates or step * QUIET_PARTS // steps == (step - 1) * QUIET_PARTS // steps:

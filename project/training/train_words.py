@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core import say
 
-__all__ = ["plan_lines", "plan_text", "train_text"]
+__all__ = ["partial_text", "plan_lines", "plan_text", "result_rows", "train_text", "trained_on"]
 
 WIDTH, LABEL = 80, 18
 BAR = 24  # characters of the histogram's longest bar
@@ -47,6 +47,25 @@ def plan_text(plan: Data) -> str:
         "",
         "One pair as the model sees it",
         plan["preview"],
+    ])  # fmt: skip
+
+
+def partial_text(plan: Data) -> str:
+    """What is known without the model: pairs and steps."""
+    settings, characters = plan["stated"], plan["characters"]
+    unknown = "not known before the packages for training are installed"
+    return "\n".join([
+        _wrapped(f"Plan for training {plan['model']} on {_pairs(plan)}, without the model", ""),
+        "",
+        _row(
+            "characters", f"{say.count(characters['median'])} per pair (median), at most {say.count(characters['longest'])}, "
+            f"{say.count(characters['total'])} in one epoch",
+        ),
+        _row("tokens per pair", unknown),
+        *([] if plan["epochs"] is None else [_row("epochs", f"{plan['epochs']}")]),
+        _row("steps", f"{plan['steps']:,} of {settings['batch_size']} pairs"),
+        _row("learning rate", f"{settings['learning_rate']:g}" if settings["learning_rate"] else "by the width of the model"),
+        _row("time, memory", unknown),
     ])  # fmt: skip
 
 
@@ -161,34 +180,39 @@ def _steps(plan: Data) -> str:
 def train_text(summary: Data, log: Sequence[Data], *, run: str) -> str:
     """The result of a training: time, losses, what was kept, warnings, and the pairs with the highest loss."""
     return "\n".join([
-        *_result_lines(summary, log),
+        trained_on(summary),
+        "",
+        *(_row(name, text) for name, text in result_rows(summary, log)),
         *(_wrapped("- " + str(text), "  ") for text in summary.get("notices") or []),
         *_highest_loss_lines(summary.get("highest_losses") or [], run=run),
     ])  # fmt: skip
 
 
-def _result_lines(summary: Data, log: Sequence[Data]) -> Iterator[str]:
-    n = summary["train_pairs"]
-    yield f"Trained on {say.count(n, 'pair')}"
-    yield ""
+def trained_on(summary: Data) -> str:
+    """How many pairs a training had."""
+    return f"Trained on {say.count(summary['train_pairs'], 'pair')}"
+
+
+def result_rows(summary: Data, log: Sequence[Data]) -> Iterator[tuple[str, str]]:
+    """What a training took, its losses and what was kept, each with its name."""
     early = ", stopped early because the validation loss no longer fell" if summary["stopped_early"] else ""
-    yield _row("steps", f"{summary['steps']:,}{early}")
+    yield "steps", f"{summary['steps']:,}{early}"
     rate = f"{summary['tokens_per_second']:,.0f} tokens/s, {summary['dtype']}"
-    yield _row("time", f"{say.duration(summary['seconds'])} ({rate})")
+    yield "time", f"{say.duration(summary['seconds'])} ({rate})"
     first = next((line["train_loss"] for line in log if line.get("train_loss") is not None), None)
     initial = f", down from {first:.3f} at the first step" if first is not None else ""
-    yield _row("training loss", f"{summary['train_loss']:.3f} per token over the last epoch{initial}")
+    yield "training loss", f"{summary['train_loss']:.3f} per token over the last epoch{initial}"
     measured = [line["validation_loss"] for line in log if line.get("validation_loss") is not None]
     if summary["validation_loss"] is not None:
         initial = f", down from {measured[0]:.3f} when first measured" if len(measured) > 1 else ""
-        yield _row("validation loss", f"{summary['validation_loss']:.3f} per token at its best{initial}")
+        yield "validation loss", f"{summary['validation_loss']:.3f} per token at its best{initial}"
     kept = f"the adapter of step {summary['best_step']:,}, {summary['trainable_parameters']:,} parameters"
-    yield _row("kept", kept + ("" if summary["best_step"] == summary["steps"] else f"; {_later(summary)}"))
+    yield "kept", kept + ("" if summary["best_step"] == summary["steps"] else f"; {_later(summary)}")
     if summary.get("dropped_pairs"):
         n = summary["dropped_pairs"]
-        yield _row("left out", f"{say.count(n, 'pair')} longer than the context (train/dropped.jsonl)")
+        yield "left out", f"{say.count(n, 'pair')} longer than the context (train/dropped.jsonl)"
     if summary["peak_memory_bytes"]:
-        yield _row("memory", f"{say.size(summary['peak_memory_bytes'])} at the peak")
+        yield "memory", f"{say.size(summary['peak_memory_bytes'])} at the peak"
 
 
 def _later(summary: Data) -> str:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import DataError, Talk, printable, quoted_page, say
+from ...core import DataError, Talk, notebook_page, printable, say
 from ..load import load
-from ..run import At, Run, console_for, open_run
+from ..run import At, Run, console_for, open_run, resumable
 from .learning_curve import curve_parts, curve_text, learn_curve
 from .train import Planned, finished, plan_training, train_stage
-from .train_words import train_text
+from .train_words import result_rows, train_text, trained_on
 from .trained import trained
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Training:
         return self.run.adapter
 
     def __str__(self) -> str:
-        log = (trained(self.run.folder) or {}).get("log", [])
-        text = train_text(self.summary, log, run=quote(str(self.run.folder)))
+        text = train_text(self.summary, self._log, run=quote(str(self.run.folder)))
         parts = [f"{text}\n\nAdapter: {self.adapter}"]
         if "learning_curve" in self.summary:
             parts.append(curve_text(self.summary["learning_curve"]))
@@ -50,7 +49,15 @@ class Training:
         return printable(str(self))
 
     def _repr_html_(self) -> str:
-        return quoted_page(str(self))
+        rows = [*result_rows(self.summary, self._log), ("adapter", str(self.adapter))]
+        high = [(str(row["id"]), round(row["loss"], 2)) for row in self.summary.get("highest_losses") or []]
+        table = pl.DataFrame(high, schema=["pairs with the highest loss", "per token"], orient="row") if high else None
+        notes = [str(text) for text in self.summary.get("notices") or []]
+        return notebook_page(trained_on(self.summary), figures=rows, table=table, notes=notes)
+
+    @property
+    def _log(self) -> list[dict[str, Any]]:
+        return (trained(self.run.folder) or {}).get("log", [])
 
 
 def train_adapter(
@@ -79,9 +86,8 @@ def train_adapter(
     opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
     if learning_curve:
         curve_parts(opened)  # fail on too few pairs before anything is trained
-    summary, loaded = _fitted(
-        opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code
-    )  # fmt: skip
+    with resumable(opened):
+        summary, loaded = _fitted(opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code)
     if (merge or gguf or learning_curve) and not _alone():
         return Training(opened, summary)
     if learning_curve:
@@ -151,11 +157,13 @@ def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = No
     from ...train import conversion_command, gguf_source, merge, write_gguf
 
     pairs = pl.concat([run.validation, run.train])
-    merged = merge(loaded, adapter, out / "merged", pairs=pairs)
+    with run.talk.progress("merge"):
+        merged = merge(loaded, adapter, out / "merged", pairs=pairs)
     run.talk.note(f"merge: {merged.agreement.sentence()}")
     summary: dict[str, Any] = {"merged": merged.summary()}
     if gguf and (source := gguf_source(loaded)) is not None:
-        written = write_gguf(loaded, adapter, merged.folder, out / "gguf", source=source, pairs=pairs)
+        with run.talk.progress("gguf"):
+            written = write_gguf(loaded, adapter, merged.folder, out / "gguf", source=source, pairs=pairs)
         run.talk.note(f"gguf: {written.agreement.sentence()}")
         summary["gguf"] = written.summary()
     elif gguf:

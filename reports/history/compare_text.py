@@ -10,7 +10,7 @@ from . import compare_cost as costs
 from . import compare_moved as moved
 from . import compare_words as words
 
-__all__ = ["compared_text"]
+__all__ = ["changed_rows", "compared_text"]
 
 LABEL, COST = 44, 26
 MOST = 8  # requests, rules and parts in the answer; all are in the files
@@ -20,7 +20,7 @@ def compared_text(results: Mapping[str, Any]) -> str:
     """The answer, the numbers behind it, what moved, the cost, the verdicts and the doubt; then each step of several."""
     blocks = [
         filled(words.answer(results, say)),
-        _numbers(results),
+        row_lines(changed_rows(results), label=LABEL),
         _requests(results),
         _moved(results),
         _cost(results),
@@ -31,7 +31,8 @@ def compared_text(results: Mapping[str, Any]) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _numbers(step: Mapping[str, Any]) -> list[str]:
+def changed_rows(step: Mapping[str, Any]) -> list[Row]:
+    """The acceptable shares of both runs, their difference, and how many requests changed."""
     names = words.names(step)
     rows = [
         Row(
@@ -48,7 +49,7 @@ def _numbers(step: Mapping[str, Any]) -> list[str]:
     rows.append(Row("difference", "Difference on the same requests", gap["value"], "points", gap["low"], gap["high"]))
     rows.append(Row("lost", "Requests that no longer work", step["only_before"]))
     rows.append(Row("gained", "Requests that work now", step["only_after"]))
-    return row_lines(rows, label=LABEL)
+    return rows
 
 
 def _requests(step: Mapping[str, Any]) -> list[str]:

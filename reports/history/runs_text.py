@@ -11,8 +11,8 @@ from ..words import short, variant_label
 from .entry import CHANGES, RunEntry, RunSide
 
 __all__ = [
-    "changed_words", "cost_text", "hash_text", "local_time", "names_differ", "payback_text", "runs_text", "share_of",
-    "stage_text", "uses_text",
+    "changed_words", "cost_text", "hash_text", "local_time", "names_differ", "payback_text", "runs_cells", "runs_summary",
+    "runs_text", "share_of", "stage_text", "uses_text",
 ]  # fmt: skip
 
 GAP = "  "
@@ -29,7 +29,12 @@ def runs_text(entries: Sequence[RunEntry], *, columns: int = 200, hidden: int = 
     shown = [_printable(entry) for entry in entries]
     lines, left_out = _table(shown, columns)
     body = lines or [line for entry in shown for line in _block(entry, columns)]
-    return "\n".join([*body, "", *filled(_summary(entries, hidden, left_out), columns=columns)])
+    return "\n".join([*body, "", *filled(runs_summary(entries, hidden, left_out), columns=columns)])
+
+
+def runs_cells(entries: Sequence[RunEntry]) -> dict[str, list[str]]:
+    """The columns of the table that have a value in any run: head -> a cell for each run."""
+    return {column.head: column.cells for column in _columns(entries) if any(column.cells)}
 
 
 def _printable(entry: RunEntry) -> RunEntry:
@@ -46,7 +51,8 @@ def _line_of(text: str) -> str:
     return printable(short(text))
 
 
-def _summary(entries: Sequence[RunEntry], hidden: int, left_out: Sequence[str]) -> str:
+def runs_summary(entries: Sequence[RunEntry], hidden: int = 0, left_out: Sequence[str] = ()) -> str:
+    """How many runs there are, with their size, and what the table does not show."""
     total = say.size(sum(entry.disk_bytes for entry in entries))
     parts = [f"{say.count(len(entries), 'run')}, {total} on the disk"]
     damaged = sum(bool(entry.damage) for entry in entries)

@@ -108,6 +108,8 @@ def _variant(name: str, how: Mapping[str, Any]) -> str:
     parts += [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in settings.items()]
     if how.get("refused_settings"):
         parts.append(f"called without {' and '.join(how['refused_settings'])}, which the endpoint does not accept")
+    if how.get("doubtful_counts"):
+        parts.append(f"without the endpoint's token counts, which cannot be true ({how['doubtful_counts']})")
     return f"{variant_label(name)}: {', '.join(parts)}."
 
 

@@ -181,8 +181,8 @@ def commands(run: Run) -> list[str]:
     if not lines:
         return []
     extra = "[train]" if _sources(results) & set(LOCAL) or results.get("training") else ""
-    package = f"tuneworth{extra}=={version}" if version else f"tuneworth{extra}"
-    return [f"pip install {quote(package)}", *lines]
+    source = f"a clone of Tuneworth {version}" if version else "a clone of Tuneworth"
+    return [f"pip install {quote('.' + extra)}  # in {source}", *lines]
 
 
 def where(run: Run) -> str:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core import ConfigError, Talk, say
+from ...core import ConfigError, Talk, install_command, say
 from .security import Served, new_token, served_names
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def need_review() -> None:
     """Check that the extra is installed. Raises: ConfigError with the command that installs it."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise ConfigError(f"the workbench needs {', '.join(missing)}\nInstall with: pip install 'tuneworth[review]'")
+        raise ConfigError(f"the workbench needs {', '.join(missing)}\nInstall with: {install_command('review')}")
 
 
 def serve_review(

@@ -14,6 +14,7 @@ from ..schema import Check, Columns, Level, StyleSchema
 from ..words import whole_words
 
 __all__ = [
+    "MUST_FROM",
     "SHOULD_FROM",
     "Evidence",
     "Instance",

@@ -3,22 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import polars as pl
 
-from ...core import printable, quoted_page, say
+from ...core import notebook_page, printable, say
 from ..check import check_columns, pair_columns
 from ..discrimination import Discrimination, content_order, measure_discrimination
+from ..guide import check_sentence
 from ..kind import Proposal
 from ..kinds import KINDS
 from ..read import parse_style
 from ..schema import Check, Columns, StyleSchema, field_names
 from ..words import label_counts
-from .evidence import SHOULD_FROM, Evidence, count_evidence, with_ids
+from .evidence import MUST_FROM, SHOULD_FROM, Evidence, count_evidence, wilson_low, with_ids
 from .pieces import propose_for_pieces
 from .redundant import joined_fields, joined_spellings, without_redundant
-from .text import entries_text, style_text, wordings_text
+from .text import entries_text, left_out_sentence, style_text, wordings_text
+from .unfinished import unfinished
 from .wordings import propose_wordings
 
 __all__ = ["InferredStyle", "infer_proposed", "infer_style"]
@@ -62,7 +65,12 @@ class InferredStyle:
         return printable(f"{self.message}\n\n{self.text}".rstrip())
 
     def _repr_html_(self) -> str:
-        return quoted_page(repr(self))
+        rules = [
+            (check_sentence(one.check), one.level, f"{one.holds:,} of {one.applicable:,}") for one in self.evidence
+        ]
+        table = pl.DataFrame(rules, schema=["rule", "level", "holds in"], orient="row") if rules else None
+        texts = [("style.yaml", self.text)] if self.text else []
+        return notebook_page(self.message, table=table, rows=len(rules), folded=texts)
 
 
 def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:
@@ -70,10 +78,11 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
 
     A check becomes `must` if the lower end of Wilson's 95% interval of its share is at least 0.95, and `should` if it
     is at least 0.80. An output that many rows repeat counts once, unless the outputs are labels. The order of the rows
-    does not matter. Of more than 20,000 different outputs a seeded sample is counted. `source` names the examples in
-    the text.
+    does not matter, and what only stands in for an output, such as `TBD`, does not count. Of more than 20,000 different
+    outputs a seeded sample is counted. `source` names the examples in the text.
     """
-    different = _different(content_order(pairs, seed=seed))
+    written = _different(content_order(pairs, seed=seed))
+    different = written.filter(~unfinished(pair_columns(written)))
     examples = different.head(MOST_EXAMPLES)
     if len(different) < FEWEST_EXAMPLES:
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
@@ -91,6 +100,7 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         source=source,
         rows=len(pairs),
         different=len(different),
+        left_out=len(written) - len(different),
         wordings=wordings,
     )
 
@@ -127,10 +137,11 @@ def infer_proposed(
     source: str = "",
     rows: int,
     different: int | None = None,
+    left_out: int = 0,
     wordings: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
 ) -> InferredStyle:
     """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
-    `rows` rows. `wordings` are those of the style.
+    `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style.
 
     `columns` are the examples as the checks read them.
     """
@@ -145,13 +156,14 @@ def infer_proposed(
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    numbers = {"rows": rows, "different": different, "counted": counted}
+    numbers = {"rows": rows, "different": different, "counted": counted, "left_out": left_out}
     write = partial(style_text, name, with_ids(evidence), habits, **numbers, source=source, wordings=wordings or {})
     schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
     text = write(found)  # the same rules, with what they accept in comments
-    message = " ".join(filter(None, (_message(final, habits) + ".", found and found.sentence)))
+    said = (_message(final, habits) + ".", left_out_sentence(left_out), _no_must(final), found and found.sentence)
+    message = " ".join(filter(None, said))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
 
 
@@ -249,6 +261,17 @@ def _place(one: Evidence) -> tuple[Any, ...]:
     """Form, wording, facts; within them by level, then by kind in the order of `KINDS`."""
     subject = ("form", "wording", "facts").index(one.check.about)
     return subject, one.level != "must", list(KINDS).index(one.check.kind), repr(sorted(one.entry.items()))
+
+
+def _no_must(evidence: Sequence[Evidence]) -> str:
+    """What to do where no rule can make an output unacceptable; empty where one can."""
+    if any(one.level == "must" for one in evidence):
+        return ""
+    fewest = next(n for n in count(1) if wilson_low(n, n) >= MUST_FROM)
+    return (
+        "None is certain enough to be a must rule, so every output would count as acceptable: provide more examples "
+        f"(at least {fewest} different outputs), or remove `level: should` from the rules that must hold."
+    )
 
 
 def _message(evidence: Sequence[Evidence], habits: Sequence[Evidence]) -> str:

@@ -10,7 +10,7 @@ from ...core import say
 from ..discrimination import Discrimination
 from .evidence import Evidence, Instance
 
-__all__ = ["entries_text", "style_text", "wordings_text"]
+__all__ = ["entries_text", "left_out_sentence", "style_text", "wordings_text"]
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
@@ -64,6 +64,7 @@ def style_text(
     rows: int,
     different: int,
     counted: int,
+    left_out: int,
     source: str,
     wordings: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> str:
@@ -74,6 +75,7 @@ def style_text(
         "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
+    lines += [f"# {left_out_sentence(left_out)}"] if left_out else []
     lines += [f"# {discrimination.sentence}"] if discrimination else []
     top = {"name": name, "reviewed": False}
     lines += _dumped(top).rstrip("\n").split("\n")
@@ -97,6 +99,14 @@ def style_text(
         lines += [f"  # # {line}" for line in _evidence_lines(one)]
         lines += [f"  # {line[2:]}" for line in entries_text([_leveled(one)]).rstrip("\n").split("\n")]
     return "\n".join(lines) + "\n"
+
+
+def left_out_sentence(count: int) -> str:
+    """How many outputs only stand in for one and were not counted; empty if there are none."""
+    if not count:
+        return ""
+    are = "is a placeholder or a refusal and was" if count == 1 else "are placeholders or refusals and were"
+    return f"{say.count(count, 'different output')} {are} left out."
 
 
 def _form_only(one: Evidence, discrimination: Discrimination | None) -> list[str]:

@@ -10,12 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import yaml
-
-from ...core import ConfigError
+from ...core import ConfigError, read_written
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults
 from ..words import quoted
+from ..yaml_text import read_yaml
 from .json_text import as_json
 
 if TYPE_CHECKING:
@@ -74,14 +73,14 @@ class JsonParameters:
 
 def _load(path: Path) -> Any:
     """A schema file. YAML can read JSON too, but the JSON reader gives better errors."""
+    text = read_written(path, what="JSON Schema")
+    if path.suffix in (".yaml", ".yml"):
+        return read_yaml(text, where=f"the JSON Schema {path}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
-    except FileNotFoundError:
-        raise ConfigError(f"no JSON Schema at {path}") from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"the JSON Schema {path} cannot be read ({error})") from None
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        return json.loads(text)
+    except RecursionError:
+        raise ConfigError(f"the JSON Schema {path} is nested too deeply") from None
+    except json.JSONDecodeError as error:
         raise ConfigError(f"the JSON Schema {path} is not valid: {' '.join(str(error).split())}") from None
 
 

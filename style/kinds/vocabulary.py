@@ -53,9 +53,10 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
         # Texts that match without case are equal when case-folded, but not always in lower case (ς and Σ).
         fold = str.casefold if check.ignore_case else str
         known = {fold(term): text for term, text in unwanted.items()}
-        good = {fold(term) for term in p.preferred}
+        # Where case does not matter, a term is right in any case, unless another case of it is listed as a variant.
+        good = {fold(term) for term in p.preferred} - known.keys()
         for index, found, start, end in regex_places(columns.output, pattern):
-            if (key := fold(found)) not in good:
+            if found not in p.preferred and (key := fold(found)) not in good:
                 rows.append((index, found, start, end, known[key]))
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
 

@@ -2,7 +2,9 @@
 
 import json
 import shlex
+import tomllib
 
+import polars as pl
 import pytest
 
 from ..curate.test_checkup import rows
@@ -157,3 +159,37 @@ def test_what_cannot_be_read_is_counted_and_the_rest_is_checked(command, tmp_pat
     text = command("check", path).out
     assert "3 rows (5%) cannot be read." in text
     assert "line 1 is not JSON" in text
+
+
+@pytest.mark.slow
+def test_a_column_that_names_each_row_is_the_id_from_check_to_init(command, tmp_path):
+    path = tmp_path / "shop.csv"
+    lines = ["sku,name,kind,width,text", *(",".join(f'"{value}"' for value in row.values()) for row in rows(60))]
+    path.write_text("\n".join(lines) + "\n")
+    checked = command("check", path, "--json").json
+    assert checked["proposed"] == {"input": "*", "output": "text", "id": "sku"}
+    assert checked["inputs"] == ["name", "kind", "width"]
+    advised = shlex.split(checked["command"])
+    assert advised[advised.index("--id") + 1] == "sku"
+    done = command(*advised[1:-1], tmp_path / "clean", "--json")
+    assert done.code == 0, done.err
+    ledger = pl.read_parquet(tmp_path / "clean" / "curate" / "ledger.parquet")
+    assert set(ledger["id"]) == {f"K-{n}" for n in range(60)}
+    assert command("init", tmp_path / "new", "--from", path).code == 0
+    data = tomllib.loads((tmp_path / "new" / "tuneworth.toml").read_text())["data"]
+    assert (data["input"], data["output"], data["id"]) == ("*", "text", "sku")
+    refused = command("curate", tmp_path / "new", "--id", "sku")
+    assert refused.code == 2
+    assert "set [data] id in" in refused.err
+
+
+@pytest.mark.slow
+def test_a_column_beside_the_input_that_names_each_row_is_proposed_as_the_id(command, tmp_path):
+    path = tmp_path / "shop.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows(60)))
+    columns = ["--input", "name", "--input", "kind", "--input", "width", "--output", "text"]
+    assert command("check", path, *columns, "--json").json["command"].endswith("--output text --id sku --out clean")
+    found = command("check", path, *columns, "--id", "sku", "--json").json["findings"]
+    assert "id_column" not in [finding["key"] for finding in found]
+    command("init", tmp_path / "new", "--from", path, *columns)
+    assert '# id = "sku"' in (tmp_path / "new" / "tuneworth.toml").read_text()

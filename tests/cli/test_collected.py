@@ -172,3 +172,24 @@ def test_a_name_that_tuneworth_gives_says_what_a_variant_is_made_from(judge):
         "template": ("template", []), "nearest + constrained": ("constrained", ["nearest"]),
     }  # fmt: skip
     assert variants["new + retry"]["way"] == "model"
+
+
+@pytest.mark.slow
+def test_a_split_of_a_project_is_judged_whatever_the_raw_file_called_its_columns(command, style_file, tmp_path):
+    raw = ["Article;Text", *(f"{pair(n)['input']};{pair(n)['output']}" for n in range(60))]
+    (tmp_path / "raw.csv").write_text("\n".join(raw), encoding="utf-16")
+    settings = '[data]\npath = "raw.csv"\ninput = "Article"\noutput = "Text"\nencoding = "utf-16"\n'
+    (tmp_path / "tuneworth.toml").write_text(settings, encoding="utf-8")
+    assert command("curate", tmp_path).code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    test = run / "curate" / "test.jsonl"
+    words = [word for name in ("prompted", "tuned") for word in ("--outputs", f"{name}={tmp_path / name}.jsonl")]
+    for name, end in (("prompted", "."), ("tuned", "")):
+        lines = [json.loads(line) for line in test.read_text(encoding="utf-8").splitlines()]
+        outputs = [json.dumps({"id": line["id"], "output": line["output"] + end}) + "\n" for line in lines]
+        (tmp_path / f"{name}.jsonl").write_text("".join(outputs), encoding="utf-8")
+    done = command("evaluate", tmp_path, "--pairs", test, *words, "--out", tmp_path / "judged", "--json")
+    assert done.code == 0, done.err
+    assert done.json["comparison"]["n"] == len(lines) > 3
+    shares = {name: done.json["quality"][name]["acceptable"]["share"] for name in ("prompted", "tuned")}
+    assert shares == {"prompted": 0, "tuned": 1}

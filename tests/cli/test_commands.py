@@ -175,19 +175,6 @@ def test_control_characters_of_data_do_not_reach_the_terminal(command, tmp_path,
     assert "\\x1b" in out
 
 
-def test_the_demo_project_limits_its_sizes_and_keeps_later_changes(tmp_path):
-    from tuneworth.project import TRAIN_PAIRS, create_example, read_project
-
-    create_example(tmp_path / "demo")
-    project = read_project(tmp_path / "demo")
-    assert project.train.max_pairs == TRAIN_PAIRS
-    assert (tmp_path / "demo" / "LICENSE-DATA.txt").is_file()
-    file = tmp_path / "demo" / "tuneworth.toml"
-    file.write_text(file.read_text().replace("epochs = 2", "epochs = 1"))
-    create_example(tmp_path / "demo")
-    assert read_project(tmp_path / "demo").train.epochs == 1
-
-
 @pytest.mark.slow
 def test_the_demo_on_collected_outputs_needs_no_model_and_ends_with_the_verdict_of_the_live_one(command, tmp_path):
     done = command("demo", "--collected", "--out", tmp_path / "demo", "--json")

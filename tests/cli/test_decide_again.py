@@ -5,10 +5,12 @@ import shutil
 
 import pytest
 
+from tuneworth.cli import main
 from tuneworth.project import compute_roi
 from tuneworth.reports import read_run
 
-from ..conftest import pair
+from ..conftest import STYLE, pair
+from ..shared import share
 
 ROI = """
 [roi]
@@ -31,25 +33,33 @@ fixed_tokens = 0
 """
 
 
-@pytest.fixture
-def judged(command, style_file, tmp_path):
-    """The --out folder of outputs that were judged in a project; the tuned model does better on 80 of 200 requests."""
+@pytest.fixture(scope="module")
+def judged_once(tmp_path_factory):
+    """A project in which outputs were judged; the tuned model does better on 80 of 200 requests."""
+    folder = tmp_path_factory.mktemp("judged")
     pairs = [pair(n) for n in range(200)]
-    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs))
-    settings(tmp_path, ROI)
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs))
+    (folder / "style.yaml").write_text(STYLE, encoding="utf-8")
+    settings(folder, ROI)
     words = []
     for name, good, asked in (("prompted", 10, 650), ("tuned", 18, 150)):
         texts = [one["output"] if n % 20 < good else f"Look, {one['output']} 777" for n, one in enumerate(pairs)]
         rows = [
             {"id": f"p{n}", "output": text, "input_tokens": asked, "output_tokens": 40} for n, text in enumerate(texts)
         ]
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        words += ["--outputs", f"{name}={tmp_path / name}.jsonl"]
-    done = command(
-        "evaluate", tmp_path, "--pairs", tmp_path / "pairs.jsonl", *words, "--out", tmp_path / "judged", "--quiet"
-    )
-    assert done.code == 0, done.err
-    return tmp_path / "judged"
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        words += ["--outputs", f"{name}={folder / name}.jsonl"]
+    call = ["evaluate", folder, "--pairs", folder / "pairs.jsonl", *words, "--out", folder / "judged", "--quiet"]
+    with pytest.raises(SystemExit) as done:
+        main([str(word) for word in call])
+    assert not done.value.code
+    return share("judged_once", folder)
+
+
+@pytest.fixture
+def judged(judged_once, tmp_path):
+    """The --out folder in a copy of the project."""
+    return shutil.copytree(judged_once, tmp_path, dirs_exist_ok=True) / "judged"
 
 
 def settings(folder, roi, evaluate='rivals = "none"\n'):

@@ -117,10 +117,18 @@ def test_without_gates_the_key_is_there_and_null(judged, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_path_that_cannot_exist_records_no_gate_and_leaves_the_report(judged, tmp_path):
+def test_a_path_that_no_results_can_have_ends_the_command_before_anything_is_judged(judged, tmp_path):
     done = judged("quality.tuned.n >= 1", "quality.tuend.n >= 1")
     assert done.code == 2
     assert '"tuned"' in done.err
+    assert not (tmp_path / "judged").exists()
+
+
+@pytest.mark.slow
+def test_a_path_that_these_results_lack_records_no_gate_and_leaves_the_report(judged, tmp_path):
+    done = judged("quality.tuned.n >= 1", "quality.nearest.n >= 1")
+    assert done.code == 2
+    assert '"quality.nearest"' in done.err
     assert stored(tmp_path)["gates"] is None
     assert (tmp_path / "judged/report.html").is_file()
 
@@ -141,10 +149,10 @@ def test_a_later_report_keeps_the_gates(command, judged, tmp_path):
 
 @pytest.mark.slow
 def test_the_text_of_a_gate_is_escaped_wherever_it_stands(judged, tmp_path):
-    judged("verdict.decision == a<img src=x onerror=alert(1)>]]>&\x01")
+    judged("project == a<img src=x onerror=alert(1)>]]>&\x01")
     page, xml = (tmp_path / "judged/report.html").read_text(), tmp_path / "judged/junit.xml"
     assert "<img" not in page
     assert "&lt;img src=x" in page
     case = ET.parse(xml).find("testsuite[@name='gates']/testcase")
     assert case is not None
-    assert case.get("name") == "verdict.decision == a<img src=x onerror=alert(1)>]]>&�"
+    assert case.get("name") == "project == a<img src=x onerror=alert(1)>]]>&�"

@@ -65,19 +65,3 @@ def test_the_inferred_rules_are_those_that_are_printed(command, clone):
     printed = done.out.splitlines()
     assert len(shown_lines) > 8
     assert [line for line in shown_lines if line != "…" and line not in printed] == []
-
-
-@pytest.mark.parametrize(
-    "page", sorted(["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))])
-)
-def test_every_link_leads_somewhere(page):
-    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        if not target.startswith("http"):
-            assert ((ROOT / page).parent / target).exists(), target
-
-
-def test_the_readme_names_targets_that_exist():
-    targets = re.findall(r"`?make ([a-z-]+)", README)
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert [name for name in targets if f"\n{name}:" not in makefile] == []

@@ -1,4 +1,4 @@
-"""docs/results.schema.json is true of a run that curates, trains and evaluates, and of what it curated."""
+"""evaluate/results.schema.json is true of a run that curates, trains and evaluates, and of what it curated."""
 
 import json
 

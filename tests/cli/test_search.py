@@ -22,7 +22,7 @@ from tuneworth.project import Run, plan_search, search_prompt
 from tuneworth.project.gather.required import required_outputs, searched_of, variants_of
 
 from ..conftest import pair
-from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
+from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, counted, error
 from ..reports.described import assert_described
 
 PROJECT = """
@@ -305,7 +305,7 @@ def searching(project: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [3, 40, 100])
+@pytest.mark.parametrize("after", [3, 70])
 def test_a_killed_search_resumes_without_asking_anything_twice(command, hosted, tmp_path_factory, after):
     def slowly(asked: Asked) -> Step:
         step = labels(asked)
@@ -354,10 +354,10 @@ def mirrored(asked: Asked) -> Step:
     if asked.body["model"] == "mirror":
         seen = "Begin with" in asked.text or "Start with" in asked.text
         guide = "Begin every label with BOX-WORD." if seen else "Write nicely."
-        return Step(body=completion(f"Here it is:\n```\n{guide}\n```"))
+        return counted(asked, f"Here it is:\n```\n{guide}\n```")
     good = pair(max(number_of(asked), 0))["output"]
     fine = "BOX-WORD" in prompt(asked) or number_of(asked) % 3
-    return Step(body=completion(good if fine else good.removeprefix("Box ")))
+    return counted(asked, good if fine else good.removeprefix("Box "))
 
 
 def with_mirror(hosted: Callable[..., Path], server: EndpointServer, search: str = REFLECTION) -> Path:
@@ -416,7 +416,7 @@ def test_a_killed_reflection_resumes_to_the_same_guide(command, hosted, tmp_path
         whole = Path(shutil.copytree(project, tmp_path_factory.mktemp("whole") / "project"))
         assert command("search", whole).code == 0
         answers = (the_run(whole).folder / "search" / "answers.jsonl").read_bytes().splitlines(keepends=True)
-        for kept in range(0, len(answers), 7):  # as a kill after so many answers leaves it, with half a line
+        for kept in range(0, len(answers), 20):  # as a kill after so many answers leaves it, with half a line
             folder = the_run(project).folder / "search"
             folder.mkdir(exist_ok=True)
             (folder / "answers.jsonl").write_bytes(b"".join(answers[:kept]) + answers[kept][:20])

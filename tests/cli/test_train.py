@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth.project import plan_text, train_text
+from tuneworth.project import Run, Training, plan_text, train_text
 from tuneworth.train.model import precision
 from tuneworth.train.model.memory import MemoryAtHand
 
@@ -52,6 +52,26 @@ def test_a_dry_run_as_data(command, curated):
     assert plan["steps"] == 4
     assert {"tokens", "time", "memory", "disk", "checks", "settings", "stated", "preview"} <= set(plan)
     assert all(check["ok"] for check in plan["checks"])
+
+
+@pytest.mark.slow
+def test_a_dry_run_without_torch_says_what_to_install_and_what_is_known(command, curated, monkeypatch):
+    change(curated, "max_steps = 4\n", "")
+    whole, before = command("train", curated, "--dry-run", "--json").json, contents(run_of(curated))
+    for package in ("torch", "transformers", "peft"):
+        monkeypatch.setitem(sys.modules, package, None)  # as Python finds it where it is not installed
+    done = command("train", curated, "--dry-run")
+    assert done.code == 2
+    assert done.err.startswith("tuneworth: training needs torch, transformers, peft\nInstall with: ")
+    assert max(map(len, done.out.splitlines())) <= 80
+    partial = command("train", curated, "--dry-run", "--json").json
+    same = ("pairs", "validation_pairs", "steps", "stated")
+    assert {key: partial[key] for key in same} == {key: whole[key] for key in same}
+    assert partial["epochs"] == whole["settings"]["epochs"]
+    assert partial["tokens"] is None
+    train = [json.loads(line) for line in (run_of(curated) / "curate" / "train.jsonl").read_text().splitlines()]
+    assert partial["characters"]["total"] == sum(len(row["input"]) + len(row["output"]) for row in train)
+    assert contents(run_of(curated)) == before
 
 
 @pytest.mark.slow
@@ -185,6 +205,19 @@ def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
     assert second.json == first.json
     assert "is already trained" in second.err
     assert contents(run_of(curated)) == before
+
+
+@pytest.mark.slow
+def test_a_result_of_python_prints_as_the_command_does_and_is_a_table_in_a_notebook(trained):
+    run = Run(trained)
+    done = Training(run, json.loads((run.folder / "train" / "summary.json").read_text()))
+    assert repr(done).startswith("Trained on 42 pairs\n\nsteps             4")
+    page = done._repr_html_()
+    assert "<strong>Trained on 42 pairs</strong>" in page
+    for name in ("steps", "time", "training loss", "validation loss", "kept", "memory", "adapter"):
+        assert f">{name}</th>" in page
+    assert str(done.adapter) in page
+    assert "pairs with the highest loss" in page
 
 
 def test_other_settings_do_not_overwrite_what_was_trained(command, trained):

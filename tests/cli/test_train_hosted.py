@@ -93,6 +93,23 @@ def test_the_bill_comes_before_anything_is_sent(on: str, curated: Any, command: 
     assert KEY not in plan.out + plan.err + asked.err + limit.err
 
 
+def test_a_model_without_a_system_role_is_trained_and_exported_as_it_is_asked(curated: Any, command: Any) -> None:
+    project = curated("together", "http://127.0.0.1:9/v1")
+    for table in (the_run(project) / "curate").glob("train.*"):
+        table.write_text(
+            "".join(
+                json.dumps(json.loads(row) | {"system": "Be brief."}) + "\n" for row in table.read_text().splitlines()
+            )
+        )
+    more = '[evaluate.tuned]\nendpoint = "http://127.0.0.1:9/v1"\nmodel = "m"\nsystem_role = false'
+    for stated, begun in (("", {"role": "system", "content": "Be brief."}), (more, None)):
+        curated("together", "http://127.0.0.1:9/v1", stated)
+        sent = json.loads(plan_hosted(project, on="together").contents["train"].splitlines()[0])["messages"]
+        assert command("export", the_run(project), "--format", "openai", "--out", project / "out").code == 0
+        assert json.loads((project / "out/train.jsonl").read_text().splitlines()[0])["messages"] == sent
+        assert (sent[0] == begun) if begun else sent[0]["content"].startswith("Be brief.\n\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("on", ["together", "fireworks", "openai"])
 def test_a_training_at_a_provider_ends_in_a_record_that_others_read(on: str, curated: Any, command: Any) -> None:
@@ -306,7 +323,7 @@ def test_a_run_trained_at_a_provider_is_judged_at_its_endpoint_with_its_real_cos
         assert done.code == 0, done.err
     run = the_run(project)
     results = json.loads((run / "results.json").read_text())
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
+    schema = json.loads((Path(__file__).parents[2] / "evaluate" / "results.schema.json").read_text())
     assert list(Draft202012Validator(schema).iter_errors(results)) == []
     assert results["training"]["hosted"]["cost"] == results["money"]["investment"] == 4
     assert "roi.investment" not in results["money"]["missing"]

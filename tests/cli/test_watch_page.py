@@ -10,8 +10,6 @@ from shutil import copytree
 import pytest
 import yaml
 
-from tuneworth.cli.watch import command as watch
-
 from ..evaluate.endpoint_server import EndpointServer
 from ..project.watched import honest, judge
 
@@ -33,13 +31,6 @@ def test_the_job_is_scheduled_alone_and_may_write_issues_and_the_history():
     assert job["permissions"] == {"contents": "write", "issues": "write"}
     assert job["concurrency"] == {"group": "watch"}
     assert steps()["Open or update the issue"]["if"] == "steps.look.outputs.answer != 'as judged'"
-
-
-def test_every_option_on_the_page_exists():
-    known = {option for parameter in watch.params for option in parameter.opts}
-    words = steps()["Look"]["run"].split()
-    assert {word for word in words if word.startswith("--")} <= known
-    assert {"--endpoint", "--key-env", "--markdown"} <= set(words)
 
 
 def test_the_steps_are_valid_shell():

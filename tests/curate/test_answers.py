@@ -142,6 +142,18 @@ def test_a_column_that_would_tie_them_is_named_else_the_setting():
     assert verbatim(curate(plain, settings=CurateSettings(tie_outputs=True))) == 0
 
 
+@pytest.mark.slow
+def test_a_stated_group_is_kept_and_the_answers_are_tied_in_addition():
+    rows = [{**row, "line": f"l{i // 2}"} for i, row in enumerate(shop(60))]
+    data = DataSettings(path="", group="line")
+    asked = curate(read_frame(rows, data), settings=CurateSettings(tie_outputs=False))
+    assert "Set [curate] tie_outputs = true" in warned(asked)
+    assert "group" not in warned(asked)
+    tied = curate(read_frame(rows, data), settings=CurateSettings(tie_outputs=True))
+    assert verbatim(tied) == 0
+    assert tied.kept.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
+
+
 def test_a_column_of_which_one_value_is_in_most_rows_is_not_advised():
     rows = [
         {**row, "input": {**row["input"], "handle": "all" if i < 250 else "rest"}} for i, row in enumerate(shop(60))

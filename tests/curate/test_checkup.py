@@ -30,7 +30,7 @@ def rows(n=60, change=lambda row, n: {}):
 
 
 def checked(table, **columns):
-    given = {"input": ("name", "kind", "width"), "output": "text"} | columns
+    given = {"input": ("name", "kind", "width"), "output": "text", "id": "sku" if "sku" in table[0] else None} | columns
     identifiers = given.pop("identifiers", ())
     return check_pairs(read_frame(table, DataSettings(path="", **given)), identifiers=identifiers)
 
@@ -209,7 +209,8 @@ def test_columns_that_never_vary_are_named_with_their_share_of_the_characters():
     finding = checked(table, input="*").finding("constant_columns")
     assert finding.values["columns"] == ["shop", "tax"]
     per_row = len("shop: Amber and Sons\ntax: yes\n")
-    whole = read_frame(table, DataSettings(path="", input="*", output="text")).pairs["input"].str.len_chars().sum() + 60
+    data = DataSettings(path="", input="*", output="text", id="sku")
+    whole = read_frame(table, data).pairs["input"].str.len_chars().sum() + 60
     assert finding.values["characters_share"] == pytest.approx(60 * per_row / whole)
     assert finding.option == "--leave-out-constant"
 

@@ -127,6 +127,26 @@ def test_the_guide_goes_back_on_request(tmp_path):
     assert read_pairs(guided).guide == "Be short."
 
 
+@pytest.mark.parametrize("format", ["openai", "trl"])
+def test_for_a_model_without_a_system_role_the_system_text_begins_the_first_message(run, tmp_path, format):
+    usual = export_pairs(run, format, tmp_path / "usual")[0].read_text().split("\n")
+    folded = export_pairs(run, format, tmp_path / "folded", system_role=False)[0].read_text().split("\n")
+    name, seen = "messages" if format == "openai" else "prompt", 0
+    for before, after in zip(usual, folded, strict=True):
+        if not before:
+            continue
+        first, *rest = json.loads(before)[name]
+        chat = json.loads(after)[name]
+        assert "system" not in {message["role"] for message in chat}
+        if first["role"] == "system":
+            seen += 1
+            assert chat[0] == {"role": "user", "content": f"{first['content']}\n\n{rest[0]['content']}"}
+            assert chat[1:] == rest[1:]
+        else:
+            assert chat == [first, *rest]
+    assert seen >= 20
+
+
 @pytest.mark.slow
 def test_all_parts_of_a_datasets_folder_have_the_same_columns(run, tmp_path):
     datasets = pytest.importorskip("datasets")

@@ -236,7 +236,7 @@ def test_what_is_no_table_is_refused(table):
 
 @pytest.mark.slow
 def test_a_streamed_dataset_is_refused_and_files_are_read_by_read_pairs():
-    with pytest.raises(TypeError, match="found IterableDataset"):
+    with pytest.raises(TypeError, match=r"found IterableDataset, a streamed dataset.*list\(dataset\)"):
         read_frame(dataset(ROWS).to_iterable_dataset())
     with pytest.raises(TypeError, match="use read_frame for tables in memory"):
         read_pairs(ROWS)
@@ -246,7 +246,13 @@ def test_tables_by_split_and_a_named_index_lose_nothing():
     frame = pl.DataFrame(ROWS)
     parts = read_frame({"train": frame[:15], "test": ROWS[15:]})
     assert parts.pairs["split"].to_list() == ["train"] * 15 + ["test"] * 5
-    assert read_frame(pandas_frame(ROWS).set_index("id")).pairs["id"].to_list() == [row["id"] for row in ROWS]
+    frame, names = pandas_frame(ROWS), [row["id"] for row in ROWS]
+    whole = read_frame(ROWS).pairs
+    for columns in ("id", ["id", "group"]):
+        assert read_frame(frame.set_index(columns)).pairs.equals(whole)
+        assert read_frame(frame.set_index(columns, drop=False)).pairs["id"].to_list() == names
+    partly = frame.set_index(["id", "group"]).rename_axis(["id", None])
+    assert read_frame(partly).pairs["id"].to_list() == names
 
 
 def test_curate_takes_the_names_of_columns():
@@ -257,3 +263,20 @@ def test_curate_takes_the_names_of_columns():
         curate(read_frame(ROWS), input="item")
     with pytest.raises(DataError, match='no column "itm"'):
         curate(table, input="itm", output="text")
+
+
+def test_an_unnamed_index_of_pandas_is_the_id_unless_it_counts_or_repeats():
+    frame = pandas_frame([{key: value for key, value in row.items() if key != "id"} for row in ROWS])
+    names = [row["id"] for row in ROWS]
+    assert read_frame(frame.set_axis(names)).pairs["id"].to_list() == names
+    assert read_frame(frame[::2]).pairs["id"].to_list() == [str(n) for n in range(0, 20, 2)]
+    counted = read_frame(frame).pairs["id"].to_list()
+    assert counted == read_frame(frame.to_dict("records")).pairs["id"].to_list()
+    assert read_frame(frame.set_axis([0] * 20)).pairs["id"].to_list() == counted
+    assert read_frame(pandas_frame(ROWS).set_axis(range(5, 25))).pairs["id"].to_list() == names
+
+
+def test_an_arrow_table_is_read():
+    arrow = pytest.importorskip("pyarrow")
+    for table in (arrow.Table.from_pylist(ROWS), arrow.RecordBatch.from_pylist(ROWS)):
+        assert read_frame(table).pairs.equals(read_frame(ROWS).pairs)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import DataError
@@ -95,7 +95,6 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(4, 40), OPTIONS, st.booleans(), st.randoms(use_true_random=False))
 def test_rows_in_another_order_have_the_same_outcomes(seed, n, options, given_splits, chance):
     rows = equal_rows(seed, n, given_splits=given_splits)
@@ -103,7 +102,6 @@ def test_rows_in_another_order_have_the_same_outcomes(seed, n, options, given_sp
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), OPTIONS, st.randoms(use_true_random=False))
 def test_nor_with_decisions_and_pinned_splits(seed, options, chance):
     rows = equal_rows(seed, 30)
@@ -120,7 +118,6 @@ def test_nor_with_decisions_and_pinned_splits(seed, options, chance):
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_first_decides_between_different_rows_only(seed, chance):
     """Rows that are equal after normalisation change places with each other, and nothing else changes."""

@@ -105,11 +105,19 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
+@settings(max_examples=30)
 @given(tables(), OPTIONS)
-def test_every_row_has_one_outcome_and_the_counts_add_up(rows, options):
+def test_what_holds_of_every_curation(rows, options):
     done = run(rows, **options)
     if done is None:
         return
+    assert_every_row_has_one_outcome(rows, done)
+    assert_a_duplicate_names_a_kept_row_that_it_repeats(rows, done)
+    assert_no_group_and_no_pair_alike_with_the_same_facts_is_across_the_split(rows, done, options)
+    assert_no_answer_is_in_train_but_those_that_are_said(done, options)
+
+
+def assert_every_row_has_one_outcome(rows, done):
     assert done.ledger["row"].to_list() == list(range(1, len(rows) + 1))
     assert sum(done.summary["outcomes"].values()) == done.summary["rows_read"] == len(rows)
     assert sum(done.summary["splits"].values()) == done.summary["outcomes"]["kept"] == len(done.kept)
@@ -117,13 +125,7 @@ def test_every_row_has_one_outcome_and_the_counts_add_up(rows, options):
     assert done.ledger.filter((pl.col("outcome") == "kept") == pl.col("split").is_null()).is_empty()
 
 
-@pytest.mark.slow
-@settings(max_examples=30, deadline=None)
-@given(tables(), OPTIONS)
-def test_a_duplicate_names_a_kept_row_that_it_repeats(rows, options):
-    done = run(rows, **options)
-    if done is None:
-        return
+def assert_a_duplicate_names_a_kept_row_that_it_repeats(rows, done):
     texts = {row["id"]: row for row in rows}
     kept = set(done.kept["id"])
     short = sum(len(row["output"].split()) <= 5 for row in rows)
@@ -136,12 +138,7 @@ def test_a_duplicate_names_a_kept_row_that_it_repeats(rows, options):
         assert 0.8 <= similarity <= 1
 
 
-@pytest.mark.slow
-@given(tables(), OPTIONS)
-def test_no_group_and_no_pair_alike_with_the_same_facts_is_across_the_split(rows, options):
-    done = run(rows, **options)
-    if done is None:
-        return
+def assert_no_group_and_no_pair_alike_with_the_same_facts_is_across_the_split(rows, done, options):
     kept = done.kept.select("input", "group", "split").rows()
     for (text, group, split), (other_text, other_group, other_split) in itertools.combinations(kept, 2):
         if split != other_split:
@@ -151,12 +148,7 @@ def test_no_group_and_no_pair_alike_with_the_same_facts_is_across_the_split(rows
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
 
 
-@pytest.mark.slow
-@given(tables(), OPTIONS)
-def test_no_answer_is_in_train_but_those_that_are_said(rows, options):
-    done = run(rows, **options)
-    if done is None:
-        return
+def assert_no_answer_is_in_train_but_those_that_are_said(done, options):
     certificate, outputs = done.summary["certificate"], done.splits["train"]["output"]
     train = {normalise(text) for text in outputs}
     held = pl.concat([done.splits["validation"], done.splits["test"]])["output"]
@@ -170,7 +162,6 @@ def test_no_answer_is_in_train_but_those_that_are_said(rows, options):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_decides_nothing(rows, options, chance):
     options = {**options, "keep": "best style" if options["keep"] == "first" else options["keep"]}
@@ -184,7 +175,6 @@ def test_the_order_of_the_rows_decides_nothing(rows, options, chance):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS)
 def test_curating_the_kept_rows_again_drops_none_without_reason(rows, options):
     done = run(rows, **options)
@@ -204,7 +194,6 @@ def test_curating_the_kept_rows_again_drops_none_without_reason(rows, options):
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
 @given(tables(), OPTIONS, st.integers(1, 40))
 def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows, options, first):
     before = run(rows[-first:], **options)

@@ -76,7 +76,7 @@ def test_a_recount_gives_the_counts_of_a_new_curation(rows, options, more, seed,
     first = run(rows, **options) if again else None
     pinned = PinnedSplits() if first is None else PinnedSplits().grown(first.ledger)
     recount = Recount.of(raw, CurateRequest(STYLE, settings), pinned=pinned, seed=seed)
-    for _ in range(3):
+    for _ in range(2):
         made = data.draw(decisions(rows))
         assert recounted(recount, made) == counted(raw, STYLE, made, settings=settings, pinned=pinned, seed=seed)
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, send_calls
+from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.sending import send_calls
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ def completion(output: Any = "fine", **changes: Any) -> dict[str, Any]:
         "choices": [{"index": 0, "message": message, "finish_reason": changes.get("finish_reason", "stop")}],
         "usage": changes.get("usage", usage),
     }
+
+
+def counted(asked: Asked, output: str) -> Step:
+    """The output, with a token for each word and two for each message."""
+    sent = sum(len(message["content"].split()) + 2 for message in asked.body["messages"])
+    written = len(output.split())
+    usage = {"prompt_tokens": sent, "completion_tokens": written, "total_tokens": sent + written}
+    return Step(body=completion(output, usage=usage))
 
 
 def echo(asked: Asked) -> Step:

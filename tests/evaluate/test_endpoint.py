@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, send_calls
+from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.sending import send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
 

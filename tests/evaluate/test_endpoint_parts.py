@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import Complaint, Fault, fault_of_status, requested_wait, shortened
-from tuneworth.evaluate.outputs.pace import Pace, Streak
-from tuneworth.evaluate.outputs.responses import Answer, Tokens, read_answer, read_usage
+from tuneworth.evaluate.endpoints.pace import Pace, Streak
+from tuneworth.evaluate.endpoints.responses import Answer, Tokens, read_answer, read_usage
 
 SEVEN = {"completion_tokens_details": {"reasoning_tokens": 7}}
 TEN = {"prompt_tokens_details": {"cached_tokens": 10}}
@@ -138,7 +138,6 @@ def test_backoff_doubles_up_to_the_longest_wait_with_full_jitter() -> None:
 def test_a_rate_limit_halves_the_calls_once_and_answers_restore_them() -> None:
     async def go() -> list[float]:
         pace = Pace(8, first_wait=0.0, longest_wait=1.0)
-        pace.tested()
         seen = []
         for _ in range(8):
             pace.limited(0.05)
@@ -156,7 +155,6 @@ def test_a_rate_limit_halves_the_calls_once_and_answers_restore_them() -> None:
 def test_no_call_is_admitted_after_the_end() -> None:
     async def go() -> None:
         pace = Pace(8, first_wait=0.0, longest_wait=1.0)
-        pace.tested()
         pace.stop()
         await asyncio.wait_for(pace.enter(), 0.02)
 
@@ -177,7 +175,7 @@ def test_a_streak_ends_with_an_answer_and_grows_by_calls_or_by_time() -> None:
 
 def test_the_client_is_imported_only_for_requests() -> None:
     heavy = ("httpx2", "anyio")
-    code = f"import sys, tuneworth.evaluate.outputs.endpoint; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, tuneworth.evaluate.endpoints.endpoint; print([m for m in {heavy} if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

@@ -268,12 +268,16 @@ def test_no_pairs_give_an_empty_table(tiny_model: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_progress_includes_existing_outputs(tiny_model: Any, tmp_path: Path) -> None:
-    seen: list[tuple[str, int, int]] = []
+def test_progress_includes_existing_outputs_and_grows_with_every_token(tiny_model: Any, tmp_path: Path) -> None:
+    seen: list[tuple[str, float, int]] = []
     raced(PLAIN, tiny_model, tmp_path / "store")
     race(
         PLAIN, pairs_of(14), loaded=tiny_model, settings=settings_of(samples=2), max_new_tokens=3,
         store=tmp_path / "store", progress=lambda *told: seen.append(told),
     )  # fmt: skip
-    assert [done for _, done, _ in seen] == [18, 22, 25, 28]
+    done = [done for _, done, _ in seen]
+    assert done == sorted(done)
+    assert 14 < done[0] < 16  # the first token of four outputs of at most three
+    assert {18, 22, 25, 28} < set(done)  # each finished batch
+    assert done[-1] == 28
     assert {of for *_, of in seen} == {28}

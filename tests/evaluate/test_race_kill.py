@@ -79,8 +79,8 @@ def races(model: Path, jobs: list[tuple[Path, Path, Moment]]) -> list[dict[str, 
 def test_a_race_killed_at_random_moments_ends_like_an_uninterrupted_one(tiny_folder: Path, tmp_path: Path) -> None:
     chance = random.Random(3)
     whole, out = tmp_path / "whole", tmp_path / "out"
-    # Five stores, each killed four times: at the start, and within a batch in each third of the rest.
-    stores = [tmp_path / f"{n}" for n in range(5)]
+    # Three stores, each killed four times: at the start, and within a batch in each third of the rest.
+    stores = [tmp_path / f"{n}" for n in range(3)]
     jobs: list[tuple[Path, Path, Moment]] = [(tmp_path / "warm", out, None), (whole, out, None)]
     for store in stores:
         ended = store.with_suffix(".out")
@@ -88,7 +88,7 @@ def test_a_race_killed_at_random_moments_ends_like_an_uninterrupted_one(tiny_fol
             jobs.append((store, ended, (batches, chance.uniform(0, 1))))
         jobs.append((store, ended, None))
     told = races(tiny_folder, jobs)
-    assert sum(one["killed"] for one in told) >= 14  # of twenty: a process may end while its killer waits for its turn
+    assert sum(one["killed"] for one in told) >= 8  # of twelve: a process may end while its killer waits for its turn
     expected = json.loads(out.read_text())
     assert len(set(finished(whole))) == len(finished(whole)) == BATCHES
     for store in stores:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tuneworth.core import RunBroken
+from tuneworth.core import ConfigError, RunBroken
 from tuneworth.evaluate import token_limit_without_tokenizer
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 
@@ -250,6 +250,15 @@ def test_a_variant_without_any_output_stops_the_run(file):
             race(the_plans(a_variant(server.url)), file)
         server.behave = words
         assert race(the_plans(a_variant(server.url)), file)[0].outputs["error"].null_count() == 5
+
+
+def test_after_an_answer_to_a_counting_request_a_web_page_costs_its_request_alone(file):
+    page = Step(body=b"<html>")
+    with EndpointServer(lambda asked: words(asked) if asked.text in (".", "ask 3") else page) as server:
+        (found,) = race(the_plans(a_variant(server.url)), file)
+    assert found.outputs["error"].null_count() == 1
+    with EndpointServer(lambda asked: page) as server, pytest.raises(ConfigError, match="a web page instead"):
+        race(the_plans(a_variant(server.url)), file.with_name("other"))
 
 
 def test_answers_of_an_endpoint_that_dies_are_kept(file):

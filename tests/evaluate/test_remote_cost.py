@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, RunBroken
 from tuneworth.evaluate import Budget, open_answers, remote_lines, spent_on
+from tuneworth.evaluate.endpoints.budget import most_tokens, token_price
 from tuneworth.evaluate.money import RoiSettings, read_roi
-from tuneworth.evaluate.outputs.budget import most_tokens, token_price
 
 from .endpoint_server import Asked, EndpointServer, Step, completion
 from .remote_plans import a_variant, race, some_pairs, the_plans, words

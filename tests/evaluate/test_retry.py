@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -31,11 +32,11 @@ from tuneworth.evaluate import (
     request_chats,
     score_variant,
 )
-from tuneworth.evaluate.outputs.budget import TokenPrice
+from tuneworth.evaluate.endpoints.budget import TokenPrice
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.style import parse_style
 
-from .endpoint_server import Asked, EndpointServer, Step, completion
+from .endpoint_server import Asked, EndpointServer, Step, counted
 from .remote_plans import a_variant, the_plans
 
 STYLE = parse_style("""
@@ -307,7 +308,7 @@ def stubborn(asked: Asked) -> Step:
     known = len(turns) > 1
     earlier = turns[1]["content"] if known else ""
     good = (known and number % 3) or earlier == "A tin." or number == 4
-    return Step(body=completion(GOOD.format(number) if good else "A tin." if known else BAD))
+    return counted(asked, GOOD.format(number) if good else "A tin." if known else BAD)
 
 
 def hosted(server: EndpointServer, file: Path, *, count: int = 6, max_cost: Any = None, price: Any = None) -> Any:
@@ -343,7 +344,12 @@ def test_an_endpoint_gets_its_own_output_and_the_rules_once(tmp_path: Path):
     assert raw.outputs["output"].to_list() == [BAD] * 4 + ["Box 4", BAD]
     assert found.raw.outputs["output"].to_list() == [GOOD.format(n) for n in range(6)]
     assert found.raw.calls.to_list() == [3, 2, 2, 3, 1, 2]
-    assert found.raw.outputs["input_tokens"].to_list() == [21, 14, 14, 21, 7, 14]
+    tokens = Counter[str]()
+    for chat in chats:
+        tokens[next(turn["content"] for turn in chat if turn["role"] == "user")] += sum(
+            len(turn["content"].split()) + 2 for turn in chat
+        )
+    assert found.raw.outputs["input_tokens"].to_list() == [tokens[f"box {n}"] for n in range(6)]
     assert (found.asked, found.fixed) == (5, 5)
     assert same.raw.outputs.equals(found.raw.outputs)
 

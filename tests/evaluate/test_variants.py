@@ -1,5 +1,6 @@
 """Plans of variants, few-shot examples, and outputs from elsewhere."""
 
+import tomllib
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, DataError
-from tuneworth.evaluate import EvaluateSettings, VariantSettings, plan_variants, read_evaluate, read_outputs
+from tuneworth.evaluate import EvaluateSettings, VariantSettings, plan_variants, read_evaluate, read_outputs, read_roi
 from tuneworth.evaluate.variants import OWN, WRITTEN, choose_examples
 from tuneworth.style import parse_style
 
@@ -180,3 +181,30 @@ def test_a_broken_line_of_outputs_is_named(tmp_path):
     file.write_text('{"id": "a", "output": "x"}\n{"id": \n')
     with pytest.raises(DataError, match="line 2 is not JSON"):
         read_outputs(file, variant="v", ids=["a"])
+
+
+@pytest.mark.parametrize(
+    ("heading", "named"),
+    [
+        ("evaluate.prompted", "evaluate.prompted"),
+        ('evaluate."gpt 4.1"', 'evaluate."gpt 4.1"'),
+        ("evaluate.'gpt-4.1'", 'evaluate."gpt-4.1"'),
+    ],
+)
+def test_a_table_is_named_as_the_file_names_it(heading, named):
+    problems: list[str] = []
+    table = tomllib.loads(f'variants = ["a"]\n[{heading}]\nfew_shot = "x"\nretry = {{tries = 0}}\nmodle = 1')[
+        "evaluate"
+    ]
+    assert read_evaluate(table, where="evaluate", problems=problems) is None
+    assert [problem.partition(":")[0] for problem in problems] == [named, f"{named}.few_shot", f"{named}.retry"]
+
+
+def test_a_name_that_its_dot_divided_is_said_to_need_quotes():
+    problems: list[str] = []
+    table = tomllib.loads('[evaluate]\nvariants = ["gpt-4.1", "tuned"]\n[evaluate.gpt-4.1]\nguide = "x"')["evaluate"]
+    assert read_evaluate(table, where="evaluate", problems=problems) is None
+    assert len(problems) == 1
+    assert '[evaluate."gpt-4.1"]' in problems[0]
+    with pytest.raises(ConfigError, match=r'write \[roi\."gpt-4\.1"\]'):
+        read_roi(tomllib.loads("[roi.gpt-4.1]\nprice_input = 1\nprice_output = 2")["roi"])

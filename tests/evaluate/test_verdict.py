@@ -34,6 +34,7 @@ RETIRED = {"base_model_retires": "2020-01-01", "monitoring_hours_per_month": 0}
 FAILED_CALLS = [{"what": "comparison", "text": "the machine was stopped halfway"}]
 FORM_ONLY = {"discrimination": {"own": 0.98, "shuffled": 0.97, "fields_only": 0.5, "rows": 100, "by_check": {}}}
 TELLING = {"discrimination": {**FORM_ONLY["discrimination"], "shuffled": 0.02}}
+LAX = {"checks": {"clean": {"level": "should"}, "short": {"level": "should"}}}
 REPAIR = {"failures": "repair", "failure_cost": 1}
 HOSTED = {"hourly": 2, "requests_per_second": 5, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
 CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_tokens": 150, "output_tokens": 150}
@@ -82,6 +83,10 @@ TABLE = [
     ("a leak", later(roi=costs(), data=LEAK), 1, "1 test or validation input also occurs in the training"),
     ("rules that accept answers to other requests", later(roi=costs(), style=FORM_ONLY), 1,
      "Fix the rules first: these rules accept 97% of answers to other requests"),
+    ("no rule that an output must keep", later(roi=costs(), style=LAX), 1,
+     "Fix the rules first: no rule of the style is a `must`, so every output counts as acceptable"),
+    ("one rule that an output must keep",
+     later(roi=costs(), style={"checks": {**LAX["checks"], "short": {"level": "must"}}}), 7, "pays back"),
     ("rules that tell them apart", later(roi=costs(), style=TELLING), 7, "pays back"),
     ("no leak", later(roi=costs(), data=NO_LEAK), 7, "pays back in 16 days"),
     ("recited answers of the training", later(roi=costs(), data=REMEDY, risks=RECITED), 1,

@@ -1,5 +1,7 @@
 """`check_data`: from a table in memory, with results that print themselves."""
 
+from html import unescape
+
 import polars as pl
 import pytest
 
@@ -23,7 +25,10 @@ def test_the_result_prints_its_findings():
     checked = check_data(rows(60), input=("name", "kind"), output="text")
     assert repr(checked).startswith("60 rows read, 60 pairs: ")
     assert "- In 100% of the rows (60) the output states numbers" in repr(checked)
-    assert "<pre>60 rows read" in checked._repr_html_()
+    page = checked._repr_html_()
+    assert "<strong>60 rows read, 60 pairs: " in page
+    assert all(finding.title in unescape(page) for finding in checked.checkup.findings)
+    assert f"Next: {checked.command}" in unescape(page)
 
 
 def test_what_is_wrong_is_said():

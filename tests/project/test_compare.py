@@ -209,6 +209,33 @@ def test_runs_with_different_styles_are_compared_on_shared_rules_or_by_one_style
     assert "scored again by other.yaml" in command("compare", runs[0], lenient, "--style", style).out
 
 
+def test_the_style_of_a_run_is_named_by_its_letter_its_name_or_its_folder(command, judged, runs, tmp_path, monkeypatch):
+    lenient = judged("lenient", outputs(lambda at: at % 5 > 1), style="other.yaml")
+    home = lenient.parent
+    for stated, file in (("A", "style.yaml"), ("monday", "style.yaml"), ("B", "other.yaml"), (lenient, "other.yaml")):
+        by_run = compare_runs(runs[0], lenient, style=stated).results
+        by_file = compare_runs(runs[0], lenient, style=home / file).results
+        assert by_run["difference"] == by_file["difference"]
+        assert by_run["style"]["rules"] == by_file["style"]["rules"]
+        assert by_run["style"]["rescored"] == f"the style of {'monday' if file == 'style.yaml' else 'lenient'}"
+    assert "scored again by the style of lenient" in command("compare", runs[0], lenient, "--style", "B").out
+    wrong = command("compare", runs[0], lenient, "--style", "C")
+    assert (wrong.code, "neither a file nor one of the runs\nName a style file, or A or B" in wrong.err) == (2, True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "A").write_text(OTHER_STYLE, encoding="utf-8")  # a file of that name is meant
+    assert compare_runs(runs[0], lenient, style="A").results["style"]["rescored"] == "A"
+
+
+def test_a_style_that_changed_since_the_run_was_judged_is_not_that_of_the_run(runs, tmp_path):
+    for name in ("monday", "today", "style.yaml"):
+        (shutil.copytree if name != "style.yaml" else shutil.copy)(runs[0].parent / name, tmp_path / name)
+    pair_of_runs = tmp_path / "monday", tmp_path / "today"
+    assert compare_runs(*pair_of_runs, style="A").results["rows"] == compare_runs(*runs).results["rows"]
+    (tmp_path / "style.yaml").write_text(OTHER_STYLE, encoding="utf-8")
+    with pytest.raises(DataError, match=r"--style A: style\.yaml changed since .*monday was judged"):
+        compare_runs(*pair_of_runs, style="A")
+
+
 def test_scored_again_by_its_own_style_a_run_stays_as_it_was(judged, runs):
     repaired = judged("repaired", outputs(lambda at: at % 5 > 0, bad="Box with a lamp."), repair={"tuned": "safe"})
     style = repaired.parent / "style.yaml"
@@ -253,7 +280,12 @@ def test_unscored_outputs_are_left_out(judged, runs):
 
 def test_of_several_runs_each_is_compared_with_the_one_before(judged, runs, tmp_path):
     last = judged("last", outputs(lambda at: at % 5 > 0), price=2.0)
-    compared = compare_runs(*runs, last)
+    compared = compare_runs(*runs, last, gates=["difference.value >= 0", "steps.1.difference.value > 0"])
+    compared.check_gates()
+    with pytest.raises(GateFailed, match=r"steps\.0\.difference\.value"):
+        compare_runs(*runs, last, gates=["steps.0.difference.value >= 0"]).check_gates()
+    with pytest.raises(ConfigError, match=r'there is no "steps\.2" in the results'):
+        compare_runs(*runs, last, gates=["steps.2.difference.value >= 0"]).check_gates()
     assert [(step["before"], step["after"]) for step in compared.results["steps"]] == [
         ("monday", "today"),
         ("today", "last"),

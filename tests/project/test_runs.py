@@ -296,5 +296,7 @@ def test_a_list_prints_as_a_table_here_and_in_a_notebook(tmp_path: Path) -> None
         "run", "verdict", "baseline", "candidate", "payback", "test", "uses", "cost", "of", "both", "disk", "created",
         "data", "style",
     ]  # fmt: skip
-    assert found._repr_html_().startswith("<pre>run ")
+    page = found._repr_html_()
+    assert page.count("<tr>") == 3
+    assert page.count("Fine-tune") == page.count("</td>") // page.count("</th>") == 2
     assert found[:1] == (found[0],)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tuneworth import Run
+from tuneworth.project import ServeCheck
 
 from ..cli.test_endpoint import labels
 from ..conftest import Done
@@ -66,6 +67,10 @@ def test_worse_answers_fail_as_a_gate_does(command: Command, judged: Run, tmp_pa
     assert "What is served is not what was judged, and no cause was found" in " ".join(done.out.split())
     assert page.read_text(encoding="utf-8").startswith("**What is served is not what was judged")
     assert stored(judged)["same"] is False
+    checked = ServeCheck(judged.folder, stored(judged))
+    assert repr(checked) in done.out
+    assert "<strong>What is served is not what was judged" in checked._repr_html_()
+    assert checked._repr_html_().count("<tr>") == 10
 
 
 def test_a_server_that_draws_its_tokens_is_named(command: Command, judged: Run) -> None:

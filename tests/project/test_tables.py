@@ -7,16 +7,24 @@ from typing import Any
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import tuneworth as tw
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
 
 KINDS: dict[str, Callable[[Path], Any]] = {
     "a path": lambda file: file,
     "the path as text": str,
     "polars": pl.read_ndjson,
-    "pandas": lambda file: pd.DataFrame(json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()),
-    "dictionaries": lambda file: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()],
+    "pandas": lambda file: pd.DataFrame(_rows(file)),
+    "pandas with ids as its index": lambda file: pd.DataFrame(_rows(file)).set_index("id").rename_axis(None),
+    "arrow": lambda file: pa.Table.from_pylist(_rows(file)),
+    "dictionaries": _rows,
 }
 FOUND = ("id", "input", "output", "group", "split", "reference_ok")
 
@@ -29,6 +37,7 @@ def test_pairs_of_any_kind_are_curated_the_same(kind: str, pairs_file: Path, sty
     assert clean.kept.select(FOUND).equals(of_file.kept.select(FOUND))
     assert clean.summary["outcomes"] == of_file.summary["outcomes"]
     assert repr(clean).startswith("60 rows read: 60 kept\nsplits: ")
+    assert ("output" in repr(clean), "component" in repr(clean)) == (True, False)
     assert "<table" in clean._repr_html_()
 
 
@@ -58,6 +67,7 @@ def test_a_style_is_inferred_from_and_checked_on_any_kind(kind: str, pairs_file:
     assert inferred.found_style
     assert inferred.schema == tw.infer_style(pairs_file, name="Label").schema
     assert inferred.message in repr(inferred)
+    assert inferred._repr_html_().count("<tr>") == len(inferred.evidence) + 1
 
 
 @pytest.mark.slow
@@ -82,7 +92,7 @@ def test_money_is_computed_from_a_file_a_table_or_a_run(labels: Path) -> None:
     table = tw.compute_roi(roi)
     assert table.to_json()["saving_per_request"] == pytest.approx(500 * 1.5 / 1e6, rel=1e-12)
     assert "saving per request: 0.00075 EUR" in repr(table)
-    assert "<pre>" in table._repr_html_()
+    assert ">0.00075 EUR</td>" in table._repr_html_()
     with pytest.raises(tw.ConfigError, match="two variants"):
         tw.compute_roi({"requests_per_day": 1, "prompted": {}})
     file = labels.parent / "money.toml"
@@ -102,4 +112,4 @@ def test_a_row_is_explained_by_number_and_by_id(labels: Path) -> None:
     by_number, by_id = tw.explain_row(run, 1), tw.explain_row(run.folder, "p0")
     assert by_number.id == by_id.id == "p0"
     assert repr(by_id).startswith("Row 1")
-    assert "<pre>Row 1" in by_id._repr_html_()
+    assert "<strong>Row 1 " in by_id._repr_html_()

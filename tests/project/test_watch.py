@@ -15,7 +15,7 @@ from shutil import copytree
 import pytest
 
 from tuneworth.core import ConfigError, DataError, RunBroken
-from tuneworth.project import Run, Served, WatchSettings, judge_outputs, plan_watch, served_at, watch_run
+from tuneworth.project import Run, Served, Watched, WatchSettings, judge_outputs, plan_watch, served_at, watch_run
 from tuneworth.project.serving.looks import History
 from tuneworth.project.serving.watch_served import Watcher
 from tuneworth.reports import watch_markdown, watch_text, watch_title
@@ -84,6 +84,8 @@ def test_a_server_that_swaps_its_model_on_day_nine_is_caught_and_an_honest_one_i
     assert 0.015 < standing(content)["spent"] < 0.05
     assert watch_title(content).startswith('Worse than judged: "small" fell by')
     assert "no-stop" in watch_markdown(content)
+    assert repr(Watched(content)) == watch_text(content)
+    assert "<strong>Worse than judged: &quot;small&quot; fell by" in Watched(content)._repr_html_()
     lines = (run / "watch" / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == len(server.requests) == 12 * 40
 
@@ -112,7 +114,7 @@ def test_a_server_that_answers_half_of_the_rows_is_no_evidence(run, server):
 
 def test_an_endpoint_that_never_answered_is_wrong_input(run, server):
     server.behave = lambda asked: Step(404, {"error": {"message": "no such model"}})
-    with pytest.raises(ConfigError, match="does not have this path or model"):
+    with pytest.raises(ConfigError, match='has no model "small"'):
         watch_run(run, looking(server))
     assert not (run / "watch" / "looks.jsonl").exists()
 

@@ -1,4 +1,4 @@
-"""What docs/results.schema.json says of results: whether they keep it, and which of their keys it does not describe."""
+"""What evaluate/results.schema.json says of results: whether they keep it, and which of their keys it does not describe."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,9 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text(encoding="utf-8"))
+from tuneworth.project.evaluation.gate_paths import gates_for
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "evaluate" / "results.schema.json").read_text(encoding="utf-8"))
 
 
 def alternatives(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -40,7 +42,18 @@ def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[
             yield from undescribed(inner, items, f"{path}[]")
 
 
+def gates_of(value: Any, path: str = "") -> Iterator[str]:
+    """A gate that holds for each single value of results."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from gates_of(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, bool | int | float):
+        yield f"{path} == {str(value).lower()}"
+
+
 def assert_described(results: dict[str, Any]) -> None:
+    variants, rules = list(results["quality"]), list(results["style"]["checks"])
+    gates_for(gates_of(results), variants=variants, candidate=variants[-1], rules=rules)
     jsonschema.Draft202012Validator(SCHEMA).validate(results)
     jsonschema_rs.Draft202012Validator(SCHEMA).validate(results)
     assert set(undescribed(results, SCHEMA)) == set()

@@ -77,7 +77,7 @@ def test_edits_in_a_run_are_read_back(tmp_path):
 
 
 def test_the_entry_fits_the_schema_of_the_results():
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
+    schema = json.loads((Path(__file__).parents[2] / "evaluate" / "results.schema.json").read_text())
     (entry,) = (found for found in _named(schema, "overrides") if "references" in str(found))
     jsonschema.validate(edited("f3", "f9").summary["overrides"], entry)
     assert set(entry["required"]) == set(entry["properties"])

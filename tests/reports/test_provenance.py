@@ -49,7 +49,7 @@ def called(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_printed_commands_give_the_same_results_again(evaluated_run, tmp_path, monkeypatch):
     first = evaluated_run(n=28, roi=None)
     lines = commands(read_run(first))
-    assert lines[0] == "pip install tuneworth==0.1.0"
+    assert lines[0] == "pip install .  # in a clone of Tuneworth 0.1.0"
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     for file in (tmp_path / "real" / "project" / "pairs.jsonl", *(tmp_path / "real").glob("*.jsonl")):
@@ -82,17 +82,21 @@ def test_a_curated_file_is_curated_again_by_its_printed_command(tmp_path, monkey
     assert "--splits splits.jsonl" in commands(read_curation(tmp_path / "first"))[-1]
 
 
+BASE, TRAIN = (
+    "pip install .  # in a clone of Tuneworth 0.1.0",
+    "pip install '.[train]'  # in a clone of Tuneworth 0.1.0",
+)
 LOCAL = {"variants": {"tuned": {"source": "adapter"}}, "training": {"threads": 2}}
 
 
 @pytest.mark.parametrize(("stored", "lines"), [
-    (run("tuneworth run", LOCAL), ["pip install 'tuneworth[train]==0.1.0'", "tuneworth run lines --seed 3"]),
-    (run("tuneworth curate", LOCAL), ["pip install 'tuneworth[train]==0.1.0'", "tuneworth curate lines --seed 3",
+    (run("tuneworth run", LOCAL), [TRAIN, "tuneworth run lines --seed 3"]),
+    (run("tuneworth curate", LOCAL), [TRAIN, "tuneworth curate lines --seed 3",
                                       "tuneworth train lines --seed 3", "tuneworth evaluate lines --seed 3"]),
     (run("something else"), []),
-    (run("tuneworth run", project="a b; rm -rf ~", versions={}), ["pip install tuneworth",
+    (run("tuneworth run", project="a b; rm -rf ~", versions={}), ["pip install .  # in a clone of Tuneworth",
                                                                     "tuneworth run 'a b; rm -rf ~' --seed 3"]),
-    (run("tuneworth run", project="/home/ann/-x"), ["pip install tuneworth==0.1.0", "tuneworth run ./-x --seed 3"]),
+    (run("tuneworth run", project="/home/ann/-x"), [BASE, "tuneworth run ./-x --seed 3"]),
 ])  # fmt: skip
 def test_the_commands_follow_from_how_the_run_was_begun(stored: StoredRun, lines: list[str]):
     assert commands(stored) == lines

@@ -1,4 +1,4 @@
-"""docs/results.schema.json is true of real runs of every kind, and describes every key that they have."""
+"""evaluate/results.schema.json is true of real runs of every kind, and describes every key that they have."""
 
 import json
 from collections.abc import Callable

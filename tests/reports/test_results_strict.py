@@ -1,4 +1,4 @@
-"""docs/results.schema.json is strict: a key that is missing or unknown is noticed, almost wherever it is."""
+"""evaluate/results.schema.json is strict: a key that is missing or unknown is noticed, almost wherever it is."""
 
 import copy
 import json

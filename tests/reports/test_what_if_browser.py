@@ -53,8 +53,8 @@ def settled(window):
     return window.value("location.hash")
 
 
-def test_the_page_counts_as_the_python_does_on_two_hundred_settings(window, page_file):
-    accounts = [account(*settings_of(seed)) for seed in range(1000, 1200)]
+def test_the_page_counts_as_the_python_does_on_a_hundred_settings(window, page_file):
+    accounts = [account(*settings_of(seed)) for seed in range(1000, 1100)]
     page = window.open(page_file, unfold=True)
     count = f"(all) => {{ {source('money')}; return all.map(moneyFormulas.account) }}"
     found = page.evaluate(count, [each["formula_inputs"] for each in accounts])
@@ -63,13 +63,13 @@ def test_the_page_counts_as_the_python_does_on_two_hundred_settings(window, page
     ]
     assert not wrong, wrong[:10]
     never = sum(each["payback_days"] is None for each in accounts)
-    assert 40 < never < 160, "the settings must hold both what pays back and what never does"
+    assert 20 < never < 80, "the settings must hold both what pays back and what never does"
 
 
 def test_a_changed_number_counts_as_if_the_project_file_stated_it(window, page_file):
     keys = ("price_input", "price_output", "acceptance", "cached_share")
     cases = []
-    for seed in range(60):
+    for seed in range(30):
         table, measured = settings_of(seed)
         inputs = account(table, measured)["formula_inputs"]
         chance = random.Random(seed)

@@ -32,6 +32,23 @@ def served(project: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
+def shared(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for the tests that only decide and take back; the others have one of their own."""
+    folder = shutil.copytree(made, tmp_path_factory.mktemp("shared") / "parts")
+    with serving(folder) as running:
+        running.client().settled()
+        yield running
+
+
+@pytest.fixture
+def undecided(shared: Served) -> Path:
+    """The folder of the shared server's project, nothing decided."""
+    file = Path(shared.said["overrides"])
+    file.unlink(missing_ok=True)
+    return file.parent
+
+
+@pytest.fixture(scope="module")
 def window() -> Iterator[Window]:
     """A window of Chromium; a module's own, as its driver holds the event loop as long as it runs."""
     with chromium_window() as opened:

@@ -113,6 +113,12 @@ class Client:
             time.sleep(0.02)
         return counts
 
+    def curated(self) -> Any:
+        """The state once the curation that was asked for has ended."""
+        while (state := self.state())["curate"]["state"] == "running":
+            time.sleep(0.05)
+        return state
+
     def item(self, kind: str, key: str | None = None) -> Any:
         return self.get("item", kind=kind, **({} if key is None else {"key": key}))
 

@@ -1,24 +1,15 @@
 """One decision for all rows that share something, over HTTP: previewed, written as one batch, taken back at once."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tuneworth.project import curate_project, decide_row
 
-from .served import Served, serving
 from .small_runs import ledger_of
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def served(project: Path) -> Iterator[Served]:
-    with serving(project) as served:
-        served.client().settled()
-        yield served
 
 
 def asked(item: dict, action: str, by: str = "rule") -> dict:
@@ -31,8 +22,8 @@ def written(project: Path) -> list[dict]:
     return [json.loads(line) for line in file.read_text().split("\n") if line] if file.exists() else []
 
 
-def test_a_preview_shows_each_row_and_writes_nothing(project, served):
-    client = served.client()
+def test_a_preview_shows_each_row_and_writes_nothing(undecided, shared):
+    client = shared.client()
     item = client.item("repair")
     request = asked(item, "accept")
     found = client.post("bulk/preview", **request)
@@ -43,16 +34,16 @@ def test_a_preview_shows_each_row_and_writes_nothing(project, served):
         assert (before, row["decision"]) == (after + ".", "keep")
     page = client.post("bulk/preview", **request, start=1, limit=2)
     assert (page["rows"], page["stamp"]) == (found["rows"][1:3], found["stamp"])
-    assert written(project) == []
+    assert written(undecided) == []
 
 
-def test_a_bulk_is_one_batch_and_one_undo(project, served):
-    client = served.client("Ada")
+def test_a_bulk_is_one_batch_and_one_undo(undecided, shared):
+    client = shared.client("Ada")
     client.decide(client.item("conflict"), "left")
     request = asked(client.item("repair"), "accept")
     found = client.post("bulk/preview", **request)
     saved = client.post("bulk/apply", **request, why="stops only", stamp=found["stamp"])
-    lines = written(project)[2:]
+    lines = written(undecided)[2:]
     assert [line["id"] for line in lines] == [row["id"] for row in found["rows"]]
     assert saved["saved"] == len(lines) == found["count"]
     assert {(line["who"], line["why"], line["decision"]) for line in lines} == {("Ada", "stops only", "keep")}
@@ -60,11 +51,12 @@ def test_a_bulk_is_one_batch_and_one_undo(project, served):
     undo = client.state()["undo"]
     assert (undo["decisions"], undo["what"]) == (len(lines), f"{len(lines)} decisions")
     assert client.undo().json()["taken_back"] == [line["id"] for line in lines]
-    assert len(written(project)) == 2
+    assert len(written(undecided)) == 2
 
 
 def test_the_ledger_of_the_next_run_has_each_row_of_a_bulk(project, served):
     client = served.client()
+    client.settled()
     request = asked(client.item("repair"), "accept")
     found = client.post("bulk/preview", **request)
     client.post("bulk/apply", **request, stamp=found["stamp"])
@@ -73,29 +65,29 @@ def test_the_ledger_of_the_next_run_has_each_row_of_a_bulk(project, served):
 
 
 @pytest.mark.parametrize("elsewhere", ["another tab", "the command", "nothing"])
-def test_a_bulk_is_done_only_if_it_is_what_the_preview_showed(project, served, elsewhere):
-    client, other = served.client("Ada"), served.client("Bob")
+def test_a_bulk_is_done_only_if_it_is_what_the_preview_showed(undecided, shared, elsewhere):
+    client, other = shared.client("Ada"), shared.client("Bob")
     item = client.item("repair")
     request = asked(item, "accept")
     stamp = client.post("bulk/preview", **request)["stamp"]
     if elsewhere == "another tab":
         assert other.decide(other.item("repair"), "drop").status_code == 200
     elif elsewhere == "the command":
-        decide_row(project, item["sides"][0]["id"], "drop", who="Bob")
+        decide_row(undecided, item["sides"][0]["id"], "drop", who="Bob")
     else:
         stamp = "x"
-    before = written(project)
+    before = written(undecided)
     answer = client.send("bulk/apply", **request, stamp=stamp)
     assert answer.status_code == 409
-    assert written(project) == before
+    assert written(undecided) == before
 
 
-def test_another_action_needs_another_preview(project, served):
-    client = served.client()
+def test_another_action_needs_another_preview(undecided, shared):
+    client = shared.client()
     item = client.item("repair")
     stamp = client.post("bulk/preview", **asked(item, "accept"))["stamp"]
     assert client.send("bulk/apply", **asked(item, "drop"), stamp=stamp).status_code == 409
-    assert written(project) == []
+    assert written(undecided) == []
 
 
 @pytest.mark.parametrize(
@@ -105,27 +97,27 @@ def test_another_action_needs_another_preview(project, served):
         ({"kind": "none"}, 404), ({"value": 1}, 400),
     ],
 )  # fmt: skip
-def test_a_bulk_that_makes_no_sense_is_refused(served, change, status):
-    client = served.client()
+def test_a_bulk_that_makes_no_sense_is_refused(undecided, shared, change, status):
+    client = shared.client()
     request = {**asked(client.item("repair"), "accept"), **change}
     assert client.send("bulk/preview", **request).status_code == status
 
 
 @pytest.mark.parametrize("change", [{"value": "none"}, {"action": "fly"}, {"by": "field:none"}])
-def test_nothing_is_shared_that_no_row_has(served, change):
-    client = served.client()
+def test_nothing_is_shared_that_no_row_has(undecided, shared, change):
+    client = shared.client()
     found = client.post("bulk/preview", **{**asked(client.item("repair"), "accept"), **change})
     assert (found["count"], found["rows"]) == (0, [])
 
 
-def test_a_row_in_several_conflicts_is_decided_once(project, served):
+def test_a_row_in_several_conflicts_is_decided_once(undecided, shared):
     """Three answers to one request: each is in two conflicts."""
-    client = served.client()
+    client = shared.client()
     item = next(one for key in keys(client) if (one := client.item("conflict", key))["likes"])
     request = asked(item, "left", by="group")
     found = client.post("bulk/preview", **request)
     client.post("bulk/apply", **request, stamp=found["stamp"])
-    decided = [(line["id"], line["decision"]) for line in written(project)]
+    decided = [(line["id"], line["decision"]) for line in written(undecided)]
     assert len({id for id, _ in decided}) == len(decided) > 0
 
 

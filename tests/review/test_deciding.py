@@ -1,9 +1,8 @@
 """Decisions over HTTP: written before the page says so, never lost, never overwritten."""
 
 import json
-import shutil
 import threading
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
@@ -11,26 +10,10 @@ import pytest
 from tuneworth.curate import read_overrides
 from tuneworth.project import curate_project, decide_row
 
-from .served import Client, Served, serving
+from .served import Client, serving
 from .small_runs import ledger_of
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def shared(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for the tests that only decide and take back; the others have one of their own."""
-    folder = shutil.copytree(made, tmp_path_factory.mktemp("deciding") / "parts")
-    with serving(folder) as running:
-        yield running
-
-
-@pytest.fixture
-def undecided(shared: Served) -> Path:
-    """The folder of its project, nothing decided."""
-    file = Path(shared.said["overrides"])
-    file.unlink(missing_ok=True)
-    return file.parent
 
 
 def written(project: Path) -> list[dict]:
@@ -288,6 +271,7 @@ def test_curating_again_shows_its_progress_and_then_the_new_run(project, served)
     assert client.send("curate").status_code == 400  # one at a time
     while (state := client.state())["curate"]["state"] == "running":
         assert state["run"] == before["run"]
+        time.sleep(0.05)
     assert state["curate"]["state"] == "done", state["curate"]
     assert state["curate"]["run"] == state["run"] != before["run"]
     assert state["curate"]["lines"]
@@ -300,8 +284,7 @@ def test_a_curation_that_fails_says_why_and_changes_nothing(project, served):
     before = client.state()["run"]
     (project / "pairs.jsonl").write_text("")
     client.post("curate")
-    while (state := client.state())["curate"]["state"] == "running":
-        pass
+    state = client.curated()
     assert state["curate"]["state"] == "failed"
     assert "pairs.jsonl" in " ".join(state["curate"]["lines"])
     assert state["run"] == before
@@ -313,8 +296,7 @@ def test_a_run_of_a_file_is_curated_again_in_its_folder(command, pairs_file, sty
     with serving(tmp_path / "clean") as served:
         client = served.client()
         client.post("curate")
-        while (state := client.state())["curate"]["state"] == "running":
-            pass
+        state = client.curated()
         assert (state["curate"]["state"], state["curate"]["run"]) == ("done", "clean"), state["curate"]
     summary = json.loads((tmp_path / "clean/curate/summary.json").read_text())
     assert summary["outcomes"]["decided"] == 1
@@ -326,7 +308,6 @@ def test_a_run_whose_file_is_gone_says_how_to_curate_it(command, pairs_file, tmp
     with serving(tmp_path / "clean") as served:
         client = served.client()
         client.post("curate")
-        while (state := client.state())["curate"]["state"] == "running":
-            pass
+        state = client.curated()
     assert state["curate"]["state"] == "failed"
     assert f"is not at {pairs_file} any more" in state["curate"]["lines"][0]

@@ -64,11 +64,10 @@ def violations(bench: Workbench) -> list[str]:
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_wrong(window: Window, served: Served, view: str) -> None:
     bench = shown(window, served, view)
-    for width, height in ((1280, 800), (390, 844)):
+    for width, height, scheme in ((1280, 800, "light"), (390, 844, "dark")):
         window.resize(width, height)
-        for scheme in ("light", "dark"):
-            bench.page.emulate_media(color_scheme=scheme)
-            assert violations(bench) == [], (width, scheme)
+        bench.page.emulate_media(color_scheme=scheme)
+        assert violations(bench) == [], (width, scheme)
     assert bench.window.messages == []
 
 
@@ -76,7 +75,7 @@ def test_no_width_makes_a_view_scroll_sideways_or_cuts_its_text(window: Window, 
     found = []
     for view in VIEWS:
         shown(window, served, view)
-        for width in (320, 360, 390, 480, 760, 761, 1040, 1041, 1280, 1920):
+        for width in (320, 390, 760, 761, 1040, 1041, 1920):
             window.resize(width)
             room = window.value("document.documentElement.scrollWidth")
             found += [(view, width, room)] if room > width else []

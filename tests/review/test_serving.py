@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tuneworth.core import install_command
+
 from .served import COMMAND, serving
 from .small_runs import curated, plain_pairs
 
@@ -124,4 +126,4 @@ def test_without_its_packages_the_command_says_how_to_install_them(made, tmp_pat
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 2
-    assert "the workbench needs starlette\nInstall with: pip install 'tuneworth[review]'" in done.stderr
+    assert f"the workbench needs starlette\nInstall with: {install_command('review')}" in done.stderr

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from ..reports.chromium import Window
 from .served import Served
 
-SOON = 15_000  # milliseconds; what takes longer never comes
+SOON = 60_000  # milliseconds; what takes longer never comes, on a busy machine neither
 
 
 @dataclass

@@ -46,7 +46,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=10).map("".join) | st.text(ma
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 def test_every_place_holds_what_was_found(outputs):
     results = check_outputs(pl.DataFrame({"output": outputs, "input": outputs[::-1]}), STYLE)
@@ -59,7 +59,7 @@ def test_every_place_holds_what_was_found(outputs):
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(TEXTS, min_size=2, max_size=5))
 def test_a_row_is_judged_alone(outputs):
     together = check_outputs(pl.DataFrame({"output": outputs, "input": [""] * len(outputs)}), STYLE)
@@ -73,29 +73,18 @@ def test_a_row_is_judged_alone(outputs):
 REPEATED = ["a", "A ", "- x\n", "## a\n", "3,5 V ", '"', "[", "a: b\n", "1. ", "Word ", " - ", "\u0301"]
 
 
-def judged(piece: str, length: int) -> int:
-    """How many results all checks give for one output of so many characters."""
-    results = check_outputs(pl.DataFrame({"output": [piece * (length // len(piece))], "input": [""]}), STYLE)
-    return results.status.width
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", REPEATED)
-def test_a_long_output_is_judged_by_every_check(piece):
-    assert judged(piece, 5_000) == len(STYLE.checks)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("piece", REPEATED)
-def test_an_output_of_300_000_characters_is_judged_to_the_end(piece):
-    assert judged(piece, 300_000) == len(STYLE.checks)  # a quadratic step would meet the suite's limit of 10 minutes
+def test_an_output_of_150_000_characters_is_judged_to_the_end(piece):
+    results = check_outputs(pl.DataFrame({"output": [piece * (150_000 // len(piece))], "input": [""]}), STYLE)
+    assert results.status.width == len(STYLE.checks)  # a quadratic step would meet the suite's limit of 10 minutes
 
 
 SAFE = st.sampled_from(["[0-9]+", "[a-c]", "a|bc", "x?", "b+c", "[^,]+", "(?:ab)*"])
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(SAFE, min_size=1, max_size=3), st.lists(st.text("abcx, 01.*(", max_size=3), min_size=4, max_size=4),
        st.lists(st.text("abcx, 01.*(", max_size=8), min_size=1, max_size=4), st.data())  # fmt: skip
 def test_a_template_fits_where_python_says_so(slots, literals, texts, data):

@@ -62,6 +62,12 @@ def test_a_rule_that_many_examples_break_is_never_a_must_rule(n, share):
         assert bad <= 0.2 * n
 
 
+def test_a_style_without_a_must_rule_says_what_it_lacks():
+    assert "every output would count as acceptable" in inferred(signed(72, 0), SIGNED).message
+    assert "(at least 73 different outputs)" in inferred(signed(72, 0), SIGNED).message
+    assert "acceptable" not in inferred(signed(73, 0), SIGNED).message
+
+
 def test_an_output_that_many_rows_repeat_counts_once():
     words = [f"{name} {kind} with a long description of the thing" for name in "abcdef" for kind in ("shirt", "shoe")]
     ends = ["."] * 11 + ["!"]

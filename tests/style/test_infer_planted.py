@@ -134,7 +134,7 @@ def test_a_field_at_the_end_has_the_level_of_its_share(share):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8)
 @given(st.randoms(use_true_random=False), st.sampled_from(sorted(PLANTED)))
 def test_the_order_of_the_examples_changes_nothing(draw, name):
     table = examples(3, PLANTED[name][0], n=120)
@@ -144,7 +144,6 @@ def test_the_order_of_the_examples_changes_nothing(draw, name):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=20, max_size=40, unique=True), st.booleans())
 def test_any_examples_give_a_style_that_can_be_read_or_none(texts, fielded):
     fields = [json.dumps({"name": text, "items": [text, text]}) if fielded else None for text in texts]

@@ -152,7 +152,7 @@ SCOPES = ["each: sentence", "each: line", "each: bullet", "each: paragraph", "ea
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from(SCOPES),
     st.lists(st.lists(st.sampled_from(PARTS), max_size=12).map("".join), min_size=1, max_size=3),
@@ -172,4 +172,4 @@ def test_pieces_are_in_order_do_not_overlap_and_are_found_alone(scope, outputs):
 @pytest.mark.parametrize("scope", SCOPES)
 def test_long_outputs_are_cut_to_the_end(scope, piece):
     style = parse_style(f"checks: [{{kind: length, unit: words, max: 1000000, {scope}}}]")
-    assert check_outputs(table(piece * (200_000 // len(piece))), style).status.item() in ("pass", "not applicable")
+    assert check_outputs(table(piece * (100_000 // len(piece))), style).status.item() in ("pass", "not applicable")

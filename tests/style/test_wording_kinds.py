@@ -72,6 +72,8 @@ CASES = [
     ("{kind: vocabulary, forbidden: [straße], ignore_case: true}", "die STRAẞE", None, "fail", ["STRAẞE"]),
     ("{kind: vocabulary, forbidden: [café]}", "cafés, café.", None, "fail", ["café"]),
     ("{kind: vocabulary, preferred: {C: 'C++'}}", "C++ and C", None, "fail", ["C++"]),
+    ("{kind: vocabulary, preferred: {LDO: [ldo, ldos]}, ignore_case: true}", "Ldo, LDO, LDOS", None, "fail", ["Ldo", "LDOS"]),
+    ("{kind: vocabulary, preferred: {LDO: [ldos]}, ignore_case: true}", "Ldo, ldo, LDO", None, "pass", []),
     ("{kind: forbidden, any: ['{part}'], ignore_case: true}", "İİ the İX1", {"part": "İX1"}, "fail", ["İX1"]),
     ("{kind: forbidden, any: ['{part}'], ignore_case: true}", "İ then ix1", {"part": "IX1"}, "fail", ["ix1"]),
     ("{kind: forbidden, any: ['{part}'], ignore_case: true}", "İ then nothing", {"part": "IX1"}, "pass", []),

@@ -323,8 +323,8 @@ def test_a_value_contradicts_exactly_the_others(own, other):
 @pytest.mark.parametrize(
     "piece", ["red ", "Red ", "low red handle ", "not ", "dark ", "red or ", "- ", "a", "not red or "]
 )
-def test_a_million_characters_are_read_to_the_end(piece):
-    output = piece * (1_000_000 // len(piece))
+def test_half_a_million_characters_are_read_to_the_end(piece):
+    output = piece * (500_000 // len(piece))
     assert result(SILENT, output, {"colour": "blue", "handle": "oak"})[0] in ("pass", "fail")
 
 

@@ -90,7 +90,9 @@ def test_more_workers_than_there_is_room_for_are_an_error(nodes: Any, wanted: in
 
 
 @pytest.mark.slow
-def test_training_without_a_cluster_imports_nothing_of_ray(tiny_folder: Path, tmp_path: Path) -> None:
+def test_training_without_a_cluster_or_tracker_imports_nothing_of_ray_or_tensorboard(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "import tuneworth.cli.train, tuneworth.project.training.train, tuneworth.train.distributed\n"
@@ -98,7 +100,7 @@ def test_training_without_a_cluster_imports_nothing_of_ray(tiny_folder: Path, tm
         "from tuneworth.train import TrainSettings, fit\n"
         f"fit([{{'input': 'a', 'output': 'b'}}], model={str(tiny_folder)!r}, out=Path({str(tmp_path)!r}),\n"
         "    settings=TrainSettings(rank=2, alpha=4, max_steps=1, dtype='float32'))\n"
-        "print([name for name in sys.modules if name.split('.')[0] == 'ray'])"
+        "print([name for name in sys.modules if name.split('.')[0] == 'ray' or 'tensorboard' in name])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The documented command lines of other launchers. Run by one, this file is what each process does."""
+"""The documented command line for several machines. Run by torchrun, this file is what each process does."""
 
 import json
 import os
@@ -13,8 +13,7 @@ from tuneworth.train import Processes, TrainSettings, fit
 
 PAIRS = [{"input": f"part {i}", "output": f"yes, {i % 3}"} for i in range(7)]
 SETTINGS = TrainSettings(rank=2, alpha=4, max_steps=5, batch_size=3, learning_rate=1e-2, dtype="float32")
-# As docs/devices.md has them: two processes of one machine, and two machines of one process each (here the same one).
-ACCELERATE = ["accelerate", "launch", "--multi_gpu", "--num_processes", "2"]
+# As docs/devices.md has it: two machines of one process each (here the same one).
 TORCHRUN = ["torchrun", "--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1"]
 
 
@@ -35,14 +34,9 @@ def free_port() -> int:
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize("launcher", ["accelerate", "torchrun"])
-def test_what_other_launchers_start_does_what_one_process_does(
-    tiny_folder: Path, tiny_model: Any, tmp_path: Path, launcher: str
-) -> None:
+def test_what_two_machines_start_does_what_one_process_does(tiny_folder: Path, tiny_model: Any, tmp_path: Path) -> None:
     port = str(free_port())
-    commands = [[*ACCELERATE, "--main_process_port", port]]
-    if launcher == "torchrun":
-        commands = [[*TORCHRUN, "--master-port", port, "--node-rank", str(rank)] for rank in (0, 1)]
+    commands = [[*TORCHRUN, "--master-port", port, "--node-rank", str(rank)] for rank in (0, 1)]
     machines = [started(words, tiny_folder, tmp_path) for words in commands]
     for machine in machines:
         said = machine.communicate()

@@ -1,19 +1,23 @@
-"""Several processes train one adapter. Run by a launcher, this file is what each of them does."""
+"""Several processes train one adapter. Run by itself, this file starts them and is what each of them does."""
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.train import Processes, TrainSettings, fit, preflight
+from tuneworth.train import Processes, TrainSettings, fit, load_model, preflight
 from tuneworth.train.processes import _known, _reason
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
@@ -27,7 +31,7 @@ JOBS = {
     "recomputed": replace(QUICK, gradient_checkpointing=True),
     "memory for one pair": replace(QUICK, batch_size=8),
 }
-LONG = replace(QUICK, epochs=None, max_steps=300, learning_rate=1e-3, checkpoint_steps=1, patience=1000)
+LONG = replace(QUICK, epochs=None, max_steps=100, learning_rate=1e-3, checkpoint_steps=1, patience=1000)
 
 
 def pairs(count: int, *, answer: str = "yes, {}") -> list[dict[str, str]]:
@@ -70,23 +74,83 @@ def memory_for_one_pair() -> None:
     loss.collate = collate
 
 
-def start(out: Path, *words: str, count: int = 2) -> subprocess.Popen[str]:
-    launcher = [str(Path(sys.executable).parent / "torchrun"), "--standalone", "--nproc-per-node", str(count)]
-    return subprocess.Popen(
-        [*launcher, __file__, *words, str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
-    )  # fmt: skip
+# Starting Python with torch takes seconds, so one process gets ready, and the members of each group are forks of it.
+def nursery(model: str) -> None:
+    """For each job and its folder start a group: tell its processes by rank, and then how each of them ended."""
+    torch.set_num_threads(1)
+    load_model(model, dtype="float32")  # imports what a fit needs
+    for line in sys.stdin:
+        job, out = json.loads(line)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        group = [begin(job, model, Path(out), rank, port) for rank in (0, 1)]
+        print(json.dumps(group), flush=True)
+        print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in group]), flush=True)
+
+
+def begin(job: str, model: str, out: Path, rank: int, port: int) -> int:
+    """The process of a new member, which is started as a launcher does it; what it says is in a file of the folder."""
+    if pid := os.fork():
+        return pid
+    _known.clear()  # loading the model asked already
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in told.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    said = (out / f"said-{rank}.txt").open("w")
+    os.dup2(said.fileno(), 1)
+    os.dup2(said.fileno(), 2)
+    code = 1
+    try:
+        if job == "jobs":
+            member(model, out)
+        else:
+            fit_here(job, LONG, model=model, out=out)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What starts groups of two, one after the other."""
+
+    nursery: subprocess.Popen[str]
+
+    def start(self, job: str, out: Path) -> list[int]:
+        """The processes of a new group, by rank."""
+        assert self.nursery.stdin
+        self.nursery.stdin.write(json.dumps([job, str(out)]) + "\n")
+        self.nursery.stdin.flush()
+        return self._told()
+
+    def ended(self) -> list[int]:
+        """The exit codes of the group, by rank, once both have ended."""
+        return self._told()
+
+    def _told(self) -> list[int]:
+        assert self.nursery.stdout
+        return json.loads(self.nursery.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def groups(tiny_folder: Path) -> Iterator[Groups]:
+    words = [sys.executable, __file__, str(tiny_folder)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Groups(process)
 
 
 # --- two processes and one --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def together(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def together(groups: Groups, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("together")
-    group = start(out, "jobs", str(tiny_folder))
-    said, errors = group.communicate()
-    assert group.returncode == 0, said + errors
+    groups.start("jobs", out)
+    assert groups.ended() == [0, 0], [(out / f"said-{rank}.txt").read_text() for rank in (0, 1)]
     return out
 
 
@@ -151,52 +215,37 @@ def test_processes_that_see_other_pairs_do_not_train(together: Path) -> None:
 # --- killed -----------------------------------------------------------------------------------------------------
 
 
-def wait_for(path: Path, group: subprocess.Popen[str]) -> None:
+def wait_for_another(path: Path, before: int | None) -> int:
+    """When the file was written that is not the one of before."""
     until = time.monotonic() + 120
-    while not path.exists():
-        assert group.poll() is None, group.communicate()
+    while not path.exists() or path.stat().st_mtime_ns == before:
         assert time.monotonic() < until, "no checkpoint within two minutes"
         time.sleep(0.02)
-
-
-def members(group: subprocess.Popen[str]) -> dict[str, int]:
-    """The process of each rank."""
-    found = {}
-    for child in Path(f"/proc/{group.pid}/task/{group.pid}/children").read_text().split():
-        told = Path(f"/proc/{child}/environ").read_text().split("\0")
-        found |= {line.removeprefix("RANK="): int(child) for line in told if line.startswith("RANK=")}
-    return found
+    return path.stat().st_mtime_ns
 
 
 @pytest.mark.cluster
 def test_a_fit_killed_in_part_and_then_as_a_whole_ends_as_if_nobody_had(
-    tiny_folder: Path, tiny_model: Any, tmp_path: Path
+    groups: Groups, tiny_model: Any, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "long" / "checkpoint.safetensors"
-    group = start(tmp_path, "long", str(tiny_folder))
-    wait_for(checkpoint, group)
-    os.kill(members(group)["1"], signal.SIGKILL)
-    said = group.communicate(timeout=60)[1]
-    assert group.returncode != 0
-    # Here no command line words it; the launcher may end the other process before that notices.
-    assert said.count("ProcessLost: Another of the 2 processes of this fit ended") <= 1
-    assert "Signal 9 (SIGKILL)" in said
+    _, second = groups.start("long", tmp_path)
+    wait_for_another(checkpoint, None)
+    os.kill(second, signal.SIGKILL)
+    assert groups.ended() == [1, -signal.SIGKILL]
+    said = (tmp_path / "said-0.txt").read_text()
+    assert said.count("ProcessLost: Another of the 2 processes of this fit ended") == 1
     assert not (tmp_path / "long" / "adapter").exists()
 
     before = checkpoint.stat().st_mtime_ns
-    group = start(tmp_path, "long", str(tiny_folder))
-    while checkpoint.stat().st_mtime_ns == before and group.poll() is None:
-        time.sleep(0.02)
-    ranks = members(group)  # asked while the launcher lives: afterwards they are nobody's children
-    os.killpg(group.pid, signal.SIGKILL)
-    for pid in ranks.values():  # each has a session of its own
+    pids = groups.start("long", tmp_path)
+    wait_for_another(checkpoint, before)
+    for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    group.communicate()
-    assert len(ranks) == 2
+    assert groups.ended() == [-signal.SIGKILL] * 2
 
-    group = start(tmp_path, "long", str(tiny_folder))
-    errors = group.communicate()[1]
-    assert group.returncode == 0, errors
+    groups.start("long", tmp_path)
+    assert groups.ended() == [0, 0], (tmp_path / "said-0.txt").read_text()
     alone = fit(pairs(9), pairs(3, answer="no: {}"), model=tiny_model, settings=LONG, out=tmp_path / "alone")
     assert same_course(seen(tmp_path, "long", 0)["log"], alone.log)
     assert seen(tmp_path, "long", 0)["log"] == seen(tmp_path, "long", 1)["log"]
@@ -267,8 +316,4 @@ def test_what_torch_says_is_cut_to_its_first_sentence() -> None:
 
 
 if __name__ == "__main__":
-    job, model, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-    if job == "jobs":
-        member(model, folder)
-    else:
-        fit_here("long", LONG, model=model, out=folder)
+    nursery(sys.argv[1])

@@ -1,6 +1,5 @@
 import json
 import math
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -74,19 +73,6 @@ def test_what_is_no_number_is_left_out(tmp_path: Path) -> None:
 def test_an_unknown_tracker_is_named() -> None:
     with pytest.raises(ConfigError, match=r"'wandb'; known are tensorboard"):
         TrainSettings(trackers=("wandb",))
-
-
-@pytest.mark.slow
-def test_nothing_of_tensorboard_is_imported_unless_asked(tiny_folder: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from tuneworth.train import TrainSettings, fit\n"
-        "fit([{'input': 'a', 'output': 'b'}], model=sys.argv[1], settings=TrainSettings(max_steps=1), out=Path(sys.argv[2]))\n"
-        "assert not [name for name in sys.modules if 'tensorboard' in name]"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tiny_folder), str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

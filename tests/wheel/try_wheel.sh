@@ -1,6 +1,6 @@
 #!/bin/sh
-# Build the wheel, install it beside Hugging Face's `evaluate` in a clean environment, and run a small end-to-end there,
-# in a folder from which the sources cannot be reached.
+# Build the wheel and install it in a clean environment: a stranger's first hour with nothing else, then a small
+# end-to-end beside Hugging Face's `evaluate`. Both run in a folder from which the sources cannot be reached.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-python3}
@@ -14,9 +14,16 @@ echo "wheel: building"
 "$work/venv/bin/pip" --quiet wheel --no-deps --wheel-dir "$work/dist" "$work/source"
 rm -rf "$work/source"
 mkdir -p "$root/dist" && cp "$work"/dist/*.whl "$root/dist/"
-echo "wheel: installing $(ls "$work/dist") beside evaluate"
-"$work/venv/bin/pip" --quiet install "$work"/dist/*.whl evaluate
+echo "wheel: installing $(ls "$work/dist")"
+"$work/venv/bin/pip" --quiet install "$work"/dist/*.whl
 
-cp "$root/tests/wheel/end_to_end.py" "$root/tests/wheel/share_equal.py" "$work/"
+mkdir -p "$work/pages/docs" "$work/hour"
+cp "$root/README.md" "$work/pages/" && cp "$root/docs/your-own-csv.md" "$work/pages/docs/"
+cp "$root"/tests/wheel/*.py "$work/"
+cd "$work/hour"
+"$work/venv/bin/python" -I "$work/stranger.py" "$work/venv/bin/tuneworth" "$work/pages"
+
+echo "wheel: installing evaluate beside it"
+"$work/venv/bin/pip" --quiet install evaluate
 cd "$work"
 "$work/venv/bin/python" -I end_to_end.py "$work/venv/bin/tuneworth"

@@ -230,7 +230,7 @@ class Client:
             return ConfigError(f"{self.title}: {shortened(failed.complaint.message)} ({failed.status})\n{advice}")
         kind = failed.fault.stop or (ConfigError if failed.status in (400, 404, 413, 422) else RunBroken)
         text = failed.fault.text
-        if "\n" not in text:
+        if "\n" not in text or failed.fault.grace:
             text += "\nRun the same command again; what was done so far is kept."
         return kind(f"{self.title}: {text}")
 

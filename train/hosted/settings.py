@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ...core import ConfigError, address_problems
+from ...core import ConfigError, address_problems, key_env_problems
 
 __all__ = ["HostedSettings"]
 
@@ -43,7 +43,7 @@ class HostedSettings:
     """The most tokens that an example may have. Default: the provider's limit."""
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = key_env_problems(self.key_env)
         for name in ("epochs", "rank", "batch_size", "longest_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ModelError
+from ...core import ModelError, install_command
 
 __all__ = ["TokenCount", "count_tokens"]
 
@@ -58,7 +58,7 @@ def _tokenizer(name: str) -> Any:
     try:
         from transformers import AutoTokenizer
     except ImportError:
-        raise ModelError("counting tokens needs transformers\nInstall with: pip install 'tuneworth[train]'") from None
+        raise ModelError(f"counting tokens needs transformers\nInstall with: {install_command('train')}") from None
     from ..model.load import EMBEDDED_NAME, embedded_folder
 
     try:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...core import DataError, ModelError
+from ...curate import fold_system
 
 __all__ = [
     "answer_margins",
@@ -168,8 +169,7 @@ def _apply(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bo
         if not has_system:
             raise
     # Some templates reject a system message (Gemma's), others ignore it: a guide must not get lost.
-    first = {"role": messages[1]["role"], "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
-    merged = [first, *messages[2:]]
+    merged = fold_system(messages)
     return _rendered(tokenizer, merged, add_generation_prompt=add_generation_prompt), merged
 
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...core import ModelError, sha256_file
+from ...core import ModelError, install_command, sha256_file
 from ..processes import Processes
 from .chat import settle_template
 from .checks import check_kind, fit_together
@@ -125,7 +125,7 @@ def check_quantised() -> None:
     if not torch.cuda.is_available():
         missing.append("an NVIDIA GPU (torch sees none)")
     if find_spec("bitsandbytes") is None:
-        missing.append("bitsandbytes (pip install 'tuneworth[qlora]')")
+        missing.append(f"bitsandbytes ({install_command('qlora')})")
     if missing:
         raise ModelError(
             f"quantised = true needs {' and '.join(missing)}.\n"

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ....core import ConfigError, build_settings, nearest
+from ....core import ConfigError, build_settings, divided_names, nearest, toml_name
 from ....core import shown_value as shown
 from .measured import MeasuredVariant
 from .origins import priced_by
@@ -40,13 +40,16 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
     rest = {key: value for key, value in ranged.items() if key not in variant_tables and key not in misspelt}
     settings = _build(RoiSettings, rest, where, problems)
     variants, prices = {}, _own_prices(rest.get("prices"), where, problems)
+    divided = divided_names(variant_tables, [f.name for f in fields(VariantMoney)], where=where)
+    problems += divided.values()
     for name, values in variant_tables.items():
-        built = _build(VariantMoney, values, f"{where}.{name}", problems)
+        place = f"{where}.{toml_name(name)}"
+        built = None if name in divided else _build(VariantMoney, values, place, problems)
         if built is not None:
-            built = _with_preset(built, f"{where}.{name}", rest, problems)
-            variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
+            built = _with_preset(built, place, rest, problems)
+            variants[name] = _listed(built, place, rest, on, prices, problems)
         elif isinstance(values.get("model"), str):  # the table is invalid, but its model can be looked up
-            _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
+            _listed(VariantMoney(model=values["model"]), place, rest, on, prices, problems)
     if problems or settings is None:
         found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
         raise ConfigError(found[0]) if len(found) == 1 else ConfigError.of(found, where=f"[{where}]")
@@ -70,7 +73,7 @@ def check_roi(
     made from others needs their prices, not its own. A missing volume is not an error: the verdict asks for it.
     """
     problems = [
-        f'roi.{name}: there is no variant "{name}"; {nearest(name, list(variants))}'
+        f'roi.{toml_name(name)}: there is no variant "{name}"; {nearest(name, list(variants))}'
         for name in settings.variants
         if name not in variants
     ]
@@ -80,7 +83,7 @@ def check_roi(
         variant = settings.variants.get(name)
         if variant is None or not variant.priced:
             problems.append(
-                f"roi.{name}: the price is missing; state model, or price_input and price_output, or hourly"
+                f"roi.{toml_name(name)}: the price is missing; state model, or price_input and price_output, or hourly"
             )
         elif not measured:
             keys = (
@@ -92,7 +95,7 @@ def check_roi(
                 keys.append("requests_per_second")
             missing = [key for key in keys if getattr(variant, key) is None]
             if missing:
-                problems.append(f"roi.{name}: state {', '.join(missing)}; no run has measured this")
+                problems.append(f"roi.{toml_name(name)}: state {', '.join(missing)}; no run has measured this")
     if problems:
         raise ConfigError.of(problems, where="[roi]")
 

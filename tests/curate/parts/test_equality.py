@@ -63,13 +63,22 @@ def compare(
 @pytest.mark.slow
 @pytest.mark.parametrize(("most_bytes", "buckets"), [(900, 1), (3_000, 7), (8_000, 2), (None, 3), (10**9, 5)])
 def test_no_cutting_changes_anything(
-    data: Path, style: Any, tmp_path: Path, most_bytes: int | None, buckets: int
+    data: Path, style: Any, uncut: tuple[Path, Any], tmp_path: Path, most_bytes: int | None, buckets: int
 ) -> None:
     cut: dict[str, Any] = {"most_bytes": most_bytes, "buckets": buckets, "executor": Here()}
-    ledger, summary = compare(data, tmp_path, style=style, data=NAMED, **cut)
+    many = in_parts(data, tmp_path, style=style, data=NAMED, **cut)
+    assert_equal(uncut[1], many, uncut[0], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def uncut(data: Path, style: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A folder, and what one part gave in it."""
+    folder = tmp_path_factory.mktemp("uncut")
+    ledger, summary = found = on_one_machine(data, folder, style=style, data=NAMED)
     assert set(ledger["rule"]) >= RULES
     assert summary["relations"]["siblings"] > 0
     assert summary["near_duplicate"]["method"] == "candidates"
+    return folder, found
 
 
 @pytest.mark.parametrize(

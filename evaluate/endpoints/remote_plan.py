@@ -12,11 +12,11 @@ import polars as pl
 
 from ...core import ConfigError, host_of, read_key, say
 from ..money.inputs.settings import RoiSettings
+from ..outputs.prompts import prompt_of, prompts_of
 from ..settings import EvaluateSettings
 from ..variants import Variant
 from .budget import Budget, TokenPrice, most_tokens, price_of_variant
 from .endpoint import Endpoint
-from .prompts import prompt_of, prompts_of
 from .store import AnswerStore
 
 __all__ = [

@@ -1,32 +1,23 @@
 """Variants at an OpenAI-compatible endpoint: only missing answers are requested, and each is stored on arrival."""
 
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, RunBroken
-from ...curate import find_personal, mask_text
+from ...core import RunBroken
+from ..outputs.table import OUTPUT_SCHEMA, Raced
 from .budget import Budget
-from .endpoint import Call, Reply, send_calls
-from .prompts import examples_of
+from .counts import Counted, doubt_about, without_counts
+from .endpoint import Call, Reply
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
+from .sending import send_calls
 from .store import AnswerStore
-from .table import OUTPUT_SCHEMA, Raced
+from .traffic import Traffic
 
-__all__ = [
-    "MASK_ADVICE",
-    "check_privacy",
-    "personal_data_sent",
-    "race_endpoints",
-    "request_chats",
-]
+__all__ = ["race_endpoints", "request_chats"]
 
-
-Progress = Callable[[str, int, int], None]  # variant, answers so far, answers in total
 _KEPT = (
     "input_tokens",
     "cached_tokens",
@@ -45,18 +36,20 @@ def race_endpoints(
     *,
     store: AnswerStore,
     budget: Budget,
-    progress: Progress | None = None,
+    traffic: Traffic | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Raced]:
     """The outputs of every variant, in the order of the plans; answers in `store` are not requested again.
 
-    A request that failed after all tries has an `error` in its row; the next run repeats it.
+    `traffic` shows the requests under way. A request that failed after all tries has an `error` in its row; the next run
+    repeats it.
 
     Raises: RunBroken if the next request could exceed the budget's limit, or if an endpoint stopped answering;
     ConfigError if no request can succeed. Answers received until then are kept.
     """
-    once = _once(warn)
-    return [_Race(plan, store, budget, plans, progress, once).run() for plan in plans]
+    once, traffic = _once(warn), traffic or Traffic()
+    traffic.begin(*_answered(plans, store))
+    return [_Race(plan, store, budget, plans, traffic, once).run() for plan in plans]
 
 
 def request_chats(
@@ -64,14 +57,16 @@ def request_chats(
     *,
     store: AnswerStore,
     budget: Budget,
-    progress: Progress | None = None,
+    traffic: Traffic | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> pl.DataFrame:
     """The outputs of a plan of further chats, in their order; stored and limited as by `race_endpoints`.
 
     A chat that failed after all tries has an `error`, even if all failed. Raises: as `race_endpoints`.
     """
-    return _Race(plan, store, budget, [plan], progress, _once(warn)).chats()
+    traffic = traffic or Traffic()
+    traffic.begin(*_answered([plan], store))
+    return _Race(plan, store, budget, [plan], traffic, _once(warn)).chats()
 
 
 def _once(warn: Callable[[str], None] | None) -> Callable[[str], None]:
@@ -91,16 +86,17 @@ class _Race:
 
     def __init__(
         self, plan: RemotePlan, store: AnswerStore, budget: Budget, plans: Sequence[RemotePlan],
-        progress: Progress | None, warn: Callable[[str], None],
+        traffic: Traffic, warn: Callable[[str], None],
     ) -> None:  # fmt: skip
         self.plan, self.store, self.budget, self.plans = plan, store, budget, plans
-        self.progress, self.warn = progress, warn
+        self.traffic, self.warn = traffic, warn
         self.failed: dict[str, Reply] = {}
-        self.answered = sum(request.key in store for request in plan.requests)
+        self.heard = False  # whether the endpoint has answered in this race
 
     def run(self) -> Raced:
         """Request the missing answers, then read all answers from the store."""
         plan = self.plan
+        self._follow()
         # Start with two or three short requests, which show whether the endpoint answers at all.
         self._ask(self._missing(plan.counting.values()), limit=FEWEST_TOKENS)
         self._ask(self._missing(plan.requests), limit=plan.max_new_tokens)
@@ -112,16 +108,25 @@ class _Race:
             self.warn(text)
         if plan.requests and all(request.key in self.failed for request in plan.requests):
             raise self._no_output()
+        if doubt := self._doubt():
+            self.warn(self._doubt_text(doubt))
+            return Raced(without_counts(self._table()), None, None, None, self._refused(), doubt)
         fixed, guide, shown = (self._prompt_tokens(), self._difference("unguided"), self._difference("unshown"))
         examples = shown if plan.variant.examples else 0
         return Raced(self._table(), fixed, guide if plan.variant.guide else 0, examples, self._refused())
 
     def chats(self) -> pl.DataFrame:
         """Request the missing answers alone, then read all answers from the store."""
+        self._follow()
         self._ask(self._missing(self.plan.requests), limit=self.plan.max_new_tokens)
         if text := self._failures():
             self.warn(text)
         return self._table()
+
+    def _follow(self) -> None:
+        plan = self.plan
+        paid = plan.price is not None and not plan.price.free
+        self.traffic.follow(plan.variant.name, together=plan.endpoint.concurrency, priced=paid)
 
     def _missing(self, requests: Iterable[Request]) -> list[Request]:
         return [request for request in requests if request.key not in self.store]
@@ -149,6 +154,8 @@ class _Race:
             on_reply=lambda reply: self._take(wanted[reply.index], reply),
             admit=lambda call: self._admit(wanted[call.index]),
             warn=self.warn,
+            traffic=self.traffic,
+            heard=self.heard,
         )
 
     def _admit(self, request: Request) -> bool:
@@ -160,11 +167,10 @@ class _Race:
         if reply.error is not None:
             self.failed[request.key] = reply
             return
+        self.heard = True
         self.store.add(request.key, self._line(request, reply, cost))
         if request.index >= 0:
-            self.answered += 1
-            if self.progress:
-                self.progress(self.plan.variant.name, self.answered, len(self.plan.requests))
+            self.traffic.stored()
 
     def _cost(self, reply: Reply) -> Decimal | None:
         """The real cost if the endpoint reported tokens; None otherwise, and the worst case counts as spent."""
@@ -211,6 +217,24 @@ class _Race:
         """The number of tokens that the prompt counted under `name` does not have."""
         whole, part = self._prompt_tokens(), self._prompt_tokens(name)
         return None if whole is None or part is None else max(whole - part, 0)
+
+    def _doubt(self) -> str | None:
+        """Why the endpoint's token counts cannot be true; None if they can."""
+        counted = {
+            request.key: Counted.of(request.messages, self.store[request.key])
+            for request in (*self.plan.counting.values(), *self.plan.requests)
+            if request.key in self.store
+        }
+        prompts = {name: counted.get(request.key) for name, request in self.plan.counting.items()}
+        return doubt_about(list(counted.values()), prompts)
+
+    def _doubt_text(self, doubt: str) -> str:
+        plan, name = self.plan, self.plan.variant.name
+        return (
+            f"{plan.host}: its token counts cannot be true: {doubt}. Those of {name} count as unknown; ask who runs "
+            "the server, which may also cut long prompts. To count the cost, state fixed_tokens, input_tokens and "
+            f"output_tokens under [roi.{name}]"
+        )
 
     def _table(self) -> pl.DataFrame:
         ids, name = self.plan.pairs["id"].to_list(), self.plan.variant.name
@@ -259,66 +283,3 @@ class _Race:
 def _answered(plans: Iterable[RemotePlan], store: AnswerStore) -> tuple[int, int]:
     keys = [request.key for plan in plans for request in plan.requests]
     return sum(key in store for key in keys), len(keys)
-
-
-MOST_NAMED = 5  # ids in a message
-MASK_ADVICE = (
-    "Nothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set personal_data "
-    '= "allow" under [evaluate] to send them unmasked.'
-)
-
-
-def check_privacy(plans: Sequence[RemotePlan], *, store: Container[str]) -> None:
-    """Check all texts that would be sent to other hosts for personal data; nothing is sent. `store` has the keys of answers
-    that exist.
-
-    Raises: ConfigError with the kinds, their counts and where they occur, but no values.
-    """
-    hosts: dict[str, dict[tuple[str, str, str], None]] = {}
-    for plan in plans:
-        if not plan.endpoint.on_this_machine:
-            hosts.setdefault(plan.host, {}).update(dict.fromkeys(_texts(plan, store)))
-    if problems := [text for host, texts in hosts.items() if (text := personal_data_sent(host, list(texts)))]:
-        raise ConfigError("\n".join([*problems, MASK_ADVICE]))
-
-
-def _texts(plan: RemotePlan, store: Container[str]) -> Iterable[tuple[str, str, str]]:
-    """The texts to be sent: the part of the request, its variant or pair, the text."""
-    missing = plan.missing(store)
-    if not missing:
-        return
-    variant = plan.variant
-    if variant.guide:
-        yield "guide", variant.name, variant.guide
-    pairs = plan.pairs[sorted({request.index for request in missing if request.index >= 0})]
-    for question, answer in dict.fromkeys(chain(variant.examples, *examples_of(variant, pairs))):
-        yield "few-shot examples", variant.name, question
-        yield "few-shot examples", variant.name, answer
-    for id, text, system in pairs.select("id", "input", "system").iter_rows():
-        yield "input", id, text
-        if system:
-            yield "system message", id, system
-
-
-def personal_data_sent(host: str, texts: list[tuple[str, str, str]]) -> str | None:
-    """The personal data in texts that would be sent, in words: kinds, counts and places, no values; None if there is none.
-
-    Each text comes with its part of the request and the variant or pair that it belongs to.
-    """
-    hits = find_personal(pl.Series([text for _, _, text in texts], dtype=pl.String))
-    if not len(hits):
-        return None
-    kinds = Counter(hits["what"])
-    owners: dict[str, dict[str, None]] = {}
-    for index in hits["index"]:
-        part, owner, _ = texts[index]
-        owners.setdefault(part, {})[owner] = None
-    places = "; ".join(f"in the {part} of {_named(list(names))}" for part, names in owners.items())
-    counts = ", ".join(f"{count} {what}" for what, count in sorted(kinds.items()))
-    return f"personal data would be sent to {host}: {counts}; {places}"
-
-
-def _named(names: list[str]) -> str:
-    """The first names; an id may itself be an address, so it is masked."""
-    shown = ", ".join(f'"{mask_text(name)}"' for name in names[:MOST_NAMED])
-    return shown + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

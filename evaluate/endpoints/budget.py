@@ -30,6 +30,11 @@ class TokenPrice:
     currency: str
     source: str
 
+    @property
+    def free(self) -> bool:
+        """Whether a request costs nothing."""
+        return self.input == self.cached == self.output == 0
+
     def of(self, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Decimal:
         """The cost of one request; `input_tokens` include the cached ones."""
         fresh = max(input_tokens - cached_tokens, 0)

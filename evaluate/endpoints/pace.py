@@ -9,7 +9,7 @@ __all__ = ["Pace", "Streak"]
 
 
 class Pace:
-    """Admits calls: one until the first attempt has ended, then `most` at a time, fewer after a rate limit.
+    """Admits calls: `most` at a time, fewer after a rate limit; the calls after the first one wait until it is `tested`.
 
     A rate limit applies to the account, so all calls wait together. It halves the calls in flight; every answer raises
     the number again, by about one per round (additive increase, multiplicative decrease, as in TCP).
@@ -17,9 +17,9 @@ class Pace:
 
     def __init__(self, most: int, *, first_wait: float, longest_wait: float) -> None:
         self.most, self.first_wait, self.longest_wait = most, first_wait, longest_wait
-        self._allowed, self._in_flight, self._tested = 1.0, 0, False
+        self._allowed, self._in_flight = float(most), 0
         self._until, self._limits = 0.0, 0
-        self._freed = asyncio.Event()
+        self._freed, self._tested = asyncio.Event(), asyncio.Event()
 
     async def enter(self) -> None:
         """Wait for a free slot and for the end of a common pause; `leave` frees the slot."""
@@ -43,9 +43,12 @@ class Pace:
         self._allowed = 0.0
 
     def tested(self) -> None:
-        """Note that the first attempt has ended, so that problems of all calls are known."""
-        if not self._tested:
-            self._tested, self._allowed = True, float(self.most)
+        """Note that the first call has shown no problem that all calls would have."""
+        self._tested.set()
+
+    async def until_tested(self) -> None:
+        """Wait for the first call to be `tested`."""
+        await self._tested.wait()
 
     def answered(self) -> None:
         """Note an answer and admit slightly more calls."""

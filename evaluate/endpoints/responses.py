@@ -2,19 +2,23 @@
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
-from ...core import Complaint, Fault, read_complaint, shortened
+from ...core import GRACE, Complaint, ConfigError, Fault, lacks_version, read_complaint, shortened
 
 __all__ = [
     "NOTHING_COUNTED",
     "Answer",
     "Tokens",
     "load_json",
+    "named_models",
+    "nearest_of",
     "read_answer",
     "read_error_body",
+    "read_models",
     "read_usage",
 ]
 
@@ -131,12 +135,16 @@ def load_json(body: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def read_answer(body: bytes) -> Answer | Complaint | Fault:
-    """The answer in the body of a successful response, or the endpoint's complaint if it reports an error there."""
+def read_answer(body: bytes, *, url: str = "") -> Answer | Complaint | Fault:
+    """The answer in the body of a successful response, or the endpoint's complaint if it reports an error there.
+
+    `url` is the address that was called, for the message if another service answers there.
+    """
     try:
         data = load_json(body)
     except ValueError as error:
-        return Fault("not JSON", _instead(body, error), again=True)
+        page = body[:200].lstrip().startswith(b"<")
+        return _elsewhere("a web page", url) if page else Fault("not JSON", _instead(body, error), again=True)
     if not isinstance(data, dict):
         return Fault("not JSON", "an answer that is not a JSON object", again=True)
     choices = data.get("choices")
@@ -145,26 +153,54 @@ def read_answer(body: bytes) -> Answer | Complaint | Fault:
     for place in (data if not choices else None, choice):
         if isinstance(place, dict) and place.get("error"):
             return read_complaint(place)
+    if not isinstance(choices, list):
+        return _elsewhere('JSON without "choices"', url)
     try:
         return _read(data)
     except _NotAnAnswerError as error:
         return Fault("not a chat answer", str(error), again=True)
 
 
-def read_error_body(body: bytes) -> Complaint:
-    """The complaint in the body of a failed response: its JSON, or its text if it is not JSON."""
+def _elsewhere(found: str, url: str) -> Fault:
+    """The fault if something else than a chat API is at the address."""
+    text = f"{found} instead of an answer\nCheck the address {url}{lacks_version(url)}."
+    return Fault("another service", text, again=True, stop=ConfigError, only_first=True, grace=GRACE)
+
+
+def read_error_body(body: bytes, status: int) -> Complaint:
+    """The complaint in the body of a response with an error status: its JSON, or its text if it is not JSON."""
     try:
         complaint = read_complaint(load_json(body))
     except ValueError:
         text = body.decode("utf-8", "replace").strip()
-        return Complaint("a web page" if text.startswith("<") else text)
-    return complaint if complaint.message else Complaint(body.decode("utf-8", "replace"), complaint.codes)
+        page = text.startswith("<")
+        return Complaint("a web page" if page else text, status=status, page=page)
+    return replace(complaint, message=complaint.message or body.decode("utf-8", "replace"), status=status)
+
+
+def read_models(data: Any) -> list[dict[str, Any]]:
+    """The entries of a server's list of models; none if it is no such list."""
+    entries = data.get("data") if isinstance(data, dict) else None
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+NAMED = 8  # models in a message
+
+
+def named_models(names: Sequence[str]) -> str:
+    """The first names of a list of models, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return shortened(", ".join(names[:NAMED])) + more
+
+
+def nearest_of(name: str, names: Sequence[str]) -> str:
+    """The model of the list that is most like `name`, or what the list has."""
+    close = get_close_matches(name, names, n=1) or [one for one in names if name in one]
+    return f'did you mean "{shortened(close[0])}"?' if close else f"it has {named_models(names)}"
 
 
 def _read(data: Mapping[str, Any]) -> Answer:
-    choices = data.get("choices")
-    if not isinstance(choices, list):
-        raise _NotAnAnswerError('JSON without "choices"; the address may lead to another service')
+    choices = data["choices"]
     choice = choices[0] if choices else {"finish_reason": None, "message": {}}
     if not isinstance(choice, dict):
         raise _NotAnAnswerError("a choice that is not an object")
@@ -220,8 +256,6 @@ def _finite(digits: str) -> float | None:
 
 def _instead(body: bytes, error: ValueError) -> str:
     start = body[:200].lstrip().lower()
-    if start.startswith(b"<"):
-        return "a web page instead of an answer; the address may lack /v1"
     if not start:
         return "an empty answer"
     if start.startswith(b"data:"):

@@ -1,0 +1,43 @@
+"""The command that installs what is missing, from where Tuneworth itself was installed."""
+
+import json
+from importlib import metadata
+from shlex import quote
+
+__all__ = ["install_command"]
+
+
+def install_command(*extras: str) -> str:
+    """The pip command that adds these extras to this installation.
+
+    A clone, a wheel and a Git address are named as they were installed from; only a copy from a package index is
+    named `tuneworth`.
+    """
+    named = ",".join(extras)
+    source = _source()
+    if source is None:
+        return f"pip install {quote(f'tuneworth[{named}]')}"
+    url = source["url"]
+    if "dir_info" in source:
+        editable = "-e " if source["dir_info"].get("editable") else ""
+        return f"pip install {editable}{quote(f'{_path(url)}[{named}]')}"
+    if vcs := source.get("vcs_info"):
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    return f"pip install {quote(f'tuneworth[{named}] @ {url}')}"
+
+
+def _source() -> dict | None:
+    """Where pip had Tuneworth from (PEP 610); None if from a package index, or if nobody knows."""
+    try:
+        text = metadata.distribution("tuneworth").read_text("direct_url.json")
+        return json.loads(text) if text else None
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+
+
+def _path(url: str) -> str:
+    """The folder of a file address."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    return url2pathname(urlsplit(url).path)

@@ -1,0 +1,57 @@
+"""Output on a terminal, or into a file, whose encoding lacks characters of a text."""
+
+import codecs
+import sys
+import unicodedata
+from io import TextIOWrapper
+from typing import TextIO
+
+__all__ = ["holds_everything", "print_anywhere", "write_documents"]
+
+# What is printed in place of a character that an encoding lacks; other letters lose their accents, and what is left
+# becomes the escape of its code point.
+IN_PLACE = {
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "‐": "-", "‑": "-", "–": "-", "—": "-", "―": "-", "−": "-", "‘": "'",
+    "’": "'", "‚": "'", "‛": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "‹": "<", "›": ">", "«": '"', "»": '"',
+    "…": "...", "•": "*", "·": "*", "‣": "*", "▪": "*", "■": "#", "●": "*", "○": "o", "►": ">", "➤": ">", "◆": "*",
+    "★": "*", "☆": "*", "→": "->", "←": "<-", "↵": "\\n", "⏎": "\\n", "␣": "_", "≤": "<=", "≥": ">=", "≠": "!=",
+    "≈": "~", "±": "+-", "×": "x", "÷": "/", "✓": "yes", "✔": "yes", "✗": "no", "€": "EUR", "£": "GBP", "¥": "JPY",
+    "₹": "INR", "¢": "ct", "©": "(c)", "®": "(R)", "™": "(TM)", "°": " deg", "§": "section ", "µ": "u", "μ": "u",
+    "′": "'", "″": '"', "─": "-", "│": "|", "└": "`", "├": "|", "▁": "_", "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o",
+    "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "đ": "d", "ı": "i",
+}  # fmt: skip
+_HANDLER = "tuneworth.in_place"
+
+
+def print_anywhere() -> None:
+    """Let no character end a command: what a stream cannot encode is printed as something readable in its place."""
+    codecs.register_error(_HANDLER, _in_place)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and not holds_everything(stream):
+            stream.reconfigure(errors=_HANDLER)
+
+
+def holds_everything(stream: TextIO) -> bool:
+    """Whether the stream can encode every character."""
+    return (stream.encoding or "utf-8").lower().replace("_", "-").startswith(("utf-8", "utf8", "utf-16", "utf-32"))
+
+
+def write_documents() -> None:
+    """Write standard output in UTF-8 if it goes into a file: a style or a table printed there is read back as UTF-8."""
+    if isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+
+
+def _in_place(error: UnicodeError) -> tuple[str, int]:
+    """What is printed in place of the characters that an encoding lacks, and where the text goes on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_readable, error.object[error.start : error.end])), error.end
+
+
+def _readable(character: str) -> str:
+    if character in IN_PLACE:
+        return IN_PLACE[character]
+    plain = "".join(one for one in unicodedata.normalize("NFKD", character) if not unicodedata.combining(one))
+    plain = "".join(IN_PLACE.get(one, one) for one in plain).replace("\u2044", "/")
+    return plain if plain.isascii() and plain else character.encode("ascii", "backslashreplace").decode()

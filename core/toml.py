@@ -1,0 +1,190 @@
+"""Reads TOML, and says in plain words what is wrong with it and where."""
+
+import json
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+from .syntax import marked_line, read_written
+
+__all__ = ["divided_names", "read_toml", "toml_name"]
+
+_PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_KEY = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+_HEADING = re.compile(r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(?:#.*)?")
+_SECRET = re.compile(r"(?m)^(\s*\w*key\w*\s*=\s*).*")
+_CURLY = "“”„‟«»‘’‚"
+
+
+def read_toml(path: Path, *, what: str = "file") -> dict[str, Any]:
+    """A TOML file as tables, decimal numbers as exact Decimals; `what` describes the file in messages.
+
+    Raises: ConfigError if it is missing, unreadable or not TOML, with the line.
+    """
+    text = read_written(path, what=what)
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_explained(str(error), text, path)) from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: its lists or tables are nested too deeply") from None
+
+
+def toml_name(name: str) -> str:
+    """A name as TOML writes it in a heading: in quotes if it has other characters than letters, digits, `_` and `-`."""
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def divided_names(tables: Mapping[str, Any], known: Collection[str], *, where: str) -> dict[str, str]:
+    """One problem per table whose name was divided at a dot, such as `[evaluate.gpt-4.1]`, by the first part.
+
+    `known` are the keys that such a table may have.
+    """
+    found = {}
+    for first, table in tables.items():
+        rest = [key for key, value in table.items() if isinstance(value, Mapping) and key not in known]
+        if rest:
+            quoted = f"{where.rpartition(' ')[2]}.{toml_name(f'{first}.{rest[0]}')}"  # without the file before the name
+            found[first] = (
+                f"{where}.{first}.{rest[0]}: a dot divides names; if it belongs to the name, write [{quoted}]"
+            )
+    return found
+
+
+def _explained(message: str, text: str, path: Path) -> str:
+    """The message with the line, what is wrong with it, and the line itself."""
+    lines = text.split("\n")
+    place = _PLACE.search(message)
+    problem = _PLACE.sub("", message)
+    if place and place[1]:
+        line, column = int(place[1]), int(place[2])
+    else:  # the end: of the last line that says something
+        line = max((n for n, one in enumerate(lines, start=1) if one.strip()), default=1)
+        column = len(lines[line - 1].rstrip()) + 1 if lines else 1
+    line, column, why = _reason(problem, lines, line, column)
+    # A key without quotes is a typical mistake, and the line must not repeat it.
+    shown = _SECRET.sub(r"\1…", text)
+    return f"{path}, line {line}: not valid TOML: {why}{marked_line(shown, line, column)}"
+
+
+def _reason(problem: str, lines: list[str], line: int, column: int) -> tuple[int, int, str]:
+    """The line and column to show, and what is wrong there, in our words if we have some."""
+    shown = lines[line - 1] if lines else ""
+    rest = shown[column - 1 :].strip()
+    if problem.startswith(("Unterminated string", "Illegal character '\\n'", "Expected \"'''\"", 'Expected \'"""\'')):
+        return _open_quote(lines, line)
+    if problem.startswith("Unclosed array"):
+        start = next((n for n in range(line, 0, -1) if re.search(r"=\s*\[(?!.*\])", lines[n - 1])), line)
+        return start, lines[start - 1].rfind("[") + 1, 'the list that begins here is not closed with "]"'
+    if problem.startswith("Cannot overwrite a value"):
+        return line, 1, _stated_twice(lines, line)
+    if problem.startswith(("Cannot declare", "Cannot redefine", "Cannot mutate")):
+        return line, 1, _table_twice(lines, line)
+    if problem.startswith("Invalid value"):
+        return line, column, _bad_value(rest)
+    if problem.startswith("Expected newline or end of document"):
+        return line, column, _after_value(shown[: column - 1], rest)
+    return line, column, _bad_form(problem, shown, rest)
+
+
+def _open_quote(lines: list[str], line: int) -> tuple[int, int, str]:
+    """Where the text begins that is never closed."""
+    for mark in ('"""', "'''"):
+        if sum(one.count(mark) for one in lines) % 2:
+            start = next(n for n in range(len(lines), 0, -1) if mark in lines[n - 1])
+            return start, lines[start - 1].rfind(mark) + 1, f"the text that begins here is not closed with {mark}"
+    shown = lines[line - 1]
+    start = shown.find("=") + 1
+    places = [place for mark in "\"'" if (place := shown.find(mark, start)) >= 0]
+    return line, min(places, default=len(shown)) + 1, "the text that begins here has no closing quote"
+
+
+def _stated_twice(lines: list[str], line: int) -> str:
+    key = _KEY.match(lines[line - 1])
+    if key is None:
+        return "a key is stated twice; remove one"
+    for earlier in range(line - 1, 0, -1):
+        if _HEADING.fullmatch(lines[earlier - 1]):
+            break
+        other = _KEY.match(lines[earlier - 1])
+        if other and other[1] == key[1]:
+            return f"{key[1]} is stated in line {earlier} already; remove one of the two"
+    return f"{key[1]} is stated before, as a value or as a table; remove one of the two"
+
+
+def _table_twice(lines: list[str], line: int) -> str:
+    heading = _HEADING.fullmatch(lines[line - 1])
+    if heading is None:
+        return "a table is stated in two ways; keep one of them"
+    for earlier in range(line - 1, 0, -1):
+        other = _HEADING.fullmatch(lines[earlier - 1])
+        if other and other[1] == heading[1]:
+            return f"[{heading[1]}] begins in line {earlier} already; put its keys there"
+    return f"[{heading[1]}] is stated before in another way; keep one of them"
+
+
+def _bad_value(rest: str) -> str:
+    word = re.match(r"[^\s,\]}#]*", rest)[0]  # type: ignore[index] — it matches the empty text
+    if not word:
+        return "the value is missing"
+    if word[0] in _CURLY:
+        return 'text needs straight quotes: "…"'
+    if word.lower() in ("true", "yes", "on", "false", "no", "off"):
+        return f"write {'true' if word.lower() in ('true', 'yes', 'on') else 'false'}"
+    if word.lower() in ("none", "null", "nil"):
+        return "there is no empty value in TOML; leave the key out"
+    if word[0] in "+-.0123456789" and not re.search(r"[A-Za-z/]", word):
+        return "this is no number; write it like 0.5 or 1000"
+    if word[0] == "=":
+        return 'there is one "=" too many'
+    return 'text needs quotes: "…"'
+
+
+def _after_value(before: str, rest: str) -> str:
+    if re.search(r"\d$", before) and re.match(r",\d", rest):
+        return "a decimal has a point in place of the comma: 0.5; several values are a list: [0, 5]"
+    if re.search(r"(?:^|\D)0$", before) and re.match(r"\d", rest):
+        return "a number does not begin with 0; a text such as a code needs quotes"
+    if re.search(r"\d\s*$", before):
+        return "this is more than a number; text needs quotes, and a unit is not written"
+    if before.rstrip().endswith(('"', "'")) and re.match(r"[\w\s-]+=", rest):
+        return "two keys stand in one line; put each on a line of its own"
+    if before.rstrip().endswith('"') and '"' in rest:
+        return 'the quote before this place ends the text; write \\" for a quote inside it'
+    return "the value ends before this place; remove the rest, or put the whole value in quotes"
+
+
+def _bad_form(problem: str, shown: str, rest: str) -> str:
+    """The fault of a key, a heading, a character; the parser's own words for what is rare."""
+    start = shown.strip()
+    if problem.startswith("Invalid hex value") or "'\\'" in problem or "escape" in problem:
+        return "a backslash has a meaning between double quotes; use single quotes: 'C:\\data'"
+    if character := re.match(r"Illegal character '(\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|.)'", problem):
+        return f"the character {character[1]} cannot be seen and is not allowed; remove it"
+    if start.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        return "this is the mark of a merge conflict; resolve it"
+    if start.startswith("{"):
+        return "this looks like JSON; TOML has [table] and key = value"
+    if problem.startswith("Expected ']' at the end of a table declaration"):
+        closed = "]" in rest
+        return (
+            'a name with spaces or special characters needs quotes: [evaluate."gpt 4"]'
+            if closed
+            else 'the name of the table is not closed with "]"'
+        )
+    if problem.startswith("Expected '=' after a key") or start.startswith("- "):
+        if ":" in rest or start.startswith("- "):
+            return "this looks like YAML; TOML has key = value"
+        return 'there is no "=" after the key; a key with spaces or special characters needs quotes'
+    if problem.startswith("Unclosed inline table"):
+        return "a table in braces stands in one line, its keys divided by commas, and is closed with }"
+    if duplicate := re.match(r"Duplicate inline table key '(.*)'", problem):
+        return f"{duplicate[1]} is stated twice in one table; remove one"
+    if problem.startswith(("Invalid statement", "Invalid initial character")):
+        return "a key is missing here, or has a special character and needs quotes"
+    return problem[:1].lower() + problem[1:]

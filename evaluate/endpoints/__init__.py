@@ -1,0 +1,1 @@
+"""Outputs from OpenAI-compatible endpoints: what is requested, sent, counted and stored."""

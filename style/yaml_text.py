@@ -1,0 +1,142 @@
+"""Reads YAML, and says in plain words what is wrong with it and where."""
+
+import re
+from typing import Any
+
+import yaml
+
+from ..core import ConfigError, marked_line
+
+__all__ = ["read_yaml"]
+
+
+class _Loader(yaml.SafeLoader):
+    """Loads plain data only; records keys that a mapping has twice, of which YAML would silently keep the last."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.doubled: list[str] = []
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        first: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                if before := first.get(name := (key.tag, key.value)):
+                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" is repeated; remove one')
+                first[name] = line
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a date such as 2026-13-45
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+
+def read_yaml(text: str, *, where: str) -> Any:
+    """The data in one YAML document; None if it is empty.
+
+    Raises: ConfigError with the line, or with every repeated key of a mapping.
+    """
+    try:
+        loader = _Loader(text)
+        try:
+            data = loader.get_single_data()
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        line, column, why = _reason(error, text)
+        raise ConfigError(f"{where}, line {line}: not valid YAML: {why}{marked_line(text, line, column)}") from None
+    except RecursionError:
+        raise ConfigError(f"{where}: not valid YAML: its lists or mappings are nested too deeply") from None
+    if loader.doubled:
+        raise ConfigError.of(list(dict.fromkeys(loader.doubled)), where=where)
+    return data
+
+
+def _reason(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
+    """The line and column of the fault, counted from 1, and what it is, in our words if we have some."""
+    if isinstance(error, yaml.reader.ReaderError):  # a character that YAML has no place for
+        before = text[: int(error.position)]
+        column = len(before) - before.rfind("\n")
+        return before.count("\n") + 1, column, f"the character U+{ord(text[len(before)]):04X} is not allowed; remove it"
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    problem, during = str(getattr(error, "problem", None) or error).splitlines()[0], str(getattr(error, "context", ""))
+    if mark is None:
+        return 1, 1, problem
+    if context is not None and (begun := _begun(problem, during)):
+        return context.line + 1, context.column + 1, begun
+    return mark.line + 1, mark.column + 1, _fault(problem, text.split("\n"), mark.line, mark.column)
+
+
+def _begun(problem: str, during: str) -> str | None:
+    """What is wrong with what began earlier; None if the fault is not there."""
+    if "quoted scalar" in during and "unexpected end of stream" in problem:
+        return "the text that begins here has no closing quote"
+    if "flow sequence" in during:
+        return 'the list that begins here is not closed with "]", or lacks a comma; quote a text that begins with ['
+    if "flow mapping" in during:
+        return 'the mapping that begins here is not closed with "}", or lacks a comma; quote a text that begins with {'
+    if "simple key" in during and "could not find expected ':'" in problem:
+        return 'there is no ":" after the key; a text of several lines is indented more than its key'
+    return None
+
+
+def _fault(problem: str, lines: list[str], line: int, column: int) -> str:
+    """Why it cannot be read at this place, counted from 0, with advice."""
+    shown = lines[line] if line < len(lines) else ""
+    if "'\\t'" in problem:
+        return "the line is indented with a tab; indent with spaces"
+    if "mapping values are not allowed" in problem:
+        return _colon(lines, line, shown[:column])
+    if "expected <block end>" in problem:
+        return _block(problem, shown[:column])
+    if mark := re.match(r"found character '(.)' that cannot start any token", problem):
+        return f"a text that begins with {mark[1]} needs quotes"
+    if "undefined alias" in problem or "expected alphabetic or numeric character" in problem:
+        return "a text that begins with * or & needs quotes"
+    if "unhashable key" in problem:
+        return "a text that begins with { or [ needs quotes"
+    if mark := re.match(r"found unknown escape character '(.)'", problem):
+        return f"\\{mark[1]} means nothing between double quotes; use single quotes for a text with a backslash"
+    if "sequence entries are not allowed" in problem:
+        return "a list begins in the line below its key; quote a text that begins with `- `"
+    if "expected a comment or a line break" in problem:
+        return "the text after > or | begins in the next line; quote a text that begins with > or |"
+    if "another document" in problem:
+        return "a second document begins here (`---`); keep one style per file"
+    if "could not determine a constructor" in problem:
+        return "tags (`!...`) are not supported; write plain data"
+    if "must be in" in problem or "out of range" in problem:
+        return f"this reads as a date that does not exist ({problem}); quote it to make it text"
+    if "<document start>" in problem:
+        return "this is no YAML mapping; write `key: value`"
+    return problem
+
+
+def _colon(lines: list[str], line: int, before: str) -> str:
+    """Why a colon cannot stand here: inside a text, below a value, or below a key without a colon."""
+    if re.search(r":\s", before.rstrip(":")) or "#" in before:
+        return "unexpected colon; quote a text that contains `: `"
+    above = next((one for one in reversed(lines[:line]) if one.strip() and not one.lstrip().startswith("#")), "")
+    indent, indent_above = (len(one) - len(one.lstrip(" -")) for one in (lines[line], above))
+    if not re.search(r":(?:\s|$)", above):
+        return "unexpected colon; the line above has none after its key, or its text continues here: quote it"
+    if indent > indent_above:
+        return "the line is indented more than the key above, which has a value already"
+    return "unexpected colon; quote a text that contains `: `"
+
+
+def _block(problem: str, before: str) -> str:
+    """Why something stands where a mapping or list should have ended."""
+    if "<scalar>" in problem or before.strip(" -"):
+        return (
+            "text follows a closing quote or bracket; put the whole text in quotes: \"…\" if it has ' in it, else '…'"
+        )
+    if "'-'" in problem or "sequence" in problem:
+        return "the `-` is indented differently from those above"
+    if "'?'" in problem:
+        return "keys and a list with `-` cannot stand at one indentation"
+    return "the line is indented differently from the keys above"
