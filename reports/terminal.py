@@ -51,6 +51,15 @@ def verdict_text(results: Mapping[str, Any]) -> str:
     return _joined(parts)
 
 
+def number_rows(run: StoredRun) -> list[Row]:
+    """How many requests were tested, and the three numbers of the verdict; without a verdict, the scores."""
+    if run.results.get("verdict"):
+        numbers = [row for each in three_numbers(run) for row in _rows(each)]
+    else:
+        numbers = [_acceptable(name, found) for name, found in _quality(run)]
+    return [Row("n", "Test requests", _tested(run)), *numbers]
+
+
 def _next_steps(results: Mapping[str, Any]) -> list[str]:
     """The first steps with what each would bring; empty without any."""
     steps, lines = steps_of(results), ["What to do next"]
@@ -60,15 +69,6 @@ def _next_steps(results: Mapping[str, Any]) -> list[str]:
     if len(steps) > MOST_STEPS:
         lines.append(f"  and {len(steps) - MOST_STEPS} more, in the report")
     return lines if steps else []
-
-
-def number_rows(run: StoredRun) -> list[Row]:
-    """How many requests were tested, and the three numbers of the verdict; without a verdict, the scores."""
-    if run.results.get("verdict"):
-        numbers = [row for each in three_numbers(run) for row in _rows(each)]
-    else:
-        numbers = [_acceptable(name, found) for name, found in _quality(run)]
-    return [Row("n", "Test requests", _tested(run)), *numbers]
 
 
 def way_rows(run: StoredRun) -> list[Row]:

@@ -1,11 +1,12 @@
 """Tables of columns: sheets of workbooks, Arrow files and streams."""
 
+import re
 import sys
 
 import polars as pl
 import pytest
 
-from tuneworth.core import DataError
+from tuneworth.core import DataError, install_command
 from tuneworth.curate import DataSettings, find_files, read_pairs
 
 from .workbook import write_workbook
@@ -58,7 +59,7 @@ def test_without_its_package_a_workbook_names_the_extra(tmp_path, monkeypatch):
     path = tmp_path / "book.xlsx"
     path.write_bytes(b"any")
     monkeypatch.setitem(sys.modules, "fastexcel", None)
-    with pytest.raises(DataError, match=r"pip install 'tuneworth\[excel\]'"):
+    with pytest.raises(DataError, match=re.escape(install_command("excel"))):
         read_pairs(path)
 
 
