@@ -65,7 +65,14 @@ def section(run: StoredRun) -> Section | None:
     """The section of a run whose risks were assessed."""
     if not run.results.get("risks"):
         return None
-    return Section("risks", "Risks", lead(run), "risks", {"risks": risk_rows(run)})
+    rows = risk_rows(run)
+    checked, unchecked = ([row for row in rows if (row.tone == "none") is none] for none in (False, True))
+    reduce = sum(row.tone in ("fix", "open") for row in rows)
+    details = ["What each one means and what was found"]
+    details += [f"how to reduce {say.count(reduce)}"] if reduce else []
+    details += [f"how to check the other {say.count(len(unchecked))}"] if unchecked and checked else []
+    shown = {"risks": rows, "checked": checked, "unchecked": unchecked, "details": sentence("; ".join(details))}
+    return Section("risks", "Risks", lead(run), "risks", shown)
 
 
 def lead(run: StoredRun) -> str:
