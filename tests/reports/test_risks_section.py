@@ -75,8 +75,8 @@ def test_the_worst_come_first_and_what_nobody_looked_at_last():
      "All three risks were measured; two are over their limit, one is near its limit."),
     ([risk(status="not checked", measured=False)] * 7, "Not one of the seven risks was checked."),
     ([risk("upkeep", "warn", measured=False), risk(status="not checked", measured=False)],
-     "Not one of the two risks was measured, one was judged by stated numbers; none is over its limit, one is near its limit; "
-     "one was not checked."),
+     "Not one of the two risks was measured, one was judged by stated numbers; none is over its limit, "
+     "one is a concern by stated numbers; one was not checked."),
 ])  # fmt: skip
 def test_the_lead_counts_what_stands_below(risks: list[dict[str, Any]], said: str):
     assert lead(stored(*risks)) == said
