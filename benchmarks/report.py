@@ -92,7 +92,7 @@ def judge(folder: Path) -> Path:
     for name, tokens in GUIDE.items():  # collected outputs say how many tokens a prompt has, not how many are the guide
         settings = settings.replace(f"[roi.{name}]", f"[roi.{name}]\nfixed_tokens = {tokens}")
     (project / "tuneworth.toml").write_text(settings, encoding="utf-8")
-    for name in ("pairs.jsonl", "style.yaml"):
+    for name in ("pairs.jsonl", "style.yaml", "words.txt"):
         shutil.copy(example_path("components") / name, project)
     words = ["evaluate", str(project), "--pairs", str(folder / "pairs.jsonl")]
     for name in ("prompted", "tuned"):
@@ -178,7 +178,7 @@ def filtered(chromium: Any, page: Path) -> float:
     """Milliseconds from a search's first letter to the second frame after it, the worst of five words."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     tab = context.new_page()
-    tab.goto(page.as_uri())
+    tab.goto(f"{page.as_uri()}#requests")  # opens the part with all examples
     took = [
         tab.evaluate(
             """async word => {
@@ -201,7 +201,7 @@ def scrolled(chromium: Any, page: Path) -> float:
     """Milliseconds from frame to frame that 99 of 100 keep, all examples shown, down the page by 120 pixels a frame."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     tab = context.new_page()
-    tab.goto(page.as_uri())
+    tab.goto(f"{page.as_uri()}#requests")  # opens the part with all examples
     tab.click("text=/^Show all/")
     tab.wait_for_timeout(500)
     waits = tab.evaluate(

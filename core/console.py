@@ -110,7 +110,7 @@ def follow(step: LongStep, talk: Talk, wait: Callable[[float], bool]) -> None:
     def seconds_to_next() -> float:
         return max(0.0, talk.last_line.wait(), SHORT - step.seconds())
 
-    with suppress(BrokenPipeError):  # nobody reads the log; the command itself ends at its next line
+    with suppress(BrokenPipeError):  # the reader of the log is gone; the command itself ends at its next line
         while not wait(seconds_to_next()):
             if not seconds_to_next():
                 talk.note(step.line())

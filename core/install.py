@@ -27,7 +27,7 @@ def install_command(*extras: str) -> str:
 
 
 def _source() -> dict | None:
-    """Where pip had Tuneworth from (PEP 610); None if from a package index, or if nobody knows."""
+    """Where pip had Tuneworth from (PEP 610); None if from a package index, or if that is not recorded."""
     try:
         text = metadata.distribution("tuneworth").read_text("direct_url.json")
         return json.loads(text) if text else None

@@ -31,13 +31,17 @@ _STYLE = re.compile(rf"""("(?:[^"\\]|\\.)*")|{_SPACE}*([{{}};,]){_SPACE}*|(:)\s+
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page: its anchor, its title, the sentence that states its finding, its template and its content."""
+    """A section of a page: its anchor, its title, the sentence that states its finding, its template and its content.
+
+    A `folded` section follows the others, closed: title and finding are shown, the content opens under them.
+    """
 
     id: str
     title: str
     lead: str
     template: str
     shown: Mapping[str, Any]
+    folded: bool = False
 
 
 def compact_html(text: str) -> str:
@@ -73,10 +77,13 @@ HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 # Later files override earlier ones, so phone and paper come last.
 STYLES = (
-    "base", "first_screen", "layout", "charts", "tables", "next_steps", "money", "what_if", "data", "examples", "phone",
+    "base", "first_screen", "layout", "folds", "charts", "tables", "next_steps", "money", "what_if", "data", "examples",
+    "phone",
     "paper",
 )  # fmt: skip
 PAGE_HEADER = "font: 8pt Arial, sans-serif; color: #555;"
+# How templates/macros.html.j2 begins a folded part. Texts from a run cannot match, since their angle brackets are escaped.
+_FOLD = '<details class="fold">'
 # A style attribute that only positions its element. Texts from a run cannot match, since their quotes are escaped.
 _POSITION = re.compile(r' style="((?:left|right|width|margin-left|margin-right):-?[0-9.]+%)"')
 # Comments on lines of their own, in a style or a script.
@@ -93,9 +100,10 @@ def render_page(
     """
     script = "\n".join(_asset("scripts", f"{name}.js") for name in scripts)
     bodies = [(section, render_section(section, context)) for section in sections]
+    short, rest = ([pair for pair in bodies if pair[0].folded is folded] for folded in (False, True))
     text = _environment().get_template("page.html.j2").render(
-        context, sections=bodies, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
-        script_hash=_digest(script),
+        context, short=short, rest=rest, folds=bool(rest) or any(_FOLD in body for _, body in short), icons=_icons(),
+        hold=_hold, parts_of=_parts_of, script=Markup(script), script_hash=_digest(script),
     )  # fmt: skip
     return _styled(compact_html(printable(text)), title=f"{context['project']} · {context['created']}", styles=styles)
 

@@ -1,5 +1,6 @@
 """Writes report.html, report.md and junit.xml of a finished run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,21 @@ SCRIPTS = (
     "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
-TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600, 500, 400, 350, 300, 260)
-# If none of these fits, fewer rows show the other variants' outputs; after that, texts get shorter still, and rows are
-# dropped.
-ROWS_WITH_OTHERS = (150, 110, 80, 60, 45, 30, 20, 14, 8)
-SHORTER_LIMITS = (240, 220, 200, 185, 170, 155, 140, 128, 116, 106, 96, 87, 78, 70, 60, 50, 40, 30, 20)
-FEWER_ROWS = (180, 160, 140, 120, 100, 70, 50, 35, 25, 15, 8)
+# Each row of ROOM takes less than the one before. Texts get shorter as long as an output can still be judged, with the other
+# variants' outputs in fewer rows; then there are fewer rows, and only then do texts get shorter than that.
+TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600)
+ROWS_WITH_OTHERS = (14, 8)
+SHORTER_LIMITS = (500, 400, 350, 300, 260)
+FEWER_ROWS = (180, 160, 140, 120, 100)
+SHORTEST_LIMITS = (240, 220, 200, 170, 140, 116, 96, 78, 60, 40, 20)
+FEWEST_ROWS = (70, 50, 35, 25, 15, 8)
 ROOM: tuple[dict[str, Any], ...] = (
     *({"text_limit": limit} for limit in TEXT_LIMITS),
-    *({"text_limit": 260, "rows_with_others": rows} for rows in ROWS_WITH_OTHERS),
+    *({"text_limit": 600, "rows_with_others": rows} for rows in ROWS_WITH_OTHERS),
     *({"text_limit": limit, "rows_with_others": 8} for limit in SHORTER_LIMITS),
-    *({"text_limit": 20, "rows_with_others": 8, "most_rows": rows} for rows in FEWER_ROWS),
+    *({"text_limit": 260, "rows_with_others": 8, "most_rows": rows} for rows in FEWER_ROWS),
+    *({"text_limit": limit, "rows_with_others": 8, "most_rows": 100} for limit in SHORTEST_LIMITS),
+    *({"text_limit": 20, "rows_with_others": 8, "most_rows": rows} for rows in FEWEST_ROWS),
 )
 
 
@@ -82,8 +87,8 @@ def _curated_pages(run: StoredCuration, *, texts: bool) -> dict[str, str]:
     }
     sections = [
         *curated_sections(run, texts=texts),
-        method.curated_section(run),
-        provenance.section(run, origin),
+        _folded(method.curated_section(run)),
+        _folded(provenance.section(run, origin)),
     ]
     return {
         "report.html": render_page(context, _present(sections), scripts=CURATED_SCRIPTS),
@@ -137,25 +142,23 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
 def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:
     """The sections before the examples and those after them."""
     curated = read_curation(run.path) if find_curation(run.path) else None
-    before = [
-        why.section(run),
-        next_steps.section(run),
-        gates.section(run),
-        quality.section(run, texts=texts),
+    before = [why.section(run), next_steps.section(run), gates.section(run), quality.section(run, texts=texts)]
+    after = [money.section(run), risks.section(run), data.section(run, curated, texts=texts)]
+    details = [
         rivals.section(run),
-    ]
-    after = [
         judgements.section(run, texts=texts),
         usage.section(run),
-        money.section(run),
         what_if.section(run),
-        risks.section(run),
-        data.section(run, curated, texts=texts),
         training.section(run, texts=texts),
         method.section(run),
         provenance.section(run, run.results.get("provenance")),
     ]
-    return before, after
+    return before, [*after, *map(_folded, details)]
+
+
+def _folded(section: Section | None) -> Section | None:
+    """The section as one of the details, which follow the short report."""
+    return None if section is None else replace(section, folded=True)
 
 
 def _present(sections: list[Section | None]) -> list[Section]:

@@ -55,7 +55,7 @@ def send_calls(
     and calls in flight finish. An exception from `on_reply` or Ctrl-C drops the calls in flight and is raised; replies
     already passed on remain. The first call is sent alone, so that a problem that affects all calls shows at once.
     `traffic` counts what is under way. `heard` says that the endpoint has answered before: as long as it has not, a fault
-    that more tries seldom mend (nothing listens, a web page, no such model) ends the calls within five seconds.
+    that more tries seldom resolve (nothing listens, a web page, no such model) ends the calls within five seconds.
 
     Raises: ConfigError if no call can succeed (key, address, model, certificate); RunBroken if the endpoint stopped
     answering or the account is empty.

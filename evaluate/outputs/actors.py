@@ -245,7 +245,7 @@ class Actors:
         if getattr(error, "actor_init_failed", False):
             raise RunBroken(
                 f"A worker could not be started: {reason}\n"
-                "Every node needs the same version of tuneworth: pip install 'tuneworth[train,cluster]'"
+                "Install the same version of Tuneworth on every node, with its extras train and cluster."
             )
         self._end(slot)  # the worker may only be unreachable
         slot.losses += 1

@@ -111,8 +111,8 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
         )  # fmt: skip
     changes, saved = _stated(money, "running.style_changes_per_year") or 0.0, _yearly_saving(money)
     evidence = f"each style change costs {say.money(cost, roi.currency)}; {changes:g} a year are planned"
-    limit = None if saved is None else CHANGES_SHARE * saved
-    warned = limit is not None and changes * cost > max(limit, 0.0)
+    limit = None if saved is None else max(CHANGES_SHARE * saved, 0.0)
+    warned = limit is not None and changes * cost > limit
     return risk_entry(
         "flexibility", "warn" if warned else "ok", changes * cost, limit,
         evidence=f"{evidence}; {again}" if again else evidence, unit=f"{roi.currency} a year", measured=False,
@@ -155,8 +155,8 @@ def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
         f"; that is {say.percent(running / daily)} of what its requests save" if running > 0 and daily > 0 else ""
     )
     evidence += "; its requests save nothing" if running > 0 and daily <= 0 else ""
-    limit = UPKEEP_SHARE * daily
-    status = "warn" if running > max(limit, 0.0) else "ok"
+    limit = max(UPKEEP_SHARE * daily, 0.0)
+    status = "warn" if running > limit else "ok"
     return risk_entry("upkeep", status, running, limit, evidence=evidence, unit=f"{roi.currency} a day")
 
 

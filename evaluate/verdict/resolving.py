@@ -53,7 +53,7 @@ def _resolving(worth: Worth, kind: str, decision: str, flips: Sequence[Results],
 
 
 def _words(results: Results, kind: str, decision: str) -> tuple[str, str]:
-    """What to do about a doubt, and why nobody knows its points; empty if nothing can be done."""
+    """What to do about a doubt, and why its points are not known; empty if nothing can be done."""
     level = f"To draw level it would have to gain {say.points(results['comparison']['difference']['value'])}."
     match kind:
         case "template":

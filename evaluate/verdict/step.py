@@ -61,7 +61,7 @@ NOTHING = Known(None, "")  # a figure that a kind of step does not have
 
 
 def unknown(why: str) -> Known:
-    """A figure that nobody measured or stated, with the reason."""
+    """A figure that was neither measured nor stated, with the reason."""
     return Known(None, why)
 
 

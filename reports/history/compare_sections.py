@@ -11,7 +11,7 @@ from ...core import unbroken as say
 from ...evaluate import ChangedRow, ComparedJudged
 from ..charts.rows import dumbbell
 from ..page import Section
-from ..sections.examples.gallery import PRINTED_ROWS, Shown, request_parts, show_output
+from ..sections.examples.gallery import Shown, example_anchor, request_parts, show_output
 from ..sections.rules import MOST_ROWS, PERCENT
 from ..words import capital, typeset
 from . import compare_basis as basis
@@ -29,15 +29,17 @@ __all__ = [
     "verdicts_section",
 ]
 
+OPEN_ROWS = 3  # requests of each kind that are shown; the others are folded
 MOST_SLICES = 20  # shown; the ones that moved least are under a disclosure
 Step = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Card:
-    """A request that changed: its id, its parts, both outputs, and the reference."""
+    """A request that changed: its id and anchor, its parts, both outputs, and the reference."""
 
     id: str
+    anchor: str
     request: tuple[tuple[str, str], ...]
     sides: tuple[Shown, Shown]
     reference: str
@@ -56,7 +58,7 @@ def changed_section(compared: ComparedJudged, *, rows: int, limit: int) -> Secti
         if cards:
             groups.append((title, len(found), cards))
     lead = typeset(words.changed_sentence(step, say))
-    shown = {"groups": groups, "printed_rows": PRINTED_ROWS, "names": words.names(compared.results)}
+    shown = {"groups": groups, "open_rows": OPEN_ROWS, "names": words.names(compared.results)}
     return Section("changed", "Requests that changed", lead, "changed", shown)
 
 
@@ -71,7 +73,14 @@ def _card(compared: ComparedJudged, row: ChangedRow, anchor: str, limit: int) ->
     name = row.entry["id"] if len(ids) == 1 else f"{row.entry['id_before']}, now {row.entry['id']}"
     request = tuple((field, _cut(text, limit)) for field, text in request_parts(_pair(row)))
     good = row.pair.get("reference_ok") is not False
-    return Card(name, request, (first, second), _cut(str(row.pair.get("output") or ""), limit), good)
+    return Card(
+        name,
+        example_anchor(str(row.entry["id"])),
+        request,
+        (first, second),
+        _cut(str(row.pair.get("output") or ""), limit),
+        good,
+    )
 
 
 def _pair(row: ChangedRow) -> Mapping[str, Any]:

@@ -201,7 +201,9 @@
   });
   // The page's address may point to a mark or note in a card that is not shown yet.
   const reveal = () => {
-    const target = document.getElementById(location.hash.slice(1));
+    let name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch { /* not encoded */ }
+    const target = document.getElementById(name);
     const row = target && rows.find((one) => one.card.contains(target));
     if (!row || !row.card.matches("[hidden], .beyond")) return;
     if (row.card.hidden) clear();

@@ -107,6 +107,7 @@
       if (raw !== null && raw.length < LONGEST) field.offer(raw);
     }
     update();
+    for (let part = root.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
     root.scrollIntoView({ behavior: "instant" }); // without scrolling past hundreds of examples
   };
 

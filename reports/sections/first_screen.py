@@ -17,7 +17,7 @@ from .decision import decision_label, without_label
 from .money.assumptions import LINE, anchor
 from .money.costs import change_words, cheaper_way, cost_range, counted_cost
 
-__all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
+__all__ = ["Headline", "Number", "Side", "cost_number", "headline", "plain_sentence", "three_numbers"]
 
 LEVELS = {"low": 1, "fair": 2, "high": 3}
 # Longer sentences are set smaller, to fit three lines of a wide screen where possible.
@@ -63,7 +63,7 @@ class Number:
 
 def three_numbers(run: StoredRun) -> tuple[Number, Number, Number]:
     """Acceptable outputs; the cost of one (without prices, the tokens per request); the payback."""
-    return _acceptable(run), _cost(run) or _tokens(run), _payback(run)
+    return _acceptable(run), cost_number(run) or _tokens(run), _payback(run)
 
 
 def _sides(run: StoredRun) -> list[tuple[str, str]]:
@@ -95,7 +95,7 @@ def _acceptable(run: StoredRun) -> Number:
     return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin)
 
 
-def _cost(run: StoredRun) -> Number | None:
+def cost_number(run: StoredRun) -> Number | None:
     """Cost per acceptable output of both sides; None if there are no prices."""
     money = run.results.get("money")
     if not money:

@@ -19,7 +19,7 @@ AT_MOST = ("rule",)  # their points are what meeting a rule can bring at most
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step; a figure that nobody knows is a dash, and `how` says why, or how the others were computed."""
+    """One step; an unknown figure is a dash, and `how` says why, or how the others were computed."""
 
     do: list[tuple[str, bool]]
     points: str

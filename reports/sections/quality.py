@@ -1,45 +1,34 @@
 """The quality section: shares with ranges, the paired difference, similarity to human answers, repeated requests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
-from ...core import UNKNOWN
+from ...core import Row, row_text
 from ...core import unbroken as say
 from ...evaluate import both_shares
-from ..charts.axes import linear_axis
-from ..charts.figure import Figure, render_figure
-from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
-from ..words import NOT_CHECKED, capital, named, quoted, share_text, unchecked
+from ..words import capital, named, quoted, sentence, share_text, share_words, short
 from .curation.accepts import accepted_rows, accepts_sentence
 from .curation.fixes import repair_lines
-from .order import MOST_VARIANTS, compared_variants, shown_order
-from .rules import MOST_ROWS, PERCENT, cause_rows, check_rows, most_broken, moved_figure, moves, shown_variants
-from .similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
+from .order import compared_variants
+from .quality_charts import PARTS, difference_figure, pairs_figure, parts_figure, shares_figure
+from .rules import (
+    MOST_ROWS,
+    CheckRow,
+    cause_rows,
+    check_rows,
+    most_broken,
+    moved_figure,
+    moves,
+    shown_variants,
+)
+from .similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_finding, similarity_rows
 
-__all__ = [
-    "RepeatRow",
-    "difference_figure",
-    "lead",
-    "pairs_figure",
-    "repeat_rows",
-    "role_of",
-    "samples_of",
-    "section",
-    "shares_figure",
-]
+__all__ = ["RepeatRow", "lead", "repeat_rows", "samples_of", "section"]
 
-SHARES = {
-    "acceptable": ("Acceptable", "keeps every must rule"),
-    "consistent": ("Consistent", "keeps every must rule about form and wording"),
-    "faithful": ("Faithful", "adds no facts to those in the request"),
-}
-
-HOW = ("ranges", "How outputs are counted and ranges are calculated")
+RULE = 120  # characters of a rule in the line of a folded part
 
 
 def section(run: StoredRun, *, texts: bool) -> Section | None:
@@ -54,9 +43,15 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "labels": [run.label(name) for name in run.variants],
         "repaired": repair_lines(run),
         "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
+        "warned": cause_rows(run, telling=True, names=_judged(run)),
+        "acceptable": shares_figure(run),
         "causes": cause_rows(run),
-        "figures": [shares_figure(run), difference_figure(run), pairs_figure(run)],
+        "figures": [figure for figure in (difference_figure(run), pairs_figure(run), parts_figure(run)) if figure],
+        "parts_title": "The same requests, form and facts" if run.baseline else "Form and facts",
+        "parts_finding": _parts_finding(run),
         "rows": rows,
+        "rules_title": f"All {_rules(len(rows))}" if len(rows) > 1 else "The one rule",
+        "rules_finding": _rules_finding(run, rows),
         "most_rows": MOST_ROWS,
         "places": places,
         "others": others,
@@ -65,8 +60,10 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "compared": bool((run.results.get("comparison") or {}).get("checks")),
         "accepts_sentence": accepts_sentence(run.results),
         "accepted": accepted_rows(run.results),
-        "repeats": repeat_rows(run),
+        "repeats": (repeats := repeat_rows(run)),
+        "repeats_finding": "; ".join(f"{row.name}: {row.unstable} mixed" for row in repeats),
         "similarity": similarity_rows(run),
+        "similarity_finding": similarity_finding(run),
         "classifier_ran": classifier_ran(run),
         "no_classifier": no_classifier_lines(run),
         "giveaways": giveaway_lines(run) if texts else [],
@@ -86,6 +83,34 @@ def lead(run: StoredRun) -> str:
     return f"{capital(quoted(both_shares(run.results)))}{_moves_words(run)}."
 
 
+def _judged(run: StoredRun) -> set[str]:
+    """The compared variants and those that they are made from."""
+    compared = compared_variants(run)
+    return {*compared, *(origin for name in compared for origin in run.origins(name))}
+
+
+def _parts_finding(run: StoredRun) -> str:
+    """The paired difference and how often both are acceptable; of one variant, its shares about form and facts."""
+    comparison = run.results.get("comparison") or {}
+    difference, both = comparison.get("difference") or {}, comparison.get("both")
+    if difference.get("value") is None:
+        scored = (run.results.get("quality") or {}).get(run.candidate or "") or {}
+        return ", ".join(f"{title.lower()} {share_words(scored, key)}" for key, (title, _) in PARTS.items())
+    words = row_text(Row("difference", "", unit="points", **difference), say)
+    total = sum(int(comparison.get(key) or 0) for key in ("both", "only_candidate", "only_baseline", "neither"))
+    return words if both is None else f"{words}; both are acceptable on {say.count(both)} of {say.count(total)}."
+
+
+def _rules_finding(run: StoredRun, rows: Sequence[CheckRow]) -> str:
+    """Which rules changed, and the one that the candidate breaks most often."""
+    moved, worst = capital(_moves_words(run).removeprefix("; ")), most_broken(rows)
+    most = ""
+    if worst is not None and run.candidate is not None:
+        broken, whose = worst.broken[run.variants.index(run.candidate)], run.label(run.candidate)
+        most = f"Broken most often, in {broken} outputs of {whose}: {quoted(sentence(short(worst.sentence, RULE)))}"
+    return " ".join(filter(None, (sentence(moved), most))) or "No rule is broken."
+
+
 def _moves_words(run: StoredRun) -> str:
     """The number of rules that changed, as the end of a sentence; empty if not tested."""
     if not (run.results.get("comparison") or {}).get("checks"):
@@ -99,149 +124,6 @@ def _moves_words(run: StoredRun) -> str:
 
 def _rules(count: int) -> str:
     return say.count(count, "rule")
-
-
-def role_of(run: StoredRun, name: str) -> str:
-    """How the charts draw a variant."""
-    return "candidate" if name == run.candidate else "baseline" if name == run.baseline else "other"
-
-
-def shares_figure(run: StoredRun) -> Markup:
-    """The three shares of each variant, and of the references if they were scored."""
-    rows, table, drawn = [], [], compared_variants(run)
-    if len(run.variants) <= MOST_VARIANTS:
-        drawn = run.variants
-    for key, (title, about) in SHARES.items():
-        lines = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in shown_order(run)]
-        reference = run.results.get("reference") or {}
-        if reference.get(key):
-            lines.append(("human answers", reference, "reference"))
-        for index, (name, scored, role) in enumerate(lines):
-            share, low, high = ((scored.get(key) or {}).get(end) for end in ("share", "low", "high"))
-            marks = (Mark(share, low, high, role),) if share is not None else ()
-            not_checked = unchecked(scored, key)
-            in_range = say.percent_range(low, high) if low is not None else "" if not_checked else UNKNOWN
-            heading, small = (title, about) if index == 0 else ("", "")
-            shown = NOT_CHECKED if not_checked else _with_range(share, low, high)
-            if key == "acceptable" or role != "other" or len(drawn) > 2:
-                rows.append(Row(name, marks, shown, heading=heading, about=small))
-            table.append((f"{title}: {name}", NOT_CHECKED if not_checked else say.percent(share), in_range))
-    text = "; ".join(f"{name}: {value}{f', range {span}' if span else ''}" for name, value, span in table)
-    note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
-    if len(drawn) < len(run.variants):
-        note += " Consistent and faithful outputs of the other variants are in the numbers of this chart."
-    head = ("Share", "Measured", "Range")
-    figure = Figure("Acceptable, consistent and faithful outputs", text, head, tuple(table), note, id="shares", how=HOW)
-    return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
-
-
-def difference_figure(run: StoredRun) -> Markup:
-    """The candidate's paired difference to each rival with its range, the strongest rival first; empty without one."""
-    comparison = run.results.get("comparison") or {}
-    if (comparison.get("difference") or {}).get("value") is None:
-        return Markup("")
-    differences = {comparison["baseline"]: comparison["difference"]}
-    differences |= {row["name"]: row.get("difference") or {} for row in run.rivals}
-    known = {name: found for name, found in differences.items() if found.get("value") is not None}
-    names = sorted(known, key=lambda name: (name != comparison["baseline"], known[name]["value"]))
-    rows, table, ends, minus = [], [], [-0.1, 0.1], f"{run.label(comparison['candidate'])} minus"
-    for rival in names:
-        value, low, high = (known[rival].get(key) for key in ("value", "low", "high"))
-        strongest, name = rival == comparison["baseline"], f"{minus} {run.label(rival)}"
-        ends += [value, low or 0, high or 0]
-        rows.append(
-            Row(
-                name if len(known) == 1 else run.label(rival),
-                (Mark(value, low, high, "candidate" if strongest else "other"),),
-                _points_with_range(value, low, high),
-                heading=f"{minus} …" if len(known) > 1 and strongest else "",
-                note="the strongest" if len(known) > 1 and strongest else "",
-            )
-        )
-        table.append((name, say.signed_points(value), say.points_range(low, high)))
-    figure = Figure(
-        "Difference in acceptable outputs, in percentage points",
-        "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
-        ("Difference", "Measured", "Range"),
-        tuple(table),
-        _difference_note(comparison["difference"], table[0][0] if len(table) > 1 else ""),
-        id="difference",
-        how=("comparison", "How the variants are compared on the same requests"),
-    )
-    axis = linear_axis(ends, lambda v: say.signed_points(v).split(say.gap)[0])
-    return render_figure(figure, rows_chart(rows, axis))
-
-
-def _difference_note(found: Mapping[str, Any], name: str) -> str:
-    """What the range means; `name` identifies it if there are several."""
-    low, high = found.get("low"), found.get("high")
-    if low is None or high is None:
-        return "There are too few requests to give a range."
-    whose = f"The range of {name}" if name else "The range"
-    if low > 0 or high < 0:
-        side = "above" if low > 0 else "below"
-        return f"{whose} lies entirely {side} zero, so the difference is unlikely to be chance."
-    return f"{whose} includes zero, so this test cannot say which of the two is better."
-
-
-def pairs_figure(run: StoredRun) -> Markup:
-    """On how many requests both variants, only one or neither gave an acceptable output."""
-    comparison = run.results.get("comparison") or {}
-    keys = ("both", "only_candidate", "only_baseline", "neither")
-    if any(comparison.get(key) is None for key in keys):
-        return Markup("")
-    candidate, baseline = comparison["candidate"], comparison["baseline"]
-    names = ("Both acceptable", f"Only {run.label(candidate)}", f"Only {run.label(baseline)}", "Neither")
-    if any((run.results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (candidate, baseline)):
-        # With several outputs, a request counts for the variant with the larger share of acceptable ones.
-        names = (
-            "Equal, mostly acceptable",
-            f"{run.label(candidate)} acceptable more often",
-            f"{run.label(baseline)} acceptable more often",
-            "Equal, rarely acceptable",
-        )
-    roles = ("both", "candidate", "baseline", "neither")
-    counts = [comparison[key] for key in keys]
-    total = sum(counts)
-    rows = [
-        Row(name, (Bar(0, found, role),), f"{say.count(found)} of {say.count(total)}")
-        for name, found, role in zip(names, counts, roles, strict=True)
-    ]
-    table = tuple(
-        (name, say.count(found), say.percent(found / total if total else None))
-        for name, found in zip(names, counts, strict=True)
-    )
-    text = "; ".join(f"{name}: {found}" for name, found, _ in table)
-    figure = Figure("The same requests with both variants", text, ("Result", "Requests", "Share"), table)
-    return render_figure(figure, rows_chart(rows, linear_axis([0, total], say.count)))
-
-
-def _key(run: StoredRun) -> Markup:
-    """The key of the variants' shapes, if there are several variants."""
-    if run.baseline is None:
-        return Markup("")
-    names = [(run.label(str(run.candidate)), "candidate"), (run.label(run.baseline), "baseline")]
-    names += [("others", "other")] if len(run.variants) > 2 else []
-    names += [("human answers", "reference")] if run.results.get("reference") else []
-    return Markup('<div class="keys">{}</div>').format(
-        Markup("").join(
-            Markup('<span class="key">{}<span>{}</span></span>').format(role_shape(role), name) for name, role in names
-        )
-    )
-
-
-def _points_with_range(value: float, low: float | None, high: float | None) -> Markup | str:
-    if low is None or high is None:
-        return say.signed_points(value)
-    return Markup("<b>{}</b> <small>{}</small>").format(
-        say.signed_points(value), say.points_range(low, high).split(say.gap)[0]
-    )
-
-
-def _with_range(share: float | None, low: float | None, high: float | None) -> Markup | str:
-    if share is None or low is None:
-        return say.percent(share)
-    return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
 
 
 @dataclass(frozen=True)

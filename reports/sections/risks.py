@@ -39,6 +39,7 @@ STATUS = {
     "not checked": ("not checked", "none"),
     "not measured": ("not checked", "none"),
 }
+CONCERN = "a concern"  # what is stated for the future is never over a limit, however far it is beyond
 ORDER = {"fix": 0, "open": 1, "go": 2, "none": 3}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -65,7 +66,14 @@ def section(run: StoredRun) -> Section | None:
     """The section of a run whose risks were assessed."""
     if not run.results.get("risks"):
         return None
-    return Section("risks", "Risks", lead(run), "risks", {"risks": risk_rows(run)})
+    rows = risk_rows(run)
+    checked, unchecked = ([row for row in rows if (row.tone == "none") is none] for none in (False, True))
+    reduce = sum(row.tone in ("fix", "open") for row in rows)
+    details = ["What each one means and what was found"]
+    details += [f"how to reduce {say.count(reduce)}"] if reduce else []
+    details += [f"how to check the other {say.count(len(unchecked))}"] if unchecked and checked else []
+    shown = {"risks": rows, "checked": checked, "unchecked": unchecked, "details": sentence("; ".join(details))}
+    return Section("risks", "Risks", lead(run), "risks", shown)
 
 
 def lead(run: StoredRun) -> str:
@@ -96,8 +104,11 @@ def lead(run: StoredRun) -> str:
     limits = (
         f"{_word(over)} {_is(over)} over {'its' if over == 1 else 'their'} limit" if over else "none is over its limit"
     )
-    if watched:
-        limits += f", {_word(watched)} {_is(watched)} near {'its' if watched == 1 else 'their'} limit"
+    near = sum(risk.get("measured") is not False for risk, tone in zip(found, tones, strict=True) if tone == "open")
+    if near:
+        limits += f", {_word(near)} {_is(near)} near {'its' if near == 1 else 'their'} limit"
+    if watched > near:
+        limits += f", {_word(watched - near)} {_is(watched - near)} a concern by stated numbers"
     return f"{first}; {limits}{f'; {_word(open_)} {_was(open_)} not checked' if open_ else ''}."
 
 
@@ -123,10 +134,11 @@ def _row(risk: Mapping[str, Any]) -> RiskRow:
     name, unit = str(risk.get("id")), risk.get("unit")
     status, tone = STATUS.get(str(risk.get("status")), (str(risk.get("status")), "none"))
     checked, limit = tone != "none", risk.get("limit")
+    stated = checked and risk.get("measured") is False
     limited = LIMITS.get(name) or f"{SIDES.get(name, '')} {risk_number(name, limit, unit)}"
     return RiskRow(
         id=name,
-        status=status if risk.get("measured") is not False or not checked else f"{status}, by stated numbers",
+        status=f"{CONCERN if tone == 'open' else status}, by stated numbers" if stated else status,
         tone=tone,
         value=f"{risk_number(name, risk.get('value'), unit)}{_range(risk)}" if checked else "–",
         limit=limited.strip() if checked and limit is not None else "–",

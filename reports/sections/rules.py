@@ -1,6 +1,6 @@
 """Results by rule, with their change and its significance; and what variants did instead of answering."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,15 +155,15 @@ def _broken_text(scored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return f"{say.count(found['fail'])} of {say.count(_applies(scored, found))}"
 
 
-def cause_rows(run: StoredRun, *, telling: bool = False) -> list[tuple[str, str]]:
+def cause_rows(run: StoredRun, *, telling: bool = False, names: Collection[str] | None = None) -> list[tuple[str, str]]:
     """Label and clauses of each variant with such outputs or unscored requests, in the order of the variants.
 
     Repaired outputs are not listed again. With `telling`, only what makes a comparison invalid or concerns a tenth of the
-    outputs.
+    outputs; with `names`, only these variants.
     """
     rows = []
     for name in run.variants:
-        if run.way(name) == "repair":
+        if run.way(name) == "repair" or (names is not None and name not in names):
             continue
         scored = run.results["quality"][name]
         entries = [entry for entry in scored.get("causes") or [] if not telling or tells(entry)]

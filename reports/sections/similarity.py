@@ -9,7 +9,14 @@ from ..stored import StoredRun
 from ..words import share_text
 from .order import compared_variants, shown_order
 
-__all__ = ["SimilarityRow", "classifier_ran", "giveaway_lines", "no_classifier_lines", "similarity_rows"]
+__all__ = [
+    "SimilarityRow",
+    "classifier_ran",
+    "giveaway_lines",
+    "no_classifier_lines",
+    "similarity_finding",
+    "similarity_rows",
+]
 
 CHANCE = 0.05  # significance level of the classifier test
 
@@ -49,6 +56,13 @@ def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
         )
     written = next((part["length"].get("references") for part in found.values()), None)
     return [*rows, SimilarityRow("human answers", "", "", _length_words(written), "")] if written else rows
+
+
+def similarity_finding(run: StoredRun) -> str:
+    """How similar the compared variants are to the human answers; empty if that was not measured."""
+    compared = {run.label(name) for name in compared_variants(run)}
+    rows = [row for row in similarity_rows(run) if row.name in compared and row.chrf not in ("", "–")]
+    return "Similarity: " + "; ".join(f"{row.name} {row.chrf}" for row in rows) + "." if rows else ""
 
 
 def classifier_ran(run: StoredRun) -> bool:

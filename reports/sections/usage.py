@@ -13,7 +13,7 @@ from ..charts.rows import Bar, Mark, Row, rows_chart
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named, variant_label
-from .quality import role_of
+from .quality_charts import role_of
 
 __all__ = ["lead", "section", "time_figure", "tokens_figure"]
 

@@ -16,7 +16,7 @@ __all__ = ["Flip", "flips", "lead", "reasons", "section"]
 
 # A change by more than this factor flips many answers and is no reason for doubt.
 FARTHEST = 30
-SHOWN = 8  # more are under a disclosure
+SHOWN = 3  # more are folded
 SHARES = ("acceptance", "cached_share", "discount_rate")
 # Inputs with plural names.
 COUNTED = (
@@ -39,7 +39,13 @@ def section(run: StoredRun) -> Section | None:
     if not run.results.get("verdict"):
         return None
     found = flips(run)
-    shown = {"reasons": reasons(run), "flips": found[:SHOWN], "farther": found[SHOWN:]}
+    farther = found[SHOWN:]
+    shown = {
+        "reasons": reasons(run),
+        "flips": found[:SHOWN],
+        "farther": farther,
+        "farther_title": say.count(len(farther), "larger change"),
+    }
     return Section("why", "Why", lead(run), "why", shown)
 
 

@@ -47,74 +47,117 @@ def enriched(results, seed=0):
     return results
 
 
-def check_figures(results, step):
-    """The oracle: each figure of a step by the formula of docs/verdict.md, from the numbers of the results."""
-    kind, about = step["kind"], step["id"].partition(":")[2]
-    points, money, minutes = step["points"], step["money"] or {}, step["minutes"] or {}
+def figures_of(step):
+    """The points of a step, its money a month and once, its minutes of people and machines."""
+    money, minutes = step["money"] or {}, step["minutes"] or {}
     month, once = ((money.get(key) or {}).get("value") for key in ("per_month", "once"))
     people, machine = ((minutes.get(key) or {}).get("value") for key in ("people", "machine"))
-    account, comparison = results.get("money") or {}, results["comparison"]
-    batch = account.get("requests_total") is not None
-    saved = {comparison["baseline"]: 0.0} | {
-        e["name"]: e["saving_total" if batch else "saving_per_day"]
-        for e in account.get("alternatives", [])
-        if e["key"] == "variant"
-    }
+    return step["points"], month, once, people, machine
+
+
+def is_batch(results):
+    return (results.get("money") or {}).get("requests_total") is not None
+
+
+def check_candidate(results, step):
+    points, month, once, *_ = figures_of(step)
+    account = results["money"]
+    assert points == results["comparison"]["difference"]
+    if is_batch(results):
+        assert once == pytest.approx(account["saving_total"] - account["investment"])
+    else:
+        assert month == pytest.approx(account["saving_per_day"] * MONTH)
+        assert (once or 0.0) == pytest.approx(-account["investment"])
+
+
+def check_switch(results, step):
+    about = step["id"].partition(":")[2]
+    if about == results["comparison"]["candidate"]:
+        check_candidate(results, step)
+        return
+    points, month, *_ = figures_of(step)
     rows = {row["name"]: row for row in results["rivals"]}
     today = next((name for name, row in rows.items() if row.get("today")), None)
-    if kind == "act" and about == comparison["candidate"]:
-        assert points == comparison["difference"]
-        if not batch:
-            assert month == pytest.approx(account["saving_per_day"] * MONTH)
-            assert (once or 0.0) == pytest.approx(-account["investment"])
-        else:
-            assert once == pytest.approx(account["saving_total"] - account["investment"])
-    elif kind in ("act", "switch"):
-        if today is None:
-            assert points is None
-        else:
-            assert points == (rows[about]["over_today"] or {"value": 0.0, "low": None, "high": None})
-        if month is not None:
-            assert month == pytest.approx((saved[about] - saved[today]) * MONTH)
-    elif kind == "rule":
-        rule, _, name = about.partition(":")
-        quality = results["quality"][name]
-        alone = quality["checks"][rule]["alone"]
-        assert points == {"value": alone["share"], "low": alone["low"], "high": alone["high"]}
-        assert machine == pytest.approx(quality["n"] / results["seconds"][name]["per_second"] / 60)
-        if month is not None:
-            assert account["failures"] == "repair"
-            volume = account["failure_cost"] * account["requests_per_day"] * MONTH
-            assert [money["per_month"][end] for end in points] == pytest.approx(
-                [points[end] * volume for end in points]
-            )
-    elif kind == "examples" and points is not None:
-        doubling = results["learning_curve"]["doubling"]
-        assert points == doubling["gain"]
-        assert machine == pytest.approx(results["training"]["seconds"] * 2 / 60)
-        if people is not None:
-            assert minutes["people"] == {"value": 3 * 400, "low": 2 * 400, "high": 6 * 400}
-            cost = {"value": -1200.0, "low": -2400.0, "high": -800.0}
-            assert money["once"] == pytest.approx(cost) or batch
-    elif kind == "measure" and about == "examples":
+    change = None if today is None else rows[about]["over_today"] or {"value": 0.0, "low": None, "high": None}
+    assert points == change
+    if month is not None:
+        saving = "saving_total" if is_batch(results) else "saving_per_day"
+        entries = (results.get("money") or {}).get("alternatives", [])
+        saved = {entry["name"]: entry[saving] for entry in entries if entry["key"] == "variant"}
+        saved[results["comparison"]["baseline"]] = 0.0
+        assert month == pytest.approx((saved[about] - saved[today]) * MONTH)
+
+
+def check_rule(results, step):
+    points, month, _, _, machine = figures_of(step)
+    _, rule, name = step["id"].split(":", 2)
+    quality, account = results["quality"][name], results.get("money") or {}
+    alone = quality["checks"][rule]["alone"]
+    assert points == {"value": alone["share"], "low": alone["low"], "high": alone["high"]}
+    assert machine == pytest.approx(quality["n"] / results["seconds"][name]["per_second"] / 60)
+    if month is not None:
+        assert account["failures"] == "repair"
+        volume = account["failure_cost"] * account["requests_per_day"] * MONTH
+        assert [step["money"]["per_month"][end] for end in points] == pytest.approx(
+            [points[end] * volume for end in points]
+        )
+
+
+def check_examples(results, step):
+    points, _, _, people, machine = figures_of(step)
+    if points is None:
+        return
+    assert points == results["learning_curve"]["doubling"]["gain"]
+    assert machine == pytest.approx(results["training"]["seconds"] * 2 / 60)
+    if people is not None:
+        assert step["minutes"]["people"] == {"value": 3 * 400, "low": 2 * 400, "high": 6 * 400}
+        cost = {"value": -1200.0, "low": -2400.0, "high": -800.0}
+        assert step["money"]["once"] == pytest.approx(cost) or is_batch(results)
+
+
+def check_measure(results, step):
+    points, month, _, _, machine = figures_of(step)
+    if step["id"].partition(":")[2] == "examples":
         assert machine == pytest.approx(results["training"]["seconds"] * 0.875 / 60)
-    elif kind == "try":
-        entry = next(e for e in account["alternatives"] if about in (e["key"], e["name"]))
-        assert points == ({"value": 0.0, "low": None, "high": None} if about == "cached_guide" else None)
-        if not batch and entry["saving_per_day"] is not None:
-            assert month == pytest.approx(entry["saving_per_day"] * MONTH)
-    elif kind == "cases":
-        assert points is None
-        assert month is None
-        if step["chance"] is not None:
-            needed = max((row["needed"] or {"cases": 0} for row in rows.values()), key=lambda found: found["cases"])
-            more = max(needed["cases"] - comparison["n"], 1)
-            assert step["chance"] == needed["chance"]
-            each = sum(1 / results["seconds"][name]["per_second"] for name in results["quality"] if "+" not in name)
-            assert machine == pytest.approx(more * each / 60)
-            assert people is None or people == pytest.approx(3 * more)
     else:
-        assert (points, month) == (None, None) or kind in ("form", "guide"), step
+        assert (points, month) == (None, None)
+
+
+def check_try(results, step):
+    points, month, *_ = figures_of(step)
+    about = step["id"].partition(":")[2]
+    entry = next(e for e in results["money"]["alternatives"] if about in (e["key"], e["name"]))
+    assert points == ({"value": 0.0, "low": None, "high": None} if about == "cached_guide" else None)
+    if not is_batch(results) and entry["saving_per_day"] is not None:
+        assert month == pytest.approx(entry["saving_per_day"] * MONTH)
+
+
+def check_cases(results, step):
+    points, month, _, people, machine = figures_of(step)
+    assert (points, month) == (None, None)
+    if step["chance"] is not None:
+        rows = results["rivals"]
+        needed = max((row["needed"] or {"cases": 0} for row in rows), key=lambda found: found["cases"])
+        more = max(needed["cases"] - results["comparison"]["n"], 1)
+        assert step["chance"] == needed["chance"]
+        each = sum(1 / results["seconds"][name]["per_second"] for name in results["quality"] if "+" not in name)
+        assert machine == pytest.approx(more * each / 60)
+        assert people is None or people == pytest.approx(3 * more)
+
+
+FIGURES = {
+    "act": check_switch, "switch": check_switch, "rule": check_rule, "examples": check_examples, "measure": check_measure,
+    "try": check_try, "cases": check_cases,
+}  # fmt: skip
+
+
+def check_figures(results, step):
+    """The oracle: each figure of a step by the formula of docs/verdict.md, from the numbers of the results."""
+    if step["kind"] in FIGURES:
+        FIGURES[step["kind"]](results, step)
+    else:
+        points, month, *_ = figures_of(step)
+        assert (points, month) == (None, None) or step["kind"] in ("form", "guide"), step
 
 
 def check_steps(results, verdict):

@@ -30,8 +30,12 @@ class Window:
         dark: bool = False,
         script: bool = True,
         at: str = "",
+        unfold: bool = False,
     ) -> Page:
-        """Load the file, or the address, at a size; `at` is the fragment of its address, such as `#money`."""
+        """Load the file, or the address, at a size; `at` is the fragment of its address, such as `#money`.
+
+        With `unfold`, every folded part is then opened.
+        """
         self.close()
         self.messages, self.requests = [], []
         self._context = self._browser.new_context(
@@ -45,6 +49,8 @@ class Window:
         address = path if isinstance(path, str) else path.resolve().as_uri()
         self._own = address if isinstance(path, str) else "file:"
         self.page.goto(address + at)
+        if unfold:
+            open_folds(self.page)
         return self.page
 
     def resize(self, width: int, height: int = 900) -> None:
@@ -68,6 +74,11 @@ class Window:
         if self._context is not None:
             self._context.close()
             self._context = None
+
+
+def open_folds(page: Page) -> None:
+    """Open every folded part of the page, as it is needed again after it was loaded anew."""
+    page.evaluate("document.querySelectorAll('.fold').forEach(part => { part.open = true; })")
 
 
 def _has_font() -> bool:

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page
 from tuneworth.evaluate import JudgedRun, judgement_results, read_judgements, wilson
 from tuneworth.reports import read_run, write_report
 
-from .chromium import Window
+from .chromium import Window, open_folds
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Path]
@@ -26,7 +26,7 @@ def run(make_run: Make) -> Path:
 
 
 def begin(window: Window, run: Path, **options: Any) -> tuple[Page, Locator]:
-    opened = window.open(run / "report.html", **options)
+    opened = window.open(run / "report.html", **options, unfold=True)
     opened.get_by_role("button", name="Judge blind").click()
     return opened, opened.get_by_role("dialog")
 
@@ -57,7 +57,7 @@ def press(opened: Page, keys: str) -> None:
 
 
 def test_the_interval_is_wilsons(window: Window, run: Path):
-    window.open(run / "report.html")
+    window.open(run / "report.html", unfold=True)
     grid = [(n, k) for n in (1, 2, 3, 10, 57, 200) for k in range(0, n + 1, max(1, n // 9))]
     found = window.page.evaluate(
         "grid => grid.map(([n, k]) => preferenceTally("
@@ -130,6 +130,7 @@ def test_marks_are_saved_with_the_choice_and_can_be_changed_and_removed(window: 
     marks = [{key: value for key, value in row.items() if key.endswith("_acceptable")} for row in rows]
     assert marks == [{"left_acceptable": False}, {}, {}, {"left_acceptable": False, "right_acceptable": True}]
     opened.reload()
+    open_folds(opened)
     opened.get_by_role("button", name="Judge blind").click()
     assert json.loads(saved(opened, tmp_path).read_text(encoding="utf-8"))["judgements"] == rows
     [found] = read_judgements([path], judged_run(run))
@@ -163,6 +164,7 @@ def test_sides_and_rows_are_shuffled_and_the_same_again_under_their_seed(window:
     shown = window.value("[...document.querySelectorAll('.card h3 bdi')].map(name => name.textContent)")
     assert [row["id"] for row in rows] != [id_ for id_ in shown if id_ in differing]
     opened.reload()
+    open_folds(opened)
     opened.get_by_role("button", name="Judge blind").click()
     again = json.loads(saved(opened, tmp_path).read_text(encoding="utf-8"))["judgements"]
     assert again == rows
@@ -197,6 +199,7 @@ def test_choices_are_kept_by_the_browser_and_can_be_forgotten(window: Window, ru
     opened.keyboard.press("Escape")
     assert not box.is_visible()
     opened.reload()
+    open_folds(opened)
     opened.get_by_role("button", name="Judge blind").click()
     assert "3 judged" in box.locator(".progress").inner_text()
     opened.on("dialog", lambda dialog: dialog.accept())
@@ -206,15 +209,17 @@ def test_choices_are_kept_by_the_browser_and_can_be_forgotten(window: Window, ru
 
 
 def test_two_tabs_are_one_session_and_neither_undoes_the_choices_of_the_other(window: Window, run: Path):
-    second = window.open(run / "report.html").context.new_page()
+    second = window.open(run / "report.html", unfold=True).context.new_page()
     first = window.page
     second.goto(first.url)
+    open_folds(second)
     for opened, keys, judged in ((first, "1123", 4), (second, "2", 5), (first, "3", 6)):
         if not opened.get_by_role("dialog").is_visible():
             opened.get_by_role("button", name="Judge blind").click()
         press(opened, keys)
         opened.get_by_text(f"{judged} judged").wait_for(timeout=2000)
     first.reload()
+    open_folds(first)
     first.get_by_role("button", name="Judge blind").click()
     assert "6 judged" in first.locator("#blind .progress").inner_text()
     assert window.messages == []
@@ -234,7 +239,7 @@ def test_closing_and_opening_goes_on_at_the_same_request_also_where_nothing_is_k
 
 
 def test_where_the_browser_keeps_nothing_it_is_said_and_judging_goes_on(window: Window, run: Path, tmp_path: Path):
-    opened = window.open(run / "report.html")
+    opened = window.open(run / "report.html", unfold=True)
     window.value("void (Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); })")
     opened.get_by_role("button", name="Judge blind").click()
     press(opened, "12")
@@ -245,11 +250,12 @@ def test_where_the_browser_keeps_nothing_it_is_said_and_judging_goes_on(window: 
 
 
 def test_what_is_broken_in_the_browsers_store_is_passed_over(window: Window, run: Path):
-    window.open(run / "report.html")
+    window.open(run / "report.html", unfold=True)
     key = "`tuneworth/judgements/${document.getElementById('blind').dataset.outputs}`"
     for text in ("{", "null", "[]", '{"schema": "tuneworth/judgements/1", "judgements": [null]}'):
         window.page.evaluate(f"text => localStorage.setItem({key}, text)", text)
         window.page.reload()
+        open_folds(window.page)
         window.page.get_by_role("button", name="Judge blind").click()
         assert "0 judged" in window.page.locator(".progress").inner_text()
     assert window.messages == []

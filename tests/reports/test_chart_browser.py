@@ -84,7 +84,7 @@ def page_of(folder: Path, figures: list[Markup]) -> Path:
 
 
 def faults(window: Window, page: Path) -> dict[int, list[str]]:
-    window.open(page)
+    window.open(page, unfold=True)
     found = {}
     for width in WIDTHS:
         window.resize(width)
@@ -153,7 +153,7 @@ def test_every_line_of_a_slope_and_its_key_is_to_be_seen_on_a_finished_page(
     window: Window, pages: dict[str, Path]
 ) -> None:
     for kind in ("real", "five variants"):
-        window.open(pages[kind])
+        window.open(pages[kind], unfold=True)
         kinds = window.value("[...document.querySelectorAll('line.move')].map((line) => line.classList[1])")
         unseen = window.value(
             "[...document.querySelectorAll('line.move')].filter((line) => !line.checkVisibility()).length"

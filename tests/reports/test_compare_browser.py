@@ -33,7 +33,7 @@ def page(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("width", [320, 390, 720, 1280])
 def test_nothing_is_wider_than_the_window(window, page, width):
-    window.open(page, width=width)
+    window.open(page, width=width, unfold=True)
     assert window.value("document.documentElement.scrollWidth") <= width
     assert window.messages == []
     assert window.asked() == []

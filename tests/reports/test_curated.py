@@ -30,6 +30,8 @@ from tuneworth.reports.sections.curation.fixes import fix_sentence
 from tuneworth.reports.stored import StoredCuration
 from tuneworth.style import parse_style, read_style
 
+from .page_parts import part_html
+
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> {{ 7*7 }} `x` | y"
 
 
@@ -283,8 +285,7 @@ def test_where_only_outputs_were_given_the_page_says_what_is_not_known_of_the_da
         results["data"] = None
 
     html = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
-    part = html[html.index('<section class="part" id="data"') :]
-    part = part[: part.index("</section>")]
+    part = part_html(html, "data")
     assert "The 60 test pairs were supplied as a file" in part
     assert "set split under [data] to that column" in part
     assert "certificate" not in part
@@ -292,9 +293,9 @@ def test_where_only_outputs_were_given_the_page_says_what_is_not_known_of_the_da
 
 def test_the_data_section_of_an_evaluated_run_opens_with_what_was_kept_and_shows_the_certificate(make_run):
     html = write_report(make_run())[0].read_text(encoding="utf-8")
-    part = html[html.index('<section class="part" id="data"') :]
-    said = "1,987 of 2,966 rows were kept; none of the 596 held-out rows has a similar training example with the same facts."
-    assert said in part
+    part = part_html(html, "data")
+    assert '<p class="lead" dir="auto">1,987 of 2,966 rows were kept.</p>' in part
+    assert "No held-out request has a training example with the same facts" in part
     assert part.count('id="certificate"') == 1
     assert "37 pairs across the split are similar but with different facts." in part
 

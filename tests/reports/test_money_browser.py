@@ -33,7 +33,7 @@ def page(make_run: Callable[..., Path]) -> Path:
 
 
 def test_two_clicks_lead_from_a_figure_to_its_assumption(window: Window, page: Path) -> None:
-    opened = window.open(page, at="#money")
+    opened = window.open(page, at="#cost-items")
     opened.click('.costs a[href="#f-variants.tuned.cost_per_request"]')
     assert window.value(f"{VISIBLE}('f-variants.tuned.cost_per_request')")
     opened.click('tr:target a[href="#a-tuned.price_output"]')
@@ -64,7 +64,7 @@ def test_an_address_of_a_line_in_the_closed_list_opens_it(window: Window, page: 
 def test_no_chart_and_no_cell_leaves_the_page_and_no_label_covers_another(
     window: Window, page: Path, width: int
 ) -> None:
-    window.open(page, width=width)
+    window.open(page, width=width, unfold=True)
     assert window.value(CUT) == []
     assert window.value(COVERED) == 0
     assert window.value("document.querySelectorAll('#money .flagwords').length") >= 2
@@ -81,7 +81,7 @@ def test_flags_at_nearly_one_place_and_at_the_edges_do_not_cover_one_another(
 
     run = make_run(change=near)
     write_report(run)
-    window.open(run / "report.html", width=320)
+    window.open(run / "report.html", width=320, unfold=True)
     assert window.value("document.querySelectorAll('#volume .flagwords').length") == 2
     assert window.value(CUT) == []
     assert window.value(COVERED) == 0

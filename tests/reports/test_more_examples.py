@@ -28,7 +28,7 @@ def test_the_page_says_what_more_examples_would_give(make_run):
     assert "Would more examples help?" in page
     assert "Twice the examples (600 pairs) would" in page
     assert "four &lt;b&gt;adapters" in page.lower()
-    assert "near its limit, by stated numbers" in page
+    assert "a concern, by stated numbers" in page
 
 
 def stored(value: float = 0.05, low: float = 0.04, high: float = 0.07, **keys: Any) -> StoredRun:

@@ -60,7 +60,7 @@ def test_what_nobody_knows_is_a_dash_with_the_reason():
     text = drawn(run_of(USE, step()))
     row = text.split('id="step-2"')[1].split("</tr>")[0]
     assert row.count("–") == 3
-    assert "How each figure is computed, and why some are not known (–)" in text
+    assert "Where there is a dash (–), it says why the figure is not known." in text
     assert "Not stated." in text
 
 

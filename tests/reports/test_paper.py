@@ -49,11 +49,14 @@ def printed(window: Window, folder: Path) -> list[str]:
     return text.decode().split("\f")[:-1]
 
 
-@pytest.mark.parametrize("kind", ["real", "invented", "five variants", "curated"])
+@pytest.mark.parametrize(("kind", "everything"), [
+    ("real", False), ("invented", False), ("five variants", False), ("curated", False), ("real", True), ("curated", True),
+])  # fmt: skip
 def test_each_page_has_its_header_and_number_and_nothing_is_cut(
-    window: Window, pages: dict[str, Path], tmp_path: Path, kind: str
+    window: Window, pages: dict[str, Path], tmp_path: Path, kind: str, everything: bool
 ) -> None:
-    window.open(pages[kind], width=720, height=1000)
+    window.open(pages[kind], width=720, height=1000, unfold=everything)
+    window.value(f"document.getElementById('everything').checked = {str(everything).lower()}")
     window.page.emulate_media(media="print")
     names = window.page.evaluate(MARKED)
     paper = printed(window, tmp_path)
@@ -71,19 +74,40 @@ def test_each_page_has_its_header_and_number_and_nothing_is_cut(
     assert [names[int(name)] for name, at in pages_of.items() if len(at) > 1] == []
 
 
-def test_paper_carries_what_matters_and_no_more_pages_than_it_needs(
+TITLES = "[...document.querySelectorAll('h2')].filter(h => h.checkVisibility() && !h.closest('dialog')).map(h => h.textContent)"
+NEVER = ("Judge blind", "Show all", "Skip to the answer", "Back to the top")
+
+
+def test_paper_has_the_short_report_alone_and_says_how_to_print_the_rest(
     window: Window, pages: dict[str, Path], tmp_path: Path
 ) -> None:
-    window.open(pages["real"])
-    paper = printed(window, tmp_path)
-    words = " ".join(" ".join(paper).split())
-    for title in window.value(
-        "[...document.querySelectorAll('h2')].filter(h => h.checkVisibility()).map(h => h.textContent)"
-    ):
-        assert title in words, title
-    for absent in ("Judge blind", "Show all", "Skip to the answer", "Back to the top", "Search"):
-        assert absent not in words, absent
-    assert len(paper) <= 13
+    for script in (True, False):
+        window.open(pages["real"], script=script, unfold=not script)  # what is open on the screen is not printed either
+        paper = printed(window, tmp_path)
+        words = " ".join(" ".join(paper).split())
+        for title in window.value(TITLES.replace("'h2'", "'.part:not(.folded) h2'")):
+            assert title in words, title
+        for absent in (*NEVER, *window.value(TITLES.replace("'h2'", "'.folded h2'")), "All 60 requests"):
+            assert absent not in words, absent
+        assert "To print the rest as well, tick “Print everything”" in words
+        assert len(paper) <= 3
+
+
+def test_print_everything_prints_every_part_and_leaves_the_screen_as_it_was(
+    window: Window, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    for script in (True, False):
+        opened = window.open(pages["real"], script=script)
+        opened.get_by_label("Print everything").check()
+        paper = printed(window, tmp_path)
+        words = " ".join(" ".join(paper).split())
+        for title in window.value(TITLES):
+            assert title in words, title
+        assert "To print the rest" not in words
+        ids = window.value("[...document.querySelectorAll('.card h3 bdi')].map(id => id.textContent)")
+        text = "".join("".join(paper).split())
+        assert [id_ for id_ in ids if "".join(id_.split()) not in text] == []
+        assert window.value("document.querySelectorAll('.fold[open]').length") == 0
 
 
 def test_in_the_dark_paper_is_white_all_the_same(window: Window, pages: dict[str, Path]) -> None:
@@ -96,9 +120,9 @@ def test_in_the_dark_paper_is_white_all_the_same(window: Window, pages: dict[str
 def test_paper_is_the_same_with_the_script_off_and_after_filtering(
     window: Window, pages: dict[str, Path], tmp_path: Path
 ) -> None:
-    window.open(pages["real"], script=False)
+    window.open(pages["real"], script=False).get_by_label("Print everything").check()
     plain = " ".join(printed(window, tmp_path)).split()
-    window.open(pages["real"])
+    window.open(pages["real"], unfold=True).get_by_label("Print everything").check()
     window.page.fill(".filters input[type=search]", "no example holds this")
     assert sorted(" ".join(printed(window, tmp_path)).split()) == sorted(plain)
 
@@ -115,9 +139,9 @@ def test_with_the_script_off_every_text_of_the_page_is_there(window: Window, pag
       return found;
     })()"""
     for kind, page in pages.items():
-        window.open(page)
+        window.open(page, unfold=True)
         with_script = window.value(seen)
-        window.open(page, script=False)
+        window.open(page, script=False, unfold=True)
         assert window.value("document.querySelectorAll('.filters:not([hidden])').length") == 0, kind
         without = window.value(seen)
         assert [words for words in with_script if words not in set(without)] == [], kind

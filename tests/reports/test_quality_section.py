@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.quality import difference_figure, lead, shares_figure
+from tuneworth.reports.sections.quality import lead
+from tuneworth.reports.sections.quality_charts import difference_figure, parts_figure, shares_figure
 from tuneworth.reports.sections.rules import check_rows, most_broken, moved_figure, moves, shown_variants
 from tuneworth.reports.stored import StoredRun
+
+from .page_parts import part_html
 
 SHARE = {"share": 0.5, "low": 0.4, "high": 0.6}
 
@@ -138,16 +141,28 @@ def test_of_many_variants_only_the_compared_are_drawn_with_every_share() -> None
     quality = {name: scored(0.1 * number) for number, name in enumerate(names)}
     how = {name: {"way": "repair", "of": [name.removesuffix(" + repair")]} for name in names if "+" in name}
     given = run(quality, compared() | {"baseline": "large", "candidate": "tuned + repair"}, variants=how)
-    drawn = shares_figure(given).split("The numbers of this chart")
-    rows = re.findall(r'<span class="name">([^<]+)', drawn[0])
     acceptable = ["large", "tuned, repaired", "tuned", "nearest examples", "prompted, repaired", "prompted"]
-    assert rows == [*acceptable, "large", "tuned, repaired", "large", "tuned, repaired"]
+    assert re.findall(r'<span class="name">([^<]+)', shares_figure(given)) == acceptable
+    drawn = parts_figure(given).split("The numbers of this chart")
+    assert re.findall(r'<span class="name">([^<]+)', drawn[0]) == ["large", "tuned, repaired"] * 2
     assert drawn[-1].count("<td>Faithful: ") == 6
+
+
+def test_of_more_than_eight_variants_the_best_are_drawn_and_the_numbers_have_all() -> None:
+    quality = {f"way-{number}": scored(number / 20) for number in range(10)} | {"b": scored(0.1), "t": scored(0.2)}
+    drawn = shares_figure(run(quality, compared() | {"baseline": "b", "candidate": "t"})).split(
+        "The numbers of this chart"
+    )
+    names = re.findall(r'<span class="name">([^<]+)', drawn[0])
+    assert names == ["b", "t", *(f"way-{number}" for number in range(9, 3, -1))]
+    assert "4 more are in the numbers of this chart." in drawn[0]
+    assert drawn[1].count("<td>way-") == 10
 
 
 def test_shares_that_were_not_measured_leave_a_row_that_says_so() -> None:
     drawn = shares_figure(run({"a": scored(None), "b": scored(1.0)}))
-    assert drawn.count("not measured") >= 3
+    assert drawn.count("not measured") >= 2
+    assert parts_figure(run({"a": scored(None), "b": scored(1.0)})).count("not measured") >= 2
     assert 'id="shares"' in drawn
     assert "nan" not in drawn
 
@@ -161,7 +176,7 @@ def test_of_many_rules_those_that_moved_least_stand_under_a_disclosure(make_run:
             }
 
     page = write_report(make_run(change=multiply))[0].read_text(encoding="utf-8")
-    body = page.split('<section class="part" id="quality"')[1].split("</section>")[0]
+    body = part_html(page, "quality")
     assert f"{300 + 6 - 20} more rules, which changed less" in body
     table = body.split("more rules, which changed less")[0].split("<tbody>")[-1]
     assert table.count("<tr>") == 20
@@ -175,7 +190,7 @@ JARGON = (
 def test_no_term_of_the_trade_stands_in_quality_or_in_tokens_and_time(evaluated_run: Callable[..., Path]) -> None:
     page = write_report(evaluated_run(n=42))[0].read_text(encoding="utf-8")
     for section in ("quality", "tokens"):
-        body = page.split(f'<section class="part" id="{section}"')[1].split("</section>")[0]
+        body = part_html(page, section)
         assert len(body) > 2000
         assert re.findall(JARGON, re.sub(r"<[^>]*>", " ", body)) == []
 
@@ -192,7 +207,7 @@ def test_chance_is_explained_where_the_method_explains_it(
 def test_rules_link_to_their_examples_only_where_examples_are_shown(evaluated_run: Callable[..., Path]) -> None:
     run_folder = evaluated_run(n=42)
     linked = write_report(run_folder)[0].read_text(encoding="utf-8")
-    assert re.search(r'<a class="see" href="#examples" data-check="[\w-]+">See examples</a>', linked)
+    assert re.search(r'<a class="see" href="#requests" data-check="[\w-]+">See examples</a>', linked)
     bare = write_report(run_folder, examples=False)[0].read_text(encoding="utf-8")
-    assert 'href="#examples"' not in bare
+    assert 'href="#requests"' not in bare
     assert "data-check=" not in bare

@@ -13,6 +13,8 @@ from tuneworth.reports.sections.risks import lead, risk_rows, section
 from tuneworth.reports.stored import StoredRun
 from tuneworth.reports.words import without_folders
 
+from .page_parts import part_html
+
 ATTACK = '"><script>alert(1)</script>'
 
 
@@ -73,8 +75,8 @@ def test_the_worst_come_first_and_what_nobody_looked_at_last():
      "All three risks were measured; two are over their limit, one is near its limit."),
     ([risk(status="not checked", measured=False)] * 7, "Not one of the seven risks was checked."),
     ([risk("upkeep", "warn", measured=False), risk(status="not checked", measured=False)],
-     "Not one of the two risks was measured, one was judged by stated numbers; none is over its limit, one is near its limit; "
-     "one was not checked."),
+     "Not one of the two risks was measured, one was judged by stated numbers; none is over its limit, "
+     "one is a concern by stated numbers; one was not checked."),
 ])  # fmt: skip
 def test_the_lead_counts_what_stands_below(risks: list[dict[str, Any]], said: str):
     assert lead(stored(*risks)) == said
@@ -104,7 +106,7 @@ def test_what_to_do_stands_where_it_is_needed_alone():
 def test_odd_numbers_are_never_drawn_beside_the_picture(odd: Any, make_run):
     run = make_run(change=lambda results: results.update(risks=[risk(value=odd, low=odd, high=odd), risk(limit=odd)]))
     html = write_report(run)[0].read_text(encoding="utf-8")
-    part = html[html.index('<section class="part" id="risks"') : html.index('<section class="part" id="data"')]
+    part = part_html(html, "risks")
     places = [float(place) for place in re.findall(r'(?:x|x1|x2|width)="([^"%]+)%"', part)]
     assert all(-0.1 <= place <= 100.1 for place in places)
     assert not re.search(r'="(nan|inf|None)', part)

@@ -15,6 +15,8 @@ from tuneworth.reports.sections.rivals import form_rows, lead, rival_rows, secti
 from tuneworth.reports.stored import StoredRun, read_run
 from tuneworth.reports.words import variant_label
 
+from .page_parts import part_html
+
 SHARE = {"share": 0.9, "low": 0.8, "high": 0.95}
 HOW = {
     "prompted": {"way": "model", "of": []},
@@ -208,7 +210,7 @@ def test_a_real_ladder_is_told_in_every_file(evaluated_run: Callable[..., Path])
     html, text, tests = (
         (folder / name).read_text(encoding="utf-8") for name in ("report.html", "report.md", "junit.xml")
     )
-    part = html.split('<section class="part" id="rivals">')[1].split("</section>")[0]
+    part = part_html(html, "rivals")
     for name in ways:
         label = variant_label(name)
         assert f"<bdi>{label}</bdi>" in part

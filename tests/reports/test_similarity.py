@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.sections.quality import pairs_figure, repeat_rows, samples_of
+from tuneworth.reports.sections.quality import repeat_rows, samples_of
+from tuneworth.reports.sections.quality_charts import pairs_figure
 from tuneworth.reports.sections.similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
 from tuneworth.reports.stored import StoredRun
 

@@ -36,15 +36,17 @@ def shown(page: Path) -> tuple[int, list[int]]:
 
 
 @pytest.mark.slow
-def test_200_rows_of_long_text_fit_and_are_cut_no_shorter_than_needed(make_run: Callable[..., Path]) -> None:
+def test_of_200_rows_of_long_text_some_are_left_out_before_texts_get_too_short_to_judge(
+    make_run: Callable[..., Path],
+) -> None:
     run = make_run(n=200)
     lengthen(run, characters=4000)
     size, lengths = shown(write_report(run)[0])
-    assert 480_000 < size < MOST
-    assert len(lengths) == 600
+    assert 470_000 < size < MOST
+    assert 300 <= len(lengths) < 600
     outputs = lengths[0::3] + lengths[1::3]
-    assert min(outputs) >= 116
-    assert min(lengths[2::3]) >= 60
+    assert min(outputs) >= 260
+    assert min(lengths[2::3]) >= 130
 
 
 def multiply(run: Path, times: int) -> None:
@@ -95,19 +97,22 @@ def test_short_texts_are_not_cut(make_run: Callable[..., Path]) -> None:
 
 
 @pytest.mark.slow
-def test_80_rows_of_short_texts_are_shown_whole_with_all_variants(evaluated_run: Callable[..., Path]) -> None:
+def test_80_rows_of_short_texts_are_shown_whole_the_first_twenty_with_all_variants(
+    evaluated_run: Callable[..., Path],
+) -> None:
     page = write_report(evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI))[0]
     html = page.read_text(encoding="utf-8")
-    assert page.stat().st_size < 466_000
-    assert html.count('<article class="card') == html.count('<details class="others">') == 80
+    assert page.stat().st_size < 460_000
+    assert html.count('<article class="card') == 80
+    assert html.count('<details class="others">') == 20
     assert "more characters" not in html
     assert html.count('<ol class="faults">') > 80
 
 
 @pytest.mark.slow
-def test_all_but_the_examples_takes_half_of_the_page_at_most(evaluated_run: Callable[..., Path]) -> None:
+def test_all_but_the_examples_leaves_them_nearly_half_of_the_page(evaluated_run: Callable[..., Path]) -> None:
     run = evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI)
-    assert write_report(run, examples=False)[0].stat().st_size < 264_000
+    assert write_report(run, examples=False)[0].stat().st_size < 272_000
 
 
 @pytest.mark.slow
@@ -125,7 +130,7 @@ def test_a_page_of_long_words_opens_and_its_cards_stay_inside(window: Window, ma
     run = make_run(n=200)
     lengthen(run, characters=4000, word="W")
     for width in (320, 1280):
-        window.open(write_report(run)[0], width=width)
+        window.open(write_report(run)[0], width=width, unfold=True)
         assert window.value("document.documentElement.scrollWidth") <= width
-        assert window.value("document.querySelectorAll('.card').length") == 200
+        assert 100 <= window.value("document.querySelectorAll('.card').length") <= 200
     assert window.messages == []

@@ -17,6 +17,8 @@ from tuneworth.reports import write_report
 from tuneworth.reports.sections.training import smoothed
 from tuneworth.train import TrainSettings
 
+from .page_parts import part_html
+
 ATTACK = "</td></table><script>alert(1)</script>\x1b[31m {{7*7}} | `x` \u202ertl \x00"
 NO_NUMBERS = [float("nan"), float("inf"), None, "3", True, {}]
 
@@ -27,8 +29,7 @@ class Section(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.words, self.tags = "", []
-        start = html.index('<section class="part" id="training">')
-        self.html = html[start : html.index("</section>", start)]
+        self.html = part_html(html, "training")
         self.feed(self.html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

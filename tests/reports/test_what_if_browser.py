@@ -55,7 +55,7 @@ def settled(window):
 
 def test_the_page_counts_as_the_python_does_on_a_hundred_settings(window, page_file):
     accounts = [account(*settings_of(seed)) for seed in range(1000, 1100)]
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     count = f"(all) => {{ {source('money')}; return all.map(moneyFormulas.account) }}"
     found = page.evaluate(count, [each["formula_inputs"] for each in accounts])
     wrong = [
@@ -88,7 +88,7 @@ def test_a_changed_number_counts_as_if_the_project_file_stated_it(window, page_f
         table["horizon_days"] = Decimal(200)
         cases.append((inputs, changes, account(table, measured)))
     count = "([inputs, changes]) => moneyFormulas.account(moneyFormulas.changedInputs(inputs, changes))"
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     found = page.evaluate(f"(all) => {{ {source('money')}; return all.map({count}) }}", [case[:2] for case in cases])
     wrong = [text for case, now in zip(cases, found, strict=True) for text in different(case[2], now)]
     assert not wrong, wrong[:10]
@@ -118,7 +118,7 @@ def _made_from_others():
 
 def test_the_page_counts_templates_and_cascades_as_the_python_does(window, page_file):
     accounts = list(_made_from_others())
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     found = page.evaluate(
         f"(all) => {{ {source('money')}; return all.map(moneyFormulas.account) }}",
         [a["formula_inputs"] for a in accounts],
@@ -138,7 +138,7 @@ def test_a_price_changed_for_the_baseline_changes_for_another_variant_of_its_mod
     table["prompted"]["price_input"] = Decimal("0.7")
     changes = [{"part": "baseline", "name": "price_input", "value": 0.7}]
     count = "([inputs, changes]) => moneyFormulas.account(moneyFormulas.changedInputs(inputs, changes))"
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     found = page.evaluate(f"(all) => {{ {source('money')}; return ({count})(all) }}", [inputs, changes])
     assert different(account(table, same), found) == []
 
@@ -155,7 +155,7 @@ def test_numbers_are_worded_as_in_python(window, page_file):
     forms = ("count", "percent", "days", "stated")
     worded = [[unbroken.money(v, "EUR"), *(getattr(unbroken, form)(v) for form in forms)] for v in values]
     words = f"(v) => [say.money(v, 'EUR'), ...{json.dumps(forms)}.map((form) => say[form](v))]"
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     found = page.evaluate(
         f"(all) => {{ {source('numbers')}; const say = numberWords; return all.map({words}) }}", values
     )
@@ -167,7 +167,7 @@ def test_numbers_are_worded_as_in_python(window, page_file):
 
 
 def test_all_follows_a_changed_number_and_reset_brings_the_run_back(window, page_file):
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     before = page.locator("#what-if").inner_text()
     path = page.locator("#what-if .plot path.r-candidate").get_attribute("d")
     type_in(page, "requests_per_day", "700")
@@ -189,7 +189,7 @@ def test_all_follows_a_changed_number_and_reset_brings_the_run_back(window, page
 
 def test_the_lines_to_copy_give_the_same_money(window, page_file, shared_run):
     inputs = json.loads((shared_run / "results.json").read_text(encoding="utf-8"))["money"]["formula_inputs"]
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     for key, text in (("tuned.price_output", "7,5"), ("investment", "1,000.50"), ("upkeep_per_month", "31")):
         type_in(page, key, text)
     type_in(page, "prompted.acceptance", "25%")
@@ -217,7 +217,7 @@ def test_the_lines_to_copy_give_the_same_money(window, page_file, shared_run):
     ],
 )
 def test_what_is_no_number_is_named_and_keeps_the_last_good_result(window, page_file, text, words):
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     type_in(page, "requests_per_day", "700")
     expect(page.locator(SENTENCE)).to_contain_text("With 700 requests")
     type_in(page, "requests_per_day", text)
@@ -236,7 +236,7 @@ def test_what_is_no_number_is_named_and_keeps_the_last_good_result(window, page_
      ("2.", "2"), ("1,234,567.5", "1234567.5"), ("0,125", "0.125"), ("1e3", "1000"), ("0", "0")],
 )  # fmt: skip
 def test_numbers_may_be_written_as_people_write_them(window, page_file, text, value):
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     type_in(page, "investment", text)
     expect(page.locator("#what-if .lines pre")).to_have_text(
         f"[roi.investment]  # replace the whole table\ncompute = {value}"
@@ -265,7 +265,7 @@ def test_a_shared_view_opens_with_its_numbers(window, page_file):
     ],
 )
 def test_a_hostile_address_changes_nothing(window, page_file, fragment):
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     usual = page.locator("#what-if").inner_text()
     page = window.open(page_file, at=fragment)
     assert page.locator("#what-if").inner_text() == usual
@@ -275,7 +275,7 @@ def test_a_hostile_address_changes_nothing(window, page_file, fragment):
 
 
 def test_an_untouched_form_leaves_the_address_and_other_links_alone(window, page_file):
-    page = window.open(page_file, at="#money")
+    page = window.open(page_file, at="#money", unfold=True)
     assert settled(window) == "#money"
     type_in(page, "requests_per_day", "900")
     settled(window)
@@ -285,7 +285,7 @@ def test_an_untouched_form_leaves_the_address_and_other_links_alone(window, page
 
 
 def test_a_slider_moves_by_keyboard_and_finds_back_to_the_runs_own_number(window, page_file):
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     slider = field(page, "requests_per_day").locator("input[type=range]")
     box = field(page, "requests_per_day").locator("input[type=text]")
     slider.focus()
@@ -302,11 +302,11 @@ def test_a_slider_moves_by_keyboard_and_finds_back_to_the_runs_own_number(window
 
 
 def test_without_script_and_on_paper_the_usual_doubts_stand_alone(window, page_file):
-    page = window.open(page_file, script=False)
+    page = window.open(page_file, script=False, unfold=True)
     assert page.locator("#what-if .board").is_hidden()
     assert "the volume is half as high" in page.locator("#what-if .doubts").inner_text()
     assert "Turn on JavaScript" in page.locator("#what-if").inner_text()
-    page = window.open(page_file)
+    page = window.open(page_file, unfold=True)
     page.emulate_media(media="print")
     assert page.locator("#what-if .board").is_hidden()
     assert page.locator("#what-if .doubts").is_visible()
@@ -334,7 +334,7 @@ def test_a_hostile_name_is_text_in_the_form_and_in_the_lines(window, shared_run,
     results = json.loads(text.replace('"tuned"', json.dumps(name)).replace('"tuned.', json.dumps(name)[:-1] + "."))
     (run / "results.json").write_text(json.dumps(results), encoding="utf-8")
     write_report(run)
-    page = window.open(run / "report.html")
+    page = window.open(run / "report.html", unfold=True)
     type_in(page, "requests_per_day", "900")
     expect(page.locator(SENTENCE)).to_contain_text(name)
     page.locator("#what-if [data-part=candidate][data-name=price_input] input[type=text]").fill("3")
@@ -365,7 +365,7 @@ price_output = 1.20
 fixed_tokens = 20
 """
     run = write_real_run(tmp_path, n=42, variants=("prompted", "tuned"), roi=roi)
-    page = window.open(run / "report.html")
+    page = window.open(run / "report.html", unfold=True)
     sentence = page.locator(SENTENCE).inner_text()
     assert sentence.startswith("With 30,000 requests in total, the tuned model costs ")
     assert "less per acceptable output; after the investment of 100\u00a0EUR there is " in sentence

@@ -49,7 +49,7 @@ def main() -> None:
     # Without torch, the demo says so and judges the outputs that came with the package.
     demo = subprocess.run([COMMAND, "demo", "--json"], capture_output=True, text=True)
     assert demo.returncode == 0, demo.stderr
-    assert "pip install 'tuneworth[train]'" in demo.stderr
+    assert "pip install 'tuneworth[train] @ file:" in demo.stderr
     assert json.loads(demo.stdout)["verdict"]["decision"] == "keep prompting"
     print("wheel: curate, why, export, evaluate, roi, the demo and Hugging Face's evaluate all work")
 

@@ -15,7 +15,8 @@ from ...stored import StoredCuration
 from ...words import capital, sentence, short, typeset
 from ..first_screen import Headline, Number, Side
 from .accepts import accepted_rows, accepts_sentence
-from .certificate import certificate, certificate_values, held_out, near_values, similarity_text
+from .brief import dropped_line
+from .certificate import certificate, certificate_facts, certificate_values, held_out, near_values, similarity_text
 from .data import (
     canned_rows,
     content_facts,
@@ -41,6 +42,7 @@ __all__ = [
     "warnings_lead",
 ]
 
+MOST_RULES = 6  # of the style; the others are folded
 DOUBT = 260  # characters that fit the first screen of a phone
 # Warnings by importance; the first one present is the strongest reason for doubt.
 _WEIGHT = (
@@ -234,10 +236,12 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
     data = run.summary
     rows = {
         "funnel": funnel_figure(data), "decisions": override_line(data), "dropped": rows_values(run, texts=texts),
-        "edited": edited_values(data, texts=texts),
+        "edited": (edited := edited_values(data, texts=texts)),
+        "details": " ".join(filter(None, (dropped_line(data), edited["sentence"]))),
     }  # fmt: skip
     apart = {
         "certificate": certificate_values(data),
+        "details": _search_words(data),
         "notes": data.get("split_notes") or [],
         "near": near_values(run.path, data, texts=texts),
     }
@@ -245,13 +249,15 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
         "unreviewed": (data.get("style") or {}).get("reviewed") is False,
         "rows": style_rows(data),
         "rest": style_rest(data),
+        "most_rows": MOST_RULES,
         "accepts_sentence": accepts_sentence(data),
         "accepted": accepted_rows(data),
     }
     content = {
         "facts": content_facts(data),
         "personal": personal_line(data),
-        "found": quality_rows(data),
+        "found": (found_rows := quality_rows(data)),
+        "quality": "; ".join(f"{what}: {rows}" for what, _, rows, _ in found_rows[:2]),
         "canned": canned_rows(data, texts=texts),
     }
     warnings = {"warnings": warning_texts(data)}
@@ -263,6 +269,12 @@ def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
     if data.get("warnings"):
         found.append(Section("warnings", "Warnings", warnings_lead(data), "curated_warnings", warnings))
     return found
+
+
+def _search_words(data: Mapping[str, Any]) -> str:
+    """What was searched, and how near the nearest pair is."""
+    facts = {row.key: str(row.value) for row in certificate_facts(data)}
+    return sentence("; ".join([facts["searched"], f"nearest pair: {facts['nearest']}"])) if facts else ""
 
 
 Data = Mapping[str, Any]

@@ -8,6 +8,7 @@ from ....core import unbroken as say
 from ...page import Section
 from ...stored import StoredCuration, StoredRun, ledger_place
 from ...words import finite, short
+from .brief import brief_rows
 from .certificate import certificate_values, leak_clause, near_values
 from .dropped import dropped_rest, dropped_rows, funnel_figure, rule_words, sentences_of
 from .edited import edited_values
@@ -40,11 +41,20 @@ def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> S
     shown: dict[str, Any] = {"data": data}
     if data:
         shown |= {
+            "brief": brief_rows(
+                data,
+                run.results.get("style") or {},
+                samples=sample_lines(run),
+                personal=personal_line(data),
+                warnings=warning_texts(data),
+            ),
             "funnel": funnel_figure(data),
             "certificate": certificate_values(data),
             "lines": [text for text in (*sample_lines(run), personal_line(data), override_line(data)) if text],
             "facts": content_facts(data),
-            "edited": edited_values(data, texts=texts),
+            "edited": (edited := edited_values(data, texts=texts)),
+            "details": "The rows from step to step, the certificate, content, nearest pairs"
+            + (", edited references." if edited["rows"] else "."),
             "near": near_values(run.path, data if curated else {}, texts=texts),
             "dropped": rows_values(curated, texts=texts) if curated else None,
             "warnings": warning_texts(data),
@@ -71,7 +81,7 @@ def _lead(run: StoredRun) -> str:
         n = len(run.pairs) or (run.results.get("quality") or {}).get(run.candidate or "", {}).get("n")
         pairs = f"The {say.count(n)} test pairs were" if n else "The test pairs were"
         return f"{pairs} supplied as a file, so this run cannot tell whether a model was trained on any of them."
-    clause = leak_clause(data)
+    clause = leak_clause(data) if (data.get("certificate") or {}).get("pairs_at_or_above") else ""
     return f"{kept_of_read(data)}; {clause}." if clause else f"{kept_of_read(data)}."
 
 

@@ -9,9 +9,10 @@ from ...page import Section
 from ...stored import StoredRun
 from ...words import capital, named, quoted
 from ..quality import samples_of
-from .gallery import KINDS, PRINTED_ROWS, Examples
+from .gallery import KINDS, Examples
+from .telling import choose_telling, telling_lead
 
-__all__ = ["chosen_by", "kind_words", "lead", "printed", "section"]
+__all__ = ["chosen_by", "kind_words", "lead", "section"]
 
 
 def section(run: StoredRun, examples: Examples | None) -> Section | None:
@@ -19,14 +20,17 @@ def section(run: StoredRun, examples: Examples | None) -> Section | None:
     if examples is None or not examples.rows:
         return None
     words = {kind: kind_words(run, kind) for kind in KINDS}
+    telling = choose_telling(run, [row.id for row in examples.rows])
     shown = {
         "examples": examples,
         "baseline": run.baseline,
         "candidate": run.candidate,
         "created": run.results.get("created") or "",
         "chosen_by": chosen_by(run, examples),
-        "printed": printed(examples),
-        "printed_rows": PRINTED_ROWS,
+        "telling": telling,
+        "telling_lead": telling_lead(run, telling),
+        "all_title": _all_title(examples),
+        "all_finding": "Search, filter, sort and compare them" + (", or judge them blind." if run.baseline else "."),
         "kind_words": words,
         "labels": [run.label(name) for name in (run.baseline, run.candidate) if name is not None],
     }
@@ -89,10 +93,12 @@ def chosen_by(run: StoredRun, examples: Examples) -> str:
     return f"{rows} All outputs are in evaluate/outputs.jsonl."
 
 
-def printed(examples: Examples) -> str:
-    """How many rows are printed; empty if all are."""
-    most = min(PRINTED_ROWS, len(examples.rows))
-    return f"The first {say.count(most)} are printed." if most < len(examples.rows) else ""
+def _all_title(examples: Examples) -> str:
+    """`All 80 requests`, or how many of them the page has."""
+    shown, total = len(examples.rows), examples.total
+    if shown < total:
+        return f"{say.count(shown)} of the {say.count(total, 'request')}"
+    return f"All {say.count(total, 'request')}" if total > 1 else "The one request"
 
 
 def kind_words(run: StoredRun, kind: str) -> str:

@@ -1,8 +1,9 @@
 """The rows of the examples section: which requests are shown, and their outputs with the violations marked."""
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,25 +18,34 @@ from .marks import clip, mark_text, placed_numbers
 __all__ = [
     "KINDS",
     "MOST_ROWS",
-    "PRINTED_ROWS",
     "Example",
     "Examples",
     "Note",
     "Shown",
+    "by_hash",
     "choose_examples",
+    "example_anchor",
+    "kinds_of",
     "request_parts",
     "show_output",
+    "shown_ids",
+    "shown_names",
 ]
 
 MOST_ROWS = 200
-PRINTED_ROWS = 8
-# If space is short, the rows that are printed keep this many times as much text.
-FIRST_ROWS_KEEP = 8
+ROWS_WITH_OTHERS = (
+    20  # rows that also show the variants that are not compared; those on which the two differ come first
+)
+# If space is short, the first rows keep this many times as much text.
+FIRST_ROWS, FIRST_ROWS_KEEP = 8, 8
 MOST_NOTES = 12
 SHORT = 400
-OTHERS_LIMIT = 600  # characters of the outputs of variants that are not compared, which are collapsed
+OTHERS_LIMIT = 300  # characters of the outputs of variants that are not compared, which are collapsed
 # The candidate's losses come first, because a sceptic looks for them.
 KINDS = ("lost", "won", "neither", "unscored", "both")
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9._:/+-]{1,80}")
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,11 @@ class Example:
     checks: tuple[str, ...]
     group: str | None
 
+    @property
+    def anchor(self) -> str:
+        """The id of its card."""
+        return example_anchor(self.id)
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -120,8 +135,17 @@ class Examples:
         return [(kind, counts[kind]) for kind in KINDS if counts[kind]]
 
 
+def example_anchor(id_: str) -> str:
+    """The anchor of a pair's card, the same in every report that shows the pair.
+
+    It is the pair's id, or its hash where the id cannot stand in an address as it is.
+    """
+    plain = _PLAIN.fullmatch(id_)
+    return f"example-{id_ if plain else hashlib.sha256(id_.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
 def choose_examples(
-    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, rows_with_others: int = MOST_ROWS
+    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, rows_with_others: int = ROWS_WITH_OTHERS
 ) -> Examples:
     """At most 200 rows: first all on which the two sides differ (the candidate's losses in front), then others.
 
@@ -129,12 +153,11 @@ def choose_examples(
     `text_limit` characters, in the first rows after eight times as many (at most 4,000), and the cut is marked. Only the
     first `rows_with_others` rows show the outputs of variants that are not compared.
     """
-    names = [name for name in (run.baseline, run.candidate) if name is not None]
-    ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
-    kinds = {id_: _kind(run, id_, names) for id_ in ids}
+    names, ids = shown_names(run), shown_ids(run)
+    kinds = kinds_of(run, ids)
     differing = [id_ for id_ in ids if kinds[id_] in ("lost", "won")]
-    chosen = _some(differing, most_rows)
-    chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], most_rows - len(chosen))
+    chosen = by_hash(differing)[:most_rows]
+    chosen += by_hash(id_ for id_ in ids if kinds[id_] not in ("lost", "won"))[: most_rows - len(chosen)]
     chosen.sort(key=lambda id_: KINDS.index(kinds[id_]))
     rows = tuple(
         _example(run, id_, names, kinds[id_], _limit(text_limit, index), index, others=index < rows_with_others)
@@ -156,11 +179,28 @@ def choose_examples(
 
 
 def _limit(text_limit: int, index: int) -> int:
-    return text_limit if index >= PRINTED_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
+    return text_limit if index >= FIRST_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
 
 
-def _some(ids: list[str], most: int) -> list[str]:
-    return sorted(ids, key=lambda id_: hashlib.sha256(id_.encode("utf-8", "surrogatepass")).digest())[:most]
+def shown_names(run: StoredRun) -> list[str]:
+    """The variants whose outputs an example shows, the baseline first."""
+    return [name for name in (run.baseline, run.candidate) if name is not None]
+
+
+def shown_ids(run: StoredRun) -> list[str]:
+    """The pairs with an output of these variants."""
+    return [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in shown_names(run))]
+
+
+def kinds_of(run: StoredRun, ids: Iterable[str]) -> dict[str, str]:
+    """The outcome of each of these pairs, one of `KINDS`."""
+    names = shown_names(run)
+    return {id_: _kind(run, id_, names) for id_ in ids}
+
+
+def by_hash(ids: Iterable[str]) -> list[str]:
+    """The ids in an order that is the same every time and has nothing to do with their content."""
+    return sorted(ids, key=lambda id_: hashlib.sha256(id_.encode("utf-8", "surrogatepass")).digest())
 
 
 def _kind(run: StoredRun, id_: str, names: list[str]) -> str:

@@ -22,9 +22,11 @@ def mark_text(
     Positions are code points, end excluded. Where two overlap, the text is cut at their ends and the shared piece has
     both numbers. Violations without a position, or beyond the text, mark nothing. With `anchor`, each number is a link:
     2 has the id `pANCHOR-2` at its first occurrence and leads to `nANCHOR-2`, where the list says what was expected.
-    Without `anchor` there are no numbers.
+    Without `anchor` there are no numbers, and neighbouring marks are one.
     """
     placed = _places(text, violations, numbers)
+    if anchor is None:
+        placed = [(start, end, 0) for start, end in _joined(placed)]
     cuts = sorted({0, len(text)} | {edge for start, end, _ in placed for edge in (start, end)})
     pieces, named = Markup(""), set[int]()
     for start, end in itertools.pairwise(cuts):
@@ -39,6 +41,17 @@ def mark_text(
         shown = Markup("<sup>{}</sup>").format(Markup(" ").join(links)) if links else Markup("")
         pieces += Markup("<mark>{}{}</mark>").format(piece, shown)
     return pieces
+
+
+def _joined(placed: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """The marked stretches, those that touch or overlap joined."""
+    joined: list[tuple[int, int]] = []
+    for start, end, _ in sorted(placed):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _link(anchor: str, number: int, *, first: bool) -> Markup:

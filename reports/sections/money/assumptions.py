@@ -252,10 +252,7 @@ THRESHOLDS = (
 
 @dataclass(frozen=True)
 class DerivedLine:
-    """A figure: its name in words, its formula, the formula with numbers, the result, links to its inputs.
-
-    `anchor` is empty if the line also appears elsewhere.
-    """
+    """A figure: its name in words, its formula, the formula with numbers, the result, links to its inputs."""
 
     key: str
     anchor: str
@@ -281,9 +278,9 @@ def derivation_steps(run: StoredRun) -> list[DerivedLine]:
 
 
 def derivation_lines(run: StoredRun) -> list[DerivedLine]:
-    """All lines in order; lines that are also steps have their anchor there."""
+    """The lines that are no steps, in order."""
     entries, steps = _entries(run), {line.key for line in derivation_steps(run)}
-    return [_derived(entry, entries, second=key in steps) for key, entry in entries.items()]
+    return [_derived(entry, entries) for key, entry in entries.items() if key not in steps]
 
 
 def _entries(run: StoredRun) -> dict[str, Mapping[str, Any]]:
@@ -303,13 +300,11 @@ def _leading_to(goal: str, entries: Mapping[str, Mapping[str, Any]]) -> set[str]
     return found
 
 
-def _derived(
-    entry: Mapping[str, Any], entries: Mapping[str, Any], *, total: bool = False, second: bool = False
-) -> DerivedLine:
+def _derived(entry: Mapping[str, Any], entries: Mapping[str, Any], *, total: bool = False) -> DerivedLine:
     key = str(entry["key"])
     return DerivedLine(
         key=key,
-        anchor="" if second else anchor(LINE, key),
+        anchor=anchor(LINE, key),
         words=str(entry.get("words") or ""),
         formula=str(entry.get("formula") or "").replace(" - ", f" {say.minus} ").replace("<=", "≤"),
         numbers=str(entry.get("numbers") or "").replace("-", say.minus).replace("<=", "≤"),

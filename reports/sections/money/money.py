@@ -3,16 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ....core import NEVER, Row
+from markupsafe import Markup
+
+from ....core import NEVER, Row, row_text
 from ....core import unbroken as say
 from ....evaluate import break_even, when_it_pays
 from ...page import Section
 from ...stored import StoredRun
-from ...words import named, quoted, variant_label
+from ...words import named, quoted, sentence, variant_label
 from .. import rivals
-from .assumptions import derivation_lines, derivation_steps
+from ..first_screen import Side, cost_number
+from .assumptions import LINE, derivation_lines, derivation_steps, traced
 from .costs import alternative_rows, change_words, costed, hosts_machines, linked_cost_rows
-from .money_charts import PARTS, parts_figure, payback_figure, tornado_figure, volume_figure, volume_rows
+from .money_charts import (
+    PARTS,
+    parts_figure,
+    payback_figure,
+    tornado_figure,
+    tornado_finding,
+    volume_figure,
+    volume_rows,
+)
 
 __all__ = ["lead", "money_rows", "section"]
 
@@ -27,6 +38,8 @@ def section(run: StoredRun) -> Section:
         return Section("money", "Money", lead(run), "money", {"money": None})
     shown = {
         "money": money,
+        "figures": _figures(run, money),
+        "findings": _findings(run, money),
         "costs": [([variant_label(name) for name in names], linked_cost_rows(run, names)) for names in costed(run)],
         "listed": bool(run.rivals) and rivals.section(run) is not None,
         "parts": parts_figure(run),
@@ -39,6 +52,54 @@ def section(run: StoredRun) -> Section:
         "lines": derivation_lines(run),
     }
     return Section("money", "Money", lead(run), "money", shown)
+
+
+def _figures(run: StoredRun, money: Mapping[str, Any]) -> list[tuple[str, Markup | str]]:
+    """The one table: what an output costs on both sides, then the saving, the investment, its payback and gain."""
+    cost = cost_number(run)
+    found: list[tuple[str, Markup | str]] = []
+    if cost is not None:
+        sides = [Markup("{}: {}").format(side.name, _linked(side.origin, _valued(side))) for side in cost.sides]
+        found.append((cost.title, Markup("<br>").join(sides)))
+    for row in money_rows(money):
+        text = traced(money, LINE, row.key, row_text(row, say))
+        if row.key == "in_time" and found:  # belongs to the payback, the row before
+            label, value = found.pop()
+            found.append((label, Markup("{}; {} {}").format(value, row.label.strip(), text)))
+        elif row.key != "parts":
+            found.append((row.label, text))
+    return found
+
+
+def _valued(side: Side) -> str:
+    return f"{side.value} ({side.detail})" if side.detail else side.value
+
+
+def _linked(origin: str, text: str) -> Markup | str:
+    return Markup('<a href="{}">{}</a>').format(origin, text) if origin else text
+
+
+def _findings(run: StoredRun, money: Mapping[str, Any]) -> dict[str, str]:
+    """What each folded part found, by its anchor."""
+    rows = {row.key: row for row in money_rows(money)}
+    ways = [row[0] for row in alternative_rows(run)]
+    more = f" and {say.count(len(ways) - 3, 'other')}" if len(ways) > 3 else ""
+    told = {
+        "cost-items": ("The saving is made up of", "parts"),
+        "payback-steps": ("Payback", "in_time"),
+        "volumes": ("Breaks even", "break_even_requests_per_day"),
+    }
+    found = {
+        part: sentence(f"{words} {_as_words(rows[key])}") if key in rows else "" for part, (words, key) in told.items()
+    }
+    found["volumes"] = " ".join(filter(None, (found["volumes"], tornado_finding(money))))
+    return {**found, "alternatives": sentence(f"{', '.join(ways[:3])}{more}")}
+
+
+def _as_words(row: Row) -> str:
+    """A row of the table as the end of a sentence."""
+    text = row_text(row, say)
+    return f"{row.label.strip()} {text}" if row.key == "in_time" else text
 
 
 def lead(run: StoredRun) -> str:

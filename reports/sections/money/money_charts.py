@@ -16,7 +16,8 @@ from ...stored import StoredRun
 from .assumptions import input_value, words
 from .costs import hosts_machines
 
-__all__ = ["parts_figure", "payback_figure", "scenarios", "tornado_figure", "volume_figure", "volume_rows"]
+__all__ = ["parts_figure", "payback_figure", "scenarios", "tornado_figure"]
+__all__ += ["tornado_finding", "volume_figure", "volume_rows"]
 
 PARTS = {"guide": "Shorter prompt", "model": "Different prices and lengths", "failures": "Fewer failures"}
 # The curve is drawn this far around today's volume and the break-even. The stored curve extends farther, where gains ten
@@ -250,11 +251,7 @@ def _gained(money: Mapping[str, Any]) -> str:
 def tornado_figure(run: StoredRun) -> Markup:
     """How much each uncertain input changes the gain, the largest first; empty without draws."""
     money = run.results["money"]
-    currency = money.get("currency") or ""
-    lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
-    lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
-    # Leave out inputs with no visible effect.
-    lines = [line for line in lines if say.money(line["npv_low"], currency) != say.money(line["npv_high"], currency)]
+    currency, lines = money.get("currency") or "", _swinging(money)
     if not lines or money.get("npv") is None:  # without a point figure there is no gain to change
         return Markup("")
     middle, widest = money["npv"], abs(lines[0]["npv_high"] - lines[0]["npv_low"])
@@ -284,6 +281,24 @@ def tornado_figure(run: StoredRun) -> Markup:
         note=note, id="tornado",
     )  # fmt: skip
     return render_figure(figure, tornado_chart(swings, axis, middle=middle))
+
+
+def tornado_finding(money: Mapping[str, Any]) -> str:
+    """The input that changes the gain most, with what it can make of it; empty without draws."""
+    lines = _swinging(money)
+    if not lines or money.get("npv") is None:
+        return ""
+    ends = sorted((lines[0]["npv_low"], lines[0]["npv_high"]))
+    low, high = (say.money(end, money.get("currency") or "") for end in ends)
+    return f"The gain depends most on “{words(lines[0]['key'])}”: from {low} to {high}."
+
+
+def _swinging(money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The uncertain inputs with a visible effect on the gain, the largest first."""
+    currency = money.get("currency") or ""
+    lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
+    lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
+    return [line for line in lines if say.money(line["npv_low"], currency) != say.money(line["npv_high"], currency)]
 
 
 def _swing(line: Mapping[str, Any], currency: str) -> Swing:

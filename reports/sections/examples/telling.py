@@ -1,0 +1,190 @@
+"""The few requests of the short report: where the two sides differ, each cause once or twice."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from ....core import unbroken as say
+from ...stored import StoredRun
+from ...words import quoted, sentence, short
+from .gallery import by_hash, example_anchor, kinds_of, request_parts, shown_names
+from .marks import clip, mark_text
+
+__all__ = ["MOST_TELLING", "Telling", "TellingSide", "choose_telling", "telling_lead"]
+
+MOST_TELLING = 5
+PER_CAUSE = 2  # requests that show the same cause
+# Characters shown, so that five examples fit a page of paper; a longer text says how much is missing.
+OUTPUT, REFERENCE, FIELD, REQUEST = 360, 240, 160, 420
+SHORTEST = 0.6  # a text is cut at the end of a sentence, or else of a word, in the last two fifths of the room
+_SENTENCE_END = re.compile(r"[.!?…。！？](?=\s)|\n")
+_WORD_END = re.compile(r"(?=\s)")
+RULE = 110  # characters of a rule
+
+
+@dataclass(frozen=True)
+class TellingSide:
+    """One side's output in brief, its violations marked; `left_off` is the number of characters that are not shown."""
+
+    name: str
+    acceptable: bool | None
+    text: Markup
+    left_off: int
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One request of the short report; `anchor` is that of its full card, `cause` what decides it, in words."""
+
+    id: str
+    anchor: str
+    kind: str
+    cause: str
+    request: tuple[tuple[str, str], ...]  # (field, value)
+    request_left_off: int
+    sides: tuple[TellingSide, ...]
+    reference: str
+    reference_left_off: int
+
+
+def choose_telling(run: StoredRun, ids: Iterable[str]) -> tuple[Telling, ...]:
+    """At most five of these requests, those on which the two sides differ first.
+
+    Both directions have a share of the places that follows their numbers, at least one each. Within a direction the most
+    frequent causes come first, each once before any comes twice; a cause is the first must rule that the failing output
+    breaks. Of the requests with the same cause, the one whose outputs break the fewest rules and are the shortest is
+    shown. Remaining places go to requests on which both sides fail, then to those on which both are acceptable.
+    """
+    names = shown_names(run)
+    kinds = kinds_of(run, ids)
+    places = _places(Counter(kinds.values()))
+    chosen: list[str] = []
+    for kind, most in places.items():
+        found = [id_ for id_ in kinds if kinds[id_] == kind]
+        chosen += _one_of_each(run, found, names, most)
+    return tuple(_telling(run, id_, kinds[id_], names) for id_ in chosen[:MOST_TELLING])
+
+
+def telling_lead(run: StoredRun, chosen: Sequence[Telling]) -> str:
+    """How the requests were chosen, in one sentence."""
+    differing = sum(row.kind in ("lost", "won") for row in chosen)
+    if run.baseline is None:
+        return "One or two for each broken rule, the shortest of each."
+    if not differing:
+        return "The two differ on none of the requests; these are the shortest of each outcome."
+    if differing == len(chosen):
+        return "One or two for each cause of a difference, the shortest of each."
+    first = "the first" if differing == 1 else f"the first {say.count(differing)}"
+    return (
+        f"On {first}, only one side is acceptable; on the others, the two do equally well. One or two for each cause, the "
+        "shortest of each."
+    )
+
+
+def _places(counts: Mapping[str, int]) -> dict[str, int]:
+    """How many requests of each kind are shown at most; the later kinds fill the places that the earlier ones leave."""
+    lost, won = counts.get("lost", 0), counts.get("won", 0)
+    differing = min(lost + won, MOST_TELLING)
+    first = round(differing * lost / (lost + won)) if lost + won else 0
+    first = min(max(first, int(lost > 0)), differing - int(won > 0))
+    return {"lost": first, "won": differing - first, "neither": MOST_TELLING, "both": MOST_TELLING}
+
+
+def _one_of_each(run: StoredRun, ids: Sequence[str], names: Sequence[str], most: int) -> list[str]:
+    causes = {id_: _cause(run, id_, names)[0] for id_ in ids}
+    frequent = Counter(causes.values())
+    ranked = sorted(by_hash(ids), key=lambda id_: _clearest(run, id_, names))
+    turns, rank = Counter[str](), {}
+    for id_ in ranked:
+        turns[causes[id_]] += 1
+        rank[id_] = turns[causes[id_]]
+    allowed = [id_ for id_ in ranked if rank[id_] <= PER_CAUSE or not causes[id_]]
+    return sorted(allowed, key=lambda id_: (rank[id_], -frequent[causes[id_]], causes[id_]))[:most]
+
+
+def _clearest(run: StoredRun, id_: str, names: Sequence[str]) -> tuple[bool, int, int]:
+    """Requests whose texts are shown whole first, then those with the fewest broken rules, then the shortest."""
+    lines = [run.outputs.get((id_, name)) or {} for name in names]
+    texts = [str(line.get("output") or "") for line in lines]
+    asked = sum(len(value) for _, value in request_parts(run.pairs[id_]))
+    whole = asked <= REQUEST and all(0 < len(text) <= OUTPUT for text in texts)
+    broken = sum(len({str(found.get("check")) for found in line.get("violations") or []}) for line in lines)
+    return not whole, broken, asked + sum(map(len, texts))
+
+
+def _cause(run: StoredRun, id_: str, names: Sequence[str]) -> tuple[str, str]:
+    """The check that decides against the failing output, with the name of its variant; empty if none fails.
+
+    Where both fail, the candidate's check counts.
+    """
+    rules = (run.results.get("style") or {}).get("checks") or {}
+    for name in reversed(names):
+        line = run.outputs.get((id_, name)) or {}
+        if line.get("acceptable") is not False:
+            continue
+        checks = [str(found.get("check")) for found in line.get("violations") or []]
+        must = [check for check in checks if (rules.get(check) or {}).get("level", "must") == "must"]
+        return next(iter([*must, *checks]), "no output"), name
+    return "", ""
+
+
+def _telling(run: StoredRun, id_: str, kind: str, names: Sequence[str]) -> Telling:
+    pair = run.pairs[id_]
+    request, left_off = _request(pair)
+    reference, cut = _brief(str(pair.get("output") or ""), REFERENCE)
+    return Telling(
+        id=id_,
+        anchor=example_anchor(id_),
+        kind=kind,
+        cause=_cause_words(run, *_cause(run, id_, names)),
+        request=request,
+        request_left_off=left_off,
+        sides=tuple(_side(run, name, run.outputs.get((id_, name)) or {}) for name in names),
+        reference=reference,
+        reference_left_off=cut,
+    )
+
+
+def _request(pair: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], int]:
+    """The fields of a request as far as there is room, and the number of characters of values that are not shown."""
+    shown, left_off, room = [], 0, REQUEST
+    for name, value in request_parts(pair):
+        text, cut = _brief(value, min(FIELD if name else REQUEST, room)) if room > 0 else ("", len(value))
+        left_off += cut
+        room -= len(text)
+        if text:
+            shown.append((name, text))
+    return tuple(shown), left_off
+
+
+def _side(run: StoredRun, name: str, line: Mapping[str, Any]) -> TellingSide:
+    text, left_off = _brief(str(line.get("output") or ""), OUTPUT)
+    marked = mark_text(text, list(line.get("violations") or []))
+    return TellingSide(run.label(name), line.get("acceptable"), marked, left_off)
+
+
+def _brief(text: str, limit: int) -> tuple[str, int]:
+    """The text up to the last sentence that fits, or the last word, and the number of characters cut."""
+    shown, left_off = clip(text, limit)
+    if not left_off:
+        return text, 0
+    ends = [
+        max((found.end() for found in pattern.finditer(shown) if found.end() >= SHORTEST * limit), default=0)
+        for pattern in (_SENTENCE_END, _WORD_END)
+    ]
+    kept = shown[: ends[0] or ends[1] or limit].rstrip()
+    return kept, len(text) - len(kept)
+
+
+def _cause_words(run: StoredRun, check: str, name: str) -> str:
+    """The cause as a sentence: `tuned breaks “Say nothing twice.”`."""
+    if not check:
+        return ""
+    rule = ((run.results.get("style") or {}).get("checks") or {}).get(check)
+    if rule is None:  # a failure of the whole output
+        return f"{run.label(name)}: {sentence(check)}"
+    return f"{run.label(name)} breaks “{quoted(short(str(rule.get('sentence') or check), RULE)).rstrip('.')}”."

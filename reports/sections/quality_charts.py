@@ -1,0 +1,206 @@
+"""The charts of the quality section: shares with ranges, the paired difference, the same requests with both variants."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from markupsafe import Markup
+
+from ...core import UNKNOWN
+from ...core import unbroken as say
+from ..charts.axes import linear_axis
+from ..charts.figure import Figure, render_figure
+from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
+from ..stored import StoredRun
+from ..words import NOT_CHECKED, unchecked
+from .order import MOST_VARIANTS, shown_order
+from .rules import PERCENT
+
+__all__ = ["PARTS", "difference_figure", "pairs_figure", "parts_figure", "role_of", "shares_figure"]
+
+PARTS = {
+    "consistent": ("Consistent", "keeps every must rule about form and wording"),
+    "faithful": ("Faithful", "adds no facts to those in the request"),
+}
+HOW = ("ranges", "How outputs are counted and ranges are calculated")
+DRAWN = 8  # variants in the chart of acceptable outputs; the numbers of the chart have all
+
+
+def role_of(run: StoredRun, name: str) -> str:
+    """How the charts draw a variant."""
+    return "candidate" if name == run.candidate else "baseline" if name == run.baseline else "other"
+
+
+def shares_figure(run: StoredRun) -> Markup:
+    """The acceptable share of each variant, and of the references if they were scored."""
+    lines = _share_lines(run, "acceptable")
+    drawn = [line for line in lines if line.role != "other"]
+    drawn += [line for line in lines if line.role == "other"][: max(DRAWN - len(drawn), 0)]
+    note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
+    if rest := len(lines) - len(drawn):
+        note += f" {say.count(rest)} more {'is' if rest == 1 else 'are'} in the numbers of this chart."
+    rows = [Row(line.name, line.marks, line.value) for line in lines if line in drawn]
+    title = "Acceptable outputs: those that keep every must rule"
+    return _share_chart(run, title, lines, rows, note, id="shares", how=HOW)
+
+
+def parts_figure(run: StoredRun) -> Markup:
+    """The shares of each variant that keep the rules about form and wording, and those about facts."""
+    every, rows, lines = len(run.variants) <= MOST_VARIANTS, [], []
+    for key, (title, about) in PARTS.items():
+        found = _share_lines(run, key)
+        drawn = [line for line in found if every or line.role != "other"]
+        rows += [
+            Row(line.name, line.marks, line.value, heading=title * first, about=about * first)
+            for line, first in zip(drawn, [True] + [False] * len(drawn), strict=False)
+        ]
+        lines += [replace(line, name=f"{title}: {line.name}") for line in found]
+    note = "" if every else "The other variants are in the numbers of this chart."
+    return _share_chart(run, "Consistent and faithful outputs", lines, rows, note, id="form-and-facts")
+
+
+@dataclass(frozen=True)
+class _ShareLine:
+    """One share of one variant: its mark, its value with the range, and both as plain text."""
+
+    name: str
+    role: str
+    marks: tuple[Mark, ...]
+    value: Markup | str
+    plain: str
+    span: str
+
+
+def _share_lines(run: StoredRun, key: str) -> list[_ShareLine]:
+    scored = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in shown_order(run)]
+    reference = run.results.get("reference") or {}
+    if reference.get(key):
+        scored.append(("human answers", reference, "reference"))
+    lines = []
+    for name, found, role in scored:
+        share, low, high = ((found.get(key) or {}).get(end) for end in ("share", "low", "high"))
+        marks = (Mark(share, low, high, role),) if share is not None else ()
+        if unchecked(found, key):
+            lines.append(_ShareLine(name, role, marks, NOT_CHECKED, NOT_CHECKED, ""))
+            continue
+        span = say.percent_range(low, high) if low is not None else UNKNOWN
+        lines.append(_ShareLine(name, role, marks, _with_range(share, low, high), say.percent(share), span))
+    return lines
+
+
+def _share_chart(
+    run: StoredRun, title: str, lines: Sequence[_ShareLine], rows: Sequence[Row], note: str, **shown: Any
+) -> Markup:
+    text = "; ".join(f"{line.name}: {line.plain}{f', range {line.span}' if line.span else ''}" for line in lines)
+    table = tuple((line.name, line.plain, line.span) for line in lines)
+    figure = Figure(title, text, ("Share", "Measured", "Range"), table, note, **shown)
+    return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
+
+
+def difference_figure(run: StoredRun) -> Markup:
+    """The candidate's paired difference to each rival with its range, the strongest rival first; empty without one."""
+    comparison = run.results.get("comparison") or {}
+    if (comparison.get("difference") or {}).get("value") is None:
+        return Markup("")
+    differences = {comparison["baseline"]: comparison["difference"]}
+    differences |= {row["name"]: row.get("difference") or {} for row in run.rivals}
+    known = {name: found for name, found in differences.items() if found.get("value") is not None}
+    names = sorted(known, key=lambda name: (name != comparison["baseline"], known[name]["value"]))
+    rows, table, ends, minus = [], [], [-0.1, 0.1], f"{run.label(comparison['candidate'])} minus"
+    for rival in names:
+        value, low, high = (known[rival].get(key) for key in ("value", "low", "high"))
+        strongest, name = rival == comparison["baseline"], f"{minus} {run.label(rival)}"
+        ends += [value, low or 0, high or 0]
+        rows.append(
+            Row(
+                name if len(known) == 1 else run.label(rival),
+                (Mark(value, low, high, "candidate" if strongest else "other"),),
+                _points_with_range(value, low, high),
+                heading=f"{minus} …" if len(known) > 1 and strongest else "",
+                note="the strongest" if len(known) > 1 and strongest else "",
+            )
+        )
+        table.append((name, say.signed_points(value), say.points_range(low, high)))
+    figure = Figure(
+        "Difference in acceptable outputs, in percentage points",
+        "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
+        ("Difference", "Measured", "Range"),
+        tuple(table),
+        _difference_note(comparison["difference"], table[0][0] if len(table) > 1 else ""),
+        id="difference",
+        how=("comparison", "How the variants are compared on the same requests"),
+    )
+    axis = linear_axis(ends, lambda v: say.signed_points(v).split(say.gap)[0])
+    return render_figure(figure, rows_chart(rows, axis))
+
+
+def _difference_note(found: Mapping[str, Any], name: str) -> str:
+    """What the range means; `name` identifies it if there are several."""
+    low, high = found.get("low"), found.get("high")
+    if low is None or high is None:
+        return "There are too few requests to give a range."
+    whose = f"The range of {name}" if name else "The range"
+    if low > 0 or high < 0:
+        side = "above" if low > 0 else "below"
+        return f"{whose} lies entirely {side} zero, so the difference is unlikely to be chance."
+    return f"{whose} includes zero, so this test cannot say which of the two is better."
+
+
+def pairs_figure(run: StoredRun) -> Markup:
+    """On how many requests both variants, only one or neither gave an acceptable output."""
+    comparison = run.results.get("comparison") or {}
+    keys = ("both", "only_candidate", "only_baseline", "neither")
+    if any(comparison.get(key) is None for key in keys):
+        return Markup("")
+    candidate, baseline = comparison["candidate"], comparison["baseline"]
+    names = ("Both acceptable", f"Only {run.label(candidate)}", f"Only {run.label(baseline)}", "Neither")
+    if any((run.results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (candidate, baseline)):
+        # With several outputs, a request counts for the variant with the larger share of acceptable ones.
+        names = (
+            "Equal, mostly acceptable",
+            f"{run.label(candidate)} acceptable more often",
+            f"{run.label(baseline)} acceptable more often",
+            "Equal, rarely acceptable",
+        )
+    roles = ("both", "candidate", "baseline", "neither")
+    counts = [comparison[key] for key in keys]
+    total = sum(counts)
+    rows = [
+        Row(name, (Bar(0, found, role),), f"{say.count(found)} of {say.count(total)}")
+        for name, found, role in zip(names, counts, roles, strict=True)
+    ]
+    table = tuple(
+        (name, say.count(found), say.percent(found / total if total else None))
+        for name, found in zip(names, counts, strict=True)
+    )
+    text = "; ".join(f"{name}: {found}" for name, found, _ in table)
+    figure = Figure("The same requests with both variants", text, ("Result", "Requests", "Share"), table)
+    return render_figure(figure, rows_chart(rows, linear_axis([0, total], say.count)))
+
+
+def _key(run: StoredRun) -> Markup:
+    """The key of the variants' shapes, if there are several variants."""
+    if run.baseline is None:
+        return Markup("")
+    names = [(run.label(str(run.candidate)), "candidate"), (run.label(run.baseline), "baseline")]
+    names += [("others", "other")] if len(run.variants) > 2 else []
+    names += [("human answers", "reference")] if run.results.get("reference") else []
+    return Markup('<div class="keys">{}</div>').format(
+        Markup("").join(
+            Markup('<span class="key">{}<span>{}</span></span>').format(role_shape(role), name) for name, role in names
+        )
+    )
+
+
+def _points_with_range(value: float, low: float | None, high: float | None) -> Markup | str:
+    if low is None or high is None:
+        return say.signed_points(value)
+    return Markup("<b>{}</b> <small>{}</small>").format(
+        say.signed_points(value), say.points_range(low, high).split(say.gap)[0]
+    )
+
+
+def _with_range(share: float | None, low: float | None, high: float | None) -> Markup | str:
+    if share is None or low is None:
+        return say.percent(share)
+    return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
