@@ -9,6 +9,7 @@ from .address import lacks_version as lacks_version
 from .address import models_url as models_url
 from .address import origin_of as origin_of
 from .address import read_key as read_key
+from .appending import append_lines as append_lines
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable

@@ -22,7 +22,8 @@ Tree = dict[str, bytes]
 
 # What differs between two runs of the same command by its nature: times, and what the machine happened to have.
 _TIMES = frozenset(
-    {"created", "started", "ended", "when", "seconds", "hardware", "peak_bytes", "duration", "finished", "pid"}
+    {"created", "started", "ended", "when", "seconds", "hardware", "peak_bytes", "duration", "finished", "pid", "attempts"}
+    | {"minutes"}  # of a next step, from the seconds that the run took
     | {"split_notes"}  # how many rows keep the split of an earlier run, if there was one
 )
 
@@ -201,7 +202,10 @@ def _same(name: str, now: bytes, reference: bytes, situation: Situation) -> bool
 
 
 def _where(name: str, now: bytes, reference: bytes) -> str:
-    """The places in JSON at which two files differ."""
+    """The places in JSON at which two files differ, or the first line that only one of them has."""
+    if name.endswith(".jsonl"):
+        extra = sorted(set(now.split(b"\n")) ^ set(reference.split(b"\n")))
+        return f": {extra[0][:200]!r}" if extra else ""
     if not name.endswith(".json") or now.startswith(b"no JSON"):
         return ""
     return " at " + ", ".join(_unlike(json.loads(now), json.loads(reference), ""))

@@ -15,6 +15,7 @@ PROJECT = """
 [data]
 path = "pairs.jsonl"
 group = "family"
+split = "split"
 [style]
 path = "style.yaml"
 [evaluate]
@@ -32,7 +33,13 @@ def _pairs(folder: Path) -> None:
 
 
 def _project(folder: Path) -> None:
+    """A project whose splits are given, with outputs of its test pairs."""
     _outputs(folder)
+    splits = ["train"] * 42 + ["validation"] * 6 + ["test"] * 12
+    rows = [{**pair(n), "split": split} for n, split in enumerate(splits)]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for file in (folder / "prompted.jsonl", folder / "tuned.jsonl"):
+        file.write_text("".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[48:]), encoding="utf-8")
     (folder / "tuneworth.toml").write_text(PROJECT, encoding="utf-8")
 
 
