@@ -35,6 +35,7 @@ from .faults import shortened as shortened
 from .files import disk_refusal as disk_refusal
 from .files import disk_refusals as disk_refusals
 from .files import free_bytes as free_bytes
+from .files import part_folder as part_folder
 from .files import read_object as read_object
 from .files import sha256_file as sha256_file
 from .files import whole_folder as whole_folder

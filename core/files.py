@@ -24,6 +24,7 @@ __all__ = [
     "disk_refusal",
     "disk_refusals",
     "free_bytes",
+    "part_folder",
     "read_object",
     "sha256_file",
     "whole_folder",
@@ -46,16 +47,25 @@ def whole_folder(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
     Until then `folder` is unchanged, whatever happens. Its files with names other than `names` are carried over.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _clear(folder)
-    part = _temporary(folder)
+    with part_folder(folder) as part:
+        try:
+            yield part
+            _exchange(folder, part, names)
+        finally:
+            shutil.rmtree(part.with_suffix(".old"), ignore_errors=True)
+
+
+@contextmanager
+def part_folder(place: Path) -> Iterator[Path]:
+    """An empty folder next to `place`, whose content the block moves there; what it leaves is removed."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _clear(place)
+    part = _temporary(place)
     part.mkdir()
     try:
         yield part
-        _exchange(folder, part, names)
     finally:
-        for leftover in (part, part.with_suffix(".old")):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:

@@ -58,18 +58,16 @@ JUDGE = (
 AGAIN = (*JUDGE[:-1], "again")
 
 
-def _done(*words: str) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
-    """A folder in which a command was run already."""
+def _after(make: Callable[[Path], None], *commands: tuple[str, ...]) -> Callable[[Path], None]:
+    """A folder in which these commands were run already."""
 
-    def after(make: Callable[[Path], None]) -> Callable[[Path], None]:
-        def made(folder: Path) -> None:
-            make(folder)
+    def made(folder: Path) -> None:
+        make(folder)
+        for words in commands:
             done = run(folder, words)
             assert done.code == 0, done.err
 
-        return made
-
-    return after
+    return made
 
 
 CLEAN = ("curate", "pairs.jsonl", "--style", "style.yaml", "--out", "clean")
@@ -78,21 +76,21 @@ WITHOUT_MODEL = (
     Situation("init", ("init", "labels", "--from", "pairs.jsonl"), _pairs),
     Situation("style infer", ("style", "infer", "pairs.jsonl", "--out", "inferred.yaml"), _pairs),
     Situation("curate a file", CLEAN, _pairs),
-    Situation("curate it again", CLEAN, _done(*CLEAN)(_pairs)),
-    Situation("judge a project", ("evaluate",), _done("curate")(_project)),
-    Situation("compare", ("compare", "judged", "again", "--out", "compared"), _done(*JUDGE)(_done(*AGAIN)(_outputs))),
+    Situation("curate it again", CLEAN, _after(_pairs, CLEAN)),
+    Situation("judge a project", ("evaluate",), _after(_project, ("curate",))),
+    Situation("compare", ("compare", "judged", "again", "--out", "compared"), _after(_outputs, JUDGE, AGAIN)),
     Situation(
         "decide",
         ("why", "clean", "3", "--decide", "drop", "--who", "someone"),
-        _done(*CLEAN)(_pairs),
+        _after(_pairs, CLEAN),
         appends=("clean/overrides.jsonl",),
     ),
     Situation("fix", ("fix", "pairs.jsonl", "--style", "style.yaml", "--out", "fixed.jsonl"), _outputs),
     Situation("judge outputs", JUDGE, _outputs),
-    Situation("report", ("report", "judged"), _done(*JUDGE)(_outputs)),
-    Situation("export csv", ("export", "clean", "--format", "csv"), _done(*CLEAN)(_pairs)),
-    Situation("export openai", ("export", "clean", "--format", "openai", "--out", "upload"), _done(*CLEAN)(_pairs)),
-    Situation("export parquet", ("export", "clean", "--format", "parquet"), _done(*CLEAN)(_pairs)),
+    Situation("report", ("report", "judged"), _after(_outputs, JUDGE)),
+    Situation("export csv", ("export", "clean", "--format", "csv"), _after(_pairs, CLEAN)),
+    Situation("export openai", ("export", "clean", "--format", "openai", "--out", "upload"), _after(_pairs, CLEAN)),
+    Situation("export parquet", ("export", "clean", "--format", "parquet"), _after(_pairs, CLEAN)),
 )
 
 
@@ -104,12 +102,12 @@ def with_a_model(model: Path) -> tuple[Situation, ...]:
         settings.write_text(settings.read_text().replace("[train]", '[train]\ndtype = "float32"'), encoding="utf-8")
 
     return (
-        Situation("train", ("train",), _done("curate")(project)),
-        Situation("race", ("evaluate",), _done("train")(_done("curate")(project)), appends=("generated.jsonl",)),
+        Situation("train", ("train",), _after(project, ("curate",))),
+        Situation("race", ("evaluate",), _after(project, ("curate",), ("train",)), appends=("generated.jsonl",)),
         Situation(
-            "export ollama",
+            "export for vllm",
             ("export", "runs/run", "--format", "vllm"),
-            _named(_done("train")(_done("curate")(project))),
+            _named(_after(project, ("curate",), ("train",), ("evaluate",))),
         ),
     )
 
@@ -133,5 +131,5 @@ def at_an_endpoint(url: str) -> Situation:
         (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
 
     return Situation(
-        "race at an endpoint", ("evaluate",), _done("curate")(project), appends=("generated.jsonl", "answers.jsonl")
+        "race at an endpoint", ("evaluate",), _after(project, ("curate",)), appends=("generated.jsonl", "answers.jsonl")
     )
