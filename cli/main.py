@@ -216,10 +216,14 @@ def _resume_command(arguments: list[str], stopped: BaseException | None) -> str 
 def _disk_message(error: Exception) -> str | None:
     from ..core import disk_refusal
 
-    reason = disk_refusal(error)
+    reason, name = disk_refusal(error), getattr(error, "filename", None)
+    if reason is None and isinstance(error, OSError) and name:  # gone, or damaged, since it was opened
+        return (
+            f"tuneworth: {name}: {error.strerror}. Files that were written completely are kept.\n"
+            "Check that it can be read, then run the same command again."
+        )
     if reason is None:
         return None
-    name = getattr(error, "filename", None)
     # Atomic writes use a temporary name, which means nothing to people.
     place = Path(str(name)) if name else None
     where = "" if place is None else f"{place.parent if place.suffix == '.part' else place}: "

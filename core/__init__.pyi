@@ -9,6 +9,7 @@ from .address import lacks_version as lacks_version
 from .address import models_url as models_url
 from .address import origin_of as origin_of
 from .address import read_key as read_key
+from .appending import append_lines as append_lines
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
@@ -34,6 +35,7 @@ from .faults import shortened as shortened
 from .files import disk_refusal as disk_refusal
 from .files import disk_refusals as disk_refusals
 from .files import free_bytes as free_bytes
+from .files import part_folder as part_folder
 from .files import read_object as read_object
 from .files import sha256_file as sha256_file
 from .files import whole_folder as whole_folder

@@ -1,6 +1,7 @@
 """Files and folders that are written completely or not at all, and messages for disk errors."""
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "disk_refusal",
     "disk_refusals",
     "free_bytes",
+    "part_folder",
     "read_object",
     "sha256_file",
     "whole_folder",
@@ -31,7 +33,9 @@ __all__ = [
 ]
 
 
-_REFUSED = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_REFUSED = {
+    errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK
+}  # fmt: skip
 _BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in its message
 _DEAD = 3600  # seconds without a change after which a writer on another machine must be gone
 _MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
@@ -43,16 +47,25 @@ def whole_folder(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
     Until then `folder` is unchanged, whatever happens. Its files with names other than `names` are carried over.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _clear(folder)
-    part = folder.with_name(f".{folder.name}.{_MACHINE}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    with part_folder(folder) as part:
+        try:
+            yield part
+            _exchange(folder, part, names)
+        finally:
+            shutil.rmtree(part.with_suffix(".old"), ignore_errors=True)
+
+
+@contextmanager
+def part_folder(place: Path) -> Iterator[Path]:
+    """An empty folder next to `place`, whose content the block moves there; what it leaves is removed."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _clear(place)
+    part = _temporary(place)
     part.mkdir()
     try:
         yield part
-        _exchange(folder, part, names)
     finally:
-        for leftover in (part, part.with_suffix(".old")):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:
@@ -70,11 +83,22 @@ def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:
         raise
 
 
-def _clear(folder: Path) -> None:
-    """Remove what killed processes left next to the folder, but nothing that a live one may be writing."""
-    for leftover in (*folder.parent.glob(f".{folder.name}.*.part"), *folder.parent.glob(f".{folder.name}.*.old")):
-        if _is_dead(leftover):
+def _temporary(path: Path) -> Path:
+    """A hidden name next to the path, which tells who writes there."""
+    return path.with_name(f".{path.name}.{_MACHINE}.{os.getpid()}.{secrets.token_hex(4)}.part")
+
+
+def _clear(path: Path) -> None:
+    """Remove what killed processes left next to the path, but nothing that a live one may be writing."""
+    name = glob.escape(f".{path.name}.")
+    for leftover in (*path.parent.glob(f"{name}*.part"), *path.parent.glob(f"{name}*.old")):
+        if not _is_dead(leftover):
+            continue
+        if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                leftover.unlink()
 
 
 def _is_dead(leftover: Path) -> bool:
@@ -91,10 +115,11 @@ def _is_dead(leftover: Path) -> bool:
     return time.time() - _changed(leftover) > _DEAD
 
 
-def _changed(folder: Path) -> float:
-    """When the folder last changed, in seconds since 1970; now if it has just disappeared."""
+def _changed(leftover: Path) -> float:
+    """When the file or folder last changed, in seconds since 1970; now if it has just disappeared."""
     try:
-        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+        inside = leftover.iterdir() if leftover.is_dir() else ()
+        return max(path.stat().st_mtime for path in (leftover, *inside))
     except OSError:
         return time.time()
 
@@ -149,13 +174,16 @@ def write_synced(path: Path, text: str) -> None:
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file under a temporary name, which replaces `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    _clear(path)
+    temporary = _temporary(path)
     try:
         with temporary.open("wb") as file:
             yield file
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def sha256_file(path: Path) -> str:

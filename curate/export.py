@@ -1,7 +1,6 @@
 """Exports a run's splits to the formats of trainers, providers and tables."""
 
 import json
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ..core import ConfigError, DataError, install_command
+from ..core import ConfigError, DataError, install_command, part_folder
 from .read import fold_system, stored_turns
 from .split import SPLITS
 from .write import read_split
@@ -49,17 +48,13 @@ def export_pairs(
         tables = {split: table.with_columns(pl.col("system").fill_null(guide)) for split, table in tables.items()}
     place = Path(out).resolve()
     _check_place(place, format)
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
-    try:
-        temporary.mkdir(parents=True)
+    with part_folder(place) as part:
         if format == "datasets":
-            _write_datasets(tables, temporary)
+            _write_datasets(tables, part)
         else:
             for split, table in tables.items():
-                _write(table, format, temporary / f"{split}.{_SUFFIX[format]}", system_role=system_role)
-        _move(temporary, place, format)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+                _write(table, format, part / f"{split}.{_SUFFIX[format]}", system_role=system_role)
+        _move(part, place, format)
     return [Path(out)] if format == "datasets" else [Path(out) / f"{split}.{_SUFFIX[format]}" for split in tables]
 
 
@@ -169,13 +164,13 @@ def _check_place(place: Path, format: str) -> None:
         raise DataError(f"{place} already exists and contains {others[0]}; name another folder, or remove it")
 
 
-def _move(temporary: Path, place: Path, format: str) -> None:
+def _move(part: Path, place: Path, format: str) -> None:
     """Move the written files into place; splits of an earlier export that this one lacks are deleted."""
     if not place.exists():
-        temporary.replace(place)
+        part.replace(place)
         return
     for name in sorted(_names(format)):
-        old, new = place / name, temporary / name
+        old, new = place / name, part / name
         if old.is_dir():
             shutil.rmtree(old)
         if new.exists():

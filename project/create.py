@@ -111,15 +111,15 @@ def create_project(
     Raises: ConfigError if such files already exist; DataError if there is no pair.
     """
     talk, folder = console_for(talk, seed), Path(folder)
-    taken = [name for name in (PROJECT_FILE, "style.yaml") if (folder / name).exists()]
-    if taken:
-        raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
     if pairs is None:
         settings = PROJECT.format(path='"pairs.jsonl"', columns="", group=GROUP, identifiers=IDENTIFIERS)
         style, recognised, checkup = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}, None
     else:
         settings, style, recognised, checkup = _from_examples(Path(pairs), folder, _proposed(pairs, reading), talk)
-    files = {folder / PROJECT_FILE: settings, folder / "style.yaml": style}
+    files = {folder / "style.yaml": style, folder / PROJECT_FILE: settings}  # the project file last: then it is whole
+    taken = [file.name for file, text in files.items() if file.exists() and file.read_bytes() != text.encode()]
+    if taken:
+        raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
     for file, text in files.items():
         write_whole(file, text)
     return Created(folder, tuple(files), recognised, checkup)

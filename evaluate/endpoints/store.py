@@ -1,14 +1,13 @@
 """The answers of endpoints, stored on arrival so that none is requested twice."""
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from ...core import ConfigError, RunBroken
+from ...core import ConfigError, RunBroken, append_lines
 
 __all__ = ["AnswerStore", "open_answers"]
 
@@ -27,8 +26,7 @@ class AnswerStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines = _read(path)
-        self._file: IO[bytes] | None = None
-        self._synced = 0.0
+        self._synced, self._open = 0.0, False
 
     def __contains__(self, key: str) -> bool:
         return key in self.lines
@@ -42,52 +40,35 @@ class AnswerStore:
         Raises: RunBroken if it cannot be written; earlier answers are kept.
         """
         whole = {"key": key, **line}
+        data = json.dumps(whole, ensure_ascii=False).encode(errors="replace") + b"\n"
+        sync = time.monotonic() - self._synced > SYNC_SECONDS
         try:
-            file = self._opened()
-            file.write(json.dumps(whole, ensure_ascii=False).encode(errors="replace") + b"\n")
-            file.flush()
-            if time.monotonic() - self._synced > SYNC_SECONDS:
-                self._sync(file)
+            append_lines(self.path, data, sync=sync)
         except OSError as error:
             raise self._full(error) from error
+        self._open = not sync
+        if sync:
+            self._synced = time.monotonic()
         self.lines[key] = whole
 
     def close(self) -> None:
-        """Flush to the disk.
+        """Put all answers on the disk.
 
         Raises: RunBroken if that fails.
         """
-        if self._file is None:
+        if not self._open:
             return
         try:
-            self._sync(self._file)
-            self._file.close()
+            append_lines(self.path, b"", sync=True)
         except OSError as error:
             raise self._full(error) from error
-        self._file = None
+        self._open = False
 
     def _full(self, error: OSError) -> RunBroken:
-        """The error in words. The file is closed here, as closing it later would write its last line again."""
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
         return RunBroken(
             f"{self.path} cannot be written: {error.strerror or error}. {len(self.lines):,} answers are kept.\n"
             "Free some space, then run the same command with --run to resume."
         )
-
-    def _opened(self) -> IO[bytes]:
-        if self._file is None:
-            self._file = self.path.open("ab")
-            if self._file.tell() and not _ends_whole(self.path):
-                self._file.write(b"\n")  # a line that a kill cut short must not merge with the next one
-        return self._file
-
-    def _sync(self, file: IO[bytes]) -> None:
-        file.flush()
-        os.fsync(file.fileno())
-        self._synced = time.monotonic()
 
 
 @contextmanager
@@ -142,9 +123,3 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
 def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
     counts = not isinstance(value, int) or 0 <= value < 2**63
     return isinstance(value, kinds) and not isinstance(value, bool) and counts
-
-
-def _ends_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ...core import disk_refusals
+from ...core import append_lines, disk_refusals
 from .generate import Generation
 
 __all__ = ["keep_batch", "kept_batches"]
@@ -29,9 +29,7 @@ def keep_batch(store: Path, batch: Sequence[Generation], *, key: str, variant: s
     written = json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n"
     with disk_refusals(store):
         store.parent.mkdir(parents=True, exist_ok=True)
-        cut = store.is_file() and store.stat().st_size and not _ends_whole(store)
-        with store.open("ab") as file:
-            file.write(b"\n" + written if cut else written)  # a line cut short must not merge with this one
+        append_lines(store, written)
 
 
 def kept_batches(
@@ -65,9 +63,3 @@ def _whole(text: bytes, key: str, batches: Sequence[Sequence[int]]) -> list[Gene
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
     return outputs if fits and same_batch else None
-
-
-def _ends_whole(store: Path) -> bool:
-    with store.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"

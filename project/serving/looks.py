@@ -1,14 +1,13 @@
 """The history of the looks at a run's served models: appended, on the disk before it counts, one watcher at a time."""
 
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core import DataError, disk_refusals
+from ...core import DataError, append_lines, disk_refusals
 from .asking import Served
 
 __all__ = ["LOOK_SCHEMA", "History"]
@@ -81,14 +80,7 @@ def _whole_lines(file: Path) -> list[bytes]:
 
 
 def _append(file: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Add lines in one write, in place of a line that a kill cut short, and put them on the disk."""
+    """Add lines, all of them or none, and put them on the disk."""
     data = b"".join(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n" for line in lines)
-    if not data:
-        return
-    with file.open("r+b" if file.exists() else "w+b") as opened:
-        content = opened.read()
-        opened.seek(content.rfind(b"\n") + 1)
-        opened.truncate()
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
+    if data:
+        append_lines(file, data, sync=True)

@@ -1,0 +1,251 @@
+"""Counts the steps of a command that touch its folder, a lock, a socket or a process, and lets a chosen one go wrong.
+
+A step is one call of the operating system as Python makes it: opening, reading, writing, syncing, renaming, removing,
+making a folder, locking; a table that polars writes; a request; a subprocess.
+"""
+
+import builtins
+import errno
+import io
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx2
+import polars as pl
+
+__all__ = ["Steps", "counted"]
+
+
+class Steps:
+    """The steps of this process under `folder`, in order.
+
+    Number `fails` does half of what it does and raises its error. Before each step in `tells` is done, or when half of
+    its bytes are written, `tell` gets its number.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fails: int | None = None,
+        tells: Collection[int] = (),
+        tell: Callable[[int], None] = print,
+    ) -> None:
+        self.names: list[str] = []
+        self._folder = os.path.realpath(folder) + os.sep
+        self._fails, self._tells, self._tell = fails, tells, tell
+        self._lock = threading.RLock()
+
+    def concerns(self, path: Any) -> bool:
+        """Whether this is a path in the folder of the command."""
+        if not isinstance(path, str | bytes | os.PathLike):
+            return False
+        place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - a link stays what it is
+        return place.startswith(self._folder)
+
+    def step(self, name: str, error: Callable[[], Exception], *, half: Callable[[], Any] | None = None) -> bool:
+        """Count a step, and let it go wrong if it is the chosen one; whether half of it is done by now."""
+        with self._lock:
+            self.names.append(name)
+            number = len(self.names)
+            chosen = half is not None and (number == self._fails or number in self._tells)
+            if chosen and half is not None:
+                half()
+            if number in self._tells:
+                self._tell(number)
+            if number == self._fails:
+                raise error()
+        return chosen
+
+
+@contextmanager
+def counted(steps: Steps) -> Iterator[Steps]:
+    """Count in this block, in all threads."""
+    with (
+        patch.object(io, "open", _opening(steps)) as opened,
+        patch.object(builtins, "open", opened),
+        patch.multiple(os, **_of_paths(steps)),
+        patch.multiple(pl.DataFrame, **_of_tables(steps)),
+        patch.multiple(os, **_of_files(steps)),
+        patch.object(httpx2.AsyncClient, "send", _requesting(steps, httpx2.AsyncClient.send)),
+        patch.object(subprocess, "Popen", _starting(steps)),
+        _locking(steps),
+    ):
+        yield steps
+
+
+def _refused(path: Any) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fsdecode(path))
+
+
+def _unreadable(path: Any) -> OSError:
+    return OSError(errno.EIO, os.strerror(errno.EIO), os.fsdecode(path))
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def _opening(steps: Steps) -> Any:
+    """`open`, whose files of the folder count their reads and writes."""
+    plain = io.open
+
+    class Counted(io.FileIO):
+        def write(self, data: Any, /) -> int:
+            whole = bytes(data)
+            middle = len(whole) // 2
+            half = partial(super().write, whole[:middle])
+            begun = steps.step("write", lambda: _refused(self.name), half=half)
+            return middle * begun + super().write(whole[middle:] if begun else whole)
+
+        def read(self, size: int = -1, /) -> bytes | None:
+            steps.step("read", lambda: _unreadable(self.name))
+            return super().read(size)
+
+        def readall(self) -> bytes | None:
+            steps.step("read", lambda: _unreadable(self.name))
+            return super().readall()
+
+        def readinto(self, buffer: Any, /) -> int | None:
+            steps.step("read", lambda: _unreadable(self.name))
+            return super().readinto(buffer)
+
+    @wraps(plain)
+    def opened(
+        file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, errors: str | None = None,
+        newline: str | None = None, closefd: bool = True, opener: Any = None,
+    ) -> Any:  # fmt: skip
+        if not steps.concerns(file):
+            return plain(file, mode, buffering, encoding, errors, newline, closefd, opener)
+        writes = any(letter in mode for letter in "wax+")
+        steps.step("open", lambda: (_refused if writes else _unreadable)(file))
+        raw = Counted(file, "".join(letter for letter in mode if letter not in "bt"), closefd, opener)
+        if buffering == 0:
+            return raw
+        buffered = (io.BufferedRandom if "+" in mode else io.BufferedWriter if writes else io.BufferedReader)(raw)
+        return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding or "locale", errors, newline)
+
+    return opened
+
+
+def _of_paths(steps: Steps) -> dict[str, Any]:
+    """The functions of `os` whose first or second argument is a path."""
+
+    def stepped(name: str, error: Callable[[Any], OSError]) -> Any:
+        function = getattr(os, name)
+
+        @wraps(function)
+        def called(*args: Any, **more: Any) -> Any:
+            paths = [path for path in args[:2] if steps.concerns(path)]
+            if paths:
+                steps.step(name, lambda: error(paths[0]))
+            return function(*args, **more)
+
+        return called
+
+    made = {name: stepped(name, _refused) for name in ("replace", "rename", "mkdir", "link", "symlink", "truncate")}
+    return made | {name: stepped(name, _unreadable) for name in ("unlink", "remove", "rmdir")}
+
+
+def _of_files(steps: Steps) -> dict[str, Any]:
+    """The functions of `os` that open a file of the folder by a number, write to it and sync it."""
+    opened, wrote, synced, cut = os.open, os.write, os.fsync, os.ftruncate
+    ours: set[int] = set()
+
+    def open_(path: Any, flags: int, *args: Any, **more: Any) -> int:
+        if not steps.concerns(path):
+            return opened(path, flags, *args, **more)
+        steps.step("open", lambda: (_refused if flags & (os.O_WRONLY | os.O_RDWR) else _unreadable)(path))
+        file = opened(path, flags, *args, **more)
+        ours.add(file)
+        return file
+
+    def write(file: int, data: Any) -> int:
+        if file not in ours:
+            return wrote(file, data)
+        whole = bytes(data)
+        middle = len(whole) // 2
+        begun = steps.step("write", lambda: _full(errno.ENOSPC), half=lambda: wrote(file, whole[:middle]))
+        return middle * begun + wrote(file, whole[middle:] if begun else whole)
+
+    def fsync(file: Any) -> None:
+        steps.step("fsync", lambda: _full(errno.EIO))
+        synced(file)
+
+    def ftruncate(file: int, size: int) -> None:
+        if file in ours:
+            steps.step("truncate", lambda: _full(errno.EIO))
+        cut(file, size)
+
+    return {"open": open_, "write": write, "fsync": fsync, "ftruncate": ftruncate}
+
+
+def _full(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def _of_tables(steps: Steps) -> dict[str, Any]:
+    """The methods of polars that write a table to a path."""
+
+    def stepped(name: str) -> Any:
+        function = getattr(pl.DataFrame, name)
+
+        @wraps(function)
+        def written(frame: pl.DataFrame, file: Any = None, *args: Any, **more: Any) -> Any:
+            if steps.concerns(file):
+
+                def half() -> None:
+                    function(frame, file, *args, **more)
+                    os.truncate(file, Path(file).stat().st_size // 2)
+
+                steps.step(name, lambda: _refused(file), half=half)
+            return function(frame, file, *args, **more)
+
+        return written
+
+    return {name: stepped(name) for name in ("write_parquet", "write_ndjson", "write_csv", "write_ipc")}
+
+
+# --- locks, requests, processes ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _locking(steps: Steps) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows locks otherwise
+        yield
+        return
+    function = fcntl.flock
+
+    @wraps(function)
+    def locked(*args: Any) -> Any:
+        steps.step("lock", lambda: OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)))
+        return function(*args)
+
+    with patch.object(fcntl, "flock", locked):
+        yield
+
+
+def _requesting(steps: Steps, function: Any) -> Any:
+    @wraps(function)
+    async def requested(*args: Any, **more: Any) -> Any:
+        steps.step("request", lambda: httpx2.ConnectError("the connection was reset"))
+        return await function(*args, **more)
+
+    return requested
+
+
+def _starting(steps: Steps) -> Any:
+    class Counted(subprocess.Popen):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            steps.step("process", lambda: OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+            super().__init__(*args, **more)
+
+    return Counted
