@@ -27,11 +27,14 @@ def install_command(*extras: str) -> str:
 
 
 def _source() -> dict | None:
-    """Where pip had Tuneworth from (PEP 610); None if from a package index, or if that is not recorded."""
+    """Where pip had Tuneworth from (PEP 610); None if from a package index, or if that is not recorded.
+
+    In a clone, what building left there is found as well, and first; it does not record it.
+    """
+    texts = (found.read_text("direct_url.json") for found in metadata.distributions(name="tuneworth"))
     try:
-        text = metadata.distribution("tuneworth").read_text("direct_url.json")
-        return json.loads(text) if text else None
-    except (metadata.PackageNotFoundError, ValueError):
+        return next((json.loads(text) for text in texts if text), None)
+    except ValueError:
         return None
 
 

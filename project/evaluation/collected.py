@@ -214,7 +214,8 @@ def _is_curated(pairs: Any) -> bool:
     """Whether the pairs are a split that curating wrote; the columns in [data] are those of the raw file."""
     if not isinstance(pairs, str | Path):
         first = pairs[0] if isinstance(pairs, list) and pairs and isinstance(pairs[0], Mapping) else ()
-        return is_curated(getattr(pairs, "columns", first))
+        # An Arrow table and a Dataset have their columns' names under another name, and the columns themselves under this.
+        return is_curated(getattr(pairs, "column_names", getattr(pairs, "columns", first)))
     try:
         with Path(pairs).open("rb") as file:
             first = json.loads(file.readline())

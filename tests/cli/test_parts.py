@@ -15,7 +15,7 @@ from ..curate.in_parts import cut
 from ..reports.described import assert_described
 
 # What differs from one call to the next, and from one project folder to another.
-TIMES = ("seconds", "first_second", "tokens_per_second", "time", "created", "provenance")
+TIMES = ("seconds", "first_second", "tokens_per_second", "minutes", "time", "created", "provenance")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import dataclass
 from importlib import metadata
 
 import pytest
@@ -9,6 +10,17 @@ import pytest
 from tuneworth.core import install_command
 
 COMMIT = "0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Metadata of an installation; in a clone, building leaves some without an address beside that of the installation."""
+
+    address: str | None
+
+    def read_text(self, name: str) -> str | None:
+        assert name == "direct_url.json"
+        return self.address
 
 
 @pytest.mark.parametrize(
@@ -28,19 +40,12 @@ COMMIT = "0123456789abcdef"
     ],
 )
 def test_the_command_names_the_source_of_the_installation(monkeypatch, source, command):
-    class Installed:
-        def read_text(self, name):
-            assert name == "direct_url.json"
-            return None if source is None else json.dumps(source)
-
-    monkeypatch.setattr(metadata, "distribution", lambda name: Installed())
+    monkeypatch.setattr(metadata, "distributions", lambda name: [Found(None), Found(source and json.dumps(source))])
     assert install_command("train") == command
     assert shlex.split(command)[-1].count("[train]") == 1
 
 
-def test_several_extras_are_one_command(monkeypatch):
-    def missing(name):
-        raise metadata.PackageNotFoundError
-
-    monkeypatch.setattr(metadata, "distribution", missing)
+@pytest.mark.parametrize("found", [[], [Found("{")]])
+def test_several_extras_are_one_command(monkeypatch, found):
+    monkeypatch.setattr(metadata, "distributions", lambda name: found)
     assert install_command("train", "cluster") == "pip install 'tuneworth[train,cluster]'"

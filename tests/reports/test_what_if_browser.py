@@ -307,6 +307,7 @@ def test_without_script_and_on_paper_the_usual_doubts_stand_alone(window, page_f
     assert "the volume is half as high" in page.locator("#what-if .doubts").inner_text()
     assert "Turn on JavaScript" in page.locator("#what-if").inner_text()
     page = window.open(page_file, unfold=True)
+    page.get_by_label("Print everything").check()
     page.emulate_media(media="print")
     assert page.locator("#what-if .board").is_hidden()
     assert page.locator("#what-if .doubts").is_visible()
