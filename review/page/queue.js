@@ -148,6 +148,16 @@ const list = async (asked, further = false) => {
 // --- without a row ----------------------------------------------------------------------------------------------------------
 
 // Leads to the first row that is left: of this kind, or of the first kind that has any.
+let awaited = ""; // the address of the kind whose rows are still looked for
+onState(() => {
+  if (!awaited) return;
+  const kind = shownKind();
+  if (location.hash !== awaited) awaited = "";
+  else if (kinds().every(({ exact }) => exact !== false) || kindNamed(kind)?.left) {
+    awaited = "";
+    openFirst(kind);
+  }
+});
 export const openFirst = async (kind) => {
   const target = kind ? kindNamed(kind) : nextKind("");
   if (target?.left) {
@@ -155,6 +165,12 @@ export const openFirst = async (kind) => {
       const item = await get("item", { kind: target.kind });
       location.replace(address(target.kind, item.key));
     } catch (error) { nothing("The row cannot be shown", error.message); }
+    return;
+  }
+  // Rows that a rule rejects are still tried for a repair: some may yet be of this kind.
+  if (kind && (target ? target.exact === false : kinds().some(({ exact }) => exact === false))) {
+    awaited = address(kind);
+    nothing("Looking for rows", "Rejected rows are still tried for a repair.");
     return;
   }
   const next = nextKind(kind);

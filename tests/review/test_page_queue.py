@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
+from playwright.sync_api import Route
 
 from ..reports.chromium import Window
 from .served import Served, serving
@@ -307,6 +308,27 @@ def test_curating_again_shows_its_progress_and_the_queue_of_the_new_run(bench: W
     kept = (runs[-1] / "curate" / "train.jsonl").read_text(encoding="utf-8")
     assert before
     assert not any(json.dumps(id) in kept for id in dropped)
+
+
+def test_a_kind_whose_rows_are_still_looked_for_is_waited_for(window: Window, served: Served, project: Path) -> None:
+    early = 2  # answers of the server in which no repair was found yet
+
+    def answer(route: Route) -> None:
+        nonlocal early
+        state = route.fetch().json()
+        if early:
+            early -= 1
+            state["kinds"] = [{**kind, "exact": False} for kind in state["kinds"] if kind["kind"] != "repair"]
+        route.fulfill(json=state)
+
+    page = window.open(served.address, at="#style")
+    page.route("**/api/state*", answer)
+    page.goto("about:blank")
+    page.goto(f"{served.address}#queue/repair")
+    page.get_by_text("Rejected rows are still tried for a repair.").wait_for()
+    Workbench(window, page).row()
+    assert page.locator("#view .item").count() == 1
+    assert early == 0
 
 
 def _first(bench: Workbench, kind: str) -> str:
