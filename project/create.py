@@ -122,7 +122,7 @@ def create_project(
         raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
     for file, text in files.items():
         write_whole(file, text)
-    return Created(folder, tuple(files), recognised, checkup)
+    return Created(folder, tuple(reversed(files)), recognised, checkup)
 
 
 def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -42,10 +43,10 @@ def serving(weights: Weights, *, tells: bool = False, limit: int = 8, shift: int
 
     def generated(messages: list[dict[str, str]]) -> Step:
         variant = Variant("served", "adapter" if weights.adapter else "base model", adapter=weights.adapter)
-        with LOCK:
+        with LOCK, TemporaryDirectory() as home:
             table = answer_chats(
                 variant, ["one"], [messages], loaded=weights.loaded, temperature=0.0, max_new_tokens=limit,
-                store=Path("/dev/null"),
+                store=Path(home) / "outputs.jsonl",
             )  # fmt: skip
         row = table.row(0, named=True)
         sent, wrote = row["input_tokens"] + shift, row["output_tokens"]
