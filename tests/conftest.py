@@ -223,6 +223,36 @@ def write_project(folder: Path, model: Path) -> Path:
     return folder
 
 
+COLLECTED = """
+[data]
+path = "pairs.jsonl"
+group = "family"
+split = "split"
+[style]
+path = "STYLE"
+[evaluate]
+variants = ["prompted", "tuned"]
+[evaluate.prompted]
+outputs = "prompted.jsonl"
+[evaluate.tuned]
+outputs = "tuned.jsonl"
+"""
+
+
+def write_collected_project(folder: Path, *, style: str) -> Path:
+    """A project without a model: pairs whose splits are given, and outputs of the test pairs in files."""
+    splits = ["train"] * 42 + ["validation"] * 6 + ["test"] * 12
+    pairs = [{**pair(n), "split": split} for n, split in enumerate(splits)]
+    outputs = {
+        name: [{"id": row["id"], "output": row["output"] + end} for row in pairs[48:]]
+        for name, end in (("prompted", "."), ("tuned", ""))
+    }
+    for name, rows in {"pairs": pairs, **outputs}.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "tuneworth.toml").write_text(COLLECTED.replace("STYLE", style), encoding="utf-8")
+    return folder
+
+
 @pytest.fixture
 def project(tmp_path: Path, tiny_folder: Path) -> Path:
     return write_project(tmp_path, tiny_folder)

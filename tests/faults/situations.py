@@ -6,25 +6,10 @@ from pathlib import Path
 
 from ..cli.test_endpoint import MONEY
 from ..cli.test_endpoint import PROJECT as ENDPOINTS
-from ..conftest import STYLE, pair, write_pairs, write_project
+from ..conftest import STYLE, pair, write_collected_project, write_pairs, write_project
 from .harness import Situation, run
 
 __all__ = ["WITHOUT_MODEL", "at_an_endpoint", "with_a_model"]
-
-PROJECT = """
-[data]
-path = "pairs.jsonl"
-group = "family"
-split = "split"
-[style]
-path = "style.yaml"
-[evaluate]
-variants = ["prompted", "tuned"]
-[evaluate.prompted]
-outputs = "prompted.jsonl"
-[evaluate.tuned]
-outputs = "tuned.jsonl"
-"""
 
 
 def _pairs(folder: Path) -> None:
@@ -33,14 +18,8 @@ def _pairs(folder: Path) -> None:
 
 
 def _project(folder: Path) -> None:
-    """A project whose splits are given, with outputs of its test pairs."""
-    _outputs(folder)
-    splits = ["train"] * 42 + ["validation"] * 6 + ["test"] * 12
-    rows = [{**pair(n), "split": split} for n, split in enumerate(splits)]
-    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    for file in (folder / "prompted.jsonl", folder / "tuned.jsonl"):
-        file.write_text("".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[48:]), encoding="utf-8")
-    (folder / "tuneworth.toml").write_text(PROJECT, encoding="utf-8")
+    _pairs(folder)
+    write_collected_project(folder, style="style.yaml")
 
 
 def _outputs(folder: Path) -> None:

@@ -6,6 +6,7 @@ making a folder, locking; a table that polars writes; a request; a subprocess.
 
 import builtins
 import errno
+import fcntl
 import io
 import os
 import subprocess
@@ -15,10 +16,10 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import httpx2
 import polars as pl
+import pytest
 
 __all__ = ["Steps", "counted"]
 
@@ -68,16 +69,19 @@ class Steps:
 @contextmanager
 def counted(steps: Steps) -> Iterator[Steps]:
     """Count in this block, in all threads."""
-    with (
-        patch.object(io, "open", _opening(steps)) as opened,
-        patch.object(builtins, "open", opened),
-        patch.multiple(os, **_of_paths(steps)),
-        patch.multiple(pl.DataFrame, **_of_tables(steps)),
-        patch.multiple(os, **_of_files(steps)),
-        patch.object(httpx2.AsyncClient, "send", _requesting(steps, httpx2.AsyncClient.send)),
-        patch.object(subprocess, "Popen", _starting(steps)),
-        _locking(steps),
-    ):
+    with pytest.MonkeyPatch.context() as patch:
+        opened = _opening(steps)
+        patch.setattr(io, "open", opened)
+        patch.setattr(builtins, "open", opened)
+        for owner, functions in (
+            (os, {**_of_paths(steps), **_of_files(steps)}),
+            (pl.DataFrame, _of_tables(steps)),
+            (httpx2.AsyncClient, {"send": _requesting(steps, httpx2.AsyncClient.send)}),
+            (subprocess, {"Popen": _starting(steps)}),
+            (fcntl, {"flock": _locking(steps)}),
+        ):
+            for name, function in functions.items():
+                patch.setattr(owner, name, function)
         yield steps
 
 
@@ -215,13 +219,7 @@ def _of_tables(steps: Steps) -> dict[str, Any]:
 # --- locks, requests, processes ---------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _locking(steps: Steps) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows locks otherwise
-        yield
-        return
+def _locking(steps: Steps) -> Any:
     function = fcntl.flock
 
     @wraps(function)
@@ -229,8 +227,7 @@ def _locking(steps: Steps) -> Iterator[None]:
         steps.step("lock", lambda: OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)))
         return function(*args)
 
-    with patch.object(fcntl, "flock", locked):
-        yield
+    return locked
 
 
 def _requesting(steps: Steps, function: Any) -> Any:
