@@ -43,6 +43,14 @@ from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .machine import allowed_cores as allowed_cores
+from .machine import has_ended as has_ended
+from .machine import machine_memory as machine_memory
+from .machine import peak_bytes as peak_bytes
+from .machine import processor_name as processor_name
+from .machine import reset_peak as reset_peak
+from .machine import sync_folder as sync_folder
+from .machine import user_name as user_name
 from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
@@ -56,8 +64,6 @@ from .numbers import unbroken as unbroken
 from .progress import Clock as Clock
 from .progress import Progress as Progress
 from .progress import Say as Say
-from .progress import peak_bytes as peak_bytes
-from .progress import reset_peak as reset_peak
 from .progress import silent as silent
 from .rows import Row as Row
 from .rows import filled as filled

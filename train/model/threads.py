@@ -32,10 +32,18 @@ def set_waiting() -> None:
     """
     if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         return
-    if sys.platform == "linux" and os.getloadavg()[0] <= IDLE * (os.cpu_count() or 1):
+    if sys.platform == "linux" and _is_idle():
         os.environ["GOMP_SPINCOUNT"] = str(TURNS)  # of the OpenMP library that torch uses there
     else:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+
+def _is_idle() -> bool:
+    """Whether others use little of this machine; False if it does not tell, as where /proc cannot be read."""
+    try:
+        return os.getloadavg()[0] <= IDLE * (os.cpu_count() or 1)
+    except (AttributeError, OSError):
+        return False
 
 
 def set_threads() -> int:
