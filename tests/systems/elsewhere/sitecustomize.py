@@ -99,7 +99,7 @@ def _need_closed(*paths: object) -> None:
 
 
 _open, _os_open = io.open, os.open
-_rename, _replace, _unlink, _rmdir = os.rename, os.replace, os.unlink, os.rmdir
+_rename, _replace, _unlink, _rmdir, _kill = os.rename, os.replace, os.unlink, os.rmdir, os.kill
 
 
 def _opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *more, **named):  # type: ignore[no-untyped-def]
@@ -145,7 +145,9 @@ def _killed(process: int, number: int) -> None:
     problem, error = f"os.kill({process}, {number})", PermissionError(13, "Permission denied")
     if sys._getframe(1).f_globals["__name__"].startswith("tuneworth."):
         _refuse(problem, error)
-    raise error  # filelock's way without fcntl, which no system has
+    if not number:  # filelock's way without fcntl, which no system has
+        raise error
+    _kill(process, number)
 
 
 def _unlinkable(*_arguments: object, **_named: object) -> None:
