@@ -67,7 +67,7 @@ def ran(folder: Path, commands: list[list[str]], variables: dict[str, str]) -> s
     """What the commands wrote to standard error."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(commands)], cwd=folder, env=os.environ | variables, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="cp1252" if variables else "utf-8",
+        capture_output=True, encoding="cp1252" if variables else "utf-8",
     )  # fmt: skip
     return done.stderr
 

@@ -4,6 +4,9 @@ Python imports it at its start where its folder is on PYTHONPATH, in every proce
 holds what no program should try on Windows; whoever runs commands here looks at it afterwards.
 """
 
+# The functions below pathlib are what is changed here.
+# ruff: noqa: PTH100, PTH109, PTH112, PTH115, PTH208
+
 import builtins
 import io
 import os
@@ -14,15 +17,19 @@ import tempfile
 from importlib.abc import MetaPathFinder
 from pathlib import PurePosixPath
 
-MODULES = frozenset(
-    "fcntl grp posix_ipc pty pwd readline resource spwd syslog termios tty tzdata".split()  # tzdata is a package of its own
-)
+MODULES = frozenset({
+    "fcntl", "grp", "posix_ipc", "pty", "pwd", "readline", "resource", "spwd", "syslog", "termios", "tty", "tzdata",
+})  # fmt: skip
 CALLS = (
-    "O_DIRECTORY O_NOFOLLOW O_NONBLOCK O_CLOEXEC chown fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg "
-    "getpgid getsid getuid killpg lchown mkfifo mknod nice posix_fadvise posix_fallocate pread pwrite register_at_fork "
-    "sched_getaffinity sched_setaffinity setsid statvfs sync sysconf wait3 wait4"
-).split()
-SIGNALS = "SIGALRM SIGHUP SIGKILL SIGQUIT SIGUSR1 SIGUSR2 alarm pause pthread_kill pthread_sigmask setitimer".split()
+    "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "chown", "fchmod", "fchown", "fork", "forkpty",
+    "getegid", "geteuid", "getgid", "getgroups", "getloadavg", "getpgid", "getsid", "getuid", "killpg", "lchown",
+    "mkfifo", "mknod", "nice", "posix_fadvise", "posix_fallocate", "pread", "pwrite", "register_at_fork",
+    "sched_getaffinity", "sched_setaffinity", "setsid", "statvfs", "sync", "sysconf", "wait3", "wait4",
+)  # fmt: skip
+SIGNALS = (
+    "SIGALRM", "SIGHUP", "SIGKILL", "SIGQUIT", "SIGUSR1", "SIGUSR2", "alarm", "pause", "pthread_kill",
+    "pthread_sigmask", "setitimer",
+)  # fmt: skip
 RESERVED = frozenset(
     ["con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))]
 )
