@@ -78,6 +78,8 @@ from .settings import misfits as misfits
 from .settings import nearest as nearest
 from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
+from .shell import quote as quote
+from .shell import split_command as split_command
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents

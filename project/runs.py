@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from ..core import ConfigError, DataError, Talk, machine_memory, nearest, processor_name, sha256_file, write_whole
+from ..core import (
+    ConfigError,
+    DataError,
+    Talk,
+    machine_memory,
+    nearest,
+    processor_name,
+    quote,
+    sha256_file,
+    write_whole,
+)
 from .project import PROJECT_FILE, Project
 
 __all__ = [

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
+from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, quote, say
 from ..curate import Curated
 from ..reports import curated_text
 from .curation.curate import curate_pairs, curate_stage, curate_unwritten

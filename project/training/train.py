@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, read_object, say, write_whole
+from ...core import ConfigError, DataError, Talk, quote, read_object, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run

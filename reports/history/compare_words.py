@@ -1,10 +1,9 @@
 """The answer about compared runs in words, each sentence written once: what changed, its doubt, what they share."""
 
 from collections.abc import Mapping
-from shlex import quote
 from typing import Any
 
-from ...core import Numbers
+from ...core import Numbers, quote
 from ..words import finite, variant_label
 
 __all__ = ["DECIDED", "Step", "answer", "changed_sentence", "doubt", "names", "next_step", "shared_lines"]
