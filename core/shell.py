@@ -27,7 +27,7 @@ def quote(word: str) -> str:
 def split_command(text: str) -> list[str]:
     """The words of a command, without their quotes."""
     if os.name != "nt":
-        return shlex.split_command(text)
+        return shlex.split(text)
     return [word[0] if word[1] is None else _unquoted(word[1] + word[2]) for word in _WORD.finditer(text)]
 
 
