@@ -57,6 +57,7 @@ from .numbers import NBSP as NBSP
 from .numbers import NEVER as NEVER
 from .numbers import UNKNOWN as UNKNOWN
 from .numbers import Numbers as Numbers
+from .numbers import decimals_beside as decimals_beside
 from .numbers import kept_together as kept_together
 from .numbers import roughly as roughly
 from .numbers import say as say

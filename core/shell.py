@@ -7,7 +7,8 @@ import shlex
 __all__ = ["quote", "split_command"]
 
 _PLAIN = re.compile(r"[\w@+=:,./\\~-]+", re.ASCII)  # what neither cmd nor PowerShell takes for anything else
-_WORD = re.compile(r'"((?:\\*[^"\\]|\\+")*)(\\*)"|\S+')
+# In quotes, an odd number of backslashes in front of a quote makes it part of the word.
+_WORD = re.compile(r'"((?:\\*[^"\\]|\\(?:\\\\)*")*)((?:\\\\)*)"|\S+')
 _BEFORE_QUOTE, _QUOTE = re.compile(r'(\\*)("|$)'), re.compile(r'(\\+)"')
 
 
