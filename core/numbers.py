@@ -287,10 +287,9 @@ def decimals_beside(one: Real | None, other: Real | None) -> int:
     """
     if not _known(one) or not _known(other):
         return 0
-    first, last, difference = (
-        float(_fixed(100 * abs(float(share)), 0).replace(",", "")) for share in (one, other, float(one) - float(other))
-    )
-    return int(abs(first - last) != difference)
+    first, last = (float(say.percent(share).strip("<>%").replace(",", "")) for share in (one, other))
+    shown = float(_points(float(one) - float(other)).replace(",", ""))
+    return int(_fixed(abs(first - last), 0) != _fixed(shown, 0))
 
 
 def kept_together(text: str, units: Sequence[str] = ("days?", "years?", "points?", "tokens?", "[A-Z]{3}")) -> str:

@@ -143,7 +143,7 @@ def test_the_difference_shown_is_that_of_the_shares_shown(one, other, cases):
     if decimals_beside(before, after):
         assert abs(last - first - move) < 0.1 + 1e-9
     else:
-        assert round(abs(last - first) + 1e-9) == math.floor(abs(move) + 0.5 + 1e-9)
+        assert math.floor(abs(last - first) + 0.5 + 1e-9) == math.floor(abs(move) + 0.5 + 1e-9)
 
 
 @given(SUMS, SUMS)
