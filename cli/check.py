@@ -1,12 +1,11 @@
 """`tuneworth check`: say what to know about a file of pairs before anything is done with it."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import common_options, reading_options
 

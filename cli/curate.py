@@ -1,12 +1,11 @@
 """`tuneworth curate`: turn raw pairs into clean splits."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from ..core import ConfigError, DataError, Fix, Talk
+from ..core import ConfigError, DataError, Fix, Talk, quote
 from .help import Grouped
 from .options import RunName, code_option, common_options, reading_options
 

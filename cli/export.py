@@ -1,12 +1,11 @@
 """`tuneworth export`: write a run's clean splits in another format, or its tuned model for a server."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Literal
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import common_options
 

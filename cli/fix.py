@@ -1,12 +1,11 @@
 """`tuneworth fix`: repair the outputs of a file by the rules of a style."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import code_option, common_options, reading_options
 

@@ -1,12 +1,11 @@
 """`tuneworth init`: create a project folder."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import common_options, reading_options
 

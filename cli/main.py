@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from ..core import quote
 from .help import write_groups
 
 __all__ = ["main"]

@@ -1,11 +1,10 @@
 """`tuneworth plan`: estimate what curating a project needs, from a sample of its pairs."""
 
 from pathlib import Path
-from shlex import quote
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import code_option, common_options
 

@@ -1,11 +1,10 @@
 """`tuneworth roi`: compare costs without a report."""
 
-import shlex
 from pathlib import Path
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import code_option, common_options
 
@@ -41,6 +40,6 @@ def command(run: Path | None, config: Path | None, explain: bool, allow_code: bo
         sentence = filled(verdict_sentence(verdict)) if verdict else []
         text = "\n".join([*sentence, *([""] if sentence else []), money_text(money, run=opened.name)])
         data = {**money, "verdict": verdict, "changed": changed}
-        step = f"`tuneworth report {shlex.quote(str(opened.folder))}` writes the report of this verdict"
+        step = f"`tuneworth report {quote(str(opened.folder))}` writes the report of this verdict"
     talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, data)
     talk.next(step)

@@ -1,12 +1,11 @@
 """`tuneworth run` and `tuneworth demo`: curate, train, evaluate and report in one go."""
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import RunName, code_option, common_options
 

@@ -3,12 +3,11 @@
 import shutil
 import sys
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import common_options
 

@@ -1,11 +1,10 @@
 """`tuneworth search`: the strongest prompt without training, found on validation pairs."""
 
 from pathlib import Path
-from shlex import quote
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import RunName, code_option, common_options
 

@@ -1,12 +1,11 @@
 """`tuneworth style`: infer a style from examples, check a file against one, or write its guide."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import code_option, common_options, reading_options
 

@@ -2,12 +2,11 @@
 
 from decimal import Decimal
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Talk, quote
 from .help import Grouped
 from .options import RunName, code_option, common_options
 from .train_hosted import Amount, train_on

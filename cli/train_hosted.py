@@ -3,12 +3,11 @@
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core import ConfigError, Talk, say
+from ..core import ConfigError, Talk, quote, say
 
 if TYPE_CHECKING:
     from ..project import HostedPlan

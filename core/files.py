@@ -19,6 +19,7 @@ from typing import IO, Any
 import polars as pl
 
 from .errors import RunBroken
+from .machine import has_ended, sync_folder
 
 __all__ = [
     "disk_refusal",
@@ -38,6 +39,9 @@ _REFUSED = {
 }  # fmt: skip
 _BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in its message
 _DEAD = 3600  # seconds without a change after which a writer on another machine must be gone
+# Seconds between attempts to replace a file. Windows refuses while another program has it open, as virus scanners and
+# indexers do for moments; other systems never refuse for that.
+_WAITS = (0.02, 0.1, 0.3, 1.0) if os.name == "nt" else ()
 _MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 
 
@@ -104,14 +108,9 @@ def _clear(path: Path) -> None:
 def _is_dead(leftover: Path) -> bool:
     """Whether the process that wrote there is gone: by its id if it ran on this machine, else by elapsed time."""
     machine, number = leftover.name.rsplit(".", 4)[1:3]
-    if machine == _MACHINE and number.isdecimal() and os.name == "posix":
-        try:
-            os.kill(int(number), 0)  # signal 0 only checks that it exists
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
+    ended = has_ended(int(number)) if machine == _MACHINE and number.isdecimal() else None
+    if ended is not None:
+        return ended
     return time.time() - _changed(leftover) > _DEAD
 
 
@@ -162,12 +161,7 @@ def write_synced(path: Path, text: str) -> None:
         file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
-    if os.name == "posix":  # the new name is in the folder, which other systems do not open
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)  # which holds the new name
 
 
 @contextmanager
@@ -179,11 +173,22 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     try:
         with temporary.open("wb") as file:
             yield file
-        temporary.replace(path)
+        _put(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Put the file in place of the other one; again a few times where the system refuses while somebody reads that."""
+    for wait in _WAITS:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            time.sleep(wait)
+    temporary.replace(path)
 
 
 def sha256_file(path: Path) -> str:

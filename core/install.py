@@ -2,7 +2,8 @@
 
 import json
 from importlib import metadata
-from shlex import quote
+
+from .shell import quote
 
 __all__ = ["install_command"]
 

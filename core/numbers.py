@@ -3,7 +3,9 @@
 - A share is a whole percentage: `86%`. Within one percent of none or all, it has the first significant digit: `0.4%`,
   `99.97%`, `<0.01%`. Only none is `0%` and only all is `100%`.
 - A simulated chance is a share, but `under 1%` or `over 99%` at the ends: no simulation proves an event impossible.
-- A difference of shares is in points: whole from 10, with one decimal below: `56 points`, `6.7 points`.
+- A difference of shares is in points: whole from 10, with one decimal below: `56 points`, `6.7 points`. Where the
+  shares are shown too and their whole numbers differ by another one, all three have a decimal (`decimals_beside`): 100%,
+  87.5% and -12.5 points, not 88% and -13 points.
 - Money is whole from 1,000, has cents from 1, and three significant digits below: `5,014 EUR`, `14.29 EUR`, `200 EUR`,
   `0.00714 EUR`.
 - A payback, or any future time, is in days, whole from 10 and with one decimal below, and in years from two years:
@@ -11,7 +13,7 @@
 - A measured time is `0.42 s`, `3 min 20 s` or `2 h 5 min`, a size `2.3 GB`.
 - A count or a mean is whole from 100 and has three significant digits below: `190,476`, `61.3`, `3 rows`.
 
-The form depends only on the number, never on its context. So a larger number never reads as smaller, and a value
+Otherwise the form depends only on the number, never on its context. So a larger number never reads as smaller, and a value
 never appears to be outside its range. Halves are rounded up, as people expect: 12.5% is 13%.
 
 A terminal and a file take `say`, a page takes `unbroken`: the same words with typographic minus signs and with spaces that
@@ -25,7 +27,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeGuard
 
-__all__ = ["MINUS", "NBSP", "NEVER", "UNKNOWN", "Numbers", "kept_together", "roughly", "say", "unbroken"]
+__all__ = [
+    "MINUS",
+    "NBSP",
+    "NEVER",
+    "UNKNOWN",
+    "Numbers",
+    "decimals_beside",
+    "kept_together",
+    "roughly",
+    "say",
+    "unbroken",
+]
 
 Real = float | Decimal
 
@@ -85,8 +98,8 @@ class Numbers:
 
     # --- shares -------------------------------------------------------------------------------------------------
 
-    def percent(self, share: Real | None) -> str:
-        """A share of 0..1 as a percentage.
+    def percent(self, share: Real | None, decimals: int = 0) -> str:
+        """A share of 0..1 as a percentage; `decimals` are those of `decimals_beside`.
 
         >>> say.percent(0.8625), say.percent(0.0004), say.percent(0.996), say.percent(0.9999999)
         ('86%', '0.04%', '99.6%', '>99.99%')
@@ -102,7 +115,7 @@ class Numbers:
             more = (size < 1) if size > 0.5 else (share < 0)
             return f"{'>' if more else '<'}{sign}{('99.99' if size < 1 else '100.01') if size > 0.5 else '0.01'}%"
         places = 0 if away >= 0.01 - NUDGE else 1 if away >= 0.001 - NUDGE else 2
-        return f"{sign}{_fixed(100 * size, places)}%"
+        return f"{sign}{_fixed(100 * size, max(places, decimals))}%"
 
     def percent_range(self, low: Real | None, high: Real | None) -> str:
         """Two shares as a range: `76 to 93%`."""
@@ -118,19 +131,19 @@ class Numbers:
             return "under 1"
         return "over 99" if share >= 0.995 - NUDGE else _fixed(100 * float(share), 0)
 
-    def points(self, difference: Real | None) -> str:
-        """The size of a difference of two shares, in percentage points.
+    def points(self, difference: Real | None, decimals: int = 0) -> str:
+        """The size of a difference of two shares, in percentage points; `decimals` are those of `decimals_beside`.
 
         >>> say.points(0.0667), say.points(-0.5625)
         ('6.7 points', '56 points')
         """
-        return self._with_unit(_points(difference), "point") if _known(difference) else UNKNOWN
+        return self._with_unit(_points(difference, decimals), "point") if _known(difference) else UNKNOWN
 
-    def signed_points(self, difference: Real | None) -> str:
+    def signed_points(self, difference: Real | None, decimals: int = 0) -> str:
         """A difference of two shares with its sign: `+56 points`."""
         if not _known(difference):
             return UNKNOWN
-        return self._with_unit(self._signed(difference, _points(difference), plus=True), "point")
+        return self._with_unit(self._signed(difference, _points(difference, decimals), plus=True), "point")
 
     def points_range(self, low: Real | None, high: Real | None) -> str:
         """Two differences as a range: `+47 to +71 points`."""
@@ -138,6 +151,16 @@ class Numbers:
         if UNKNOWN in (first, last) or first == last:
             return _between(first, last)
         return " to ".join(text.partition(self.gap)[0] for text in (first, last)) + f"{self.gap}points"
+
+    def change(self, before: Real | None, after: Real | None) -> tuple[str, str, str]:
+        """Two shares and how much the second one is higher, with decimals with which they add up.
+
+        >>> say.change(1, 0.875), say.change(0.5, 0.86)
+        (('100%', '87.5%', '-12.5 points'), ('50%', '86%', '+36 points'))
+        """
+        decimals = decimals_beside(before, after)
+        move = float(after) - float(before) if _known(before) and _known(after) else None
+        return self.percent(before, decimals), self.percent(after, decimals), self.signed_points(move, decimals)
 
     def coefficient(self, value: Real | None) -> str:
         """A coefficient between -1 and 1, such as kappa, with two decimals: `0.60`."""
@@ -254,6 +277,21 @@ def roughly(number: Real, digits: int = 2) -> float:
     return float(f"{float(number):.{digits - 1}e}")
 
 
+def decimals_beside(one: Real | None, other: Real | None) -> int:
+    """The decimals of two shares and of their difference, shown side by side, with which the numbers add up.
+
+    0 if whole numbers do, else 1, with which they do but for one unit of that decimal.
+
+    >>> decimals_beside(1, 0.875), decimals_beside(0.5, 0.86), decimals_beside(0.874, 0.866)
+    (1, 0, 1)
+    """
+    if not _known(one) or not _known(other):
+        return 0
+    first, last = (float(say.percent(share).strip("<>%").replace(",", "")) for share in (one, other))
+    shown = float(_points(float(one) - float(other)).replace(",", ""))
+    return int(_fixed(abs(first - last), 0) != _fixed(shown, 0))
+
+
 def kept_together(text: str, units: Sequence[str] = ("days?", "years?", "points?", "tokens?", "[A-Z]{3}")) -> str:
     """A sentence with a no-break space between each number and its unit."""
     return re.sub(rf"(?<=\d) (?=(?:{'|'.join(units)})\b)", NBSP, text)
@@ -283,9 +321,9 @@ def _plain(size: float) -> str:
     return f"{_nudged(size):,.0f}" if 100 <= size < HUGE else _significant(size, 3)
 
 
-def _points(difference: Real) -> str:
+def _points(difference: Real, decimals: int = 0) -> str:
     size = abs(100 * float(difference))
-    return _fixed(size, 0 if size >= 9.95 - 1e-9 else 1 if size >= 0.1 - 1e-9 else 2)
+    return _fixed(size, max(decimals, 0 if size >= 9.95 - 1e-9 else 1 if size >= 0.1 - 1e-9 else 2))
 
 
 def _money(size: float) -> str:

@@ -1,11 +1,9 @@
-"""Progress of a stage, seconds per step, and peak memory."""
+"""Progress of a stage, and seconds per step."""
 
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from .numbers import say
 
@@ -13,8 +11,6 @@ __all__ = [
     "Clock",
     "Progress",
     "Say",
-    "peak_bytes",
-    "reset_peak",
     "silent",
 ]
 
@@ -100,30 +96,3 @@ class Progress:
         rate = self._rows / seconds if seconds else 0
         done = f"{self._done + self.skipped} of {self.parts} parts, {say.count(self._rows, 'row')}"
         return f"{self.stage}: {done}, {say.count(round(rate))} rows/s, about {say.duration(remaining)} left"
-
-
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-
-
-def reset_peak() -> None:
-    """Reset the peak, where the system supports it (Linux)."""
-    try:
-        _RESET.write_text("5")
-    except OSError:
-        return
-
-
-def peak_bytes() -> int | None:
-    """Peak resident memory in bytes since the reset, or since the process began; None if unknown."""
-    try:
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

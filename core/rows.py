@@ -24,7 +24,7 @@ class Row:
     `unit` is `share`, `chance`, `points` (a difference of shares), `coefficient` (such as kappa), `days`, `seconds`,
     `bytes`, the code of a currency, a noun that is counted, or nothing, for a bare number; a text value is shown
     unchanged. A value of None was not measured; in days it means never, also at the end of a range in days whose other
-    end is known.
+    end is known. `decimals` of a share and of points are those of `decimals_beside`.
     """
 
     key: str
@@ -34,6 +34,7 @@ class Row:
     low: float | None = None
     high: float | None = None
     note: str = ""
+    decimals: int = 0
 
 
 def value_text(row: Row, numbers: Numbers = say) -> str:
@@ -45,10 +46,11 @@ def value_text(row: Row, numbers: Numbers = say) -> str:
     value, unit = row.value, row.unit
     if isinstance(value, str):
         return value
+    if unit in ("share", "points"):
+        return (numbers.percent if unit == "share" else numbers.signed_points)(value, row.decimals)
     plain = {
-        "share": numbers.percent, "chance": numbers.chance, "points": numbers.signed_points,
-        "coefficient": numbers.coefficient, "days": numbers.days, "seconds": numbers.duration, "bytes": numbers.size,
-        "": numbers.count,
+        "chance": numbers.chance, "coefficient": numbers.coefficient, "days": numbers.days,
+        "seconds": numbers.duration, "bytes": numbers.size, "": numbers.count,
     }  # fmt: skip
     if unit in plain:
         return plain[unit](value)

@@ -1,6 +1,5 @@
 """The file of people's decisions, to which several processes and people add at once without losing any."""
 
-import errno
 import hashlib
 import os
 import secrets
@@ -15,7 +14,7 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from ..core import ConfigError, RunBroken, disk_refusal
+from ..core import ConfigError, RunBroken, disk_refusal, sync_folder
 from .overrides import Lines, Override, file_bytes, is_blank, override_line, parse_lines, stamp
 
 __all__ = ["DecidedElsewhere", "DecisionBatch", "DecisionLog"]
@@ -286,7 +285,7 @@ def _append(path: Path, data: bytes, *, open_line: bytes, batch: bool) -> None:
             _write(file, data[:1])
             os.fsync(file)
         if created:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             os.ftruncate(file, before)
@@ -321,20 +320,6 @@ def _replace(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         shutil.copymode(path, temporary)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in a folder last; only POSIX can, and not on every network's disk."""
-    if os.name != "posix":
-        return
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(file)

@@ -1,7 +1,6 @@
 """A new project folder: empty, or mapped from a file of pairs."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from ..style import infer_style
 from .curation.style import reading_settings, take_pairs
 from .project import PROJECT_FILE
 from .run import console_for
+from .runs import from_run
 
 __all__ = ["Created", "create_project"]
 
@@ -146,7 +146,7 @@ def _from_examples(
     begin = "" if inferred.found_style else "; style.yaml is a basic starting point"
     talk.note(f"{inferred.message}{begin}")
     settings = PROJECT.format(
-        path=_toml(os.path.relpath(file.resolve(), folder.resolve())),
+        path=_toml(from_run(folder, file)),
         columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
         group=_id_line(checkup) + _group_line(some, checkup),
         identifiers=_identifiers_line(some.pairs),

@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from ..core import ConfigError, DataError, Talk, nearest, sha256_file, write_whole
+from ..core import (
+    ConfigError,
+    DataError,
+    Talk,
+    machine_memory,
+    nearest,
+    processor_name,
+    quote,
+    sha256_file,
+    write_whole,
+)
 from .project import PROJECT_FILE, Project
 
 __all__ = [
@@ -184,8 +193,9 @@ def _fingerprint(path: Path) -> str:
     """The SHA-256 of a file; for a folder, such as a saved dataset, of the names and fingerprints of its files."""
     if not path.is_dir():
         return sha256_file(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    lines = [f"{file.relative_to(path).as_posix()} {sha256_file(file)}\n" for file in files]
+    # By name as text: paths compare by their parts, and on Windows without their case.
+    files = {file.relative_to(path): file for file in path.rglob("*") if file.is_file()}
+    lines = [f"{name.as_posix()} {sha256_file(files[name])}\n" for name in sorted(files, key=lambda name: name.parts)]
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
@@ -233,26 +243,11 @@ def _versions() -> dict[str, str]:
 def _hardware() -> dict[str, Any]:
     """The processor, cores and memory that the system reports."""
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
-        "memory_bytes": _memory(),
+        "memory_bytes": machine_memory(),
         "system": platform.platform(terse=True),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
 
 
 class Stopwatch:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, say
+from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, quote, say
 from ..curate import Curated
 from ..reports import curated_text
 from .curation.curate import curate_pairs, curate_stage, curate_unwritten
@@ -112,6 +111,7 @@ def run_project(
     gates: Sequence[str] = (),
     command: str = "tuneworth run",
     loaded: Any = None,
+    preflight: Any = None,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
@@ -119,7 +119,8 @@ def run_project(
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
     Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`, `command` is
-    kept in the run. `loaded` is the `LoadedModel` of [train], if it is in memory already.
+    kept in the run. `loaded` is the `LoadedModel` of [train], if it is in memory already, and `preflight` a `Preflight`
+    of it, whose steps are not run again.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
@@ -133,11 +134,11 @@ def run_project(
         check_addresses(opened_project)
     opened = _curated(opened_project, run, talk, command)
     with resumable(opened):
-        _after_curating(opened, local=local, trains=trains, loaded=loaded)
+        _after_curating(opened, local=local, trains=trains, loaded=loaded, preflight=preflight)
     return finish_evaluation(opened, conditions)
 
 
-def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any) -> None:
+def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any, preflight: Any) -> None:
     """Train the run if necessary, and evaluate it; the model may be `loaded` already."""
     from .evaluation.evaluate import evaluate_stage
     from .gather.requests import check_endpoints
@@ -149,7 +150,7 @@ def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any) -> N
     if loaded is not None:
         check_prompts(opened, loaded)
     if trains and finished(opened) is None:
-        summary = train_stage(opened, loaded=loaded)
+        summary = train_stage(opened, loaded=loaded, earlier=preflight)
         loss = summary["validation_loss"]
         talk.note(
             f"train: {say.count(summary['steps'], 'step')} in {say.duration(summary['seconds'])}, "

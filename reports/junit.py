@@ -140,10 +140,11 @@ def _way(run: StoredRun, row: Mapping[str, Any]) -> Case:
     label = run.label(row["name"])
     if not row.get("measured"):
         return Case(label, skipped=f"not measured: {row.get('why') or 'no reason was recorded'}")
-    gap, text = row.get("difference") or {}, f"{share_text(row.get('acceptable'))} acceptable."
+    decimals = run.gap_decimals((row.get("acceptable") or {}).get("share"))
+    gap, text = row.get("difference") or {}, f"{share_text(row.get('acceptable'), decimals=decimals)} acceptable."
     if gap.get("value") is not None:
         span = say.points_range(gap.get("low"), gap.get("high"))
-        text += f" The candidate: {say.signed_points(gap['value'])} ({span})."
+        text += f" The candidate: {say.signed_points(gap['value'], decimals)} ({span})."
     return Case(f"{label} (the strongest)" if row.get("strongest") else label, text)
 
 

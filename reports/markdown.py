@@ -107,7 +107,7 @@ def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
     """The rules whose violations changed most: sentence, share of violations before and after, change."""
     rows = [row for row in check_rows(run) if row.before is not None and row.after is not None]
     moved = [row for row in rows if row.before != row.after]
-    return [(row.sentence, say.percent(row.before), say.percent(row.after), row.change) for row in moved[:MOST_RULES]]
+    return [(row.sentence, *say.change(row.before, row.after)) for row in moved[:MOST_RULES]]
 
 
 def money_lines(run: StoredRun) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..core import filled, say
+from ..core import decimals_beside, filled, say
 from .markdown import markdown_page
 from .words import short
 
@@ -38,7 +38,7 @@ def served_rows(content: Mapping[str, Any]) -> Table:
         share = f"{say.percent(texts['share'])} ({say.percent_range(texts['low'], texts['high'])})"
         rows.append(("same text", "", f"{texts['same']:,} of {texts['of']:,}, {share}"))
         rows.append(("same next token", "", say.percent(texts["next_token_share"])))
-    rows.append(("acceptable", say.percent(quality["recorded"]), _acceptable(quality)))
+    rows.append(("acceptable", *_acceptable(quality)))
     for name, label in (("prompt", "tokens of a request"), ("output", "tokens of an answer")):
         sides = content["tokens"][name]
         rows.append((label, _mean(sides["recorded"]), _mean(sides["served"])))
@@ -53,11 +53,15 @@ def _requests(content: Mapping[str, Any]) -> str:
     return f"{content['rows']:,} asked{failed}"
 
 
-def _acceptable(quality: Mapping[str, Any]) -> str:
+def _acceptable(quality: Mapping[str, Any]) -> tuple[str, str]:
+    """The share at judging and that of now, with the difference."""
     gap = quality["difference"]
     if gap["value"] is None:
-        return say.percent(quality["served"])
-    return f"{say.percent(quality['served'])} ({say.signed_points(gap['value'])}; {say.points_range(gap['low'], gap['high'])})"
+        return say.percent(quality["recorded"]), say.percent(quality["served"])
+    decimals = decimals_beside(quality["recorded"], quality["served"])
+    span = say.points_range(gap["low"], gap["high"])
+    served = f"{say.percent(quality['served'], decimals)} ({say.signed_points(gap['value'], decimals)}; {span})"
+    return say.percent(quality["recorded"], decimals), served
 
 
 def _mean(tokens: float | None) -> str:

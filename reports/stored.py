@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 import polars as pl
 
-from ..core import DataError
+from ..core import DataError, decimals_beside
 from ..curate import SPLITS, ledger_files, parts_of_ids, set_aside_files, split_files, table_name, tested_files
 from ..evaluate import repaired
 from .words import variant_label
@@ -70,6 +70,15 @@ class StoredRun:
         forms = {candidate, *self.origins(candidate)}
         others = [name for name in self.variants if name not in forms and not forms & set(self.origins(name))]
         return comparison.get("baseline") or (others[0] if others else None)
+
+    def acceptable(self, name: str | None) -> float | None:
+        """A variant's acceptable share; None if it was not scored."""
+        return (((self.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}).get("share")
+
+    def gap_decimals(self, share: float | None = None) -> int:
+        """The decimals of the candidate's share, of another one, by default the baseline's, and of their difference."""
+        other = self.acceptable(self.baseline) if share is None else share
+        return decimals_beside(self.acceptable(self.candidate), other)
 
     @cached_property
     def shown_outputs(self) -> str:

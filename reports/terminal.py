@@ -76,7 +76,7 @@ def way_rows(run: StoredRun) -> list[Row]:
     rows = sorted(
         run.rivals, key=lambda row: (not row.get("strongest"), -((row.get("acceptable") or {}).get("share") or 0))
     )
-    found = [Row("", shortened(run.label(row["name"]), LONGEST), _way(row)) for row in rows[:MOST_WAYS]]
+    found = [Row("", shortened(run.label(row["name"]), LONGEST), _way(run, row)) for row in rows[:MOST_WAYS]]
     if len(rows) > MOST_WAYS:
         found.append(Row("", f"and {len(rows) - MOST_WAYS} more", "in the report"))
     left_out = [row["name"] for row in run.results.get("rivals") or [] if not row.get("measured")]
@@ -89,13 +89,14 @@ def _ways(run: StoredRun) -> list[str]:
     return [WAYS, *row_lines(rows, label=NUMBER)] if len(rows) > 1 else []
 
 
-def _way(row: Mapping[str, Any]) -> str:
+def _way(run: StoredRun, row: Mapping[str, Any]) -> str:
     """The acceptable share, and how much better the candidate is."""
-    gap = row.get("difference") or {}
+    share, gap = (row.get("acceptable") or {}).get("share"), row.get("difference") or {}
+    decimals = run.gap_decimals(share)
     if gap.get("value") is None:
-        return say.percent((row.get("acceptable") or {}).get("share"))
+        return say.percent(share)
     span = f" ({say.points_range(gap['low'], gap['high'])})" if gap.get("low") is not None else ""
-    return f"{say.percent((row.get('acceptable') or {}).get('share'))}; tuned {say.signed_points(gap['value'])}{span}"
+    return f"{say.percent(share, decimals)}; tuned {say.signed_points(gap['value'], decimals)}{span}"
 
 
 def _causes(run: StoredRun) -> list[str]:

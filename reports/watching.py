@@ -1,10 +1,9 @@
 """The outcome of `tuneworth watch`, for a terminal and as the text of an issue."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from shlex import quote
 from typing import Any
 
-from ..core import filled, roughly, say
+from ..core import filled, quote, roughly, say
 from .markdown import markdown_page
 from .words import date_words, share_text, short, typeset_parts
 

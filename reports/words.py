@@ -138,10 +138,10 @@ def date_words(created: Any) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def share_text(found: Mapping[str, Any] | None, key: str = "share") -> str:
-    """A share with its range: `38% (28 to 49%)`."""
+def share_text(found: Mapping[str, Any] | None, key: str = "share", *, decimals: int = 0) -> str:
+    """A share with its range: `38% (28 to 49%)`; `decimals` are those of `decimals_beside`."""
     found = found or {}
-    return row_text(Row(key, "", found.get(key), "share", found.get("low"), found.get("high")), say)
+    return row_text(Row(key, "", found.get(key), "share", found.get("low"), found.get("high"), decimals=decimals), say)
 
 
 def share_words(scored: Mapping[str, Any], key: str) -> str:

@@ -57,7 +57,7 @@ class LossLog:
         try:
             if not self.complete:
                 return self.write()
-            with self.path.open("a", encoding="utf-8") as log:
+            with self.path.open("a", encoding="utf-8", newline="\n") as log:
                 log.write(json.dumps(line) + "\n")
         except OSError as error:
             if self.complete:

@@ -26,6 +26,7 @@ from .trial import (
     Check,
     DiskForecast,
     Forecast,
+    Measured,
     MemoryForecast,
     Sizes,
     TimeForecast,
@@ -56,7 +57,8 @@ class Preflight:
 
     `dropped` are pairs longer than the model's context, left out by `drop_long`: `{id, split, tokens}`. `dtype_ratio`
     is how much faster bf16 products are than fp32 ones here, None if not measured. `adjusted` are settings
-    that were changed so that the fit has room. `examples` and `validation_examples` are the tokenised pairs.
+    that were changed so that the fit has room. `examples` and `validation_examples` are the tokenised pairs,
+    `measured` is what another preflight can go by.
     """
 
     model: str
@@ -84,11 +86,12 @@ class Preflight:
     notices: tuple[str, ...]
     seconds: float
     examples: tuple[Example, ...] = field(repr=False, compare=False)
+    measured: Measured = field(repr=False, compare=False)
     validation_examples: tuple[Example, ...] = field(repr=False, compare=False)
 
     def data(self) -> dict[str, Any]:
         """The content of `preflight.json`."""
-        left_out = ("examples", "validation_examples")
+        left_out = ("examples", "validation_examples", "measured")
         shallow = {name: value for name, value in vars(self).items() if name not in left_out}
         nested = ("tokens", "settings", "time", "memory", "disk")
         return {
@@ -108,12 +111,14 @@ def preflight(
     settings: TrainSettings | None = None,
     out: Path | None = None,
     processes: Processes | None = None,
+    earlier: Preflight | None = None,
 ) -> Preflight:
     """The plan and cost of `fit` with the same arguments; nothing is written, and the model is restored afterwards.
 
     A few real steps are timed, which takes some seconds. Raises DataError without train pairs or with invalid ones
     (longer than the context, unless `settings.drop_long`), ModelError if the fit would run out of memory or the model
     would learn the wrong thing, RunBroken if the disk is too small. `out` is the folder that the fit would write to.
+    `earlier` is one of the same model with the same settings, on more pairs for example: its steps are not run again.
     """
     started = time.perf_counter()
     settings, processes = settings or TrainSettings(), processes or Processes.here()
@@ -123,7 +128,12 @@ def preflight(
     schedule = Schedule.of(pairs.settings, pairs.examples, pairs.validation_examples)
     template, tokenizer_bytes = template_check(model)
     checks = [*data_checks(pairs.examples, model=model, prompts=_prompts(pairs.train, model)), template]
-    found, sizes, slower = _try(pairs, schedule, model, checks=checks, now=now, at_hand=at_hand, processes=processes)
+    known = (
+        earlier.measured if earlier is not None and earlier.measured.basis == _basis(model, pairs.settings) else None
+    )
+    found, sizes, slower, measured = _try(
+        pairs, schedule, model, checks=checks, now=now, at_hand=at_hand, processes=processes, known=known
+    )
     disk = disk_forecast(out, schedule, trainable=sizes.trainable, tokenizer_bytes=tokenizer_bytes)
     resolved, adjusted = _adjusted(pairs.settings, found)
     return Preflight(
@@ -138,7 +148,7 @@ def preflight(
         preview=preview(pairs.train, model=model),
         notices=(*pairs.notices, *model.notices, *pair_notices(pairs.train, model=model), *slower),
         seconds=time.perf_counter() - started, examples=tuple(pairs.examples),
-        validation_examples=tuple(pairs.validation_examples),
+        validation_examples=tuple(pairs.validation_examples), measured=measured,
     )  # fmt: skip
 
 
@@ -172,25 +182,42 @@ def _adjusted(settings: TrainSettings, found: Forecast) -> tuple[TrainSettings, 
 
 def _try(
     pairs: Prepared, schedule: Schedule, model: LoadedModel, *, checks: list[Check], now: int, at_hand: MemoryAtHand,
-    processes: Processes,
-) -> tuple[Forecast, Sizes, list[str]]:  # fmt: skip
-    """The forecast from a few real steps with an adapter, its sizes, and what is slower; extends `checks`.
+    processes: Processes, known: Measured | None,
+) -> tuple[Forecast, Sizes, list[str], Measured]:  # fmt: skip
+    """The forecast from a few real steps with an adapter, its sizes, what is slower, and the steps; extends `checks`.
+
+    What is `known` from an earlier preflight is not measured again.
 
     Raises: ModelError if a check fails or not even one pair at a time fits.
     """
     settings, examples, validation = pairs.settings, pairs.examples, pairs.validation_examples
-    once = _drawn_once(model, settings)
+    started = time.perf_counter()
+    once = None if known else _drawn_once(model, settings)
     with ExitStack() as stack:
         adapted = _attached(model, settings)
         stack.callback(detach_adapter, model.model)
         few = sorted(examples, key=lambda e: len(e.ids))[:LOSS_PAIRS]
-        stock = stock_loss(adapted.get_base_model(), few[0])
+        stock = None if known else stock_loss(adapted.get_base_model(), few[0])
         path, slower = stack.enter_context(fast_paths(adapted, [*examples, *validation]))
-        trial = Trial(adapted, path, settings, schedule.steps, now, at_hand)
-        checks += [seed_check(once, drawn_weights(adapted), seed=settings.seed), *loss_checks(path, few, stock=stock)]
+        steps, rate = ([*known.steps], known.forward_rate) if known else ([], None)
+        trial = Trial(adapted, path, settings, schedule.steps, now, at_hand, steps, rate)
+        if known:
+            made = known.checks
+        else:
+            assert once is not None
+            assert stock is not None
+            made = (seed_check(once, drawn_weights(adapted), seed=settings.seed), *loss_checks(path, few, stock=stock))
+        checks += made
         _need_checks(checks, model)
         found = forecast(trial, schedule, validation, processes=processes)
-    return found, trial.sizes, slower
+    seconds = time.perf_counter() - started
+    measured = Measured(_basis(model, settings), tuple(trial.steps), trial.forward_rate, made, seconds)
+    return found, trial.sizes, slower, measured
+
+
+def _basis(model: LoadedModel, settings: TrainSettings) -> tuple[Any, ...]:
+    """What the time, the memory and the checks of a step depend on, besides the pairs."""
+    return model.name, model.dtype, settings.rank, settings.alpha, settings.gradient_checkpointing
 
 
 def _attached(model: LoadedModel, settings: TrainSettings) -> Any:

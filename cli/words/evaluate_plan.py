@@ -2,10 +2,9 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from ...core import Talk, say
+from ...core import Talk, quote, say
 from ...evaluate import AnswerStore, RemotePlan, Variant, forecast
 from ...project import PlannedRival, Project, Remote, plan_evaluation
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...core import say
+from ...core import decimals_beside, say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,8 +96,9 @@ def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
     width = max(len(name) for name, _ in rows)
     lines = ["", f"{'accepts':<{width}}  own outputs  those of others  inputs alone  difference"]
     for name, shares in rows:
-        own, others, alone = (say.percent(shares[key]) for key in ("own", "shuffled", "fields_only"))
-        difference = say.points(shares["own"] - shares["shuffled"])
+        others, own, _ = say.change(shares["shuffled"], shares["own"])
+        alone, decimals = say.percent(shares["fields_only"]), decimals_beside(shares["shuffled"], shares["own"])
+        difference = say.points(shares["own"] - shares["shuffled"], decimals)
         lines.append(f"{name:<{width}}  {own:>11}  {others:>15}  {alone:>12}  {difference:>10}")
     return [*lines, *textwrap.wrap(discriminates(found)[1], 80)]
 

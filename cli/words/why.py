@@ -2,10 +2,9 @@
 
 import re
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
-from ...core import say
+from ...core import quote, say
 
 if TYPE_CHECKING:
     from ...curate import Explanation

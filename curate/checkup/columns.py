@@ -103,7 +103,7 @@ def _parsed(objects: pl.Series) -> Iterator[dict[str, Any]]:
 
 def typed(option: str, name: str) -> str:
     """An option with a name as its value, as a shell reads it."""
-    from shlex import quote
+    from ...core import quote
 
     return f"{option} {quote(name)}"
 

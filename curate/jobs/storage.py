@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from ...core import RunBroken, TuneworthError
+from ...core import RunBroken, TuneworthError, has_ended
 from .files import Files, UrlFiles, files_at
 
 __all__ = [
@@ -338,12 +338,6 @@ def _alive(found: dict[str, object]) -> bool:
     process, alive = found.get("process"), found.get("alive")
     if not isinstance(alive, int | float) or time.time() - alive > _DEAD:
         return False  # or a process id that was reused
-    if found.get("machine") != platform.node() or os.name != "posix" or not isinstance(process, int):
+    if found.get("machine") != platform.node() or not isinstance(process, int):
         return True
-    try:
-        os.kill(process, 0)  # only checks, sends nothing
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    return not has_ended(process)

@@ -39,8 +39,8 @@ def _find(path: str) -> list[Path]:
         return _in_folder(place)
     if place.exists():
         raise DataError(f"{path} is not a file but a pipe or a device; write its contents to a file first")
-    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 — Path.glob refuses absolute patterns
-    found = [p for p in map(Path, matches) if p.is_file() and file_kind(p)]
+    matches = _in_order(map(Path, glob.glob(path, recursive=True)))  # noqa: PTH207 — Path.glob refuses absolute patterns
+    found = [p for p in matches if p.is_file() and file_kind(p)]
     if found:
         return found
     if matches:
@@ -52,8 +52,14 @@ def _find(path: str) -> list[Path]:
     raise DataError(f"there is no file at {path}{hint}")
 
 
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    """Sorted as text: the order numbers the rows, and on Windows paths compare without their case."""
+    return sorted(paths, key=Path.as_posix)
+
+
 def _in_folder(folder: Path) -> list[Path]:
-    found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and file_kind(p)]
+    files = _in_order(folder.iterdir())
+    found = [p for p in files if p.is_file() and not p.name.startswith(".") and file_kind(p)]
     # Some files of data in parts may be empty; if all are, reading the first one raises.
     found = [p for p in found if p.stat().st_size] or found
     names = {p.name for p in found}

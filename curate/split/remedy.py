@@ -3,11 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from shlex import quote
 
 import numpy as np
 import polars as pl
 
+from ...core import quote
 from ...style import field_text
 from ..match.corpus import Corpus
 from ..match.relations import Relations

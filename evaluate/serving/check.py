@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import say
+from ...core import decimals_beside, say
 from ..statistics.intervals import share_interval
 from ..statistics.paired import compare, significant
 from .agreement import is_noisier, rounding_noise
@@ -102,11 +102,11 @@ def _reasons(seen: Seen, content: Mapping[str, Any]) -> list[str]:
     if texts and texts["next_token_share"] is not None and texts["next_token_share"] < TEXTS:
         reasons.append(f"the judged next token is written at {say.percent(texts['next_token_share'])} of places only")
     if not _well_enough(content):
-        gap = quality["difference"]
+        gap, decimals = quality["difference"], decimals_beside(quality["recorded"], quality["served"])
         reasons.append(
             "no answer could be scored"
             if gap["value"] is None
-            else f"acceptable answers changed by {say.signed_points(gap['value'])} "
+            else f"acceptable answers changed by {say.signed_points(gap['value'], decimals)} "
             f"({say.points_range(gap['low'], gap['high'])}; margin {say.points(quality['margin'])})"
         )
     return reasons

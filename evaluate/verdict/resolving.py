@@ -7,7 +7,7 @@ from ...core import say
 from .doubts import Doubt, nearest_flip
 from .next_step import FACTS_ADVICE, NO_OUTPUT, NO_TIME, RISK_ADVICE, enough_cases_step, way_step
 from .rivals import cheaper_way, unmeasured
-from .sentences import compared, listed, sentence, variant_name
+from .sentences import compared, gap_decimals, listed, sentence, variant_name
 from .step import NOTHING, Kind, Known, Step, unknown
 from .worth import Worth
 
@@ -54,7 +54,8 @@ def _resolving(worth: Worth, kind: str, decision: str, flips: Sequence[Results],
 
 def _words(results: Results, kind: str, decision: str) -> tuple[str, str]:
     """What to do about a doubt, and why its points are not known; empty if nothing can be done."""
-    level = f"To draw level it would have to gain {say.points(results['comparison']['difference']['value'])}."
+    gap = say.points(results["comparison"]["difference"]["value"], gap_decimals(results))
+    level = f"To draw level it would have to gain {gap}."
     match kind:
         case "template":
             return _template(decision), "Which of the template's outputs people would not accept is not known."

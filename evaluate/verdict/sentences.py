@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ...core import Row, roughly, row_text, say
+from ...core import Row, decimals_beside, roughly, row_text, say
 from ..money.flips import SURE, UNSURE
 from ..money.volumes import pays_in_time
 from ..statistics.paired import significant
@@ -23,6 +23,7 @@ __all__ = [
     "discordant_clause",
     "futures_clause",
     "gap_clause",
+    "gap_decimals",
     "groups_line",
     "groups_of_similar",
     "input_name",
@@ -88,10 +89,11 @@ def both_shares(results: Results, rival: str | None = None) -> str:
     name = scored_name(results, baseline)
     if ((results.get("variants") or {}).get(baseline) or {}).get("guide") == "written by Tuneworth":
         name += " with a guide that Tuneworth wrote"
-    also = "also " if say.percent(one) == say.percent(other) else ""
+    decimals = decimals_beside(one, other)
+    also = "also " if say.percent(one, decimals) == say.percent(other, decimals) else ""
     return (
-        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one)} of cases"
-        f"{_habit(results, candidate)}, {name} {also}in {say.percent(other)}{_habit(results, baseline)}"
+        f"{scored_name(results, candidate)} gives an acceptable output in {say.percent(one, decimals)} of cases"
+        f"{_habit(results, candidate)}, {name} {also}in {say.percent(other, decimals)}{_habit(results, baseline)}"
     )
 
 
@@ -150,22 +152,29 @@ def as_it_stands(results: Results) -> str:
     return sentence(f"as measured, {both_shares(results)}")
 
 
-def gap_clause(results: Results, value: float | None = None) -> str:
-    """How much better or worse the candidate is, by default than its strongest rival."""
-    gap: float = results["comparison"]["difference"]["value"] if value is None else value
+def gap_clause(results: Results, rival: Any = None) -> str:
+    """How much better or worse the candidate is than a rival, by default its strongest one."""
+    gap: float = results["comparison"]["difference"]["value"] if rival is None else rival.value
     if round(gap, 4) == 0:
         return "both are equally good"
-    return f"{variant_name(compared(results)[1])} is {say.points(gap)} {'better' if gap > 0 else 'worse'}"
+    size = say.points(gap, gap_decimals(results, None if rival is None else rival.name))
+    return f"{variant_name(compared(results)[1])} is {size} {'better' if gap > 0 else 'worse'}"
+
+
+def gap_decimals(results: Results, rival: str | None = None) -> int:
+    """The decimals of the candidate's share, of a rival's, by default the strongest one's, and of their difference."""
+    baseline, candidate = compared(results)
+    return decimals_beside(share_of(results, candidate), share_of(results, rival or baseline))
 
 
 def outputs_clause(results: Results) -> str:
     """How the candidate's outputs compare to those of the strongest rival; significant only by both interval and test."""
     comparison = results["comparison"]
-    low, value = comparison["difference"]["low"], comparison["difference"]["value"]
+    low, gap = comparison["difference"]["low"], say.points(comparison["difference"]["value"], gap_decimals(results))
     if low > 0 and not significant(low, comparison["difference"]["high"], comparison.get("p_value")):
-        return f"the gap is {say.points(value)}"
+        return f"the gap is {gap}"
     if low > 0:
-        return f"the gap of {say.points(value)} is statistically significant"
+        return f"the gap of {gap} is statistically significant"
     return "the outputs are no worse" if low == 0 else f"the outputs are at most {say.points(low)} worse"
 
 
@@ -175,7 +184,7 @@ def difference_line(results: Results, rival: Any = None) -> str:
     than = ""
     if rival is not None and not rival.strongest:
         difference, than = {"value": rival.value, "low": rival.low, "high": rival.high}, f" than {rival.label}"
-    gap = gap_clause(results, difference["value"])
+    gap = gap_clause(results, rival)
     on = f" on {say.count(n, 'case')}" if n else ""
     return sentence(f"{gap}{than}{on} (range {say.points_range(difference['low'], difference['high'])})")
 

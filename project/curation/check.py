@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote, split
 from typing import Any
 
-from ...core import Talk
+from ...core import Talk, quote, split_command
 from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, proposing_columns, read_frame, read_pairs
 from ..run import QUIET
 from .style import reading_settings
@@ -66,7 +65,7 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QU
 
 def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
     """How the data were read, and what the findings advise."""
-    advised = [split(option) for option in checkup.options]
+    advised = [split_command(option) for option in checkup.options]
     added = [name for words in advised if words[0] == "--input" for name in words[1::2]]
     inputs = (reading.input,) if isinstance(reading.input, str) else reading.input or ()
     options = [("--input", name) for name in dict.fromkeys(added or inputs)]

@@ -1,12 +1,11 @@
 """`tuneworth curate --cluster`: curates the pairs in parts, on the cores of this machine or on a Ray cluster."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError
+from ...core import ConfigError, allowed_cores
 from ..load import model_name
 from ..project import Project
 from ..run import Run
@@ -102,16 +101,11 @@ def _executor(settings: "ClusterSettings") -> "Iterator[Executor]":
     else:
         from ...curate import Processes
 
-        executor = Processes(settings.workers or _cores())
+        executor = Processes(settings.workers or allowed_cores())
     try:
         yield executor
     finally:
         executor.close()
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _token_counter(project: Project) -> "Callable[[], Callable[[Sequence[str]], Sequence[int]]] | None":

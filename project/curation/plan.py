@@ -1,11 +1,10 @@
 """Estimates what curating a project needs from a sample of its pairs, before it starts."""
 
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core import ConfigError, Talk, disk_refusals
+from ...core import ConfigError, Talk, allowed_cores, disk_refusals, machine_memory, say
 from ...curate import (
     ClusterSettings,
     CurateRequest,
@@ -24,6 +23,7 @@ from ..run import console_for
 __all__ = ["PlannedCuration", "plan_curation"]
 
 _MOST = 20_000  # rows of the sample: about ten seconds of curating
+_ASSUMED = 8_000_000_000  # bytes of memory of a machine that does not tell
 
 
 @dataclass(frozen=True)
@@ -54,37 +54,29 @@ def plan_curation(
     """
     talk = console_for(talk, seed)
     opened = read_project(None if project is None else Path(project), allow_code=allow_code)
-    room = _room(cores, memory)
+    room = _room(cores, memory, talk)
     drawn, sample, planned = _measured(opened, room, talk.seed, talk)
     return PlannedCuration(planned, drawn, sample, room)
 
 
-def _room(cores: int | None, memory: str | None) -> Room:
-    """The given values, or those of this machine.
+def _room(cores: int | None, memory: str | None, talk: Talk) -> Room:
+    """The given values, or those of this machine; a memory that the system does not tell is assumed, and that is said.
 
     Raises: ConfigError for an invalid memory size.
     """
-    cores = cores or _cores()
+    cores = cores or allowed_cores()
     if memory is None:
-        return Room(cores, _memory())
+        found = machine_memory()
+        if found is None:
+            talk.note(
+                f"plan: this system does not tell its memory; {say.size(_ASSUMED)} are assumed\nState it: --memory SIZE"
+            )
+        return Room(cores, float(found or _ASSUMED))
     try:
         size = ClusterSettings(memory_per_task=memory).memory_bytes
     except ValueError as error:
         raise ConfigError(f"--memory: {str(error).removeprefix('memory_per_task ')}") from None
     return Room(cores, float(size or 0))
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory() -> float:
-    """This machine's memory in bytes; 8 GB if the system does not report it."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):
-        return 8e9
 
 
 def _measured(project: Project, room: Room, seed: int, talk: Talk) -> tuple[Drawn, Measured, Plan]:

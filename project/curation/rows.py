@@ -1,6 +1,5 @@
 """Single rows of a run: what happened to them, and people's decisions about them; the clean pairs in other formats."""
 
-import getpass
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, TuneworthError, disk_refusals
+from ...core import ConfigError, TuneworthError, disk_refusals, user_name
 from ...curate import (
     Decision,
     DecisionLog,
@@ -93,7 +92,7 @@ def decide_rows(
     """
     folder, ids = _opened(run).folder, list(ids)
     file, contents = decisions_file(folder), row_contents(folder, ids)
-    who, when = _user() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
+    who, when = user_name() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
     about: dict[str, Any] = {"decision": decision, "who": who, "why": because, "text": text, "when": when}
     made = [Override(id=name, content=contents.get(name, ""), **about) for name in ids]
     DecisionLog(file).add(made)
@@ -189,10 +188,3 @@ def _guide(run: Run) -> str:
 
 def _opened(run: str | Path | Run) -> Run:
     return run if isinstance(run, Run) else Run(run)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a user database
-        return ""

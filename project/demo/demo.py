@@ -15,7 +15,7 @@ from .measuring import measure_demo
 from .sizing import MOST, DemoPlan, plan_demo
 
 if TYPE_CHECKING:
-    from ...train import LoadedModel
+    from ...train import LoadedModel, Preflight
 
 __all__ = ["run_demo"]
 
@@ -50,18 +50,21 @@ def run_demo(
         create_example(out)
         talk.note(f"demo: the project is in {out}; it judges {MOST.test_pairs} requests, in seconds")
         return run_project(out, command=COMMAND, talk=talk)
-    plan, loaded = _planned(read_project(out if exists else example_folder()), talk, chosen=not exists)
+    plan, loaded, preflight = _planned(read_project(out if exists else example_folder()), talk, chosen=not exists)
     create_example(out, plan)
     talk.note(f"demo: {plan.sentence()}\ndemo: the project is in {out}")
     talk = replace(talk, course=Course("demo", plan.steps))
-    return run_project(out, command=COMMAND, loaded=loaded, talk=talk)
+    return run_project(out, command=COMMAND, loaded=loaded, preflight=preflight, talk=talk)
 
 
-def _planned(project: Project, talk: Talk, *, chosen: bool) -> tuple[DemoPlan, "LoadedModel"]:
-    """The plan of a demo of this project, and its model; sizes are those of the project if they are not to be chosen."""
+def _planned(project: Project, talk: Talk, *, chosen: bool) -> tuple[DemoPlan, "LoadedModel", "Preflight"]:
+    """The plan of a demo of this project, its model, and the preflight that measured it.
+
+    Sizes are those of the project if they are not to be chosen.
+    """
     watch, settings = Stopwatch(), project.evaluate
     talk.note("demo: a live run, sized to end within eight minutes; first some seconds to measure this machine")
     loaded = load(project, talk)
     most = MOST if chosen else (project.train.max_pairs, settings.max_pairs)
-    work, speed = measure_demo(project, most=most, loaded=loaded, talk=talk, watch=watch)
-    return plan_demo(work, speed, rivals_time=None if chosen else settings.rivals_time), loaded
+    work, speed, preflight = measure_demo(project, most=most, loaded=loaded, talk=talk, watch=watch)
+    return plan_demo(work, speed, rivals_time=None if chosen else settings.rivals_time), loaded, preflight

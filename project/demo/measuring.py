@@ -18,7 +18,7 @@ from .sizing import DemoSizes, DemoSpeed, DemoWork
 
 if TYPE_CHECKING:
     from ...evaluate import Requests
-    from ...train import LoadedModel
+    from ...train import LoadedModel, Preflight
 
 __all__ = ["measure_demo"]
 
@@ -27,8 +27,10 @@ RULES = 60  # tokens with which a retry names the broken rules
 
 def measure_demo(
     project: Project, *, most: tuple[int | None, int | None], loaded: "LoadedModel", talk: Talk, watch: Stopwatch
-) -> tuple[DemoWork, DemoSpeed]:
-    """The work of a demo and the speed of this machine, which takes some seconds; nothing is written.
+) -> tuple[DemoWork, DemoSpeed, "Preflight"]:
+    """The work of a demo, the speed of this machine, and the preflight by which it was measured in some seconds.
+
+    Nothing is written.
 
     `most` are the most train pairs and test requests, None for all of them; `watch` runs since the demo began. Raises:
     as curating and `preflight` do.
@@ -47,10 +49,12 @@ def measure_demo(
         trial = preflight(train, validation, model=loaded, settings=project.train)
         work, requests = _work(project, splits["train"], test, sizes, loaded, seed=talk.seed)
         generation = measure_generation(loaded, requests)
-    return work, DemoSpeed(
-        elapsed_seconds=watch.seconds(), curation_seconds=curation_seconds, preflight_seconds=trial.seconds,
+    speed = DemoSpeed(
+        elapsed_seconds=watch.seconds(), curation_seconds=curation_seconds,
+        preflight_seconds=trial.seconds - trial.measured.seconds,  # the demo's own goes by the steps of this one
         training_seconds=trial.time.seconds, tokens_per_second=trial.time.tokens_per_second, generation=generation,
     )  # fmt: skip
+    return work, speed, trial
 
 
 def _sample(pairs: pl.DataFrame, most: int | None, seed: int) -> pl.DataFrame:

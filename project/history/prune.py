@@ -24,6 +24,9 @@ __all__ = ["Fate", "PrunePlan", "Pruned", "plan_prune", "prune_runs"]
 # Inside `runs`, so that it is on the same disk and a rename is one step; commands look for runs one level higher.
 BIN = ".pruned"
 _LOCK = ".prune.lock"
+_OPEN_STAYS = (
+    os.name == "nt"
+)  # Windows moves no folder in which a file is open, be it by another command or by this one
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,9 @@ def _remove(runs: Path, name: str) -> str:
     try:
         target.parent.mkdir(exist_ok=True)
         with _held(runs / name):
+            if not _OPEN_STAYS:
+                (runs / name).rename(target)
+        if _OPEN_STAYS:
             (runs / name).rename(target)
     except FileNotFoundError:
         return ""  # somebody else removed it

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from string import ascii_uppercase
 
-from ...core import ConfigError, DataError
+from ...core import ConfigError, DataError, quote
 from ...style import StyleSchema, read_style
 from ..project import read_project
 from ..run import Run

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, read_object, say, write_whole
+from ...core import ConfigError, DataError, Talk, quote, read_object, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
@@ -75,9 +74,12 @@ class Planned:
 
 
 def plan_training(
-    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
-) -> Planned:
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False,
+    earlier: "Preflight | None" = None,
+) -> Planned:  # fmt: skip
     """What training in this run will do and need, with `again` from the start; nothing is written.
+
+    The steps of an `earlier` preflight are not run again.
 
     Raises: as `preflight` does, DataError if the run has no train pairs, and ConfigError if a fit that was
     stopped had other settings or nothing can be written.
@@ -96,7 +98,7 @@ def plan_training(
     loaded = loaded or load(run.project, run.talk)
     settings = _as_begun(stated, folder) if waits else stated
     with run.talk.progress("preflight"):
-        found = preflight(train, validation, model=loaded, settings=settings, out=folder)
+        found = preflight(train, validation, model=loaded, settings=settings, out=folder, earlier=earlier)
     settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
     gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
     train, validation = (
@@ -107,8 +109,9 @@ def plan_training(
 
 
 def train_stage(
-    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
-) -> dict[str, Any]:
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False,
+    earlier: "Preflight | None" = None,
+) -> dict[str, Any]:  # fmt: skip
     """An adapter in the run's `train` folder; the training summary. An interrupted training resumes.
 
     With `again` it starts over; the files of an earlier one are moved aside once the new one has passed all checks.
@@ -117,17 +120,18 @@ def train_stage(
     from ...train import Processes
 
     with alone_in(run.folder) if Processes.here().first else nullcontext():
-        return train_in(run, loaded=loaded, drop_long=drop_long, again=again)
+        return train_in(run, loaded=loaded, drop_long=drop_long, again=again, earlier=earlier)
 
 
 def train_in(
-    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
-) -> dict[str, Any]:
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False,
+    earlier: "Preflight | None" = None,
+) -> dict[str, Any]:  # fmt: skip
     """The work of `train_stage` inside `alone_in`, done by each of several processes."""
     from ...train import Processes, fit, run_facts
 
     watch, first = Stopwatch(), Processes.here().first
-    planned = plan_training(run, loaded=loaded, drop_long=drop_long, again=again)
+    planned = plan_training(run, loaded=loaded, drop_long=drop_long, again=again, earlier=earlier)
     if again:
         _put_aside(run)
     for line in plan_lines(planned.data()):

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import DataError, Talk, notebook_page, printable, say
+from ...core import DataError, Talk, notebook_page, printable, quote, say
 from ..load import load
 from ..run import At, Run, console_for, open_run, resumable
 from .learning_curve import curve_parts, curve_text, learn_curve

@@ -37,14 +37,17 @@ def _names(step: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _acceptable(step: Mapping[str, Any]) -> Number:
+    decimals = words.gap_decimals(step)
     rows = {
-        role: Row("acceptable", name, found["share"], "share", found["low"], found["high"])
+        role: Row("acceptable", name, found["share"], "share", found["low"], found["high"], decimals=decimals)
         for role, name in _names(step).items()
         if (found := step["acceptable"][role])
     }
     sides = tuple(Side(row, ROLES[role]) for role, row in rows.items())
     marks = [Mark(row.value, row.low, row.high, ROLES[role]) for role, row in rows.items() if row.value is not None]
-    change = row_text(Row("difference", "", unit="points", **step["difference"]), say) if marks else ""
+    change = (
+        row_text(Row("difference", "", unit="points", decimals=decimals, **step["difference"]), say) if marks else ""
+    )
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
     return Number("Acceptable outputs", sides, change, mini_rows(marks, axis), "#changed" if step["rows"] else "")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import Numbers
+from ...core import Numbers, decimals_beside
 from ..words import capital
 from .compare_words import Step
 
@@ -28,6 +28,7 @@ class Moved:
     sure: str
     tone: str
     n: int
+    decimals: int = 0  # of the shares and their difference
 
 
 def rule_rows(step: Step, say: Numbers) -> list[Moved]:
@@ -42,10 +43,11 @@ def _rule(key: str, row: Mapping[str, Any], say: Numbers) -> Moved:
     more, less = row["newly_broken"], row["newly_kept"]
     detail = f"{say.count(more)} newly broken, {say.count(less)} newly kept" if more or less else ""
     kinds = "instead of an answer" if whole else " · ".join(filter(None, (key, row["level"], row["about"])))
+    decimals = decimals_beside(row["broken_before"], row["broken_after"])
     change = None if row["difference"]["value"] is None else -row["difference"]["value"]
     return Moved(
         key, sentence, "; ".join(filter(None, (kinds, detail))), row["broken_before"], row["broken_after"],
-        say.signed_points(change), "", _sure(row, change), _tone(row), row["n"],
+        say.signed_points(change, decimals), "", _sure(row, change), _tone(row), row["n"], decimals,
     )  # fmt: skip
 
 
@@ -76,11 +78,11 @@ def slice_rows(step: Step, say: Numbers) -> list[Moved]:
 
 def _slice(row: Mapping[str, Any], say: Numbers) -> Moved:
     also = ", ".join(_slice_name("field" if other["field"] else row["kind"], other) for other in row["also"])
-    gap = row["difference"]
+    gap, decimals = row["difference"], decimals_beside(row["before"], row["after"])
     about = " · ".join(filter(None, (say.count(row["n"], "request"), f"the same requests: {also}" if also else "")))
     return Moved(
-        "", _slice_name(row["kind"], row), about, row["before"], row["after"], say.signed_points(gap["value"]),
-        say.points_range(gap["low"], gap["high"]), _sure(row, gap["value"]), _tone(row), row["n"],
+        "", _slice_name(row["kind"], row), about, row["before"], row["after"], say.signed_points(gap["value"], decimals),
+        say.points_range(gap["low"], gap["high"]), _sure(row, gap["value"]), _tone(row), row["n"], decimals,
     )  # fmt: skip
 
 

@@ -105,7 +105,12 @@ class Line:
 
 def _lines(rows: Sequence[moved.Moved]) -> list[Line]:
     return [
-        Line(row, say.percent(row.before), say.percent(row.after), dumbbell(row.before, row.after, PERCENT))
+        Line(
+            row,
+            say.percent(row.before, row.decimals),
+            say.percent(row.after, row.decimals),
+            dumbbell(row.before, row.after, PERCENT),
+        )
         for row in rows
     ]
 

@@ -33,7 +33,7 @@ def compared_text(results: Mapping[str, Any]) -> str:
 
 def changed_rows(step: Mapping[str, Any]) -> list[Row]:
     """The acceptable shares of both runs, their difference, and how many requests changed."""
-    names = words.names(step)
+    names, decimals = words.names(step), words.gap_decimals(step)
     rows = [
         Row(
             "acceptable",
@@ -42,11 +42,17 @@ def changed_rows(step: Mapping[str, Any]) -> list[Row]:
             value=found["share"],
             low=found["low"],
             high=found["high"],
+            decimals=decimals,
         )
         for name, found in zip(names, step["acceptable"].values(), strict=True)
     ]
     gap = step["difference"]
-    rows.append(Row("difference", "Difference on the same requests", gap["value"], "points", gap["low"], gap["high"]))
+    rows.append(
+        Row(
+            "difference", "Difference on the same requests", gap["value"], "points", gap["low"], gap["high"],
+            decimals=decimals,
+        )
+    )  # fmt: skip
     rows.append(Row("lost", "Requests that no longer work", step["only_before"]))
     rows.append(Row("gained", "Requests that work now", step["only_after"]))
     return rows
@@ -82,7 +88,7 @@ def _table(title: str, rows: Sequence[moved.Moved]) -> list[str]:
         Row(
             "",
             f"  {short(row.name if not row.key else row.key, LABEL - 4)}",
-            f"{say.percent(row.before)} to {say.percent(row.after)} ({row.change}; {row.sure})",
+            f"{say.percent(row.before, row.decimals)} to {say.percent(row.after, row.decimals)} ({row.change}; {row.sure})",
         )
         for row in rows
     ]

@@ -1,10 +1,9 @@
 """The answer about compared runs in words, each sentence written once: what changed, its doubt, what they share."""
 
 from collections.abc import Mapping
-from shlex import quote
 from typing import Any
 
-from ...core import Numbers
+from ...core import Numbers, decimals_beside, quote
 from ..words import finite, variant_label
 
 __all__ = ["DECIDED", "Step", "answer", "changed_sentence", "doubt", "names", "next_step", "shared_lines"]
@@ -30,21 +29,27 @@ def names(step: Step) -> tuple[str, str]:
     return shown[0], shown[1]
 
 
+def gap_decimals(step: Step) -> int:
+    """The decimals of both acceptable shares and of their difference."""
+    return decimals_beside(*(found and found["share"] for found in step["acceptable"].values()))
+
+
 def answer(step: Step, say: Numbers) -> str:
     """The answer in one sentence."""
     before, after = names(step)
     shared, gap = step["shared"], step["difference"]
-    on = say.count(step["n"], "shared request")
+    on, decimals = say.count(step["n"], "shared request"), gap_decimals(step)
     if step["decided"] == "nothing scored":
         return f"None of the {say.count(shared['requests'], 'shared request')} was scored in both runs."
     if step["decided"] == "same outputs":
         return f"{after} and {before} gave the same outputs on all {on}."
     if step["decided"] == "no difference shown":
         span = say.points_range(gap["low"], gap["high"])
-        return f"{after} is not shown to be better or worse than {before}: {say.signed_points(gap['value'])} ({span}) on {on}."
+        found = say.signed_points(gap["value"], decimals)
+        return f"{after} is not shown to be better or worse than {before}: {found} ({span}) on {on}."
     ends = sorted(abs(gap[end]) for end in ("low", "high"))
     span = f"{say.points(ends[0]).split(say.gap)[0]} to {say.points(ends[1]).split(say.gap)[0]}"
-    return f"{after} is {step['decided']} than {before} by {say.points(gap['value'])} ({span}) on {on}."
+    return f"{after} is {step['decided']} than {before} by {say.points(gap['value'], decimals)} ({span}) on {on}."
 
 
 def changed_sentence(step: Step, say: Numbers) -> str:

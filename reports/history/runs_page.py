@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ...core import NBSP, Row, range_text, write_whole
+from ...core import NBSP, Row, decimals_beside, range_text, write_whole
 from ...core import unbroken as say
 from ..charts.axes import Axis, linear_axis
 from ..charts.figure import Figure, render_figure
@@ -98,11 +98,18 @@ def _sides(entry: RunEntry) -> Iterator[tuple[str, RunSide]]:
 
 
 def _acceptable(entry: RunEntry) -> Number:
+    known = [side.acceptable for _, side in _sides(entry)]
+    decimals = decimals_beside(*known) if len(known) == len(ROLES) else 0
     sides = tuple(
-        Side(Row("acceptable", variant_label(side.name), side.acceptable, "share", side.low, side.high), role)
+        Side(
+            Row(
+                "acceptable", variant_label(side.name), side.acceptable, "share", side.low, side.high, decimals=decimals
+            ),
+            role,
+        )
         for role, side in _sides(entry)
     )
-    change = "" if entry.difference is None else f"{say.signed_points(entry.difference)} in the newest run"
+    change = "" if entry.difference is None else f"{say.signed_points(entry.difference, decimals)} in the newest run"
     return Number("Acceptable outputs", sides, change, Markup(""))
 
 

@@ -80,7 +80,8 @@ def _acceptable(run: StoredRun) -> Number:
         changed = raw.get("share") is not None and raw["share"] != found.get("share")
         before = f"{say.percent(raw['share'])} before repair" if changed else ""
         row = Row(
-            "acceptable", run.label(name), found.get("share"), "share", found.get("low"), found.get("high"), before
+            "acceptable", run.label(name), found.get("share"), "share", found.get("low"), found.get("high"), before,
+            run.gap_decimals(),
         )  # fmt: skip
         sides.append(Side(row, role, "" if row.value is None else "#shares"))
         if row.value is not None:
@@ -88,7 +89,10 @@ def _acceptable(run: StoredRun) -> Number:
     difference = (run.results.get("comparison") or {}).get("difference") or {}
     change, origin = "", ""
     if difference.get("value") is not None:
-        change, origin = row_text(Row("difference", "", unit="points", **difference), say), "#difference"
+        change, origin = (
+            row_text(Row("difference", "", unit="points", decimals=run.gap_decimals(), **difference), say),
+            "#difference",
+        )
     elif sides:
         change = f"of {say.count(run.results['quality'][_sides(run)[-1][0]].get('n'), 'output')}"
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))

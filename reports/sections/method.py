@@ -6,6 +6,7 @@ The descriptions, in technical terms, are in templates/methods.html.j2.
 from collections.abc import Mapping
 from typing import Any
 
+from ...core import decimals_beside
 from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
@@ -234,8 +235,11 @@ def _others(run: StoredRun) -> list[str]:
             continue
         p = _p(part.get("p_value"))
         ours, theirs = (variant_label(str(part.get(side))) for side in ("candidate", "baseline"))
+        decimals = decimals_beside(*(run.acceptable(part.get(side)) for side in ("candidate", "baseline")))
         spread = say.points_range(gap.get("low"), gap.get("high"))
-        lines.append(f"{ours} against {theirs}: {say.signed_points(gap['value'])} ({spread}{f', {p}' if p else ''})")
+        lines.append(
+            f"{ours} against {theirs}: {say.signed_points(gap['value'], decimals)} ({spread}{f', {p}' if p else ''})"
+        )
     return lines
 
 

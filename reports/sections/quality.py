@@ -96,7 +96,7 @@ def _parts_finding(run: StoredRun) -> str:
     if difference.get("value") is None:
         scored = (run.results.get("quality") or {}).get(run.candidate or "") or {}
         return ", ".join(f"{title.lower()} {share_words(scored, key)}" for key, (title, _) in PARTS.items())
-    words = row_text(Row("difference", "", unit="points", **difference), say)
+    words = row_text(Row("difference", "", unit="points", decimals=run.gap_decimals(), **difference), say)
     total = sum(int(comparison.get(key) or 0) for key in ("both", "only_candidate", "only_baseline", "neither"))
     return words if both is None else f"{words}; both are acceptable on {say.count(both)} of {say.count(total)}."
 

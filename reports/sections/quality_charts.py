@@ -115,12 +115,14 @@ def difference_figure(run: StoredRun) -> Markup:
             Row(
                 name if len(known) == 1 else run.label(rival),
                 (Mark(value, low, high, "candidate" if strongest else "other"),),
-                _points_with_range(value, low, high),
+                _points_with_range(value, low, high, run.gap_decimals(run.acceptable(rival))),
                 heading=f"{minus} …" if len(known) > 1 and strongest else "",
                 note="the strongest" if len(known) > 1 and strongest else "",
             )
         )
-        table.append((name, say.signed_points(value), say.points_range(low, high)))
+        table.append(
+            (name, say.signed_points(value, run.gap_decimals(run.acceptable(rival))), say.points_range(low, high))
+        )
     figure = Figure(
         "Difference in acceptable outputs, in percentage points",
         "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
@@ -192,11 +194,11 @@ def _key(run: StoredRun) -> Markup:
     )
 
 
-def _points_with_range(value: float, low: float | None, high: float | None) -> Markup | str:
+def _points_with_range(value: float, low: float | None, high: float | None, decimals: int) -> Markup | str:
     if low is None or high is None:
-        return say.signed_points(value)
+        return say.signed_points(value, decimals)
     return Markup("<b>{}</b> <small>{}</small>").format(
-        say.signed_points(value), say.points_range(low, high).split(say.gap)[0]
+        say.signed_points(value, decimals), say.points_range(low, high).split(say.gap)[0]
     )
 
 

@@ -90,7 +90,8 @@ def rival_rows(run: StoredRun) -> list[RivalRow]:
 
 def _rival(run: StoredRun, row: Mapping[str, Any], currency: str) -> RivalRow:
     gap = row.get("difference") or {}
-    difference = NOT_KNOWN if gap.get("value") is None else say.signed_points(gap["value"])
+    decimals = run.gap_decimals((row.get("acceptable") or {}).get("share"))
+    difference = NOT_KNOWN if gap.get("value") is None else say.signed_points(gap["value"], decimals)
     if gap.get("value") is not None and gap.get("low") is not None:
         difference += f" ({say.points_range(gap['low'], gap['high']).split(say.gap)[0]})"
     chance = row.get("probability")
@@ -98,7 +99,7 @@ def _rival(run: StoredRun, row: Mapping[str, Any], currency: str) -> RivalRow:
         name=run.label(row["name"]),
         strongest=bool(row.get("strongest")),
         took=took(run, row["name"], row.get("calls"), row.get("seconds")),
-        acceptable=share_text(row.get("acceptable")),
+        acceptable=share_text(row.get("acceptable"), decimals=decimals),
         difference=difference,
         cost=_cost(run, row["name"]),
         payback=_payback(run, row, currency),

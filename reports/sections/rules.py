@@ -70,7 +70,7 @@ def check_rows(run: StoredRun) -> list[CheckRow]:
             level=str(about.get("level") or ""),
             about=str(about.get("about") or ""),
             broken=tuple(_broken_text(quality[name], found[name]) for name in run.variants),
-            change=say.signed_points(move) if move is not None else "–",
+            change=say.change(before, after)[2] if move is not None else "–",
             before=before,
             after=after,
             moved=_moved(run, check),
@@ -111,10 +111,7 @@ def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
     hidden = [line for line in lines if line not in shown]
     less = "changed less" if any(line.moved for line in hidden) else "hardly changed"
     note = f"{say.count(len(hidden), 'more rule')} {less}." if hidden else ""
-    table = tuple(
-        (line.name, say.percent(line.before), say.percent(line.after), say.signed_points(line.after - line.before))
-        for line in shown
-    )
+    table = tuple((line.name, *say.change(line.before, line.after)) for line in shown)
     text = "; ".join(f"{name}: {before} with {baseline}, {after} with {candidate}" for name, before, after, _ in table)
     head = ("Rule", baseline, candidate, "Change")
     figure = Figure("How often each rule is broken", text, head, table, note, id="moved")

@@ -90,7 +90,7 @@ def write_session(folder: Path, session: Session, run: JudgedRun, *, created: st
     with disk_refusals(file):
         if (about := _about(file)) not in (None, run.outputs):
             (folder / EARLIER).mkdir(exist_ok=True)
-            file.rename(folder / EARLIER / f"{file.stem}.{_SAFE.sub('', str(about))[:12]}.json")
+            file.replace(folder / EARLIER / f"{file.stem}.{_SAFE.sub('', str(about))[:12]}.json")
         write_synced(file, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 

@@ -1,6 +1,7 @@
 """Curates again from the page, by the command in a process of its own, so that the page stays quick meanwhile."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -54,7 +55,10 @@ class Curating:
         process = self._process
         if process is None or process.poll() is not None:
             return
-        process.send_signal(signal.SIGINT)
+        if os.name == "posix":
+            process.send_signal(signal.SIGINT)
+        else:  # Windows sends Ctrl-C only to all programs of a console; ended like this, it leaves no partial file either
+            process.terminate()
         try:
             process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

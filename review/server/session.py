@@ -1,12 +1,11 @@
 """What one start of the workbench remembers: who decides, how fast, what was decided here, and a time for each batch."""
 
-import getpass
 from collections import defaultdict
 from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from ...core import ConfigError
+from ...core import ConfigError, user_name
 
 __all__ = ["Session"]
 
@@ -18,7 +17,7 @@ class Session:
     """From the start of the server to its end."""
 
     def __init__(self, who: str | None = None) -> None:
-        self.who = _user() if who is None else who.strip()
+        self.who = user_name() if who is None else who.strip()
         self.made = 0  # decisions, less those that were taken back
         self._seconds: dict[str, list[float]] = defaultdict(list)
         self._from: dict[tuple[str, str], tuple[str, str]] = {}
@@ -59,10 +58,3 @@ class Session:
         if seen != self._seen:
             self._version, self._seen = self._version + 1, seen
         return self._version
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a user database
-        return ""

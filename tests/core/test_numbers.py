@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tuneworth.core
-from tuneworth.core import MINUS, NBSP, kept_together, roughly, say, unbroken
+from tuneworth.core import MINUS, NBSP, Row, decimals_beside, kept_together, roughly, say, unbroken, value_text
 
 SHARES = st.floats(0, 1)
 SUMS = st.floats(-1e14, 1e14)
@@ -114,6 +114,36 @@ def test_a_share_is_off_by_half_a_percent_at_most_and_by_less_near_the_ends(shar
         off = abs(read(say.percent(share)) / 100 - share)
         assert off <= 0.005 + 1e-9
         assert off <= 0.5 * min(share, 1 - share) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (1, 0.875, ("100%", "87.5%", "-12.5 points")),  # not 88% and -13 points
+        (0.5, 0.86, ("50%", "86%", "+36 points")),
+        (0.8, 0.8667, ("80%", "87%", "+6.7 points")),  # 7 points, said more exactly
+        (0.874, 0.866, ("87.4%", "86.6%", "-0.8 points")),  # not 87% and 87%
+        (0, 1, ("0%", "100%", "+100 points")),
+        (None, 0.875, ("not measured", "88%", "not measured")),
+    ],
+)
+def test_two_shares_and_their_difference_add_up(before, after, shown):
+    assert say.change(before, after) == shown
+    decimals = decimals_beside(before, after)
+    assert value_text(Row("", "", after, "share", decimals=decimals)) == shown[1]
+    move = None if before is None else after - before
+    assert value_text(Row("", "", move, "points", decimals=decimals)) == shown[2]
+
+
+@given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 200))
+def test_the_difference_shown_is_that_of_the_shares_shown(one, other, cases):
+    """Counts of cases, as all shares are; but for one unit of the decimal, which rounding costs."""
+    before, after = (min(count, cases) / cases for count in (one, other))
+    first, last, move = map(read, say.change(before, after))
+    if decimals_beside(before, after):
+        assert abs(last - first - move) < 0.1 + 1e-9
+    else:
+        assert math.floor(abs(last - first) + 0.5 + 1e-9) == math.floor(abs(move) + 0.5 + 1e-9)
 
 
 @given(SUMS, SUMS)

@@ -39,6 +39,11 @@ def same_facts(one, other, label_words=5):
     return normalise(one) == normalise(other) or len(set(facts)) == 1
 
 
+def labels(outputs):
+    """Whether outputs of up to five words count as labels: where they are at least half of all."""
+    return 2 * sum(len(text.split()) <= 5 for text in outputs) >= len(outputs)
+
+
 def same_words(rows, one, other):
     """Whether no word is a fact of these inputs, going by the outputs of all rows with them."""
     answers = [
@@ -128,8 +133,7 @@ def assert_every_row_has_one_outcome(rows, done):
 def assert_a_duplicate_names_a_kept_row_that_it_repeats(rows, done):
     texts = {row["id"]: row for row in rows}
     kept = set(done.kept["id"])
-    short = sum(len(row["output"].split()) <= 5 for row in rows)
-    label_words = {"input": 5, "output": 5 if 2 * short >= len(rows) else 2}
+    label_words = {"input": 5, "output": 5 if labels([row["output"] for row in rows]) else 2}
     for own, other, similarity in done.ledger.filter(outcome="duplicate").select("id", "other_id", "similarity").rows():
         assert other in kept
         for key in ("input", "output"):
@@ -185,12 +189,35 @@ def test_curating_the_kept_rows_again_drops_none_without_reason(rows, options):
         return
     assert "leaked" not in set(again.ledger["outcome"])
     # What the other rows say decides too: of three short answers none conflicts, since wordings vary, and a word that the
-    # outputs repeat is a fact. So a row may only be dropped now if one like it was dropped before.
+    # outputs repeat is a fact. So a row may only be dropped now if one like it was dropped before. And short answers that
+    # are half of all are labels: once long ones were dropped, those that are left may be, and then they conflict.
+    if labels([row["output"] for row in rows]) != labels(done.kept["output"].to_list()):
+        return
     now = again.ledger.filter(pl.col("outcome").is_in(["duplicate", "conflict"])).join(
         done.kept.select("id", "input"), on="id"
     )
     dropped = [row["input"] for row in rows if row["id"] not in set(done.kept["id"])]
     assert all(any(alike(text, other) and same_facts(text, other) for other in dropped) for text in now["input"])
+
+
+@pytest.mark.parametrize(("long", "outcomes"), [(3, {"kept"}), (2, {"conflict"})])
+def test_short_answers_conflict_where_they_are_half_of_all(long, outcomes):
+    """The counterexample of the property above that chance found: a row was dropped, and two answers became labels."""
+    question = "red red and red blue handle part red USB part and for"
+    rows = [
+        {"id": "a", "input": question, "output": "USB part"},
+        {"id": "b", "input": question.upper(), "output": "USB part x"},
+    ]
+    rows += [
+        {
+            "id": colour,
+            "input": f"which {colour} house has a wall",
+            "output": f"the {colour} one behind the old wall there",
+        }
+        for colour in ("green", "white", "black")[:long]
+    ]
+    ledger = curate(rows, settings=CurateSettings(conflicts="quarantine")).ledger
+    assert set(ledger.filter(pl.col("id").is_in(["a", "b"]))["outcome"]) == outcomes
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def rivalled(project: Path) -> Path:
 @pytest.mark.slow
 def test_the_work_is_that_of_the_project_and_nothing_is_written(rivalled: Path, tiny_model: Any) -> None:
     before = sorted(path.name for path in rivalled.rglob("*"))
-    work, speed = measure_demo(
+    work, speed, preflight = measure_demo(
         read_project(rivalled), most=(20, 6), loaded=tiny_model, talk=Talk(quiet=True), watch=Stopwatch()
     )
     assert sorted(path.name for path in rivalled.rglob("*")) == before
@@ -78,6 +78,8 @@ def test_the_work_is_that_of_the_project_and_nothing_is_written(rivalled: Path, 
     assert work.rivals["nearest"].own > prompted.own
     assert speed.tokens_per_second > 0
     assert speed.training_seconds > 0
+    assert speed.preflight_seconds == preflight.seconds - preflight.measured.seconds  # the training runs no step again
+    assert preflight.measured.steps
     assert speed.elapsed_seconds >= speed.curation_seconds + speed.preflight_seconds
     plan = plan_demo(work, speed, rivals_time=100.0)
     assert plan.sizes == (20, 6)

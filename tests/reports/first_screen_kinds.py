@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "a rival as good": (
         {"n": 42, "variants": ("prompted", "rival", "tuned")},
-        ("Keep prompting", "Confidence: low", "“rival” in 21%", "small: 42 cases", "Use “rival”"),
+        ("Keep prompting", "Confidence: low", "“rival” in 21.4%", "small: 42 cases", "Use “rival”"),
     ),
     "no prices": (
         {"roi": None},

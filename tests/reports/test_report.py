@@ -58,7 +58,7 @@ def test_both_files_are_written_into_the_run(make_run: Callable[..., Path]) -> N
 def test_the_first_screen_says_verdict_numbers_doubt_and_next_step(make_run: Callable[..., Path]) -> None:
     html, markdown = read(make_run())
     shown = words(html)
-    for text in ("77%", "65 to 86%", "28%", "+48 points (+35 to +59 points)", "0.00559 EUR", "14 days"):
+    for text in ("76.7%", "65 to 86%", "28.3%", "+48.3 points (+35 to +59 points)", "0.00559 EUR", "14 days"):
         assert text in shown
         assert text in markdown.replace("\xa0", " ").replace("**", "")
     for text in ("8.9 to 25 days", "a larger prompted model", "What to do next", "pays back its 200 EUR"):

@@ -211,6 +211,34 @@ def test_no_part_is_tried_that_the_forecast_finds_too_large(
 
 
 @pytest.mark.slow
+def test_fewer_pairs_go_by_the_steps_of_an_earlier_preflight(
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = found(tiny_model, 24)
+
+    def run(*_: Any, **__: Any) -> None:
+        raise AssertionError("the model ran again")
+
+    for name in ("_step", "measure_forward"):
+        monkeypatch.setattr(Trial, name, run)
+    again = preflight(pairs(12), pairs(3), model=tiny_model, settings=QUICK, earlier=first)
+    assert (again.pairs, again.steps) == (12, 6)
+    assert again.measured.steps == first.measured.steps
+    assert [check.line() for check in again.checks[-2:]] == [check.line() for check in first.checks[-2:]]
+    assert again.time.training_seconds < first.time.training_seconds
+
+
+@pytest.mark.slow
+def test_heavier_pairs_and_another_adapter_are_measured(tiny_model: LoadedModel) -> None:
+    first = found(tiny_model, 8)
+    heavier = preflight(pairs(8, words=9), pairs(3), model=tiny_model, settings=QUICK, earlier=first)
+    assert heavier.measured.steps[: len(first.measured.steps)] == first.measured.steps
+    assert len(heavier.measured.steps) > len(first.measured.steps)
+    other = preflight(pairs(8), pairs(3), model=tiny_model, settings=replace(QUICK, rank=2), earlier=first)
+    assert not set(other.measured.steps) & set(first.measured.steps)
+
+
+@pytest.mark.slow
 def test_a_stated_part_that_fits_is_left_as_it_is(tiny_model: LoadedModel) -> None:
     assert found(tiny_model, micro_batch=2).settings.micro_batch == 2
     assert found(tiny_model).settings.micro_batch is None

@@ -116,7 +116,7 @@ def _in_order(config: Path) -> None:
     table = json.loads(config.read_text(encoding="utf-8"))
     if isinstance(table.get("target_modules"), list):
         table["target_modules"].sort()
-    config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------

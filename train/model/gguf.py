@@ -4,7 +4,6 @@ Metadata and tokenizer are copied from the base model's own file, without guessi
 llama.cpp has its own script, see `conversion_command`.
 """
 
-import shlex
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ModelError
+from ...core import ModelError, quote
 from .adapter import new_folder
 from .chat import end_of_turn
 from .load import EMBEDDED_NAME, LoadedModel, wheel_file
@@ -51,7 +50,7 @@ def gguf_source(model: LoadedModel) -> Path | None:
 
 def conversion_command(merged: Path, out: Path) -> str:
     """The command with which llama.cpp's own script converts a merged folder of any family that it knows."""
-    return f"python convert_hf_to_gguf.py {shlex.quote(str(merged))} --outtype q8_0 --outfile {shlex.quote(str(out))}"
+    return f"python convert_hf_to_gguf.py {quote(str(merged))} --outtype q8_0 --outfile {quote(str(out))}"
 
 
 def write_gguf(

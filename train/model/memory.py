@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...core import peak_bytes
+
 __all__ = ["MemoryAtHand", "memory_at_hand", "memory_in_use", "out_of_memory", "peak_memory_bytes"]
 
 # A control group (version 2, version 1) by its files: the limit, what is used, and the statistics' name for cached
@@ -71,15 +73,7 @@ def peak_memory_bytes() -> int:
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    # Linux's getrusage also includes the peak of the program that this process was before exec.
-    if peak := _statistic(Path("/proc/self/status"), "VmHWM:"):
-        return peak * 1024
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_bytes() or 0
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -137,9 +131,11 @@ def _statistic(file: Path, name: str) -> int:
 
 def _left_of_own() -> int | None:
     """What `ulimit -v` leaves of this process's address space; None if it sets no limit."""
+    if sys.platform == "win32":
+        return None
     try:
         import resource
-    except ImportError:  # Windows
+    except ImportError:
         return None
     import psutil
 

@@ -301,7 +301,9 @@ def _write_weights(folder: Path, merged: Any, kind: str) -> None:
         if bars:
             logging.enable_progress_bar()
     written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    (folder / "config.json").write_text(json.dumps({**written, "dtype": kind}, indent=2) + "\n", encoding="utf-8")
+    (folder / "config.json").write_text(
+        json.dumps({**written, "dtype": kind}, indent=2) + "\n", encoding="utf-8", newline="\n"
+    )
 
 
 def _settings(model: LoadedModel, adapter: Path) -> Any:

@@ -32,10 +32,20 @@ def set_waiting() -> None:
     """
     if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         return
-    if sys.platform == "linux" and os.getloadavg()[0] <= IDLE * (os.cpu_count() or 1):
+    if _is_idle():
         os.environ["GOMP_SPINCOUNT"] = str(TURNS)  # of the OpenMP library that torch uses there
     else:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+
+def _is_idle() -> bool:
+    """Whether this is a Linux of which others use little; False if it does not tell, as where /proc cannot be read."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return os.getloadavg()[0] <= IDLE * (os.cpu_count() or 1)
+    except (AttributeError, OSError):
+        return False
 
 
 def set_threads() -> int:

@@ -10,6 +10,7 @@ from .forecast import Forecast as Forecast
 from .forecast import TimeForecast as TimeForecast
 from .forecast import disk_forecast as disk_forecast
 from .forecast import forecast as forecast
+from .steps import Measured as Measured
 from .steps import MemoryForecast as MemoryForecast
 from .steps import Sizes as Sizes
 from .steps import Trial as Trial

@@ -66,16 +66,13 @@ class Forecast:
 def forecast(trial: Trial, schedule: Schedule, validation: Sequence[Example], *, processes: Processes) -> Forecast:
     """The forecast of a fit by this schedule; with smaller parts in memory if whole batches do not fit.
 
-    Steps are real, but with a learning rate of 0. Raises ModelError, with the numbers, if not even one pair at a
-    time fits.
+    Steps are real, but with a learning rate of 0; a trial that goes by an earlier one runs only heavier ones. Raises
+    ModelError, with the numbers, if not even one pair at a time fits.
     """
     examples, epochs = schedule.examples, min(EPOCHS_SEEN, math.ceil(schedule.steps / schedule.steps_per_epoch))
     orders = [rows for epoch in range(epochs) for rows in schedule.batches(epoch)][: schedule.steps]
-    shortest = min(examples, key=lambda e: len(e.ids))
-    for _ in range(2):  # the first one compiles the kernels
-        if not trial.step([shortest], as_fitted=False):
-            raise _refusal(trial, examples)
-    _middling_step(trial, examples)
+    if not trial.again:
+        _first_steps(trial, examples)
     # A process without a row of a batch is counted as having one: this only overestimates an idle process.
     batches = [processes.share(rows) or rows[:1] for rows in orders]
     micro = _micro_batch(trial, examples, batches)
@@ -102,6 +99,15 @@ def _micro_batch(trial: Trial, examples: Sequence[Example], batches: Orders) -> 
         micro = math.ceil(micro / 2)
 
 
+def _first_steps(trial: Trial, examples: Sequence[Example]) -> None:
+    """Steps on the shortest pair, and on pairs of medium length. Raises: ModelError if not even the first one fits."""
+    shortest = min(examples, key=lambda e: len(e.ids))
+    for _ in range(2):  # the first one compiles the kernels
+        if not trial.step([shortest], as_fitted=False):
+            raise _refusal(trial, examples)
+    _middling_step(trial, examples)
+
+
 def _middling_step(trial: Trial, examples: Sequence[Example]) -> None:
     """A step on pairs of medium length, as many as fit memory and time: short ones alone predict poorly."""
     ranked = sorted(examples, key=lambda e: len(e.ids))
@@ -122,7 +128,7 @@ def _tried(trial: Trial, part: Sequence[Example]) -> bool:
         if len(part) == 1:
             return True  # no evidence against it except the extrapolation from shorter pairs
         part = part[: math.ceil(len(part) / 2)]
-    return trial.step(part)
+    return trial.has_run(part) or trial.step(part)
 
 
 def _heaviest(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> Work:
@@ -188,6 +194,8 @@ def _longest_that_fits(trial: Trial, longest: Example) -> int:
 
 def _typical_steps(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> None:
     """Steps on parts of medium work, then on larger and smaller ones, while time remains."""
+    if trial.again:
+        return
     parts = sorted(_sample(list(_parts(batches, micro))), key=lambda rows: _tokens(examples, rows))
     for share in (0.5, 0.8, 0.2, 0.65, 0.35):
         part = [examples[i] for i in parts[int(share * (len(parts) - 1))]]
@@ -235,8 +243,9 @@ def _evaluation_seconds(trial: Trial, validation: Sequence[Example], *, size: in
     part = [validation[i] for i in batches[len(batches) // 2]]
     while len(part) > 1 and trial.seconds(trial.work(part)) / 3 > LONG_STEP:  # a forward pass is a third of a step
         part = part[: len(part) // 2]
-    tokens = sum(len(e.ids) for e in part)
-    return trial.forward_seconds(part) * sum(len(e.ids) for e in validation) / tokens
+    if trial.forward_rate is None:
+        trial.measure_forward(part)
+    return (trial.forward_rate or 0.0) * sum(len(e.ids) for e in validation)
 
 
 def _tokens(examples: Sequence[Example], rows: Sequence[int]) -> int:

@@ -54,6 +54,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a trial measured, for another one with fewer or other pairs: its steps, and seconds per token without gradients.
+
+    `basis` is what it holds for: the model, its number format, and settings that change the work of a step. `checks` are
+    those of the model that need its losses. `seconds` is how long all that took.
+    """
+
+    basis: tuple[Any, ...]
+    steps: tuple[Step, ...]
+    forward_rate: float | None
+    checks: tuple[Any, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class MemoryForecast:
     """The peak of a fit in bytes, its parts, and the memory available beyond what the process already uses.
 
@@ -125,8 +140,10 @@ class Trial:
     now_bytes: int
     at_hand: MemoryAtHand
     steps: list[Step] = field(default_factory=list)
+    forward_rate: float | None = None  # seconds per token of computing a loss without gradients, once measured
 
     def __post_init__(self) -> None:
+        self.again = bool(self.steps)  # they are those of an earlier trial
         self.sizes = Sizes.of(self.adapted)
         self.parameters = [p for p in self.adapted.parameters() if p.requires_grad]
         # A rate of 0: all the work is done and nothing is learnt, so the losses are those of the untuned model.
@@ -161,6 +178,13 @@ class Trial:
         return float(tokens + attention + 4 * head * s.vocabulary * s.hidden)
 
     # --- steps --------------------------------------------------------------------------------------------------
+
+    def has_run(self, examples: Sequence[Example]) -> bool:
+        """Whether an earlier trial had a step with at least the work of these examples."""
+        work = self.work(examples)
+        return self.again and any(
+            step.work.computed >= work.computed and step.work.squares >= work.squares for step in self.steps
+        )
 
     def step(self, examples: Sequence[Example], *, as_fitted: bool = True) -> bool:
         """One real step on these examples, measured; False if it ran out of memory.
@@ -197,14 +221,14 @@ class Trial:
         if self.cuda:
             torch.cuda.synchronize()
 
-    def forward_seconds(self, examples: Sequence[Example]) -> float:
-        """The seconds that computing the loss of these examples takes without gradients."""
+    def measure_forward(self, examples: Sequence[Example]) -> None:
+        """Set `forward_rate` by computing the loss of these examples."""
         self.adapted.eval()
         start = time.perf_counter()
         summed_loss(self.path, examples, size=len(examples))
         self._wait()
         self.adapted.train()
-        return time.perf_counter() - start
+        self.forward_rate = (time.perf_counter() - start) / sum(len(example.ids) for example in examples)
 
     def seconds(self, work: Work) -> float:
         """A part's time, estimated from the operations per second of the latest steps."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ....core import decimals_beside
 from ....core import unbroken as say
 from ....style import discriminates
 
@@ -43,5 +44,6 @@ def _difference(shares: Mapping[str, Any]) -> float:
 
 
 def _row(rule: str, shares: Mapping[str, Any]) -> Accepted:
-    own, shuffled, fields_only = (say.percent(shares[key]) for key in ("own", "shuffled", "fields_only"))
-    return Accepted(rule, own, shuffled, fields_only, say.points(_difference(shares)))
+    shuffled, own, _ = say.change(shares["shuffled"], shares["own"])
+    difference = say.points(_difference(shares), decimals_beside(shares["shuffled"], shares["own"]))
+    return Accepted(rule, own, shuffled, say.percent(shares["fields_only"]), difference)
