@@ -43,6 +43,10 @@ from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .lines import Problem as Problem
+from .lines import Table as Table
+from .lines import line_of as line_of
+from .lines import with_lines as with_lines
 from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
@@ -59,6 +63,9 @@ from .progress import Say as Say
 from .progress import peak_bytes as peak_bytes
 from .progress import reset_peak as reset_peak
 from .progress import silent as silent
+from .regular import need_regular as need_regular
+from .regular import open_regular as open_regular
+from .regular import read_regular as read_regular
 from .rows import Row as Row
 from .rows import filled as filled
 from .rows import range_text as range_text
