@@ -46,6 +46,7 @@ from .install import install_command as install_command
 from .lines import Problem as Problem
 from .lines import Table as Table
 from .lines import line_of as line_of
+from .lines import line_of_named as line_of_named
 from .lines import with_lines as with_lines
 from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
@@ -84,6 +85,7 @@ from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents
 from .syntax import marked_line as marked_line
 from .syntax import read_written as read_written
+from .syntax import written_bytes as written_bytes
 from .toml import divided_names as divided_names
 from .toml import read_toml as read_toml
 from .toml import toml_name as toml_name

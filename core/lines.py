@@ -31,7 +31,7 @@ class Table(dict[str, Any]):
         self.lines = dict(lines or {})
 
 
-def line_of(table: Any, key: str | None = None) -> int | None:
+def line_of(table: Any, key: Any = None) -> int | None:
     """The line of a key of a table, or of the table; None if it comes from no file."""
     if not isinstance(table, Table):
         return None
@@ -39,9 +39,10 @@ def line_of(table: Any, key: str | None = None) -> int | None:
 
 
 def line_of_named(table: Any, text: str) -> int | None:
-    """The line of the first key of a table that the text names, else of the table."""
-    words = re.findall(r"[\w-]+", text)
-    return line_of(table, next((word for word in words if word in table), None))
+    """The line of the first key of a table that the text names, else of the table; None if it comes from no file."""
+    if not isinstance(table, Table):
+        return None
+    return next((table.lines[word] for word in re.findall(r"[\w-]+", text) if word in table.lines), table.line)
 
 
 def with_lines(table: Any, values: dict[str, Any]) -> dict[str, Any]:

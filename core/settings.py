@@ -39,9 +39,10 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> list[str]:
-    """One problem per key of `table` that is not in `known`."""
+    """One problem per key of `table` that is not in `known`; `where` is empty for the file itself."""
+    place = f"{where}: " if where else ""
     return [
-        Problem(f"{where}: unknown key {shown_value(str(key))}; {nearest(str(key), known)}", line_of(table, key))
+        Problem(f"{place}unknown key {shown_value(str(key))}; {nearest(str(key), known)}", line_of(table, key))
         for key in table
         if key not in known
     ]

@@ -7,10 +7,10 @@ from pathlib import Path
 from .errors import ConfigError
 from .regular import open_regular
 
-__all__ = ["MOST_WRITTEN", "marked_line", "read_written"]
+__all__ = ["MOST_WRITTEN", "marked_line", "read_written", "written_bytes"]
 
-# The parsers of YAML and TOML are slow, and no rule of style or setting needs a tenth of this: it takes them two seconds.
-MOST_WRITTEN = 500_000  # bytes
+# The parsers of YAML and TOML are slow, and no file of rules or settings has a tenth of this: it takes them up to three seconds.
+MOST_WRITTEN = 250_000  # bytes
 _WIDTH = 70  # characters of a line that are shown
 _NAMED = re.compile(r"(?<![\w.-])([\w.-]++)[\"']?\s*+[=:]")  # a key; each character is tried once
 _SECRET = re.compile(r"(?i)key|token|secret|passw")
@@ -22,6 +22,20 @@ def read_written(path: Path, *, what: str, most: int = MOST_WRITTEN) -> str:
 
     Raises: ConfigError if it is missing, no regular file, too large, unreadable or in another encoding, with the line.
     """
+    data = written_bytes(path, what=what, most=most)
+    if data.startswith(_UTF_16):
+        raise ConfigError(f"{path} is in UTF-16; save the {what} as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}, line {line}: byte {error.start + 1} is not UTF-8; save the {what} as UTF-8"
+        ) from None
+
+
+def written_bytes(path: Path, *, what: str, most: int = MOST_WRITTEN) -> bytes:
+    """The bytes of a file that a person writes, of at most `most`; see `read_written`."""
     try:
         with open_regular(path, what=what, error=ConfigError) as file:
             data = file.read(most + 1)
@@ -32,15 +46,7 @@ def read_written(path: Path, *, what: str, most: int = MOST_WRITTEN) -> str:
         raise ConfigError(f"{path}: the {what} cannot be read ({error.strerror})") from None
     if len(data) > most:
         raise ConfigError(f"{path} has {size:,} bytes; the {what} may have at most {most:,}")
-    if data.startswith(_UTF_16):
-        raise ConfigError(f"{path} is in UTF-16; save the {what} as UTF-8")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{path}, line {line}: byte {error.start + 1} is not UTF-8; save the {what} as UTF-8"
-        ) from None
+    return data
 
 
 def marked_line(text: str, line: int, column: int) -> str:

@@ -52,7 +52,7 @@ def divided_names(tables: Mapping[str, Any], known: Collection[str], *, where: s
     for first, table in tables.items():
         rest = [key for key, value in table.items() if isinstance(value, Mapping) and key not in known]
         if rest:
-            quoted = f"{where.rpartition(' ')[2]}.{toml_name(f'{first}.{rest[0]}')}"  # without the file before the name
+            quoted = f"{where}.{toml_name(f'{first}.{rest[0]}')}"
             said = f"{where}.{first}.{rest[0]}: a dot divides names; if it belongs to the name, write [{quoted}]"
             found[first] = Problem(said, line_of(tables[first], rest[0]))
     return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ..core import ConfigError, Table, marked_line
+from ..core import ConfigError, Table, marked_line, shown_value
 
 __all__ = ["read_yaml"]
 
@@ -14,9 +14,10 @@ __all__ = ["read_yaml"]
 # A JSON Schema inside a check is the deepest honest content, and its validator takes about 125 levels.
 MAX_DEPTH = 100
 # Aliases make a value appear again without being written again: ten in each of nine lists are a billion values. What is
-# written at most, 500,000 bytes, has fewer values than this.
-MAX_VALUES = 250_000
+# written at most, 250,000 bytes, has about as many.
+MAX_VALUES = 125_000
 MAX_NUMBER = 1_000  # characters; Python reads no number of more than 4,300 digits
+_KEY_LENGTH = 1024  # of a key without `?`: YAML 1.1, section 7.4.1
 
 
 class _Loader(yaml.SafeLoader):
@@ -32,7 +33,22 @@ class _Loader(yaml.SafeLoader):
         self._depth = 0
         self._values: dict[int, int] = {}  # the values in a node that has been read, by its identity
 
-    def compose_node(self, parent: Any, index: Any) -> yaml.Node:
+    # The keys that may begin here are in the order of their tokens, so the first is the oldest. PyYAML goes through all of
+    # them at each token, which takes minutes for a file of brackets.
+    def next_possible_simple_key(self) -> int | None:
+        return next((key.token_number for key in self.possible_simple_keys.values()), None)
+
+    def stale_possible_simple_keys(self) -> None:
+        while self.possible_simple_keys:
+            level, key = next(iter(self.possible_simple_keys.items()))
+            if key.line == self.line and self.index - key.index <= _KEY_LENGTH:
+                return
+            if key.required:
+                problem = "could not find expected ':'"
+                raise yaml.MarkedYAMLError("while scanning a simple key", key.mark, problem, self.get_mark())
+            del self.possible_simple_keys[level]
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
         alias = self.peek_event() if self.check_event(yaml.AliasEvent) else None
         begins = self.peek_event().start_mark
         self._depth += 1
@@ -56,7 +72,9 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 line = key.start_mark.line + 1
                 if before := first.get(name := (key.tag, key.value)):
-                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" is repeated; remove one')
+                    self.doubled.append(
+                        f"lines {before} and {line}: the key {shown_value(key.value)} is repeated; remove one"
+                    )
                 first[name] = line
         return node
 
@@ -71,7 +89,7 @@ class _Loader(yaml.SafeLoader):
     def construct_table(self, node: yaml.MappingNode) -> Iterator[Table]:
         table = Table(line=node.start_mark.line + 1)
         yield table
-        table.update(self.construct_mapping(node))
+        table.update(self.construct_mapping(node))  # type: ignore[arg-type] — keys may be numbers, as in a plain dict
         table.lines.update((self.construct_object(key), key.start_mark.line + 1) for key, _ in node.value)
 
 
@@ -80,7 +98,7 @@ _INT, _MAP = "tag:yaml.org,2002:int", "tag:yaml.org,2002:map"
 _Loader.add_constructor(_MAP, _Loader.construct_table)
 
 
-def _inside(node: yaml.Node) -> Iterator[yaml.Node]:
+def _inside(node: Any) -> Iterator[yaml.Node]:
     """The nodes directly in a node: items, or keys and values."""
     for one in node.value if isinstance(node, yaml.CollectionNode) else ():
         yield from one if isinstance(one, tuple) else (one,)
