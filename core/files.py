@@ -18,7 +18,8 @@ from typing import IO, Any
 
 import polars as pl
 
-from .errors import RunBroken
+from .errors import ConfigError, RunBroken
+from .regular import need_regular, open_regular, read_regular
 
 __all__ = [
     "disk_refusal",
@@ -172,7 +173,12 @@ def write_synced(path: Path, text: str) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file under a temporary name, which replaces `path` when the block ends without an error."""
+    """A file under a temporary name, which replaces `path` when the block ends without an error.
+
+    Raises: ConfigError if a folder, pipe or device is there, such as /dev/null.
+    """
+    with suppress(FileNotFoundError):
+        need_regular(path, what="file to write", error=ConfigError)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path)
     temporary = _temporary(path)
@@ -188,14 +194,14 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def sha256_file(path: Path) -> str:
     """The file's SHA-256 as hex digits, read in blocks."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; an empty one if it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -2,8 +2,8 @@
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from .errors import DataError, InputError
 
@@ -16,7 +16,7 @@ _KINDS = {
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-def open_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> IO[bytes]:
+def open_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> BufferedReader:
     """The bytes of a regular file, or of a link to one; `what` describes it in messages.
 
     Raises: `error` for a folder, pipe, socket or device; FileNotFoundError and other OSErrors as `open` does.

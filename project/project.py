@@ -89,7 +89,7 @@ def find_project(path: Path | None) -> Path:
     folder = Path() if path is None else path
     if folder.name == PROJECT_FILE:
         folder = folder.parent
-    if not (folder / PROJECT_FILE).is_file():
+    if not (folder / PROJECT_FILE).exists():
         what = f"no {PROJECT_FILE} in {folder.resolve()}"
         raise ConfigError(f"{what}\nRun `tuneworth init DIR --from FILE` to create a project, a folder with that file.")
     return folder

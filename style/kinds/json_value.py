@@ -29,6 +29,7 @@ _MAX_DIGITS = 4300
 _MAX_FAULTS = 20  # of one output: locating each one costs a pass over its text
 _MAX_SHOWN = 200  # characters of a value shown as found
 _SHOWN_BROKEN = 20  # characters shown after the point where a text stops being JSON
+_MOST_OF_SCHEMA = 10_000_000  # bytes; the longest public ones, of all resources of a cloud, have about 5 million
 _MAX_PATTERN_BYTES = 10 * 2**20
 
 Fault = tuple[str | None, int | None, int | None, str]
@@ -73,14 +74,14 @@ class JsonParameters:
 
 def _load(path: Path) -> Any:
     """A schema file. YAML can read JSON too, but the JSON reader gives better errors."""
-    text = read_written(path, what="JSON Schema")
     if path.suffix in (".yaml", ".yml"):
-        return read_yaml(text, where=f"the JSON Schema {path}")
+        return read_yaml(read_written(path, what="JSON Schema"), where=f"the JSON Schema {path}")
+    text = read_written(path, what="JSON Schema", most=_MOST_OF_SCHEMA)
     try:
         return json.loads(text)
     except RecursionError:
         raise ConfigError(f"the JSON Schema {path} is nested too deeply") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise ConfigError(f"the JSON Schema {path} is not valid: {' '.join(str(error).split())}") from None
 
 
