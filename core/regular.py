@@ -45,7 +45,7 @@ def need_regular(path: Path, *, what: str = "file", error: type[InputError] = Da
     try:
         state = path.stat()
     except FileNotFoundError:
-        if str(path) == "-":
+        if path.name == "-":
             raise error(f"standard input is not read; save the {what} to disk and name it") from None
         raise
     _check(state, path, what, error)
