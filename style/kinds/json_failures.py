@@ -9,6 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _SHOWN = 200  # characters of a message, which may hold a long list
 _MAX_PATTERN_BYTES = 10 * 2**20
 _PATIENCE = 2.0  # seconds for one output; an ordinary one takes less than a thousandth
 _MOST_LATE = 2  # outputs that take longer; further ones like them are not tried
+_MEMORY = 400 * 2**20  # bytes of that process, where the system can limit it
 _STARTS_WITHIN = 60.0  # seconds, on a busy machine
 # The process needs no key of an endpoint, so that it gets none.
 _NEEDED = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
@@ -92,8 +94,8 @@ class StoppableValidator:
     def _start(self) -> "subprocess.Popen[str]":
         environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}
         process = subprocess.Popen(
-            [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
-            env=environment,
+            [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            encoding="utf-8", env=environment,
         )  # fmt: skip
         self._process, self._answers = process, queue.Queue()
         threading.Thread(target=_pass_on, args=(process.stdout, self._answers), daemon=True).start()
@@ -105,6 +107,8 @@ class StoppableValidator:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            with suppress(OSError):  # what it did not read
+                self._process.stdin.close()  # type: ignore[union-attr]
             self._process = None
 
 
@@ -117,6 +121,10 @@ def _pass_on(lines: Any, answers: "queue.Queue[str]") -> None:
 
 def _serve() -> None:
     """The schema in the first line, then a text in each; the failures of each as a line."""
+    with suppress(ImportError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     validator = compiled(json.loads(sys.stdin.readline()))
     print("ready", flush=True)
     for line in sys.stdin:

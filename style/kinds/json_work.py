@@ -15,7 +15,7 @@ _ALL_INSIDE = (
 )  # fmt: skip
 _ONE_INSIDE = ("properties", "prefixItems")  # of each, only one schema is for any one value
 _BY_NAME = ("dependentSchemas", "dependencies", "patternProperties", "properties")
-_BASE = "tuneworth:/schema"
+_BASE = "https://schema.invalid/"  # where a schema without an address stands; `urljoin` resolves no scheme that it does not know
 _META_SCHEMA = 100.0  # looks of a schema that is not in the file: only those of JSON Schema itself are known without it
 _ENDLESS = 1e18
 
