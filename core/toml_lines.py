@@ -89,16 +89,16 @@ def _lined(value: Any, path: Path, lines: dict[Path, int], line: int) -> Any:
 def _scan(text: str) -> Iterator[_Statement | Excess]:
     """The statements of a text in their order, up to a place that no TOML has, which the parser will name."""
     line, depth, at = 1, 0, 0
-    opening, names, in_value = "", list[str](), False
+    opening, names, in_value, dotted = "", list[str](), False, True
     while (token := _TOKEN.match(text, at)) is not None:
         kind, piece, at = token.lastgroup, token[0], token.end()
-        if kind == "text":
-            if not in_value:
-                names.append(_unquoted(piece))
+        if kind in ("text", "word") and not in_value:
+            if not dotted:
+                return
+            names.append(_unquoted(piece) if kind == "text" else piece)
+            dotted = False
         elif kind == "word":
-            if not in_value:
-                names.append(piece)
-            elif len(piece) > MAX_NUMBER:
+            if len(piece) > MAX_NUMBER:
                 yield Excess(line, f"a number of {len(piece):,} characters; at most {MAX_NUMBER:,} are read")
         elif piece in _OPENING:
             if in_value:
@@ -107,16 +107,21 @@ def _scan(text: str) -> Iterator[_Statement | Excess]:
                 opening += piece
         elif piece in _CLOSING and in_value:
             depth -= 1
-        elif piece == "=" and not in_value:
-            yield _Statement(line, "", tuple(names))
-            in_value = True
+        elif piece == "." and not in_value:
+            dotted = True
+        elif piece == "=":
+            if in_value and not depth:
+                return
+            if not in_value:
+                yield _Statement(line, "", tuple(names))
+                in_value = True
         if max(depth, len(names)) > MAX_DEPTH:
             yield Excess(line, f"it is nested deeper than {MAX_DEPTH} levels")
             return
         if piece == "\n" and depth <= 0:
             if opening and names:
                 yield _Statement(line, opening, tuple(names))
-            depth, opening, names, in_value = 0, "", [], False
+            depth, opening, names, in_value, dotted = 0, "", [], False, True
         line += piece.count("\n")
     if opening and names and at == len(text):
         yield _Statement(line, opening, tuple(names))
