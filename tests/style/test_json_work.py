@@ -69,6 +69,24 @@ def test_no_schema_looks_more_often_than_the_bound(schema, value):
     assert looks(schema, value, schema["$defs"]) <= bound
 
 
+@given(SCHEMAS, st.lists(st.sampled_from("xyz-"), max_size=6))
+def test_the_bound_is_of_the_looks_on_the_way_to_one_value(schema, steps):
+    value = "s"
+    for step in steps:
+        value = [value] if step == "-" else {step: value}
+    assert looks(schema, value, schema["$defs"]) <= SchemaWork(schema).looks(len(steps))
+
+
+@pytest.mark.parametrize("keyword", ["properties", "patternProperties", "dependentSchemas"])
+def test_the_looks_of_a_tree_are_counted_exactly(keyword):
+    again = {keyword: {"x": {"$ref": "#"}}} if keyword != "dependentSchemas" else {"items": {"$ref": "#"}}
+    schema = (
+        {"allOf": [again, again]} if keyword != "dependentSchemas" else {"dependentSchemas": {"x": again, "y": again}}
+    )
+    assert SchemaWork(schema).looks(0) == 3
+    assert SchemaWork(schema).looks(2) == 3 + 2 * (1 + 3) + 4 * (1 + 3)
+
+
 def test_alternatives_multiply_and_a_plain_schema_does_not():
     tree = {"anyOf": [{"type": "string"}, {"items": {"$ref": "#"}}]}
     assert SchemaWork(tree).looks(200) < 1_000
