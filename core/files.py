@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from .errors import ConfigError, RunBroken
+from .errors import ConfigError, DataError, RunBroken
 from .regular import need_regular, open_regular, read_regular
 
 __all__ = [
@@ -202,7 +202,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; an empty one if it cannot be read."""
     try:
         content = json.loads(read_regular(path))
-    except (OSError, ValueError):
+    except (OSError, ValueError, DataError):
         return {}
     return content if isinstance(content, dict) else {}
 
