@@ -83,6 +83,7 @@ from .settings import unknown_keys as unknown_keys
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents
+from .syntax import MOST_WRITTEN as MOST_WRITTEN
 from .syntax import marked_line as marked_line
 from .syntax import read_written as read_written
 from .syntax import written_bytes as written_bytes

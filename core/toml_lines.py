@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .lines import Table
 
-__all__ = ["Excess", "find_excess", "table_with_lines"]
+__all__ = ["MAX_DEPTH", "MAX_NUMBER", "Excess", "find_excess", "table_with_lines"]
 
 # The settings have at most 4 levels, an inline table in a list included; a parser's time and memory grow with the square
 # of the parts of a key, and Python's stack with the depth.

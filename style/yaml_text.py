@@ -8,7 +8,7 @@ import yaml
 
 from ..core import ConfigError, Table, marked_line, shown_value
 
-__all__ = ["read_yaml"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "read_yaml"]
 
 
 # A JSON Schema inside a check is the deepest honest content, and its validator takes about 125 levels.
