@@ -32,7 +32,7 @@ _MAX_DEPTH = 200
 _MAX_DIGITS = 4300
 _MAX_SHOWN = 200  # characters of a value shown as found
 _SHOWN_BROKEN = 20  # characters shown after the point where a text stops being JSON
-_MOST_OF_SCHEMA = 10_000_000  # bytes; the longest public ones, of all resources of a cloud, have about 5 million
+_MOST_OF_SCHEMA = 5_000_000  # bytes
 # An output that a schema may look at more often is validated where it can be stopped: for each failed look the validator
 # keeps a failure of 30 microseconds and a kilobyte.
 _MOST_LOOKS = 100_000
@@ -61,7 +61,7 @@ class JsonParameters:
         except (ValueError, RecursionError, TypeError) as error:
             raise ConfigError(f"the JSON Schema cannot be used: {error}") from None
         object.__setattr__(self, "schema", plain)
-        _ = self.validator, self.work
+        _ = self.work, self.validator
 
     @cached_property
     def validator(self) -> "jsonschema_rs.Validator":

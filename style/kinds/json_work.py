@@ -18,6 +18,8 @@ _BY_NAME = ("dependentSchemas", "dependencies", "patternProperties", "properties
 _BASE = "https://schema.invalid/"  # where a schema without an address stands; `urljoin` resolves no scheme that it does not know
 _META_SCHEMA = 100.0  # looks of a schema that is not in the file: only those of JSON Schema itself are known without it
 _ENDLESS = 1e18
+# Compiling takes time with the square of the references; the largest public schemas of one format have a third of this.
+MAX_SCHEMAS = 50_000
 
 
 class SchemaWork:
@@ -25,7 +27,8 @@ class SchemaWork:
 
     Alternatives multiply: a list that may fit in two ways, whose items are such lists, is looked at in four, eight, … ways.
 
-    Raises: ValueError if a schema refers to itself for the same value, which JSON Schema leaves undefined.
+    Raises: ValueError if a schema refers to itself for the same value, which JSON Schema leaves undefined, or if there are
+    more than MAX_SCHEMAS in it.
     """
 
     def __init__(self, schema: Any) -> None:
@@ -41,6 +44,8 @@ class SchemaWork:
         self._one: list[list[list[int]]] = []
         while len(self._same) < len(self._schemas):  # a reference may lead to a place where no schema was expected
             self._add_edges(self._schemas[len(self._same)], self._bases[len(self._same)])
+            if len(self._schemas) > MAX_SCHEMAS:
+                raise ValueError(f"it holds more than {MAX_SCHEMAS:,} schemas")
         self._order = self._in_order()
         self._root = root
         self._levels: list[list[float]] = []

@@ -110,6 +110,11 @@ def test_a_schema_that_refers_to_itself_for_the_same_value_is_refused(schema):
         parse_style(f"checks: [{{kind: json, schema: {json.dumps(schema)}}}]")
 
 
+def test_a_schema_of_too_many_schemas_is_refused():
+    with pytest.raises(ValueError, match="more than 50,000 schemas"):
+        SchemaWork({"properties": {str(n): {} for n in range(50_001)}})
+
+
 def doubled(keyword, times):
     """A schema whose last definition is reached in 2 ** times ways."""
     definitions = {f"a{n}": {keyword: [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(times)}
