@@ -44,8 +44,7 @@ Fault = tuple[str | None, int | None, int | None, str]
 class JsonParameters:
     """A JSON Schema (draft 2020-12 unless `$schema` names another), inline or in a JSON or YAML file next to the style
     file; without one any JSON is accepted. Formats (`date`, `email`) are checked. Nothing is fetched: a `$ref` must point
-    into the schema itself, and no schema may apply itself to the same value. Patterns run in linear time.
-    Duplicate keys, NaN and Infinity are not JSON.
+    into the schema itself. Patterns run in linear time. Duplicate keys, NaN and Infinity are not JSON.
 
     `from_request`: keys, at any depth, whose texts are copied from the request; case and spaces do not matter.
     """
@@ -75,7 +74,7 @@ class JsonParameters:
 
     @cached_property
     def work(self) -> SchemaWork:
-        """How often the schema looks at values. Raises: ConfigError if a schema refers to itself for the same value."""
+        """How often the schema looks at values. Raises: ConfigError if it holds too many schemas."""
         try:
             return SchemaWork(self.schema)
         except ValueError as error:

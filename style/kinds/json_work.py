@@ -27,8 +27,9 @@ class SchemaWork:
 
     Alternatives multiply: a list that may fit in two ways, whose items are such lists, is looked at in four, eight, … ways.
 
-    Raises: ValueError if a schema refers to itself for the same value, which JSON Schema leaves undefined, or if there are
-    more than MAX_SCHEMAS in it.
+    A schema that refers to itself for the same value, which JSON Schema leaves undefined, counts as endless.
+
+    Raises: ValueError if there are more than MAX_SCHEMAS in it.
     """
 
     def __init__(self, schema: Any) -> None:
@@ -46,6 +47,7 @@ class SchemaWork:
             self._add_edges(self._schemas[len(self._same)], self._bases[len(self._same)])
             if len(self._schemas) > MAX_SCHEMAS:
                 raise ValueError(f"it holds more than {MAX_SCHEMAS:,} schemas")
+        self._endless: set[int] = set()
         self._order = self._in_order()
         self._root = root
         self._levels: list[list[float]] = []
@@ -59,6 +61,8 @@ class SchemaWork:
 
     def _level(self, below: list[float] | None) -> list[float]:
         looks = [_META_SCHEMA if schema is None else 1.0 for schema in self._schemas]
+        for number in self._endless:
+            looks[number] = _ENDLESS
         for number in self._order:
             inside = 0.0
             if below is not None:
@@ -147,7 +151,7 @@ class SchemaWork:
                     state[following] = False
                     path.append((following, iter(self._same[following])))
                 elif not state[following]:
-                    raise ValueError("a schema refers to itself for the same value; refer to it for a value inside")
+                    self._endless.add(following)
         return order
 
 
