@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -80,8 +80,16 @@ class JsonParameters:
         except ValueError as error:
             raise ConfigError(f"the JSON Schema cannot be used: {error}") from None
 
+    @cached_property
+    def _short(self) -> int:
+        """A text of at most so many characters is never much work, whatever it holds."""
+        lengths = (2**power for power in range(4, 18))
+        return max(takewhile(lambda n: n * self.work.looks(min(n // 2, _MAX_DEPTH)) <= _MOST_LOOKS, lengths), default=0)
+
     def is_much_work(self, text: str) -> bool:
         """Whether validating a JSON text may take longer than a person waits."""
+        if len(text) <= self._short:
+            return False
         containers = text.count("[") + text.count("{")
         values = containers + text.count(",") + 1
         if values * self.work.looks(min(containers, _MAX_DEPTH)) <= _MOST_LOOKS:
