@@ -38,7 +38,7 @@ def _find(path: str) -> list[Path]:
         return [place]
     if place.is_dir():
         return _in_folder(place)
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         need_regular(place)
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 — Path.glob refuses absolute patterns
     found = [p for p in map(Path, matches) if p.is_file() and file_kind(p)]
