@@ -175,9 +175,9 @@ def write_synced(path: Path, text: str) -> None:
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file under a temporary name, which replaces `path` when the block ends without an error.
 
-    Raises: ConfigError if a folder, pipe or device is there, such as /dev/null.
+    Raises: ConfigError if a pipe or device is there, such as /dev/null; IsADirectoryError for a folder.
     """
-    with suppress(FileNotFoundError):
+    if path.exists() and not path.is_dir():
         need_regular(path, what="file to write", error=ConfigError)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path)
