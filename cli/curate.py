@@ -228,7 +228,7 @@ def _of_file(
         CurateSettings(**rules)
     except ValueError as error:
         raise ConfigError(f"--{str(error).replace('_', '-', 1)}") from None
-    if overrides is not None and not overrides.is_file():
+    if overrides is not None and not overrides.exists():
         raise ConfigError(f"--overrides: no file at {overrides}")
     return curate_pairs(
         source, given.get("style"), settings=rules, **columns, overrides=overrides, splits=given.get("splits"), out=out,

@@ -51,6 +51,11 @@ from .machine import processor_name as processor_name
 from .machine import reset_peak as reset_peak
 from .machine import sync_folder as sync_folder
 from .machine import user_name as user_name
+from .lines import Problem as Problem
+from .lines import Table as Table
+from .lines import line_of as line_of
+from .lines import line_of_named as line_of_named
+from .lines import with_lines as with_lines
 from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
@@ -66,6 +71,9 @@ from .progress import Clock as Clock
 from .progress import Progress as Progress
 from .progress import Say as Say
 from .progress import silent as silent
+from .regular import need_regular as need_regular
+from .regular import open_regular as open_regular
+from .regular import read_regular as read_regular
 from .rows import Row as Row
 from .rows import filled as filled
 from .rows import range_text as range_text
@@ -84,8 +92,10 @@ from .shell import split_command as split_command
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents
+from .syntax import MOST_WRITTEN as MOST_WRITTEN
 from .syntax import marked_line as marked_line
 from .syntax import read_written as read_written
+from .syntax import written_bytes as written_bytes
 from .toml import divided_names as divided_names
 from .toml import read_toml as read_toml
 from .toml import toml_name as toml_name

@@ -13,7 +13,16 @@ Programming errors are `ValueError` and the like. Exit code 4 is no error: `tune
 
 from collections.abc import Iterable
 
+from .lines import Problem
+
 __all__ = ["ConfigError", "DataError", "GateFailed", "InputError", "ModelError", "RunBroken", "TuneworthError"]
+
+_NAMED = 100  # problems; a file of the wrong kind may have one in each of its lines
+
+
+def _line(problem: str) -> int | None:
+    """The line of a problem in its file; None if it has none."""
+    return problem.line if isinstance(problem, Problem) else None
 
 
 class TuneworthError(Exception):
@@ -27,11 +36,17 @@ class InputError(TuneworthError):
 
     @classmethod
     def of(cls, problems: Iterable[str], *, where: str) -> "InputError":
-        """One error with all problems of a file, so that a user can fix them in one go."""
-        listed = list(problems)
+        """One error with the problems of a file, in the order of their lines, so that a user can fix them in one go.
+
+        Of very many, the first ones are named.
+        """
+        listed = sorted(problems, key=lambda problem: _line(problem) or 0)
         if len(listed) == 1:
-            return cls(f"{where}: {listed[0]}")
-        return cls(f"{where}: {len(listed)} problems\n" + "\n".join(f"  - {problem}" for problem in listed))
+            line = f", line {_line(listed[0])}" if _line(listed[0]) else ""
+            return cls(f"{where}{line}: {listed[0]}")
+        named = [f"  - {f'line {_line(one)}: ' if _line(one) else ''}{one}" for one in listed[:_NAMED]]
+        more = [f"  and {len(listed) - _NAMED:,} more"] if len(listed) > _NAMED else []
+        return cls("\n".join([f"{where}: {len(listed):,} problems", *named, *more]))
 
 
 class ConfigError(InputError):

@@ -18,8 +18,9 @@ from typing import IO, Any
 
 import polars as pl
 
-from .errors import RunBroken
+from .errors import ConfigError, DataError, RunBroken
 from .machine import has_ended, sync_folder
+from .regular import need_regular, open_regular, read_regular
 
 __all__ = [
     "disk_refusal",
@@ -166,7 +167,12 @@ def write_synced(path: Path, text: str) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file under a temporary name, which replaces `path` when the block ends without an error."""
+    """A file under a temporary name, which replaces `path` when the block ends without an error.
+
+    Raises: ConfigError if a pipe or device is there, such as /dev/null; IsADirectoryError for a folder.
+    """
+    if path.exists() and not path.is_dir():
+        need_regular(path, what="file to write", error=ConfigError)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path)
     temporary = _temporary(path)
@@ -193,15 +199,15 @@ def _put(temporary: Path, path: Path) -> None:
 
 def sha256_file(path: Path) -> str:
     """The file's SHA-256 as hex digits, read in blocks."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; an empty one if it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(read_regular(path))
+    except (OSError, ValueError, DataError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -9,6 +9,7 @@ from reprlib import Repr
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import ConfigError
+from .lines import Problem, line_of, line_of_named
 from .toml import toml_name
 
 __all__ = [
@@ -38,8 +39,13 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> list[str]:
-    """One problem per key of `table` that is not in `known`."""
-    return [f'{where}: unknown key "{key}"; {nearest(key, known)}' for key in table if key not in known]
+    """One problem per key of `table` that is not in `known`; `where` is empty for the file itself."""
+    place = f"{where}: " if where else ""
+    return [
+        Problem(f"{place}unknown key {shown_value(str(key))}; {nearest(str(key), known)}", line_of(table, key))
+        for key in table
+        if key not in known
+    ]
 
 
 def build_settings(
@@ -64,15 +70,15 @@ def build_settings(
         key = key_of(field)
         if key in table:
             place = where if field.metadata.get("own_names") else f"{where}.{key}"
-            values[field.name] = _convert(table[key], hints[field.name], place, problems)
+            values[field.name] = _convert(table[key], hints[field.name], place, problems, line_of(table, key))
         elif _required(field):
-            problems.append(f'{where}: "{key}" is missing')
+            problems.append(Problem(f'{where}: "{key}" is missing', line_of(table)))
     if len(problems) > before:
         return None
     try:
         return kind(**values)
     except (ConfigError, ValueError) as error:  # __post_init__ checks ranges
-        problems.append(f"{where}: {error}")
+        problems.append(Problem(f"{where}: {error}", line_of_named(table, str(error))))
         return None
 
 
@@ -84,7 +90,7 @@ def misfits(settings: Any) -> list[str]:
         if is_dataclass(hint):
             fits, expected = isinstance(value, hint), f"{hint.__name__}(...)"  # type: ignore[arg-type]
         else:
-            fits, expected = _fit(value, hint, field.name, problems)[1], _name(hint)
+            fits, expected = _fit(value, hint, field.name, problems, None)[1], _name(hint)
         if not fits:
             problems.append(f"{key_of(field)} must be {expected}, found {shown_value(value)}")
     return problems
@@ -99,17 +105,18 @@ def _required(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _convert(value: Any, hint: Any, where: str, problems: list[str]) -> Any:
-    converted, ok = _fit(value, hint, where, problems)
+def _convert(value: Any, hint: Any, where: str, problems: list[str], line: int | None) -> Any:
+    """The value in the type of `hint`; else itself, and a problem with the `line` of its key."""
+    converted, ok = _fit(value, hint, where, problems, line)
     if not ok:
         quote = f' (quote it to make it text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
         # A value of `key_env` may hold the key itself.
         found = "another value, not repeated here" if where.endswith("key_env") else f"{shown_value(value)}{quote}"
-        problems.append(f"{where}: expected {_name(hint)}, found {found}")
+        problems.append(Problem(f"{where}: expected {_name(hint)}, found {found}", line))
     return converted
 
 
-def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, bool]:
+def _fit(value: Any, hint: Any, where: str, problems: list[str], line: int | None) -> tuple[Any, bool]:
     """The value converted to the type `hint`, and whether it fits."""
     origin = get_origin(hint)
     if hint is Any:
@@ -117,7 +124,7 @@ def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, b
     if origin in (Union, types.UnionType):
         # A table only fits a member that is a table; exact types come before conversions.
         for member in get_args(hint):
-            fitted, ok = _fit(value, member, where, problems)
+            fitted, ok = _fit(value, member, where, problems, line)
             if ok:
                 return fitted, True
         return value, False
@@ -129,12 +136,18 @@ def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, b
         if not isinstance(value, list | tuple):
             return value, False
         member = get_args(hint)[0]
-        return tuple(_convert(item, member, f"{where}[{i}]", problems) for i, item in enumerate(value)), True
+        items = enumerate(value)
+        return tuple(
+            _convert(item, member, f"{where}[{i}]", problems, line_of(item) or line) for i, item in items
+        ), True
     if origin is dict:
         if not isinstance(value, Mapping):
             return value, False
         member = get_args(hint)[1]
-        return {str(k): _convert(v, member, f"{where}.{toml_name(str(k))}", problems) for k, v in value.items()}, True
+        return {
+            str(k): _convert(v, member, f"{where}.{toml_name(str(k))}", problems, line_of(value, k) or line)
+            for k, v in value.items()
+        }, True
     if is_dataclass(hint):
         if not isinstance(value, Mapping):
             return value, False

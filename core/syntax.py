@@ -1,30 +1,28 @@
 """Text files that people write: read as UTF-8, and a place in one shown in a message."""
 
+import os
 import re
 from pathlib import Path
 
 from .errors import ConfigError
+from .regular import open_regular
 
-__all__ = ["marked_line", "read_written"]
+__all__ = ["MOST_WRITTEN", "marked_line", "read_written", "written_bytes"]
 
+# The parsers of YAML and TOML are slow, and no file of rules or settings has a tenth of this: it takes them up to three seconds.
+MOST_WRITTEN = 250_000  # bytes
 _WIDTH = 70  # characters of a line that are shown
-_SECRET = re.compile(r"(?i)[\w.-]*(?:key|token|secret|passw)[\w.-]*[\"']?\s*[=:]")
+_NAMED = re.compile(r"(?<![\w.-])([\w.-]++)[\"']?\s*+[=:]")  # a key; each character is tried once
+_SECRET = re.compile(r"(?i)key|token|secret|passw")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_written(path: Path, *, what: str) -> str:
-    """The text of a file in UTF-8; `what` describes the file in messages.
+def read_written(path: Path, *, what: str, most: int = MOST_WRITTEN) -> str:
+    """The text of a file of at most `most` bytes in UTF-8; `what` describes the file in messages.
 
-    Raises: ConfigError if it is missing, a folder, unreadable or in another encoding, with the line.
+    Raises: ConfigError if it is missing, no regular file, too large, unreadable or in another encoding, with the line.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(f"no {what} at {path}") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder; name the {what} in it") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: the {what} cannot be read ({error})") from None
+    data = written_bytes(path, what=what, most=most)
     if data.startswith(_UTF_16):
         raise ConfigError(f"{path} is in UTF-16; save the {what} as UTF-8")
     try:
@@ -36,6 +34,21 @@ def read_written(path: Path, *, what: str) -> str:
         ) from None
 
 
+def written_bytes(path: Path, *, what: str, most: int = MOST_WRITTEN) -> bytes:
+    """The bytes of a file that a person writes, of at most `most`; see `read_written`."""
+    try:
+        with open_regular(path, what=what, error=ConfigError) as file:
+            data = file.read(most + 1)
+            size = max(len(data), os.fstat(file.fileno()).st_size)
+    except FileNotFoundError:
+        raise ConfigError(f"no {what} at {path}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: the {what} cannot be read ({error.strerror})") from None
+    if len(data) > most:
+        raise ConfigError(f"{path} has {size:,} bytes; the {what} may have at most {most:,}")
+    return data
+
+
 def marked_line(text: str, line: int, column: int) -> str:
     """A line of a text with a mark under its `column`, both counted from 1, as two indented lines; "" if there is none.
 
@@ -45,7 +58,7 @@ def marked_line(text: str, line: int, column: int) -> str:
     if not 0 < line <= len(lines) or not lines[line - 1].strip():
         return ""
     shown, place = lines[line - 1].rstrip(), column - 1
-    if secret := _SECRET.search(shown):
+    if (secret := next((name for name in _NAMED.finditer(shown) if _SECRET.search(name[1])), None)) is not None:
         shown = f"{shown[: secret.end()]} …"
         place = min(place, len(shown) - 1)
     start = max(0, place - _WIDTH // 2) if len(shown) > _WIDTH else 0

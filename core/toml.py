@@ -9,29 +9,33 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .lines import Problem, Table, line_of
 from .syntax import marked_line, read_written
+from .toml_lines import find_excess, table_with_lines
 
 __all__ = ["divided_names", "read_toml", "toml_name"]
 
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
-_HEADING = re.compile(r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(?:#.*)?")
+_HEADING = re.compile(r"\s*+\[++\s*+([^\[\]\s]*+(?:\s++[^\[\]\s]++)*+)\s*+\]++\s*+(?:#.*)?")
 _CURLY = "“”„‟«»‘’‚"
 
 
-def read_toml(path: Path, *, what: str = "file") -> dict[str, Any]:
-    """A TOML file as tables, decimal numbers as exact Decimals; `what` describes the file in messages.
+def read_toml(path: Path, *, what: str = "file") -> Table:
+    """A TOML file as tables that know their lines, decimal numbers as exact Decimals; `what` describes it in messages.
 
-    Raises: ConfigError if it is missing, unreadable or not TOML, with the line.
+    Raises: ConfigError if it is missing, unreadable, not TOML, too deep or too large, with the line.
     """
     text = read_written(path, what=what)
+    if (excess := find_excess(text)) is not None:
+        shown = marked_line(text, excess.line, 1)
+        raise ConfigError(f"{path}, line {excess.line}: the {what} cannot be read: {excess.what}{shown}")
     try:
-        return tomllib.loads(text, parse_float=Decimal)
+        table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_explained(str(error), text, path)) from None
-    except RecursionError:
-        raise ConfigError(f"{path}: not valid TOML: its lists or tables are nested too deeply") from None
+    return table_with_lines(table, text)
 
 
 def toml_name(name: str) -> str:
@@ -48,10 +52,9 @@ def divided_names(tables: Mapping[str, Any], known: Collection[str], *, where: s
     for first, table in tables.items():
         rest = [key for key, value in table.items() if isinstance(value, Mapping) and key not in known]
         if rest:
-            quoted = f"{where.rpartition(' ')[2]}.{toml_name(f'{first}.{rest[0]}')}"  # without the file before the name
-            found[first] = (
-                f"{where}.{first}.{rest[0]}: a dot divides names; if it belongs to the name, write [{quoted}]"
-            )
+            quoted = f"{where}.{toml_name(f'{first}.{rest[0]}')}"
+            said = f"{where}.{first}.{rest[0]}: a dot divides names; if it belongs to the name, write [{quoted}]"
+            found[first] = Problem(said, line_of(tables[first], rest[0]))
     return found
 
 
@@ -76,7 +79,7 @@ def _reason(problem: str, lines: list[str], line: int, column: int) -> tuple[int
     if problem.startswith(("Unterminated string", "Illegal character '\\n'", "Expected \"'''\"", 'Expected \'"""\'')):
         return _open_quote(lines, line)
     if problem.startswith("Unclosed array"):
-        start = next((n for n in range(line, 0, -1) if re.search(r"=\s*\[(?!.*\])", lines[n - 1])), line)
+        start = next((n for n in range(line, 0, -1) if re.search(r"=\s*+\[", lines[n - 1].rpartition("]")[2])), line)
         return start, lines[start - 1].rfind("[") + 1, 'the list that begins here is not closed with "]"'
     if problem.startswith("Cannot overwrite a value"):
         return line, 1, _stated_twice(lines, line)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..core import ConfigError, DataError, nearest
+from ..core import ConfigError, DataError, nearest, read_regular
 from .read import clean_text
 
 __all__ = [
@@ -161,7 +161,7 @@ def file_bytes(path: Path) -> bytes:
     Raises: DataError if it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         return b""
     except OSError as error:

@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from tuneworth.core import key_of
+from tuneworth.core import MOST_WRITTEN, key_of
+from tuneworth.core.toml_lines import MAX_DEPTH, MAX_NUMBER
 from tuneworth.curate import ClusterSettings, CurateSettings, DataSettings
 from tuneworth.evaluate import EvaluateSettings, RoiSettings, VariantSettings
 from tuneworth.evaluate.money.inputs.settings import VariantMoney
@@ -20,12 +21,14 @@ from tuneworth.project.project import StyleSettings
 from tuneworth.train import HostedSettings, TrainSettings
 
 PAGE = Path(__file__).with_suffix(".md")
-INTRODUCTION = """\
+INTRODUCTION = f"""\
 # Configuration: every key of tuneworth.toml
 
 A project is a folder with `tuneworth.toml` and `style.yaml`; `tuneworth init DIR --from FILE` writes both from your data.
 Only `[data]` with its `path` is required. A key that is unknown or has a wrong value ends a command before it does
-anything, with all such problems at once. The checks of `style.yaml` are described in [Style](style.md), the formulas behind
+anything, with all such problems at once, each with its line. The file, like a price file, may have {MOST_WRITTEN:,} bytes,
+{MAX_DEPTH} levels and numbers of {MAX_NUMBER:,} characters; no setting raises these limits. The checks of `style.yaml` are
+described in [Style](style.md), the formulas behind
 `[roi]` in [Money](money.md). A number of `[roi]` may be a range, `[low, likely, high]`.
 
 This page is generated from the code by `docs/configuration.py`.

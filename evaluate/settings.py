@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from ..core import ConfigError, Fix, build_settings, divided_names, key_env_problems, nearest, toml_name
+from ..core import ConfigError, Fix, build_settings, divided_names, key_env_problems, nearest, toml_name, with_lines
 from .money.inputs.prices import is_tuned_name
 from .rivals.names import made_from
 from .rivals.search_settings import SearchSettings
@@ -322,6 +322,5 @@ def read_evaluate(table: Mapping[str, Any], *, where: str, problems: list[str]) 
     if divided:
         problems += divided.values()
         return None
-    return build_settings(
-        EvaluateSettings, {**plain, "named": named} if named else plain, where=where, problems=problems
-    )
+    settings = with_lines(table, {**plain, "named": with_lines(table, named)} if named else plain)
+    return build_settings(EvaluateSettings, settings, where=where, problems=problems)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError
+from ..core import ConfigError, need_regular, read_written
 from ..style import StyleSchema, write_guide
 from .rivals.constraint import Constraint, check_constraint, constraint_of
 from .rivals.names import Way, made_from
@@ -247,8 +247,10 @@ def _model(stated: VariantSettings, folder: Path) -> str | None:
 
 
 def _existing(path: Path, name: str) -> Path:
-    if not path.is_file():
-        raise ConfigError(f'variant "{name}": no outputs file at {path}')
+    try:
+        need_regular(path, what="outputs file", error=ConfigError)
+    except FileNotFoundError:
+        raise ConfigError(f'variant "{name}": no outputs file at {path}') from None
     return path
 
 
@@ -263,6 +265,9 @@ def _guide(
     return read_guide(name, stated.guide, folder, style)
 
 
+_MOST_OF_GUIDE = 5_000_000  # bytes; a million tokens, the longest context of a model, are about 4 million
+
+
 def read_guide(name: str, stated: str, folder: Path, style: StyleSchema) -> tuple[str, str]:
     """The text of a stated guide, and who wrote it.
 
@@ -272,10 +277,9 @@ def read_guide(name: str, stated: str, folder: Path, style: StyleSchema) -> tupl
     if path.suffix in (".yaml", ".yml"):
         return write_guide(style), WRITTEN
     try:
-        text = path.read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f'variant "{name}": the guide {path} cannot be read ({error})') from None
-    return text, OWN
+        return read_written(path, what="guide", most=_MOST_OF_GUIDE).strip(), OWN
+    except ConfigError as error:
+        raise ConfigError(f'variant "{name}": {error}') from None
 
 
 def describe(

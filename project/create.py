@@ -117,12 +117,16 @@ def create_project(
     else:
         settings, style, recognised, checkup = _from_examples(Path(pairs), folder, _proposed(pairs, reading), talk)
     files = {folder / "style.yaml": style, folder / PROJECT_FILE: settings}  # the project file last: then it is whole
-    taken = [file.name for file, text in files.items() if file.exists() and file.read_bytes() != text.encode()]
+    taken = [file.name for file, text in files.items() if file.exists() and not _holds(file, text)]
     if taken:
         raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
     for file, text in files.items():
         write_whole(file, text)
     return Created(folder, tuple(reversed(files)), recognised, checkup)
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_bytes() == text.encode()
 
 
 def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:

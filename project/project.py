@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ..core import ConfigError, build_settings, read_toml, unknown_keys
+from ..core import ConfigError, build_settings, read_toml, unknown_keys, with_lines
 from ..curate import ClusterSettings, CurateSettings, DataSettings
 from ..evaluate import EvaluateSettings, RoiSettings, read_evaluate, read_roi, with_price_path
 from ..style import StyleSchema, read_style
@@ -65,7 +65,7 @@ class Project:
 
         Raises: ConfigError with all its problems.
         """
-        return None if self.roi is None else read_roi(self.roi)
+        return None if self.roi is None else read_roi(self.roi, file=self.folder / PROJECT_FILE)
 
     @property
     def runs(self) -> Path:
@@ -89,7 +89,7 @@ def find_project(path: Path | None) -> Path:
     folder = Path() if path is None else path
     if folder.name == PROJECT_FILE:
         folder = folder.parent
-    if not (folder / PROJECT_FILE).is_file():
+    if not (folder / PROJECT_FILE).exists():
         what = f"no {PROJECT_FILE} in {folder.resolve()}"
         raise ConfigError(f"{what}\nRun `tuneworth init DIR --from FILE` to create a project, a folder with that file.")
     return folder
@@ -102,7 +102,7 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     """
     folder = find_project(path)
     table = read_toml(folder / PROJECT_FILE)
-    problems = [text.removeprefix("top level: ") for text in unknown_keys(table, SECTIONS, where="top level")]
+    problems = unknown_keys(table, SECTIONS, where="")
     if "data" not in table:
         problems.append('[data] is missing; set the file of pairs there: path = "pairs.jsonl"')
     data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
@@ -136,7 +136,7 @@ def _hosted(train: Any, problems: list[str]) -> tuple[HostedSettings | None, Any
     if not isinstance(train, Mapping) or "hosted" not in train:
         return None, train
     settings = build_settings(HostedSettings, train["hosted"], where="train.hosted", problems=problems)
-    return settings, {key: value for key, value in train.items() if key != "hosted"}
+    return settings, with_lines(train, {key: value for key, value in train.items() if key != "hosted"})
 
 
 def _cluster(table: Mapping[str, Any], problems: list[str]) -> ClusterSettings | None:

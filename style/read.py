@@ -6,7 +6,18 @@ from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..core import ConfigError, build_settings, key_of, nearest, read_written, shown_value, unknown_keys
+from ..core import (
+    ConfigError,
+    Problem,
+    build_settings,
+    key_of,
+    line_of,
+    nearest,
+    read_written,
+    shown_value,
+    unknown_keys,
+    with_lines,
+)
 from .kind import Kind
 from .kinds import KINDS
 from .kinds.python_call import load_code
@@ -46,20 +57,23 @@ def parse_style(text: str, *, where: str = "style", path: Path | None = None, al
         raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {shown_value(table)}")
     problems = unknown_keys(table, _TOP_KEYS, where="top level")
     wordings = read_wordings(table.get("wordings"), problems)
-    checks = _read_checks(table.get("checks"), wordings, problems, path.parent if path else None)
+    checks = _read_checks(table, wordings, problems, path.parent if path else None)
     checks = load_code(checks, problems, folder=path.parent if path else None, allow_code=allow_code)
     for key, kind, wanted in (("name", str, "a text"), ("about", str, "a text"), ("reviewed", bool, "true or false")):
         if key in table and not isinstance(table[key], kind):
-            problems.append(f"{key}: expected {wanted}, found {shown_value(table[key])}")
+            problems.append(Problem(f"{key}: expected {wanted}, found {shown_value(table[key])}", line_of(table, key)))
     if problems:
         raise ConfigError.of(problems, where=where)
     name = table.get("name", path.stem if path else "style")
     return StyleSchema(name, checks, table.get("about", ""), table.get("reviewed", True), path, wordings)
 
 
-def _read_checks(entries: Any, wordings: Wordings, problems: list[str], folder: Path | None) -> tuple[Check, ...]:
+def _read_checks(
+    table: Mapping[str, Any], wordings: Wordings, problems: list[str], folder: Path | None
+) -> tuple[Check, ...]:
+    entries, line = table.get("checks"), line_of(table, "checks")
     if not isinstance(entries, list) or not entries:
-        problems.append("checks: expected a list with at least one check")
+        problems.append(Problem("checks: expected a list with at least one check", line))
         return ()
     checks = []
     used: Counter[str] = Counter()
@@ -69,7 +83,7 @@ def _read_checks(entries: Any, wordings: Wordings, problems: list[str], folder: 
         before = len(problems)
         check = _read_check(entry, where, used, problems, folder) if isinstance(entry, Mapping) else None
         if check is None and len(problems) == before:
-            problems.append(f"{where}: expected a mapping with `kind`, found {shown_value(entry)}")
+            problems.append(Problem(f"{where}: expected a mapping with `kind`, found {shown_value(entry)}", line))
         if check is not None:
             checks.append(replace(check, wordings=wordings) if check.kind in _WITH_WORDINGS else check)
     doubled = [id for id, times in Counter(check.id for check in checks).items() if times > 1]
@@ -83,7 +97,7 @@ def _read_check(
     name = entry.get("kind")
     if not isinstance(name, str) or name not in KINDS:
         what = f"unknown kind {shown_value(name)}; {nearest(str(name), list(KINDS))}" if name else '"kind" is missing'
-        problems.append(f"{where}: {what}")
+        problems.append(Problem(f"{where}: {what}", line_of(entry, "kind")))
         return None
     kind = KINDS[name]
     used[name] += 1
@@ -92,10 +106,10 @@ def _read_check(
     given = {
         key: _resolved(value, parameter_keys[key], folder) for key, value in entry.items() if key in parameter_keys
     }
-    parameters = build_settings(kind.parameters, _as_lists(given, kind.parameters), where=where, problems=problems)
+    parameters = build_settings(kind.parameters, with_lines(entry, _as_lists(given)), where=where, problems=problems)
     level = _choice(entry, "level", ("must", "should"), "must", where, problems)
     about = _choice(entry, "about", ("form", "wording", "facts"), kind.about, where, problems)
-    when = _read_when(entry.get("when"), where, problems)
+    when = _read_when(entry, where, problems)
     fix = _read_fix(entry, kind, where, problems)
     id = entry.get("id", name if used[name] == 1 else f"{name}-{used[name]}")
     for key, value, wanted in (
@@ -104,15 +118,14 @@ def _read_check(
         ("ignore_case", entry.get("ignore_case", False), bool),
     ):
         if not isinstance(value, wanted):
-            problems.append(
-                f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {shown_value(value)}"
-            )
+            expected = "a text" if wanted is str else "true or false"
+            said = f"{where}.{key}: expected {expected}, found {shown_value(value)}"
+            problems.append(Problem(said, line_of(entry, key)))
     each = _choice(entry, "each", UNITS, None, where, problems) if "each" in entry else None
     part = entry.get("part")
     if part is not None and not (isinstance(part, str) and PART.fullmatch(part)):
-        problems.append(
-            f"{where}.part: expected a place and a piece such as first paragraph, found {shown_value(part)}"
-        )
+        said = f"{where}.part: expected a place and a piece such as first paragraph, found {shown_value(part)}"
+        problems.append(Problem(said, line_of(entry, "part")))
     if parameters is None:
         return None
     say, ignore_case = entry.get("say"), entry.get("ignore_case", False)
@@ -127,7 +140,8 @@ def _read_fix(entry: Mapping[str, Any], kind: Kind, where: str, problems: list[s
     possible = kind.fix.possible
     if value in ("safe", "unsafe") and value not in possible:
         can = f'only "{possible[0]}" or "off" has an effect on' if possible else "no repair exists for"
-        problems.append(f'{where}.fix: "{value}" does nothing; {can} the kind {kind.name}')
+        said = f'{where}.fix: "{value}" does nothing; {can} the kind {kind.name}'
+        problems.append(Problem(said, line_of(entry, "fix")))
     return value
 
 
@@ -138,7 +152,7 @@ def _resolved(value: Any, field: Field[Any], folder: Path | None) -> Any:
     return str(folder / value)
 
 
-def _as_lists(given: Mapping[str, Any], parameters: type) -> dict[str, Any]:
+def _as_lists(given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters, where `preferred: {term: variant}` may name a single variant without a list."""
     preferred = given.get("preferred")
     if not isinstance(preferred, Mapping):
@@ -151,19 +165,22 @@ def _choice(
 ) -> Any:
     value = entry.get(key, default)
     if value not in choices:
-        problems.append(f"{where}.{key}: expected {' or '.join(choices)}, found {shown_value(value)}")
+        said = f"{where}.{key}: expected {' or '.join(choices)}, found {shown_value(value)}"
+        problems.append(Problem(said, line_of(entry, key)))
     return value
 
 
-def _read_when(when: Any, where: str, problems: list[str]) -> Mapping[str, tuple[str, ...] | None] | None:
+def _read_when(
+    entry: Mapping[str, Any], where: str, problems: list[str]
+) -> Mapping[str, tuple[str, ...] | None] | None:
     """The condition from a field name, `{field: value}` or `{field: [values]}`."""
+    when = entry.get("when")
     if when is None:
         return None
     if isinstance(when, str):
         return {when: None}
     if isinstance(when, Mapping) and when:
         return {str(name): tuple(map(str, v)) if isinstance(v, list) else (str(v),) for name, v in when.items()}
-    problems.append(
-        f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {shown_value(when)}"
-    )
+    said = f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {shown_value(when)}"
+    problems.append(Problem(said, line_of(entry, "when")))
     return None

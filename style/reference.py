@@ -8,13 +8,14 @@ from typing import Any
 import polars as pl
 import yaml
 
-from ..core import ConfigError, key_of, nearest
+from ..core import MOST_WRITTEN, ConfigError, key_of, nearest
 from .check import check_outputs, explain
 from .guide import check_sentence
 from .infer import entries_text
 from .kinds import KINDS
 from .read import parse_style
 from .schema import StyleSchema, render_fields
+from .yaml_text import MAX_DEPTH, MAX_VALUES
 
 __all__ = ["EXAMPLES", "KindExample", "explain_kind", "reference_page"]
 
@@ -148,7 +149,8 @@ EXAMPLES = [
         "the tags and structure that nearly all outputs share",
     ),
     KindExample(
-        "that an output is valid JSON, by a JSON Schema if there is one, and that texts in it are copied from the request",
+        "that an output is valid JSON, by a JSON Schema if there is one, and that texts in it are copied from the request. An "
+        "output for which the alternatives of the schema multiply so that validating takes seconds is unscored",
         {"kind": "json", "schema": {"type": "object", "required": ["type"]}}, '{"type": "NPN"}', '{"kind": "NPN"}',
         "the types, keys and enumerated texts that all outputs share, and the keys whose texts come from the request",
     ),
@@ -242,7 +244,10 @@ def reference_page() -> str:
         "check then applies only where they are given), `each` (`sentence`, `line`, `bullet`, `paragraph`, `item`) and `part` "
         "(such as `first paragraph`: the check then looks at these pieces, and repairs them, as if each were an output), `fix` "
         "(`safe`, `unsafe` or `off`: the repairs that it allows), `say` (its sentence in the guide), `about` (`form`, "
-        "`wording`, `facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same."
+        "`wording`, `facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same.\n\n"
+        f"A style file may have {MOST_WRITTEN:,} bytes, {MAX_DEPTH} levels and {MAX_VALUES:,} values, those included that its "
+        "aliases (`*name`) repeat; no setting raises these limits. Long lists of words and JSON Schemas go into files of their "
+        "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time."
     )
     return "\n\n".join([head, *map(explain_kind, names)]) + "\n"
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from ..core import shown_value
+from ..core import Problem, line_of, shown_value
 from .schema import Columns, Wordings, regex_places
 
 __all__ = [
@@ -94,22 +94,25 @@ def read_wordings(table: Any, problems: list[str]) -> Wordings:
     if not isinstance(table, Mapping):
         problems.append(f"wordings: expected {{field: {{value: [texts]}}}}, found {shown_value(table)}")
         return {}
-    wordings = {str(name): _read_values(values, f"wordings.{name}", problems) for name, values in table.items()}
-    for name, values in wordings.items():
-        problems += _overlaps(name, values)
+    wordings = {}
+    for name, values in table.items():
+        line = line_of(table, name)
+        wordings[str(name)] = _read_values(values, f"wordings.{name}", problems, line)
+        problems += (Problem(said, line) for said in _overlaps(str(name), wordings[str(name)]))
     return wordings
 
 
-def _read_values(values: Any, where: str, problems: list[str]) -> dict[str, tuple[str, ...]]:
+def _read_values(values: Any, where: str, problems: list[str], line: int | None) -> dict[str, tuple[str, ...]]:
     if not isinstance(values, Mapping) or not values:
-        problems.append(f"{where}: expected {{value: [texts]}}, found {shown_value(values)}")
+        problems.append(Problem(f"{where}: expected {{value: [texts]}}, found {shown_value(values)}", line))
         return {}
     read = {}
     for value, given in values.items():
         texts = [given] if isinstance(given, str) else given
         name = value_key(value) if isinstance(value, bool) else str(value)  # YAML reads a bare yes as true
         if not isinstance(texts, list) or not all(isinstance(text, str) and re.search(r"\w", text) for text in texts):
-            problems.append(f"{where}.{name}: expected texts with a letter or digit, found {shown_value(given)}")
+            said = f"{where}.{name}: expected texts with a letter or digit, found {shown_value(given)}"
+            problems.append(Problem(said, line_of(values, value)))
             continue
         read[name] = tuple(texts)
     return read

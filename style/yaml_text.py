@@ -1,21 +1,69 @@
 """Reads YAML, and says in plain words what is wrong with it and where."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from ..core import ConfigError, marked_line
+from ..core import ConfigError, Table, marked_line, shown_value
 
-__all__ = ["read_yaml"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "read_yaml"]
+
+
+# A JSON Schema inside a check is the deepest honest content, and its validator takes about 125 levels.
+MAX_DEPTH = 100
+# Aliases make a value appear again without being written again: ten in each of nine lists are a billion values. What is
+# written at most, 250,000 bytes, has about as many.
+MAX_VALUES = 125_000
+MAX_NUMBER = 1_000  # characters; Python reads no number of more than 4,300 digits
+_KEY_LENGTH = 1024  # of a key without `?`: YAML 1.1, section 7.4.1
 
 
 class _Loader(yaml.SafeLoader):
-    """Loads plain data only; records keys that a mapping has twice, of which YAML would silently keep the last."""
+    """Loads plain data only, mappings as tables that know their lines.
+
+    It records keys that a mapping has twice, of which YAML would silently keep the last, and counts the values that
+    aliases stand for before it makes any of them.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self.doubled: list[str] = []
+        self._depth = 0
+        self._values: dict[int, int] = {}  # the values in a node that has been read, by its identity
+
+    # The keys that may begin here are in the order of their tokens, so the first is the oldest. PyYAML goes through all of
+    # them at each token, which takes minutes for a file of brackets.
+    def next_possible_simple_key(self) -> int | None:
+        return next((key.token_number for key in self.possible_simple_keys.values()), None)
+
+    def stale_possible_simple_keys(self) -> None:
+        while self.possible_simple_keys:
+            level, key = next(iter(self.possible_simple_keys.items()))
+            if key.line == self.line and self.index - key.index <= _KEY_LENGTH:
+                return
+            if key.required:
+                problem = "could not find expected ':'"
+                raise yaml.MarkedYAMLError("while scanning a simple key", key.mark, problem, self.get_mark())
+            del self.possible_simple_keys[level]
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        alias = self.peek_event() if self.check_event(yaml.AliasEvent) else None
+        begins = self.peek_event().start_mark
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=f"it is nested deeper than {MAX_DEPTH} levels", problem_mark=begins)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if alias is not None:
+            if id(node) not in self._values:
+                raise yaml.MarkedYAMLError(problem=f"*{alias.anchor} stands inside of itself", problem_mark=begins)
+            return node
+        self._values[id(node)] = values = 1 + sum(self._values[id(one)] for one in _inside(node))
+        if values > MAX_VALUES:
+            raise yaml.MarkedYAMLError(problem=f"{_TOO_MANY} {MAX_VALUES:,} values", problem_mark=begins)
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -24,15 +72,36 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 line = key.start_mark.line + 1
                 if before := first.get(name := (key.tag, key.value)):
-                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" is repeated; remove one')
+                    self.doubled.append(
+                        f"lines {before} and {line}: the key {shown_value(key.value)} is repeated; remove one"
+                    )
                 first[name] = line
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
+            if isinstance(node, yaml.ScalarNode) and node.tag == _INT and len(node.value) > MAX_NUMBER:
+                raise ValueError(f"a number of {len(node.value):,} characters; at most {MAX_NUMBER:,} are read")
             return super().construct_object(node, deep)
         except ValueError as error:  # a date such as 2026-13-45
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+    def construct_table(self, node: yaml.MappingNode) -> Iterator[Table]:
+        table = Table(line=node.start_mark.line + 1)
+        yield table
+        table.update(self.construct_mapping(node))  # type: ignore[arg-type] — keys may be numbers, as in a plain dict
+        table.lines.update((self.construct_object(key), key.start_mark.line + 1) for key, _ in node.value)
+
+
+_TOO_MANY = "with what its aliases (*name) repeat, it holds more than"
+_INT, _MAP = "tag:yaml.org,2002:int", "tag:yaml.org,2002:map"
+_Loader.add_constructor(_MAP, _Loader.construct_table)
+
+
+def _inside(node: Any) -> Iterator[yaml.Node]:
+    """The nodes directly in a node: items, or keys and values."""
+    for one in node.value if isinstance(node, yaml.CollectionNode) else ():
+        yield from one if isinstance(one, tuple) else (one,)
 
 
 def read_yaml(text: str, *, where: str) -> Any:
@@ -49,8 +118,6 @@ def read_yaml(text: str, *, where: str) -> Any:
     except yaml.YAMLError as error:
         line, column, why = _reason(error, text)
         raise ConfigError(f"{where}, line {line}: not valid YAML: {why}{marked_line(text, line, column)}") from None
-    except RecursionError:
-        raise ConfigError(f"{where}: not valid YAML: its lists or mappings are nested too deeply") from None
     if loader.doubled:
         raise ConfigError.of(list(dict.fromkeys(loader.doubled)), where=where)
     return data

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ...core import Clock
+from ...core import Clock, read_regular
 from ...style import StyleSchema
 from ..pipeline import CuratedParts, curate_parts
 from ..prepare import CurateRequest
@@ -95,7 +95,7 @@ def _style(style: StyleSchema | None) -> str | None:
     digest = hashlib.sha256(repr(style).encode())
     folders = {folder for check in style.checks if (folder := getattr(check.parameters, "folder", None)) is not None}
     for path in (path for folder in sorted(folders) for path in sorted(folder.glob("*.py"))):
-        digest.update(path.read_bytes())
+        digest.update(read_regular(path))
     return digest.hexdigest()
 
 

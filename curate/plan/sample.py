@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError
+from ...core import DataError, open_regular
 from ..read.decode import line_end
 from ..read.file_parts import file_parts
 from ..read.records import read_records
@@ -197,7 +197,7 @@ def _copy(file: _File, data: DataSettings, shares: Sequence[tuple[float, int | N
 
 def _lines_from(file: _File, start: int, rows: int | None) -> list[bytes]:
     """Non-empty lines from a position on; all of them if `rows` is None."""
-    with file.path.open("rb") as opened:
+    with open_regular(file.path) as opened:
         opened.seek(start)
         if start == 0 and opened.read(3) != b"\xef\xbb\xbf":
             opened.seek(0)

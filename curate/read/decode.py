@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ...core import DataError
+from ...core import DataError, open_regular
 
 __all__ = [
     "FileStamp",
@@ -89,13 +89,13 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     kind = path.suffix.lower()
     try:
         if kind == ".gz":
-            with gzip.open(path) as file:
+            with open_regular(path) as packed, gzip.open(packed) as file:
                 yield file  # type: ignore[misc]
         elif kind == ".zst":
-            with _open_zstd(path) as file:
+            with open_regular(path) as packed, _open_zstd(packed) as file:
                 yield file
         else:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: is not a complete {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
@@ -107,12 +107,12 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         raise DataError(f"{path}: is not a complete zstd file ({error})") from None
 
 
-def _open_zstd(path: Path) -> IO[bytes]:
+def _open_zstd(packed: IO[bytes]) -> IO[bytes]:
     if sys.version_info >= (3, 14):
         from compression import zstd  # type: ignore[import-not-found]
     else:
         from backports import zstd
-    return zstd.open(path)  # type: ignore[return-value]
+    return zstd.open(packed)  # type: ignore[return-value]
 
 
 def read_head(path: Path) -> bytes:

@@ -2,12 +2,13 @@
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ...core import DataError, install_command, nearest
+from ...core import DataError, install_command, nearest, need_regular
 from ..run_files import table_name
 from .batch import ROWS, Batch, object_batches, plain_values
 from .records import SUFFIXES, file_kind
@@ -37,8 +38,8 @@ def _find(path: str) -> list[Path]:
         return [place]
     if place.is_dir():
         return _in_folder(place)
-    if place.exists():
-        raise DataError(f"{path} is not a file but a pipe or a device; write its contents to a file first")
+    with suppress(OSError):
+        need_regular(place)
     matches = _in_order(map(Path, glob.glob(path, recursive=True)))  # noqa: PTH207 — Path.glob refuses absolute patterns
     found = [p for p in matches if p.is_file() and file_kind(p)]
     if found:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError, install_command, nearest
+from ...core import DataError, install_command, nearest, need_regular, open_regular
 from .batch import ROWS, Batch, plain_values
 
 __all__ = ["TABLES", "scan_table", "sheet_records", "table_kind", "table_records"]
@@ -48,10 +48,11 @@ def scan_table(path: Path) -> pl.LazyFrame:
     Raises:
         OSError, PolarsError: the file is missing or damaged.
     """
+    need_regular(path)  # polars opens it itself
     # A name may hold brackets and equals signs: it is a single file, not a pattern or a partition.
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if file.read(len(_ARROW_FILE)) == _ARROW_FILE:
             return pl.scan_ipc(path, glob=False, hive_partitioning=False)
     return pl.read_ipc_stream(path).lazy()
@@ -67,9 +68,8 @@ def sheet_records(path: Path, sheet: str | None) -> tuple[Iterator[Batch], list[
         import fastexcel
     except ImportError:
         raise DataError(f"{path}: reading workbooks needs: {install_command('excel')}") from None
-    if not path.is_file():
-        raise DataError(f"there is no file at {path}")
     try:
+        need_regular(path)
         names = fastexcel.read_excel(path).sheet_names
         name = sheet if sheet is not None else names[0]
         if name not in names:

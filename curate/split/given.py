@@ -1,5 +1,6 @@
 """Keeps splits given by the data, an earlier run or a decision, and drops rows that would leak."""
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import DataError, RunBroken, write_whole
+from ...core import DataError, RunBroken, open_regular, write_whole
 from ..match.join import SimilarPairs
 from .assign import SPLITS
 
@@ -278,8 +279,8 @@ def read_splits(path: Path) -> PinnedSplits:
     """
     tables, problems = [pl.DataFrame(schema=_SCHEMA)], []
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            lines = enumerate(file, start=1)
+        with open_regular(path) as file:
+            lines = enumerate(io.TextIOWrapper(file, encoding="utf-8", newline="\n"), start=1)
             while some := list(islice(lines, _CHUNK)):
                 rows = [(number, _row(line)) for number, line in some if line.strip()]
                 problems += [number for number, row in rows if row is None]

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, nearest, say
+from ...core import DataError, nearest, need_regular, say
 from ...curate import SUFFIXES, Batch, file_kind, read_records, table_batches
 from ...style import field_text
 from ..endpoints.responses import Tokens, read_usage
@@ -214,10 +214,10 @@ def _batches(path: Any) -> Iterator[Batch]:
     if not isinstance(path, Path):
         yield from table_batches(path)
         return
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; pass an outputs file")
-    if not path.exists():
-        raise DataError(f"no outputs file at {path}")
+    try:
+        need_regular(path, what="outputs file")
+    except FileNotFoundError:
+        raise DataError(f"no outputs file at {path}") from None
     if file_kind(path) is None:
         raise DataError(f"{path}: unknown file type; use {', '.join(SUFFIXES)}, optionally with .gz or .zst")
     if path.stat().st_size == 0:

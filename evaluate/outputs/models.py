@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ModelError
+from ...core import ModelError, need_regular
 from ..variants import Variant
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def _other_shapes(adapter: Path, folder: Path) -> str | None:
     if layers is None:
         return None
     try:
+        need_regular(adapter / "adapter_model.safetensors", error=ModelError)
         with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
     except (SafetensorError, OSError) as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, ModelError, say, sha256_file
+from ...core import ConfigError, ModelError, need_regular, say, sha256_file
 from ...curate import ClusterSettings, connect
 from ...train import plan_workers
 from .generate import CACHE_BYTES, Generation, Requests, batch_generator
@@ -197,6 +197,7 @@ def count_parameters(folder: Path) -> int | None:
     total = 0
     for path in sorted(folder.glob("*.safetensors")):
         try:
+            need_regular(path, error=ModelError)
             with safe_open(path, framework="np") as file:
                 for name in file.keys():  # noqa: SIM118 - not a dict
                     size = 1

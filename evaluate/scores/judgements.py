@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import DataError
+from ...core import DataError, read_regular
 from ..statistics.agreement import people_agreement
 from ..statistics.intervals import grouped, share_interval
 from ..statistics.paired import sign_flip
@@ -90,7 +90,7 @@ def _content(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise DataError(f"{path}: larger than {MOST_BYTES:,} bytes, the limit for a judgements file")
-        return json.loads(path.read_bytes())
+        return json.loads(read_regular(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Fix, Talk, nearest, write_whole
+from ...core import ConfigError, DataError, Fix, Talk, nearest, open_regular, write_whole
 from ...curate import DataSettings, RawPairs, is_curated, read_frame, read_pairs
 from ...evaluate import (
     AUTO,
@@ -217,7 +217,7 @@ def _is_curated(pairs: Any) -> bool:
         # An Arrow table and a Dataset have their columns' names under another name, and the columns themselves under this.
         return is_curated(getattr(pairs, "column_names", getattr(pairs, "columns", first)))
     try:
-        with Path(pairs).open("rb") as file:
+        with open_regular(Path(pairs)) as file:
             first = json.loads(file.readline())
     except (OSError, ValueError):
         return False

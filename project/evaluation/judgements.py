@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import DataError, say, write_whole
+from ...core import DataError, read_regular, say, write_whole
 from ..run import Run
 from ..runs import JUDGEMENTS, read_stored, with_inputs
 
@@ -32,7 +32,7 @@ def store_judgements(run: Run, files: Sequence[Path]) -> None:
 
     stored = read_run(run.folder)
     judgements = _count(stored, files)
-    kept = {f"{number}.json": file.read_bytes() for number, file in enumerate(files)}
+    kept = {f"{number}.json": read_regular(file) for number, file in enumerate(files)}
     shutil.rmtree(_kept(run.folder), ignore_errors=True)
     for name, content in kept.items():
         write_whole(_kept(run.folder) / name, content)

@@ -30,7 +30,7 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
     0.5
     """
     if isinstance(source, Mapping):
-        return _stated(exact(dict(source)), where="roi", seed=seed or 0)
+        return _stated(exact(dict(source)), seed=seed or 0)
     path = source.folder if isinstance(source, Run) else Path(source)
     if path.suffix == ".toml" and path.name != PROJECT_FILE:
         return stated_money(path, seed=seed or 0)
@@ -49,12 +49,12 @@ def stated_money(file: Path, *, seed: int = 0) -> Money:
     table = read_toml(file)
     if not isinstance(table.get("roi"), dict):
         raise ConfigError(f"{file} has no [roi] table")
-    return _stated(with_price_path(table["roi"], file.parent) or {}, where=f"{file}: roi", seed=seed, named=str(file))
+    return _stated(with_price_path(table["roi"], file.parent) or {}, seed=seed, file=file)
 
 
-def _stated(table: Mapping[str, Any], *, where: str, seed: int, named: str = "roi") -> Money:
-    roi = read_roi(table, where=where)
-    baseline, candidate = _pair(list(roi.variants), named)
+def _stated(table: Mapping[str, Any], *, seed: int, file: Path | None = None) -> Money:
+    roi = read_roi(table, file=file)
+    baseline, candidate = _pair(list(roi.variants), str(file or "roi"))
     check_roi(roi, list(roi.variants), required=[baseline, candidate], measured=False)
     return compute_money(roi, baseline=baseline, candidate=candidate, seed=seed)
 

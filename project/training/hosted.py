@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, read_key, say, sha256_file, write_synced, write_whole
+from ...core import ConfigError, Talk, read_key, read_written, say, sha256_file, write_synced, write_whole
 from ..project import PROJECT_FILE
 from ..run import At, Run, console_for, open_run
 from .hosted_plan import HostedPlan, check_dates, check_max_cost, hosted_folder, plan_job, provider_of
@@ -318,7 +318,7 @@ def _with_table(file: Path, table: str) -> str:
 
     Raises: ConfigError if it has such a table already.
     """
-    text = file.read_text(encoding="utf-8-sig")
+    text = read_written(file, what="project file")
     present = tomllib.loads(text).get("evaluate") or {}
     added = tomllib.loads(table)["evaluate"]["tuned"]
     if present.get("tuned") == added:

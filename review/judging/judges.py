@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, disk_refusals, read_object, write_synced
+from ...core import ConfigError, disk_refusals, read_object, read_regular, write_synced
 from ...evaluate import JudgedRun, judgements_content, read_judgements
 from .shuffle import first_on_left, judging_order
 
@@ -73,7 +73,7 @@ def read_session(folder: Path, who: str, run: JudgedRun) -> Session:
         digest = hashlib.sha256(f"{run.outputs}\0{name}".encode()).digest()
         return Session(name, int.from_bytes(digest[:4]))
     read_judgements([file], run)
-    content = json.loads(file.read_bytes())
+    content = json.loads(read_regular(file))
     return Session(name, content["seed"] & 0xFFFFFFFF, {str(row["id"]): row for row in content["judgements"]})
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core import ConfigError, disk_refusals, write_whole
+from ...core import ConfigError, disk_refusals, write_whole, written_bytes
 from ...project import PROJECT_FILE, Run, read_project, to_path
 
 __all__ = ["Source", "read_source", "style_file", "write_source"]
@@ -44,15 +44,11 @@ def read_source(path: Path) -> Source:
 
     Raises: ConfigError if it cannot be read.
     """
+    content = written_bytes(path, what="style file")
     try:
-        content = path.read_bytes()
         text = content.decode()
-    except FileNotFoundError:
-        raise ConfigError(f"no style file at {path}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start + 1} is not UTF-8; save the style file as UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: the style file cannot be read ({error})") from None
     stamp = hashlib.sha256(content).hexdigest()[:16]
     return Source(text.removeprefix(_BOM), stamp, marked=text.startswith(_BOM))
 

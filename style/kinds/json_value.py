@@ -6,16 +6,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+
+import polars as pl
 
 from ...core import ConfigError, read_written
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..schema import Check, Columns, Findings, faults
 from ..words import quoted
 from ..yaml_text import read_yaml
+from .json_failures import MOST, StoppableValidator, compiled, failures
 from .json_text import as_json
+from .json_work import SchemaWork
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -26,10 +30,12 @@ __all__ = ["JSON"]
 _MAX_DEPTH = 200
 # Python's own limit for reading whole numbers (quadratic time beyond it).
 _MAX_DIGITS = 4300
-_MAX_FAULTS = 20  # of one output: locating each one costs a pass over its text
 _MAX_SHOWN = 200  # characters of a value shown as found
 _SHOWN_BROKEN = 20  # characters shown after the point where a text stops being JSON
-_MAX_PATTERN_BYTES = 10 * 2**20
+_MOST_OF_SCHEMA = 5_000_000  # bytes
+# An output that a schema may look at more often is validated where it can be stopped: for each failed look the validator
+# keeps a failure of 30 microseconds and a kilobyte.
+_MOST_LOOKS = 100_000
 
 Fault = tuple[str | None, int | None, int | None, str]
 
@@ -54,38 +60,54 @@ class JsonParameters:
         except (ValueError, RecursionError, TypeError) as error:
             raise ConfigError(f"the JSON Schema cannot be used: {error}") from None
         object.__setattr__(self, "schema", plain)
-        _ = self.validator
+        _ = self.work, self.validator
 
     @cached_property
     def validator(self) -> "jsonschema_rs.Validator":
         """The compiled schema. Raises: ConfigError if it is not a valid schema."""
-        # jsonschema-rs: maintained weekly, linear-time patterns, 50 times as fast as the pure-Python library.
         import jsonschema_rs
 
-        options = jsonschema_rs.RegexOptions(size_limit=_MAX_PATTERN_BYTES)
         try:
-            return jsonschema_rs.validator_for(
-                self.schema, pattern_options=options, retriever=_refuse, validate_formats=True, mask="this value"
-            )  # type: ignore[arg-type]
+            return compiled(self.schema)
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise ConfigError(f"the JSON Schema cannot be used: {_schema_reason(error)}") from None
+
+    @cached_property
+    def work(self) -> SchemaWork:
+        """How often the schema looks at values. Raises: ConfigError if it holds too many schemas."""
+        try:
+            return SchemaWork(self.schema)
+        except ValueError as error:
+            raise ConfigError(f"the JSON Schema cannot be used: {error}") from None
+
+    @cached_property
+    def _short(self) -> int:
+        """A text of at most so many characters is never much work, whatever it holds."""
+        lengths = (2**power for power in range(4, 18))
+        return max(takewhile(lambda n: n * self.work.looks(min(n // 2, _MAX_DEPTH)) <= _MOST_LOOKS, lengths), default=0)
+
+    def is_much_work(self, text: str) -> bool:
+        """Whether validating a JSON text may take longer than a person waits."""
+        if len(text) <= self._short:
+            return False
+        containers = text.count("[") + text.count("{")
+        values = containers + text.count(",") + 1
+        if values * self.work.looks(min(containers, _MAX_DEPTH)) <= _MOST_LOOKS:
+            return False
+        return values * self.work.looks(_depth(text)) > _MOST_LOOKS
 
 
 def _load(path: Path) -> Any:
     """A schema file. YAML can read JSON too, but the JSON reader gives better errors."""
-    text = read_written(path, what="JSON Schema")
     if path.suffix in (".yaml", ".yml"):
-        return read_yaml(text, where=f"the JSON Schema {path}")
+        return read_yaml(read_written(path, what="JSON Schema"), where=f"the JSON Schema {path}")
+    text = read_written(path, what="JSON Schema", most=_MOST_OF_SCHEMA)
     try:
         return json.loads(text)
     except RecursionError:
         raise ConfigError(f"the JSON Schema {path} is nested too deeply") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise ConfigError(f"the JSON Schema {path} is not valid: {' '.join(str(error).split())}") from None
-
-
-def _refuse(uri: str) -> NoReturn:
-    raise ValueError(uri)
 
 
 def _schema_reason(error: Exception) -> str:
@@ -103,18 +125,25 @@ def _schema_reason(error: Exception) -> str:
 
 def _find_json(check: Check, columns: Columns) -> Findings:
     p: JsonParameters = check.parameters
-    known: dict[str, list[Fault]] = {}
+    known: dict[str, list[Fault] | None] = {}
     rows = []
-    for index, text in enumerate(columns.output):
-        if text not in known:
-            known[text] = _faults_of(text, p.validator)
-        rows += [(index, *fault) for fault in known[text]]
+    with StoppableValidator(p.schema) as apart:
+        for index, text in enumerate(columns.output):
+            if text not in known:
+                known[text] = _faults_of(text, p, apart)
+            rows += [(index, *fault) for fault in known[text] or ()]
     if p.from_request:
-        valid = (index for index, text in enumerate(columns.output) if not known[text])
+        valid = (index for index, text in enumerate(columns.output) if known[text] == [])
         for index in valid:
             invented = _invented(p, columns.output[index], columns.input[index])
-            rows += [(index, *fault) for fault in islice(invented, _MAX_FAULTS)]
-    return Findings(faults(sorted(rows, key=lambda row: row[0])))
+            rows += [(index, *fault) for fault in islice(invented, MOST)]
+    why = None
+    if None in known.values():
+        why = pl.Series([_TOO_LONG if known[text] is None else None for text in columns.output], dtype=pl.String)
+    return Findings(faults(sorted(rows, key=lambda row: row[0])), unscored=why)
+
+
+_TOO_LONG = "the alternatives of the JSON Schema multiply, and validating takes too long"
 
 
 def _invented(p: JsonParameters, text: str, request: str) -> Iterator[Fault]:
@@ -141,17 +170,19 @@ def _plain(text: str) -> str:
     return f" {' '.join(_WORDS.findall(text.casefold()))} "
 
 
-def _faults_of(text: str, validator: "jsonschema_rs.Validator") -> list[Fault]:
-    """All faults of one output as JSON that fits the schema."""
+def _faults_of(text: str, p: JsonParameters, apart: StoppableValidator) -> list[Fault] | None:
+    """All faults of one output as JSON that fits the schema; None if finding them takes too long."""
     value, fault = _parsed(text)
     if fault is not None:
         return [fault]
     try:
-        if validator.is_valid(value):
-            return []
-        return list(_unfit(text, value, validator))
-    except UnicodeEncodeError:
+        found = apart.failures(text) if p.is_much_work(text) else failures(p.validator, value)
+    except TimeoutError:
+        return None
+    if found is None:
         return [(None, None, None, "characters of Unicode, not half of one (a lone surrogate)")]
+    unfit = [_fault(text, *_place(text, path), f"{_json_path(path)}: {message}") for path, message in found[:MOST]]
+    return [*unfit, (None, None, None, "nothing more that does not fit")] if len(found) > MOST else unfit
 
 
 class _NoJsonError(ValueError):
@@ -207,17 +238,6 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_no_constant)
-
-
-def _unfit(text: str, value: Any, validator: "jsonschema_rs.Validator") -> Iterator[Fault]:
-    """Each point at which a value does not fit the schema, up to a limit."""
-    for number, error in enumerate(validator.iter_errors(value)):
-        if number == _MAX_FAULTS:
-            yield None, None, None, "nothing more that does not fit"
-            return
-        path = list(error.instance_path)
-        start, end = _place(text, path)
-        yield _fault(text, start, end, f"{_json_path(path)}: {error.message[:_MAX_SHOWN]}")
 
 
 def _fault(text: str, start: int, end: int, expected: str) -> Fault:

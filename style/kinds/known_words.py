@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from ...core import ConfigError
+from ...core import ConfigError, read_written
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults
 from ..word_forms import KnownForms
@@ -64,11 +64,11 @@ class KnownWordsParameters:
         return KnownForms(self.known)
 
 
+_MOST_BYTES = 20_000_000  # a list of all English words, with those that hardly anyone uses, has 5 million
+
+
 def _read_words(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the words in {path} cannot be read ({error})") from None
+    return read_written(path, what="list of words", most=_MOST_BYTES).splitlines()
 
 
 def _folded(word: str) -> str:

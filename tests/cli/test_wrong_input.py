@@ -23,7 +23,7 @@ def assert_refused(done, *said):
         ("rank = 2", 'rank = "two"', "expected a whole number"),
         ("max_steps = 4", "max_step = 4", 'did you mean "max_steps"?'),
         ("few_shot = 0", "few_shots = 0", 'did you mean "few_shot"?'),
-        ('guide = "guide.txt"', 'guide = "guide.md"', "guide.md cannot be read"),
+        ('guide = "guide.txt"', 'guide = "guide.md"', "no guide at"),
         ('path = "pairs.jsonl"', 'path = "pears.jsonl"', "no file of pairs at"),
         ('path = "pairs.jsonl"', 'path = "/no/such/pears.jsonl"', "no file of pairs at /no/such"),
         ('group = "family"', 'group = "famliy"', '"family"'),

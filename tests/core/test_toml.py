@@ -88,3 +88,49 @@ def test_numbers_are_exact_and_a_byte_order_mark_is_nothing(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("\ufeffprice = 0.1\r\n", encoding="utf-8")
     assert read_toml(file) == {"price": Decimal("0.1")}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("\na = " + "[" * 100_000 + "]" * 100_000, 2, "nested deeper than 32 levels"),
+        ("a = " + "{a = " * 20_000 + "1" + "}" * 20_000, 1, "nested deeper than 32 levels"),
+        (".".join(["a"] * 50_000) + " = 1", 1, "nested deeper than 32 levels"),
+        ("[" + ".".join(["a"] * 50_000) + "]", 1, "nested deeper than 32 levels"),
+        ("a = '''\n\n'''\nb = " + "9" * 5_000, 4, "a number of 5,000 characters; at most 1,000 are read"),
+        ("b = [0x" + "f" * 5_000 + "]", 1, "a number of 5,002 characters"),
+    ],
+)
+def test_what_is_too_deep_or_too_long_is_refused_with_its_line(tmp_path, text, line, said):
+    found = refusal(tmp_path, text)
+    assert found.startswith(f"line {line}: ")
+    assert said in found
+
+
+def test_a_line_of_prose_is_not_taken_for_a_deep_key(tmp_path):
+    assert 'there is no "=" after the key' in refusal(tmp_path, "many words " * 40)
+
+
+def test_a_file_that_is_too_large_is_refused_with_its_size(tmp_path):
+    assert "settings.toml has 250,005 bytes; the file may have at most 250,000" in refusal(
+        tmp_path, "a = " + "1" * 250_001
+    )
+
+
+def test_what_is_as_deep_and_long_as_allowed_is_read(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("a = " + "[" * 32 + "]" * 32 + "\n" + ".".join("bcde" * 8) + f" = {'9' * 1_000}\n#" + " " * 240_000)
+    assert set(read_toml(file)) == {"a", "b"}
+
+
+# Each of these takes minutes where the scanner, the parser or a message tries the same characters again.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""\n' + '\\"""\n' * 40_000, "a" * 240_000, "[" + " " * 240_000, "a = " + "=[" * 100_000, "a = 1 " * 40_000,
+        "[a]\n" * 60_000, "a = 1\n" * 40_000, "a = '" + "\\" * 240_000, "key " * 60_000, "a.'b'" * 40_000,
+    ],
+)  # fmt: skip
+def test_no_damaged_file_of_the_largest_size_takes_quadratic_time(tmp_path, text):
+    assert "line" in refusal(tmp_path, text)

@@ -239,7 +239,7 @@ def test_one_bad_byte_in_utf_8_is_named_with_its_line_and_never_replaced(tmp_pat
 
 def test_a_pipe_is_no_file_to_read(tmp_path):
     os.mkfifo(tmp_path / "p.jsonl")
-    with pytest.raises(DataError, match="a pipe or a device"):
+    with pytest.raises(DataError, match="is not a file but a pipe"):
         read_pairs(tmp_path / "p.jsonl")
 
 

@@ -116,8 +116,8 @@ def test_a_huge_file_is_rejected_before_it_is_read(tmp_path: Path):
 
 
 def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path):
-    for path in (tmp_path / "none.json", tmp_path):
-        with pytest.raises(DataError, match="cannot be read"):
+    for path, said in ((tmp_path / "none.json", "cannot be read"), (tmp_path, "is a folder; name the file in it")):
+        with pytest.raises(DataError, match=said):
             read_judgements([path], RUN)
 
 

@@ -21,7 +21,7 @@ from tuneworth.style import parse_style
         ("{kind: known_words}", 'needs either "words" or "path"'),
         ("{kind: known_words, words: [a], path: b}", 'needs either "words" or "path"'),
         ("{kind: known_words, words: [' ']}", "holds no word"),
-        ("{kind: known_words, path: /nowhere/words.txt}", "cannot be read"),
+        ("{kind: known_words, path: /nowhere/words.txt}", "no list of words at /nowhere/words.txt"),
     ],
 )
 def test_parameters_that_cannot_work_are_refused(check: str, problem: str) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core import ModelError, RunBroken, disk_refusal, whole_folder
+from ...core import ModelError, RunBroken, disk_refusal, need_regular, read_regular, whole_folder
 from .chat import end_of_turn
 from .kernels import detach_adapter, lora_layers
 from .load import LoadedModel
@@ -162,7 +162,7 @@ def check_plain(adapter: Path) -> dict[str, Any]:
 
 def _config(adapter: Path) -> dict[str, Any]:
     try:
-        table = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
+        table = json.loads(read_regular(adapter / CONFIG, error=ModelError).decode())
     except ValueError as error:
         raise ModelError(
             f"{adapter / CONFIG} cannot be read: {error}\nTrain again, or copy the adapter again."
@@ -213,6 +213,7 @@ def _names(adapter: Path, model: LoadedModel) -> set[str]:
 
     own = model.model.state_dict()
     try:
+        need_regular(adapter / WEIGHTS, error=ModelError)
         with safe_open(adapter / WEIGHTS, framework="pt") as file:
             names = {name for name in file.keys() if "lora_" in name}  # noqa: SIM118 - not a dict
             others = {name: file.get_tensor(name) for name in file.keys() if name not in names}  # noqa: SIM118

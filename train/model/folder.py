@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ...core import ModelError, sha256_file
+from ...core import ModelError, read_regular, sha256_file
 
 __all__ = ["check_folder", "fingerprint", "stated_licence"]
 
@@ -55,7 +55,7 @@ def _missing_weights(folder: Path, name: str) -> list[str]:
 
 def _json(file: Path, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(read_regular(file, error=ModelError).decode())
     except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
         raise ModelError(f'The model "{name}" cannot be read: {file} is not valid JSON ({error}).') from error
     if not isinstance(found, dict):
@@ -68,7 +68,7 @@ def stated_licence(folder: Path) -> str | None:
     card = folder / "README.md"
     if not card.is_file():
         return None
-    found = re.search(r"^license:\s*(\S+)", card.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    found = re.search(r"^license:\s*(\S+)", read_regular(card).decode(errors="replace"), re.MULTILINE)
     return found[1] if found else None
 
 

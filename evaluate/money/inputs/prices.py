@@ -10,7 +10,7 @@ from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ....core import ConfigError, build_settings, read_toml
+from ....core import ConfigError, Problem, build_settings, line_of, read_toml, with_lines
 
 __all__ = ["STALE_DAYS", "ModelPrice", "is_tuned_name", "price_of", "read_prices", "tuned_sibling", "with_price_path"]
 
@@ -247,26 +247,26 @@ def read_prices(path: Path) -> dict[str, ModelPrice]:
     table = read_toml(path, what="price file")
     problems: list[str] = []
     file = build_settings(_File, table, where="prices", problems=problems)
-    prices = {} if file is None or problems else _prices(file, path, problems)
+    prices = {} if file is None or problems else _prices(file, path, table["models"] if file.models else None, problems)
     if problems:
         raise ConfigError.of(problems, where=str(path))
     return prices
 
 
-def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPrice]:
+def _prices(file: _File, path: Path, table: Any, problems: list[str]) -> dict[str, ModelPrice]:
     prices = {}
     if not file.models:
         problems.append('the file has no models; add [models."provider:model"] with price_input and price_output')
     for name, entry in file.models.items():
         currency = entry.currency or file.currency
         if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-            problems.append(
-                f'models."{name}": currency: expected three capital letters such as "USD", found "{currency}"'
-            )
+            said = f'models."{name}": currency: expected three capital letters such as "USD", found "{currency}"'
+            problems.append(Problem(said, line_of(table, name)))
         try:
             day = _day(entry.date if entry.date is not None else file.date)
         except (ValueError, TypeError):
-            problems.append(f'models."{name}": date: expected a date like "2026-11-01"')
+            said = f'models."{name}": date: expected a date like "2026-11-01"'
+            problems.append(Problem(said, line_of(table, name)))
             continue
         prices[name] = _price(entry, currency, day, entry.source or file.source or f"your file {path.name}")
     return prices
@@ -305,4 +305,4 @@ def with_price_path(table: Mapping[str, Any] | None, folder: Path) -> Mapping[st
     """A `[roi]` table with the path of its price file resolved relative to `folder`, where the table's file is."""
     if not isinstance(table, Mapping) or not isinstance(table.get("prices"), str):
         return table
-    return {**table, "prices": str(folder / table["prices"])}
+    return with_lines(table, {**table, "prices": str(folder / table["prices"])})

@@ -8,7 +8,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ....core import ConfigError, build_settings, divided_names, nearest, toml_name
+from ....core import (
+    ConfigError,
+    Problem,
+    build_settings,
+    divided_names,
+    line_of,
+    line_of_named,
+    nearest,
+    toml_name,
+    with_lines,
+)
 from ....core import shown_value as shown
 from .measured import MeasuredVariant
 from .origins import priced_by
@@ -19,40 +29,45 @@ from .settings import RoiSettings, Triangular, VariantMoney, number_text
 __all__ = ["check_roi", "read_roi", "warnings_of"]
 
 
-def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = None) -> RoiSettings:
+def read_roi(table: Mapping[str, Any], *, file: Path | None = None, on: date | None = None) -> RoiSettings:
     """The settings of a parsed `[roi]` table; sub-tables other than investment, running and exchange are variants.
 
-    `on` is the day for which prices are looked up, by default today.
+    `on` is the day for which prices are looked up, by default today. `file` is named in messages.
 
     Raises:
         ConfigError: lists every problem of the table with its location.
     """
     problems: list[str] = []
+    where = "roi"
     ranged = _with_failure_costs(_with_ranges(table, where, problems), where, problems)
     section_names = {f.name for f in fields(RoiSettings) if f.init}
     misspelt = _misspelt(ranged, section_names)
-    problems += [f"{where}.{name}: did you mean [roi.{near}]?" for name, near in misspelt.items()]
+    problems += [
+        Problem(f"{where}.{name}: did you mean [roi.{near}]?", line_of(table, name)) for name, near in misspelt.items()
+    ]
     variant_tables = {
         key: value
         for key, value in ranged.items()
         if key not in section_names and key not in misspelt and isinstance(value, Mapping)
     }
     rest = {key: value for key, value in ranged.items() if key not in variant_tables and key not in misspelt}
-    settings = _build(RoiSettings, rest, where, problems)
+    settings = _build(RoiSettings, with_lines(table, rest), where, problems)
     variants, prices = {}, _own_prices(rest.get("prices"), where, problems)
     divided = divided_names(variant_tables, [f.name for f in fields(VariantMoney)], where=where)
     problems += divided.values()
     for name, values in variant_tables.items():
-        place = f"{where}.{toml_name(name)}"
+        place, found = f"{where}.{toml_name(name)}", list[str]()
         built = None if name in divided else _build(VariantMoney, values, place, problems)
         if built is not None:
-            built = _with_preset(built, place, rest, problems)
-            variants[name] = _listed(built, place, rest, on, prices, problems)
+            built = _with_preset(built, place, rest, found)
+            variants[name] = _listed(built, place, rest, on, prices, found)
         elif isinstance(values.get("model"), str):  # the table is invalid, but its model can be looked up
-            _listed(VariantMoney(model=values["model"]), place, rest, on, prices, problems)
+            _listed(VariantMoney(model=values["model"]), place, rest, on, prices, found)
+        problems += (Problem(said, line_of_named(values, said.removeprefix(place))) for said in found)
     if problems or settings is None:
-        found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
-        raise ConfigError(found[0]) if len(found) == 1 else ConfigError.of(found, where=f"[{where}]")
+        found = [_with_range(problem) for problem in dict.fromkeys(problems)]
+        named = file is not None or len(found) > 1
+        raise ConfigError.of(found, where=str(file or f"[{where}]")) if named else ConfigError(found[0])
     object.__setattr__(settings, "variants", variants)
     object.__setattr__(settings, "stated", frozenset(_dotted(_stated_keys(table))))
     return settings
@@ -152,6 +167,12 @@ def _with_preset(variant: VariantMoney, where: str, table: Mapping[str, Any], pr
     return replace(variant, hourly=in_currency(preset.hourly, rate))
 
 
+def _with_range(problem: str) -> str:
+    """The problem with a range as the file writes it."""
+    said = problem.replace("or Triangular", "or [low, likely, high]")
+    return Problem(said, problem.line) if isinstance(problem, Problem) else said
+
+
 def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPrice]:
     if not isinstance(path, str):
         return {}
@@ -185,7 +206,7 @@ def _build(kind: Any, values: Mapping[str, Any], where: str, problems: list[str]
             if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in new_problems)
         }
         known = {f.name for f in fields(kind) if f.init}
-        good = {key: value for key, value in values.items() if key in known and key not in bad}
+        good = with_lines(values, {key: value for key, value in values.items() if key in known and key not in bad})
         if len(good) < len(unread):
             build_settings(kind, good, where=where, problems=new_problems)
     problems += new_problems
@@ -208,18 +229,19 @@ def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> d
         elif isinstance(value, list | tuple):
             if len(value) != 3 or any(isinstance(v, bool) or not isinstance(v, int | float | Decimal) for v in value):
                 found_list = f"[{', '.join(map(shown, value))}]"
-                problems.append(f"{where}.{key}: expected three numbers [low, likely, high], found {found_list}")
+                said = f"{where}.{key}: expected three numbers [low, likely, high], found {found_list}"
+                problems.append(Problem(said, line_of(table, key)))
             elif not all(Decimal(str(v)).is_finite() for v in value):
-                problems.append(f"{where}.{key}: expected finite numbers, found {number_text(Triangular(*value))}")
+                said = f"{where}.{key}: expected finite numbers, found {number_text(Triangular(*value))}"
+                problems.append(Problem(said, line_of(table, key)))
             elif not value[0] <= value[1] <= value[2]:
-                problems.append(
-                    f"{where}.{key}: expected low <= likely <= high, found {number_text(Triangular(*value))}"
-                )
+                said = f"{where}.{key}: expected low <= likely <= high, found {number_text(Triangular(*value))}"
+                problems.append(Problem(said, line_of(table, key)))
             else:
                 found[key] = Triangular(*(Decimal(str(v)) for v in value))
         else:
             found[key] = value
-    return found
+    return with_lines(table, found)
 
 
 def _stated_keys(table: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -231,14 +253,16 @@ def _with_failure_costs(table: dict[str, Any], where: str, problems: list[str]) 
     """The table with the two costs of `failure_cost = {form, facts}` as two keys."""
     costs = table.get("failure_cost")
     if "facts_failure_cost" in table:
-        problems.append(f"{where}.facts_failure_cost: write failure_cost = {{form = ..., facts = ...}}")
+        said = f"{where}.facts_failure_cost: write failure_cost = {{form = ..., facts = ...}}"
+        problems.append(Problem(said, line_of(table, "facts_failure_cost")))
     if not isinstance(costs, Mapping):
         return table
     if set(costs) != {"form", "facts"}:
         keys = ", ".join(costs) or "nothing"
-        problems.append(f"{where}.failure_cost: expected a number, or both form and facts; found {keys}")
-        return {key: value for key, value in table.items() if key != "failure_cost"}
-    return {**table, "failure_cost": costs["form"], "facts_failure_cost": costs["facts"]}
+        said = f"{where}.failure_cost: expected a number, or both form and facts; found {keys}"
+        problems.append(Problem(said, line_of(table, "failure_cost")))
+        return with_lines(table, {key: value for key, value in table.items() if key != "failure_cost"})
+    return with_lines(table, {**table, "failure_cost": costs["form"], "facts_failure_cost": costs["facts"]})
 
 
 def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> list[str]:

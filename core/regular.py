@@ -1,0 +1,60 @@
+"""The one way to open a path that a user names: regular files only, so that no pipe or device is ever waited for."""
+
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+from .errors import DataError, InputError
+
+__all__ = ["need_regular", "open_regular", "read_regular"]
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+}  # fmt: skip
+# Opening a pipe waits for its other end without the first flag. Systems that lack a flag have no need of it.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+def open_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> BufferedReader:
+    """The bytes of a regular file, or of a link to one; `what` describes it in messages.
+
+    Raises: `error` for a folder, pipe, socket or device; FileNotFoundError and other OSErrors as `open` does.
+    """
+    need_regular(path, what=what, error=error)  # before it is opened, which may have an effect on a device
+    descriptor = os.open(path, _FLAGS)
+    try:
+        _check(os.fstat(descriptor), path, what, error)  # it may have been replaced since
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> bytes:
+    """The content of a regular file; `what` describes it in messages.
+
+    Raises: as `open_regular`.
+    """
+    with open_regular(path, what=what, error=error) as file:
+        return file.read()
+
+
+def need_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> None:
+    """Check that a library which opens paths itself can be given this one; see `open_regular`."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        if path.name == "-":
+            raise error(f"standard input is not read; save the {what} to disk and name it") from None
+        raise
+    _check(state, path, what, error)
+
+
+def _check(state: os.stat_result, path: Path, what: str, error: type[InputError]) -> None:
+    kind = stat.S_IFMT(state.st_mode)
+    if kind == stat.S_IFREG:
+        return
+    if kind == stat.S_IFDIR:
+        raise error(f"{path} is a folder; name the {what} in it")
+    raise error(f"{path} is not a file but {_KINDS.get(kind, 'something else')}; write its contents to a file first")
