@@ -43,6 +43,11 @@ from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .lines import Problem as Problem
+from .lines import Table as Table
+from .lines import line_of as line_of
+from .lines import line_of_named as line_of_named
+from .lines import with_lines as with_lines
 from .machine import allowed_cores as allowed_cores
 from .machine import has_ended as has_ended
 from .machine import machine_memory as machine_memory
@@ -51,11 +56,6 @@ from .machine import processor_name as processor_name
 from .machine import reset_peak as reset_peak
 from .machine import sync_folder as sync_folder
 from .machine import user_name as user_name
-from .lines import Problem as Problem
-from .lines import Table as Table
-from .lines import line_of as line_of
-from .lines import line_of_named as line_of_named
-from .lines import with_lines as with_lines
 from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP
