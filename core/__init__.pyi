@@ -43,6 +43,9 @@ from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .limits import GRACE_BYTES as GRACE_BYTES
+from .limits import Limits as Limits
+from .limits import read_size as read_size
 from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP

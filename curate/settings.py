@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from ..core import Fix, misfits
+from ..core import Fix, Limits, misfits
 
 __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
@@ -42,6 +42,8 @@ class DataSettings:
     tool_calls: Literal["quarantine", "output"] | None = None
     """Whether conversations with tool calls wait for a person, or the calls are outputs, as JSON. Default: outputs if
     the style has a check of kind `json`."""
+    limits: Limits = field(default_factory=Limits)
+    """How much one file may hold."""
 
     def __post_init__(self) -> None:
         if problems := misfits(self):

@@ -212,7 +212,9 @@ def _lines_from(file: _File, start: int, rows: int | None) -> list[bytes]:
 
 
 def _records(file: _File, data: DataSettings) -> Iterator[dict[str, Any]]:
-    batches, _ = read_records(file.path, encoding=data.encoding, delimiter=data.delimiter, sheet=data.sheet)
+    batches, _ = read_records(
+        file.path, encoding=data.encoding, delimiter=data.delimiter, sheet=data.sheet, limits=data.limits
+    )
     for batch in batches:
         for row in batch.rows():
             yield dict(row)

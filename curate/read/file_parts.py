@@ -10,7 +10,8 @@ import polars as pl
 
 from ...core import DataError
 from ..settings import DataSettings
-from .decode import FileStamp, count_line_feeds, file_stamp, find_encoding, line_end, read_head
+from .decode import count_line_feeds, find_encoding, line_end, read_head
+from .opened import FileStamp, file_stamp
 from .records import file_kind
 from .tables import TABLES, scan_table
 

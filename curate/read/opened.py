@@ -1,0 +1,167 @@
+"""Opens files of data for reading: decompressed within the limits, and unchanged until the last byte is read."""
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from ...core import GRACE_BYTES, DataError, Limits, say
+
+__all__ = [
+    "PACKED",
+    "FileStamp",
+    "check_unpacked",
+    "file_stamp",
+    "is_packed",
+    "opened",
+    "reading_errors",
+    "unchanged",
+    "unpacked_bytes",
+]
+
+PACKED = (".gz", ".zst")
+_BLOCK = 1 << 20  # bytes per read where they are only counted
+
+
+class FileStamp(NamedTuple):
+    """Identifies the state of a file on every node: its size in bytes and its modification time."""
+
+    size: int
+    mtime_ns: int
+
+
+def file_stamp(file: Path) -> FileStamp:
+    """The current stamp of a file.
+
+    Raises:
+        DataError: it does not exist, or is not readable.
+    """
+    with reading_errors(file):
+        found = file.stat()
+    return FileStamp(found.st_size, found.st_mtime_ns)
+
+
+@contextmanager
+def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
+    """Raise if a file no longer matches its stamp, before or after the block."""
+    _check_unchanged(stamps)
+    try:
+        yield
+    except DataError:
+        _check_unchanged(stamps)  # a truncated file looks damaged: the change is the better explanation
+        raise
+    _check_unchanged(stamps)
+
+
+def _check_unchanged(stamps: Mapping[Path, FileStamp]) -> None:
+    for file, stamp in stamps.items():
+        if file_stamp(file) != stamp:
+            raise DataError(
+                f"{file}: the file changed while it was read; run the command again when nothing writes to the file"
+            )
+
+
+@contextmanager
+def reading_errors(path: Path) -> Iterator[None]:
+    """Turn the system's errors about a file of data into words."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: the file was deleted while it was read; restore it, or read the remaining files"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the suffix is that of a compressed file."""
+    return path.suffix.lower() in PACKED
+
+
+@contextmanager
+def opened(path: Path, limits: Limits | None = None) -> Iterator[IO[bytes]]:
+    """The file's bytes, decompressed by its suffix; with `limits`, reading ends when more came out than they allow.
+
+    Raises:
+        DataError: the file cannot be read, its compression is damaged, or it unpacks to more than a limit.
+    """
+    kind = path.suffix.lower()
+    try:
+        with reading_errors(path), path.open("rb") as raw:
+            if kind == ".gz":
+                with gzip.GzipFile(fileobj=raw) as file:
+                    yield _Unpacked(path, raw, file, limits)  # type: ignore[misc]
+            elif kind == ".zst":
+                with _open_zstd(raw) as file:
+                    yield _Unpacked(path, raw, file, limits)  # type: ignore[misc]
+            else:
+                yield raw
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"{path}: is not a complete {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
+    except DataError as error:
+        if isinstance(error.__context__, gzip.BadGzipFile):  # an OSError without a number
+            raise DataError(f"{path}: is not a complete gzip file ({error.__context__})") from None
+        raise
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":  # its class exists only if the module is installed
+            raise
+        raise DataError(f"{path}: {_zstd_problem(str(error))}") from None
+
+
+def _zstd_problem(error: str) -> str:
+    if "too much memory" in error:
+        return "was compressed with a window of more than 128 MB; compress it again with --long=27 or less"
+    return f"is not a complete zstd file ({error})"
+
+
+def _open_zstd(raw: IO[bytes]) -> IO[bytes]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # type: ignore[import-not-found]
+    else:
+        from backports import zstd
+    return zstd.open(raw)  # type: ignore[return-value]
+
+
+class _Unpacked:
+    """What comes out of a compressed file, counted: `raw` is the packed file, which tells how much of it went in."""
+
+    def __init__(self, path: Path, raw: IO[bytes], file: IO[bytes], limits: Limits | None) -> None:
+        self._path, self._raw, self._file, self._limits = path, raw, file, limits
+        self._bytes = 0
+
+    def read(self, size: int) -> bytes:
+        """The next bytes. Raises: DataError if they are more than the limits allow."""
+        block = self._file.read(size)
+        self._bytes += len(block)
+        if self._limits is not None:
+            check_unpacked(self._path, self._bytes, self._raw.tell(), self._limits)
+        return block
+
+
+def check_unpacked(path: Path, unpacked: int, packed: int, limits: Limits) -> None:
+    """Raise if more comes out of a file, or of its first `packed` bytes, than the limits allow."""
+    if unpacked > limits.of("unpacked"):
+        raise limits.exceeded(path, "unpacked", f"unpacks to more than {say.size(limits.of('unpacked'))}")
+    ratio = unpacked / max(1, packed)
+    if unpacked > GRACE_BYTES and ratio > limits.of("ratio"):
+        what = f"its first {say.size(packed)} unpack to {say.size(unpacked)}, {ratio:,.0f} times as much"
+        raise limits.exceeded(path, "ratio", what, needed=int(2 * ratio))
+
+
+def unpacked_bytes(path: Path, limits: Limits, *, most: int) -> int:
+    """The bytes of a file once decompressed; counting ends above `most`, and nothing is kept.
+
+    Raises:
+        DataError: the file cannot be read, or unpacks to more than a limit.
+    """
+    if not is_packed(path):
+        return file_stamp(path).size
+    count = 0
+    with opened(path, limits) as file:
+        while count <= most and (block := file.read(_BLOCK)):
+            count += len(block)
+    return count
