@@ -5,7 +5,7 @@ that meets one is damaged, made to do harm, or not what its name says. Each limi
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -19,7 +19,6 @@ GRACE_BYTES = 16_000_000  # unpacked, before the ratio is looked at: templated r
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([KMGT]I?B|B)\s*", re.IGNORECASE)
-_COUNT = re.compile(r"\s*(\d{1,15})\s*")
 
 
 def read_size(size: str | int) -> int | None:
@@ -64,20 +63,15 @@ class Limits:
             raise ValueError("; ".join(problems))
 
     @classmethod
-    def stated(cls, texts: Sequence[str]) -> "Limits":
-        """The limits with those stated as `KEY=SIZE`, such as `record=32MB`.
+    def stated(cls, limits: Mapping[str, str | int]) -> "Limits":
+        """The limits with some stated by their names.
 
-        Raises: ValueError if a text is not of this form, or a limit is wrong.
+        Raises: ValueError if there is no such limit, or one is wrong.
         """
-        known, stated = {field.name: field.type for field in fields(cls)}, {}
-        for text in texts:
-            name, sign, size = text.partition("=")
-            if not sign or not size.strip():
-                raise ValueError(f"expected KEY=SIZE, such as record=32MB, found {shown_value(text)}")
-            if name.strip() not in known:
-                raise ValueError(f'unknown limit "{name.strip()[:60]}"; {nearest(name.strip(), list(known))}')
-            stated[name.strip()] = int(size) if _COUNT.fullmatch(size) else size.strip()
-        return cls(**stated)
+        known = [field.name for field in fields(cls)]
+        if unknown := [name for name in limits if name not in known]:
+            raise ValueError(f'unknown limit "{unknown[0][:60]}"; {nearest(unknown[0], known)}')
+        return cls(**limits)  # type: ignore[arg-type] - checked when they are made
 
     def of(self, name: str) -> int:
         """The limit of this name in bytes, or as a count."""

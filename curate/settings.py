@@ -1,5 +1,6 @@
 """The `[data]` and `[curate]` tables of tuneworth.toml, with their ranges checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
@@ -46,6 +47,8 @@ class DataSettings:
     """How much one file may hold."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.limits, Mapping):  # as Python callers and `--limit` state them
+            object.__setattr__(self, "limits", Limits.stated(self.limits))
         if problems := misfits(self):
             raise ValueError("; ".join(problems))
         if self.delimiter is not None and len(self.delimiter) != 1:
