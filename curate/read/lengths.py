@@ -46,7 +46,7 @@ def _bytes(value: pl.Expr, kind: pl.DataType) -> pl.Expr | None:
     if isinstance(kind, pl.List | pl.Array):
         inner = _bytes(pl.element(), kind.inner)  # type: ignore[arg-type] - an instance, as in every schema
         as_list = value if isinstance(kind, pl.List) else value.arr.to_list()
-        return None if inner is None else as_list.list.eval(inner).list.sum()
+        return None if inner is None else as_list.list.eval(inner.cast(pl.UInt64)).list.sum()
     if isinstance(kind, pl.Struct):
         parts = [part for f in kind.fields if (part := _bytes(value.struct.field(f.name), f.dtype)) is not None]  # type: ignore[arg-type]
         return pl.sum_horizontal(part.cast(pl.UInt64) for part in parts) if parts else None

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError, Limits
+from ...core import DataError, Limits, say
 from .batch import ROWS, Batch, plain_values
 from .intake import Intake
 from .lengths import text_lengths, without_long
-from .opened import check_unpacked, file_stamp
+from .opened import check_unpacked, file_stamp, reading_errors
+from .pages import Damaged, arrow_pages, parquet_pages
 
 __all__ = ["TABLES", "scan_table", "table_kind", "table_records"]
 
@@ -26,7 +27,7 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int, limits:
     """
     intake, size, unpacked = Intake(path, limits), file_stamp(path).size, 0
     try:
-        scan = scan_table(path)
+        scan = scan_table(path, limits)
         if span is not None:
             scan = scan.slice(span[0], span[1] - span[0])
         for table in scan.collect_batches(chunk_size=ROWS, maintain_order=True):
@@ -46,17 +47,51 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int, limits:
         raise DataError(f"{path} cannot be read as {table_kind(path)} ({reason})") from None
 
 
+def _check_pages(path: Path, limits: Limits) -> None:
+    """Raise if the pages of a Parquet or Arrow file, by their headers, unpack to more than the limits allow.
+
+    Raises:
+        DataError: they do, or the headers are damaged.
+    """
+    find = parquet_pages if path.suffix.lower() == ".parquet" else arrow_pages
+    try:
+        with reading_errors(path), path.open("rb") as file:
+            pages = find(file, most_header=limits.of("record"))
+    except Damaged as error:
+        raise DataError(f"{path} cannot be read as {table_kind(path)} ({error})") from None
+    if pages.header > limits.of("record"):
+        raise limits.exceeded(path, "record", f"its metadata has {say.size(pages.header)}", needed=pages.header)
+    if pages.largest > limits.of("document"):
+        what = f"one of its pages unpacks to {say.size(pages.largest)}"
+        raise limits.exceeded(path, "document", what, needed=pages.largest)
+    if pages.repeated > limits.of("unpacked") and _has_categories(
+        path
+    ):  # polars compares the text of each row with them
+        what = f"the values of a column of categories may take {say.size(pages.repeated)}, more than can be compared"
+        raise limits.exceeded(path, "unpacked", what, needed=pages.repeated)
+    # A row takes memory even if all its values are missing, which take no place in the file.
+    check_unpacked(path, pages.unpacked + pages.rows, file_stamp(path).size, limits)
+
+
+def _has_categories(path: Path) -> bool:
+    """Whether a Parquet file has columns of categories, as pandas and Arrow write them."""
+    kinds = pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema().dtypes()
+    return any(isinstance(kind, pl.Categorical | pl.Enum) for kind in kinds)
+
+
 def table_kind(path: Path) -> str:
     """What a file of columns is called in messages."""
     return "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
 
 
-def scan_table(path: Path) -> pl.LazyFrame:
+def scan_table(path: Path, limits: Limits) -> pl.LazyFrame:
     """The rows of a Parquet or Arrow file, not read yet; a stream of Arrow is read at once.
 
     Raises:
+        DataError: the file unpacks to more than the limits allow, or its headers are damaged.
         OSError, PolarsError: the file is missing or damaged.
     """
+    _check_pages(path, limits)
     # A name may hold brackets and equals signs: it is a single file, not a pattern or a partition.
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
