@@ -299,5 +299,7 @@ def _records(lines: Iterator[str | LongLine], dialect: Dialect, first: int, inta
             place = f"line {source.first}" if count == 1 else f"lines {source.first} to {source.first + count - 1}"
             problem = f"{place} cannot be read as one record: {problem}; it begins {excerpt(source.taken[0].rstrip())}"
             intake.passed(sum(map(len, source.taken)))
+        else:
+            intake.gap = 0
         yield source.first, values, problem
         source.finish(count)

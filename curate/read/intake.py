@@ -9,18 +9,19 @@ __all__ = ["Intake"]
 
 
 class Intake:
-    """What one file has given so far. `most` is the length of the longest record in characters."""
+    """What one file has given so far. `most` is the length of the longest record, `gap` that of the text since the last
+    record, in characters."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path, self._limits = path, limits
-        self._gap, self._unreadable = 0, 0
+        self.gap, self._unreadable = 0, 0
         self._most_gap, self._most_unreadable = limits.of("gap"), limits.of("unreadable")
         self.most = limits.of("record")
 
     def saw(self, batch: Batch) -> None:
         """Records were read, or could not be. Raises: DataError if the file has more unreadable ones than the limit."""
         if len(batch.values):
-            self._gap = 0
+            self.gap = 0
         self._unreadable += len(batch.problems)
         if self._unreadable > self._most_unreadable:
             what = f"{self._unreadable:,} of its records cannot be read, such as: {batch.problems[0][1]}"
@@ -28,9 +29,9 @@ class Intake:
 
     def passed(self, characters: int) -> None:
         """Text without a record was passed over. Raises: DataError if it is more than the limit since the last record."""
-        self._gap += characters
-        if self._gap > self._most_gap:
-            what = f"there is no record in {say.size(self._gap)} of its text, which is blank or unreadable"
+        self.gap += characters
+        if self.gap > self._most_gap:
+            what = f"there is no record in {say.size(self.gap)} of its text, which is blank or unreadable"
             raise self._limits.exceeded(self._path, "gap", what)
 
     @property

@@ -32,6 +32,12 @@ class _Unfinished:
     def __bool__(self) -> bool:
         return self._length > 0
 
+    def continues(self, block: str, ends: str) -> bool:
+        """Whether the line is too long already and does not end in the block, which is then passed over."""
+        over = self._length > self._most and not any(end in block for end in ends)
+        self._length += len(block) if over else 0
+        return over
+
     def add(self, text: str) -> None:
         """Add what follows; once the line is too long, only its first characters are kept."""
         self._length += len(text)
@@ -53,6 +59,8 @@ def feed_lines(blocks: Iterable[str], most: int) -> Iterator[list[str | LongLine
     """
     rest = _Unfinished(most)
     for block in blocks:
+        if rest.continues(block, "\n"):
+            continue
         if not rest and block.isspace():
             yield BlankLines(block.count("\n"), len(block))
             continue
@@ -72,6 +80,8 @@ def any_lines(blocks: Iterable[str], most: int) -> Iterator[str | LongLine]:
     rest = _Unfinished(most)
     held = ""  # a \r at the end of a block may be the first half of \r\n
     for block in blocks:
+        if not held and rest.continues(block, "\r\n"):
+            continue
         text = held + block
         held = "\r" if text.endswith("\r") else ""
         text = text.removesuffix("\r")

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from ...core import GRACE_BYTES, DataError, Limits, say
 
@@ -132,14 +132,26 @@ class _Unpacked:
     def __init__(self, path: Path, raw: IO[bytes], file: IO[bytes], limits: Limits | None) -> None:
         self._path, self._raw, self._file, self._limits = path, raw, file, limits
         self._bytes = 0
+        self._looked_ahead = False
 
     def read(self, size: int) -> bytes:
         """The next bytes. Raises: DataError if they are more than the limits allow."""
         block = self._file.read(size)
         self._bytes += len(block)
         if self._limits is not None:
-            check_unpacked(self._path, self._bytes, self._raw.tell(), self._limits)
+            self._check(self._limits)
         return block
+
+    def _check(self, limits: Limits) -> None:
+        packed = self._raw.tell()
+        check_unpacked(self._path, self._bytes, packed, limits)
+        if self._bytes > limits.of("ratio") * packed and not self._looked_ahead:
+            # Parsing the first megabytes of a file that is refused after them would take seconds.
+            self._looked_ahead = True
+            with opened(self._path) as file:
+                ahead = cast(_Unpacked, file)
+                while ahead._bytes <= GRACE_BYTES and ahead.read(_BLOCK):
+                    check_unpacked(self._path, ahead._bytes, ahead._raw.tell(), limits)
 
 
 def check_unpacked(path: Path, unpacked: int, packed: int, limits: Limits) -> None:

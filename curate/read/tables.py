@@ -16,6 +16,7 @@ from .pages import Damaged, arrow_pages, parquet_pages
 __all__ = ["TABLES", "scan_table", "table_kind", "table_records"]
 
 TABLES = (".parquet", ".arrow", ".feather")
+_METADATA = 16_000_000  # bytes of metadata that may be read, however short records must be
 _ARROW_FILE = b"ARROW1"  # a file of Arrow begins with it; a stream of Arrow, as `datasets` writes it, does not
 
 
@@ -53,13 +54,14 @@ def _check_pages(path: Path, limits: Limits) -> None:
     Raises:
         DataError: they do, or the headers are damaged.
     """
+    most_header = max(limits.of("record"), _METADATA)
     find = parquet_pages if path.suffix.lower() == ".parquet" else arrow_pages
     try:
         with reading_errors(path), path.open("rb") as file:
-            pages = find(file, most_header=limits.of("record"))
+            pages = find(file, most_header=most_header)
     except Damaged as error:
         raise DataError(f"{path} cannot be read as {table_kind(path)} ({error})") from None
-    if pages.header > limits.of("record"):
+    if pages.header > most_header:
         raise limits.exceeded(path, "record", f"its metadata has {say.size(pages.header)}", needed=pages.header)
     if pages.largest > limits.of("document"):
         what = f"one of its pages unpacks to {say.size(pages.largest)}"
