@@ -3,10 +3,10 @@
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 from ...core import GRACE_BYTES, DataError, Limits, say
 
@@ -15,6 +15,7 @@ __all__ = [
     "FileStamp",
     "check_unpacked",
     "file_stamp",
+    "file_stamps",
     "is_packed",
     "opened",
     "reading_errors",
@@ -44,13 +45,23 @@ def file_stamp(file: Path) -> FileStamp:
     return FileStamp(found.st_size, found.st_mtime_ns)
 
 
+def file_stamps(paths: Iterable[Any]) -> dict[Path, FileStamp]:
+    """The stamps of those that are files; tables in memory and folders have none."""
+    files = [Path(path) for path in paths if isinstance(path, str | Path)]
+    return {file: file_stamp(file) for file in files if file.is_file()}
+
+
 @contextmanager
 def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
-    """Raise if a file no longer matches its stamp, before or after the block."""
+    """Raise if a file no longer matches its stamp, before or after the block.
+
+    Raises:
+        DataError: a file was changed or deleted.
+    """
     _check_unchanged(stamps)
     try:
         yield
-    except DataError:
+    except (DataError, OSError):
         _check_unchanged(stamps)  # a truncated file looks damaged: the change is the better explanation
         raise
     _check_unchanged(stamps)

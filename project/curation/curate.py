@@ -23,6 +23,7 @@ from ...curate import (
     read_frame,
     read_pairs,
     read_splits,
+    unchanged,
     write_curated,
 )
 from ...evaluate import EvaluateSettings
@@ -174,11 +175,13 @@ def curate_stage(
     raw, assigned, curated = _curated(
         project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
     )  # fmt: skip
+    inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
+    with unchanged(raw.stamps), disk_refusals(run.folder):  # what is fingerprinted is what was read
+        run.update(inputs=inputs, data_guide=raw.guide)
     record_splits(files, assigned, curated.ledger)
     write_curated(curated, run.folder)
     with disk_refusals(run.folder):
-        inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
-        run.update(seconds={"curate": watch.seconds()}, inputs=inputs, data_guide=raw.guide)
+        run.update(seconds={"curate": watch.seconds()})
     run.keep(run.folder / "curate" / "summary.json", curated.summary)
     return curated
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import polars as pl
 
 from ...core import ConfigError, DataError, Fix, Limits, Talk, nearest, write_whole
-from ...curate import DataSettings, RawPairs, is_curated, read_frame, read_pairs
+from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
     AUTO,
     Evaluated,
@@ -91,23 +91,19 @@ def judge_outputs(
     watch, named = Stopwatch(), {"input": input, "output": output, "id": id, "group": group}
     data = _reading(opened, named, limits)
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
-    raw = _pairs(pairs, DataSettings(path="", limits=data.limits) if _is_curated(pairs) else data, talk)
-    table, columns = raw.pairs, {name: stated for name in ("id", "output") if (stated := named[name])}
-    ids = table["id"].to_list()
-    read = [
-        _raw(
-            name,
-            texts_by_id(source, name, pairs, raw),
-            ids,
-            talk,
-            columns=columns,
-            made=_made(name, sources),
-            limits=data.limits,
-        )
-        for name, source in sources.items()
-    ]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
-    run = _start(out, opened, files, schema if style is not None else None, talk)
+    with unchanged(file_stamps(source for _, source in files)):  # what is fingerprinted is what was read
+        raw = _pairs(pairs, DataSettings(path="", limits=data.limits) if _is_curated(pairs) else data, talk)
+        table, columns = raw.pairs, {name: stated for name in ("id", "output") if (stated := named[name])}
+        ids = table["id"].to_list()
+        read = [
+            _raw(
+                name, texts_by_id(source, name, pairs, raw), ids, talk, columns=columns, made=_made(name, sources),
+                limits=data.limits,
+            )
+            for name, source in sources.items()
+        ]  # fmt: skip
+        run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
     places = {
         "project": None if opened is None else from_run(run.folder, opened.folder / PROJECT_FILE),
