@@ -235,7 +235,7 @@ def _blocks(file: IO[bytes], pages: Pages, most: int) -> Iterator[int]:
     file.seek(-len(_ARROW) - 4, 2)
     length, magic = struct.unpack("<i6s", file.read(4 + len(_ARROW)))
     pages.header = max(pages.header, length)
-    if magic != _ARROW or length < 0:
+    if magic != _ARROW or not 0 <= length < file.tell():
         raise Damaged("no footer")
     if length > most:
         return
@@ -259,10 +259,13 @@ def _stream(file: IO[bytes]) -> Iterator[int]:
 
 def _message(file: IO[bytes], place: int, pages: Pages, most: int) -> "tuple[_Table | None, int, int]":
     """The message at a position, and where its body begins and how long it is; None at the end, or beyond the limit."""
+    size = file.seek(0, 2)
     file.seek(place)
     (length,) = struct.unpack("<i", file.read(4))
     if length == -1:  # before the length since version 0.15
         (length,) = struct.unpack("<i", file.read(4))
+    if length > size:
+        raise Damaged("its metadata is cut off")
     pages.header = max(pages.header, length)
     if length <= 0 or length > most:
         return None, 0, 0

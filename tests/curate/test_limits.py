@@ -283,3 +283,68 @@ def test_a_workbook_that_unpacks_to_much_is_refused(tmp_path, monkeypatch):
 def test_a_long_cell_of_a_workbook_is_a_row_with_its_reason(tmp_path):
     raw = read(FILES["workbook"](tmp_path / "p.xlsx", CELLS | {"A3": "c", "B3": "x" * 500}), record=400)
     assert (raw.pairs["row"].to_list(), raw.rejected["row"].to_list()) == ([1], [2])
+
+
+# --- where limits are stated --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "FILE"),
+        ("curate", "FILE", "--dry-run"),
+        ("style", "infer", "FILE"),
+        ("init", "FOLDER", "--from", "FILE"),
+        ("evaluate", "--pairs", "PAIRS", "--outputs", "prompted=PAIRS", "--outputs", "tuned=FILE", "--out", "FOLDER"),
+    ],
+)
+def test_a_limit_is_stated_on_the_command_line(command, pairs_file, style_file, tmp_path, words):
+    file = written(
+        tmp_path, "long.json", json.dumps([json.loads(line) for line in pairs_file.read_text().splitlines()])
+    )
+    places = {
+        "FILE": str(file),
+        "FOLDER": str(tmp_path / "new"),
+        "PAIRS": str(pairs_file),
+        "tuned=FILE": f"tuned={file}",
+    }
+    places["prompted=PAIRS"] = f"prompted={pairs_file}"
+    words = [places.get(word, word) for word in words] + (
+        ["--style", str(style_file)] if words[0] == "evaluate" else []
+    )
+    done = command(*words, "--limit", "document=1 kB")
+    assert done.code == 2
+    assert "the limit is 1 kB" in done.err
+    assert "--limit document=" in done.err
+    assert command(*words, "--limit", "document=1MB", "--limit", "ratio=300").code == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [("record", "expected KEY=SIZE"), ("recrod=3", 'did you mean "record"'), ("record=much", "must be a size")],
+)
+def test_a_wrong_limit_on_the_command_line_is_named(command, pairs_file, limit, words):
+    done = command("check", pairs_file, "--limit", limit)
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_the_limits_of_a_file_go_into_its_project_and_its_next_command(command, pairs_file, tmp_path):
+    done = command("check", pairs_file, "--limit", "record=32 MB", "--json")
+    assert "--limit record=32MB" in done.json["command"]
+    assert command("init", tmp_path / "new", "--from", pairs_file, "--limit", "record=32 MB").code == 0
+    settings = (tmp_path / "new" / "tuneworth.toml").read_text()
+    assert 'limits = { record = "32 MB" }' in settings
+    assert command("curate", tmp_path / "new", "--dry-run").code == 0
+
+
+def test_a_project_states_its_limits(command, project):
+    file = project / "tuneworth.toml"
+    file.write_text(file.read_text() + '\n[data.limits]\nrecord = "30 B"\n')
+    done = command("curate", project, "--dry-run")
+    assert done.code == 2
+    assert "and the limit is 30 bytes" in done.err
+    assert (
+        "--limit needs a file of pairs; for a project, set [data.limits]"
+        in command("curate", project, "--limit", "record=3").err
+    )
