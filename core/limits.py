@@ -39,8 +39,9 @@ class Limits:
 
     unpacked: str | int = "32 GB"
     """What a compressed file may unpack to."""
-    ratio: int = 200
-    """How many times its own size a compressed file may unpack to, once more than 16 MB came out."""
+    ratio: int = 500
+    """How many times its own size a compressed file may unpack to, once more than 16 MB came out; a line or row counts 100
+    bytes more, which it takes in memory."""
     record: str | int = "16 MB"
     """The text of one record: a line, a row, an element of a list. A longer one is an unreadable row of its own."""
     document: str | int = "1 GB"

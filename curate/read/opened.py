@@ -25,6 +25,7 @@ __all__ = [
 
 PACKED = (".gz", ".zst")
 _BLOCK = 1 << 20  # bytes per read where they are only counted
+ROW_BYTES = 100  # that a row takes beside its texts; so short rows without end are refused as early as long ones
 
 
 class FileStamp(NamedTuple):
@@ -142,36 +143,47 @@ class _Unpacked:
 
     def __init__(self, path: Path, raw: IO[bytes], file: IO[bytes], limits: Limits | None) -> None:
         self._path, self._raw, self._file, self._limits = path, raw, file, limits
-        self._bytes = 0
+        self._bytes = self._lines = 0
         self._looked_ahead = False
 
     def read(self, size: int) -> bytes:
         """The next bytes. Raises: DataError if they are more than the limits allow."""
         block = self._file.read(size)
         self._bytes += len(block)
+        self._lines += block.count(b"\n")
         if self._limits is not None:
             self._check(self._limits)
         return block
 
+    def held(self, limits: Limits) -> None:
+        """Raise if more came out so far than the limits allow."""
+        check_unpacked(self._path, self._bytes, self._raw.tell(), limits, rows=self._lines)
+
+    @property
+    def taken(self) -> int:
+        """The bytes that came out so far, and those that lines take."""
+        return self._bytes + self._lines * ROW_BYTES
+
     def _check(self, limits: Limits) -> None:
-        packed = self._raw.tell()
-        check_unpacked(self._path, self._bytes, packed, limits)
-        if self._bytes > limits.of("ratio") * packed and not self._looked_ahead:
+        self.held(limits)
+        if self.taken > limits.of("ratio") * self._raw.tell() and not self._looked_ahead:
             # Parsing the first megabytes of a file that is refused after them would take seconds.
             self._looked_ahead = True
             with opened(self._path) as file:
                 ahead = cast(_Unpacked, file)
-                while ahead._bytes <= GRACE_BYTES and ahead.read(_BLOCK):
-                    check_unpacked(self._path, ahead._bytes, ahead._raw.tell(), limits)
+                while ahead.taken <= GRACE_BYTES and ahead.read(_BLOCK):
+                    ahead.held(limits)
 
 
-def check_unpacked(path: Path, unpacked: int, packed: int, limits: Limits) -> None:
-    """Raise if more comes out of a file, or of its first `packed` bytes, than the limits allow."""
+def check_unpacked(path: Path, unpacked: int, packed: int, limits: Limits, *, rows: int = 0) -> None:
+    """Raise if more comes out of a file, or of its first `packed` bytes, than the limits allow; `rows` are its lines."""
     if unpacked > limits.of("unpacked"):
         raise limits.exceeded(path, "unpacked", f"unpacks to more than {say.size(limits.of('unpacked'))}")
-    ratio = unpacked / max(1, packed)
-    if unpacked > GRACE_BYTES and ratio > limits.of("ratio"):
-        what = f"its first {say.size(packed)} unpack to {say.size(unpacked)}, {ratio:,.0f} times as much"
+    taken = unpacked + rows * ROW_BYTES
+    ratio = taken / max(1, packed)
+    if taken > GRACE_BYTES and ratio > limits.of("ratio"):
+        of_rows = f" in {rows:,} rows, which take {say.size(taken)}" if rows * ROW_BYTES > unpacked else ""
+        what = f"its first {say.size(packed)} unpack to {say.size(unpacked)}{of_rows}, {ratio:,.0f} times as much"
         raise limits.exceeded(path, "ratio", what, needed=int(2 * ratio))
 
 

@@ -35,7 +35,7 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int, limits:
             # A text of a dictionary stands in many rows, which share its bytes only until a step changes them.
             lengths = text_lengths(table)
             unpacked += int(lengths.sum())
-            check_unpacked(path, unpacked, size, limits)
+            check_unpacked(path, unpacked, size, limits, rows=number + len(table) - 1)
             rows = without_long(Batch(range(number, number + len(table)), table), lengths, intake)
             yield replace(rows, values=plain_values(rows.values))  # type: ignore[arg-type] - a table
             number += len(table)
@@ -72,7 +72,7 @@ def _check_pages(path: Path, limits: Limits) -> None:
         what = f"the values of a column of categories may take {say.size(pages.repeated)}, more than can be compared"
         raise limits.exceeded(path, "unpacked", what, needed=pages.repeated)
     # A row takes memory even if all its values are missing, which take no place in the file.
-    check_unpacked(path, pages.unpacked + pages.rows, file_stamp(path).size, limits)
+    check_unpacked(path, pages.unpacked, file_stamp(path).size, limits, rows=pages.rows)
 
 
 def _has_categories(path: Path) -> bool:

@@ -60,4 +60,4 @@ def test_an_error_names_the_file_what_was_found_and_the_way_out():
 
 def test_only_stated_limits_are_repeated_as_options():
     assert Limits().options() == []
-    assert Limits(record="32 MB", ratio=500).options() == ["ratio=500", "record=32MB"]
+    assert Limits(record="32 MB", ratio=700).options() == ["ratio=700", "record=32MB"]

@@ -181,16 +181,16 @@ def test_a_file_that_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeyp
     path = FILES[kind](
         tmp_path / f"p.jsonl.{'gz' if kind == 'gzip_of' else 'zst'}", GOOD.encode(), GOOD.encode(), size=5_000_000
     )
-    with pytest.raises(DataError, match=r"its first .* unpack to .* times as much; the limit is 200\n.*ratio = \d+"):
+    with pytest.raises(DataError, match=r"its first .* unpack to .* times as much; the limit is 500\n.*ratio = \d+"):
         read(path)
-    assert read(path, ratio=10_000).rows_read > 50_000
+    assert read(path, ratio=100_000).rows_read > 50_000
     with pytest.raises(DataError, match=r"unpacks to more than 2 MB; the limit is 2 MB\n.*unpacked = "):
-        read(path, ratio=10_000, unpacked="2 MB")
+        read(path, ratio=100_000, unpacked="2 MB")
 
 
 def test_a_small_file_may_compress_as_well_as_it_can(tmp_path):
     path = FILES["gzip_of"](tmp_path / "p.jsonl.gz", GOOD.encode(), GOOD.encode(), size=5_000_000)
-    assert path.stat().st_size * 200 < 5_000_000
+    assert path.stat().st_size * 500 < 15_000_000
     assert read(path).rows_read > 50_000
 
 
@@ -274,7 +274,7 @@ def test_a_workbook_with_a_cell_in_the_last_corner_is_refused(tmp_path):
 def test_a_workbook_that_unpacks_to_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "GRACE_BYTES", 100_000)
     path = FILES["workbook"](tmp_path / "p.xlsx", CELLS, padding=2_000_000)
-    with pytest.raises(DataError, match="times as much; the limit is 200"):
+    with pytest.raises(DataError, match="times as much; the limit is 500"):
         read(path)
     with pytest.raises(DataError, match=r"this workbook is read at once and unpacks to more than 1 MB"):
         read(path, ratio=10_000, document="1 MB")
