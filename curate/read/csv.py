@@ -253,12 +253,7 @@ class _Lines:
 
     def count(self) -> int:
         """The number of lines of the current record."""
-        return len(self.taken) if len(self.taken) < 2 else sum(map(_count_lines, self.taken))
-
-    def finish(self, lines: int) -> None:
-        """The current record, of so many lines, is read."""
-        self.first += lines
-        self.taken.clear()
+        return sum(map(_count_lines, self.taken))
 
 
 def _count_lines(text: str) -> int:
@@ -275,7 +270,7 @@ def _records(lines: Iterator[str | LongLine], dialect: Dialect, first: int, inta
             source.feed(), delimiter=dialect.delimiter, quotechar=dialect.quote, escapechar=dialect.escape, strict=True
         )
 
-    rows = reader()
+    rows, taken = reader(), source.taken
     while True:
         try:
             values, problem = next(rows), None
@@ -286,7 +281,7 @@ def _records(lines: Iterator[str | LongLine], dialect: Dialect, first: int, inta
             if isinstance(error, _TooLong) and error.line is not None:
                 yield source.first, None, intake.too_long(f"line {source.first}", *error.line)
                 rows = reader()
-                source.finish(1)
+                source.first += 1
                 continue
             if isinstance(error, _TooLong) or (len(source.taken) > 1 and "unexpected end" in problem):
                 # An unclosed quote must not consume the rest of the file.
@@ -294,7 +289,7 @@ def _records(lines: Iterator[str | LongLine], dialect: Dialect, first: int, inta
                 problem = f"a quote is opened and never closed{within}"
                 source.rewind()
                 rows = reader()
-        count = source.count()
+        count = 1 if len(taken) == 1 else source.count()
         if problem is not None:
             place = f"line {source.first}" if count == 1 else f"lines {source.first} to {source.first + count - 1}"
             problem = f"{place} cannot be read as one record: {problem}; it begins {excerpt(source.taken[0].rstrip())}"
@@ -302,4 +297,5 @@ def _records(lines: Iterator[str | LongLine], dialect: Dialect, first: int, inta
         else:
             intake.gap = 0
         yield source.first, values, problem
-        source.finish(count)
+        source.first += count
+        taken.clear()
