@@ -93,9 +93,10 @@ def _fields(folder: Path) -> list[str]:
 
 
 def _aliases() -> str:
-    levels = ["  a0: &a0 {type: string}"]
-    levels += [f"  a{n}: &a{n} {{anyOf: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 10)]
-    return "name: s\nchecks:\n- id: j\n  kind: json\n  schema:\n    " + "\n    ".join(levels) + "\n    allOf: [*a9]\n"
+    levels = ["a0: &a0 {type: string}"]
+    levels += [f"a{n}: &a{n} {{anyOf: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 10)]
+    defined = "".join(f"      {level}\n" for level in levels)
+    return f"name: s\nchecks:\n- id: j\n  kind: json\n  schema:\n    $defs:\n{defined}    allOf: [*a9]\n"
 
 
 def _outputs(folder: Path) -> list[str]:
@@ -188,9 +189,9 @@ def answer(words: Sequence[str]) -> Answer:
         "import json, resource, subprocess, sys\n"
         f"limits = [(resource.RLIMIT_AS, {_MOST_MEMORY}), (resource.RLIMIT_CPU, {_MOST_SECONDS})]\n"
         "def limit():\n    [resource.setrlimit(what, (most, most)) for what, most in limits]\n"
-        "try:\n    done = subprocess.run(sys.argv[1:], capture_output=True, text=True, preexec_fn=limit, timeout=300)\n"
+        "try:\n    done = subprocess.run(sys.argv[1:], capture_output=True, text=True, preexec_fn=limit, timeout=75)\n"
         "    ended = done.returncode, done.stderr\n"
-        "except subprocess.TimeoutExpired:\n    ended = -1, 'nothing after 300 s'\n"
+        "except subprocess.TimeoutExpired:\n    ended = -1, 'nothing after 75 s'\n"
         "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
         "print(json.dumps([*ended, used.ru_utime + used.ru_stime, used.ru_maxrss]))"
     )

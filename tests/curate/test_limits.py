@@ -285,6 +285,20 @@ def test_a_long_cell_of_a_workbook_is_a_row_with_its_reason(tmp_path):
     assert (raw.pairs["row"].to_list(), raw.rejected["row"].to_list()) == ([1], [2])
 
 
+# --- the files themselves: 2 MB that unpack to 2 GB ---------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["one line of 2 GB", "one document of 2 GB", "a text of 1 MB in 200,000 rows"])
+def test_a_command_refuses_an_attack_in_little_memory(tmp_path, what):
+    measured = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "limits.py"))
+    attack = next(attack for attack in measured["ATTACKS"] if what in attack.what)
+    answer = measured["answer"](attack.make(tmp_path))
+    assert answer.code == 2, answer.said
+    assert "raise the limit" in answer.said
+    assert answer.peak < 500  # MB
+
+
 # --- where limits are stated --------------------------------------------------------------------------------------
 
 
