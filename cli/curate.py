@@ -7,7 +7,7 @@ import click
 
 from ..core import ConfigError, DataError, Fix, Talk, quote
 from .help import Grouped
-from .options import RunName, code_option, common_options, reading_options
+from .options import RunName, code_option, common_options, option_of, reading_options
 
 __all__ = ["command"]
 
@@ -19,10 +19,11 @@ _FILE_OPTIONS = {
     "meaning": "[curate] meaning", "tie_meaning": "[curate] tie_meaning",
     "overrides": "", "splits": "", "input": "[data] input", "output": "[data] output", "id": "[data] id",
     "encoding": "[data] encoding", "delimiter": "[data] delimiter", "sheet": "[data] sheet", "turns": "[data] turns",
-    "leave_out_constant": "[data] leave_out_constant",
+    "leave_out_constant": "[data] leave_out_constant", "limits": "[data.limits]",
 }  # fmt: skip
 _COLUMNS = (
     "input", "output", "id", "group", "identifiers", "date", "encoding", "delimiter", "sheet", "leave_out_constant", "turns",
+    "limits",
 )  # fmt: skip
 _RULES = ("stratify", "near_duplicate", "keep", "conflicts")
 _PATH = click.Path(path_type=Path)
@@ -143,7 +144,7 @@ def _again(run: Path, *, allow_code: bool, talk: Talk) -> tuple[dict[str, Any], 
 
 def _refuse_beside_again(given: dict[str, Any]) -> None:
     """Raises: ConfigError if another option than --allow-code is given."""
-    for option in (_option(name) for name, value in given.items() if value):
+    for option in (option_of(name) for name, value in given.items() if value):
         raise ConfigError(f"--again curates a run as it was made before; leave --{option} out")
 
 
@@ -193,7 +194,7 @@ def _refuse_options(source: Path | None, given: dict[str, Any]) -> None:
     folder = find_project(source)
     for option in given:
         advice = f"set {_FILE_OPTIONS[option]} in {folder / PROJECT_FILE}" if _FILE_OPTIONS[option] else "leave it out"
-        raise ConfigError(f"--{_option(option)} needs a file of pairs; for a project, {advice}")
+        raise ConfigError(f"--{option_of(option)} needs a file of pairs; for a project, {advice}")
 
 
 def _cosine(text: str) -> float:
@@ -234,7 +235,3 @@ def _of_file(
         source, given.get("style"), settings=rules, **columns, overrides=overrides, splits=given.get("splits"), out=out,
         dry_run=dry_run, **how,
     ).summary  # fmt: skip
-
-
-def _option(name: str) -> str:
-    return {"identifiers": "identifier"}.get(name, name.replace("_", "-"))

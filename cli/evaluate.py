@@ -7,7 +7,7 @@ import click
 
 from ..core import Fix, Talk
 from .help import Grouped
-from .options import RunName, code_option, common_options
+from .options import RunName, code_option, common_options, limit_option
 
 __all__ = ["command"]
 
@@ -19,7 +19,7 @@ EXAMPLE = (
 
 _GROUPS = {
     "Options": "--dry-run --run --gate --cluster",
-    "Outputs that were collected elsewhere": "--pairs --outputs --style --out --baseline --candidate --repair",
+    "Outputs that were collected elsewhere": "--pairs --outputs --style --out --baseline --candidate --repair --limit",
 }
 
 
@@ -37,6 +37,7 @@ _GROUPS = {
     "--repair", multiple=True, metavar="NAME=safe|unsafe",
     help="Repair a variant's outputs by the style before scoring (with --pairs).",
 )  # fmt: skip
+@limit_option
 @click.option("--baseline", help="The untrained variant in use today (default prompted, or the first).")
 @click.option("--candidate", help="The variant to judge (default tuned, or the second).")
 @click.option("--run", "name", type=RunName(), help="The run to evaluate (default: the newest).")
@@ -54,7 +55,8 @@ _GROUPS = {
 @common_options
 def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
-    repair: tuple[str, ...], baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
+    repair: tuple[str, ...], limits: dict[str, str | int] | None,
+    baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
     dry_run: bool, cluster: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
@@ -83,12 +85,13 @@ def command(
             )
         run = judge_outputs(
             pairs, _named(outputs), style_path, project=project, baseline=baseline, candidate=candidate, gates=gates,
-            repair=_repairs(repair), out=out, allow_code=allow_code, talk=talk,
+            repair=_repairs(repair), limits=limits, out=out, allow_code=allow_code, talk=talk,
         )  # fmt: skip
     else:
-        if style_path or out or baseline or candidate or repair:
+        if style_path or out or baseline or candidate or repair or limits:
             raise ConfigError(
-                "--style, --out, --repair, --baseline and --candidate need --pairs and --outputs; a project sets them in its file"
+                "--style, --out, --repair, --limit, --baseline and --candidate need --pairs and --outputs; "
+                "a project sets them in its file"
             )
         run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}

@@ -10,7 +10,7 @@ __all__ = ["Grouped", "write_groups"]
 OWN = "Options"
 # Options that several commands share; a command may list them in a group of its own.
 SHARED = {
-    "How the file is read": "--input --output --id --encoding --delimiter --sheet --leave-out-constant",
+    "How the file is read": "--input --output --id --encoding --delimiter --sheet --leave-out-constant --limit",
     "Every command": "--json --quiet --seed --allow-code --debug --help",
 }
 _WIDEST = 24  # characters of an option with its value; a longer one has its text on the next line

@@ -7,7 +7,7 @@ import click
 
 from ..core import Talk, quote
 from .help import Grouped
-from .options import common_options, reading_options
+from .options import common_options, option_of, reading_options
 
 __all__ = ["command"]
 
@@ -29,7 +29,7 @@ def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk
     from ..reports import checkup_brief
 
     if reading and file is None:
-        raise ConfigError(f"--{next(iter(reading))} needs --from FILE: it says how to read that file")
+        raise ConfigError(f"--{option_of(next(iter(reading)))} needs --from FILE: it says how to read that file")
     created = create_project(folder, file, talk=talk, **reading)
     written = [str(path) for path in created.written]
     lines = [f"Written: {name}" for name in written]

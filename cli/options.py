@@ -8,9 +8,11 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..core import Talk
+from ..core import Limits, Talk
 
-__all__ = ["Amount", "RunName", "code_option", "common_options", "reading_options"]
+__all__ = [
+    "Amount", "RunName", "code_option", "common_options", "limit_option", "option_of", "reading_options",
+]  # fmt: skip
 
 
 class Amount(click.ParamType):
@@ -69,6 +71,32 @@ code_option = click.option(
 )
 
 
+def _limits(context: click.Context, option: click.Parameter, stated: tuple[str, ...]) -> dict[str, str | int] | None:
+    """The limits by their names; None if none is stated. Raises: BadParameter if one is not written as KEY=SIZE."""
+    limits: dict[str, str | int] = {}
+    for text in stated:
+        name, sign, size = (part.strip() for part in text.partition("="))
+        if not sign or not size:
+            raise click.BadParameter(f'expected KEY=SIZE, such as record=32MB, found "{text[:60]}"', context, option)
+        limits[name] = int(size) if size.isdecimal() and len(size) < 16 else size
+    try:
+        Limits.stated(limits)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, option) from None
+    return limits or None
+
+
+limit_option = click.option(
+    "--limit", "limits", multiple=True, metavar="KEY=SIZE", callback=_limits,
+    help="How much a file may hold, such as record=32MB; keys: those of [data.limits].",
+)  # fmt: skip
+
+
+def option_of(name: str) -> str:
+    """The name of an option as it is typed, from that of its setting."""
+    return {"identifiers": "identifier", "limits": "limit"}.get(name, name.replace("_", "-"))
+
+
 def reading_options(command: Callable) -> Callable:
     """The options that say how a file of pairs is read, passed to the command as one `reading` if given."""
 
@@ -81,16 +109,18 @@ def reading_options(command: Callable) -> Callable:
         delimiter: str | None,
         sheet: str | None,
         leave_out_constant: bool,
+        limits: dict[str, str | int] | None,
         **kwargs: Any,
     ) -> Any:
         column = inputs[0] if len(inputs) == 1 else inputs or None
         stated = {"input": column, "output": output, "id": id, "encoding": encoding, "delimiter": delimiter}
-        stated |= {"sheet": sheet, "leave_out_constant": leave_out_constant or None}
+        stated |= {"sheet": sheet, "leave_out_constant": leave_out_constant or None, "limits": limits}
         return command(*args, reading={key: value for key, value in stated.items() if value is not None}, **kwargs)
 
     with_reading.__name__, with_reading.__doc__ = command.__name__, command.__doc__
     with_reading.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
+        limit_option,
         click.option(
             "--leave-out-constant", is_flag=True, help="Leave out input columns that have one value in every row."
         ),

@@ -43,6 +43,9 @@ from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .limits import GRACE_BYTES as GRACE_BYTES
+from .limits import Limits as Limits
+from .limits import read_size as read_size
 from .lines import Problem as Problem
 from .lines import Table as Table
 from .lines import line_of as line_of

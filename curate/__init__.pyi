@@ -54,6 +54,8 @@ from .read.columns import named_once as named_once
 from .read.conversation import fold_system as fold_system
 from .read.file_parts import file_parts as file_parts
 from .read.normalise import content_hash as content_hash
+from .read.opened import file_stamps as file_stamps
+from .read.opened import unchanged as unchanged
 from .read.pairs import RawPairs as RawPairs
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs

@@ -1,9 +1,10 @@
 """The `[data]` and `[curate]` tables of tuneworth.toml, with their ranges checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from ..core import Fix, misfits
+from ..core import Fix, Limits, misfits
 
 __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
@@ -42,8 +43,12 @@ class DataSettings:
     tool_calls: Literal["quarantine", "output"] | None = None
     """Whether conversations with tool calls wait for a person, or the calls are outputs, as JSON. Default: outputs if
     the style has a check of kind `json`."""
+    limits: Limits = field(default_factory=Limits)
+    """How much one file may hold."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.limits, Mapping):  # as Python callers and `--limit` state them
+            object.__setattr__(self, "limits", Limits.stated(self.limits))
         if problems := misfits(self):
             raise ValueError("; ".join(problems))
         if self.delimiter is not None and len(self.delimiter) != 1:

@@ -204,7 +204,9 @@ def _identifiers_line(pairs: pl.DataFrame) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A TOML basic string, or a list of them."""
+    """A TOML basic string or whole number, a list of them, or an inline table."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {_toml(inner)}' for key, inner in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

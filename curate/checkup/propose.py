@@ -135,7 +135,12 @@ def _first_batch(source: Any, data: DataSettings) -> Batch | None:
         return next(iter(table_batches(load_saved(Path(source)))), None)
     wanted = [data.output] if data.output else []
     batches, _ = read_records(
-        find_files(str(source))[0], encoding=data.encoding, delimiter=data.delimiter, wanted=wanted, sheet=data.sheet
+        find_files(str(source))[0],
+        encoding=data.encoding,
+        delimiter=data.delimiter,
+        wanted=wanted,
+        sheet=data.sheet,
+        limits=data.limits,
     )
     return next(iter(batches), None)
 

@@ -4,13 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core import misfits, shown_value
+from ...core import misfits, read_size, shown_value
 
 __all__ = ["ClusterSettings"]
 
-_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B)\s*", re.IGNORECASE)
 _ADDRESS = re.compile(r"(ray://)?[^\s:/]+:\d{1,5}")
 _PER_CORE = 4  # parts per core: few cores idle at the end, and a lost part is little work
 _LEAST = 16 * 2**20  # polars alone needs more than this in a Python process
@@ -44,7 +41,7 @@ class ClusterSettings:
     @property
     def memory_bytes(self) -> int | None:
         """`memory_per_task` in bytes; None if there is no limit."""
-        return None if self.memory_per_task is None else _bytes(self.memory_per_task)
+        return None if self.memory_per_task is None else read_size(self.memory_per_task)
 
     @property
     def on_ray(self) -> bool:
@@ -70,7 +67,7 @@ class ClusterSettings:
     def _memory(self) -> str | None:
         if self.memory_per_task is None:
             return None
-        found = _bytes(self.memory_per_task)
+        found = read_size(self.memory_per_task)
         if found is None:
             return f'memory_per_task must be a size such as "2 GB", found {shown_value(self.memory_per_task)}'
         if found < _LEAST:
@@ -84,10 +81,3 @@ class ClusterSettings:
             for name, (count, most) in counts.items()
             if count is not None and not 1 <= count <= most
         ]
-
-
-def _bytes(size: str | int) -> int | None:
-    if isinstance(size, int):
-        return size
-    found = _SIZE.fullmatch(size)
-    return None if found is None else int(float(found[1]) * _UNITS[found[2].upper()])

@@ -127,7 +127,7 @@ def _open(path: Path, data: DataSettings) -> _File:
     (first, *_) = file_parts([path], data, most_bytes=1 << 62)
     if first.kind in TABLES:
         try:
-            rows = scan_table(path).select(pl.len()).collect().item()
+            rows = scan_table(path, data.limits).select(pl.len()).collect().item()
         except (pl.exceptions.PolarsError, OSError) as error:
             reason = str(error).split("\n", 1)[0]
             raise DataError(f"{path} cannot be read as {table_kind(path)} ({reason})") from None
@@ -170,7 +170,7 @@ def _copy(file: _File, data: DataSettings, shares: Sequence[tuple[float, int | N
     read, count = 0, 0
     stop = 0  # no row is taken twice
     if file.kind == "table":
-        scan = scan_table(file.path)
+        scan = scan_table(file.path, data.limits)
         for share, rows in shares:
             start = max(stop, int(share * (file.rows or 0)))
             table = scan.slice(start, rows).collect()
@@ -212,7 +212,9 @@ def _lines_from(file: _File, start: int, rows: int | None) -> list[bytes]:
 
 
 def _records(file: _File, data: DataSettings) -> Iterator[dict[str, Any]]:
-    batches, _ = read_records(file.path, encoding=data.encoding, delimiter=data.delimiter, sheet=data.sheet)
+    batches, _ = read_records(
+        file.path, encoding=data.encoding, delimiter=data.delimiter, sheet=data.sheet, limits=data.limits
+    )
     for batch in batches:
         for row in batch.rows():
             yield dict(row)

@@ -39,7 +39,12 @@ def _batches(source: Any, data: DataSettings, raw: RawPairs) -> Iterator[Batch]:
         wanted = [name for name in (data.input, data.output) if isinstance(name, str) and name != ALL_COLUMNS]
         for path, first in zip(raw.files, raw.first_rows, strict=True):
             batches, _ = read_records(
-                path, encoding=data.encoding, delimiter=data.delimiter, wanted=wanted, sheet=data.sheet
+                path,
+                encoding=data.encoding,
+                delimiter=data.delimiter,
+                wanted=wanted,
+                sheet=data.sheet,
+                limits=data.limits,
             )
             for batch in _turned(batches, data):
                 yield batch.numbered_from(first - 1)

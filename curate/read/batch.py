@@ -10,11 +10,11 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
-__all__ = ["ROWS", "Batch", "excerpt", "object_batches", "plain_values", "too_deep"]
+__all__ = ["EXCERPT", "ROWS", "Batch", "excerpt", "object_batches", "plain_values", "too_deep"]
 
 ROWS = 20_000
 _DEEPEST = 100  # levels of nesting; deeper than real data, and far below Python's recursion limit
-_EXCERPT = 80  # characters of a record shown in the ledger
+EXCERPT = 80  # characters of a record shown in the ledger
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def too_deep(value: Any) -> bool:
 
 def excerpt(text: str) -> str:
     """The first 80 characters as a JSON text."""
-    return json.dumps(text[:_EXCERPT] + ("…" if len(text) > _EXCERPT else ""), ensure_ascii=False)
+    return json.dumps(text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""), ensure_ascii=False)
 
 
 def _shown(value: Any) -> str:

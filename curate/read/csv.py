@@ -13,7 +13,8 @@ import polars as pl
 
 from ...core import DataError, say
 from .batch import Batch, excerpt
-from .decode import text_blocks
+from .intake import Intake
+from .lines import LongLine, any_lines
 
 __all__ = [
     "Dialect",
@@ -136,28 +137,27 @@ def _try(sample: str, delimiter: str, quote: str, escape: str | None = None) -> 
     return _Trial(header, widths[len(header)] / records if records else 1.0, errors)
 
 
-_LARGEST_FIELD = 1 << 26  # characters; limits what an unclosed quote can swallow
 _ROWS = 20_000
 
 
 def read_csv(
-    path: Path, head: str, *, encoding: str, delimiter: str | None, wanted: Collection[str]
+    path: Path, head: str, blocks: Iterator[str], intake: Intake, *, delimiter: str | None, wanted: Collection[str]
 ) -> tuple[Iterator[Batch], list[str]]:
-    """The batches of a CSV file that begins with `head`, and guesses about it for the user.
+    """The batches of a CSV file that begins with `head`, from the blocks of its text, and guesses about it for the user.
 
     Raises:
         DataError: the header cannot be read, names a column twice, or the stated delimiter is not the file's.
     """
-    csv.field_size_limit(_LARGEST_FIELD)
+    csv.field_size_limit(max(intake.most, len(head)))  # longer records end before
     dialect = find_dialect(head, path, delimiter=delimiter, wanted=wanted)
-    lines = islice(_lines(text_blocks(path, encoding)), dialect.skip, None)
-    records = _records(lines, dialect, dialect.skip + 1)
+    lines = islice(any_lines(blocks, intake.most), dialect.skip, None)
+    records = _records(lines, dialect, dialect.skip + 1, intake)
     names = _header(records, path)
-    return _batches(records, names), list(dialect.guesses)
+    return _batches(records, names, intake), list(dialect.guesses)
 
 
 def _header(records: "Iterator[_Parsed]", path: Path) -> list[str]:
-    line, values, problem = next((record for record in records if record[1] != []), (1, None, "there is no such line"))
+    line, values, problem = next(records, (1, None, "there is no such line"))
     if values is None:
         raise DataError(f"{path}, line {line}: the column names cannot be read: {problem}")
     # An index column that was exported with the data has no name.
@@ -171,28 +171,29 @@ def _header(records: "Iterator[_Parsed]", path: Path) -> list[str]:
     return names
 
 
-def _batches(records: "Iterator[_Parsed]", names: list[str]) -> Iterator[Batch]:
-    number, numbers, rows, problems = 0, [], [], []
+def _batches(records: "Iterator[_Parsed]", names: list[str], intake: Intake) -> Iterator[Batch]:
+    numbers, rows, problems = [], [], []
     width = len(names)
-    for line, values, problem in records:
-        if values == []:
-            continue  # a blank line is not a record
-        number += 1
+    for number, (line, values, problem) in enumerate(records, start=1):
         if values is not None and len(values) == width:
             numbers.append(number)
             rows.append(values)
         else:
             problems.append((number, problem or _ragged(line, values or [], width)))
         if len(rows) + len(problems) >= _ROWS:
-            yield _batch(numbers, rows, problems, names)
+            yield _batch(numbers, rows, problems, names, intake)
             numbers, rows, problems = [], [], []
-    yield _batch(numbers, rows, problems, names)
+    yield _batch(numbers, rows, problems, names, intake)
 
 
-def _batch(numbers: list[int], rows: list[list[str]], problems: list[tuple[int, str]], names: list[str]) -> Batch:
+def _batch(
+    numbers: list[int], rows: list[list[str]], problems: list[tuple[int, str]], names: list[str], intake: Intake
+) -> Batch:
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     table = pl.DataFrame([pl.Series(n, list(c), dtype=pl.String) for n, c in zip(names, columns, strict=True)])
-    return Batch(numbers, table, problems)
+    batch = Batch(numbers, table, problems)
+    intake.saw(batch)
+    return batch
 
 
 def _ragged(line: int, values: list[str], width: int) -> str:
@@ -201,63 +202,100 @@ def _ragged(line: int, values: list[str], width: int) -> str:
 
 
 _Parsed = tuple[int, list[str] | None, str | None]  # the first line, the values, and why there are none
+_MOST_LINES = 1_000_000  # of one record: an open quote before many millions of short lines must end within seconds
 
 
-def _records(lines: Iterator[str], dialect: Dialect, line: int) -> Iterator[_Parsed]:
-    """Each record with its first line; an empty list is a blank line."""
-    again: deque[str] = deque()  # lines to read again
-    taken: list[str] = []  # lines of the current record
+class _TooLong(Exception):
+    """The current record is longer than the limit; `line` is set if its first line is."""
 
-    def feed() -> Iterator[str]:
+    def __init__(self, line: LongLine | None = None) -> None:
+        super().__init__()
+        self.line = line
+
+
+class _Lines:
+    """The lines of a file for the reader of records: `taken` are those of the current record, `first` is the number of
+    the first one."""
+
+    def __init__(self, lines: Iterator[str | LongLine], first: int, intake: Intake) -> None:
+        self._lines, self._intake = lines, intake
+        self._again: deque[str | LongLine] = deque()  # lines to read again
+        self.first, self.taken = first, list[str]()
+
+    def feed(self) -> Iterator[str]:
+        """The lines; blank ones before a record are passed over. Raises: _TooLong."""
+        taken, most, length = self.taken, self._intake.most, 0
         while True:
-            text = again.popleft() if again else next(lines, None)
+            text = self._again.popleft() if self._again else next(self._lines, None)
             if text is None:
                 return
-            taken.append(text)
-            yield text
+            if type(text) is LongLine:
+                if not taken:
+                    raise _TooLong(text)
+                self._again.appendleft(text)
+                raise _TooLong
+            if not taken:
+                if text[0] in "\r\n":  # type: ignore[operator] - it is a text; isinstance would take longer
+                    self.first += _count_lines(text)  # type: ignore[arg-type]
+                    self._intake.passed(len(text))
+                    continue
+                length = 0
+            length += len(text)
+            taken.append(text)  # type: ignore[arg-type]
+            if length > most or len(taken) > _MOST_LINES:
+                raise _TooLong
+            yield text  # type: ignore[misc]
+
+    def rewind(self) -> None:
+        """Read all lines of the current record but the first one again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+
+    def count(self) -> int:
+        """The number of lines of the current record."""
+        return sum(map(_count_lines, self.taken))
+
+
+def _count_lines(text: str) -> int:
+    """The number of lines of a text that is one line, or a block of nothing but line ends."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n") if text[0] in "\r\n" else 1
+
+
+def _records(lines: Iterator[str | LongLine], dialect: Dialect, first: int, intake: Intake) -> Iterator[_Parsed]:
+    """Each record with its first line; blank lines are none."""
+    source = _Lines(lines, first, intake)
 
     def reader():
         return csv.reader(
-            feed(), delimiter=dialect.delimiter, quotechar=dialect.quote, escapechar=dialect.escape, strict=True
+            source.feed(), delimiter=dialect.delimiter, quotechar=dialect.quote, escapechar=dialect.escape, strict=True
         )
 
-    rows = reader()
+    rows, taken = reader(), source.taken
     while True:
-        problem, values = None, None
         try:
-            values = next(rows)
+            values, problem = next(rows), None
         except StopIteration:
             return
-        except csv.Error as error:  # the reader continues with the next line
-            problem = str(error)
-            if len(taken) > 1 and ("unexpected end" in problem or "field limit" in problem):
-                # An unclosed quote must not consume the rest of the file.
-                again.extendleft(reversed(taken[1:]))
-                del taken[1:]
+        except (csv.Error, _TooLong) as error:
+            values, problem = None, str(error)
+            if isinstance(error, _TooLong) and error.line is not None:
+                yield source.first, None, intake.too_long(f"line {source.first}", *error.line)
                 rows = reader()
-                problem = "a quote is opened and never closed"
-            last = line + len(taken) - 1
-            place = f"line {line}" if last == line else f"lines {line} to {last}"
-            problem = f"{place} cannot be read as one record: {problem}; it begins {excerpt(taken[0].rstrip())}"
-        yield line, values, problem
-        line += len(taken)
+                source.first += 1
+                continue
+            if isinstance(error, _TooLong) or (len(source.taken) > 1 and "unexpected end" in problem):
+                # An unclosed quote must not consume the rest of the file.
+                within = f" within {intake.limit}" if isinstance(error, _TooLong) else ""
+                problem = f"a quote is opened and never closed{within}"
+                source.rewind()
+                rows = reader()
+        count = 1 if len(taken) == 1 else source.count()
+        if problem is not None:
+            place = f"line {source.first}" if count == 1 else f"lines {source.first} to {source.first + count - 1}"
+            problem = f"{place} cannot be read as one record: {problem}; it begins {excerpt(source.taken[0].rstrip())}"
+            intake.passed(sum(map(len, source.taken)))
+        else:
+            intake.gap = 0
+        yield source.first, values, problem
+        source.first += count
         taken.clear()
-
-
-def _lines(blocks: Iterator[str]) -> Iterator[str]:
-    """Lines with their original ends (\\n, \\r\\n or \\r); only these three end a line of a CSV file."""
-    rest = ""
-    pieces: list[str] = []  # of a line longer than a block
-    for block in blocks:
-        lines = list(io.StringIO(rest + block, newline=""))
-        # The last line may continue, and a \r at its end may be the first half of \r\n.
-        rest = lines.pop() if lines else ""
-        if lines and pieces:
-            lines[0] = "".join([*pieces, lines[0]])
-            pieces.clear()
-        yield from lines
-        if len(rest) > 1 << 20 and not rest.endswith("\r"):
-            pieces.append(rest)
-            rest = ""
-    if pieces or rest:
-        yield "".join([*pieces, rest])

@@ -1,30 +1,18 @@
 """Decodes the bytes of a file into text, block by block: decompressed, and never silently replaced."""
 
 import codecs
-import gzip
-import sys
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
-from ...core import DataError, open_regular
+from ...core import DataError, Limits
+from .opened import opened
 
-__all__ = [
-    "FileStamp",
-    "count_line_feeds",
-    "file_stamp",
-    "find_encoding",
-    "line_end",
-    "read_head",
-    "text_blocks",
-    "unchanged",
-]
+__all__ = ["HEAD", "count_line_feeds", "find_encoding", "line_end", "read_head", "text_blocks"]
 
 _BLOCK = 1 << 22  # bytes per block: some 20,000 short records, small compared with the memory they need once parsed
-_HEAD = 1 << 18
+HEAD = 1 << 18  # bytes from which encoding and dialect are found
 _NEAR = 1 << 14  # bytes per read when looking for the end of a line
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
@@ -39,86 +27,10 @@ _LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256",
 _LIKELY += ["cp932", "euc_jp", "gb18030", "big5", "cp949"]
 
 
-class FileStamp(NamedTuple):
-    """Identifies the state of a file on every node: its size in bytes and its modification time."""
-
-    size: int
-    mtime_ns: int
-
-
-def file_stamp(file: Path) -> FileStamp:
-    """The current stamp of a file.
-
-    Raises:
-        DataError: it does not exist, or is not readable.
-    """
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        raise DataError(
-            f"{file}: the file was deleted while it was read; restore it, or read the remaining files"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from None
-    return FileStamp(found.st_size, found.st_mtime_ns)
-
-
-@contextmanager
-def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
-    """Raise if a file no longer matches its stamp, before or after the block."""
-    _check_unchanged(stamps)
-    try:
-        yield
-    except DataError:
-        _check_unchanged(stamps)  # a truncated file looks damaged: the change is the better explanation
-        raise
-    _check_unchanged(stamps)
-
-
-def _check_unchanged(stamps: Mapping[Path, FileStamp]) -> None:
-    for file, stamp in stamps.items():
-        if file_stamp(file) != stamp:
-            raise DataError(
-                f"{file}: the file changed while it was read; run the command again when nothing writes to the file"
-            )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, decompressed by its suffix; damage in the compression is a data error."""
-    kind = path.suffix.lower()
-    try:
-        if kind == ".gz":
-            with open_regular(path) as packed, gzip.open(packed) as file:
-                yield file  # type: ignore[misc]
-        elif kind == ".zst":
-            with open_regular(path) as packed, _open_zstd(packed) as file:
-                yield file
-        else:
-            with open_regular(path) as file:
-                yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: is not a complete {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":  # its class exists only if the module is installed
-            raise
-        raise DataError(f"{path}: is not a complete zstd file ({error})") from None
-
-
-def _open_zstd(packed: IO[bytes]) -> IO[bytes]:
-    if sys.version_info >= (3, 14):
-        from compression import zstd  # type: ignore[import-not-found]
-    else:
-        from backports import zstd
-    return zstd.open(packed)  # type: ignore[return-value]
-
-
 def read_head(path: Path) -> bytes:
     """The first 256 KiB of the decompressed file."""
-    with _opened(path) as file:
-        return file.read(_HEAD)
+    with opened(path) as file:
+        return file.read(HEAD)
 
 
 def find_encoding(path: Path, head: bytes, *, stated: str) -> tuple[str, str | None]:
@@ -152,7 +64,7 @@ def _utf16_without_mark(head: bytes) -> str | None:
 
 def line_end(path: Path, place: int) -> int:
     """The end of the line that contains byte `place` of the file: the position after its line feed, or the end."""
-    with _opened(path) as file:
+    with opened(path) as file:
         file.seek(place)
         while block := file.read(_NEAR):
             if (found := block.find(b"\n")) >= 0:
@@ -163,7 +75,7 @@ def line_end(path: Path, place: int) -> int:
 
 def count_line_feeds(path: Path, span: tuple[int, int]) -> int:
     """The number of line feeds in the bytes of a file from the first position up to the second."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return sum(block.count(b"\n") for block in _blocks(file, span))
 
 
@@ -180,18 +92,21 @@ def _blocks(file: IO[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:
         place += len(block)
 
 
-def text_blocks(path: Path, encoding: str, *, span: tuple[int, int] | None = None, line: int = 1) -> Iterator[str]:
+def text_blocks(
+    path: Path, encoding: str, limits: Limits, *, span: tuple[int, int] | None = None, line: int = 1
+) -> Iterator[str]:
     """The text of a file in blocks of some megabytes, without its byte order mark.
 
     `span` holds the positions of the first byte and after the last one if only a part of the file is read; `line` is
     the number of its first line.
 
     Raises:
-        DataError: the file cannot be read, is incomplete, or a byte of it is not valid in `encoding`.
+        DataError: the file cannot be read, is incomplete, unpacks to more than a limit, or a byte of it is not valid in
+            `encoding`.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     first = span is None or span[0] == 0
-    with _opened(path) as file:
+    with opened(path, limits) as file:
         for block in chain(_blocks(file, span), (b"",)):
             try:
                 text = decoder.decode(block, final=not block)
@@ -215,7 +130,7 @@ def _undecodable(path: Path, encoding: str, line: int, error: UnicodeError) -> D
 
 
 def _advice(data: bytes, place: int) -> str:
-    sample = data[max(0, place - _HEAD) : place + _HEAD]
+    sample = data[max(0, place - HEAD) : place + HEAD]
     as_utf8 = sample.decode("utf-8", "replace")
     bad = as_utf8.count("\ufffd")
     good = sum(c > "\x7f" for c in as_utf8) - bad

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError
+from ...core import DataError, Limits
 from ..settings import DataSettings
-from .decode import FileStamp, count_line_feeds, file_stamp, find_encoding, line_end, read_head
+from .decode import count_line_feeds, find_encoding, line_end, read_head
+from .opened import FileStamp, file_stamp
 from .records import file_kind
 from .tables import TABLES, scan_table
 
@@ -58,7 +59,7 @@ def _parts(file: Path, data: DataSettings, most_bytes: int | None) -> Iterator[F
         if most_bytes is None or data.turns == "all":  # which makes more records than lines
             yield whole
         elif kind in TABLES:
-            yield from _of_rows(whole, most_bytes)
+            yield from _of_rows(whole, most_bytes, data.limits)
         elif stamp.size > most_bytes and _has_lines(file, data):
             yield from _of_lines(whole, most_bytes)
         else:
@@ -87,9 +88,9 @@ def _of_lines(whole: FilePart, most_bytes: int) -> list[FilePart]:
     return [replace(whole, span=span, size=span[1] - span[0], first=None if span[0] else 1) for span in spans]
 
 
-def _of_rows(whole: FilePart, most_bytes: int) -> list[FilePart]:
+def _of_rows(whole: FilePart, most_bytes: int, limits: Limits) -> list[FilePart]:
     """Runs of rows of equal length: as many as have `most_bytes` bytes at the average size of the file's first rows."""
-    scan = scan_table(whole.path)
+    scan = scan_table(whole.path, limits)
     count = scan.select(pl.len()).collect().item()
     sample = scan.head(_SAMPLE).collect()
     bytes_per_row = max(1.0, sample.estimated_size() / max(1, len(sample)))

@@ -22,8 +22,8 @@ from .columns import (
     system_counts,
     without_guide,
 )
-from .decode import unchanged
 from .file_parts import MOST_BYTES, FilePart, count_lines, file_parts, first_rows, numbered, row_offsets
+from .opened import FileStamp, unchanged
 from .part import PartFacts, PartRead, moved_rows, read_batches, read_part, to_read_again
 from .sources import find_files, is_saved_dataset, load_saved, table_batches
 
@@ -42,7 +42,7 @@ class RawPairs:
     evidence` of the others. first_rows: the number of each file's first record; numbers continue over several files.
     shape: the recognised format, in one line. inputs: the columns that make the input, none if it
     is a conversation. id_column: the column of the ids; None if they are hashes of the texts. guide: the system message of
-    nearly all rows, or None.
+    nearly all rows, or None. stamps: the state of the files when they were read.
     """
 
     pairs: pl.DataFrame
@@ -56,6 +56,7 @@ class RawPairs:
     seconds: float = field(default=0.0, compare=False)
     inputs: tuple[str, ...] = ()
     id_column: str | None = None
+    stamps: Mapping[Path, FileStamp] = field(default_factory=dict, compare=False)
 
     def to_pandas(self) -> dict[str, Any]:
         """The tables as pandas DataFrames: pairs, rejected. Raises: ModelError if pandas is not installed."""
@@ -106,8 +107,9 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
     else:
         parts = file_parts(find_files(str(path)), data, most_bytes=None)
         job = InMemory()
-        with unchanged({part.path: part.stamp for part in parts}):
-            raw = gather(job, read_parts(job, Path(path), data, parts=parts))
+        stamps = {part.path: part.stamp for part in parts}
+        with unchanged(stamps):
+            raw = replace(gather(job, read_parts(job, Path(path), data, parts=parts)), stamps=stamps)
     return replace(raw, seconds=time.perf_counter() - started)
 
 

@@ -11,8 +11,8 @@ from ...core import DataError
 from ..settings import DataSettings
 from .batch import Batch
 from .columns import PAIR_SCHEMA, Columns, Layout, layout_so_far, split_values, system_counts
-from .decode import unchanged
 from .file_parts import FilePart
+from .opened import unchanged
 from .pair_table import REJECTED_SCHEMA, TURNS, PairBatch, pair_table
 from .records import read_records
 from .shapes import ALL_COLUMNS
@@ -90,6 +90,7 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
             delimiter=data.delimiter,
             wanted=_wanted(data),
             sheet=data.sheet,
+            limits=data.limits,
             span=part.span,
             first=first,
         )

@@ -6,22 +6,26 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...core import DataError
-from .batch import Batch, excerpt, object_batches, too_deep
+from ...core import DataError, Limits, say
+from .batch import ROWS, Batch, excerpt, object_batches, too_deep
 from .csv import read_csv
-from .decode import find_encoding, read_head, text_blocks
-from .tables import TABLES, sheet_records, table_records
+from .decode import HEAD, find_encoding, read_head, text_blocks
+from .intake import Intake
+from .lengths import text_lengths, without_long
+from .lines import BlankLines, LongLine, feed_lines
+from .opened import PACKED, is_packed, unpacked_bytes
+from .tables import TABLES, table_records
+from .workbook import sheet_records
 
 __all__ = ["SUFFIXES", "file_kind", "read_records"]
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *TABLES, ".xlsx")
-_PACKED = (".gz", ".zst")
 
 
 def file_kind(path: Path) -> str | None:
     """The suffix that selects the reader, without `.gz` and `.zst`; None if no reader knows it."""
     suffixes = [s.lower() for s in path.suffixes]
-    if suffixes and suffixes[-1] in _PACKED:
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
         if suffixes[-1:] and suffixes[-1] in (*TABLES, ".xlsx"):
             return None  # these compress their own pages
@@ -37,6 +41,7 @@ def read_records(
     sheet: str | None = None,
     span: tuple[int, int] | None = None,
     first: int = 1,
+    limits: Limits | None = None,
 ) -> tuple[Iterator[Batch], list[str]]:
     """The records of one file in batches, in order, and guesses about the file for the user.
 
@@ -44,32 +49,41 @@ def read_records(
     megabytes of text at a time; only a .json document and a `sheet` (by name; the first one) of a workbook are read at once.
 
     `span` is where a part of the file begins and ends: in rows of a Parquet or Arrow file, or in bytes of uncompressed lines in
-    UTF-8. Its records are numbered from `first`, the number of its first record in the file.
+    UTF-8. Its records are numbered from `first`, the number of its first record in the file. A record beyond the `limits`
+    (default: those of `Limits()`) is unreadable.
 
     Raises:
-        DataError: the file is missing, empty, damaged as a whole, or not in `encoding`; also while batches are drawn.
+        DataError: the file is missing, empty, damaged as a whole, beyond the limits, or not in `encoding`; also while
+            batches are drawn.
     """
+    limits = limits or Limits()
+    intake = Intake(path, limits)
     kind = file_kind(path)
     if kind in TABLES:
-        return table_records(path, span, first), []
+        return table_records(path, span, first, limits), []
     if kind == ".xlsx":
-        return sheet_records(path, sheet)
+        return sheet_records(path, sheet, limits)
     if span is not None:
-        return _from_lines(text_blocks(path, "utf-8", span=span, line=first), first), []
+        return _from_lines(text_blocks(path, "utf-8", limits, span=span, line=first), intake, first), []
     head = read_head(path)
-    if not head.strip():
+    if len(head) < HEAD and not head.strip():
         raise DataError(f"{path}: the file is empty; expected one pair per {'line' if kind == '.jsonl' else 'record'}")
     encoding, notice = find_encoding(path, head, stated=encoding)
     notices = [notice] if notice else []
     if kind in (".csv", ".tsv"):
         text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
         batches, guesses = read_csv(
-            path, text, encoding=encoding, delimiter=delimiter or ("\t" if kind == ".tsv" else None), wanted=wanted
+            path,
+            text,
+            text_blocks(path, encoding, limits),
+            intake,
+            delimiter=delimiter or ("\t" if kind == ".tsv" else None),
+            wanted=wanted,
         )
         return batches, [*notices, *guesses]
     if kind == ".json":
-        return _from_json(path, encoding), notices
-    return _from_lines(text_blocks(path, encoding)), notices
+        return _from_json(path, encoding, limits, intake), notices
+    return _from_lines(text_blocks(path, encoding, limits), intake), notices
 
 
 # --- JSON lines ---------------------------------------------------------------------------------------------------
@@ -93,26 +107,31 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 
-def _from_lines(blocks: Iterator[str], number: int = 1) -> Iterator[Batch]:
-    """Batches of JSON lines; only a line feed ends a line, as U+2028 and similar may occur in a text."""
-    rest: list[str] = []
-    for block in blocks:
-        lines = block.split("\n")
-        rest.append(lines[0])
-        if len(lines) == 1:
+def _from_lines(blocks: Iterator[str], intake: Intake, number: int = 1) -> Iterator[Batch]:
+    """Batches of JSON lines."""
+    for lines in feed_lines(blocks, intake.most):
+        if isinstance(lines, BlankLines):
+            intake.passed(lines.length)
+            number += lines.lines
             continue
-        lines[0] = "".join(rest)
-        rest = [lines.pop()]
-        yield _parsed(lines, number)
-        number += len(lines)
-    yield _parsed(["".join(rest)], number)
+        for start in range(0, len(lines), ROWS):
+            some = lines[start : start + ROWS]
+            batch = _parsed(some, number, intake)
+            intake.saw(batch)
+            if not len(batch.values):
+                intake.passed(sum(len(line) + 1 for line in some if isinstance(line, str)))
+            yield batch
+            number += len(some)
 
 
-def _parsed(lines: list[str], first: int) -> Batch:
+def _parsed(lines: list[str | LongLine], first: int, intake: Intake) -> Batch:
     numbers, values, problems = [], [], []
     scan: Any = _decoder.scan_once  # type: ignore[attr-defined] — what `decode` calls; its own steps take as long again
     for number, line in enumerate(lines, start=first):
-        line = line.strip()
+        if type(line) is LongLine:
+            problems.append((number, intake.too_long(f"line {number}", *line)))
+            continue
+        line = line.strip()  # type: ignore[union-attr] - the test above is faster than isinstance
         if not line:
             continue
         try:
@@ -148,21 +167,40 @@ def _not_json(number: int, line: str, error: Exception) -> str:
 # --- one JSON document --------------------------------------------------------------------------------------------
 
 
-def _from_json(path: Path, encoding: str) -> Iterator[Batch]:
-    text = "".join(text_blocks(path, encoding))
+def _from_json(path: Path, encoding: str, limits: Limits, intake: Intake) -> Iterator[Batch]:
+    most = limits.of("document")
+    size = unpacked_bytes(path, limits, most=most)  # before any of it is kept
+    if size > most:
+        more = "more than " if is_packed(path) else ""
+        what = f"this JSON document is read at once, other than one object per line (.jsonl), and has {more}{say.size(size)}"
+        raise limits.exceeded(path, "document", what, needed=size)
+    text = "".join(text_blocks(path, encoding, limits))
     try:
         value = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
-        batches = list(_from_lines(iter([text])))
-        if any(len(batch.values) for batch in batches):  # one object per line under the name .json
-            yield from batches
-            return
-        raise DataError(f"{path} is not JSON: {error}; expected a list of objects, or one object per line") from None
+        batches = _lines_of_document(text, Intake(path, limits))
+        if batches is None:
+            raise DataError(
+                f"{path} is not JSON: {error}; expected a list of objects, or one object per line"
+            ) from None
+        yield from batches
+        return
     records = _records_of(value)
     if records is None:
         raise DataError(f"{path}: expected a list of objects, found {excerpt(text)}")
+    long = len(text) > intake.most
     del text, value
-    yield from object_batches(records)
+    for batch in object_batches(records):
+        yield without_long(batch, text_lengths(batch.values), intake) if long else batch
+
+
+def _lines_of_document(text: str, intake: Intake) -> list[Batch] | None:
+    """The batches of a file that has one object per line, under the name .json; None if no line is one."""
+    try:
+        batches = list(_from_lines(iter([text]), intake))
+    except DataError:
+        return None
+    return batches if any(len(batch.values) for batch in batches) else None
 
 
 def _records_of(value: Any) -> list[Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, nearest, need_regular, say
+from ...core import DataError, Limits, nearest, need_regular, say
 from ...curate import SUFFIXES, Batch, file_kind, read_records, table_batches
 from ...style import field_text
 from ..endpoints.responses import Tokens, read_usage
@@ -180,6 +180,7 @@ def read_outputs(
     ids: Sequence[str],
     also: Collection[str] = (),
     columns: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
     say: Callable[[str], None] | None = None,
 ) -> pl.DataFrame:
     """One row per id of `ids` and sample, in order, with the columns of OUTPUT_SCHEMA; unknown values are null.
@@ -188,16 +189,16 @@ def read_outputs(
     `read_frame`. Only `id` and `output` are required. The values of `sample` identify the
     repeats; each id has as many rows as there are different values. An id or sample without a line has a null output,
     which counts as empty and is reported separately. Ids in `also` may occur and are ignored. `columns` gives the names
-    that the pairs have for `id` and `output`, which the source may have too. `say` receives notices about lines that were
-    ignored or converted.
+    that the pairs have for `id` and `output`, which the source may have too. `say` receives notices about lines
+    that were ignored or converted.
 
     Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, contains values of a wrong
-    type, repeats a pair and sample, or has an unknown pair.
+    type, repeats a pair and sample, has an unknown pair, or is beyond the `limits` (default: `Limits()`).
     """
     where = source if isinstance(source, Path) else f"the outputs of {variant}"
     problems = Problems(where)
     reader = _Reader(problems, frozenset(ids), frozenset(also), columns or {})
-    parts = [part for batch in _batches(source) if (part := reader.table(batch)) is not None]
+    parts = [part for batch in _batches(source, limits) if (part := reader.table(batch)) is not None]
     table = pl.concat(parts) if parts else pl.DataFrame(schema={"line": pl.Int64, **reader.schema})
     reader.check_columns()
     table = table.filter(~pl.col("id").is_in(list(also)) | pl.col("id").is_in(list(ids))) if also else table
@@ -210,7 +211,7 @@ def read_outputs(
     return outputs
 
 
-def _batches(path: Any) -> Iterator[Batch]:
+def _batches(path: Any, limits: Limits | None) -> Iterator[Batch]:
     if not isinstance(path, Path):
         yield from table_batches(path)
         return
@@ -223,7 +224,7 @@ def _batches(path: Any) -> Iterator[Batch]:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; expected a line with id and output for each pair")
     try:
-        batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"))
+        batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"), limits=limits)
         yield from batches
     except DataError as error:
         problem, _, advice = str(error).partition("\n")

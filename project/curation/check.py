@@ -75,6 +75,7 @@ def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
         if (value := _stated(reading, name))
     ]
     options += [("--group", reading.group)] if reading.group else []
+    options += [("--limit", limit) for limit in reading.limits.options()]
     options += [("--turns", reading.turns)] if reading.turns != "last" else []
     options += [("--identifier", name) for name in reading.identifiers]
     rest = [word for words in advised if words[0] != "--input" for word in words]

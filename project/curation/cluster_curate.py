@@ -52,6 +52,7 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
         fingerprint,
         open_storage,
         read_splits,
+        unchanged,
         write_parts,
     )
 
@@ -83,10 +84,11 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
             job.remove()
         finally:
             job.close()
-    run.update(
-        seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
-        inputs=[("pairs", file) for file in curated.raw.files] + project.inputs,
-    )  # fmt: skip
+    with unchanged({part.path: part.stamp for part in parts}):  # what is fingerprinted is what was read
+        run.update(
+            seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
+            inputs=[("pairs", file) for file in curated.raw.files] + project.inputs,
+        )  # fmt: skip
     run.keep(run.folder / "curate" / "summary.json", curated.summary)
     return curated.summary
 

@@ -23,6 +23,7 @@ from ...curate import (
     read_frame,
     read_pairs,
     read_splits,
+    unchanged,
     write_curated,
 )
 from ...evaluate import EvaluateSettings
@@ -56,6 +57,7 @@ def curate_pairs(
     sheet: str | None = None,
     leave_out_constant: bool = False,
     turns: Literal["last", "all"] = "last",
+    limits: Mapping[str, str | int] | None = None,
     overrides: str | Path | None = None,
     splits: str | Path | None = None,
     out: str | Path | None = None,
@@ -71,7 +73,8 @@ def curate_pairs(
     of dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
     name the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
     `leave_out_constant` leaves out those that never vary;
-    `turns="all"` makes a pair of each answer of a conversation. `settings` are those of `[curate]`. The file
+    `turns="all"` makes a pair of each answer of a conversation. `limits` are those of `[data.limits]`, such as
+    `{"record": "32 MB"}`, and `settings` those of `[curate]`. The file
     `overrides` has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder
     is written there, unless it is a `dry_run`; the decisions in it are replayed, and rows keep the splits recorded in its
     splits.jsonl. `thresholds` adds the table of
@@ -92,6 +95,7 @@ def curate_pairs(
         "date": date, "encoding": encoding, "delimiter": delimiter, "sheet": sheet,
         "leave_out_constant": leave_out_constant or None,
         "turns": None if turns == "last" else turns,
+        "limits": dict(limits) if limits else None,
     }  # fmt: skip
     project = project_of_pairs(path, style, columns, settings, allow_code=allow_code)
     decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
@@ -171,11 +175,13 @@ def curate_stage(
     raw, assigned, curated = _curated(
         project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
     )  # fmt: skip
+    inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
+    with unchanged(raw.stamps), disk_refusals(run.folder):  # what is fingerprinted is what was read
+        run.update(inputs=inputs, data_guide=raw.guide)
     record_splits(files, assigned, curated.ledger)
     write_curated(curated, run.folder)
     with disk_refusals(run.folder):
-        inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
-        run.update(seconds={"curate": watch.seconds()}, inputs=inputs, data_guide=raw.guide)
+        run.update(seconds={"curate": watch.seconds()})
     run.keep(run.folder / "curate" / "summary.json", curated.summary)
     return curated
 

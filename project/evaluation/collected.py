@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Fix, Talk, nearest, open_regular, write_whole
-from ...curate import DataSettings, RawPairs, is_curated, read_frame, read_pairs
+from ...core import ConfigError, DataError, Fix, Limits, Talk, nearest, open_regular, write_whole
+from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
     AUTO,
     Evaluated,
@@ -57,6 +57,7 @@ def judge_outputs(
     roi: Mapping[str, Any] | None = None,
     margin: float | None = None,
     repair: Mapping[str, Fix] | None = None,
+    limits: Mapping[str, str | int] | None = None,
     gates: Sequence[str] = (),
     out: str | Path | None = None,
     allow_code: bool = False,
@@ -71,7 +72,8 @@ def judge_outputs(
     those of the pairs in order, and of two pandas indexes with the same labels the labels count. The sections
     [style], [data], [evaluate] and [roi] of a `project` apply; `roi` is such a [roi] table. The `baseline` is usually
     `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). `repair` says
-    for variants by name whether their outputs are repaired by the style first. Everything is written to the
+    for variants by name whether their outputs are repaired by the style first, `limits` how much a file may hold, as in
+    [data.limits]. Everything is written to the
     folder `out`, by default a new temporary one.
 
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
@@ -87,16 +89,21 @@ def judge_outputs(
     call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
     _judged_by(list(sources), call, opened)  # errors before any file is read
     watch, named = Stopwatch(), {"input": input, "output": output, "id": id, "group": group}
+    data = _reading(opened, named, limits)
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
-    raw = _pairs(pairs, DataSettings(path="") if _is_curated(pairs) else _reading(opened, named), talk)
-    table, columns = raw.pairs, {name: stated for name in ("id", "output") if (stated := named[name])}
-    ids = table["id"].to_list()
-    read = [
-        _raw(name, texts_by_id(source, name, pairs, raw), ids, talk, columns=columns, made=_made(name, sources))
-        for name, source in sources.items()
-    ]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
-    run = _start(out, opened, files, schema if style is not None else None, talk)
+    with unchanged(file_stamps(source for _, source in files)):  # what is fingerprinted is what was read
+        raw = _pairs(pairs, DataSettings(path="", limits=data.limits) if _is_curated(pairs) else data, talk)
+        table, columns = raw.pairs, {name: stated for name in ("id", "output") if (stated := named[name])}
+        ids = table["id"].to_list()
+        read = [
+            _raw(
+                name, texts_by_id(source, name, pairs, raw), ids, talk, columns=columns, made=_made(name, sources),
+                limits=data.limits,
+            )
+            for name, source in sources.items()
+        ]  # fmt: skip
+        run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
     places = {
         "project": None if opened is None else from_run(run.folder, opened.folder / PROJECT_FILE),
@@ -187,13 +194,21 @@ def _check_distinct(sources: Mapping[str, Any]) -> None:
             )
 
 
-def _reading(project: Project | None, columns: Mapping[str, Any]) -> DataSettings:
-    """How the pairs are read: by the project's [data], with the `columns` that are stated here."""
+def _reading(
+    project: Project | None, columns: Mapping[str, Any], limits: Mapping[str, str | int] | None
+) -> DataSettings:
+    """How the pairs are read: by the project's [data], with the `columns` and `limits` that are stated here."""
     stated = {name: value for name, value in columns.items() if value is not None}
     given = stated.get("input")
     if given is not None and not isinstance(given, str):
         stated["input"] = tuple(given)
-    return replace(DataSettings(path="") if project is None else project.data, **stated)
+    data = replace(DataSettings(path="") if project is None else project.data, **stated)
+    if not limits:
+        return data
+    try:
+        return replace(data, limits=Limits.stated({**data.limits.changed(), **limits}))
+    except ValueError as error:
+        raise ConfigError(f"limits: {error}") from None
 
 
 def _pairs(pairs: Any, data: DataSettings, talk: Talk) -> RawPairs:
@@ -256,11 +271,18 @@ def collected_inputs(project: Project | None, style: StyleSchema | None) -> list
 
 
 def _raw(
-    name: str, source: Any, ids: list[str], talk: Talk, *, columns: Mapping[str, str], made: tuple[Way, tuple[str, ...]]
+    name: str,
+    source: Any,
+    ids: list[str],
+    talk: Talk,
+    *,
+    columns: Mapping[str, str],
+    made: tuple[Way, tuple[str, ...]],
+    limits: Limits,
 ) -> Raw:
     """A variant's outputs, with the model that the lines name if they all agree."""
     outputs = read_outputs(
-        source, variant=name, ids=ids, columns=columns, say=lambda words: talk.note(f"note: {words}")
+        source, variant=name, ids=ids, columns=columns, limits=limits, say=lambda words: talk.note(f"note: {words}")
     )
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None

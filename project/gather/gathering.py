@@ -123,7 +123,7 @@ def _collected(run: Run, output_set: OutputSet) -> Raw:
     held_out = [id for pairs in (run.test, run.validation) for id in pairs["id"]]
     outputs = read_outputs(
         variant.file, variant=variant.name, ids=output_set.pairs["id"].to_list(), also=held_out,
-        say=lambda text: run.talk.note(f"warning: {text}"),
+        limits=run.project.data.limits, say=lambda text: run.talk.note(f"warning: {text}"),
     )  # fmt: skip
     models = outputs["model"].drop_nulls().unique().to_list()
     return Raw(variant, outputs, model=models[0] if len(models) == 1 else None)

@@ -1,0 +1,202 @@
+"""Opens files of data for reading: decompressed within the limits, and unchanged until the last byte is read."""
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+from ...core import GRACE_BYTES, DataError, Limits, open_regular, say
+
+__all__ = [
+    "PACKED",
+    "FileStamp",
+    "check_unpacked",
+    "file_stamp",
+    "file_stamps",
+    "is_packed",
+    "opened",
+    "reading_errors",
+    "unchanged",
+    "unpacked_bytes",
+]
+
+PACKED = (".gz", ".zst")
+_BLOCK = 1 << 20  # bytes per read where they are only counted
+ROW_BYTES = 100  # that a row takes beside its texts; so short rows without end are refused as early as long ones
+
+
+class FileStamp(NamedTuple):
+    """Identifies the state of a file on every node: its size in bytes and its modification time."""
+
+    size: int
+    mtime_ns: int
+
+
+def file_stamp(file: Path) -> FileStamp:
+    """The current stamp of a file.
+
+    Raises:
+        DataError: it does not exist, or is not readable.
+    """
+    with reading_errors(file):
+        found = file.stat()
+    return FileStamp(found.st_size, found.st_mtime_ns)
+
+
+def file_stamps(paths: Iterable[Any]) -> dict[Path, FileStamp]:
+    """The stamps of those that are files; tables in memory and folders have none."""
+    files = [Path(path) for path in paths if isinstance(path, str | Path)]
+    return {file: file_stamp(file) for file in files if file.is_file()}
+
+
+@contextmanager
+def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
+    """Raise if a file no longer matches its stamp, before or after the block.
+
+    Raises:
+        DataError: a file was changed or deleted.
+    """
+    _check_unchanged(stamps)
+    try:
+        yield
+    except (DataError, OSError):
+        _check_unchanged(stamps)  # a truncated file looks damaged: the change is the better explanation
+        raise
+    _check_unchanged(stamps)
+
+
+def _check_unchanged(stamps: Mapping[Path, FileStamp]) -> None:
+    for file, stamp in stamps.items():
+        if file_stamp(file) != stamp:
+            raise DataError(
+                f"{file}: the file changed while it was read; run the command again when nothing writes to the file"
+            )
+
+
+@contextmanager
+def reading_errors(path: Path) -> Iterator[None]:
+    """Turn the system's errors about a file of data into words."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: the file was deleted while it was read; restore it, or read the remaining files"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the suffix is that of a compressed file."""
+    return path.suffix.lower() in PACKED
+
+
+@contextmanager
+def opened(path: Path, limits: Limits | None = None) -> Iterator[IO[bytes]]:
+    """The file's bytes, decompressed by its suffix; with `limits`, reading ends when more came out than they allow.
+
+    Raises:
+        DataError: the file cannot be read, its compression is damaged, or it unpacks to more than a limit.
+    """
+    kind = path.suffix.lower()
+    try:
+        with reading_errors(path), open_regular(path) as raw:
+            if kind == ".gz":
+                with gzip.GzipFile(fileobj=raw) as file:
+                    yield _Unpacked(path, raw, file, limits)  # type: ignore[misc]
+            elif kind == ".zst":
+                with _open_zstd(raw) as file:
+                    yield _Unpacked(path, raw, file, limits)  # type: ignore[misc]
+            else:
+                yield raw
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"{path}: is not a complete {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
+    except DataError as error:
+        if isinstance(error.__context__, gzip.BadGzipFile):  # an OSError without a number
+            raise DataError(f"{path}: is not a complete gzip file ({error.__context__})") from None
+        raise
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":  # its class exists only if the module is installed
+            raise
+        raise DataError(f"{path}: {_zstd_problem(str(error))}") from None
+
+
+def _zstd_problem(error: str) -> str:
+    if "too much memory" in error:
+        return "was compressed with a window of more than 128 MB; compress it again with --long=27 or less"
+    return f"is not a complete zstd file ({error})"
+
+
+def _open_zstd(raw: IO[bytes]) -> IO[bytes]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # type: ignore[import-not-found]
+    else:
+        from backports import zstd
+    return zstd.open(raw)  # type: ignore[return-value]
+
+
+class _Unpacked:
+    """What comes out of a compressed file, counted: `raw` is the packed file, which tells how much of it went in."""
+
+    def __init__(self, path: Path, raw: IO[bytes], file: IO[bytes], limits: Limits | None) -> None:
+        self._path, self._raw, self._file, self._limits = path, raw, file, limits
+        self._bytes = self._lines = 0
+        self._looked_ahead = False
+
+    def read(self, size: int) -> bytes:
+        """The next bytes. Raises: DataError if they are more than the limits allow."""
+        block = self._file.read(size)
+        self._bytes += len(block)
+        self._lines += block.count(b"\n")
+        if self._limits is not None:
+            self._check(self._limits)
+        return block
+
+    def held(self, limits: Limits) -> None:
+        """Raise if more came out so far than the limits allow."""
+        check_unpacked(self._path, self._bytes, self._raw.tell(), limits, rows=self._lines)
+
+    @property
+    def taken(self) -> int:
+        """The bytes that came out so far, and those that lines take."""
+        return self._bytes + self._lines * ROW_BYTES
+
+    def _check(self, limits: Limits) -> None:
+        self.held(limits)
+        if self.taken > limits.of("ratio") * self._raw.tell() and not self._looked_ahead:
+            # Parsing the first megabytes of a file that is refused after them would take seconds.
+            self._looked_ahead = True
+            with opened(self._path) as file:
+                ahead = cast(_Unpacked, file)
+                while ahead.taken <= GRACE_BYTES and ahead.read(_BLOCK):
+                    ahead.held(limits)
+
+
+def check_unpacked(path: Path, unpacked: int, packed: int, limits: Limits, *, rows: int = 0) -> None:
+    """Raise if more comes out of a file, or of its first `packed` bytes, than the limits allow; `rows` are its lines."""
+    if unpacked > limits.of("unpacked"):
+        raise limits.exceeded(path, "unpacked", f"unpacks to more than {say.size(limits.of('unpacked'))}")
+    taken = unpacked + rows * ROW_BYTES
+    ratio = taken / max(1, packed)
+    if taken > GRACE_BYTES and ratio > limits.of("ratio"):
+        of_rows = f" in {rows:,} rows, which take {say.size(taken)}" if rows * ROW_BYTES > unpacked else ""
+        what = f"its first {say.size(packed)} unpack to {say.size(unpacked)}{of_rows}, {ratio:,.0f} times as much"
+        raise limits.exceeded(path, "ratio", what, needed=int(2 * ratio))
+
+
+def unpacked_bytes(path: Path, limits: Limits, *, most: int) -> int:
+    """The bytes of a file once decompressed; counting ends above `most`, and nothing is kept.
+
+    Raises:
+        DataError: the file cannot be read, or unpacks to more than a limit.
+    """
+    if not is_packed(path):
+        return file_stamp(path).size
+    count = 0
+    with opened(path, limits) as file:
+        while count <= most and (block := file.read(_BLOCK)):
+            count += len(block)
+    return count

@@ -1,0 +1,364 @@
+"""No file holds the machine: each limit ends reading with what was found, the limit, and the way to raise it."""
+
+import gzip
+import io
+import json
+import runpy
+import struct
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworth.core import DataError, Limits
+from tuneworth.curate import DataSettings, read_pairs
+from tuneworth.curate.read import decode, opened
+from tuneworth.curate.read.lines import BlankLines, LongLine, any_lines, feed_lines
+
+FILES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "limits_inputs.py"))
+GOOD = '{"input": "a question", "output": "an answer"}\n'
+
+
+def read(path, **limits):
+    return read_pairs(path, DataSettings(path="", limits=Limits(**limits)))
+
+
+def written(tmp_path, name, text):
+    content = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return tmp_path / name
+
+
+# --- lines --------------------------------------------------------------------------------------------------------
+
+TEXTS = st.text(alphabet='ab "\r\n\u2028', max_size=60)
+
+
+def blocks_of(text, size):
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+@given(text=TEXTS, size=st.integers(1, 8))
+def test_blocks_give_the_lines_of_the_text(text, size):
+    found = []
+    for lines in feed_lines(blocks_of(text, size), 10**6):
+        found += [""] * lines.lines if isinstance(lines, BlankLines) else lines
+    # Blank lines may lose their spaces.
+    assert [line.strip() for line in found] == [line.strip() for line in text.split("\n")]
+
+
+@given(text=TEXTS, size=st.integers(1, 8))
+def test_blocks_give_the_lines_of_a_csv_file(text, size):
+    found = []
+    for line in any_lines(blocks_of(text, size), 10**6):
+        found += list(io.StringIO(line, newline="")) if line[0] in "\r\n" else [line]
+    assert found == list(io.StringIO(text, newline=""))
+
+
+@given(lengths=st.lists(st.integers(0, 30), min_size=1, max_size=6), size=st.integers(1, 40), most=st.integers(1, 20))
+def test_a_long_line_keeps_its_length_and_its_beginning(lengths, size, most):
+    text = "\n".join("x" * length for length in lengths)
+    found = [
+        line for lines in feed_lines(blocks_of(text, size), most) if not isinstance(lines, BlankLines) for line in lines
+    ]
+    shown = [line.length if isinstance(line, LongLine) else len(line) for line in found]
+    assert [length for length in shown if length] == [length for length in lengths if length]
+    assert all(isinstance(line, LongLine) == (length > most) for line, length in zip(found, shown, strict=True))
+
+
+# --- one record ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [16, 300, 1 << 22])
+@pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz"])
+def test_a_line_beyond_the_limit_is_a_row_with_its_reason(tmp_path, monkeypatch, name, block):
+    monkeypatch.setattr(decode, "_BLOCK", block)
+    long = json.dumps({"input": "b", "output": "x" * 500})
+    raw = read(written(tmp_path, name, f"{GOOD}{long}\n{GOOD}"), record=400)
+    assert raw.pairs["row"].to_list() == [1, 3]
+    assert raw.rejected.select("row", "rule").rows() == [(2, "unreadable")]
+    assert raw.rejected["evidence"][0] == (
+        f'line 2 has {len(long):,} characters, and the limit is 400 bytes (record = "1 kB" in [data.limits], or '
+        f"--limit record=1kB); it begins {json.dumps(long[:80] + '…', ensure_ascii=False)}"
+    )
+
+
+@pytest.mark.parametrize("block", [16, 300, 1 << 22])
+@pytest.mark.parametrize("cell", ["x" * 500, '"' + "x" * 500 + '"'])
+def test_a_cell_beyond_the_limit_is_a_row_with_its_reason(tmp_path, monkeypatch, cell, block):
+    monkeypatch.setattr(decode, "_BLOCK", block)
+    raw = read(written(tmp_path, "p.csv", f"input,output\na,b\nc,{cell}\nd,e\n"), record=400)
+    assert raw.pairs["row"].to_list() == [1, 3]
+    assert raw.rejected.select("row", "rule").rows() == [(2, "unreadable")]
+    assert raw.rejected["evidence"][0].startswith(
+        f"line 3 has {len(cell) + 3:,} characters, and the limit is 400 bytes"
+    )
+
+
+def test_an_open_quote_takes_no_more_than_a_record(tmp_path):
+    raw = read(written(tmp_path, "p.csv", 'input,output\na,"open\n' + "b,c\n" * 200), record=400)
+    assert len(raw.pairs) == 200
+    assert "a quote is opened and never closed within 400 bytes" in raw.rejected["evidence"][0]
+
+
+def test_an_open_quote_before_a_long_line_leaves_both_as_rows(tmp_path):
+    raw = read(written(tmp_path, "p.csv", f'input,output\na,"open\nb,{"x" * 500}\nc,d\n'), record=400)
+    assert raw.rejected["row"].to_list() == [1, 2]
+    assert raw.pairs["row"].to_list() == [3]
+
+
+RECORDS = [{"input": "a", "output": "b"}, {"input": "c", "output": "x" * 500}, {"input": "d", "output": "e"}]
+
+
+def test_a_long_element_of_a_json_document_is_a_row_with_its_reason(tmp_path):
+    raw = read(written(tmp_path, "p.json", json.dumps(RECORDS)), record=400)
+    assert (raw.pairs["row"].to_list(), raw.rejected["row"].to_list()) == ([1, 3], [2])
+    assert raw.rejected["evidence"][0].startswith("record 2 has 512 characters")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_a_long_row_of_a_table_is_a_row_with_its_reason(tmp_path, suffix):
+    table = pl.DataFrame(RECORDS)
+    (table.write_parquet if suffix == "parquet" else table.write_ipc)(tmp_path / f"p.{suffix}")
+    raw = read(tmp_path / f"p.{suffix}", record=400)
+    assert (raw.pairs["row"].to_list(), raw.rejected["row"].to_list()) == ([1, 3], [2])
+
+
+def test_the_texts_in_lists_and_structures_of_a_table_count(tmp_path):
+    def chat(text):
+        return [{"role": "user", "content": "hello"}, {"role": "assistant", "content": text}]
+
+    pl.DataFrame({"messages": [chat("short"), chat("x" * 500)]}).write_parquet(tmp_path / "p.parquet")
+    raw = read(tmp_path / "p.parquet", record=400)
+    assert (raw.pairs["row"].to_list(), raw.rejected["row"].to_list()) == ([1], [2])
+
+
+# --- what is no record --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.csv"])
+@pytest.mark.parametrize("block", [64, 1 << 22])
+def test_blank_lines_are_passed_over_up_to_the_limit(tmp_path, monkeypatch, name, block):
+    monkeypatch.setattr(decode, "_BLOCK", block)
+    first, pair = ("input,output\n", "a,b\n") if name == "p.csv" else ("", GOOD)
+    path = written(tmp_path, name, first + "\n" * 500 + pair + "\n" * 500 + pair)
+    assert len(read(path).pairs) == 2
+    assert len(read(path, gap=600).pairs) == 2
+    if name == "p.jsonl" and block > 1_000:
+        return  # a block of text with a record is no gap
+    with pytest.raises(DataError, match=r"there is no record in .* of its text.*\n.*gap = "):
+        read(path, gap=400)
+
+
+def test_lines_after_many_blank_ones_keep_their_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(decode, "_BLOCK", 64)
+    raw = read(written(tmp_path, "p.csv", 'input,output\n"a\n' + "\n" * 300 + '",b\n' + "\n" * 300 + "c\n"))
+    assert "line 604 has 1 value" in raw.rejected["evidence"][0]
+    raw = read(written(tmp_path, "p.jsonl", GOOD + "\n" * 300 + "[]\n"))
+    assert raw.rejected["row"].to_list() == [302]
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.csv"])
+def test_a_file_of_unreadable_records_ends_at_the_limit(tmp_path, name):
+    path = written(tmp_path, name, ("input,output\na,b\n" if name == "p.csv" else GOOD) + "1\n" * 50)
+    assert len(read(path, unreadable=50).rejected) == 50
+    with pytest.raises(DataError, match=r"50 of its records cannot be read, such as: .*; the limit is 49\n"):
+        read(path, unreadable=49)
+
+
+def test_a_head_of_blank_lines_is_no_empty_file(tmp_path):
+    assert len(read(written(tmp_path, "p.jsonl", "\n" * 300_000 + GOOD)).pairs) == 1
+
+
+# --- compression --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["gzip_of", "zstd_of"])
+def test_a_file_that_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(opened, "GRACE_BYTES", 100_000)
+    path = FILES[kind](
+        tmp_path / f"p.jsonl.{'gz' if kind == 'gzip_of' else 'zst'}", GOOD.encode(), GOOD.encode(), size=5_000_000
+    )
+    with pytest.raises(DataError, match=r"its first .* unpack to .* times as much; the limit is 500\n.*ratio = \d+"):
+        read(path)
+    assert read(path, ratio=100_000).rows_read > 50_000
+    with pytest.raises(DataError, match=r"unpacks to more than 2 MB; the limit is 2 MB\n.*unpacked = "):
+        read(path, ratio=100_000, unpacked="2 MB")
+
+
+def test_a_small_file_may_compress_as_well_as_it_can(tmp_path):
+    path = FILES["gzip_of"](tmp_path / "p.jsonl.gz", GOOD.encode(), GOOD.encode(), size=5_000_000)
+    assert path.stat().st_size * 500 < 15_000_000
+    assert read(path).rows_read > 50_000
+
+
+# --- documents ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "size"), [("p.json", "124 bytes"), ("p.json.gz", "more than 124 bytes")])
+def test_a_json_document_beyond_the_limit_is_not_read(tmp_path, name, size):
+    path = written(tmp_path, name, json.dumps(RECORDS[::2] * 2))
+    with pytest.raises(DataError, match=rf"read at once.* and has {size}; the limit is 100 bytes\n.*document = "):
+        read(path, document=100)
+    assert len(read(path, document=124).pairs) == 4
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_a_page_that_unpacks_to_more_than_the_limit_is_not_read(tmp_path, suffix):
+    path = FILES["page"](tmp_path / f"p.{suffix}", size=2_000_000)
+    with pytest.raises(DataError, match=r"one of its pages unpacks to 2 MB; the limit is 1 MB\n.*document = "):
+        read(path, document="1 MB")
+    assert read(path).pairs["output"].str.len_bytes().to_list() == [2_000_000]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_the_pages_of_a_table_add_up(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(opened, "GRACE_BYTES", 1_000)
+    table = pl.DataFrame({"input": [f"part {n}" for n in range(2_000)], "output": ["the same text for each"] * 2_000})
+    (table.write_parquet if suffix == "parquet" else table.write_ipc)(tmp_path / f"p.{suffix}", compression="zstd")
+    assert read(tmp_path / f"p.{suffix}").rows_read == 2_000
+    with pytest.raises(DataError, match=r"times as much; the limit is 2\n"):
+        read(tmp_path / f"p.{suffix}", ratio=2)
+
+
+def test_a_text_in_every_row_of_a_dictionary_counts_in_every_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "GRACE_BYTES", 1_000_000)
+    path = FILES["parquet_of"](tmp_path / "p.parquet", ["x" * 100_000], rows=1_000)
+    with pytest.raises(DataError, match=r"unpack to 100 MB, .* times as much"):
+        read(path)
+
+
+def test_categories_that_would_be_compared_for_ever_are_refused(tmp_path):
+    path = FILES["parquet_of"](tmp_path / "p.parquet", ["x" * 1_000, "y"], rows=1_000, categories=True)
+    assert read(path).rows_read == 1_000
+    with pytest.raises(DataError, match=r"a column of categories may take .* MB, more than can be compared"):
+        read(path, unpacked="900 kB")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: data[:-9] + b"\xff" + data[-8:], lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1"]
+)
+def test_damaged_metadata_is_said_in_words(tmp_path, change):
+    pl.DataFrame(RECORDS).write_parquet(tmp_path / "p.parquet")
+    (tmp_path / "p.parquet").write_bytes(change((tmp_path / "p.parquet").read_bytes()))
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read(tmp_path / "p.parquet")
+
+
+def test_an_arrow_file_whose_buffer_states_too_much_is_refused(tmp_path):
+    FILES["page"](tmp_path / "p.feather", size=2_000_000)
+    data = (tmp_path / "p.feather").read_bytes()
+    stated = struct.pack("<q", 2_000_000)
+    assert data.count(stated)
+    (tmp_path / "p.feather").write_bytes(data.replace(stated, struct.pack("<q", 1 << 40)))
+    with pytest.raises(DataError, match=r"unpacks to 1\.1 TB; the limit is 1 GB"):
+        read(tmp_path / "p.feather")
+
+
+# --- workbooks ----------------------------------------------------------------------------------------------------
+
+CELLS = {"A1": "input", "B1": "output", "A2": "a", "B2": "b"}
+
+
+def test_a_workbook_with_a_cell_in_the_last_corner_is_refused(tmp_path):
+    assert len(read(FILES["workbook"](tmp_path / "p.xlsx", CELLS)).pairs) == 1
+    path = FILES["workbook"](tmp_path / "p.xlsx", CELLS | {"XFD1048576": "x"})
+    with pytest.raises(
+        DataError, match=r"its cells span 1,048,576 rows and 16,384 columns, which take 550 GB of memory"
+    ):
+        read(path)
+
+
+def test_a_workbook_that_unpacks_to_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "GRACE_BYTES", 100_000)
+    path = FILES["workbook"](tmp_path / "p.xlsx", CELLS, padding=2_000_000)
+    with pytest.raises(DataError, match="times as much; the limit is 500"):
+        read(path)
+    with pytest.raises(DataError, match=r"this workbook is read at once and unpacks to more than 1 MB"):
+        read(path, ratio=10_000, document="1 MB")
+
+
+def test_a_long_cell_of_a_workbook_is_a_row_with_its_reason(tmp_path):
+    raw = read(FILES["workbook"](tmp_path / "p.xlsx", CELLS | {"A3": "c", "B3": "x" * 500}), record=400)
+    assert (raw.pairs["row"].to_list(), raw.rejected["row"].to_list()) == ([1], [2])
+
+
+# --- the files themselves: 2 MB that unpack to 2 GB ---------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["one line of 2 GB", "one document of 2 GB", "a text of 1 MB in 200,000 rows"])
+def test_a_command_refuses_an_attack_in_little_memory(tmp_path, what):
+    measured = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "limits.py"))
+    attack = next(attack for attack in measured["ATTACKS"] if what in attack.what)
+    answer = measured["answer"](attack.make(tmp_path))
+    assert answer.code == 2, answer.said
+    assert "raise the limit" in answer.said
+    assert answer.peak < 500  # MB
+
+
+# --- where limits are stated --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "FILE"),
+        ("curate", "FILE", "--dry-run"),
+        ("style", "infer", "FILE"),
+        ("init", "FOLDER", "--from", "FILE"),
+        ("evaluate", "--pairs", "PAIRS", "--outputs", "prompted=PAIRS", "--outputs", "tuned=FILE", "--out", "FOLDER"),
+    ],
+)
+def test_a_limit_is_stated_on_the_command_line(command, pairs_file, style_file, tmp_path, words):
+    file = written(
+        tmp_path, "long.json", json.dumps([json.loads(line) for line in pairs_file.read_text().splitlines()])
+    )
+    places = {
+        "FILE": str(file),
+        "FOLDER": str(tmp_path / "new"),
+        "PAIRS": str(pairs_file),
+        "tuned=FILE": f"tuned={file}",
+    }
+    places["prompted=PAIRS"] = f"prompted={pairs_file}"
+    words = [places.get(word, word) for word in words] + (
+        ["--style", str(style_file)] if words[0] == "evaluate" else []
+    )
+    done = command(*words, "--limit", "document=1 kB")
+    assert done.code == 2
+    assert "the limit is 1 kB" in done.err
+    assert "--limit document=" in done.err
+    assert command(*words, "--limit", "document=1MB", "--limit", "ratio=300").code == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [("record", "expected KEY=SIZE"), ("recrod=3", 'did you mean "record"'), ("record=much", "must be a size")],
+)
+def test_a_wrong_limit_on_the_command_line_is_named(command, pairs_file, limit, words):
+    done = command("check", pairs_file, "--limit", limit)
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_the_limits_of_a_file_go_into_its_project_and_its_next_command(command, pairs_file, tmp_path):
+    done = command("check", pairs_file, "--limit", "record=32 MB", "--json")
+    assert "--limit record=32MB" in done.json["command"]
+    assert command("init", tmp_path / "new", "--from", pairs_file, "--limit", "record=32 MB").code == 0
+    settings = (tmp_path / "new" / "tuneworth.toml").read_text()
+    assert 'limits = { record = "32 MB" }' in settings
+    assert command("curate", tmp_path / "new", "--dry-run").code == 0
+
+
+def test_a_project_states_its_limits(command, project):
+    file = project / "tuneworth.toml"
+    file.write_text(file.read_text() + '\n[data.limits]\nrecord = "30 B"\n')
+    done = command("curate", project, "--dry-run")
+    assert done.code == 2
+    assert "and the limit is 30 bytes" in done.err
+    assert (
+        "--limit needs a file of pairs; for a project, set [data.limits]"
+        in command("curate", project, "--limit", "record=3").err
+    )
