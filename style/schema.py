@@ -23,11 +23,9 @@ __all__ = [
     "faults",
     "field_names",
     "field_text",
-    "given_fields",
     "no_faults",
     "regex_places",
     "render_fields",
-    "text_fields",
     "text_places",
 ]
 
@@ -334,14 +332,3 @@ class Columns:
             value = self.field(name)
             mask &= value.is_not_null() if wanted is None else value.is_in(list(wanted)).fill_null(False)
         return mask
-
-
-def given_fields(columns: Columns) -> list[str]:
-    """The names of all fields, in order of first appearance."""
-    return list(dict.fromkeys(name for row in columns.fields for name in row))
-
-
-def text_fields(columns: Columns) -> list[str]:
-    """The names of the fields that hold text or a number (no list, no object) in every row that has them."""
-    lists = {name for row in columns.fields for name, value in row.items() if isinstance(value, list | dict)}
-    return [name for name in given_fields(columns) if name not in lists]

@@ -11,6 +11,7 @@ import polars as pl
 from ...core import notebook_page, printable, say
 from ..check import check_columns, pair_columns
 from ..discrimination import Discrimination, content_order, measure_discrimination
+from ..fields import fields_sentence
 from ..guide import check_sentence
 from ..kind import Proposal
 from ..kinds import KINDS
@@ -145,25 +146,29 @@ def infer_proposed(
 
     `columns` are the examples as the checks read them.
     """
+    fewer = fields_sentence(columns)
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
     rules = joined_fields(rules, columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
+        message = ". ".join(filter(None, (message, fewer)))
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
         return InferredStyle(None, (), near, "", rows, different, counted, message)
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    numbers = {"rows": rows, "different": different, "counted": counted, "left_out": left_out}
-    write = partial(style_text, name, with_ids(evidence), habits, **numbers, source=source, wordings=wordings or {})
+    numbers = {"rows": rows, "different": different, "counted": counted}
+    notes = [note for note in (left_out_sentence(left_out), fewer) if note]
+    said = {"notes": notes, "source": source, "wordings": wordings or {}}
+    write = partial(style_text, name, with_ids(evidence), habits, **numbers, **said)
     schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
     text = write(found)  # the same rules, with what they accept in comments
-    said = (_message(final, habits) + ".", left_out_sentence(left_out), _no_must(final), found and found.sentence)
-    message = " ".join(filter(None, said))
+    sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
+    message = " ".join(filter(None, sentences))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
 
 

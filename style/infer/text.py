@@ -64,18 +64,21 @@ def style_text(
     rows: int,
     different: int,
     counted: int,
-    left_out: int,
+    notes: Sequence[str],
     source: str,
     wordings: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> str:
-    """The whole file: `evidence` as checks, `habits` as checks that are commented out; `discrimination` of the checks."""
+    """The whole file: `evidence` as checks, `habits` as checks that are commented out.
+
+    `notes` are sentences about what was counted; `discrimination` is that of the checks.
+    """
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
         f"# Inferred from {_of_how_many(rows, different, counted)}{of}; not reviewed yet.",
         "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
-    lines += [f"# {left_out_sentence(left_out)}"] if left_out else []
+    lines += [f"# {note}" for note in notes]
     lines += [f"# {discrimination.sentence}"] if discrimination else []
     top = {"name": name, "reviewed": False}
     lines += _dumped(top).rstrip("\n").split("\n")

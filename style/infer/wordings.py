@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ..facts.names import JOINERS
-from ..schema import Columns, field_text, text_fields
+from ..fields import text_fields
+from ..schema import Columns, field_text
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 __all__ = ["propose_wordings"]

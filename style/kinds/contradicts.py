@@ -13,8 +13,9 @@ import polars as pl
 from ...core import ConfigError
 from ..cues import is_degree, is_of_another_field, same_on_a_scale, says_where_by_nearness
 from ..facts.names import JOINERS
+from ..fields import text_fields
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, field_text, text_fields
+from ..schema import Check, Columns, Findings, faults, field_text
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
 

@@ -10,8 +10,9 @@ from ...core import ConfigError
 from ..facts.number_words import WORDS, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
 from ..facts.spans import Spans
+from ..fields import common_fields
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, Wordings, faults, given_fields
+from ..schema import Check, Columns, Findings, Wordings, faults
 from ..wordings import mentions, value_key, vocabulary
 from ..words import quoted
 
@@ -174,7 +175,7 @@ def _propose_covers(columns: Columns) -> Sequence[Proposal]:
     output, request, fields = (c.head(_PROPOSE_FROM) for c in (columns.output, columns.input, columns.fields_json))
     some = Columns(output, request, fields)
     proposals = []
-    for name in given_fields(some):
+    for name in common_fields(some):
         given = int(some.field(name).is_not_null().sum())
         if given >= _FEWEST_ROWS and given - _missing(some, name)["index"].n_unique() >= _HABIT_SHARE * given:
             proposals.append(Proposal({"fields": [name]}))

@@ -1,0 +1,44 @@
+"""The fields that requests have, and those from which rules are inferred."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from .schema import Columns
+
+__all__ = ["MOST_FIELDS", "common_fields", "commonest", "fields_sentence", "given_fields", "text_fields"]
+
+# Fields from which rules are inferred. No prompt names so many by hand; where each row has names of its own (answers to a
+# survey, settings, a log), a column for each would take memory by the product of rows and names.
+MOST_FIELDS = 200
+
+
+def given_fields(columns: Columns) -> list[str]:
+    """The names of all fields, in order of first appearance."""
+    return list(dict.fromkeys(name for row in columns.fields for name in row))
+
+
+def common_fields(columns: Columns) -> list[str]:
+    """The names of all fields, or of the `MOST_FIELDS` that most rows have, in order of first appearance."""
+    return columns.once("common fields", lambda: commonest(columns.fields))
+
+
+def commonest(rows: Sequence[Mapping[str, object]], most: int = MOST_FIELDS) -> list[str]:
+    """The names that most rows have, at most so many, in order of first appearance; of equally common ones the first in
+    the alphabet, so that the order of the rows does not matter."""
+    counts = Counter(name for row in rows for name in row)
+    if len(counts) <= most:
+        return list(counts)
+    kept = set(sorted(counts, key=lambda name: (-counts[name], name))[:most])
+    return [name for name in counts if name in kept]
+
+
+def fields_sentence(columns: Columns) -> str:
+    """How many of the fields were looked at; empty if all of them were."""
+    every, common = len(given_fields(columns)), len(common_fields(columns))
+    return f"Only the {common} most common of {every:,} fields were looked at." if common < every else ""
+
+
+def text_fields(columns: Columns) -> list[str]:
+    """Of the common fields, those that hold text or a number (no list, no object) in every row that has them."""
+    lists = {name for row in columns.fields for name, value in row.items() if isinstance(value, list | dict)}
+    return [name for name in common_fields(columns) if name not in lists]
