@@ -1,7 +1,7 @@
 """The fields that requests have, and those from which rules are inferred."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from .schema import Columns
 
@@ -19,16 +19,15 @@ def given_fields(columns: Columns) -> list[str]:
 
 def common_fields(columns: Columns) -> list[str]:
     """The names of all fields, or of the `MOST_FIELDS` that most rows have, in order of first appearance."""
-    return columns.once("common fields", lambda: commonest(columns.fields))
+    return columns.once("common fields", lambda: commonest(Counter(name for row in columns.fields for name in row)))
 
 
-def commonest(rows: Sequence[Mapping[str, object]], most: int = MOST_FIELDS) -> list[str]:
-    """The names that most rows have, at most so many, in order of first appearance; of equally common ones the first in
-    the alphabet, so that the order of the rows does not matter."""
-    counts = Counter(name for row in rows for name in row)
-    if len(counts) <= most:
+def commonest(counts: Mapping[str, int]) -> list[str]:
+    """The names with the highest counts, at most `MOST_FIELDS`, in the order given; of equal ones the first in the
+    alphabet, so that the order of the rows does not matter."""
+    if len(counts) <= MOST_FIELDS:
         return list(counts)
-    kept = set(sorted(counts, key=lambda name: (-counts[name], name))[:most])
+    kept = set(sorted(counts, key=lambda name: (-counts[name], name))[:MOST_FIELDS])
     return [name for name in counts if name in kept]
 
 
