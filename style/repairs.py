@@ -156,7 +156,8 @@ class _Work:
         if done:
             broken = broken.filter(~pl.col("index").is_in([*done]))
         planned = planned_edits(self.style, state.columns, broken, safe=safe, unsafe=self.unsafe)
-        return {row: subsets(planned[row]) for row in sorted(planned)}
+        lengths = state.columns.output.str.len_chars()
+        return {row: subsets(planned[row], lengths[row]) for row in sorted(planned)}
 
     def _note(self, index: int, step: int, text: str, edits: Sequence[Planned]) -> None:
         rows = [(index, step, rule, text[start:end], new, start, end) for _, start, end, new, rule in edits]

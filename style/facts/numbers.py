@@ -269,15 +269,18 @@ def _code_fact(span: str, match: re.Match[str]) -> tuple[int, list[Fact]]:
 
 
 _LONGEST = 40
-_WORD_BEFORE = re.compile(r"(?:[A-Za-z]?[a-z]{2,}[-._]+)+(?=[0-9A-Z])")
-_WORD_AFTER = re.compile(r"(?:[-._][A-Za-z]?[a-z]{2,})+$")
+# Each word is read in one way alone: with two, the time would double with each word of a long run.
+_WORD_BEFORE = re.compile(r"(?:[A-Z]?[a-z]{2,}+[-._]++)+(?=[0-9A-Z])")
+_WORD_AFTER = re.compile(r"(?:[a-z]{2,}+[A-Z]?[-._])+")  # of the run read backwards
 _POINT = re.compile(r"([0-9]{1,3})([RkKMmuµnpV])([0-9]{1,3})")
 
 
 def _without_words(text: str) -> tuple[str, bool]:
     """A run without ordinary words attached to it (`Output-5V`, `A4-sized`), and whether such a word came first."""
-    core = _WORD_AFTER.sub("", text)
-    shorter = _WORD_BEFORE.sub("", core, count=1) if _WORD_BEFORE.match(core) else core
+    after, end = _WORD_AFTER.match(text[::-1]), len(text)
+    core = text[: end - after.end()] if after else text
+    before = _WORD_BEFORE.match(core)
+    shorter = core[before.end() :] if before else core
     return (shorter, True) if shorter != core and any(c.isdigit() for c in shorter) else (core, False)
 
 

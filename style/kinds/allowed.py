@@ -14,7 +14,7 @@ from ..words import label_counts, mostly_json, one_of, quoted, ready_pattern
 
 __all__ = ["ALLOWED"]
 
-_SEPARATORS = re.compile(r"\s*[,;|\n]\s*")  # between the values of a field that is written as one text
+_SEPARATORS = re.compile(r"(?:(?<!\s)\s+)?[,;|\n]\s*")  # between the values of a field that is written as one text
 _SHOWN = 8
 # Proposed for labels: short outputs with few values, each of which recurs.
 _FEWEST_ROWS, _LABEL_CHARACTERS, _LABEL_WORDS, _SHARE = 20, 60, 5, 0.8
