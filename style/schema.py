@@ -20,6 +20,7 @@ __all__ = [
     "StyleResults",
     "StyleSchema",
     "Wordings",
+    "contained",
     "faults",
     "field_names",
     "field_text",
@@ -213,6 +214,24 @@ def text_places(text: str, wanted: str, *, ignore_case: bool) -> list[tuple[int,
     """Every span (start, end) of a literal text, in code points, end excluded."""
     flags = re.IGNORECASE if ignore_case else re.NOFLAG
     return [match.span() for match in re.finditer(re.escape(wanted), text, flags)] if wanted else []
+
+
+_LONG = 256  # bytes
+
+
+def contained(texts: pl.Series, wanted: pl.Series) -> pl.Series:
+    """Whether each text contains the wanted text of its row; null where either is null.
+
+    polars is faster for short texts, but looks for a long one that repeats itself in quadratic time; Python does not.
+    """
+    short = pl.when(pl.col("wanted").str.len_bytes() <= _LONG).then("wanted")
+    frame = pl.DataFrame({"text": texts, "wanted": wanted})
+    found = frame.select(found=pl.col("text").str.contains(short, literal=True))["found"]
+    long = (wanted.str.len_bytes() > _LONG).fill_null(False).arg_true()
+    if not len(long):
+        return found
+    pairs = zip(texts.gather(long), wanted.gather(long), strict=True)
+    return found.scatter(long, [None if text is None else part in text for text, part in pairs])
 
 
 # {name} in a text stands for the value of that input field.

@@ -26,9 +26,7 @@ _LETTERS = r"[^\W\d_]"
 _WORD = re.compile(rf"(?<!\w)(?<!\d[-.]){_LETTERS}+(?:[-/'’]{_LETTERS}+)*(?!\w|-\d)")
 # The text before a word that begins a sentence, a line, a quotation or a list item.
 _LOOKED_BACK = 8  # characters
-_BEGIN = re.compile(
-    rf"(?:\A|[.!?:;…•*#>|\n\"“„«(\[]|[-–—]\s)\s{{0,{_LOOKED_BACK}}}[\"“„«(\[*_]{{0,{_LOOKED_BACK}}}\Z"
-)
+_BEGIN = re.compile(rf"(?:\A|[.!?:;…•*#>|\n\"“„«(\[]|[-–—]\s)\s{{0,{_LOOKED_BACK}}}[\"“„«(\[*_]{{0,{_LOOKED_BACK}}}\Z")
 _INSIDE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 # Capitalised words that are not names: forms of I, titles, everyday abbreviations.
 _NO_NAMES = frozenset(
