@@ -16,8 +16,9 @@ from .scope import in_pieces
 __all__ = ["Planned", "planned_edits", "subsets", "written"]
 
 # Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
-# Of a long output fewer, since each try checks all of it again.
-_MOST_TRIES, _FEWEST_TRIES, _MOST_CHARACTERS = 48, 4, 480_000
+# Of a long output fewer, since each try checks all of it again, and in later steps: thousands of edits of which some do
+# not fit together would take thousands of tries.
+_MOST_TRIES, _FEWEST_TRIES, _MOST_CHARACTERS, _FIRST_STEPS = 48, 4, 480_000, 4
 
 
 class Planned(NamedTuple):
@@ -97,12 +98,14 @@ def _rank(check: Check) -> tuple[int, str]:
     return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix, scope)))
 
 
-def subsets(edits: Sequence[Planned], length: int) -> Iterator[tuple[Planned, ...]]:
+def subsets(edits: Sequence[Planned], length: int, step: int = 0) -> Iterator[tuple[Planned, ...]]:
     """The edits to try in turn: all that do not overlap; then those of each rule; then halves of these, down to one.
 
-    `length` is that of the output in characters.
+    `length` is that of the output in characters, `step` the number of times that it was repaired already.
     """
-    most = min(_MOST_TRIES, max(_FEWEST_TRIES, _MOST_CHARACTERS // max(1, length)))
+    most = _FEWEST_TRIES
+    if step < _FIRST_STEPS:
+        most = min(_MOST_TRIES, max(most, _MOST_CHARACTERS // max(1, length)))
     everything = _apart(edits)
     yield everything
     if len(edits) == 1:

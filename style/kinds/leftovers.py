@@ -124,12 +124,13 @@ class CleanParameters:
 def _find_clean(check: Check, columns: Columns) -> Findings:
     p: CleanParameters = check.parameters
     allowed = [text.casefold() for text in p.allow]
+    texts = columns.once("texts", columns.output.to_list)  # a series copies its text each time that one is asked for
     rows = []
     for name, pattern in _LEFTOVERS.items():
         if name not in allowed:
             innocent = _INNOCENT.get(name, _never)
             for index, found, start, end in regex_places(columns.output, pattern):
-                if not innocent(columns.output[index], start, end):
+                if not innocent(texts[index], start, end):
                     rows.append((index, found, start, end, f"no {name}"))
     if "refusals" not in allowed:
         rows += [(i, text, start, end, "no refusal") for i, text, start, end in regex_places(columns.output, REFUSAL)]
@@ -177,9 +178,10 @@ def _echoes(columns: Columns) -> Iterator[tuple[int, str, int, int, str]]:
     halves = {
         index: _repeats_half(table["line"].to_list(), columns.output[index]) for (index,), table in requests.items()
     }
+    whole = {index: columns.output[index].strip() for index in halves}
     for index, line, start in found.select("index", "line", "start").iter_rows():
         # An output equal to the request may be a copy rather than an answer.
-        if halves[index] and columns.output[index].strip() != line:
+        if halves[index] and whole[index] != line:
             yield index, line, start, start + len(line), "no line of the request"
 
 
