@@ -74,7 +74,7 @@ def measured(pieces: int, seed: int, only: str, limit: float) -> list[Timed]:
         if only in name:
             runs = [Timed(name, piece, tuple(timed(scan, REPEATS[piece], limit))) for piece in chosen]
             rows.append(max(runs, key=lambda run: run.last))
-            print(name, runs[0].seconds, flush=True)
+            print(*rows[-1], flush=True)
     return rows
 
 

@@ -6,6 +6,7 @@ is measured by `benchmarks/linear_scans.py`.
 """
 
 import sys
+from itertools import pairwise
 from types import FrameType
 from typing import Any
 
@@ -43,7 +44,7 @@ def grows_too_fast(scan: Scan, piece: str) -> list[int]:
     """The calls for texts of growing length if they grow faster than the text; else none."""
     scan(repeated(piece, SHORT))  # fills caches
     counts = [calls(scan, repeated(piece, times * SHORT)) for times in (1, 2, 4)]
-    fast = all(after > MOST_GROWTH * before + FREE for before, after in zip(counts, counts[1:], strict=False))
+    fast = all(after > MOST_GROWTH * before + FREE for before, after in pairwise(counts))
     return counts if fast else []
 
 
