@@ -18,7 +18,7 @@ __all__ = ["Planned", "planned_edits", "subsets", "written"]
 # Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
 # Of a long output fewer, since each try checks all of it again, and in later steps: thousands of edits of which some do
 # not fit together would take thousands of tries.
-_MOST_TRIES, _FEWEST_TRIES, _MOST_CHARACTERS, _FIRST_STEPS = 48, 4, 480_000, 4
+_MOST_TRIES, _MOST_CHARACTERS, _FIRST_STEPS, _LATER_TRIES = 48, 240_000, 4, 4
 
 
 class Planned(NamedTuple):
@@ -103,9 +103,8 @@ def subsets(edits: Sequence[Planned], length: int, step: int = 0) -> Iterator[tu
 
     `length` is that of the output in characters, `step` the number of times that it was repaired already.
     """
-    most = _FEWEST_TRIES
-    if step < _FIRST_STEPS:
-        most = min(_MOST_TRIES, max(most, _MOST_CHARACTERS // max(1, length)))
+    allowed = _MOST_CHARACTERS // max(1, length)
+    most = max(2, min(_MOST_TRIES, allowed)) if step < _FIRST_STEPS else max(1, min(_LATER_TRIES, allowed // 10))
     everything = _apart(edits)
     yield everything
     if len(edits) == 1:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from .schema import Columns
 
-__all__ = ["MOST_FIELDS", "common_fields", "commonest", "fields_sentence", "given_fields", "text_fields"]
+__all__ = ["MOST_FIELDS", "common_fields", "commonest", "given_fields", "text_fields"]
 
 # Fields from which rules are inferred. No prompt names so many by hand; where each row has names of its own (answers to a
 # survey, settings, a log), a column for each would take memory by the product of rows and names.
@@ -29,12 +29,6 @@ def commonest(counts: Mapping[str, int]) -> list[str]:
         return list(counts)
     kept = set(sorted(counts, key=lambda name: (-counts[name], name))[:MOST_FIELDS])
     return [name for name in counts if name in kept]
-
-
-def fields_sentence(columns: Columns) -> str:
-    """How many of the fields were looked at; empty if all of them were."""
-    every, common = len(given_fields(columns)), len(common_fields(columns))
-    return f"Only the {common} most common of {every:,} fields were looked at." if common < every else ""
 
 
 def text_fields(columns: Columns) -> list[str]:

@@ -11,7 +11,6 @@ import polars as pl
 from ...core import notebook_page, printable, say
 from ..check import check_columns, pair_columns
 from ..discrimination import Discrimination, content_order, measure_discrimination
-from ..fields import fields_sentence
 from ..guide import check_sentence
 from ..kind import Proposal
 from ..kinds import KINDS
@@ -21,7 +20,7 @@ from ..words import label_counts
 from .evidence import MUST_FROM, SHOULD_FROM, Evidence, count_evidence, wilson_low, with_ids
 from .pieces import propose_for_pieces
 from .redundant import joined_fields, joined_spellings, without_redundant
-from .text import entries_text, left_out_sentence, style_text, wordings_text
+from .text import entries_text, fields_sentence, left_out_sentence, style_text, wordings_text
 from .unfinished import unfinished
 from .wordings import propose_wordings
 

@@ -8,9 +8,11 @@ import yaml
 
 from ...core import say
 from ..discrimination import Discrimination
+from ..fields import common_fields, given_fields
+from ..schema import Columns
 from .evidence import Evidence, Instance
 
-__all__ = ["entries_text", "left_out_sentence", "style_text", "wordings_text"]
+__all__ = ["entries_text", "fields_sentence", "left_out_sentence", "style_text", "wordings_text"]
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
@@ -110,6 +112,12 @@ def left_out_sentence(count: int) -> str:
         return ""
     are = "is a placeholder or a refusal and was" if count == 1 else "are placeholders or refusals and were"
     return f"{say.count(count, 'different output')} {are} left out."
+
+
+def fields_sentence(columns: Columns) -> str:
+    """How many of the fields were looked at; empty if all of them were."""
+    every, common = len(given_fields(columns)), len(common_fields(columns))
+    return f"Only the {common} most common of {every:,} fields were looked at." if common < every else ""
 
 
 def _form_only(one: Evidence, discrimination: Discrimination | None) -> list[str]:
