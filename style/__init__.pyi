@@ -14,6 +14,9 @@ from .discrimination import Discrimination as Discrimination
 from .discrimination import discriminates as discriminates
 from .discrimination import measure_discrimination as measure_discrimination
 from .facts.number_words import stated_numbers as stated_numbers
+from .fields import MOST_FIELDS as MOST_FIELDS
+from .fields import commonest as commonest
+from .fields import given_fields as given_fields
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
 from .guide import fenced as fenced
@@ -40,7 +43,6 @@ from .schema import Level as Level
 from .schema import StyleResults as StyleResults
 from .schema import StyleSchema as StyleSchema
 from .schema import field_text as field_text
-from .schema import given_fields as given_fields
 from .schema import render_fields as render_fields
 from .scope import scope_phrase as scope_phrase
 from .scope import unused_scopes as unused_scopes

@@ -7,6 +7,7 @@ import polars as pl
 
 from ..core import nearest
 from .collection import collection_paused
+from .fields import given_fields
 from .kinds import KINDS
 from .schema import (
     FAULT_SCHEMA,
@@ -18,7 +19,6 @@ from .schema import (
     StyleResults,
     StyleSchema,
     field_names,
-    given_fields,
 )
 from .scope import missing_scopes, scoped
 from .wordings import frequent_values

@@ -16,7 +16,9 @@ from .scope import in_pieces
 __all__ = ["Planned", "planned_edits", "subsets", "written"]
 
 # Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
-_MOST_TRIES = 48
+# Of a long output fewer, since each try checks all of it again, and in later steps: thousands of edits of which some do
+# not fit together would take thousands of tries.
+_MOST_TRIES, _MOST_CHARACTERS, _FIRST_STEPS, _LATER_TRIES = 48, 240_000, 4, 4
 
 
 class Planned(NamedTuple):
@@ -96,8 +98,13 @@ def _rank(check: Check) -> tuple[int, str]:
     return (_RANKS[check.kind], repr((check.parameters, when, check.ignore_case, check.level, check.fix, scope)))
 
 
-def subsets(edits: Sequence[Planned]) -> Iterator[tuple[Planned, ...]]:
-    """The edits to try in turn: all that do not overlap; then those of each rule; then halves of these, down to one."""
+def subsets(edits: Sequence[Planned], length: int, step: int = 0) -> Iterator[tuple[Planned, ...]]:
+    """The edits to try in turn: all that do not overlap; then those of each rule; then halves of these, down to one.
+
+    `length` is that of the output in characters, `step` the number of times that it was repaired already.
+    """
+    allowed = _MOST_CHARACTERS // max(1, length)
+    most = max(2, min(_MOST_TRIES, allowed)) if step < _FIRST_STEPS else max(1, min(_LATER_TRIES, allowed // 10))
     everything = _apart(edits)
     yield everything
     if len(edits) == 1:
@@ -109,7 +116,7 @@ def subsets(edits: Sequence[Planned]) -> Iterator[tuple[Planned, ...]]:
             if some not in tried:
                 tried.add(some)
                 yield some
-                if len(tried) == _MOST_TRIES:
+                if len(tried) >= most:
                     return
         halves = [half for some in halves for half in _halves(some)]
 

@@ -116,7 +116,7 @@ class _Work:
         passed: list[_State] = []
         done: set[int] = set()
         for safe in (True, False):
-            passed += self._tried(state, step, self._tries(state, done, safe=safe), done, safe=safe)
+            passed += self._tried(state, step, self._tries(state, step, done, safe=safe), done, safe=safe)
         following = _joined(passed, self.style)
         if len(following.rows):
             self.done.append(following)
@@ -150,13 +150,14 @@ class _Work:
             part = columns if len(places) == len(rows) else columns.changed(places, texts_after.gather(places))
             yield _State(part, _only(results, places), origin)
 
-    def _tries(self, state: _State, done: set[int], *, safe: bool) -> dict[int, Iterator[Edits]]:
+    def _tries(self, state: _State, step: int, done: set[int], *, safe: bool) -> dict[int, Iterator[Edits]]:
         """The edits to try for each output that breaks a rule."""
         broken = state.results.violations
         if done:
             broken = broken.filter(~pl.col("index").is_in([*done]))
         planned = planned_edits(self.style, state.columns, broken, safe=safe, unsafe=self.unsafe)
-        return {row: subsets(planned[row]) for row in sorted(planned)}
+        lengths = state.columns.output.str.len_chars()
+        return {row: subsets(planned[row], lengths[row], step) for row in sorted(planned)}
 
     def _note(self, index: int, step: int, text: str, edits: Sequence[Planned]) -> None:
         rows = [(index, step, rule, text[start:end], new, start, end) for _, start, end, new, rule in edits]

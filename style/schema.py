@@ -20,14 +20,13 @@ __all__ = [
     "StyleResults",
     "StyleSchema",
     "Wordings",
+    "contained",
     "faults",
     "field_names",
     "field_text",
-    "given_fields",
     "no_faults",
     "regex_places",
     "render_fields",
-    "text_fields",
     "text_places",
 ]
 
@@ -217,6 +216,24 @@ def text_places(text: str, wanted: str, *, ignore_case: bool) -> list[tuple[int,
     return [match.span() for match in re.finditer(re.escape(wanted), text, flags)] if wanted else []
 
 
+_LONG = 256  # bytes
+
+
+def contained(texts: pl.Series, wanted: pl.Series) -> pl.Series:
+    """Whether each text contains the wanted text of its row; null where either is null.
+
+    polars is faster for short texts, but looks for a long one that repeats itself in quadratic time; Python does not.
+    """
+    short = pl.when(pl.col("wanted").str.len_bytes() <= _LONG).then("wanted")
+    frame = pl.DataFrame({"text": texts, "wanted": wanted})
+    found = frame.select(found=pl.col("text").str.contains(short, literal=True))["found"]
+    long = (wanted.str.len_bytes() > _LONG).fill_null(False).arg_true()
+    if not len(long):
+        return found
+    pairs = zip(texts.gather(long), wanted.gather(long), strict=True)
+    return found.scatter(long, [None if text is None else part in text for text, part in pairs])
+
+
 # {name} in a text stands for the value of that input field.
 _SLOT = re.compile(r"\{([^{}]+)\}")
 # In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.
@@ -334,14 +351,3 @@ class Columns:
             value = self.field(name)
             mask &= value.is_not_null() if wanted is None else value.is_in(list(wanted)).fill_null(False)
         return mask
-
-
-def given_fields(columns: Columns) -> list[str]:
-    """The names of all fields, in order of first appearance."""
-    return list(dict.fromkeys(name for row in columns.fields for name in row))
-
-
-def text_fields(columns: Columns) -> list[str]:
-    """The names of the fields that hold text or a number (no list, no object) in every row that has them."""
-    lists = {name for row in columns.fields for name, value in row.items() if isinstance(value, list | dict)}
-    return [name for name in given_fields(columns) if name not in lists]

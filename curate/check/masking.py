@@ -133,7 +133,7 @@ def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[
 
 
 # Text at the edge of an excerpt that may be part of a value.
-_PIECE = re.compile(r"[^\s\"]*@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
+_PIECE = re.compile(r"[^\s\"@]{0,200}+@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
 
 
 def mask_part(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from ...core import DataError, say
 from ..read import RawPairs
 from ..settings import CurateSettings
 from ..warnings import FEW_PAIRS
-from .columns import Table, pair_columns_of, quoted_names, toml_list, typed
+from .columns import Table, quoted_names, table_of, toml_list, typed
 from .facts import missing_facts
 from .finding import SEVERITIES, Checkup, Example, Finding, Severity
 from .ids import names_rows
@@ -47,7 +47,7 @@ def check_pairs(
     if not len(raw.pairs):
         raise DataError(_nothing(raw))
     pairs = raw.pairs
-    table = Table(pair_columns_of(pairs), raw.inputs)
+    table = table_of(pairs, raw.inputs)
     method = "candidates" if len(pairs) > _EXACT else "auto"
     compared = compare(raw, list(identifiers), CurateSettings(method=method))
     _, of_languages = languages(pairs)
@@ -64,6 +64,7 @@ def check_pairs(
         *_id_column(table, raw),
         *long_inputs(pairs),
         *_rejected(raw),
+        *_many_names(table),
         *_reading(raw),
     ]
     order = list(SEVERITIES)
@@ -200,6 +201,18 @@ def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
         yield Finding(
             "labels", "low", f"The outputs look like labels: {say.count(outputs, 'different output')} of a few words.",
             n, 1.0, "A plain classifier may do the same at lower cost.", values={"outputs": outputs},
+        )  # fmt: skip
+
+
+def _many_names(table: Table) -> Iterator[Finding]:
+    """Names of their own in many rows: most of them were not looked at."""
+    if table.names > len(table.columns):
+        yield Finding(
+            "many_columns", "medium",
+            f"The rows have {say.count(table.names, 'different column')}: the {len(table.columns)} most common were looked at.",
+            len(table.columns[0].texts), 1.0,
+            "If the names are data, such as dates or questions, give each row its names and values in a few columns.",
+            values={"columns": table.names},
         )  # fmt: skip
 
 

@@ -1,17 +1,18 @@
 """The columns of pairs: those of the input, and those that stand beside it."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from ...style import field_text
+from ...style import commonest, field_text
 from ..read.pair_table import TURNS
 
-__all__ = ["Column", "Table", "pair_columns_of", "quoted_names", "toml_list", "typed"]
+__all__ = ["Column", "Table", "quoted_names", "table_of", "toml_list", "typed"]
 
 _PARSED_AT_ONCE = 2_000
 _MEASURE = r"^\W{0,3}\d+(?:[ ,.]\d{3})*(?:[.,]\d+\W{0,3}|(?:[.,]\d+)?\s*[\pL%°²³/]{1,4}|\W{1,3})$"
@@ -53,10 +54,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of pairs, and the names of the columns that make the input; none if a conversation is."""
+    """The columns of pairs, and the names of the columns that make the input; none if a conversation is.
+
+    names: the number of different names, of which the most common have their column.
+    """
 
     columns: Sequence[Column]
     inputs: tuple[str, ...] = ()
+    names: int = 0
 
     @property
     def given(self) -> list[Column]:
@@ -71,27 +76,45 @@ class Table:
         return " ".join(typed("--input", column) for column in (*self.inputs, name))
 
 
-def pair_columns_of(pairs: pl.DataFrame) -> list[Column]:
-    """The columns of a pair table: the fields of the inputs in their order, then the columns that are carried along."""
-    columns = []
+def table_of(pairs: pl.DataFrame, inputs: tuple[str, ...]) -> Table:
+    """The columns of a pair table: the fields of the inputs in their order, then the columns that are carried along.
+
+    Of more than `MOST_FIELDS` names of either, those with the most values.
+    """
+    columns: list[Column] = []
+    names: set[str] = set()
     for place, given in (("fields", True), ("meta", False)):
-        taken = {column.name for column in columns}
-        for name, values in _values(pairs[place]).items():
-            if name not in taken and name != TURNS:
-                columns.append(Column(name, given, pl.Series(name, values, dtype=pl.String)))
-    return columns
+        found = {name: values for name, values in _values(pairs[place]).items() if name not in {*names, TURNS}}
+        names |= found.keys()
+        for name in commonest({name: len(values.rows) for name, values in found.items()}):
+            columns.append(Column(name, given, found[name].series(name, len(pairs))))
+    return Table(columns, inputs, len(names))
 
 
-def _values(objects: pl.Series) -> dict[str, list[str | None]]:
-    """The values of each name in JSON objects, as text; null where there is none."""
-    columns: dict[str, list[str | None]] = {}
+@dataclass(frozen=True)
+class _Values:
+    """The values of one name, as text, with the positions of their rows: few rows may have the name."""
+
+    rows: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def series(self, name: str, count: int) -> pl.Series:
+        """One value per row; null where there is none."""
+        values: list[str | None] = [None] * count
+        for row, text in zip(self.rows, self.texts, strict=True):
+            values[row] = text
+        return pl.Series(name, values, dtype=pl.String)
+
+
+def _values(objects: pl.Series) -> dict[str, _Values]:
+    """The values of each name in JSON objects."""
+    columns: defaultdict[str, _Values] = defaultdict(_Values)
     for number, row in enumerate(_parsed(objects)):
         for name, value in row.items():
-            text = value if type(value) is str else field_text(value)
-            if name not in columns:
-                columns[name] = [None] * len(objects)
-            if text:
-                columns[name][number] = text
+            column = columns[name]
+            if text := value if type(value) is str else field_text(value):
+                column.rows.append(number)
+                column.texts.append(text)
     return columns
 
 

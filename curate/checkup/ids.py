@@ -17,7 +17,7 @@ _QUOTED = 0.05  # of the outputs that contain the value: what a text states must
 # The names of such columns in exports of shops, catalogues and databases.
 _NAMED = re.compile(
     r"(?i)(?:^|[\W_])(?:sku|e?id|uid|uuid|guid|key|ean|gtin|upc|isbn|asin|mpn|handle|slug|"
-    r"(?:item|article|product|part|catalog(?:ue)?|order|model|serial)?[\W_]*(?:no|nr|num|number|code)|artikelnummer|artnr)"
+    r"(?:item|article|product|part|catalog(?:ue)?|order|model|serial)?[\W_]{0,8}(?:no|nr|num|number|code)|artikelnummer|artnr)"
     r"(?:$|[\W_\d])"
 )
 _NOT = re.compile(

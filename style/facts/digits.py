@@ -51,7 +51,7 @@ Value = Ratio | str  # a number too long for arithmetic is identified by its dig
 _LONGEST = 40  # digits used in arithmetic; a longer run is a hash or a serial number
 _MARKS = re.compile(r"[.,]")
 _TIMES_TEN = re.compile(r"[x×·*][ \u00a0\u202f]?10(.*)$")
-_EXPONENT = re.compile(r"[-+]?[0-9]+$")
+_EXPONENT = re.compile(r"[-+]?(?<![0-9])[0-9]+$")
 
 
 def values_of(digits: str) -> tuple[tuple[Value, ...], tuple[Value, ...]]:

@@ -25,7 +25,8 @@ _LETTERS = r"[^\W\d_]"
 # A word of letters with its inner hyphens and apostrophes; one that touches a digit is part of a code.
 _WORD = re.compile(rf"(?<!\w)(?<!\d[-.]){_LETTERS}+(?:[-/'’]{_LETTERS}+)*(?!\w|-\d)")
 # The text before a word that begins a sentence, a line, a quotation or a list item.
-_BEGIN = re.compile(r"(?:\A|[.!?:;…•*#>|\n\"“„«(\[]|[-–—]\s)\s*[\"“„«(\[*_]*\Z")
+_LOOKED_BACK = 8  # characters
+_BEGIN = re.compile(rf"(?:\A|[.!?:;…•*#>|\n\"“„«(\[]|[-–—]\s)\s{{0,{_LOOKED_BACK}}}[\"“„«(\[*_]{{0,{_LOOKED_BACK}}}\Z")
 _INSIDE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 # Capitalised words that are not names: forms of I, titles, everyday abbreviations.
 _NO_NAMES = frozenset(
@@ -72,7 +73,7 @@ def names_in(text: str) -> Iterator[Name]:
         if spelled in _NO_NAMES or _MONTH.fullmatch(spelled) or read_unit(spelled):
             continue
         telling = tuple(piece for piece in re.split(r"[-/'’]", spelled) if _is_abbreviation(piece))
-        before = text[max(0, word.start() - 8) : word.start()]
+        before = text[max(0, word.start() - _LOOKED_BACK) : word.start()]
         if not telling and sentences and spelled[0].isupper() and len(spelled) > 1 and not _BEGIN.search(before):
             telling = (spelled,)
         if telling:

@@ -31,6 +31,7 @@ _SPACE = r"[ \u00a0\u202f]"
 _STOP = r"\s,;()\[\]{}|\"“”„«»"
 _DIGIT = "[0-9¼½¾⅐-⅞]"
 _CHUNK = rf"[^{_STOP}]*{_DIGIT}(?:[^{_STOP}]|,[0-9]|[\"″”])*"
+_LONG_RUN = re.compile(rf"(?<![^{_STOP}])[^{_STOP}0-9¼½¾⅐-⅞]{{100,}}+(?![^{_STOP}])")
 _SYMBOLS = "|".join(
     re.escape(word) for word in (*MULTIPLIERS, *UNIT_WORDS) if (word.isascii() and word.isalpha()) or word[-1] in "23"
 )
@@ -93,12 +94,12 @@ class Fact:
 
 def facts_in(text: str) -> list[Fact]:
     """The facts of a text in order, with their positions in code points."""
-    return [_moved(fact, match.start()) for match in _span().finditer(text) for fact in span_facts(match.group())]
+    return [_moved(fact, match.start()) for match in _spans(text) for fact in span_facts(match.group())]
 
 
 def spans_in(text: str) -> list[str]:
     """The spans of one text; polars' `str.extract_all(SPAN)` finds those of a column."""
-    return [match.group() for match in _span().finditer(text)]
+    return [match.group() for match in _spans(text)]
 
 
 def numbers_in(text: str) -> list[Fact]:
@@ -114,6 +115,15 @@ def same_number(stated: Fact, known: Fact) -> bool:
 def span_facts(span: str) -> tuple[Fact, ...]:
     """The facts of one span (a match of SPAN), cached if it is short: similar texts repeat their spans."""
     return _remembered(span) if len(span) <= 120 else tuple(_scan(span))
+
+
+def _spans(text: str) -> Iterator[re.Match[str]]:
+    """The matches of SPAN. A long run without a digit is in none: at each of its characters, all of it would be read."""
+    at, span = 0, _span()
+    for run in _LONG_RUN.finditer(text):
+        yield from span.finditer(text, at, run.start())
+        at = run.end()
+    yield from span.finditer(text, at)
 
 
 @lru_cache(maxsize=1)
@@ -269,15 +279,18 @@ def _code_fact(span: str, match: re.Match[str]) -> tuple[int, list[Fact]]:
 
 
 _LONGEST = 40
-_WORD_BEFORE = re.compile(r"(?:[A-Za-z]?[a-z]{2,}[-._]+)+(?=[0-9A-Z])")
-_WORD_AFTER = re.compile(r"(?:[-._][A-Za-z]?[a-z]{2,})+$")
+# Each word is read in one way alone: with two, the time would double with each word of a long run.
+_WORD_BEFORE = re.compile(r"(?:[A-Z]?[a-z]{2,}+[-._]++)+(?=[0-9A-Z])")
+_WORD_AFTER = re.compile(r"(?:[a-z]{2,}+[A-Z]?[-._])+")  # of the run read backwards
 _POINT = re.compile(r"([0-9]{1,3})([RkKMmuµnpV])([0-9]{1,3})")
 
 
 def _without_words(text: str) -> tuple[str, bool]:
     """A run without ordinary words attached to it (`Output-5V`, `A4-sized`), and whether such a word came first."""
-    core = _WORD_AFTER.sub("", text)
-    shorter = _WORD_BEFORE.sub("", core, count=1) if _WORD_BEFORE.match(core) else core
+    after, end = _WORD_AFTER.match(text[::-1]), len(text)
+    core = text[: end - after.end()] if after else text
+    before = _WORD_BEFORE.match(core)
+    shorter = core[before.end() :] if before else core
     return (shorter, True) if shorter != core and any(c.isdigit() for c in shorter) else (core, False)
 
 

@@ -12,14 +12,19 @@ Given = TypeVar("Given")
 Worked = TypeVar("Worked")
 
 
+_MOST = 50_000  # results kept at a time: where all spans differ, they are of no use and take kilobytes each
+
+
 class Memory(dict[Given, Worked]):
-    """A cache of `work`: spans and their keys repeat, and nothing is faster than a dictionary look-up."""
+    """A cache of `work`, begun anew when it is full: spans repeat, and nothing is faster than a dictionary look-up."""
 
     def __init__(self, work: Callable[[Given], Worked]) -> None:
         super().__init__()
         self.work = work
 
     def __missing__(self, given: Given) -> Worked:
+        if len(self) >= _MOST:
+            self.clear()
         result = self[given] = self.work(given)
         return result
 

@@ -20,7 +20,7 @@ from ..words import label_counts
 from .evidence import MUST_FROM, SHOULD_FROM, Evidence, count_evidence, wilson_low, with_ids
 from .pieces import propose_for_pieces
 from .redundant import joined_fields, joined_spellings, without_redundant
-from .text import entries_text, left_out_sentence, style_text, wordings_text
+from .text import entries_text, fields_sentence, left_out_sentence, style_text, wordings_text
 from .unfinished import unfinished
 from .wordings import propose_wordings
 
@@ -145,25 +145,29 @@ def infer_proposed(
 
     `columns` are the examples as the checks read them.
     """
+    fewer = fields_sentence(columns)
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
     rules = joined_fields(rules, columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
+        message = ". ".join(filter(None, (message, fewer)))
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
         return InferredStyle(None, (), near, "", rows, different, counted, message)
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    numbers = {"rows": rows, "different": different, "counted": counted, "left_out": left_out}
-    write = partial(style_text, name, with_ids(evidence), habits, **numbers, source=source, wordings=wordings or {})
+    numbers = {"rows": rows, "different": different, "counted": counted}
+    notes = [note for note in (left_out_sentence(left_out), fewer) if note]
+    said = {"notes": notes, "source": source, "wordings": wordings or {}}
+    write = partial(style_text, name, with_ids(evidence), habits, **numbers, **said)
     schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
     text = write(found)  # the same rules, with what they accept in comments
-    said = (_message(final, habits) + ".", left_out_sentence(left_out), _no_must(final), found and found.sentence)
-    message = " ".join(filter(None, said))
+    sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
+    message = " ".join(filter(None, sentences))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
 
 

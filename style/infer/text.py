@@ -8,9 +8,11 @@ import yaml
 
 from ...core import say
 from ..discrimination import Discrimination
+from ..fields import common_fields, given_fields
+from ..schema import Columns
 from .evidence import Evidence, Instance
 
-__all__ = ["entries_text", "left_out_sentence", "style_text", "wordings_text"]
+__all__ = ["entries_text", "fields_sentence", "left_out_sentence", "style_text", "wordings_text"]
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
@@ -64,18 +66,21 @@ def style_text(
     rows: int,
     different: int,
     counted: int,
-    left_out: int,
+    notes: Sequence[str],
     source: str,
     wordings: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> str:
-    """The whole file: `evidence` as checks, `habits` as checks that are commented out; `discrimination` of the checks."""
+    """The whole file: `evidence` as checks, `habits` as checks that are commented out.
+
+    `notes` are sentences about what was counted; `discrimination` is that of the checks.
+    """
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
         f"# Inferred from {_of_how_many(rows, different, counted)}{of}; not reviewed yet.",
         "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
-    lines += [f"# {left_out_sentence(left_out)}"] if left_out else []
+    lines += [f"# {note}" for note in notes]
     lines += [f"# {discrimination.sentence}"] if discrimination else []
     top = {"name": name, "reviewed": False}
     lines += _dumped(top).rstrip("\n").split("\n")
@@ -107,6 +112,12 @@ def left_out_sentence(count: int) -> str:
         return ""
     are = "is a placeholder or a refusal and was" if count == 1 else "are placeholders or refusals and were"
     return f"{say.count(count, 'different output')} {are} left out."
+
+
+def fields_sentence(columns: Columns) -> str:
+    """How many of the fields were looked at; empty if all of them were."""
+    every, common = len(given_fields(columns)), len(common_fields(columns))
+    return f"Only the {common} most common of {every:,} fields were looked at." if common < every else ""
 
 
 def _form_only(one: Evidence, discrimination: Discrimination | None) -> list[str]:

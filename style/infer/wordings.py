@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ..facts.names import JOINERS
-from ..schema import Columns, field_text, text_fields
+from ..fields import text_fields
+from ..schema import Columns, field_text
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 __all__ = ["propose_wordings"]
@@ -21,7 +22,7 @@ _INSTEAD = 2.0  # times as often where the value is not named as where it is
 _QUALIFIER = re.compile(r"(?<=\w)\s*(?:,|\().*", re.DOTALL)
 _JOINED = re.compile(r"[0-9]|\b(?:and|or)\b|&")  # a value of several, of which a part does not say the whole
 _COMMON = 0.25  # a word in this share of all outputs is no edge of a wording
-_CLAUSE = re.compile(r"[.!?,;:()\n]+(?:\s|$)")
+_CLAUSE = re.compile(r"(?<![.!?,;:()\n])[.!?,;:()\n]+(?:\s|$)")
 _TOKEN = re.compile(r"[^\W_]+(?:['’.\-/][^\W_]+)*")
 _NAMED = re.compile(r"[^\W\d_]{2}")
 _DENIED_WITHIN = 3  # words after a denial

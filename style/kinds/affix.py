@@ -8,9 +8,10 @@ import polars as pl
 
 from ...core import ConfigError
 from ..facts.numbers import span_facts
+from ..fields import text_fields
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Check, Columns, Findings, faults, field_names, text_fields
+from ..schema import Check, Columns, Findings, faults, field_names
 from ..words import explain_slots, one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]

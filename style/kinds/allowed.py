@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..fields import common_fields
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, given_fields, regex_places
+from ..schema import Check, Columns, Findings, faults, regex_places
 from ..words import label_counts, mostly_json, one_of, quoted, ready_pattern
 
 __all__ = ["ALLOWED"]
 
-_SEPARATORS = re.compile(r"\s*[,;|\n]\s*")  # between the values of a field that is written as one text
+_SEPARATORS = re.compile(r"(?:(?<!\s)\s+)?[,;|\n]\s*")  # between the values of a field that is written as one text
 _SHOWN = 8
 # Proposed for labels: short outputs with few values, each of which recurs.
 _FEWEST_ROWS, _LABEL_CHARACTERS, _LABEL_WORDS, _SHARE = 20, 60, 5, 0.8
@@ -138,7 +139,7 @@ def _propose_allowed(columns: Columns) -> list[Proposal]:
     short = (texts.str.len_chars() <= _LABEL_CHARACTERS) & (texts.str.count_matches(r"\S+") <= _LABEL_WORDS)
     if len(texts) < _FEWEST_ROWS or short.sum() < _SHARE * len(texts):
         return []
-    for name in given_fields(columns):
+    for name in common_fields(columns):
         values = _field_values(columns, name)
         several = [len(given) > 1 for given in values]
         chosen = sum(many and text in given for many, text, given in zip(several, texts, values, strict=True))

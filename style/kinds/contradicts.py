@@ -13,8 +13,9 @@ import polars as pl
 from ...core import ConfigError
 from ..cues import is_degree, is_of_another_field, same_on_a_scale, says_where_by_nearness
 from ..facts.names import JOINERS
+from ..fields import text_fields
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, field_text, text_fields
+from ..schema import Check, Columns, Findings, faults, field_text
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
 
@@ -23,9 +24,9 @@ __all__ = ["CONTRADICTS"]
 # Proposed for fields with a few values that recur and that the outputs say.
 _FEWEST_ROWS, _MOST_VALUES, _RECURS, _SAID_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
 _NEAR_SHARE = 0.1  # of the outputs of a value that say another one, which is then near to it rather than an error
-_JOINED = re.compile(r"\s+(?:and|und|or|oder)\s+|\s*[,/&+]\s*")
+_JOINED = re.compile(r"(?<!\s)\s++(?:and|und|or|oder)\s+|(?:(?<!\s)\s++)?[,/&+]\s*")
 _POSSESSIVE = re.compile(r"['’]s?$")
-_QUALIFIER = re.compile(r"\s*(?:,.*|\([^()]*\))$", re.DOTALL)
+_QUALIFIER = re.compile(r"(?:(?<!\s)\s++)?(?:,.*|\([^()]*\))$", re.DOTALL)
 _WORD_BEHIND, _WORD_BEFORE = re.compile(r"[ \u00a0-](\w{3,})"), re.compile(r"(?<!\w)(\w{3,})[ \u00a0-]\Z")
 _BEFORE = 60  # characters in which the word before a value is looked for
 _MARK = re.compile(r"[^\w\s]")

@@ -10,8 +10,9 @@ from ...core import ConfigError
 from ..facts.number_words import WORDS, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
 from ..facts.spans import Spans
+from ..fields import common_fields
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, Wordings, faults, given_fields
+from ..schema import Check, Columns, Findings, Wordings, contained, faults
 from ..wordings import mentions, value_key, vocabulary
 from ..words import quoted
 
@@ -73,17 +74,18 @@ def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> 
         ("covers", "plain"), lambda: columns.output.to_frame("output").select(_normalised("output")).to_series()
     )
     table = items.with_columns(output=plain.gather(items["index"]), plain=_normalised("item"))
-    found = table.select(pl.col("output").str.contains(pl.col("plain"), literal=True)).to_series()
+    found = contained(table["output"], table["plain"])
     # As text, on word boundaries: 8 is not in 18. A bare number counts by value, and signs alone ("+") literally.
     words = [pl.col(side).str.replace_all(_NO_WORD, " ").str.strip_chars(" ") for side in _SIDES]
-    words = [pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in words]
-    whole = table.filter(found).select(
-        (words[0].str.contains(words[1], literal=True) | ~pl.col("plain").str.contains(r"[\p{L}\p{M}\p{N}]"))
-        & ~pl.col("item").str.contains(r"^[\d.,]+$")
-    )
-    contained = found.scatter(found.arg_true(), whole.to_series())
-    contained |= _said_loosely(table, ~contained)
-    absent = table.filter(~contained)
+    words = [
+        pl.concat_str(pl.lit(" "), side, pl.lit(" ")).alias(name) for name, side in zip(_SIDES, words, strict=True)
+    ]
+    some = table.filter(found)
+    signs = ~some["plain"].str.contains(r"[\p{L}\p{M}\p{N}]")
+    whole = (contained(*some.select(words)) | signs) & ~some["item"].str.contains(r"^[\d.,]+$")
+    said = found.scatter(found.arg_true(), whole)
+    said |= _said_loosely(table, ~said)
+    absent = table.filter(~said)
     # Without a number on both sides there is no value to compare: first those in digits, then those in words.
     valued = absent.with_columns(value=_as_digits(absent["item"])).filter(pl.col("value").str.contains(r"\d"))
     stated = _stated_in(columns, valued.filter(pl.col("output").str.contains(r"\d")), words=False)
@@ -144,9 +146,8 @@ def _said_loosely(table: pl.DataFrame, wanted: pl.Series) -> pl.Series:
     if not len(rows):
         return said
     name = pl.col("plain").str.replace(rf"^{_QUALIFIER}", "${1}")
-    item, output = (_spelled_out(side) for side in (name, pl.col("output")))
-    found = table[rows.to_list()].select((item != "  ") & output.str.contains(item, literal=True)).to_series()
-    return said.scatter(rows, found)
+    spelled = table[rows.to_list()].select(item=_spelled_out(name), output=_spelled_out(pl.col("output")))
+    return said.scatter(rows, contained(spelled["output"], spelled["item"]) & (spelled["item"] != "  "))
 
 
 def _spelled_out(text: pl.Expr) -> pl.Expr:
@@ -174,7 +175,7 @@ def _propose_covers(columns: Columns) -> Sequence[Proposal]:
     output, request, fields = (c.head(_PROPOSE_FROM) for c in (columns.output, columns.input, columns.fields_json))
     some = Columns(output, request, fields)
     proposals = []
-    for name in given_fields(some):
+    for name in common_fields(some):
         given = int(some.field(name).is_not_null().sum())
         if given >= _FEWEST_ROWS and given - _missing(some, name)["index"].n_unique() >= _HABIT_SHARE * given:
             proposals.append(Proposal({"fields": [name]}))

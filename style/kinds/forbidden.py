@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..fields import text_fields
 from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
 from ..parts import without_spans
-from ..schema import Check, Columns, Findings, faults, regex_places, text_fields, text_places
+from ..schema import Check, Columns, Findings, contained, faults, regex_places, text_places
 from ..words import explain_slots, one_of, quoted, ready_pattern
 
 __all__ = ["FORBIDDEN"]
@@ -57,14 +58,12 @@ def _find_forbidden(check: Check, columns: Columns) -> Findings:
 
 def _contains(outputs: pl.Series, wanted: pl.Series, *, ignore_case: bool) -> pl.Series:
     """Where the output contains the text of its row, or with `ignore_case` may contain it; `text_places` decides."""
-    frame = pl.DataFrame({"output": outputs, "wanted": wanted})
     if not ignore_case:
-        return frame.select(pl.col("output").str.contains(pl.col("wanted"), literal=True).fill_null(False))["output"]
+        return contained(outputs, wanted).fill_null(False)
     # Lower-casing decides for ASCII alone: İ becomes two characters, ς is not σ. Other texts remain candidates.
-    output, wanted_text = pl.col("output").str, pl.col("wanted").str
-    maybe = output.to_lowercase().str.contains(wanted_text.to_lowercase(), literal=True)
-    plain = output.contains(r"^[\x00-\x7F]*$") & wanted_text.contains(r"^[\x00-\x7F]*$")
-    return frame.select((maybe | ~plain).fill_null(False))["output"]
+    maybe = contained(outputs.str.to_lowercase(), wanted.str.to_lowercase())
+    plain = outputs.str.contains(r"^[\x00-\x7F]*$") & wanted.str.contains(r"^[\x00-\x7F]*$")
+    return (maybe | ~plain).fill_null(False)
 
 
 def _say_forbidden(check: Check) -> str:

@@ -23,7 +23,7 @@ _WORD = r"[\p{L}\p{M}]+(?:[-/'’][\p{L}\p{M}]+)*"
 _TOKEN = r"[\p{L}\p{M}\p{N}_]+(?:[-/'’.+][\p{L}\p{M}\p{N}_]+)*"
 _PARTS = re.compile(r"[-/]")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_REQUEST_WORD = re.compile(r"[^\W\d_]+(?:[-/'][^\W\d_]+)+")
+_REQUEST_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]++(?:[-/'][^\W\d_]++)+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_PARTS = 6  # of a compound; a longer one is a run of words that nothing holds together
 _SHORT, _LONG = 3, 40  # characters of a word for which the nearest known one is shown

@@ -106,6 +106,8 @@ _LEFTOVERS = {
 }  # fmt: skip
 # An echo is a line of the request repeated in the output; shorter lines may well recur.
 _ECHO_CHARACTERS = 24
+# Lines of a request looked for within the lines of an output: as many as read so many characters of it, and at least these.
+_MOST_READ, _FEWEST_LOOKED_FOR = 20_000_000, 100
 _ECHO_LINE = r"^\w[\w ]*: |(?i)^(?:please|write|describe|generate|create|summari[sz]e|rewrite|translate|explain)\b"
 
 
@@ -122,12 +124,13 @@ class CleanParameters:
 def _find_clean(check: Check, columns: Columns) -> Findings:
     p: CleanParameters = check.parameters
     allowed = [text.casefold() for text in p.allow]
+    texts = columns.once("texts", columns.output.to_list)  # a series copies its text each time that one is asked for
     rows = []
     for name, pattern in _LEFTOVERS.items():
         if name not in allowed:
             innocent = _INNOCENT.get(name, _never)
             for index, found, start, end in regex_places(columns.output, pattern):
-                if not innocent(columns.output[index], start, end):
+                if not innocent(texts[index], start, end):
                     rows.append((index, found, start, end, f"no {name}"))
     if "refusals" not in allowed:
         rows += [(i, text, start, end, "no refusal") for i, text, start, end in regex_places(columns.output, REFUSAL)]
@@ -161,20 +164,46 @@ def _echoes(columns: Columns) -> Iterator[tuple[int, str, int, int, str]]:
 
     A single line of many may be intended: a data sheet names the material just as the request does.
     """
-    lines = (
-        pl.DataFrame({"output": columns.output, "line": columns.input.str.split("\n")})
-        .with_row_index()
-        .with_columns(lines=pl.col("line").list.len())
-        .explode("line")
-        .with_columns(pl.col("line").str.strip_chars())
-        .filter(pl.col("output").str.contains(pl.col("line"), literal=True) & (pl.col("line") != ""))
-        .filter(pl.col("line").len().over("index") * 2 >= pl.col("lines"))
-        .filter((pl.col("line").str.len_chars() >= _ECHO_CHARACTERS) & pl.col("line").str.contains(_ECHO_LINE))
+    lines = pl.DataFrame({"line": columns.input.str.split("\n")}).with_row_index().explode("line")
+    lines = lines.with_columns(pl.col("line").str.strip_chars())
+    telling = lines.filter(
+        (pl.col("line").str.len_chars() >= _ECHO_CHARACTERS) & pl.col("line").str.contains(_ECHO_LINE)
     )
-    for index, output, line in lines.select("index", "output", "line").iter_rows():
-        place = re.search(rf"(?m)^[ \t]*({re.escape(line)})[ \t\r]*$", output)
-        if place and output.strip() != line:  # an output equal to the request may be a copy rather than an answer
-            yield index, line, *place.span(1), "no line of the request"
+    found = telling.join(
+        _output_lines(columns, telling["index"].unique().sort()), on=["index", "line"], maintain_order="left"
+    )
+    requests = lines.filter(pl.col("index").is_in(found["index"].implode()))["line", "index"].partition_by(
+        "index", as_dict=True
+    )
+    halves = {
+        index: _repeats_half(table["line"].to_list(), columns.output[index]) for (index,), table in requests.items()
+    }
+    whole = {index: columns.output[index].strip() for index in halves}
+    for index, line, start in found.select("index", "line", "start").iter_rows():
+        # An output equal to the request may be a copy rather than an answer.
+        if halves[index] and whole[index] != line:
+            yield index, line, start, start + len(line), "no line of the request"
+
+
+def _output_lines(columns: Columns, rows: pl.Series) -> pl.DataFrame:
+    """The different lines of these outputs without blanks around them: index, line, start of the first of them."""
+    table = pl.DataFrame({"index": rows, "line": columns.output.gather(rows).str.split("\n")}).explode("line")
+    size = pl.col("line").str.len_chars().cast(pl.Int64) + 1
+    begun = pl.col("line").str.strip_chars_start(" \t")
+    margin = pl.col("line").str.len_chars().cast(pl.Int64) - begun.str.len_chars().cast(pl.Int64)
+    table = table.select(
+        "index", line=begun.str.strip_chars_end(" \t\r"), start=size.cum_sum().over("index") - size + margin
+    )
+    return table.unique(["index", "line"], keep="first", maintain_order=True)
+
+
+def _repeats_half(lines: Sequence[str], output: str) -> bool:
+    """Whether an output contains at least half of the lines of a request."""
+    whole = {line.strip() for line in output.split("\n")}
+    most = max(_FEWEST_LOOKED_FOR, _MOST_READ // max(1, len(output)))
+    others = [*dict.fromkeys(line for line in lines if line and line not in whole)][:most]
+    within = whole.union(line for line in others if line in output)
+    return 2 * sum(line in within for line in lines if line) >= len(lines)
 
 
 def _say_clean(check: Check) -> str:

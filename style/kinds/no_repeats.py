@@ -57,7 +57,9 @@ def _suspects(columns: Columns, p: NoRepeatsParameters) -> Iterator[int]:
         output = _phrases(part["index"], part["output"], p.words)
         yield from output.filter(pl.struct("index", "phrase").is_duplicated())["index"].unique()
         if p.of_input:
-            yield from output.join(_phrases(part["index"], part["request"], p.words), on=["index", "phrase"])["index"]
+            request = _phrases(part["index"], part["request"], p.words)
+            # Each phrase once: joined in full, a phrase that both texts repeat would take the product of its counts.
+            yield from output.join(request, on=["index", "phrase"], how="semi")["index"].unique()
 
 
 def _phrases(index: pl.Series, texts: pl.Series, words: int) -> pl.DataFrame:

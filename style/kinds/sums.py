@@ -83,13 +83,14 @@ def _find_sums(check: Check, columns: Columns) -> Findings:
 
 def _lists(texts: pl.Series, p: SumsParameters) -> Iterator[tuple[int, str, int, int, list[float]]]:
     """The lists of shares of each text, with their numbers."""
+    whole = texts.to_list()
     for index, text, start, end in regex_places(texts, p.pattern):
         found = p.shares.findall(text)
         if any(word.casefold() in _NO_SHARE for _, word in found):
             continue
         shares = [float(number.replace(",", ".")) for number, _ in found]
         rest, (low, high) = _rest(shares, p), (share * p.total for share in _NEAR_WHOLE)
-        if not rest or (low <= rest <= high and _complete(texts[index], start, end, p.unit)):
+        if not rest or (low <= rest <= high and _complete(whole[index], start, end, p.unit)):
             yield index, text, start, end, shares
 
 

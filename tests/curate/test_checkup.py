@@ -353,3 +353,10 @@ def test_whatever_the_rows_counts_add_up_and_their_order_changes_nothing(table, 
         assert 0 < finding.share <= 1
         assert all(1 <= example.row <= len(table) for example in finding.examples)
     assert {(f.key, f.rows) for f in checkup.findings} == {(f.key, f.rows) for f in shuffled.findings}
+
+
+def test_names_of_their_own_in_each_row_are_said_not_to_be_looked_at_all():
+    found = checked(rows(change=lambda row, n: {f"own {n} {k}": "x" for k in range(5)}), input="*")
+    finding = next(finding for finding in found.findings if finding.key == "many_columns")
+    assert finding.values["columns"] > 300
+    assert "the 200 most common were looked at" in finding.title

@@ -336,7 +336,7 @@ def test_the_edits_tried_first_are_all_that_overlap_none_of_a_lower_rank(edits: 
     for edit in sorted(edits):
         if not any(overlap(edit, other) for other in kept):
             kept.append(edit)
-    assert next(subsets(edits)) == tuple(sorted(kept, key=lambda edit: (edit.start, edit.end)))
+    assert next(subsets(edits, 100)) == tuple(sorted(kept, key=lambda edit: (edit.start, edit.end)))
 
 
 @given(st.text(alphabet="ab ,;\n\t\u00a0.", max_size=30))

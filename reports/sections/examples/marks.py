@@ -1,6 +1,7 @@
 """Marks the violations in the text of an output."""
 
 import itertools
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,19 +29,23 @@ def mark_text(
     if anchor is None:
         placed = [(start, end, 0) for start, end in _joined(placed)]
     cuts = sorted({0, len(text)} | {edge for start, end, _ in placed for edge in (start, end)})
-    pieces, named = Markup(""), set[int]()
+    opened, closing = Counter(start for start, _, _ in placed), defaultdict[int, set[int]](set)
+    closed = Counter(end for _, end, _ in placed)
+    for _, end, number in placed:
+        closing[end].add(number)
+    pieces, named, inside = list[Markup](), set[int](), 0
     for start, end in itertools.pairwise(cuts):
         piece = text[start:end]
-        inside = [number for first, last, number in placed if first <= start and end <= last]
+        inside += opened[start] - closed[start]
         if not inside:
-            pieces += Markup("{}").format(piece)
+            pieces.append(Markup("{}").format(piece))
             continue
-        closing = sorted({number for first, last, number in placed if last == end and first <= start})
-        links = [] if anchor is None else [_link(anchor, number, first=number not in named) for number in closing]
-        named.update(closing)
+        numbers_here = sorted(closing[end])
+        links = [] if anchor is None else [_link(anchor, number, first=number not in named) for number in numbers_here]
+        named.update(numbers_here)
         shown = Markup("<sup>{}</sup>").format(Markup(" ").join(links)) if links else Markup("")
-        pieces += Markup("<mark>{}{}</mark>").format(piece, shown)
-    return pieces
+        pieces.append(Markup("<mark>{}{}</mark>").format(piece, shown))
+    return Markup("").join(pieces)
 
 
 def _joined(placed: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:

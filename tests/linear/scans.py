@@ -1,0 +1,152 @@
+"""Every scan of a text by its name: check kinds and their repair, finders, comparison, and what reports do with a text."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from tuneworth.curate.check.facts import text_facts
+from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
+from tuneworth.curate.check.personal import find_personal, mask_text, places_in
+from tuneworth.curate.check.quality import find_faults
+from tuneworth.curate.match.ngrams import gram_sets
+from tuneworth.curate.match.words import _Words
+from tuneworth.curate.read.comparison import comparable, text_fields, visible
+from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
+from tuneworth.evaluate.scores.causes import _loops
+from tuneworth.evaluate.scores.similarity import similarities
+from tuneworth.reports.markdown import _code, _literal
+from tuneworth.reports.sections.curation.certificate import differing
+from tuneworth.reports.sections.examples.marks import mark_text
+from tuneworth.reports.words import printable, quoted, short, typeset_parts, without_folders
+from tuneworth.style import check_outputs, infer_style, pair_columns, parse_style, refused, repair, stated_numbers
+from tuneworth.style.cues import is_of_another_field
+from tuneworth.style.facts.names import names_in, words_of
+from tuneworth.style.facts.number_words import words_in
+from tuneworth.style.facts.numbers import facts_in
+from tuneworth.style.kinds.json_text import as_json
+from tuneworth.style.parts import facts_of, lines_of, parts_of
+
+__all__ = ["SCANS", "Scan"]
+
+Scan = Callable[[str], Any]
+
+# One or more entries of each kind, as in a style file; the kind `python` runs the user's code.
+CHECKS = {
+    "length": ["unit: words, max: 4", "unit: sentences, max: 1", "unit: paragraphs, max: 1"],
+    "pattern": ["regex: ', '", "regex: '[0-9]', min: 0, max: 1"],
+    "sections": ["titles: [Part, Size], extra: false"],
+    "list": ["max: 2, item_max_words: 4", "marker: '1. ', min: 0"],
+    "template": ["text: 'Part: {x}, {y}'"],
+    "json": ["schema: {type: object, required: [a]}"],
+    "html": ["tags: [p, b], required: [p]", "structure: ['p+']"],
+    "key_values": ["keys: [Part, Size], extra: false"],
+    "order": ["parts: {volt: '[0-9]+ ?V', amp: '[0-9]+ ?A', case: 'SOT'}"],
+    "allowed": ["values: [red, blue]", "field: package, separator: ', '"],
+    "numbers": ["space: none, decimal: '.'", "space: one, units: [V, A], decimal: ','"],
+    "case": ["is: sentence", "is: title", "is: upper", "is: lower"],
+    "forbidden": ["any: ['{part}', '®', '  ']", "any: ['{part}'], ignore_case: true"],
+    "starts_with": ["any: ['{part}']"],
+    "ends_with": ["any: ['{package}'], when: package"],
+    "vocabulary": ["preferred: {low dropout: [LDO, Low-Dropout]}, forbidden: [cheap]"],
+    "known_words": ["words: [box, red, big]"],
+    "punctuation": ["end: none, exclamation_marks: 0", "end: '.', quotes: curly, dashes: en"],
+    "clean": [""],
+    "grounded": ["facts: [numbers, codes]", "facts: [names]"],
+    "covers": ["fields: [package, size]"],
+    "contradicts": ["field: package, values: [SOT-23, SOT-89]"],
+    "sums": ["total: 100"],
+    "language": ["is: de, min_characters: 5"],
+    "readability": ["grade_max: 1"],
+    "no_repeats": ["words: 3, of_input: true"],
+}  # fmt: skip
+FIELDS = {"part": "box", "package": "SOT-23", "size": "5 V", "x": "a", "y": "b"}
+UNITS = ("sentence", "line", "bullet", "paragraph", "item")
+_EXAMPLES = 30
+
+
+def _pairs(output: str, request: str, fields: Mapping[str, str] | None) -> pl.DataFrame:
+    given = None if fields is None else json.dumps(fields, ensure_ascii=False)
+    schema = dict.fromkeys(("output", "input", "fields"), pl.String)
+    return pl.DataFrame({"output": [output], "input": [request], "fields": [given]}, schema=schema)
+
+
+def _of_checks() -> dict[str, Scan]:
+    found: dict[str, Scan] = {}
+    for kind, entries in CHECKS.items():
+        for entry in entries:
+            style = parse_style(f"checks: [{{kind: {kind}{', ' if entry else ''}{entry}}}]")
+            name = f"{kind} {entry}".strip()
+            found[f"check {name}"] = lambda text, s=style: check_outputs(_pairs(text, "box", FIELDS), s)
+            found[f"check {name}, request"] = lambda text, s=style: check_outputs(_pairs(text, text[1:], None), s)
+            found[f"check {name}, fields"] = lambda text, s=style: check_outputs(
+                _pairs(text, "box", dict.fromkeys(FIELDS, text[1:])), s
+            )
+            found[f"repair {name}"] = lambda text, s=style: repair(s, [text], [FIELDS], unsafe=True)
+    for unit in UNITS:
+        style = parse_style(f"checks: [{{kind: punctuation, each: {unit}, end: '.'}}]")
+        found[f"check each {unit}"] = lambda text, s=style: check_outputs(_pairs(text, "box", None), s)
+    return found
+
+
+def _inferred(outputs: list[str]) -> Any:
+    numbers = range(len(outputs))
+    fields = [json.dumps({"part": f"p{n}", "size": text}, ensure_ascii=False) for n, text in enumerate(outputs)]
+    return infer_style(pl.DataFrame({"output": outputs, "input": [f"{n}" for n in numbers], "fields": fields}))
+
+
+def _spread(text: str) -> Any:
+    size = len(text) // _EXAMPLES
+    return _inferred([f"{n} {text[n * size : (n + 1) * size]}" for n in range(_EXAMPLES)])
+
+
+def _marked(text: str) -> Any:
+    found = [{"check": "a", "start": at, "end": at + 2} for at in range(0, len(text), 10)]
+    return mark_text(text, found)
+
+
+SCANS: dict[str, Scan] = {
+    **_of_checks(),
+    "infer, all examples": _spread,
+    "infer, one example": lambda text: _inferred([text, *(f"{n} {text[:20]}" for n in range(_EXAMPLES))]),
+    "comparable": comparable,
+    "visible": visible,
+    "text_fields": text_fields,
+    "normalise": normalise,
+    "clean_text": clean_text,
+    "content_hash": content_hash,
+    "text_facts": text_facts,
+    "places_in": places_in,
+    "places_in_value": lambda text: places_in_value(text, ("a", "phone")),
+    "mask_text": mask_text,
+    "mask_excerpt": _mask_excerpt,
+    "find_personal": lambda text: find_personal(pl.Series([text])),
+    "find_faults": lambda text: find_faults(pair_columns(_pairs(text, text[1:], None)), None),
+    "gram_sets": lambda text: gram_sets([text]),
+    "words": lambda text: _Words.of([text]),
+    "similarities": lambda text: similarities([text], [text[1:]]),
+    "refused": lambda text: refused(pl.Series([text])),
+    "loops": _loops,
+    "facts_in": facts_in,
+    "names_in": lambda text: list(names_in(text)),
+    "words_of": words_of,
+    "words_in": words_in,
+    "stated_numbers": lambda text: list(stated_numbers(text)),
+    "is_of_another_field": lambda text: is_of_another_field(
+        text, len(text) // 2, len(text) // 2 + 3, field="size", others=["part"]
+    ),
+    "parts_of": parts_of,
+    "facts_of": facts_of,
+    "lines_of": lambda text: list(lines_of(text)),
+    "as_json": lambda text: as_json('{"a":' + text),
+    "mark_text": _marked,
+    "differing": lambda text: differing(text, text[1:] + "b"),
+    "typeset_parts": typeset_parts,
+    "without_folders": without_folders,
+    "quoted": quoted,
+    "short": short,
+    "printable": printable,
+    "markdown": _literal,
+    "markdown code": _code,
+}
