@@ -79,6 +79,15 @@ from .settings import misfits as misfits
 from .settings import nearest as nearest
 from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
+from .stored import RunFile as RunFile
+from .stored import damage as damage
+from .stored import damage_is_named as damage_is_named
+from .stored import needed as needed
+from .stored import read_stored as read_stored
+from .stored import read_stored_lines as read_stored_lines
+from .stored import read_stored_table as read_stored_table
+from .stored import run_files as run_files
+from .stored import stored_line as stored_line
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents
