@@ -18,7 +18,8 @@ from typing import IO, Any
 
 import polars as pl
 
-from .errors import RunBroken
+from .errors import DataError, RunBroken
+from .regular import read_regular
 
 __all__ = [
     "disk_refusal",
@@ -195,8 +196,8 @@ def sha256_file(path: Path) -> str:
 def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; an empty one if it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(read_regular(path))
+    except (DataError, OSError, RecursionError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

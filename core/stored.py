@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from typing import IO, Any
 import polars as pl
 
 from .errors import DataError
-from .regular import open_regular, read_regular
+from .regular import open_regular
 
 __all__ = [
     "RunFile", "damage", "damage_is_named", "needed", "read_stored", "read_stored_lines", "read_stored_table", "run_files",
@@ -24,6 +25,11 @@ __all__ = [
 _SHOWN = 200  # characters of what a file holds, or of a parser's words, that a message shows
 _CHUNK = 50_000  # lines whose values are in memory at once, as columns take a fraction of it
 _MASK = "\x01"  # stands for the value in the validator's message
+# What data of an unexpected shape can raise; the verdict's clauses assert what every verdict contains.
+_SHAPE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+    pl.exceptions.PolarsError,
+)  # fmt: skip
 _SUFFIXES = {"object": "an object", "array": "a list", "string": "a text", "null": "null"}
 _PROJECT = "tuneworth.toml"
 
@@ -32,14 +38,18 @@ _PROJECT = "tuneworth.toml"
 class RunFile:
     """A kind of file that a run has.
 
-    name: its place in the run's folder; * stands for any name. lines: a value on each line, not one in all. again: the
-    command that makes it again from the others; "" where only a copy can bring it back.
+    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`. strict: whether it must
+    have all keys that the schema requires; else other versions may have written it. finite: the parts in which a number
+    that is none (NaN) is damage; elsewhere it is null. again: the command that makes it
+    again from the others; "" where only a copy can bring it back.
     """
 
     name: str
     about: str
     schema: Mapping[str, Any]
     lines: bool
+    strict: bool
+    finite: tuple[str, ...]
     again: str
 
 
@@ -56,7 +66,10 @@ def run_files() -> Mapping[str, RunFile]:
     for name, file in described["files"].items():
         own, shared = (parts[name], results) if name in parts else (file["schema"], described)
         schema = {**own, "$defs": shared["$defs"]}
-        found[name] = RunFile(name, file["about"], schema, file.get("lines", False), file.get("again", ""))
+        found[name] = RunFile(
+            name, file["about"], schema, file.get("lines", False), name not in parts, tuple(file.get("finite", ())),
+            file.get("again", ""),
+        )  # fmt: skip
     return found
 
 
@@ -94,15 +107,31 @@ def needed(path: Path, value: Mapping[str, Any], kind: str, *keys: str) -> None:
 def _content(path: Path, kind: str) -> bytes | None:
     """The bytes of a file; None if there is none."""
     try:
-        return read_regular(path, what="file of the run")
+        with _opened(path, kind) as file:
+            return file.read()
     except FileNotFoundError:
+        if path.is_symlink():
+            raise damage(path, kind, "it is a link to a file that is missing") from None
         return None
-    except NotADirectoryError as error:
-        raise damage(path, kind, f"cannot be read ({error.strerror})") from None
-    except DataError as error:
-        raise damage(path, kind, str(error).removeprefix(f"{path} ")) from None
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[IO[bytes]]:
+    """The bytes of a file. Raises: FileNotFoundError; DataError if it cannot be read."""
+    try:
+        file = open_regular(path)
+    except DataError as error:  # a folder, a pipe
+        reason = str(error).removeprefix(f"{path} is ").partition(";")[0]
+        raise damage(path, kind, f"cannot be read: it is {reason}") from None
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise damage(path, kind, f"cannot be read ({error.strerror or error})") from None
+    with file:
+        try:
+            yield file
+        except OSError as error:
+            raise damage(path, kind, f"cannot be read ({error.strerror or error})") from None
 
 
 # --- lines ----------------------------------------------------------------------------------------------------------
@@ -116,19 +145,20 @@ def read_stored_lines(path: Path, kind: str, *, torn: bool = False) -> Iterator[
     Raises: DataError if the file cannot be read, or a line is not as its schema says; with the line.
     """
     try:
-        with open_regular(path, what="file of the run") as file:
+        with _opened(path, kind) as file:
             for number, line in enumerate(file, start=1):
                 if torn and not line.endswith(b"\n") and not _is_json(line):
                     return
                 if line.strip():
                     yield stored_line(line, kind, path=path, number=number)
     except FileNotFoundError:
-        return
-    except OSError as error:
-        raise damage(path, kind, f"cannot be read ({error.strerror or error})") from None
+        if path.is_symlink():
+            raise damage(path, kind, "it is a link to a file that is missing") from None
 
 
-def stored_line(line: bytes, kind: str, *, path: Path, number: int | None = None, start: int | None = None) -> dict[str, Any]:
+def stored_line(
+    line: bytes, kind: str, *, path: Path, number: int | None = None, start: int | None = None
+) -> dict[str, Any]:
     """The object in one line of a file, as its schema says. Name the line by its number, or by the byte where it starts.
 
     Raises: DataError if it is not; with the line.
@@ -188,42 +218,65 @@ def damage(path: Path, kind: str, what: str, *, line: str = "") -> DataError:
 
 
 @contextmanager
-def damage_is_named(path: Path, kind: str) -> Iterator[None]:
+def damage_is_named(path: Path, kind: str, also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turns an error that data of an unexpected shape caused, such as a missing key, into one about the file.
 
+    `also` are further kinds of such errors.
+
     Raises:
-        DataError: what is missing.
+        DataError: what is missing, and the code that needed it.
     """
     try:
         yield
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
-            pl.exceptions.PolarsError) as error:  # fmt: skip
+    except (*_SHAPE, *also) as error:
         missed = f"no key {error}" if isinstance(error, KeyError) else str(error)
-        raise damage(path, kind, f"a part is missing or has an unexpected form: {_brief(missed)}") from error
+        frames = traceback.extract_tb(error.__traceback__)
+        code = next((frame for frame in reversed(frames) if "tuneworth" in frame.filename), frames[-1])
+        what = f"a part is missing or has an unexpected form: {_brief(missed)}"
+        raise damage(
+            path,
+            kind,
+            f"{what} ({Path(code.filename).name}, line {code.lineno}; if this version wrote it, report a bug)",
+        ) from error
 
 
 def _remedy(path: Path, kind: str) -> str:
     """How the file can be made again: by a command with the names of this run."""
+    make = "Remove it, then make it again:" if path.exists() or path.is_symlink() else "Make it again:"
     again = run_files()[kind].again
-    run = next((part for part in path.parents[:4] if part.parent.name == "runs" or (part / "run.json").exists()), None)
-    project = run.parent.parent if run is not None and run.parent.name == "runs" else None
-    if not again or run is None:
+    if not again:
         return "Restore it from a copy."
-    if project is not None and (project / _PROJECT).is_file():
+    stage = kind.partition("/")[0]
+    run = next((part.parent for part in path.parents if part.name == stage), path.parent)
+    project = run.resolve().parent.parent
+    if run.resolve().parent.name == "runs" and (project / _PROJECT).is_file():
+        project = run.parent.parent  # as the run was named, so that the message is short
         more = " --again" if again == "train" else ""
-        return f"Remove it, then make it again: tuneworth {again} {quote(str(project))} --run {quote(run.name)}{more}"
+        return f"{make} tuneworth {again} {quote(str(project))} --run {quote(run.name)}{more}"
     if again == "curate":
-        return f"Remove it, then make it again: tuneworth curate {quote(str(run))} --again"
-    return f"Remove it, then run the same `tuneworth {again}` again."
+        return f"{make} tuneworth curate {quote(str(run))} --again"
+    return f"{make} the same `tuneworth {again}` as before."
 
 
 def _mended(value: Any, path: Path, kind: str, line: str) -> Any:
     """The value with null for each number that is none; raises DataError if it is still not as the schema says."""
+    for part in run_files()[kind].finite if isinstance(value, dict) else ():
+        if place := next(_not_finite(value.get(part), part), None):
+            raise damage(path, kind, f"{place[:_SHOWN]} is not a finite number")
     value = _without_nan(value)
     error = next(iter(_checker(kind).iter_errors(value)), None)
     if error is None:
         return value
     raise damage(path, kind, _in_words(error, value), line=line)
+
+
+def _not_finite(value: Any, place: str) -> Iterator[str]:
+    """The places of the numbers that are none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _not_finite(item, f"{place}.{key}")
 
 
 def _without_nan(value: Any) -> Any:
@@ -245,6 +298,8 @@ def _in_words(error: Any, value: Any) -> str:
     if error.kind.name == "type":
         wanted = " or ".join(_SUFFIXES.get(kind, f"a {kind}") for kind in error.kind.types)
         return f"{name} is {_shown(found)}; expected {wanted.replace('a integer', 'a whole number')}"
+    if error.kind.name == "constant":
+        return f"{name} is {_shown(found)}; expected {_shown(error.kind.expected_value)}"
     return f"{name} is {_shown(found)}, which {_brief(error.message.replace(_MASK, '').strip())}"
 
 
@@ -276,22 +331,20 @@ def _checker(kind: str) -> Any:
     import jsonschema_rs
 
     file = run_files()[kind]
-    return jsonschema_rs.validator_for(_as_read(file.schema, strict=file.lines), mask=_MASK)
+    return jsonschema_rs.validator_for(file.schema if file.strict else _of_any_version(file.schema), mask=_MASK)
 
 
-def _as_read(schema: Any, *, strict: bool) -> Any:
-    """A schema for files that other versions may have written: they may have other keys, and lack some.
-
-    What is there must be of its type. A line keeps the keys that it must have (`strict`), as commands cannot do without.
-    """
-    if isinstance(schema, Sequence) and not isinstance(schema, str):
-        return [_as_read(part, strict=strict) for part in schema]
+def _of_any_version(schema: Any) -> Any:
+    """A schema for a file that another version may have written: it may have other keys, and lack some. What is there
+    must be of its type."""
+    if isinstance(schema, list):
+        return [_of_any_version(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    left_out = {"additionalProperties"} if schema.get("additionalProperties") is False else set()
-    left_out |= set() if strict else {"required"}
+    versions = {"required": list, "additionalProperties": bool}  # not where a property has that name
     names = {"oneOf": "anyOf"}  # without their required keys, several may fit
     return {
-        names.get(key, key): _as_read(part, strict=strict) for key, part in schema.items()
-        if key not in left_out or not isinstance(part, list | bool)
-    }  # fmt: skip
+        names.get(key, key): _of_any_version(part)
+        for key, part in schema.items()
+        if not isinstance(part, versions.get(key, ()))
+    }

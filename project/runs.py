@@ -15,7 +15,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from ..core import ConfigError, DataError, Talk, nearest, sha256_file, write_whole
+from ..core import ConfigError, DataError, Talk, damage, nearest, read_regular, read_stored, sha256_file, write_whole
 from .project import PROJECT_FILE, Project
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "no_partial_run",
     "pruned_runs",
     "read_run",
-    "read_stored",
     "run_folder",
     "start_run",
     "test_set_uses",
@@ -119,19 +118,14 @@ def run_folder(path: Path) -> Path:
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """The content of `run.json`."""
-    return read_stored(run / "run.json")
+    """The content of `run.json`.
 
-
-def read_stored(file: Path) -> dict[str, Any]:
-    """The content of a JSON file of a run.
-
-    Raises: DataError if it cannot be read.
+    Raises: DataError if there is none, or it is damaged.
     """
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error})") from None
+    facts = read_stored(run / "run.json", "run.json")
+    if not facts:
+        raise damage(run / "run.json", "run.json", "the file is missing or holds nothing")
+    return facts
 
 
 def update_run(
@@ -143,8 +137,10 @@ def update_run(
     it; of other paths only the name is stored, as a run may be shared.
     """
     content = read_run(run)
-    content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
-    content["inputs"] = with_inputs(content["inputs"], run, inputs)
+    content["seconds"] = content.get("seconds", {}) | {
+        stage: round(value, 2) for stage, value in (seconds or {}).items()
+    }
+    content["inputs"] = with_inputs(content.get("inputs", []), run, inputs)
     write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
 
 
@@ -206,14 +202,14 @@ PRUNED = "pruned.jsonl"  # next to the runs: those that were removed, with the t
 def pruned_runs(folder: Path) -> list[dict[str, Any]]:
     """The records of the runs that were removed from a folder of runs; a damaged line is left out."""
     try:
-        lines = (folder / PRUNED).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        lines = read_regular(folder / PRUNED).splitlines()
+    except (OSError, DataError):
         return []
     records = []
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict):
             records.append(record)

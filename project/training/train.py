@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, read_object, say, write_whole
+from ...core import ConfigError, DataError, Talk, read_stored, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
@@ -39,6 +39,7 @@ __all__ = [
 
 CHECKPOINT = "checkpoint.safetensors"
 # Settings that do not change the adapter, except for rounding.
+PREFLIGHT = "train/preflight.json"
 HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")
 # Required in every training summary: one without any of them is incomplete.
 REQUIRED = (
@@ -182,7 +183,7 @@ def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
     if not done or (folder / CHECKPOINT).is_file():
         return None
     _same_settings(run, stated_settings(run, drop_long=drop_long))
-    summary = read_object(folder / "summary.json")
+    summary = read_stored(folder / "summary.json", "train/summary.json")
     return summary if all(key in summary for key in REQUIRED) else None
 
 
@@ -200,7 +201,7 @@ def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] 
 
     Raises: ConfigError if one that changes the adapter differs.
     """
-    made = read_object(run.folder / "train" / "preflight.json").get("stated") or {}
+    made = read_stored(run.folder / "train" / "preflight.json", PREFLIGHT).get("stated") or {}
     now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
     changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
     if not changed:
@@ -288,7 +289,7 @@ def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
     """The settings with as many pairs in memory at once as the training had that the checkpoint belongs to."""
     if settings.micro_batch is not None:
         return settings
-    begun = read_object(folder / "preflight.json").get("settings") or {}
+    begun = read_stored(folder / "preflight.json", PREFLIGHT).get("settings") or {}
     return replace(settings, micro_batch=begun.get("micro_batch"))
 
 

@@ -35,7 +35,9 @@ def damage(file: Path, rng: random.Random) -> str:
 def _bytes(file: Path, rng: random.Random) -> str:
     data = bytearray(file.read_bytes())
     place = rng.randrange(len(data) + 1)
-    kind = rng.choice(("a flipped byte", "cut", "empty", "invalid UTF-8", "zero bytes", "zero bytes at the end", "twice"))
+    kind = rng.choice(
+        ("a flipped byte", "cut", "empty", "invalid UTF-8", "zero bytes", "zero bytes at the end", "twice")
+    )
     if kind == "a flipped byte" and data:
         data[place - 1] ^= 1 << rng.randrange(8)
     elif kind == "cut":
