@@ -174,6 +174,10 @@ def write_synced(path: Path, text: str) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file under a temporary name, which replaces `path` when the block ends without an error."""
+    if path.is_dir():
+        raise DataError(
+            f"{path} is a folder, where a file is to be written\nMove it away, then run the same command again."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path)
     temporary = _temporary(path)

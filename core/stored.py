@@ -123,6 +123,8 @@ def _opened(path: Path, kind: str) -> Iterator[IO[bytes]]:
     except DataError as error:  # a folder, a pipe
         reason = str(error).removeprefix(f"{path} is ").partition(";")[0]
         raise damage(path, kind, f"cannot be read: it is {reason}") from None
+    except NotADirectoryError:  # what should be its folder is a file
+        raise FileNotFoundError(path) from None
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -51,9 +51,9 @@ LEDGER_SCHEMA = {
     "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
 _ADDED = ("content", "placed", "fixed")  # columns that ledgers of earlier versions lack
-_LEDGER = "curate/ledger.parquet"
+LEDGER = "curate/ledger.parquet"
 PAIRS, SET_ASIDE = "curate/SPLIT.jsonl", "curate/set_aside.jsonl"  # kinds of files, as the schemas name them
-_KINDS = {"ledger.parquet": _LEDGER, "set_aside.jsonl": SET_ASIDE}
+_KINDS = {"ledger.parquet": LEDGER, "set_aside.jsonl": SET_ASIDE}
 LINES = (*SPLITS, "set_aside")  # the tables kept as JSON lines
 _FILES = (*(f"{name}.jsonl" for name in LINES), "ledger.parquet")
 CURATED = (*_FILES, *(Path(name).stem for name in _FILES), "summary.json")  # all that curating may write
@@ -76,7 +76,7 @@ def set_aside_files(run: Path) -> list[Path]:
 def tested_files(run: Path) -> list[Path]:
     """The files of the pairs used for evaluation: those given for it, else the run's test split."""
     given = Path(run) / "evaluate" / "pairs.jsonl"
-    return [given] if given.is_file() else split_files(run, "test")
+    return [given] if given.exists() or given.is_symlink() else split_files(run, "test")
 
 
 def ledger_files(run: Path) -> list[Path]:
@@ -128,7 +128,13 @@ def scan_ledger(run: Path) -> pl.LazyFrame:
     Raises:
         DataError: as `ledger_files`, or it is damaged.
     """
-    return _scanned(ledger_files(run))
+    files = ledger_files(run)
+    ledger, counted = _scanned(files), read_summary(run).get("rows_read")
+    with _damage_reported(files[0]):
+        found = ledger.select(pl.len()).collect().item()
+    if counted not in (None, found):
+        raise damage(files[0], LEDGER, f"{found:,} rows, but curating read {counted:,}: it was cut or changed")
+    return ledger
 
 
 def _scanned(files: Sequence[Path], **options: Any) -> pl.LazyFrame:
@@ -139,9 +145,9 @@ def _scanned(files: Sequence[Path], **options: Any) -> pl.LazyFrame:
             columns = pl.read_parquet_schema(file)
         for name, kind in LEDGER_SCHEMA.items():
             if name not in columns and name not in _ADDED:
-                raise damage(file, _LEDGER, f'the column "{name}" is missing')
+                raise damage(file, LEDGER, f'the column "{name}" is missing')
             if columns.get(name, kind) != kind:
-                raise damage(file, _LEDGER, f'the column "{name}" is of type {columns[name]}; expected {kind}')
+                raise damage(file, LEDGER, f'the column "{name}" is of type {columns[name]}; expected {kind}')
     return pl.scan_parquet(files, **options)
 
 
@@ -151,18 +157,17 @@ def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr 
     Raises:
         DataError: the run has none, or it is damaged.
     """
-    return _read(ledger_files(run), columns, where)
+    return _read(scan_ledger(run), ledger_files(run)[0], columns, where)
 
 
 def read_ledger_file(file: Path, columns: Sequence[str], where: pl.Expr) -> pl.DataFrame:
     """As `read_ledger`, of one of the run's `ledger_files`."""
-    return _read([file], columns, where)
+    return _read(_scanned([file]), file, columns, where)
 
 
-def _read(files: Sequence[Path], columns: Sequence[str] | None, where: pl.Expr | None) -> pl.DataFrame:
-    rows = _scanned(files)
+def _read(rows: pl.LazyFrame, file: Path, columns: Sequence[str] | None, where: pl.Expr | None) -> pl.DataFrame:
     rows = rows if where is None else rows.filter(where)
-    with _damage_reported(files[0].parent if len(files) > 1 else files[0]):
+    with _damage_reported(file):
         return (rows if columns is None else rows.select(columns)).collect()
 
 
@@ -174,10 +179,10 @@ def ledger_rows(run: Path, where: pl.Expr) -> pl.DataFrame:
     """
     files = ledger_files(run)
     numbers = {str(file): number for number, file in enumerate(files)}
-    with _damage_reported(files[0].parent if len(files) > 1 else files[0]):
+    with _damage_reported(files[0]):
         rows = _scanned(files, include_file_paths="part").filter(where).collect()
     if (odd := rows.filter(pl.col("row").is_null() | ~pl.col("outcome").is_in(OUTCOMES))).height:
-        raise damage(files[0], _LEDGER, f'the row "{odd["id"][0]}" has no number, or no outcome that is known')
+        raise damage(files[0], LEDGER, f'the row "{odd["id"][0]}" has no number, or no outcome that is known')
     return rows.with_columns(pl.col("part").replace_strict(numbers, return_dtype=pl.UInt32))
 
 
@@ -227,4 +232,4 @@ def _damage_reported(file: Path) -> Iterator[None]:
         if isinstance(error, DataError) and "\n" in str(error):  # it says already what to do
             raise
         reason = str(error).strip().partition("\n")[0].removeprefix(f"{file} ")
-        raise damage(file, _LEDGER, f"not readable as a ledger ({reason[:200]})") from None
+        raise damage(file, LEDGER, f"not readable as a ledger ({reason[:200]})") from None

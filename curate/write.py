@@ -175,16 +175,24 @@ def read_split(run: Path, split: str) -> pl.DataFrame:
         DataError: the run has no such file, or one of its lines is damaged.
     """
     files = split_files(run, split) or [Path(run) / "curate" / f"{split}.jsonl"]
-    pairs = _read(files, PAIR_SCHEMA)
-    _check_number(run, split, len(pairs), files[0])
+    return _read_split(run, split, files, PAIR_SCHEMA)
+
+
+def _read_split(run: Path, split: str, files: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
+    """The pairs of a split. Raises: DataError if a line is damaged, or lines were cut off or added since curating."""
+    pairs = _read(files, schema)
+    counted = (read_summary(run).get("splits") or {}).get(split, len(pairs))
+    if counted != len(pairs):
+        what = f"{say.count(len(pairs), 'pair')}, but curating wrote {counted:,}: it was cut or changed"
+        raise damage(files[0], PAIRS, what)
     return pairs
 
 
-def _check_number(run: Path, split: str, found: int, file: Path) -> None:
-    """Raises: DataError if lines were cut off or added since the run was curated."""
-    counted = (read_summary(run).get("splits") or {}).get(split, found)
-    if counted != found:
-        raise damage(file, PAIRS, f"{say.count(found, 'pair')}, but curating wrote {counted:,}: it was cut or changed")
+def _read_splits(run: Path) -> pl.DataFrame:
+    """The pairs of all splits, with `written`."""
+    schema = {**PAIR_SCHEMA, "written": pl.String}
+    found = {split: split_files(run, split) for split in SPLITS}
+    return pl.concat([_read_split(run, split, files, schema) for split, files in found.items() if files])
 
 
 def read_kept(run: Path) -> pl.DataFrame:
@@ -193,8 +201,9 @@ def read_kept(run: Path) -> pl.DataFrame:
     Raises:
         DataError: the run was not curated, or one of its lines is damaged.
     """
-    files = [file for split in SPLITS for file in split_files(run, split)]
-    return _read(files or [Path(run) / "curate" / "train.jsonl"], {**PAIR_SCHEMA, "written": pl.String}).sort("row")
+    if not split_files(run, SPLITS[0]):
+        raise DataError(f"there is no file at {Path(run) / 'curate' / 'train.jsonl'}; run `tuneworth curate` first")
+    return _read_splits(run).sort("row")
 
 
 def read_tested(run: Path) -> pl.DataFrame:
@@ -220,8 +229,7 @@ def read_original(run: Path, guide: str | None = None) -> RawPairs:
         DataError: the run was not curated, or a file is damaged.
     """
     schema = {**PAIR_SCHEMA, "written": pl.String}
-    kept = _read([file for split in SPLITS for file in split_files(run, split)], schema)
-    found = pl.concat([kept, _read(set_aside_files(run), schema, SET_ASIDE)]).sort("row")
+    found = pl.concat([_read_splits(run), _read(set_aside_files(run), schema, SET_ASIDE)]).sort("row")
     no_name = pl.lit(None, pl.String)
     pairs = found.select(*PAIR_SCHEMA).with_columns(
         output=pl.coalesce(found["written"], found["output"]),

@@ -62,22 +62,21 @@ def read_raws(
     if not file.exists() and not file.is_symlink():
         raise damage(file, kind, "the file is missing, so nothing can be decided again")
     stored, lines = read_stored(file, kind), read_lines(folder / "outputs.jsonl")
-    _check_complete(lines, stored, folder / "outputs.jsonl")
+    _check_complete(lines, [entry["name"] for entry in stored], folder / "outputs.jsonl")
     return [_raw(entry, lines, settings, counter) for entry in stored]
 
 
-def _check_complete(lines: pl.DataFrame, stored: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """Raises: DataError if the variants do not have the same pairs and samples, each of them once."""
-    keys = lines.select("variant", "id", "sample")
-    if (twice := keys.filter(keys.is_duplicated())).height:
-        variant, id_, sample = twice.row(0)
-        raise damage(file, OUTPUTS, f'two outputs of "{variant}" for "{id_}", sample {sample}')
-    names = [entry["name"] for entry in stored]
-    if (others := keys.filter(~pl.col("variant").is_in(names))).height:
-        raise damage(file, OUTPUTS, f'an output of "{others["variant"][0]}", which is not in {FILE}')
-    counts = {name: keys.filter(pl.col("variant") == name).height for name in names}
-    if few := [name for name in names if counts[name] != max(counts.values())]:
-        what = f'"{few[0]}" has {say.count(counts[few[0]], "output")}, and others {max(counts.values()):,}'
+def _check_complete(lines: pl.DataFrame, names: Sequence[str], file: Path) -> None:
+    """Raises: DataError if these variants were not asked the same requests, or one of their outputs is there twice."""
+    own = lines.filter(pl.col("variant").is_in(names))
+    if (twice := own.filter(pl.struct("variant", "id", pl.col("sample").fill_null(0)).is_duplicated())).height:
+        raise damage(file, OUTPUTS, f'an output of "{twice["variant"][0]}" for "{twice["id"][0]}" is there twice')
+    asked = {name: own.filter(pl.col("variant") == name)["id"].n_unique() for name in names}
+    most = max(asked.values(), default=0)
+    if names and not most:
+        raise damage(file, OUTPUTS, "it has no output of any variant")
+    if few := [name for name, count in asked.items() if count < most]:
+        what = f'"{few[0]}" answers {say.count(asked[few[0]], "request")}, and others {most:,}'
         raise damage(file, OUTPUTS, f"{what}: lines are missing")
 
 

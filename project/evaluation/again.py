@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, ModelError, say
+from ...core import DataError, ModelError, damage, say
 from ...curate import read_tested
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
@@ -137,7 +137,13 @@ def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> 
     counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
     raws = read_raws(run.folder / "evaluate", settings=settings, counter=local_counter if counts else None)
     ids = raws[0].outputs["id"].unique(maintain_order=True) if raws else pl.Series("id", [], dtype=pl.String)
-    return ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left"), raws
+    pairs = ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left")
+    if (gone := pairs.filter(pl.col("input").is_null())).height:
+        file, kind = run.folder / "evaluate" / "outputs.jsonl", "evaluate/outputs.jsonl"
+        raise damage(file, kind, f'it answers "{gone["id"][0]}", which is not among the tested pairs')
+    if pairs["id"].is_duplicated().any():
+        raise DataError(f"{run.folder}: an id names two of the tested pairs")
+    return pairs, raws
 
 
 def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:

@@ -13,6 +13,8 @@ from ..faults.harness import run
 __all__ = ["Kind", "at_an_endpoint", "curated_file", "judged_outputs", "judged_project", "trained_project"]
 
 Words = tuple[str, ...]
+NAME = "20260101-120000-abcd"  # older than any that a command makes now
+RUN = f"runs/{NAME}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def _pairs(folder: Path) -> None:
 def _one_name(folder: Path) -> None:
     """Give the only run of a project a name that the commands can state."""
     (only,) = (path for path in (folder / "runs").iterdir() if path.is_dir())
-    only.rename(folder / "runs" / "run")
+    only.rename(folder / RUN)
 
 
 CURATE = ("curate", "pairs.jsonl", "--style", "style.yaml", "--out", "clean")
@@ -93,7 +95,6 @@ def judged_outputs() -> Kind:
         ("judged",),
         (
             ("report", "judged"),
-            ("roi", "judged"),
             ("compare", "other", "judged", "--out", "compared"),
             (*JUDGE, "judged"),
             ("watch", "judged"),
@@ -107,6 +108,8 @@ def judged_project() -> Kind:
     def make(folder: Path) -> None:
         _pairs(folder)
         write_collected_project(folder, style="style.yaml")
+        with (folder / "tuneworth.toml").open("a", encoding="utf-8") as settings:
+            settings.write(MONEY)
         _done(folder, ("curate",), ("evaluate",), ("report",))
         _one_name(folder)
         _done(folder, ("curate",), ("evaluate",), ("runs", "."))
@@ -118,14 +121,14 @@ def judged_project() -> Kind:
         (
             ("runs", ".", "--page", "runs.html"),
             ("runs", "prune", ".", "--keep", "1", "--yes"),
-            ("compare", "runs/run", ".", "--out", "compared"),
+            ("compare", RUN, ".", "--out", "compared"),
             ("curate", "."),
-            ("evaluate", ".", "--run", "run"),
-            ("report", "runs/run"),
-            ("roi", "runs/run"),
-            ("run", ".", "--run", "run"),
-            ("watch", "runs/run"),
-            ("why", "runs/run", "p3"),
+            ("evaluate", ".", "--run", NAME),
+            ("report", RUN),
+            ("roi", RUN),
+            ("run", ".", "--run", NAME),
+            ("watch", RUN),
+            ("why", RUN, "p3"),
         ),
     )
 
@@ -146,13 +149,13 @@ def trained_project(model: Path) -> Kind:
         (
             ("train", "."),
             ("evaluate", "."),
-            ("run", ".", "--run", "run"),
+            ("run", ".", "--run", NAME),
             ("report", "."),
             ("roi", "."),
             ("runs", "."),
             ("watch", "."),
-            ("export", "runs/run", "--format", "vllm"),
-            ("export", "runs/run", "--format", "openai"),
+            ("export", RUN, "--format", "vllm"),
+            ("export", RUN, "--format", "openai"),
         ),
     )
 

@@ -130,11 +130,14 @@ def test_what_newer_versions_added_may_be_missing_as_a_whole(evaluated_run: Call
 @pytest.mark.parametrize(("file", "content", "said"), [
     ("results.json", "[" * 100_000, "not readable as JSON"),
     ("results.json", '{"schema": "tuneworth/results/1", "quality": 5}', '"quality" is 5; expected an object'),
-    ("results.json", '{"schema": "tuneworth/results/1", "quality": {"tuned": {"acceptable": 1}}}', '"quality.tuned.acceptable" is 1; expected an object'),
+    (
+        "results.json", '{"schema": "tuneworth/results/1", "quality": {"tuned": {"acceptable": 1}}}',
+        '"quality.tuned.acceptable" is 1; expected an object',
+    ),
     ("results.json", json.dumps({"schema": "x" * 100_000}), "expected \"tuneworth/results/1\""),
     ("results.json", json.dumps({"schema": "tuneworth/results/1", "quality": {"t": "x\ny" * 50_000}}), "expected an object"),
     ("run.json", "[" * 100_000, "not readable as JSON"),
-    ("evaluate/outputs.jsonl", '{"id": "a", "variant": "tuned", "output": null}\n[1]\n', "line 2: it is a list; expected an object"),
+    ("evaluate/outputs.jsonl", '{"id": "a", "variant": "b", "output": null}\n[1]\n', "line 2: it is a list; expected an object"),
     ("evaluate/outputs.jsonl", '{"id": "a"}\n', 'line 1: lacks the key "variant"'),
     ("evaluate/outputs.jsonl", "null\n", "line 1: it is null; expected an object"),
     ("evaluate/pairs.jsonl", '{"input": "a"}\n', 'line 1: lacks the key "id"'),
