@@ -151,7 +151,7 @@ class Run:
     def outputs(self) -> pl.DataFrame:
         """A row for each evaluated pair, variant and sample; no rows if the run was not evaluated."""
         file = self.folder / _OUTPUTS
-        return self.once("outputs", [file], lambda: _outputs(file))
+        return self.once("outputs", [file] if file.exists() else [], lambda: _outputs(file))
 
     def to_pandas(self) -> dict[str, Any]:
         """The tables that the run has, as pandas DataFrames: train, validation, test, ledger, outputs.

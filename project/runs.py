@@ -122,10 +122,10 @@ def read_run(run: Path) -> dict[str, Any]:
 
     Raises: DataError if there is none, or it is damaged.
     """
-    facts = read_stored(run / "run.json", "run.json")
-    if not facts:
-        raise damage(run / "run.json", "run.json", "the file is missing or holds nothing")
-    return facts
+    file = run / "run.json"
+    if not file.exists():
+        raise damage(file, file.name, "the file is missing")
+    return read_stored(file, file.name)
 
 
 def update_run(
