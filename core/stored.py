@@ -90,9 +90,14 @@ def read_stored(path: Path, kind: str) -> Any:
         return {}
     try:
         value = _parsed(content)
-    except (ValueError, RecursionError) as error:
-        raise damage(path, kind, f"not readable as JSON ({_brief(error)})") from None
-    if _checker(kind).is_valid(value):
+    except ValueError as error:
+        if "hex escape" not in str(error):  # half of a character, which a text by a model may hold
+            raise damage(path, kind, f"not readable as JSON ({_brief(error)})") from None
+        try:
+            value = json.loads(content)
+        except (ValueError, RecursionError) as worse:
+            raise damage(path, kind, f"not readable as JSON ({_brief(worse)})") from None
+    if _checker(kind).is_valid(_present(value, kind)):
         return value
     return _mended(value, path, kind, "")
 
@@ -266,10 +271,17 @@ def _mended(value: Any, path: Path, kind: str, line: str) -> Any:
         if place := next(_not_finite(value.get(part), part), None):
             raise damage(path, kind, f"{place[:_SHOWN]} is not a finite number")
     value = _without_nan(value)
-    error = next(iter(_checker(kind).iter_errors(value)), None)
+    error = next(iter(_checker(kind).iter_errors(_present(value, kind))), None)
     if error is None:
         return value
     raise damage(path, kind, _in_words(error, value), line=line)
+
+
+def _present(value: Any, kind: str) -> Any:
+    """What the schema is about: of a file that another version may have written, the parts that are there."""
+    if run_files()[kind].strict or not isinstance(value, dict):
+        return value
+    return {key: part for key, part in value.items() if part is not None}
 
 
 def _not_finite(value: Any, place: str) -> Iterator[str]:
@@ -300,7 +312,7 @@ def _in_words(error: Any, value: Any) -> str:
     if error.kind.name == "type":
         wanted = " or ".join(_SUFFIXES.get(kind, f"a {kind}") for kind in error.kind.types)
         return f"{name} is {_shown(found)}; expected {wanted.replace('a integer', 'a whole number')}"
-    if error.kind.name == "constant":
+    if error.kind.name == "const":
         return f"{name} is {_shown(found)}; expected {_shown(error.kind.expected_value)}"
     return f"{name} is {_shown(found)}, which {_brief(error.message.replace(_MASK, '').strip())}"
 
