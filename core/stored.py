@@ -355,7 +355,9 @@ def _of_any_version(schema: Any) -> Any:
         return [_of_any_version(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    versions = {"required": list, "additionalProperties": bool}  # not where a property has that name
+    if isinstance(words := schema.get("enum"), list):  # another version may know others
+        schema = {**schema, "type": ["string", "null"] if None in words else "string"}
+    versions = {"required": list, "additionalProperties": bool, "enum": list}  # not where a property has that name
     names = {"oneOf": "anyOf"}  # without their required keys, several may fit
     return {
         names.get(key, key): _of_any_version(part)
