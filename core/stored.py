@@ -94,7 +94,7 @@ def read_stored(path: Path, kind: str) -> Any:
         if "hex escape" not in str(error):  # half of a character, which a text by a model may hold
             raise damage(path, kind, f"not readable as JSON ({_brief(error)})") from None
         try:
-            value = json.loads(content)
+            value = _parsed(json.dumps(json.loads(content), ensure_ascii=False).encode(errors="replace"))
         except (ValueError, RecursionError) as worse:
             raise damage(path, kind, f"not readable as JSON ({_brief(worse)})") from None
     if _checker(kind).is_valid(_present(value, kind)):

@@ -65,6 +65,7 @@ from .read.sources import table_batches as table_batches
 from .recount import Recount as Recount
 from .row_contents import contents_as_read as contents_as_read
 from .row_contents import row_contents as row_contents
+from .run_files import GIVEN as GIVEN
 from .run_files import LEDGER_SCHEMA as LEDGER_SCHEMA
 from .run_files import PAIRS as PAIRS
 from .run_files import SET_ASIDE as SET_ASIDE

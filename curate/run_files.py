@@ -16,6 +16,7 @@ from .split import SPLITS
 
 __all__ = [
     "CURATED",
+    "GIVEN",
     "LEDGER_SCHEMA",
     "LINES",
     "OUTCOMES",
@@ -52,7 +53,8 @@ LEDGER_SCHEMA = {
 }
 _ADDED = ("content", "placed", "fixed")  # columns that ledgers of earlier versions lack
 LEDGER = "curate/ledger.parquet"
-PAIRS, SET_ASIDE = "curate/SPLIT.jsonl", "curate/set_aside.jsonl"  # kinds of files, as the schemas name them
+# Kinds of files, as the schemas name them.
+PAIRS, SET_ASIDE, GIVEN = "curate/SPLIT.jsonl", "curate/set_aside.jsonl", "evaluate/pairs.jsonl"
 _KINDS = {"ledger.parquet": LEDGER, "set_aside.jsonl": SET_ASIDE}
 LINES = (*SPLITS, "set_aside")  # the tables kept as JSON lines
 _FILES = (*(f"{name}.jsonl" for name in LINES), "ledger.parquet")
@@ -75,7 +77,7 @@ def set_aside_files(run: Path) -> list[Path]:
 
 def tested_files(run: Path) -> list[Path]:
     """The files of the pairs used for evaluation: those given for it, else the run's test split."""
-    given = Path(run) / "evaluate" / "pairs.jsonl"
+    given = Path(run) / GIVEN
     return [given] if given.exists() or given.is_symlink() else split_files(run, "test")
 
 

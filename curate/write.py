@@ -20,6 +20,7 @@ from .pipeline import PART_TABLES, Curated, CuratedParts, with_decisions
 from .read import PAIR_SCHEMA, REJECTED_SCHEMA, RawPairs
 from .run_files import (
     CURATED,
+    GIVEN,
     PAIRS,
     SET_ASIDE,
     part_name,
@@ -211,7 +212,8 @@ def read_tested(run: Path) -> pl.DataFrame:
 
     Raises: as `read_split`.
     """
-    return _read(tested_files(run) or [Path(run) / "curate" / "test.jsonl"], PAIR_SCHEMA)
+    given = Path(run) / GIVEN
+    return _read([given], PAIR_SCHEMA, GIVEN) if given in tested_files(run) else read_split(run, "test")
 
 
 def read_set_aside(run: Path) -> pl.DataFrame:

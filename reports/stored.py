@@ -12,6 +12,7 @@ import polars as pl
 
 from ..core import DataError, damage, open_regular, read_stored, read_stored_lines, stored_line
 from ..curate import (
+    GIVEN,
     PAIRS,
     SPLITS,
     ledger_files,
@@ -42,12 +43,7 @@ SCHEMA = "tuneworth/results/1"
 PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
 COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
 # Kinds of files, as the schemas name them.
-RESULTS, OUTPUTS, GIVEN, SUMMARY = (
-    "results.json",
-    "evaluate/outputs.jsonl",
-    "evaluate/pairs.jsonl",
-    "curate/summary.json",
-)
+RESULTS, OUTPUTS, SUMMARY = "results.json", "evaluate/outputs.jsonl", "curate/summary.json"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError, ModelError, damage, say
-from ...curate import read_tested
+from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
 from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
@@ -140,9 +140,10 @@ def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> 
     pairs = ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left")
     if (gone := pairs.filter(pl.col("input").is_null())).height:
         file, kind = run.folder / "evaluate" / "outputs.jsonl", "evaluate/outputs.jsonl"
-        raise damage(file, kind, f'it answers "{gone["id"][0]}", which is not among the tested pairs')
+        tested = tested_files(run.folder)[0].relative_to(run.folder)
+        raise damage(file, kind, f'it answers "{gone["id"][0]}", which is not among the tested pairs ({tested})')
     if pairs["id"].is_duplicated().any():
-        raise DataError(f"{run.folder}: an id names two of the tested pairs")
+        raise DataError(f"{tested_files(run.folder)[0]}: an id is there twice")
     return pairs, raws
 
 

@@ -29,7 +29,10 @@ def damage(file: Path, rng: random.Random) -> str:
         ways += [_one_line] * 4 + [_lines]
     elif file.suffix == ".parquet":
         ways += [_table] * 4
-    return rng.choice(ways)(file, rng)
+    try:
+        return rng.choice(ways)(file, rng)
+    except ValueError:  # the list of runs keeps a hash before its JSON
+        return _bytes(file, rng)
 
 
 def _bytes(file: Path, rng: random.Random) -> str:
@@ -51,7 +54,7 @@ def _bytes(file: Path, rng: random.Random) -> str:
     elif kind == "zero bytes at the end":
         data += bytes(100)
     else:
-        data += data
+        data += bytes(data)
     file.write_bytes(data)
     return f"{kind} at {place}"
 
