@@ -2,79 +2,21 @@
 
 import json
 import math
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from shlex import quote
 from typing import IO, Any
 
 import polars as pl
 
+from .damage import brief, damage, schema_words
 from .errors import DataError
 from .regular import open_regular
+from .run_files import checker, run_files
 
-__all__ = [
-    "RunFile", "damage", "damage_is_named", "needed", "read_stored", "read_stored_lines", "read_stored_table", "run_files",
-    "stored_line",
-]  # fmt: skip
+__all__ = ["read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
 
-_SHOWN = 200  # characters of what a file holds, or of a parser's words, that a message shows
 _CHUNK = 50_000  # lines whose values are in memory at once, as columns take a fraction of it
-_MASK = "\x01"  # stands for the value in the validator's message
-# What data of an unexpected shape can raise; the verdict's clauses assert what every verdict contains.
-_SHAPE = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
-    pl.exceptions.PolarsError,
-)  # fmt: skip
-_SUFFIXES = {"object": "an object", "array": "a list", "string": "a text", "null": "null"}
-_PROJECT = "tuneworth.toml"
-
-
-@dataclass(frozen=True)
-class RunFile:
-    """A kind of file that a run has.
-
-    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`. strict: whether it must
-    have all keys that the schema requires; else other versions may have written it. finite: the parts in which a number
-    that is none (NaN) is damage; elsewhere it is null. again: the command that makes it
-    again from the others; "" where only a copy can bring it back.
-    """
-
-    name: str
-    about: str
-    schema: Mapping[str, Any]
-    lines: bool
-    strict: bool
-    finite: tuple[str, ...]
-    again: str
-
-
-@cache
-def run_files() -> Mapping[str, RunFile]:
-    """Every kind of file of a run by its name, as `core/run_files.schema.json` describes them.
-
-    Of results.json and of the summary in it, evaluate/results.schema.json does.
-    """
-    described = _json_of("core", "run_files.schema.json")
-    results = _json_of("evaluate", "results.schema.json")
-    parts = {"results.json": results, "curate/summary.json": results["properties"]["data"]}
-    found = {}
-    for name, file in described["files"].items():
-        own, shared = (parts[name], results) if name in parts else (file["schema"], described)
-        schema = {**own, "$defs": shared["$defs"]}
-        found[name] = RunFile(
-            name, file["about"], schema, file.get("lines", False), name not in parts, tuple(file.get("finite", ())),
-            file.get("again", ""),
-        )  # fmt: skip
-    return found
-
-
-def _json_of(folder: str, name: str) -> dict[str, Any]:
-    return json.loads(files(f"tuneworth.{folder}").joinpath(name).read_text(encoding="utf-8"))
 
 
 # --- one object -----------------------------------------------------------------------------------------------------
@@ -92,21 +34,15 @@ def read_stored(path: Path, kind: str) -> Any:
         value = _parsed(content)
     except ValueError as error:
         if "hex escape" not in str(error):  # half of a character, which a text by a model may hold
-            raise damage(path, kind, f"not readable as JSON ({_brief(error)})") from None
+            raise damage(path, kind, f"not readable as JSON ({brief(error)})") from None
         try:
-            value = _parsed(json.dumps(json.loads(content), ensure_ascii=False).encode(errors="replace"))
+            text = json.dumps(json.loads(content), ensure_ascii=False)
+            value = _parsed(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
         except (ValueError, RecursionError) as worse:
-            raise damage(path, kind, f"not readable as JSON ({_brief(worse)})") from None
-    if _checker(kind).is_valid(_present(value, kind)):
+            raise damage(path, kind, f"not readable as JSON ({brief(worse)})") from None
+    if checker(kind).is_valid(_present(value, kind)):
         return value
     return _mended(value, path, kind, "")
-
-
-def needed(path: Path, value: Mapping[str, Any], kind: str, *keys: str) -> None:
-    """Raises: DataError if a file that was read lacks one of these keys, which this command cannot do without."""
-    missing = [f'"{key}"' for key in keys if key not in value]
-    if missing:
-        raise damage(path, kind, f"{', '.join(missing)} is missing")
 
 
 def _content(path: Path, kind: str) -> bytes | None:
@@ -173,9 +109,9 @@ def stored_line(
     try:
         value = _parsed(line)
     except (ValueError, RecursionError) as error:
-        shown = _brief(error).replace(" at line 1 column ", ", column ")
+        shown = brief(error).replace(" at line 1 column ", ", column ")
         raise damage(path, kind, f"not readable as JSON ({shown})", line=_numbered(path, number, start)) from None
-    if _checker(kind).is_valid(value):
+    if checker(kind).is_valid(value):
         return value
     return _mended(value, path, kind, _numbered(path, number, start))
 
@@ -216,65 +152,27 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-# --- damage ---------------------------------------------------------------------------------------------------------
+# --- parsing and checking -------------------------------------------------------------------------------------------
 
 
-def damage(path: Path, kind: str, what: str, *, line: str = "") -> DataError:
-    """The error about a damaged file of a run: where, what is wrong, and the command that makes it again."""
-    return DataError(f"{path}{line}: {what}\n{_remedy(path, kind)}")
+def _parsed(content: bytes) -> Any:
+    """The value of JSON, by a parser that is twice as fast as Python's and refuses what no run holds: halves of
+    characters, control characters, numbers of thousands of digits, 200 levels of nesting."""
+    from pydantic_core import from_json
 
-
-@contextmanager
-def damage_is_named(path: Path, kind: str, also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Turns an error that data of an unexpected shape caused, such as a missing key, into one about the file.
-
-    `also` are further kinds of such errors.
-
-    Raises:
-        DataError: what is missing, and the code that needed it.
-    """
-    try:
-        yield
-    except (*_SHAPE, *also) as error:
-        missed = f"no key {error}" if isinstance(error, KeyError) else str(error)
-        frames = traceback.extract_tb(error.__traceback__)
-        code = next((frame for frame in reversed(frames) if "tuneworth" in frame.filename), frames[-1])
-        what = f"a part is missing or has an unexpected form: {_brief(missed)}"
-        raise damage(
-            path,
-            kind,
-            f"{what} ({Path(code.filename).name}, line {code.lineno}; if this version wrote it, report a bug)",
-        ) from error
-
-
-def _remedy(path: Path, kind: str) -> str:
-    """How the file can be made again: by a command with the names of this run."""
-    make = "Remove it, then make it again:" if path.exists() or path.is_symlink() else "Make it again:"
-    again = run_files()[kind].again
-    if not again:
-        return "Restore it from a copy."
-    stage = kind.partition("/")[0]
-    run = next((part.parent for part in path.parents if part.name == stage), path.parent)
-    project = run.resolve().parent.parent
-    if run.resolve().parent.name == "runs" and (project / _PROJECT).is_file():
-        project = run.parent.parent  # as the run was named, so that the message is short
-        more = " --again" if again == "train" else ""
-        return f"{make} tuneworth {again} {quote(str(project))} --run {quote(run.name)}{more}"
-    if again == "curate":
-        return f"{make} tuneworth curate {quote(str(run))} --again"
-    return f"{make} the same `tuneworth {again}` as before."
+    return from_json(content, cache_strings="keys")
 
 
 def _mended(value: Any, path: Path, kind: str, line: str) -> Any:
     """The value with null for each number that is none; raises DataError if it is still not as the schema says."""
     for part in run_files()[kind].finite if isinstance(value, dict) else ():
         if place := next(_not_finite(value.get(part), part), None):
-            raise damage(path, kind, f"{place[:_SHOWN]} is not a finite number")
+            raise damage(path, kind, f"{brief(place)} is not a finite number")
     value = _without_nan(value)
-    error = next(iter(_checker(kind).iter_errors(_present(value, kind))), None)
+    error = next(iter(checker(kind).iter_errors(_present(value, kind))), None)
     if error is None:
         return value
-    raise damage(path, kind, _in_words(error, value), line=line)
+    raise damage(path, kind, schema_words(error, value), line=line)
 
 
 def _present(value: Any, kind: str) -> Any:
@@ -299,68 +197,3 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     return [_without_nan(item) for item in value] if isinstance(value, list) else value
-
-
-def _in_words(error: Any, value: Any) -> str:
-    place = ".".join(str(part) for part in error.instance_path)
-    name = f'"{place}"' if place else "it"
-    if error.kind.name == "required":
-        return f'{f"{name} lacks" if place else "lacks"} the key "{error.kind.property}"'
-    found = value
-    for part in error.instance_path:
-        found = found[part]
-    if error.kind.name == "type":
-        wanted = " or ".join(_SUFFIXES.get(kind, f"a {kind}") for kind in error.kind.types)
-        return f"{name} is {_shown(found)}; expected {wanted.replace('a integer', 'a whole number')}"
-    if error.kind.name == "const":
-        return f"{name} is {_shown(found)}; expected {_shown(error.kind.expected_value)}"
-    return f"{name} is {_shown(found)}, which {_brief(error.message.replace(_MASK, '').strip())}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _brief(error: object) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
-
-
-# --- parsing and checking -------------------------------------------------------------------------------------------
-
-
-def _parsed(content: bytes) -> Any:
-    """The value of JSON, by a parser that is twice as fast as Python's and refuses what no run holds: halves of
-    characters, control characters, numbers of thousands of digits, 200 levels of nesting."""
-    from pydantic_core import from_json
-
-    return from_json(content, cache_strings="keys")
-
-
-@cache
-def _checker(kind: str) -> Any:
-    import jsonschema_rs
-
-    file = run_files()[kind]
-    return jsonschema_rs.validator_for(file.schema if file.strict else _of_any_version(file.schema), mask=_MASK)
-
-
-def _of_any_version(schema: Any) -> Any:
-    """A schema for a file that another version may have written: it may have other keys, and lack some. What is there
-    must be of its type."""
-    if isinstance(schema, list):
-        return [_of_any_version(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if isinstance(words := schema.get("enum"), list):  # another version may know others
-        schema = {**schema, "type": ["string", "null"] if None in words else "string"}
-    versions = {"required": list, "additionalProperties": bool, "enum": list}  # not where a property has that name
-    names = {"oneOf": "anyOf"}  # without their required keys, several may fit
-    return {
-        names.get(key, key): _of_any_version(part)
-        for key, part in schema.items()
-        if not isinstance(part, versions.get(key, ()))
-    }

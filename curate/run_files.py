@@ -150,7 +150,7 @@ def _scanned(files: Sequence[Path], **options: Any) -> pl.LazyFrame:
                 raise damage(file, LEDGER, f'the column "{name}" is missing')
             if columns.get(name, kind) != kind:
                 raise damage(file, LEDGER, f'the column "{name}" is of type {columns[name]}; expected {kind}')
-    return pl.scan_parquet(files, **options)
+    return pl.scan_parquet(list(files), **options)
 
 
 def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr | None = None) -> pl.DataFrame:

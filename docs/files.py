@@ -67,7 +67,7 @@ def _type(schema: Mapping[str, Any]) -> str:
             "null" if word is None else f"`{word}`" for word in schema.get("enum", [schema.get("const")])
         )
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return " or ".join(_WORDS.get(kind, kind) for kind in kinds)
+    return " or ".join(str(_WORDS.get(kind, kind)) for kind in kinds)
 
 
 def _content(schema: Mapping[str, Any], within: Mapping[str, Any]) -> str:

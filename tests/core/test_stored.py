@@ -129,10 +129,10 @@ def test_results_of_another_version_may_lack_parts_and_have_others(tmp_path: Pat
     assert read_stored(file, "results.json") == older
 
 
-def test_half_of_a_character_in_results_becomes_a_question_mark(tmp_path: Path) -> None:
+def test_half_of_a_character_in_results_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     file.write_text('{"schema": "tuneworth/results/1", "project": "a\\ud800"}')
-    assert read_stored(file, "results.json")["project"] == "a?"
+    assert read_stored(file, "results.json")["project"] == "a\ufffd"
 
 
 def test_the_remedy_names_the_run_of_the_project(tmp_path: Path) -> None:
