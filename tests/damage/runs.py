@@ -175,5 +175,5 @@ def at_an_endpoint(url: str) -> Kind:
         "project at an endpoint",
         make,
         ("runs",),
-        (("evaluate", "."), ("report", "."), ("watch", ".", "--dry-run"), ("serve-check", ".", "--endpoint", url)),
+        (("evaluate", "."), ("report", "."), ("watch", ".", "--dry-run")),
     )

@@ -15,9 +15,20 @@ from pathlib import Path
 
 import pytest
 
+from ..cli.test_endpoint import labels
+from ..evaluate.endpoint_server import EndpointServer
 from ..faults.harness import run
 from .mutations import damage
-from .runs import NAME, RUN, Kind, curated_file, judged_outputs, judged_project
+from .runs import (
+    NAME,
+    RUN,
+    Kind,
+    at_an_endpoint,
+    curated_file,
+    judged_outputs,
+    judged_project,
+    trained_project,
+)  # fmt: skip
 
 MUTATIONS = int(os.environ.get("MUTATIONS", "8"))
 SEED = 0 if "CI" in os.environ else int.from_bytes(os.urandom(4))
@@ -50,7 +61,23 @@ def damaged_files(kind: Kind, folder: Path) -> list[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [curated_file, judged_outputs, judged_project])
 def test_a_damaged_file_is_named_or_does_not_matter(make: Callable[[], Kind], tmp_path: Path) -> None:
-    kind, rng = make(), random.Random(SEED)
+    attack(make(), tmp_path)
+
+
+@pytest.mark.slow
+def test_a_damaged_file_is_named_where_variants_are_at_an_endpoint(tmp_path: Path) -> None:
+    with EndpointServer(labels) as server:
+        attack(at_an_endpoint(server.url), tmp_path)
+
+
+@pytest.mark.model
+def test_a_damaged_file_is_named_where_a_model_was_trained(tiny_folder: Path, tmp_path: Path) -> None:
+    attack(trained_project(tiny_folder), tmp_path)
+
+
+def attack(kind: Kind, tmp_path: Path) -> None:
+    """Damage one file after the other, and run a command that reads it."""
+    rng = random.Random(SEED)
     whole, folder = tmp_path / "whole", tmp_path / "damaged"
     whole.mkdir()
     kind.make(whole)
