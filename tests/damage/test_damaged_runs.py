@@ -30,7 +30,7 @@ from .runs import (
     trained_project,
 )  # fmt: skip
 
-MUTATIONS = int(os.environ.get("MUTATIONS", "8"))
+MUTATIONS = int(os.environ.get("MUTATIONS", "5"))
 SEED = 0 if "CI" in os.environ else int.from_bytes(os.urandom(4))
 LONGEST = 60  # seconds after which a command hangs
 
