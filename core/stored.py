@@ -177,9 +177,13 @@ def _mended(value: Any, path: Path, kind: str, line: str) -> Any:
 
 def _present(value: Any, kind: str) -> Any:
     """What the schema is about: of a file that another version may have written, the parts that are there."""
-    if run_files()[kind].strict or not isinstance(value, dict):
-        return value
-    return {key: part for key, part in value.items() if part is not None}
+    return value if run_files()[kind].strict else _without_nulls(value)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(part) for key, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 def _not_finite(value: Any, place: str) -> Iterator[str]:

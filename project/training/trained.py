@@ -21,9 +21,9 @@ def trained(run: Path) -> dict[str, Any] | None:
 
     Raises: DataError if summary or log cannot be read.
     """
-    found = read_stored(run / SUMMARY, SUMMARY)
-    if not found:
+    if not (run / SUMMARY).exists():
         return None
+    found = read_stored(run / SUMMARY, SUMMARY)
     notices = [str(text) for text in found.get("notices") or []]
     if len(notices) > MOST_NOTICES:
         notices = [
