@@ -16,6 +16,8 @@ from .console import printable as printable
 from .course import Course as Course
 from .course import ExpectedStep as ExpectedStep
 from .course import LongStep as LongStep
+from .damage import damage as damage
+from .damage import damage_is_named as damage_is_named
 from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError
 from .errors import GateFailed as GateFailed
@@ -83,6 +85,8 @@ from .rows import range_text as range_text
 from .rows import row_lines as row_lines
 from .rows import row_text as row_text
 from .rows import value_text as value_text
+from .run_files import RunFile as RunFile
+from .run_files import run_files as run_files
 from .settings import Fix as Fix
 from .settings import build_settings as build_settings
 from .settings import key_of as key_of
@@ -92,6 +96,10 @@ from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
 from .shell import quote as quote
 from .shell import split_command as split_command
+from .stored import read_stored as read_stored
+from .stored import read_stored_lines as read_stored_lines
+from .stored import read_stored_table as read_stored_table
+from .stored import stored_line as stored_line
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents

@@ -169,9 +169,13 @@ def write_synced(path: Path, text: str) -> None:
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file under a temporary name, which replaces `path` when the block ends without an error.
 
-    Raises: ConfigError if a pipe or device is there, such as /dev/null; IsADirectoryError for a folder.
+    Raises: ConfigError if a pipe or device is there, such as /dev/null; DataError if a folder is.
     """
-    if path.exists() and not path.is_dir():
+    if path.is_dir():
+        raise DataError(
+            f"{path} is a folder, where a file is to be written\nMove it away, then run the same command again."
+        )
+    if path.exists():
         need_regular(path, what="file to write", error=ConfigError)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path)
@@ -207,7 +211,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; an empty one if it cannot be read."""
     try:
         content = json.loads(read_regular(path))
-    except (OSError, ValueError, DataError):
+    except (DataError, OSError, RecursionError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

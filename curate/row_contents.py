@@ -1,7 +1,7 @@
 """The contents of a run's rows as they were read, by which decisions about them find them again."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,7 @@ import polars as pl
 
 from .overrides import EDITED
 from .read import pair_contents
-from .run_files import read_ledger, read_summary, set_aside_files, split_files
-from .split import SPLITS
+from .run_files import pair_lines, read_ledger, read_summary
 
 __all__ = ["contents_as_read", "row_contents"]
 
@@ -29,7 +28,7 @@ def row_contents(run: Path, ids: Collection[str]) -> dict[str, str]:
     edited = pl.col("evidence").str.contains(EDITED, literal=True).fill_null(False)
     others = set(rows.filter(edited | pl.col("content").is_null())["row"].to_list())
     identifiers = read_summary(run).get("identifiers") or []
-    pairs = [pair for pair in _lines(run) if pair["row"] in others] if others else []
+    pairs = [pair for pair in pair_lines(run) if pair["row"] in others] if others else []
     return found | dict(zip((pair["id"] for pair in pairs), contents_as_read(pairs, identifiers), strict=True))
 
 
@@ -44,9 +43,3 @@ def contents_as_read(pairs: Sequence[Mapping[str, Any]], identifiers: Collection
         for pair in pairs
     ]
     return pair_contents(pl.DataFrame(texts, schema=_TEXTS, orient="row"), identifiers)
-
-
-def _lines(run: Path) -> Iterator[dict[str, Any]]:
-    for path in (*(path for split in SPLITS for path in split_files(run, split)), *set_aside_files(run)):
-        with path.open(encoding="utf-8") as lines:
-            yield from map(json.loads, lines)

@@ -11,17 +11,24 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, read_object
+from ..core import DataError, damage, need_regular, read_stored, read_stored_lines
 from .split import SPLITS
 
 __all__ = [
     "CURATED",
+    "GIVEN",
+    "LEDGER_SCHEMA",
     "LINES",
+    "OUTCOMES",
+    "PAIRS",
+    "SET_ASIDE",
     "ledger_files",
     "ledger_rows",
+    "pair_lines",
     "part_name",
     "parts_of_ids",
     "read_ledger",
+    "read_ledger_file",
     "read_summary",
     "scan_ledger",
     "set_aside_files",
@@ -30,6 +37,25 @@ __all__ = [
     "tested_files",
 ]
 
+OUTCOMES = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided")
+LEDGER_SCHEMA = {
+    "row": pl.UInt32,
+    "id": pl.String,
+    "outcome": pl.String,
+    "split": pl.String,
+    "rule": pl.String,
+    "evidence": pl.String,
+    "other_id": pl.String,
+    "similarity": pl.Float64,
+    "content": pl.String,  # 128 bits of the normalised content, which identifies a row
+    "placed": pl.String,  # the split, also of a row that a rule dropped from train or validation
+    "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
+}
+_ADDED = ("content", "placed", "fixed")  # columns that ledgers of earlier versions lack
+LEDGER = "curate/ledger.parquet"
+# Kinds of files, as the schemas name them.
+PAIRS, SET_ASIDE, GIVEN = "curate/SPLIT.jsonl", "curate/set_aside.jsonl", "evaluate/pairs.jsonl"
+_KINDS = {"ledger.parquet": LEDGER, "set_aside.jsonl": SET_ASIDE}
 LINES = (*SPLITS, "set_aside")  # the tables kept as JSON lines
 _FILES = (*(f"{name}.jsonl" for name in LINES), "ledger.parquet")
 CURATED = (*_FILES, *(Path(name).stem for name in _FILES), "summary.json")  # all that curating may write
@@ -51,8 +77,8 @@ def set_aside_files(run: Path) -> list[Path]:
 
 def tested_files(run: Path) -> list[Path]:
     """The files of the pairs used for evaluation: those given for it, else the run's test split."""
-    given = Path(run) / "evaluate" / "pairs.jsonl"
-    return [given] if given.is_file() else split_files(run, "test")
+    given = Path(run) / GIVEN
+    return [given] if given.exists() or given.is_symlink() else split_files(run, "test")
 
 
 def ledger_files(run: Path) -> list[Path]:
@@ -76,23 +102,55 @@ def table_name(run: Path, file: str) -> str | None:
     return file.removesuffix(whole.suffix) if whole.name in _FILES and whole.with_suffix("").is_dir() else None
 
 
+def pair_lines(run: Path) -> Iterator[dict[str, Any]]:
+    """All canonical pairs of a run: those of the splits, then those that were set aside.
+
+    Raises: DataError if a line is damaged.
+    """
+    for split in SPLITS:
+        for path in split_files(run, split):
+            yield from read_stored_lines(path, PAIRS)
+    for path in set_aside_files(run):
+        yield from read_stored_lines(path, SET_ASIDE)
+
+
 def part_name(part: int, suffix: str) -> str:
     """The name of a part's file, numbered from 0."""
     return f"part-{part:05d}{suffix}"
 
 
 def read_summary(run: Path) -> dict[str, Any]:
-    """The numbers of curating the run; empty if there are none."""
-    return read_object(Path(run) / "curate" / "summary.json")
+    """The numbers of curating the run; empty if there are none. Raises: DataError if the file is damaged."""
+    return read_stored(Path(run) / "curate" / "summary.json", "curate/summary.json")
 
 
 def scan_ledger(run: Path) -> pl.LazyFrame:
     """The ledger, one row per row read, as a lazy frame.
 
     Raises:
-        DataError: as `ledger_files`.
+        DataError: as `ledger_files`, or it is damaged.
     """
-    return pl.scan_parquet(ledger_files(run))
+    files = ledger_files(run)
+    ledger, counted = _scanned(files), read_summary(run).get("rows_read")
+    with _damage_reported(files[0]):
+        found = ledger.select(pl.len()).collect().item()
+    if counted not in (None, found):
+        raise damage(files[0], LEDGER, f"{found:,} rows, but curating read {counted:,}: it was cut or changed")
+    return ledger
+
+
+def _scanned(files: Sequence[Path], **options: Any) -> pl.LazyFrame:
+    """These files of a ledger. Raises: DataError if one is not a table with a ledger's columns."""
+    for file in files:
+        with _damage_reported(file):
+            need_regular(file)
+            columns = pl.read_parquet_schema(file)
+        for name, kind in LEDGER_SCHEMA.items():
+            if name not in columns and name not in _ADDED:
+                raise damage(file, LEDGER, f'the column "{name}" is missing')
+            if columns.get(name, kind) != kind:
+                raise damage(file, LEDGER, f'the column "{name}" is of type {columns[name]}; expected {kind}')
+    return pl.scan_parquet(list(files), **options)
 
 
 def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr | None = None) -> pl.DataFrame:
@@ -101,9 +159,17 @@ def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr 
     Raises:
         DataError: the run has none, or it is damaged.
     """
-    with _damage_reported(run):
-        rows = scan_ledger(run)
-        rows = rows if where is None else rows.filter(where)
+    return _read(scan_ledger(run), ledger_files(run)[0], columns, where)
+
+
+def read_ledger_file(file: Path, columns: Sequence[str], where: pl.Expr) -> pl.DataFrame:
+    """As `read_ledger`, of one of the run's `ledger_files`."""
+    return _read(_scanned([file]), file, columns, where)
+
+
+def _read(rows: pl.LazyFrame, file: Path, columns: Sequence[str] | None, where: pl.Expr | None) -> pl.DataFrame:
+    rows = rows if where is None else rows.filter(where)
+    with _damage_reported(file):
         return (rows if columns is None else rows.select(columns)).collect()
 
 
@@ -115,8 +181,10 @@ def ledger_rows(run: Path, where: pl.Expr) -> pl.DataFrame:
     """
     files = ledger_files(run)
     numbers = {str(file): number for number, file in enumerate(files)}
-    with _damage_reported(run):
-        rows = pl.scan_parquet(files, include_file_paths="part").filter(where).collect()
+    with _damage_reported(files[0]):
+        rows = _scanned(files, include_file_paths="part").filter(where).collect()
+    if (odd := rows.filter(pl.col("row").is_null() | ~pl.col("outcome").is_in(OUTCOMES))).height:
+        raise damage(files[0], LEDGER, f'the row "{odd["id"][0]}" has no number, or no outcome that is known')
     return rows.with_columns(pl.col("part").replace_strict(numbers, return_dtype=pl.UInt32))
 
 
@@ -130,10 +198,12 @@ def parts_of_ids(run: Path, ids: Collection[str]) -> list[int]:
 
 def _files_of(folder: Path, name: str) -> list[Path]:
     whole = folder / name
-    if whole.is_file():
+    if whole.exists() or whole.is_symlink():
         return [whole]
     parts = whole.with_suffix("")
     if not parts.is_dir():
+        if (folder / "summary.json").exists():  # written last, after all tables
+            raise damage(whole, _KINDS.get(name, PAIRS), "the file is missing")
         return []
     expected = [parts / part_name(number, whole.suffix) for number in range(_parts(folder))]
     missing = [path for path in expected if not path.is_file()]
@@ -147,7 +217,7 @@ def _files_of(folder: Path, name: str) -> list[Path]:
 
 def _parts(folder: Path) -> int:
     """The number of parts of a folder, from the summary, which is written last."""
-    parts = read_object(folder / "summary.json").get("parts")
+    parts = read_summary(folder.parent).get("parts")
     if isinstance(parts, int) and not isinstance(parts, bool) and parts > 0:
         return parts
     raise DataError(
@@ -157,9 +227,11 @@ def _parts(folder: Path) -> int:
 
 
 @contextmanager
-def _damage_reported(run: Path) -> Iterator[None]:
+def _damage_reported(file: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, pl.exceptions.PolarsError):
-        name = table_name(run, "curate/ledger.parquet") or "curate/ledger.parquet"
-        raise DataError(f"{Path(run) / name} is damaged; curate again: tuneworth curate") from None
+    except (OSError, DataError, pl.exceptions.PolarsError) as error:
+        if isinstance(error, DataError) and "\n" in str(error):  # it says already what to do
+            raise
+        reason = str(error).strip().partition("\n")[0].removeprefix(f"{file} ")
+        raise damage(file, LEDGER, f"not readable as a ledger ({reason[:200]})") from None

@@ -15,35 +15,18 @@ from .match import Corpus, Edges, Outcomes, Relations, first_rows, relate
 from .prepare import CurateRequest, Prepared
 from .read import RawPairs
 from .resolve import Resolved
+from .run_files import LEDGER_SCHEMA, OUTCOMES
 from .settings import CurateSettings
 from .split import SPLITS, effective_size, effective_splits
 from .warnings import find_warnings
 
 __all__ = [
-    "LEDGER_SCHEMA",
-    "OUTCOMES",
     "THRESHOLDS",
     "Counts",
     "build_ledger",
     "summarise",
     "threshold_table",
 ]
-
-
-OUTCOMES = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided")
-LEDGER_SCHEMA = {
-    "row": pl.UInt32,
-    "id": pl.String,
-    "outcome": pl.String,
-    "split": pl.String,
-    "rule": pl.String,
-    "evidence": pl.String,
-    "other_id": pl.String,
-    "similarity": pl.Float64,
-    "content": pl.String,  # 128 bits of the normalised content, which identifies a row
-    "placed": pl.String,  # the split, also of a row that a rule dropped from train or validation
-    "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
-}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from typing import Any
 import polars as pl
 
 from ..core import ConfigError, nearest
-from .run_files import read_ledger, set_aside_files, split_files
-from .split import SPLITS
+from .run_files import pair_lines, read_ledger
 
 __all__ = ["FILTERED", "RowFilter", "find_rows"]
 
@@ -101,14 +100,11 @@ def _fits(name: str, pattern: str) -> bool:
 def _with_fields(run: Path, wanted: Mapping[str, str]) -> list[int]:
     """The numbers of the rows whose fields or columns have these values."""
     found, names = [], set[str]()
-    for path in (*(path for split in SPLITS for path in split_files(run, split)), *set_aside_files(run)):
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                pair = json.loads(line)
-                values = {"group": pair.get("group"), **(pair.get("meta") or {}), **(pair.get("fields") or {})}
-                names |= values.keys()
-                if all(_has(values.get(name), value) for name, value in wanted.items()):
-                    found.append(pair["row"])
+    for pair in pair_lines(run):
+        values = {"group": pair.get("group"), **(pair.get("meta") or {}), **(pair.get("fields") or {})}
+        names |= values.keys()
+        if all(_has(values.get(name), value) for name, value in wanted.items()):
+            found.append(pair["row"])
     for name in wanted:
         if name not in names:
             raise ConfigError(f'no pair has a field "{name}"; {nearest(name, sorted(names))}')

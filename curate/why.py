@@ -1,6 +1,5 @@
 """Explains the outcome of one row: the rule, and the other row involved."""
 
-import json
 import mmap
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, notebook_page, printable
+from ..core import DataError, notebook_page, open_regular, printable, read_stored_lines, stored_line
 from ..style import field_text, render_fields
 from .match import GRAM
 from .read import comparable, comparable_fields
-from .run_files import ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
+from .run_files import PAIRS, SET_ASIDE, ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
 from .split import SPLITS
 
 __all__ = [
@@ -40,8 +39,7 @@ def nearest_kept(run: Path, pair: dict[str, Any]) -> tuple[str, float] | None:
     grams = _grams(_comparable(pair, identifiers))
     ids, texts = [], []
     for path in paths:
-        for line in path.read_bytes().splitlines():
-            other = json.loads(line)
+        for other in read_stored_lines(path, PAIRS):
             if other["row"] != pair["row"]:
                 ids.append(other["id"])
                 texts.append(_comparable(other, identifiers))
@@ -283,20 +281,21 @@ def _entry(run: Path, id: str | None) -> dict[str, Any] | None:
 def _pair(run: Path, entry: dict[str, Any]) -> dict[str, Any] | None:
     """The canonical line of a row; None if it is in no file because it could not be read."""
     files = split_files(run, entry["split"]) if entry["split"] else set_aside_files(run)
-    return next(_lines_of(files[entry["part"]], entry["row"]), None) if files else None
+    kind = PAIRS if entry["split"] else SET_ASIDE
+    return next(_lines_of(files[entry["part"]], entry["row"], kind), None) if entry["part"] < len(files) else None
 
 
-def _lines_of(path: Path, row: int) -> Iterator[dict[str, Any]]:
+def _lines_of(path: Path, row: int, kind: str) -> Iterator[dict[str, Any]]:
     """Lines of this row. The bytes are searched first: parsing all lines of a large file would take a minute."""
-    if not path.is_file() or not path.stat().st_size:
+    if not path.exists() or not path.stat().st_size:
         return
     wanted = f'"row": {row},'.encode()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         at = data.find(wanted)
         while at >= 0:
             start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
-            value = json.loads(data[start : end if end >= 0 else len(data)])
-            if value.get("row") == row:  # not a field of the data with the same text
+            value = stored_line(data[start : end if end >= 0 else len(data)], kind, path=path, start=start)
+            if value["row"] == row:  # not a field of the data with the same text
                 yield value
             at = data.find(wanted, end) if end >= 0 else -1
 

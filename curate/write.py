@@ -14,11 +14,22 @@ from typing import IO, Any
 import numpy as np
 import polars as pl
 
-from ..core import DataError, disk_refusals, whole_folder, write_whole
+from ..core import DataError, damage, disk_refusals, read_stored_lines, say, whole_folder, write_whole
 from .jobs.tasks import Result, Table, Task, Work
 from .pipeline import PART_TABLES, Curated, CuratedParts, with_decisions
 from .read import PAIR_SCHEMA, REJECTED_SCHEMA, RawPairs
-from .run_files import CURATED, part_name, read_ledger, set_aside_files, split_files, tested_files
+from .run_files import (
+    CURATED,
+    GIVEN,
+    PAIRS,
+    SET_ASIDE,
+    part_name,
+    read_ledger,
+    read_summary,
+    set_aside_files,
+    split_files,
+    tested_files,
+)  # fmt: skip
 from .split import SPLITS
 
 __all__ = [
@@ -164,7 +175,25 @@ def read_split(run: Path, split: str) -> pl.DataFrame:
     Raises:
         DataError: the run has no such file, or one of its lines is damaged.
     """
-    return _read(split_files(run, split) or [Path(run) / "curate" / f"{split}.jsonl"], PAIR_SCHEMA)
+    files = split_files(run, split) or [Path(run) / "curate" / f"{split}.jsonl"]
+    return _read_split(run, split, files, PAIR_SCHEMA)
+
+
+def _read_split(run: Path, split: str, files: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
+    """The pairs of a split. Raises: DataError if a line is damaged, or lines were cut off or added since curating."""
+    pairs = _read(files, schema)
+    counted = (read_summary(run).get("splits") or {}).get(split, len(pairs))
+    if counted != len(pairs):
+        what = f"{say.count(len(pairs), 'pair')}, but curating wrote {counted:,}: it was cut or changed"
+        raise damage(files[0], PAIRS, what)
+    return pairs
+
+
+def _read_splits(run: Path) -> pl.DataFrame:
+    """The pairs of all splits, with `written`."""
+    schema = {**PAIR_SCHEMA, "written": pl.String}
+    found = {split: split_files(run, split) for split in SPLITS}
+    return pl.concat([_read_split(run, split, files, schema) for split, files in found.items() if files])
 
 
 def read_kept(run: Path) -> pl.DataFrame:
@@ -173,8 +202,9 @@ def read_kept(run: Path) -> pl.DataFrame:
     Raises:
         DataError: the run was not curated, or one of its lines is damaged.
     """
-    files = [file for split in SPLITS for file in split_files(run, split)]
-    return _read(files or [Path(run) / "curate" / "train.jsonl"], {**PAIR_SCHEMA, "written": pl.String}).sort("row")
+    if not split_files(run, SPLITS[0]):
+        raise DataError(f"there is no file at {Path(run) / 'curate' / 'train.jsonl'}; run `tuneworth curate` first")
+    return _read_splits(run).sort("row")
 
 
 def read_tested(run: Path) -> pl.DataFrame:
@@ -182,13 +212,14 @@ def read_tested(run: Path) -> pl.DataFrame:
 
     Raises: as `read_split`.
     """
-    return _read(tested_files(run) or [Path(run) / "curate" / "test.jsonl"], PAIR_SCHEMA)
+    given = Path(run) / GIVEN
+    return _read([given], PAIR_SCHEMA, GIVEN) if given in tested_files(run) else read_split(run, "test")
 
 
 def read_set_aside(run: Path) -> pl.DataFrame:
     """The pairs that were not kept: a pair table with outcome and rule."""
     files = set_aside_files(run) or [Path(run) / "curate" / "set_aside.jsonl"]
-    return _read(files, {**PAIR_SCHEMA, "outcome": pl.String, "rule": pl.String})
+    return _read(files, {**PAIR_SCHEMA, "outcome": pl.String, "rule": pl.String}, SET_ASIDE)
 
 
 def read_original(run: Path, guide: str | None = None) -> RawPairs:
@@ -199,8 +230,8 @@ def read_original(run: Path, guide: str | None = None) -> RawPairs:
     Raises:
         DataError: the run was not curated, or a file is damaged.
     """
-    files = [file for split in SPLITS for file in split_files(run, split)] + set_aside_files(run)
-    found = _read(files, {**PAIR_SCHEMA, "written": pl.String}).sort("row")
+    schema = {**PAIR_SCHEMA, "written": pl.String}
+    found = pl.concat([_read_splits(run), _read(set_aside_files(run), schema, SET_ASIDE)]).sort("row")
     no_name = pl.lit(None, pl.String)
     pairs = found.select(*PAIR_SCHEMA).with_columns(
         output=pl.coalesce(found["written"], found["output"]),
@@ -239,28 +270,21 @@ def _json_values(column: pl.Series) -> list[str]:
     return column.cast(pl.String).fill_null("null").to_list()  # numbers, true and false
 
 
-def _read(files: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
-    tables = [table for path in files for table in _chunks(path, schema)]
+def _read(files: Sequence[Path], schema: dict[str, Any], kind: str = PAIRS) -> pl.DataFrame:
+    """The lines of these files of a kind as a table. Raises: DataError if a file is missing, or a line is damaged."""
+    tables = [table for path in files for table in _chunks(path, schema, kind)]
     return pl.concat([pl.DataFrame(schema=schema), *tables], rechunk=True)
 
 
-def _chunks(path: Path, schema: dict[str, Any]) -> Iterator[pl.DataFrame]:
+def _chunks(path: Path, schema: dict[str, Any], kind: str) -> Iterator[pl.DataFrame]:
     """The rows of a file in chunks: as columns they take a fraction of the memory."""
-    try:
-        with path.open("rb") as file:
-            lines = enumerate(file, start=1)
-            while some := list(islice(lines, _CHUNK)):
-                rows = [_row(line, schema, f"{path}, line {number}") for number, line in some if line.strip()]
-                yield pl.DataFrame(rows, schema=schema, orient="row")
-    except OSError:
-        raise DataError(f"there is no file at {path}; run `tuneworth curate` first") from None
+    if not path.exists():
+        raise DataError(f"there is no file at {path}; run `tuneworth curate` first")
+    rows = (_row(value, schema) for value in read_stored_lines(path, kind))
+    while some := list(islice(rows, _CHUNK)):
+        yield pl.DataFrame(some, schema=schema, orient="row")
 
 
-def _row(line: bytes, schema: dict[str, Any], where: str) -> list[Any]:
-    try:
-        value = json.loads(line)
-        objects = {k: json.dumps(value[k], ensure_ascii=False) for k in ("fields", "meta") if value[k] is not None}
-        value.setdefault("component", None)  # runs of earlier versions have none
-        return [objects.get(name, value[name]) for name in schema]
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{where}: is not a line that `tuneworth curate` wrote; curate again") from None
+def _row(value: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+    objects = {k: json.dumps(value[k], ensure_ascii=False) for k in ("fields", "meta") if value[k] is not None}
+    return [objects.get(name, value.get(name)) for name in schema]

@@ -10,12 +10,22 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from ..core import RunBroken, Talk, TuneworthError, notebook_page, printable, to_pandas
+from ..core import (
+    RunBroken,
+    Talk,
+    TuneworthError,
+    damage_is_named,
+    notebook_page,
+    printable,
+    read_stored,
+    read_stored_lines,
+    to_pandas,
+)  # fmt: skip
 from ..curate import ledger_files, read_ledger, split_files
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
 from .project import Project, read_project
-from .runs import find_run, read_run, read_stored, run_folder, update_run
+from .runs import find_run, read_run, run_folder, update_run
 
 __all__ = ["QUIET", "At", "Run", "console_for", "open_run", "project_at", "resumable", "stopped_run"]
 
@@ -130,20 +140,18 @@ class Run:
     @property
     def curation(self) -> dict[str, Any]:
         """Counts, certificate and warnings of `curate/summary.json`; {} if the run was not curated."""
-        return self._object(self.folder / "curate" / "summary.json")
+        return self._object("curate/summary.json")
 
     @property
     def results(self) -> dict[str, Any]:
         """The content of `results.json`; {} if the run was not evaluated."""
-        return self._object(self.folder / "results.json")
+        return self._object("results.json")
 
     @property
     def outputs(self) -> pl.DataFrame:
         """A row for each evaluated pair, variant and sample; no rows if the run was not evaluated."""
-        file = self.folder / "evaluate" / "outputs.jsonl"
-        if not file.is_file() or not file.stat().st_size:
-            return pl.DataFrame(schema=dict.fromkeys(("id", "variant", "output"), pl.String))
-        return self.once("outputs", [file], lambda: pl.read_ndjson(file, infer_schema_length=None))
+        file = self.folder / _OUTPUTS
+        return self.once("outputs", [file] if file.exists() else [], lambda: _outputs(file))
 
     def to_pandas(self) -> dict[str, Any]:
         """The tables that the run has, as pandas DataFrames: train, validation, test, ledger, outputs.
@@ -159,8 +167,9 @@ class Run:
 
         return self.once(name, split_files(self.folder, name), lambda: read_split(self.folder, name))
 
-    def _object(self, file: Path) -> dict[str, Any]:
-        return self.once(file.name, [file], lambda: read_stored(file)) if file.is_file() else {}
+    def _object(self, name: str) -> dict[str, Any]:
+        file = self.folder / name
+        return self.once(file.name, [file], lambda: read_stored(file, name)) if file.exists() else {}
 
     # --- for the stages ---------------------------------------------------------------------------------------
 
@@ -224,6 +233,16 @@ class Run:
         if self.results:
             return verdict_text(self.results)
         return curated_text(self.curation) if self.curation else NOTHING
+
+
+_OUTPUTS = "evaluate/outputs.jsonl"
+
+
+def _outputs(file: Path) -> pl.DataFrame:
+    if not sum(1 for _ in read_stored_lines(file, _OUTPUTS)):
+        return pl.DataFrame(schema=dict.fromkeys(("id", "variant", "output"), pl.String))
+    with damage_is_named(file, _OUTPUTS):
+        return pl.read_ndjson(file, infer_schema_length=None)
 
 
 def _stamp(files: Iterable[Path]) -> list[tuple[Path, int, int]]:

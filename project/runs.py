@@ -18,10 +18,13 @@ from ..core import (
     ConfigError,
     DataError,
     Talk,
+    damage,
     machine_memory,
     nearest,
     processor_name,
     quote,
+    read_regular,
+    read_stored,
     sha256_file,
     write_whole,
 )
@@ -41,7 +44,6 @@ __all__ = [
     "no_partial_run",
     "pruned_runs",
     "read_run",
-    "read_stored",
     "run_folder",
     "start_run",
     "test_set_uses",
@@ -128,19 +130,14 @@ def run_folder(path: Path) -> Path:
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """The content of `run.json`."""
-    return read_stored(run / "run.json")
+    """The content of `run.json`.
 
-
-def read_stored(file: Path) -> dict[str, Any]:
-    """The content of a JSON file of a run.
-
-    Raises: DataError if it cannot be read.
+    Raises: DataError if there is none, or it is damaged.
     """
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error})") from None
+    file = run / "run.json"
+    if not file.exists():
+        raise damage(file, file.name, "the file is missing")
+    return read_stored(file, file.name)
 
 
 def update_run(
@@ -152,8 +149,10 @@ def update_run(
     it; of other paths only the name is stored, as a run may be shared.
     """
     content = read_run(run)
-    content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
-    content["inputs"] = with_inputs(content["inputs"], run, inputs)
+    content["seconds"] = content.get("seconds", {}) | {
+        stage: round(value, 2) for stage, value in (seconds or {}).items()
+    }
+    content["inputs"] = with_inputs(content.get("inputs", []), run, inputs)
     write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
 
 
@@ -216,14 +215,14 @@ PRUNED = "pruned.jsonl"  # next to the runs: those that were removed, with the t
 def pruned_runs(folder: Path) -> list[dict[str, Any]]:
     """The records of the runs that were removed from a folder of runs; a damaged line is left out."""
     try:
-        lines = (folder / PRUNED).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        lines = read_regular(folder / PRUNED).splitlines()
+    except (OSError, DataError):
         return []
     records = []
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict):
             records.append(record)

@@ -164,7 +164,7 @@ def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Ru
     """The run to resume, or a new one, curated if necessary."""
     folder = find_run(project, name) if name else new_run(project, talk, command=command)
     run = Run(folder, project=project, talk=talk)
-    if not (folder / "curate" / "summary.json").is_file():
+    if not (folder / "curate" / "summary.json").exists():
         with no_partial_run(folder):
             talk.note(curated_text(curate_stage(run).summary))
     return run

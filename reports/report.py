@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jinja2
+
+from ..core import damage_is_named, write_whole
 from ..core import unbroken as say
-from ..core import write_whole
 from .curated_markdown import curated_markdown
 from .junit import junit_of_curation, junit_of_run
 from .markdown import evaluated_markdown
@@ -18,14 +20,15 @@ from .sections.examples.gallery import Examples, choose_examples
 from .sections.first_screen import headline
 from .sections.money import money, what_if
 from .stored import (
+    RESULTS,
+    SUMMARY,
     StoredCuration,
     StoredRun,
-    damage_is_named,
     find_curation,
     ledger_place,
     read_curation,
     read_run,
-)
+)  # fmt: skip
 from .words import date_words
 
 __all__ = ["write_report"]
@@ -65,10 +68,10 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
         DataError: the folder has neither results.json nor a curated run, or a file is unreadable.
     """
     if not (run / "results.json").exists() and find_curation(run):
-        with damage_is_named(run / "curate" / "summary.json", by="curate"):
+        with damage_is_named(run / SUMMARY, SUMMARY, (jinja2.UndefinedError,)):
             pages = _curated_pages(read_curation(run), texts=examples)
     else:
-        with damage_is_named(run / "results.json", by="evaluate"):
+        with damage_is_named(run / RESULTS, RESULTS, (jinja2.UndefinedError,)):
             pages = _evaluated_pages(read_run(run), texts=examples)
     for name, text in pages.items():
         write_whole(run / name, text)

@@ -2,27 +2,33 @@
 
 import hashlib
 import json
-import math
-import traceback
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import polars as pl
 
-from ..core import DataError, decimals_beside
-from ..curate import SPLITS, ledger_files, parts_of_ids, set_aside_files, split_files, table_name, tested_files
+from ..core import DataError, damage, decimals_beside, open_regular, read_stored, read_stored_lines, stored_line
+from ..curate import (
+    GIVEN,
+    PAIRS,
+    SPLITS,
+    ledger_files,
+    parts_of_ids,
+    read_ledger_file,
+    set_aside_files,
+    split_files,
+    table_name,
+    tested_files,
+)  # fmt: skip
 from ..evaluate import repaired
 from .words import variant_label
 
 __all__ = [
     "StoredCuration",
     "StoredRun",
-    "damage_is_named",
     "find_curation",
     "ledger_place",
     "read_curation",
@@ -36,7 +42,8 @@ SCHEMA = "tuneworth/results/1"
 # Parts that older versions may not have written; they default to None.
 PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
 COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
-DECIDING = ("verdict", "quality", "comparison", "money")
+# Kinds of files, as the schemas name them.
+RESULTS, OUTPUTS, SUMMARY = "results.json", "evaluate/outputs.jsonl", "curate/summary.json"
 
 
 @dataclass(frozen=True)
@@ -110,13 +117,15 @@ class StoredRun:
 def read_run(run: Path) -> StoredRun:
     """The stored run. Raises DataError if results.json is missing, broken or of another schema."""
     results = _read_results(run / "results.json")
-    pairs = {str(pair["id"]): pair for file in tested_files(run) for pair in _read_lines(file, "id")}
+    kind = GIVEN if (run / GIVEN).exists() else PAIRS
+    pairs = {str(pair["id"]): pair for file in tested_files(run) for pair in read_stored_lines(file, kind, torn=True)}
     outputs: dict[tuple[str, str], dict[str, Any]] = {}
-    for line in _read_lines(run / "evaluate" / "outputs.jsonl", "id", "variant"):
-        key = (str(line["id"]), str(line["variant"]))
+    for line in read_stored_lines(run / OUTPUTS, OUTPUTS, torn=True):
+        key = (line["id"], line["variant"])
         if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
             outputs[key] = line
-    return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs, facts=_read_facts(run / "run.json"))
+    facts = read_stored(run / "run.json", "run.json")
+    return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs, facts=facts)
 
 
 def scored_lines(run: Path, variant: str) -> dict[str, list[dict[str, Any]]]:
@@ -124,46 +133,24 @@ def scored_lines(run: Path, variant: str) -> dict[str, list[dict[str, Any]]]:
 
     Raises: DataError if a line is damaged, or an output is there twice.
     """
-    path = run / "evaluate" / "outputs.jsonl"
+    path = run / OUTPUTS
     found: dict[str, dict[int, dict[str, Any]]] = {}
-    for line in _read_lines(path, "id", "variant"):
+    for line in read_stored_lines(path, OUTPUTS, torn=True):
         if line["variant"] != variant:
             continue
-        samples, sample = found.setdefault(str(line["id"]), {}), line.get("sample") or 0
+        samples, sample = found.setdefault(line["id"], {}), line.get("sample") or 0
         if sample in samples:
-            raise DataError(f'{path}: two outputs of {variant} for "{line["id"]}", sample {sample}.')
-        if (odd := _odd_part(line)) is not None:
-            raise DataError(f'{path}: the output of {variant} for "{line["id"]}" has an unexpected "{odd}".')
+            raise damage(path, OUTPUTS, f'two outputs of {variant} for "{line["id"]}", sample {sample}')
         samples[sample] = line
     return {name: [samples[at] for at in sorted(samples)] for name, samples in found.items()}
 
 
-def _odd_part(line: dict[str, Any]) -> str | None:
-    """The first key whose value is of another type than scoring writes; None if there is none."""
-    violations, counts = line.get("violations"), ("input_tokens", "output_tokens")
-    if not isinstance(line.get("sample") or 0, int):
-        return "sample"
-    if violations is not None and not (isinstance(violations, list) and all(isinstance(v, dict) for v in violations)):
-        return "violations"
-    if not isinstance(line.get("output"), str | None):
-        return "output"
-    odd = [name for name in ("acceptable", "faithful") if not isinstance(line.get(name), bool | None)]
-    odd += [name for name in counts if not isinstance(line.get(name), int | float | None)]
-    return odd[0] if odd else None
-
-
 def _read_results(path: Path) -> dict[str, Any]:
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         raise DataError(f"{path}: file not found.\nRun `tuneworth evaluate` first.")
-    results = _read_json(path, "Run `tuneworth evaluate` again.")
-    found = results.get("schema") if isinstance(results, dict) else None
-    if found != SCHEMA:
-        shown = f"{found!r}"[:120]
-        raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {shown}.\nRun `tuneworth evaluate` again.")
-    # Losses and risks may be NaN and are then omitted; the figures behind the verdict must be numbers.
-    odd = next((found for part in DECIDING if (found := _no_number(results.get(part), part))), None)
-    if odd:
-        raise DataError(f"{path}: {odd[:120]} is not a finite number.\nRun `tuneworth evaluate` again.")
+    results = read_stored(path, RESULTS)
+    if (found := results.get("schema")) != SCHEMA:
+        raise damage(path, RESULTS, f"expected the schema {SCHEMA!r}, found {f'{found!r}'[:120]}")
     scored = results.get("quality") or {}
     quality = {name: {**COUNTS, **found} for name, found in scored.items() if found}
     return {**dict.fromkeys(PARTS), **results, "quality": quality, "rivals": _rivals(results)}
@@ -200,55 +187,6 @@ _RIVAL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
-    facts = _read_json(path) if path.exists() else {}
-    return facts if isinstance(facts, dict) else {}
-
-
-def _read_json(path: Path, advice: str = "") -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error}).\n{advice}".rstrip()) from error
-
-
-def _no_number(value: Any, place: str) -> str | None:
-    """The path of the first NaN or infinite number, or None. JSON has no such numbers, but Python reads them."""
-    if isinstance(value, float):
-        return None if math.isfinite(value) else place
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return next((found for key, item in items if (found := _no_number(item, f"{place}.{key}"))), None)
-
-
-def _read_lines(path: Path, *needed: str) -> list[dict[str, Any]]:
-    """The objects of a JSON lines file; [] if the file is missing. A truncated last line is ignored.
-
-    Raises DataError if a line is not an object or lacks one of the needed keys.
-    """
-    if not path.exists():
-        return []
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            if number == len(lines):
-                break
-            raise DataError(f"{path}, line {number}: not readable as JSON ({error}).") from error
-        if not isinstance(row, dict) or any(key not in row for key in needed):
-            raise DataError(f"{path}, line {number}: expected an object with {' and '.join(needed)}.")
-        rows.append(row)
-    return rows
-
-
 EXAMPLES = 3  # of each rule
 _NAMES = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity")
 
@@ -268,7 +206,7 @@ class StoredCuration:
 
 def find_curation(run: Path) -> bool:
     """Whether the run was curated completely: the summary is written last."""
-    return (run / "curate" / "summary.json").is_file()
+    return (run / SUMMARY).exists()
 
 
 def read_curation(run: Path) -> StoredCuration:
@@ -279,8 +217,8 @@ def read_curation(run: Path) -> StoredCuration:
     """
     files = ledger_files(run)
     dropped = _dropped_of(files)
-    facts = _read_object(run / "run.json") if (run / "run.json").is_file() else {}
-    return StoredCuration(run, _read_object(run / "curate" / "summary.json"), dropped, facts)
+    facts = read_stored(run / "run.json", "run.json")
+    return StoredCuration(run, read_stored(run / SUMMARY, SUMMARY), dropped, facts)
 
 
 def _dropped_of(files: Sequence[Path]) -> pl.DataFrame:
@@ -298,14 +236,7 @@ def _dropped_of(files: Sequence[Path]) -> pl.DataFrame:
 
 def _dropped_rows(file: Path) -> pl.DataFrame:
     """The rows in one ledger file that were not kept, in order."""
-    try:
-        ledger = pl.scan_parquet(file)
-        missing = [name for name in _NAMES if name not in ledger.collect_schema()]
-        if not missing:
-            return ledger.filter(pl.col("outcome") != "kept").select(_NAMES).sort("row").collect()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{file}: cannot be read ({_first_line(error)}).\nRun `tuneworth curate` again.") from None
-    raise DataError(f"{file}: has no column {', '.join(missing)}.\nRun `tuneworth curate` again.")
+    return read_ledger_file(file, _NAMES, pl.col("outcome") != "kept").sort("row")
 
 
 def ledger_place(run: Path) -> str:
@@ -329,67 +260,15 @@ def read_train_pairs(run: Path, ids: Collection[str]) -> dict[str, dict[str, Any
 
 
 def _read_pairs(files: Iterable[Path], ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    wanted = {json.dumps(name, ensure_ascii=False) for name in ids}
+    wanted = {json.dumps(name, ensure_ascii=False).encode(errors="replace") for name in ids}
     found: dict[str, dict[str, Any]] = {}
     for path in files:
-        if len(found) == len(wanted) or not path.is_file():
+        if len(found) == len(wanted):
             continue
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with open_regular(path) as lines:
             for number, line in enumerate(lines, start=1):
                 # A line starts with {"id": "...", "input": ; only the requested lines are parsed.
-                if line[7 : line.find(', "input": ')] in wanted:
-                    pair = _pair(line, f"{path}, line {number}")
+                if line[7 : line.find(b', "input": ')] in wanted:
+                    pair = stored_line(line, PAIRS, path=path, number=number)
                     found[pair["id"]] = pair
     return found
-
-
-def _pair(line: str, where: str) -> dict[str, Any]:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise DataError(
-            f"{where}: not readable as JSON ({_first_line(error)}).\nRun `tuneworth curate` again."
-        ) from None
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: not readable as JSON ({_first_line(error)}).\nRun `tuneworth curate` again."
-        ) from None
-    if not isinstance(value, dict):
-        raise DataError(f"{path}: expected an object.\nRun `tuneworth curate` again.")
-    return value
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-# The errors that data of an unexpected shape can raise; the verdict's clauses assert what every verdict contains.
-_SHAPE = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError, jinja2.UndefinedError,
-    pl.exceptions.PolarsError,
-)  # fmt: skip
-
-
-@contextmanager
-def damage_is_named(file: Path, *, by: str) -> Iterator[None]:
-    """Turns an error caused by data of an unexpected shape into one about the file, which command `by` writes.
-
-    Raises:
-        DataError: what is missing, and the code that needed it.
-    """
-    try:
-        yield
-    except _SHAPE as error:
-        missed = f"no key {error}" if isinstance(error, KeyError) else str(error)
-        missed = " ".join(missed.split())[:200]  # the error may contain a long text from the file
-        frames = traceback.extract_tb(error.__traceback__)
-        needed = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(__file__).parent)][-1]
-        raise DataError(
-            f"{file}: a part is missing or has an unexpected form: {missed} ({Path(needed.filename).name}, line "
-            f"{needed.lineno}).\nRun `tuneworth {by}` again. If this version wrote the file, please report a bug."
-        ) from error

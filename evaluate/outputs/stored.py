@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, write_whole
+from ...core import damage, damage_is_named, read_stored, read_stored_table, say, write_whole
 from ..rivals.nearest import NearestExamples
 from ..settings import EvaluateSettings, VariantSettings
 from ..variants import Variant
@@ -16,8 +16,7 @@ from .table import OUTPUT_SCHEMA
 
 __all__ = ["read_lines", "read_raws", "write_raws"]
 
-FILE = "variants.json"
-AGAIN = "Run `tuneworth evaluate` again to write it."
+FILE, OUTPUTS = "variants.json", "evaluate/outputs.jsonl"
 _OWN = ("name", "source", "guide", "guide_origin", "model", "endpoint", "tuned", "way")
 _MEASURED = ("fixed_tokens", "guide_tokens", "few_shot_tokens")
 Counter = Callable[[Sequence[str]], Sequence[int]]
@@ -59,8 +58,26 @@ def read_raws(
 
     Raises: DataError if a file is missing or damaged.
     """
-    stored, lines = _json(folder / FILE), read_lines(folder / "outputs.jsonl")
+    file, kind = folder / FILE, f"evaluate/{FILE}"
+    if not file.exists() and not file.is_symlink():
+        raise damage(file, kind, "the file is missing, so nothing can be decided again")
+    stored, lines = read_stored(file, kind), read_lines(folder / "outputs.jsonl")
+    _check_complete(lines, [entry["name"] for entry in stored], folder / "outputs.jsonl")
     return [_raw(entry, lines, settings, counter) for entry in stored]
+
+
+def _check_complete(lines: pl.DataFrame, names: Sequence[str], file: Path) -> None:
+    """Raises: DataError if these variants were not asked the same requests, or one of their outputs is there twice."""
+    own = lines.filter(pl.col("variant").is_in(names))
+    if (twice := own.filter(pl.struct("variant", "id", pl.col("sample").fill_null(0)).is_duplicated())).height:
+        raise damage(file, OUTPUTS, f'an output of "{twice["variant"][0]}" for "{twice["id"][0]}" is there twice')
+    asked = {name: own.filter(pl.col("variant") == name)["id"].n_unique() for name in names}
+    most = max(asked.values(), default=0)
+    if names and not most:
+        raise damage(file, OUTPUTS, "it has no output of any variant")
+    if few := [name for name, count in asked.items() if count < most]:
+        what = f'"{few[0]}" answers {say.count(asked[few[0]], "request")}, and others {most:,}'
+        raise damage(file, OUTPUTS, f"{what}: lines are missing")
 
 
 def _raw(
@@ -106,18 +123,6 @@ def read_lines(file: Path) -> pl.DataFrame:
     Raises: DataError if it cannot be read.
     """
     schema = {**OUTPUT_SCHEMA, "raw": pl.String}
-    try:
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error})\n{AGAIN}") from None
-    table = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema, strict=False)
-    return table.with_columns(output=pl.coalesce("raw", "output"))
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{file} is missing, so nothing can be decided again\n{AGAIN}") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error})\n{AGAIN}") from None
+    kind = f"evaluate/{file.name}"
+    with damage_is_named(file, kind):
+        return read_stored_table(file, kind, schema).with_columns(output=pl.coalesce("raw", "output"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import read_object, write_whole
+from ...core import read_stored, read_stored_lines, read_written, write_whole
 from ..statistics.intervals import share_interval
 from ..variants import Variant
 from .nearest import NearestExamples
@@ -103,7 +103,7 @@ def write_searched(result: SearchResult, run: Path) -> Path:
 
 def read_searched(run: Path) -> dict[str, Any] | None:
     """`searched.json` of a run; None if it has no finished search."""
-    return read_object(run / FOLDER / RESULT) or None
+    return read_stored(run / FOLDER / RESULT, f"{FOLDER}/{RESULT}") or None
 
 
 def searched_variant(run: Path, variants: Sequence[Variant], train: pl.DataFrame) -> Variant | None:
@@ -117,10 +117,10 @@ def searched_variant(run: Path, variants: Sequence[Variant], train: pl.DataFrame
     if found is None or base is None or (base.model, base.endpoint) != (found["model"], found["endpoint"]):
         return None
     folder = run / FOLDER
-    lines = (folder / EXAMPLES).read_text(encoding="utf-8").splitlines()
-    examples = tuple((pair["input"], pair["output"]) for pair in map(json.loads, lines))
+    lines = read_stored_lines(folder / EXAMPLES, f"{FOLDER}/{EXAMPLES}")
+    examples = tuple((pair["input"], pair["output"]) for pair in lines)
     return replace(
         base, name=SEARCHED, way="searched", of=(base.name,), examples=examples, guide_origin=ORIGIN,
-        guide=(folder / GUIDE).read_text(encoding="utf-8") or None, search=found["search"],
+        guide=read_written(folder / GUIDE, what="guide of the search") or None, search=found["search"],
         nearest=None if found["nearest"] is None else NearestExamples(train, found["nearest"]),
     )  # fmt: skip

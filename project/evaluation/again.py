@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, ModelError, say
-from ...curate import read_tested
+from ...core import DataError, ModelError, damage, say
+from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
 from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
@@ -137,7 +137,14 @@ def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> 
     counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
     raws = read_raws(run.folder / "evaluate", settings=settings, counter=local_counter if counts else None)
     ids = raws[0].outputs["id"].unique(maintain_order=True) if raws else pl.Series("id", [], dtype=pl.String)
-    return ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left"), raws
+    pairs = ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left")
+    if (gone := pairs.filter(pl.col("input").is_null())).height:
+        file, kind = run.folder / "evaluate" / "outputs.jsonl", "evaluate/outputs.jsonl"
+        tested = tested_files(run.folder)[0].relative_to(run.folder)
+        raise damage(file, kind, f'it answers "{gone["id"][0]}", which is not among the tested pairs ({tested})')
+    if pairs["id"].is_duplicated().any():
+        raise DataError(f"{tested_files(run.folder)[0]}: an id is there twice")
+    return pairs, raws
 
 
 def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:

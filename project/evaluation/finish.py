@@ -25,7 +25,7 @@ def write_reports(folder: Path, *, examples: bool = True) -> list[Path]:
 
     Raises: DataError if that is nothing; RunBroken for disk errors.
     """
-    if not (folder / "results.json").is_file() and not (folder / "curate" / "summary.json").is_file():
+    if not (folder / "results.json").exists() and not (folder / "curate" / "summary.json").exists():
         raise DataError(f"{folder} has nothing to report yet; run `tuneworth curate` or `tuneworth evaluate` first")
     from ...reports import write_report
 

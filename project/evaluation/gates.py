@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, GateFailed, TuneworthError, nearest, write_whole
+from ...core import ConfigError, GateFailed, TuneworthError, nearest, read_stored, write_whole
 
 __all__ = ["Gate", "evaluate_gates", "failed_gates", "parse_gate", "record_gates"]
 
@@ -74,7 +74,7 @@ def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> T
     """
     if not gates:
         return None
-    stored = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    stored = read_stored(run / "results.json", "results.json")
     try:
         outcomes = evaluate_gates(gates, stored)
     except ConfigError as error:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import DataError, read_regular, say, write_whole
+from ...core import DataError, read_regular, read_stored, say, write_whole
 from ..run import Run
-from ..runs import JUDGEMENTS, read_stored, with_inputs
+from ..runs import JUDGEMENTS, with_inputs
 
 if TYPE_CHECKING:
     from ...evaluate import JudgedRun
@@ -51,7 +51,7 @@ def _write(run: Run, judgements: dict[str, Any]) -> None:
     from ...evaluate import results_text, with_judgements
 
     file = run.folder / "results.json"
-    text = results_text(with_judgements(with_people_named(run, read_stored(file)), judgements))
+    text = results_text(with_judgements(with_people_named(run, read_stored(file, "results.json")), judgements))
     if file.read_bytes() != text:
         write_whole(file, text)
 

@@ -82,7 +82,7 @@ def evaluated_run(path: Path) -> Path:
     runs = [newest] if newest == path else sorted(newest.parent.glob("*/results.json"), reverse=True)
     for found in runs:
         run = found if found.is_dir() else found.parent
-        if (run / "results.json").is_file():
+        if (run / "results.json").exists():
             return run
     raise ConfigError(
         f"no run in {path} has been evaluated\n"

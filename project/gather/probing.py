@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import say, write_whole
+from ...core import read_stored_lines, say, write_whole
 from ...evaluate import (
     GeneralPrompt,
     Outcomes,
@@ -117,10 +117,8 @@ def train_outcomes(
 def _trained(run: Run, variant: Variant) -> pl.DataFrame:
     """The pairs that the adapter was trained on, without those used as examples in the variant's prompt."""
     pairs = run.sample(run.train, run.project.train.max_pairs)
-    dropped = run.folder / "train" / "dropped.jsonl"
-    if dropped.is_file():
-        ids = [json.loads(line)["id"] for line in dropped.read_text(encoding="utf-8").splitlines()]
-        pairs = pairs.filter(~pl.col("id").is_in(ids))
+    dropped = read_stored_lines(run.folder / "train" / "dropped.jsonl", "train/dropped.jsonl")
+    pairs = pairs.filter(~pl.col("id").is_in([pair["id"] for pair in dropped]))
     shown = [text for text, _ in variant.examples]
     return pairs.filter(~pl.col("input").is_in(shown))
 

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ...core import write_whole
+from ...core import DataError, write_whole
 from ...reports import RunEntry, RunSide
 
 __all__ = ["CACHE", "read_cache", "write_cache"]
@@ -40,5 +40,5 @@ def write_cache(runs: Path, known: Mapping[str, Mapping[str, Any]]) -> None:
     rest = json.dumps({"schema": _SCHEMA, "runs": known}).encode()
     try:
         write_whole(runs / CACHE, hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
-    except OSError:
+    except (DataError, OSError):
         return

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, nearest
-from ...curate import read_tested
+from ...core import ConfigError, DataError, damage, nearest
+from ...curate import read_tested, tested_files
 from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
 from ...style import StyleSchema, check_table, open_fields, pair_columns, with_row_values
@@ -17,6 +17,9 @@ from ..evaluation.again import local_counter
 from ..run import Run
 
 __all__ = ["judged_by_style", "judged_variant", "with_known_values"]
+
+
+OUTPUTS = "evaluate/outputs.jsonl"
 
 
 def judged_variant(run: Run, name: str, wanted: str | None) -> Judged:
@@ -48,12 +51,13 @@ def _check_ids(folder: Path, pairs: pl.DataFrame, lines: dict[str, Any]) -> None
     ids = Counter(pairs["id"].to_list())
     twice = [name for name, times in ids.items() if times > 1]
     if twice:
-        raise DataError(f'{folder}: the tested pairs have the id "{twice[0]}" twice')
+        raise DataError(f'{tested_files(folder)[0]}: the id "{twice[0]}" is there twice')
     unknown = next((name for name in lines if name not in ids), None)
     if unknown is not None:
-        raise DataError(f'{folder}: outputs.jsonl answers "{unknown}", which is not among the tested pairs')
+        file, tested = folder / OUTPUTS, tested_files(folder)[0].relative_to(folder)
+        raise damage(file, OUTPUTS, f'it answers "{unknown}", which is not among the tested pairs ({tested})')
     if not lines:
-        raise DataError(f"{folder}: outputs.jsonl has no output of this variant\nRun `tuneworth evaluate` again.")
+        raise damage(folder / OUTPUTS, OUTPUTS, "it has no output of this variant")
 
 
 def with_known_values(style: StyleSchema, runs: Sequence[Run], sides: Sequence[Judged]) -> StyleSchema:

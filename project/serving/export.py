@@ -14,7 +14,7 @@ from ...core import (
     Talk,
     disk_refusals,
     free_bytes,
-    read_object,
+    read_stored,
     say,
     sha256_file,
     whole_folder,
@@ -83,7 +83,7 @@ def _check_place(place: Path) -> tuple[str, ...]:
     """The names of an earlier export in a folder, which are replaced. Raises: ConfigError if it holds anything else."""
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return ()
-    record = read_object(place / RECORD)
+    record = read_stored(place / RECORD, "export/SERVER/serving.json")
     if record.get("schema") != SCHEMA:
         raise ConfigError(
             f"{place} exists and is not an earlier export for a server\nName a new or empty folder with --out."

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core import DataError, append_lines, disk_refusals
+from ...core import append_lines, disk_refusals, read_stored_lines
 from .asking import Served
 
 __all__ = ["LOOK_SCHEMA", "History"]
@@ -46,19 +46,7 @@ class History:
 
         Raises: DataError for a line that is not a look.
         """
-        return [self._look(number, line) for number, line in enumerate(_whole_lines(self.looks), start=1)]
-
-    def _look(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            look = json.loads(line)
-        except ValueError:
-            look = None
-        if not isinstance(look, dict) or look.get("schema") != LOOK_SCHEMA:
-            raise DataError(
-                f"{self.looks}, line {number}: not a look\n"
-                "Restore the file, or move the folder away to start the history again."
-            )
-        return look
+        return list(read_stored_lines(self.looks, "watch/looks.jsonl", torn=True))
 
     def add(self, look: Mapping[str, Any], answers: Iterable[Mapping[str, Any]] = ()) -> None:
         """Append a look after its answers. Raises: RunBroken if the disk refuses."""
@@ -70,13 +58,6 @@ class History:
         """The file with the answers of a look until it is complete."""
         name = zlib.crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace"))
         return self.folder / "asking" / f"{name:08x}-{number:04d}.jsonl"
-
-
-def _whole_lines(file: Path) -> list[bytes]:
-    if not file.is_file():
-        return []
-    *lines, _ = file.read_bytes().split(b"\n")
-    return [line for line in lines if line.strip()]
 
 
 def _append(file: Path, lines: Iterable[Mapping[str, Any]]) -> None:

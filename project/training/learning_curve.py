@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from ...core import ConfigError, DataError, read_object, say, write_whole
+from ...core import ConfigError, DataError, read_stored, say, write_whole
 from ...evaluate import Variant, fit_curve, groups_of, score_outputs
 from ..gather.required import limit_of
 from ..run import Run
@@ -116,7 +116,7 @@ def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings"
     out = run.folder / "train" / "curve" / f"{100 * share:g}"
     validation = run.validation
     key = _key(pairs, validation, stated, loaded)
-    done = read_object(out / "summary.json").get("key") == key and (out / "adapter").is_dir()
+    done = read_stored(out / "summary.json", "train/summary.json").get("key") == key and (out / "adapter").is_dir()
     if done and not (out / "checkpoint.safetensors").is_file():
         return out / "adapter"
     run.talk.note(f"learning curve: training on {len(pairs)} pairs ({say.percent(share)})")
@@ -157,7 +157,7 @@ def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: 
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    summary = read_object(folder / "summary.json")
+    summary = read_stored(folder / "summary.json", "train/summary.json")
     if "settings" not in summary or "seconds" not in summary:
         raise ConfigError(f"{folder} has no finished training; run `tuneworth train` first")
     return summary
@@ -165,7 +165,7 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def read_curve(run: Path) -> dict[str, Any] | None:
     """The learning curve of a run's training; None if there is none."""
-    return read_object(run / "train" / FILE) or None
+    return read_stored(run / "train" / FILE, f"train/{FILE}") or None
 
 
 def curve_text(curve: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, quote, read_object, say, write_whole
+from ...core import ConfigError, DataError, Talk, quote, read_stored, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
@@ -38,6 +38,7 @@ __all__ = [
 
 CHECKPOINT = "checkpoint.safetensors"
 # Settings that do not change the adapter, except for rounding.
+PREFLIGHT = "train/preflight.json"
 HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")
 # Required in every training summary: one without any of them is incomplete.
 REQUIRED = (
@@ -186,7 +187,7 @@ def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
     if not done or (folder / CHECKPOINT).is_file():
         return None
     _same_settings(run, stated_settings(run, drop_long=drop_long))
-    summary = read_object(folder / "summary.json")
+    summary = read_stored(folder / "summary.json", "train/summary.json")
     return summary if all(key in summary for key in REQUIRED) else None
 
 
@@ -204,7 +205,7 @@ def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] 
 
     Raises: ConfigError if one that changes the adapter differs.
     """
-    made = read_object(run.folder / "train" / "preflight.json").get("stated") or {}
+    made = read_stored(run.folder / "train" / "preflight.json", PREFLIGHT).get("stated") or {}
     now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
     changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
     if not changed:
@@ -292,7 +293,7 @@ def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
     """The settings with as many pairs in memory at once as the training had that the checkpoint belongs to."""
     if settings.micro_batch is not None:
         return settings
-    begun = read_object(folder / "preflight.json").get("settings") or {}
+    begun = read_stored(folder / "preflight.json", PREFLIGHT).get("settings") or {}
     return replace(settings, micro_batch=begun.get("micro_batch"))
 
 

@@ -1,15 +1,15 @@
 """What a training wrote to its run: the summary and the log, thinned."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core import DataError
+from ...core import read_stored, read_stored_lines
 
 __all__ = ["thinned", "trained"]
 
+SUMMARY, LOG = "train/summary.json", "train/log.jsonl"  # kinds of files, as the schemas name them
 MOST_LINES = 300  # of the log: more than a chart of any width can show
 MOST_NOTICES = 20  # a full disk brings one at every checkpoint
 
@@ -21,21 +21,17 @@ def trained(run: Path) -> dict[str, Any] | None:
 
     Raises: DataError if summary or log cannot be read.
     """
-    summary = run / "train" / "summary.json"
-    if not summary.is_file():
+    if not (run / SUMMARY).exists():
         return None
-    found = next(iter(_objects(summary, [summary.read_bytes()])), None)
-    if found is None:
-        raise DataError(f"{summary} does not hold the summary of a fit.\nRun `tuneworth train` again.")
+    found = read_stored(run / SUMMARY, SUMMARY)
     notices = [str(text) for text in found.get("notices") or []]
     if len(notices) > MOST_NOTICES:
         notices = [
             *notices[: MOST_NOTICES - 1],
             f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json",
         ]
-    log = run / "train" / "log.jsonl"
-    lines = log.read_bytes().splitlines() if log.is_file() else []
-    return {**found, "notices": notices, "log": thinned(_objects(log, lines))}
+    log = list(read_stored_lines(run / LOG, LOG, torn=True))
+    return {**found, "notices": notices, "log": thinned(log)}
 
 
 def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, Any]]:
@@ -59,20 +55,3 @@ def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, An
 
 def _measured(line: Line) -> bool:
     return line.get("validation_loss") is not None
-
-
-def _objects(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """The JSON objects of a file; a truncated last line of several is ignored, NaN is null."""
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            value = json.loads(line, parse_constant=lambda _: None) if line.strip() else None
-        except ValueError as error:
-            if number == len(lines) > 1:
-                break
-            raise DataError(
-                f"{path}, line {number}: not valid JSON ({error}).\nTrain again with `tuneworth train --again`."
-            ) from None
-        if isinstance(value, dict):
-            found.append(value)
-    return found

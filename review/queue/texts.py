@@ -13,8 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ...core import DataError
-from ...curate import set_aside_files, split_files
+from ...core import DataError, open_regular, stored_line
+from ...curate import PAIRS, set_aside_files, split_files
+from ...curate import SET_ASIDE as SET_ASIDE_LINES
 
 __all__ = ["SET_ASIDE", "Pair", "Texts", "chunks"]
 
@@ -51,10 +52,10 @@ class Texts:
         """The pairs of these rows (all by default) one after the other, for many rows of a file."""
         wanted = None if rows is None else set(rows)
         for path in self._files(file)[0]:
-            with path.open("rb") as lines:
-                for line in lines:
+            with open_regular(path) as lines:
+                for number, line in enumerate(lines, start=1):
                     if wanted is None or not wanted.isdisjoint(_rows_written(line)):
-                        pair = _read(line, path)
+                        pair = _read(line, path, number=number)
                         if wanted is None or pair["row"] in wanted:
                             yield pair
 
@@ -63,10 +64,10 @@ class Texts:
         written = json.dumps(text, ensure_ascii=False)[1:-1]
         found = set()
         for path in self._files(file)[0]:
-            with path.open("rb") as lines:
-                for line in lines:
-                    if written in line.decode().casefold():
-                        pair = _read(line, path)
+            with open_regular(path) as lines:
+                for number, line in enumerate(lines, start=1):
+                    if written in line.decode(errors="replace").casefold():
+                        pair = _read(line, path, number=number)
                         if any(text in (pair[name] or "").casefold() for name in ("input", "output", "written")):
                             found.add(pair["row"])
         return found
@@ -92,15 +93,15 @@ class Texts:
 
 
 def _first_row(path: Path) -> int | None:
-    with path.open("rb") as lines:
+    with open_regular(path) as lines:
         line = lines.readline()
-    return _read(line, path)["row"] if line.strip() else None
+    return _read(line, path, number=1)["row"] if line.strip() else None
 
 
 @contextmanager
 def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
     """The bytes of a file; None for an empty one, which cannot be mapped."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if not path.stat().st_size:
             yield None
             return
@@ -113,7 +114,7 @@ def _bisected(data: mmap.mmap, row: int, path: Path) -> Pair | None:
     low, high = 0, len(data)
     while low < high:
         start, end = _line_at(data, (low + high) // 2)
-        pair = _read(data[start:end], path)
+        pair = _read(data[start:end], path, start=start)
         if pair["row"] == row:
             return pair
         if pair["row"] < row:
@@ -137,12 +138,9 @@ def _rows_written(line: bytes) -> Iterator[int]:
     return map(int, _ROW.findall(line))
 
 
-def _read(line: bytes, path: Path) -> Pair:
-    try:
-        pair = json.loads(line)
-        return pair | {"row": int(pair["row"])}
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{path} is damaged; curate again: tuneworth curate") from None
+def _read(line: bytes, path: Path, *, number: int | None = None, start: int | None = None) -> Pair:
+    kind = SET_ASIDE_LINES if SET_ASIDE in (path.stem, path.parent.name) else PAIRS
+    return stored_line(line, kind, path=path, number=number, start=start)
 
 
 def chunks(pairs: Iterable[Pair], most: int) -> Iterator[list[Pair]]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import DataError
-from ...curate import SPLITS, set_aside_files, split_files, tested_files
+from ...core import DataError, open_regular, stored_line
+from ...curate import PAIRS, SET_ASIDE, SPLITS, set_aside_files, split_files, tested_files
 from ...style import Columns
 
 __all__ = ["MOST_ROWS", "StyleRows", "read_style_rows"]
@@ -66,11 +66,8 @@ def _texts(pair: Mapping[str, Any], given: Mapping[str, str]) -> tuple[str | Non
 
 
 def _lines(file: Path) -> int:
-    try:
-        with file.open("rb") as lines:
-            return sum(1 for _ in lines)
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror or error})") from None
+    with open_regular(file) as lines:
+        return sum(1 for _ in lines)
 
 
 def _drawn(files: Sequence[Path], counts: Sequence[int], drawn: np.ndarray) -> Iterator[dict[str, Any]]:
@@ -80,20 +77,11 @@ def _drawn(files: Sequence[Path], counts: Sequence[int], drawn: np.ndarray) -> I
         wanted = iter((drawn[(drawn >= first) & (drawn < first + count)] - first).tolist())
         first += count
         at = next(wanted, None)
-        with file.open("rb") as lines:
+        with open_regular(file) as lines:
             for number, line in enumerate(lines):
                 if number != at:
                     continue
-                yield _pair(line, f"{file}, line {number + 1}")
+                kind = SET_ASIDE if "set_aside" in (file.stem, file.parent.name) else PAIRS
+                yield stored_line(line, kind, path=file, number=number + 1)
                 if (at := next(wanted, None)) is None:
                     break
-
-
-def _pair(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        pair = json.loads(line)
-        return {"id": str(pair["id"]), "input": pair["input"], "fields": pair["fields"], "output": pair["output"]} | {
-            name: pair.get(name) for name in ("written", "split", "outcome")
-        }
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{where}: is not a line that `tuneworth curate` wrote; curate again") from None

@@ -209,9 +209,9 @@ def test_parts_without_a_summary_are_no_whole_run(whole, tmp_path):
 def test_a_damaged_part_of_the_ledger_is_an_error_of_data(whole, tmp_path):
     run = cut(whole, tmp_path / "run", [100])
     (run / "curate" / "ledger" / "part-00001.parquet").write_bytes(b"PAR1 and nothing more")
-    with pytest.raises(DataError, match="ledger is damaged"):
+    with pytest.raises(DataError, match="not readable as a ledger"):
         read_ledger(run)
-    with pytest.raises(DataError, match="ledger is damaged"):
+    with pytest.raises(DataError, match="not readable as a ledger"):
         why(run, "7")
 
 

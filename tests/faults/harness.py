@@ -257,7 +257,7 @@ def _content(name: str, path: Path) -> bytes:
     if name.endswith(".json"):
         try:
             return json.dumps(_timeless(json.loads(data)), sort_keys=True).encode()
-        except ValueError:
+        except (ValueError, RecursionError):
             return b"no JSON: " + data
     if name.endswith((".html", ".md", "junit.xml")):  # the date and the seconds stand in them
         end = {".html": b"</html>", ".xml": b"</testsuites>"}.get(path.suffix, b"")
@@ -271,7 +271,7 @@ def _line(line: bytes) -> bytes:
     """A line of JSON without times; one that is torn as it is."""
     try:
         return json.dumps(_timeless(json.loads(line)), sort_keys=True).encode() + line[len(line.rstrip()) :]
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
 
 

@@ -348,7 +348,7 @@ def test_results_of_another_shape_are_named(command, copies):
     results["money"]["formula_inputs"]["variants"]["tuned"] = {"input_tokens": "many"}
     file.write_text(json.dumps(results))
     done = command("compare", *copies)
-    assert (done.code, "unexpected form" in done.err) == (2, True)
+    assert (done.code, 'tuned.input_tokens" is "many"; expected' in done.err) == (2, True)
     file.unlink()
     assert "Run `tuneworth evaluate` first" in command("compare", *copies).err
 

@@ -71,9 +71,8 @@ def test_a_table_is_read_once_until_its_file_changes(labels: Path, parsed: Count
     assert run.train is run.train
     assert parsed == {"train": 1}
     file = run.folder / "curate" / "train.jsonl"
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    file.write_text("".join(lines[:-1]), encoding="utf-8")
-    assert len(run.train) == len(lines) - 1
+    file.write_text(file.read_text(encoding="utf-8").replace("Box with", "Box holding"), encoding="utf-8")
+    assert run.train["output"].str.contains("Box holding").all()
 
 
 @pytest.mark.slow
@@ -103,7 +102,7 @@ def test_stages_that_have_not_run_are_empty(labels: Path) -> None:
 def test_a_damaged_summary_is_named(labels: Path) -> None:
     run = curate_project(labels)
     (run.folder / "curate" / "summary.json").write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match=r"summary\.json cannot be read"):
+    with pytest.raises(DataError, match=r"summary\.json: not readable as JSON"):
         _ = Run(run.folder).curation
 
 

@@ -176,7 +176,7 @@ def test_a_look_cut_short_while_it_was_written_is_made_again_from_its_answers(ru
 def test_a_damaged_history_names_its_line(run):
     (run / "watch").mkdir()
     (run / "watch" / "looks.jsonl").write_text("{}\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"looks\.jsonl, line 1: not a look"):
+    with pytest.raises(DataError, match=r"looks\.jsonl, line 1: lacks the key"):
         watch_run(run, WatchSettings(served=[Served("http://127.0.0.1:1/v1", "small")]))
 
 

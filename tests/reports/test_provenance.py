@@ -166,4 +166,5 @@ def test_a_damaged_run_json_is_named_and_one_that_is_not_there_is_no_matter(make
     with pytest.raises(DataError, match=r"run\.json"):
         read_run(folder)
     (folder / "run.json").write_text("[1]", encoding="utf-8")
-    assert read_run(folder).facts == {}
+    with pytest.raises(DataError, match=r"run\.json: it is a list; expected an object"):
+        read_run(folder)

@@ -197,8 +197,9 @@ def test_the_page_stays_under_its_size_with_long_texts(make_run: Callable[..., P
 def test_hostile_text_stays_text(make_run: Callable[..., Path]) -> None:
     def poison(results: dict[str, Any]) -> None:
         results["project"] = HOSTILE
-        results["verdict"].update(sentence=HOSTILE, doubt=HOSTILE, reasons=[HOSTILE], flips=[dict.fromkeys(
-            ["what", "from", "to", "decision"], HOSTILE)])  # fmt: skip
+        results["verdict"].update(sentence=HOSTILE, doubt=HOSTILE, reasons=[HOSTILE], flips=[
+            {"what": HOSTILE, "from": 1, "to": 2, "decision": HOSTILE}
+        ])  # fmt: skip
         results["style"]["checks"]["grounded"]["sentence"] = HOSTILE
         results["risks"][0]["evidence"] = results["provenance"]["command"] = HOSTILE
         results["data"]["warnings"][0]["text"] = results["money"]["assumptions"][0]["source"] = HOSTILE
@@ -283,7 +284,7 @@ def test_a_broken_line_in_the_middle_is_named(make_run: Callable[..., Path]) -> 
 
 
 @pytest.mark.parametrize(("content", "said"), [
-    (None, "not found"), ("{", "not readable as JSON"), ("[]", "expected the schema"), ('{"schema": "x"}', "found 'x'"),
+    (None, "not found"), ("{", "not readable as JSON"), ("[]", "expected an object"), ('{"schema": "x"}', '"schema" is "x"'),
 ])  # fmt: skip
 def test_results_that_cannot_be_read_are_an_error_and_write_nothing(
     tmp_path: Path, content: str | None, said: str

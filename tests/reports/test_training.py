@@ -136,11 +136,17 @@ def test_pairs_that_the_run_does_not_hold_are_listed_without_texts(make_run: Cal
     assert "gone 1.500 – 4" in shown(run)
 
 
+PAIR = {
+    "id": "", "input": "", "fields": None, "output": "", "system": None, "group": None, "row": 7, "split": "train",
+    "reference_ok": True, "meta": None,
+}  # fmt: skip
+
+
 def test_hostile_ids_and_texts_stay_text(make_run: Callable[..., Path]) -> None:
     losses = [{"id": ATTACK, "loss": 1.0, "first_loss": 2.0, "tokens": 3}, {"id": '", "input": "', "loss": 0.5}]
     run = make_run(change=training(highest_losses=losses))
-    pair = {"id": ATTACK, "input": ATTACK, "output": ATTACK, "row": 7}
-    quoted = {"id": '", "input": "', "input": "asked", "output": "answered", "row": 8}
+    pair = {**PAIR, "id": ATTACK, "input": ATTACK, "output": ATTACK}
+    quoted = {**PAIR, "id": '", "input": "', "input": "asked", "output": "answered"}
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (pair, quoted))
     (run / "curate" / "train.jsonl").write_text(text, encoding="utf-8")
     found = section(run)
@@ -154,7 +160,7 @@ def test_hostile_ids_and_texts_stay_text(make_run: Callable[..., Path]) -> None:
 
 def test_very_long_ids_and_texts_are_cut(make_run: Callable[..., Path]) -> None:
     run = make_run(change=training(highest_losses=[{"id": "i" * 10**5, "loss": 1.0, "first_loss": 2.0, "tokens": 3}]))
-    pair = {"id": "i" * 10**5, "input": "word " * 10**5, "output": "x" * 10**6, "row": 7}
+    pair = {**PAIR, "id": "i" * 10**5, "input": "word " * 10**5, "output": "x" * 10**6}
     (run / "curate" / "train.jsonl").write_text(json.dumps(pair) + "\n", encoding="utf-8")
     assert len(section(run).html) < 30_000
 

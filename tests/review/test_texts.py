@@ -17,7 +17,8 @@ def write_lines(run: Path, rows: dict[int, str], parts: int = 0) -> None:
     """A run whose train split has these rows; with `parts` cut into so many files, of which some may be empty."""
     lines = [
         json.dumps({"id": f"r{row}", "input": text, "fields": {"row": row + 1}, "output": text[::-1], "written": None,
-                    "row": row, "split": "train", "meta": {"row": 7, "split": "x"}}, ensure_ascii=False) + "\n"
+                    "system": None, "group": None, "row": row, "split": "train", "reference_ok": True,
+                    "meta": {"row": 7, "split": "x"}}, ensure_ascii=False) + "\n"
         for row, text in sorted(rows.items())
     ]  # fmt: skip
     folder = run / "curate"
@@ -72,7 +73,7 @@ def test_the_lines_of_a_real_run_are_in_the_order_that_bisection_needs(tmp_path:
 def test_a_damaged_file_says_what_to_do(tmp_path: Path):
     write_lines(tmp_path, {1: "a", 2: "b"})
     (tmp_path / "curate" / "train.jsonl").write_text('{"id": 1}\n')
-    with pytest.raises(DataError, match="is damaged; curate again: tuneworth curate"):
+    with pytest.raises(DataError, match=r"train.jsonl, line 1: lacks the key"):
         Texts(tmp_path).pair("train", 1)
     with pytest.raises(DataError, match="is missing; curate again"):
         Texts(tmp_path).pair("test", 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.core import ConfigError, Key, RunBroken
+from tuneworth.core import ConfigError, DataError, Key, RunBroken
 from tuneworth.train.hosted.client import Client, Pauses, Unanswered
 from tuneworth.train.hosted.job import read_job
 
@@ -173,6 +173,9 @@ def test_a_host_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_damaged_records_are_no_records(tmp_path: Path) -> None:
-    for text in ("", "{", "[]", json.dumps({"schema": "other/1"})):
+    (tmp_path / "job.json").write_text(json.dumps({"schema": "other/1"}))
+    assert read_job(tmp_path) == {}
+    for text in ("", "{", "[]"):  # taken for no record, the same job would be paid for twice
         (tmp_path / "job.json").write_text(text)
-        assert read_job(tmp_path) == {}
+        with pytest.raises(DataError, match=r"job\.json: .*\nRestore it from a copy"):
+            read_job(tmp_path)

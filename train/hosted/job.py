@@ -14,7 +14,7 @@ from decimal import ROUND_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, RunBroken, printable, read_object, say, shortened, whole_folder, write_synced
+from ...core import ConfigError, RunBroken, printable, read_stored, say, shortened, whole_folder, write_synced
 from .client import Client, Pauses, Unanswered
 from .provider import CURRENCY, JobRequest, JobState, Provider, Upload
 from .weights import check_adapter_files
@@ -41,7 +41,7 @@ def job_key(
 
 def read_job(folder: Path) -> dict[str, Any]:
     """The record in a run's `train/hosted` folder; {} if there is none."""
-    found = read_object(folder / JOB_FILE)
+    found = read_stored(folder / JOB_FILE, "train/hosted/job.json")
     return found if str(found.get("schema", "")).startswith("tuneworth/hosted-job/") else {}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import disk_refusals, read_object, sha256_file, write_whole
+from ...core import disk_refusals, read_stored, sha256_file, write_whole
 from .card import SHARES, model_card
 from .chat import end_of_turn
 
@@ -52,9 +52,9 @@ class CardFacts:
 
 def run_facts(run: Path, *, max_new_tokens: int | None = None, fields: tuple[str, ...] = ()) -> CardFacts:
     """The facts in a run folder, from `run.json` and `curate/summary.json`, as far as they exist."""
-    data = read_object(run / "curate" / "summary.json")
+    data = read_stored(run / "curate" / "summary.json", "curate/summary.json")
     return CardFacts(
-        project=read_object(run / "run.json").get("project") or None,
+        project=read_stored(run / "run.json", "run.json").get("project") or None,
         style=(data.get("style") or {}).get("name") or None,
         rows_read=data.get("rows_read"),
         rows_kept=(data.get("outcomes") or {}).get("kept"),
@@ -113,7 +113,7 @@ def base_record(model: "LoadedModel") -> dict[str, Any]:
 
 def read_record(folder: Path) -> dict[str, Any] | None:
     """The record of an adapter or a merged model; None if another tool made it."""
-    table = read_object(folder / RECORD)
+    table = read_stored(folder / RECORD, "train/adapter/tuneworth.json")
     schema = table.get("schema")
     return table if isinstance(schema, str) and schema.startswith("tuneworth/") else None
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from ....core import DataError
-from ....curate import read_ledger, split_files
+from ....core import read_stored_table
+from ....curate import PAIRS, read_ledger, split_files
 from .entries import as_entries, entries_of
 
 __all__ = ["held_out_pairs", "leaks", "references"]
@@ -24,16 +24,8 @@ def held_out_pairs(run: Path) -> pl.DataFrame:
     tables = [pl.DataFrame(schema={**_SCHEMA, "split": pl.String})]
     for split in _HELD_OUT:
         for file in split_files(run, split):
-            if file.stat().st_size:
-                tables.append(_read(file).with_columns(split=pl.lit(split)))
+            tables.append(read_stored_table(file, PAIRS, _SCHEMA).with_columns(split=pl.lit(split)))
     return pl.concat(tables)
-
-
-def _read(file: Path) -> pl.DataFrame:
-    try:
-        return pl.read_ndjson(file, schema=_SCHEMA)
-    except (OSError, pl.exceptions.PolarsError):
-        raise DataError(f"{file} is damaged; curate again: tuneworth curate") from None
 
 
 def references(held_out: pl.DataFrame) -> pl.DataFrame:

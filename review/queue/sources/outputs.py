@@ -1,6 +1,5 @@
 """Test pairs where the output of the tuned model keeps every rule and is unlike the reference."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 import polars as pl
 from rapidfuzz import fuzz, process
 
-from ....core import DataError
+from ....core import damage, open_regular, read_stored_table, stored_line
 from .entries import as_entries, entries_of
 
 __all__ = ["Outputs", "unlike"]
@@ -20,6 +19,7 @@ _SCHEMA = {
     "id": pl.String, "variant": pl.String, "sample": pl.Int64, "output": pl.String, "acceptable": pl.Boolean
 }  # fmt: skip
 _LINE_FEED = 10
+_KIND = "evaluate/outputs.jsonl"
 
 
 class Outputs:
@@ -31,20 +31,15 @@ class Outputs:
     def at(self, line: int) -> str:
         """The output of a line, counted from 0. Raises: DataError if there is none by now."""
         try:
-            with self.file.open("rb") as lines:
+            with open_regular(self.file) as lines:
                 lines.seek(self._starts[line])
-                return json.loads(lines.readline())["output"] or ""
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            raise self._damaged() from None
+                return stored_line(lines.readline(), _KIND, path=self.file, number=line + 1)["output"] or ""
+        except (OSError, IndexError, ValueError):
+            raise damage(self.file, _KIND, "it changed meanwhile") from None
 
     def of(self, variant: str) -> pl.DataFrame:
         """The first output of a variant for each pair: `id, output, acceptable, line`."""
-        if not self.file.is_file() or not self.file.stat().st_size:
-            return pl.DataFrame(schema={**_SCHEMA, "line": pl.UInt64})
-        try:
-            table = pl.read_ndjson(self.file, schema=_SCHEMA)
-        except (OSError, pl.exceptions.PolarsError):
-            raise self._damaged() from None
+        table = read_stored_table(self.file, _KIND, _SCHEMA)
         first = (pl.col("variant") == variant) & (pl.col("sample").fill_null(0) == 0)
         return table.with_row_index("line").filter(first)
 
@@ -53,9 +48,6 @@ class Outputs:
         """The byte at which each line begins."""
         ends = np.flatnonzero(np.memmap(self.file, dtype=np.uint8, mode="r") == _LINE_FEED)
         return np.concatenate(([0], ends + 1))
-
-    def _damaged(self) -> DataError:
-        return DataError(f"{self.file} is damaged; evaluate again: tuneworth evaluate")
 
 
 def unlike(run: Path, results: dict[str, Any], test: pl.DataFrame, outputs: Outputs) -> pl.DataFrame:

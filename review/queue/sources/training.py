@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ....core import DataError
+from ....core import read_stored_table
 from ....curate import read_ledger
 from .entries import entries_of
 
@@ -18,12 +18,7 @@ _SCHEMA = {"id": pl.String, "loss": pl.Float64, "first_loss": pl.Float64, "token
 def highest_losses(run: Path) -> pl.DataFrame:
     """Train pairs whose loss per token is beyond the upper fence of all losses, the highest first, 200 at most."""
     file = run / "train" / "pair_losses.jsonl"
-    if not file.is_file() or not file.stat().st_size:
-        return entries_of([])
-    try:
-        losses = pl.read_ndjson(file, schema=_SCHEMA).filter(pl.col("loss").is_finite())
-    except (pl.exceptions.PolarsError, OSError):
-        raise DataError(f"{file} is damaged; train again: tuneworth train") from None
+    losses = read_stored_table(file, "train/pair_losses.jsonl", _SCHEMA).filter(pl.col("loss").is_finite())
     lower, upper = (losses["loss"].quantile(share, "linear") or 0.0 for share in (0.25, 0.75))
     high = losses.filter(pl.col("loss") > upper + _FENCE * (upper - lower))
     high = high.sort("loss", "id", descending=[True, False]).head(_MOST)

@@ -1,0 +1,130 @@
+"""Files of real runs are damaged: each command says which file, or does what it would have done; it never breaks.
+
+A sample, the same in CI each time. MUTATIONS=200 tries so many in each kind of run.
+"""
+
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ..cli.test_endpoint import labels
+from ..evaluate.endpoint_server import EndpointServer
+from ..faults.harness import run
+from .mutations import damage
+from .runs import (
+    NAME,
+    RUN,
+    Kind,
+    at_an_endpoint,
+    curated_file,
+    judged_outputs,
+    judged_project,
+    trained_project,
+)  # fmt: skip
+
+MUTATIONS = int(os.environ.get("MUTATIONS", "5"))
+SEED = 0 if "CI" in os.environ else int.from_bytes(os.urandom(4))
+LONGEST = 60  # seconds after which a command hangs
+
+
+@contextmanager
+def alarmed() -> Iterator[None]:
+    """Ends what waits for ever, such as for the other end of a pipe."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError("the command waits for something")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def damaged_files(kind: Kind, folder: Path) -> list[Path]:
+    """The files of its runs that a command may read, as seen from the folder."""
+    found = {path for place in kind.damaged for path in (folder / place).rglob("*")}
+    kinds = (".json", ".jsonl", ".parquet")
+    return sorted(path.relative_to(folder) for path in found if path.suffix in kinds and path.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [curated_file, judged_outputs, judged_project])
+def test_a_damaged_file_is_named_or_does_not_matter(make: Callable[[], Kind], tmp_path: Path) -> None:
+    attack(make(), tmp_path)
+
+
+@pytest.mark.slow
+def test_a_damaged_file_is_named_where_variants_are_at_an_endpoint(tmp_path: Path) -> None:
+    with EndpointServer(labels) as server:
+        attack(at_an_endpoint(server.url), tmp_path)
+
+
+@pytest.mark.model
+def test_a_damaged_file_is_named_where_a_model_was_trained(tiny_folder: Path, tmp_path: Path) -> None:
+    attack(trained_project(tiny_folder), tmp_path)
+
+
+def attack(kind: Kind, tmp_path: Path) -> None:
+    """Damage one file after the other, and run a command that reads it."""
+    rng = random.Random(SEED)
+    whole, folder = tmp_path / "whole", tmp_path / "damaged"
+    whole.mkdir()
+    kind.make(whole)
+    files = damaged_files(kind, whole)
+    for _ in range(MUTATIONS):
+        file, words = rng.choice(files), rng.choice(kind.commands)
+        shutil.copytree(whole, folder)
+        what = damage(folder / file, rng)
+        with alarmed():
+            done = run(folder, words)
+        place = f"seed {SEED}: {' '.join(words)} with {file} ({what}): {done.code} {done.err[-400:]}"
+        assert done.code in (0, 1, 2, 4), place
+        assert "unexpected error" not in done.err, place
+        assert "Traceback" not in done.err, place
+        if done.code == 2:
+            assert file.name in done.err or str(file.parent) in done.err, place
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judged")
+    judged_project().make(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "content", "command"), [
+    ("curate/summary.json", "{", ("report", RUN)),
+    ("curate/test.jsonl", "", ("report", RUN)),
+    ("curate/ledger.parquet", "PAR1", ("why", RUN, "p3")),
+    ("evaluate/outputs.jsonl", "", ("report", RUN)),
+    ("evaluate/variants.json", "[1]", ("report", RUN)),
+    ("results.json", '{"schema": "tuneworth/results/1", "quality": [1]}', ("report", RUN)),
+])  # fmt: skip
+def test_the_command_that_a_message_names_makes_the_file_again(
+    project: Path, tmp_path: Path, file: str, content: str, command: tuple[str, ...]
+) -> None:
+    folder = Path(shutil.copytree(project, tmp_path / "project"))
+    (folder / RUN / file).write_text(content, encoding="utf-8")
+    said = run(folder, command)
+    assert (said.code, Path(file).name in said.err) == (2, True), said.err
+    found = re.search(r"^Remove it, then make it again: tuneworth (.*)$", said.err, re.MULTILINE)
+    assert found is not None, said.err
+    (folder / RUN / file).unlink()
+    again = run(folder, tuple(shlex.split(found[1])))
+    assert again.code == 0, again.err
+    assert (folder / RUN / file).stat().st_size > len(content), NAME
+    done = run(folder, command)
+    assert done.code == 0, done.err
