@@ -30,6 +30,8 @@ SHORT = 60  # characters of a message that says nothing else
 LONGEST = 300  # characters of an endpoint's message
 # Another attempt may help: busy, locked (OpenAI's 409), overloaded (529), or a proxy that could not reach it (52x).
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+# A gateway lost the server behind it, which may have answered; any other error status says that nothing was generated.
+GATEWAY = frozenset({502, 504, *range(520, 525)})
 WRONG_ADDRESS = frozenset({404, 405, 410})
 UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance")
 FILTERED = ("content_filter", "content_policy_violation", "data_inspection_failed", "refusal")
@@ -38,6 +40,11 @@ OBJECTION = re.compile(
     r"cannot find|must not|not available|deprecated|incompatible|must be|only",
     re.IGNORECASE,
 )
+UNSENT = (
+    "ConnectError",
+    "ConnectTimeout",
+    "ProxyError",
+)  # the client's exceptions without a connection to the endpoint
 _PROXY_LOGIN = "the proxy from the environment requires a login ({})\nAdd the user and password to the proxy's address."
 GRACE = 2.5  # seconds in which a server that is being started may begin to answer: a command ends within five in all
 NO_MODEL = "no such model"
@@ -64,7 +71,8 @@ class Fault:
     again: another attempt may help. wait: seconds that the endpoint requests. everyone: all calls wait. stop: the error
     that ends the whole run; only_first: only if nothing has been answered yet; grace: seconds in which it may still pass.
     refused: the parameter that the endpoint
-    does not accept. filtered: the endpoint's content filter blocked the request, which counts as its answer.
+    does not accept. filtered: the endpoint's content filter blocked the request, which counts as its answer. billed: the
+    attempt may cost money all the same, as the model may have answered it.
     """
 
     kind: str
@@ -77,6 +85,7 @@ class Fault:
     grace: float = 0.0
     refused: str | None = None
     filtered: bool = False
+    billed: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +162,9 @@ def fault_of_status(
     if complaint.page and status != 429 and wait is None:
         return _page(status, url)
     if status in AGAIN:
-        return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None)
+        return Fault(
+            kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None, billed=status in GATEWAY
+        )
     return Fault(kind, text, refused=_refused(complaint, sent) if status in (400, 422) else None)
 
 
@@ -175,7 +186,7 @@ def fault_of_exception(error: BaseException, *, message: str, url: str, seconds:
     """The fault for an exception of the HTTP client, with its `message` without the key; an attempt may take `seconds`."""
     chain = list(_chain(error))
     if isinstance(error, TimeoutError):
-        return Fault("timeout", f"no complete answer within {seconds:g} s", again=True)
+        return Fault("timeout", f"no complete answer within {seconds:g} s", again=True, billed=True)
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         proxy = "" if is_on_this_machine(url) or not getproxies() else ", or the proxy from the environment,"
         problem = f"the host {host_of(url)}{proxy} cannot be found\nCheck the address and the network."
@@ -203,7 +214,8 @@ def fault_of_exception(error: BaseException, *, message: str, url: str, seconds:
         "ProxyError": "the proxy from the environment failed",
     }
     message = shortened(message)
-    return Fault(name, f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}", again=True)
+    text = f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}"
+    return Fault(name, text, again=True, billed=name not in UNSENT)
 
 
 def _unreachable(chain: list[BaseException], name: str, message: str, url: str) -> Fault:
@@ -231,10 +243,10 @@ def requested_wait(headers: Mapping[str, str], now: datetime | None = None) -> f
             return seconds
     try:
         when = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)  # HTTP dates are in GMT
+        return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+    except (ValueError, OverflowError, TypeError):
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)  # HTTP dates are in GMT
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
 
 
 def shortened(text: str) -> str:

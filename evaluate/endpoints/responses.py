@@ -144,9 +144,11 @@ def read_answer(body: bytes, *, url: str = "") -> Answer | Complaint | Fault:
         data = load_json(body)
     except ValueError as error:
         page = body[:200].lstrip().startswith(b"<")
-        return _elsewhere("a web page", url) if page else Fault("not JSON", _instead(body, error), again=True)
+        return (
+            _elsewhere("a web page", url) if page else Fault("not JSON", _instead(body, error), again=True, billed=True)
+        )
     if not isinstance(data, dict):
-        return Fault("not JSON", "an answer that is not a JSON object", again=True)
+        return Fault("not JSON", "an answer that is not a JSON object", again=True, billed=True)
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     # Gateways such as OpenRouter report errors with status 200: for the whole answer or for a provider that failed midway.
@@ -158,7 +160,7 @@ def read_answer(body: bytes, *, url: str = "") -> Answer | Complaint | Fault:
     try:
         return _read(data)
     except _NotAnAnswerError as error:
-        return Fault("not a chat answer", str(error), again=True)
+        return Fault("not a chat answer", str(error), again=True, billed=True)
 
 
 def _elsewhere(found: str, url: str) -> Fault:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.endpoint import Admission, Call, Endpoint, Reply
 from tuneworth.evaluate.endpoints.sending import send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
@@ -138,7 +138,7 @@ def test_the_first_call_is_sent_alone() -> None:
     assert len(locked.requests) == 1
 
 
-def test_admit_stops_new_calls_and_those_in_flight_finish() -> None:
+def test_a_refused_call_stops_new_calls_and_those_in_flight_finish() -> None:
     replies: list[Reply] = []
     asked_for: list[int] = []
 
@@ -149,7 +149,7 @@ def test_admit_stops_new_calls_and_those_in_flight_finish() -> None:
     with EndpointServer(lambda asked: Step(body=completion("x"), wait=0.005)) as server:
         send_calls(
             Endpoint(url=server.url, model="m", concurrency=3), _calls(100),
-            max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append, admit=admit,
+            max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append, admission=Admission(first=admit),
         )  # fmt: skip
     assert sorted(reply.index for reply in replies) == list(range(7))
     assert len(server.requests) == 7
