@@ -32,6 +32,7 @@ LONGEST = 300  # characters of an endpoint's message
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 # A gateway lost the server behind it, which may have answered; any other error status says that nothing was generated.
 GATEWAY = frozenset({502, 504, *range(520, 525)})
+REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
 WRONG_ADDRESS = frozenset({404, 405, 410})
 UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance")
 FILTERED = ("content_filter", "content_policy_violation", "data_inspection_failed", "refusal")
@@ -92,7 +93,7 @@ class Fault:
 class Complaint:
     """The endpoint's description of an error: its message, codes, the parameter that it names, and fields.
 
-    `page` says that it is a web page instead.
+    `page` says that it is a web page instead, `begun` that the model may have begun to answer.
     """
 
     message: str = ""
@@ -102,6 +103,7 @@ class Complaint:
     flagged: bool = False
     status: int | None = None
     page: bool = False
+    begun: bool = False
 
 
 def read_complaint(data: Any) -> Complaint:
@@ -136,7 +138,7 @@ def fault_of_status(
     has been answered."""
     message = shortened(complaint.message)
     kind, text = f"status {status}", f"{status}: {message}" if message else f"status {status} without a message"
-    if 300 <= status < 400:
+    if status in REDIRECTS:
         return _redirected(status, headers.get("location", ""))
     if status == 402 or any(code in UNPAID for code in complaint.codes):
         return Fault(kind, f"the account has no credit left ({text})\nAdd credit, then run again.", stop=RunBroken)
@@ -162,9 +164,8 @@ def fault_of_status(
     if complaint.page and status != 429 and wait is None:
         return _page(status, url)
     if status in AGAIN:
-        return Fault(
-            kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None, billed=status in GATEWAY
-        )
+        billed = complaint.begun or status in GATEWAY
+        return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None, billed=billed)
     return Fault(kind, text, refused=_refused(complaint, sent) if status in (400, 422) else None)
 
 
@@ -214,8 +215,13 @@ def fault_of_exception(error: BaseException, *, message: str, url: str, seconds:
         "ProxyError": "the proxy from the environment failed",
     }
     message = shortened(message)
-    text = f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}"
-    return Fault(name, text, again=True, billed=name not in UNSENT)
+    text = (
+        f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}\n"
+        f"Check the address {origin_of(urlsplit(url))}, and what the server there says of it."
+    )
+    return Fault(
+        name, text, again=True, stop=RunBroken, only_first=True, grace=GRACE, billed=name not in UNSENT
+    )  # fmt: skip
 
 
 def _unreachable(chain: list[BaseException], name: str, message: str, url: str) -> Fault:

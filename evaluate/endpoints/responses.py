@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from ...core import GRACE, Complaint, ConfigError, Fault, lacks_version, read_complaint, shortened
+from ...core import GRACE, Complaint, ConfigError, Fault, RunBroken, lacks_version, read_complaint, shortened
 
 __all__ = [
     "NOTHING_COUNTED",
@@ -144,23 +144,27 @@ def read_answer(body: bytes, *, url: str = "") -> Answer | Complaint | Fault:
         data = load_json(body)
     except ValueError as error:
         page = body[:200].lstrip().startswith(b"<")
-        return (
-            _elsewhere("a web page", url) if page else Fault("not JSON", _instead(body, error), again=True, billed=True)
-        )
+        return _elsewhere("a web page", url) if page else _unusable(_instead(body, error), url)
     if not isinstance(data, dict):
-        return Fault("not JSON", "an answer that is not a JSON object", again=True, billed=True)
+        return _unusable("an answer that is not a JSON object", url)
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     # Gateways such as OpenRouter report errors with status 200: for the whole answer or for a provider that failed midway.
     for place in (data if not choices else None, choice):
         if isinstance(place, dict) and place.get("error"):
-            return read_complaint(place)
+            return replace(read_complaint(place), begun=place is choice)
     if not isinstance(choices, list):
         return _elsewhere('JSON without "choices"', url)
     try:
         return _read(data)
     except _NotAnAnswerError as error:
-        return Fault("not a chat answer", str(error), again=True, billed=True)
+        return _unusable(str(error), url)
+
+
+def _unusable(found: str, url: str) -> Fault:
+    """The fault if an answer came that cannot be read. It may be billed, so it ends the calls if none was answered yet."""
+    text = f"{found}\nCheck the address {url}, and what the server there says of it."
+    return Fault("unusable", text, again=True, stop=RunBroken, only_first=True, grace=GRACE, billed=True)
 
 
 def _elsewhere(found: str, url: str) -> Fault:

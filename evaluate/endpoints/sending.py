@@ -241,18 +241,15 @@ class _Work:
         try:
             response, content = await fetch(self.client, request)
         except TooLargeError:
-            return Fault("too large", f"an answer of more than {LARGEST // 2**20} MiB", billed=True)
+            text = f"an answer of more than {LARGEST // 2**20} MiB\nCheck the address {self.url}."
+            return Fault("too large", text, stop=RunBroken, only_first=True, billed=True)
         except StaleAnswerError:
             self.client.headers["Connection"] = "close"  # such a server gets a connection for each request
             text = "the connection held a second answer to an earlier request"
             return Fault("stale", text, again=True, billed=True)
         answers = 200 <= response.status_code < 300
         outcome = read_answer(content, url=self.url) if answers else read_error_body(content, response.status_code)
-        if not isinstance(outcome, Complaint):
-            return outcome
-        fault = self._status(outcome, response.headers, call, stated)
-        # A provider behind a gateway may have begun to generate before it failed.
-        return replace(fault, billed=True) if answers and isinstance(fault, Fault) else fault
+        return self._status(outcome, response.headers, call, stated) if isinstance(outcome, Complaint) else outcome
 
     def _status(self, complaint: Complaint, headers: Any, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
         complaint = replace(complaint, message=self.key.mask(complaint.message))  # before anything is shortened
