@@ -12,6 +12,7 @@ from .budget import Budget
 from .counts import Counted, doubt_about, without_counts
 from .endpoint import Admission, Call, Reply
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
+from .responses import other_models
 from .sending import send_calls
 from .store import AnswerStore
 from .traffic import Traffic
@@ -108,6 +109,9 @@ class _Race:
             self.warn(text)
         if plan.requests and all(request.key in self.failed for request in plan.requests):
             raise self._no_output()
+        stored = [self.store[request.key] for request in plan.requests if request.key in self.store]
+        if odd := other_models(plan.endpoint.model, (line.get("model") for line in stored)):
+            self.warn(f"{plan.host}: {odd}; check that {plan.variant.name} is the model that you mean to judge")
         if doubt := self._doubt():
             self.warn(self._doubt_text(doubt))
             return Raced(without_counts(self._table()), None, None, None, self._refused(), doubt)

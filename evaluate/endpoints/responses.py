@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = [
     "load_json",
     "named_models",
     "nearest_of",
+    "other_models",
     "read_answer",
     "read_error_body",
     "read_models",
@@ -191,6 +193,7 @@ def read_models(data: Any) -> list[dict[str, Any]]:
 
 
 NAMED = 8  # models in a message
+TUNED = "ft:"  # begins the name of a tuned model at OpenAI and Mistral, also in its answers
 
 
 def named_models(names: Sequence[str]) -> str:
@@ -203,6 +206,24 @@ def nearest_of(name: str, names: Sequence[str]) -> str:
     """The model of the list that is most like `name`, or what the list has."""
     close = get_close_matches(name, names, n=1) or [one for one in names if name in one]
     return f'did you mean "{shortened(close[0])}"?' if close else f"it has {named_models(names)}"
+
+
+def other_models(asked: str, named: Iterable[str | None]) -> str | None:
+    """What is odd about the names that answers give their model, in words; None if nothing is.
+
+    Routers fall back to other models, and some servers give their base model where they have no tuned one of that name. A
+    name that only differs from the one asked for is no sign: it may be an alias or a deployment.
+
+    >>> other_models("ft:small:lines", ["small-2026", "small-2026"])
+    'asked for "ft:small:lines", it answers as "small-2026"'
+    """
+    names = Counter(name for name in named if name)
+    if len(names) > 1:
+        each = ", ".join(f'"{shortened(name)}" ({count:,})' for name, count in names.most_common(NAMED))
+        return f"its answers name {len(names):,} models: {each}"
+    if asked.startswith(TUNED) and names and not (name := next(iter(names))).startswith(TUNED):
+        return f'asked for "{shortened(asked)}", it answers as "{shortened(name)}"'
+    return None
 
 
 def _read(data: Mapping[str, Any]) -> Answer:

@@ -242,7 +242,7 @@ ANSWERS = (
     Fault("a refusal", "", answer(message={"content": None, "refusal": "I cannot."})),
     Fault("tool calls alone", "", answer(message={"tool_calls": [{"id": 1}]}, finish_reason="tool_calls")),
     Fault("half a surrogate pair", "", lambda: Step(body=b'{"choices":[{"message":{"content":"a\\ud800b"}}]}')),
-    Fault("the name of another model", "", answer(model="another")),
+    Fault("the name of another model", "its answers name 2 models", answer(model="another")),
 )
 
 COUNTS = (
