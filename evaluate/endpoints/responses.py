@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from ...core import GRACE, Complaint, ConfigError, Fault, RunBroken, lacks_version, read_complaint, shortened
+from ...core import GRACE, Complaint, ConfigError, Fault, Key, RunBroken, lacks_version, read_complaint, shortened
 
 __all__ = [
     "NOTHING_COUNTED",
@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 
+NO_KEY = Key(None)
 MOST = 10**9  # tokens; a larger count is wrong, as it is far above any model's context
 
 
@@ -137,13 +138,13 @@ def load_json(body: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def read_answer(body: bytes, *, url: str = "") -> Answer | Complaint | Fault:
+def read_answer(body: bytes, *, url: str = "", key: Key = NO_KEY) -> Answer | Complaint | Fault:
     """The answer in the body of a successful response, or the endpoint's complaint if it reports an error there.
 
-    `url` is the address that was called, for the message if another service answers there.
+    `url` is the address that was called, for the message if another service answers there; `key` is masked in all texts.
     """
     try:
-        data = load_json(body)
+        data = key.mask_data(load_json(body))
     except ValueError as error:
         page = body[:200].lstrip().startswith(b"<")
         return _elsewhere("a web page", url) if page else _unusable(_instead(body, error), url)
@@ -175,10 +176,10 @@ def _elsewhere(found: str, url: str) -> Fault:
     return Fault("another service", text, again=True, stop=ConfigError, only_first=True, grace=GRACE)
 
 
-def read_error_body(body: bytes, status: int) -> Complaint:
-    """The complaint in the body of a response with an error status: its JSON, or its text if it is not JSON."""
+def read_error_body(body: bytes, status: int, *, key: Key = NO_KEY) -> Complaint:
+    """The complaint in the body of a response with an error status, without `key`: its JSON, or its text if it is not JSON."""
     try:
-        complaint = read_complaint(load_json(body))
+        complaint = read_complaint(key.mask_data(load_json(body)))
     except ValueError:
         text = body.decode("utf-8", "replace").strip()
         page = text.startswith("<")

@@ -248,7 +248,11 @@ class _Work:
             text = "the connection held a second answer to an earlier request"
             return Fault("stale", text, again=True, billed=True)
         answers = 200 <= response.status_code < 300
-        outcome = read_answer(content, url=self.url) if answers else read_error_body(content, response.status_code)
+        outcome = (
+            read_answer(content, url=self.url, key=self.key)
+            if answers
+            else read_error_body(content, response.status_code, key=self.key)
+        )
         return self._status(outcome, response.headers, call, stated) if isinstance(outcome, Complaint) else outcome
 
     def _status(self, complaint: Complaint, headers: Any, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
@@ -277,14 +281,14 @@ class _Work:
         self.replies += 1
         self.took_system = self.took_system or _has_system(call)
         self.contradictions += answer.tokens.contradicts and not counts_nothing(answer.usage)
-        mask, tokens = self.key.mask_output, possible_tokens(answer.tokens, call.messages, answer.output)
+        tokens = possible_tokens(answer.tokens, call.messages, answer.output)
         return replace(
             reply,
-            output=None if answer.output is None else mask(answer.output),
-            finish_reason=None if answer.finish_reason is None else mask(answer.finish_reason),
-            model=None if answer.model is None else mask(answer.model),
-            system_fingerprint=None if answer.system_fingerprint is None else mask(answer.system_fingerprint),
-            usage=None if answer.usage is None else self.key.mask_data(answer.usage),
+            output=answer.output,
+            finish_reason=answer.finish_reason,
+            model=answer.model,
+            system_fingerprint=answer.system_fingerprint,
+            usage=answer.usage,
             input_tokens=tokens.input,
             cached_tokens=tokens.cached,
             output_tokens=tokens.output,
@@ -331,7 +335,9 @@ class _Work:
             async with asyncio.timeout(MODELS_SECONDS):
                 request = self.client.build_request("GET", models_url(self.url), headers=self.key.headers)
                 _, content = await fetch(self.client, request)
-                names = [str(entry["id"]) for entry in read_models(load_json(content)) if entry.get("id")]
+                names = [
+                    str(entry["id"]) for entry in read_models(self.key.mask_data(load_json(content))) if entry.get("id")
+                ]
         except Exception:  # it only completes an error, which must not be replaced by another one
             return ""
         return f"; {nearest_of(self.endpoint.model, names)}" if names else ""
