@@ -41,6 +41,7 @@ OBJECTION = re.compile(
     r"cannot find|must not|not available|deprecated|incompatible|must be|only",
     re.IGNORECASE,
 )
+SLOW = ("ReadTimeout", "WriteTimeout")  # the client's exceptions; it has no such limits at endpoints of chats
 UNSENT = (
     "ConnectError",
     "ConnectTimeout",
@@ -186,7 +187,8 @@ def _never_works(complaint: Complaint, text: str, *, model: str, sent: Mapping[s
 def fault_of_exception(error: BaseException, *, message: str, url: str, seconds: float) -> Fault:
     """The fault for an exception of the HTTP client, with its `message` without the key; an attempt may take `seconds`."""
     chain = list(_chain(error))
-    if isinstance(error, TimeoutError):
+    name = type(error).__name__
+    if isinstance(error, TimeoutError) or name in SLOW:
         return Fault("timeout", f"no complete answer within {seconds:g} s", again=True, billed=True)
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         proxy = "" if is_on_this_machine(url) or not getproxies() else ", or the proxy from the environment,"
@@ -194,7 +196,6 @@ def fault_of_exception(error: BaseException, *, message: str, url: str, seconds:
         return Fault("unknown host", problem, again=True, stop=ConfigError, only_first=True)
     if untrusted := next((cause for cause in chain if isinstance(cause, ssl.SSLCertVerificationError)), None):
         return Fault("certificate", _untrusted(untrusted), stop=ConfigError)
-    name = type(error).__name__
     if name in ("InvalidURL", "UnsupportedProtocol") or isinstance(error, UnicodeError):
         return Fault("address", f"the host {host_of(url)} is not a valid name\nCheck the address.", stop=ConfigError)
     if name == "ProxyError" and message.startswith("407"):

@@ -163,19 +163,6 @@ def test_a_missing_key_is_found_before_anything_is_curated(command, hosted, monk
 
 
 @pytest.mark.slow
-def test_the_key_goes_to_the_endpoint_and_nowhere_else(command, hosted, monkeypatch):
-    monkeypatch.setenv("TUNED_KEY", "sk-secret-of-the-test")
-    with EndpointServer(labels) as server:
-        project = hosted(server.url, money='key_env = "TUNED_KEY"\n' + MONEY)
-        done = command("run", project, "--debug")
-        sent = {asked.headers.get("authorization") for asked in server.requests if asked.body["model"] != "base"}
-        assert {asked.headers.get("authorization") for asked in server.requests} - sent == {None}
-    assert sent == {"Bearer sk-secret-of-the-test"}
-    left = b"".join(path.read_bytes() for path in project.rglob("*") if path.is_file())
-    assert b"sk-secret" not in left + (done.out + done.err).encode()
-
-
-@pytest.mark.slow
 def test_personal_data_is_held_back_unless_allowed(command, hosted, pairs_file):
     rows = [pair(n) for n in range(60)]
     for row in rows:
