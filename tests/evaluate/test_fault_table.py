@@ -148,7 +148,7 @@ def at(fault: Fault, when: Callable[[Asked], bool] = lambda asked: True) -> Iter
         yield server.url, server
 
 
-def _waits(fault: Fault) -> dict[str, float]:
+def _waits(fault: Fault) -> dict[str, Any]:
     return {"seconds_per_call": fault.patience, "longest_wait": 0.02}
 
 
