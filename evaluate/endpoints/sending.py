@@ -5,32 +5,19 @@ environment when it starts; the key appears in no error, warning, log line or re
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
-from ...core import (
-    NO_MODEL,
-    Complaint,
-    Fault,
-    RunBroken,
-    fault_of_exception,
-    fault_of_status,
-    is_near,
-    models_url,
-    origin_of,
-    read_key,
-    say,
-)
-from .client import LARGEST, StaleAnswerError, TooLargeError, fetch, open_client
+from ...core import NO_MODEL, Fault, RunBroken, is_near, origin_of, read_key, say
+from .client import open_client
 from .counts import counts_nothing, possible_tokens
 from .endpoint import Admission, Call, Endpoint, Reply
+from .exchange import Exchange
 from .pace import Pace, Streak
 from .parameters import Parameters
-from .responses import NOTHING_COUNTED, Answer, load_json, nearest_of, read_answer, read_error_body, read_models
+from .responses import Answer
 from .traffic import Traffic
 
 __all__ = ["send_calls"]
@@ -81,7 +68,6 @@ def send_calls(
 PATIENCE = 10
 LONG_PAUSE = 10.0  # seconds; a shorter pause is not reported
 LATE = ("timeout", "ConnectTimeout")  # kinds of faults
-MODELS_SECONDS = 2.0  # for the endpoint's list of models, which only completes an error
 
 
 def _run(work: "_Work", calls: Iterable[Call]) -> None:
@@ -113,7 +99,6 @@ class _Work:
             endpoint.parameters, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed
         )
         self.streak = Streak(ever_answered=heard)
-        self.took_system = False
         self.closed = self.cannot_store = self.reported_wait = False
         self.contradictions = self.replies = 0
 
@@ -124,7 +109,8 @@ class _Work:
         if self.url.startswith("http:") and not is_near(self.url):
             self.warn(f"{self.origin}: http:// sends texts and the key unencrypted; use https:// if the host offers it")
         with self.key.masked_logs():
-            async with open_client(endpoint) as self.client:
+            async with open_client(endpoint) as client:
+                self.exchange = Exchange(endpoint, self.key, client, self.parameters)
                 ticking = asyncio.create_task(self._tick())
                 try:
                     async with asyncio.TaskGroup() as group:
@@ -219,14 +205,11 @@ class _Work:
     async def _attempt(self, call: Call) -> tuple[Answer | Fault, float]:
         """One request with its result and the seconds from sending to the last byte."""
         await self.pace.enter()
-        started, stated = time.perf_counter(), self.parameters.stated
+        started = time.perf_counter()
         outcome: Answer | Fault | None = None  # None if the attempt is dropped
         self.traffic.sending()
         try:
-            async with asyncio.timeout(self.endpoint.seconds_per_call):
-                outcome = await self._request(call, stated)
-        except Exception as error:
-            outcome = self._fault(error)
+            outcome = await self.exchange.request(call)
         finally:
             self.pace.leave()
             late = isinstance(outcome, Fault) and outcome.kind in LATE
@@ -234,52 +217,11 @@ class _Work:
         assert outcome is not None, "an attempt that is dropped raises"
         return outcome, time.perf_counter() - started
 
-    async def _request(self, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
-        body = {"model": self.endpoint.model, "messages": call.messages, **self.parameters.of_sample(call.sample)}
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        request = self.client.build_request("POST", self.url, content=content, headers=self.key.headers)
-        try:
-            response, content = await fetch(self.client, request)
-        except TooLargeError:
-            text = f"an answer of more than {LARGEST // 2**20} MiB\nCheck the address {self.url}."
-            return Fault("too large", text, stop=RunBroken, only_first=True, billed=True)
-        except StaleAnswerError:
-            self.client.headers["Connection"] = "close"  # such a server gets a connection for each request
-            text = "the connection held a second answer to an earlier request"
-            return Fault("stale", text, again=True, billed=True)
-        answers = 200 <= response.status_code < 300
-        outcome = (
-            read_answer(content, url=self.url, key=self.key)
-            if answers
-            else read_error_body(content, response.status_code, key=self.key)
-        )
-        return self._status(outcome, response.headers, call, stated) if isinstance(outcome, Complaint) else outcome
-
-    def _status(self, complaint: Complaint, headers: Any, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
-        complaint = replace(complaint, message=self.key.mask(complaint.message))  # before anything is shortened
-        fault = fault_of_status(
-            complaint.status or 500, complaint, headers=headers, url=self.url, model=self.endpoint.model,
-            key_env=self.endpoint.key_env, sent=stated, system=_has_system(call) and not self.took_system,
-        )  # fmt: skip
-        if fault.filtered:
-            return Answer(None, "content_filter", None, None, NOTHING_COUNTED)
-        return fault
-
-    def _fault(self, error: Exception) -> Fault:
-        """Turn errors of the client into faults; our own errors are raised unchanged."""
-        import httpx2
-
-        if not isinstance(error, TimeoutError | httpx2.HTTPError | httpx2.InvalidURL | OSError | UnicodeError):
-            raise error
-        message = self.key.mask(str(error))
-        return fault_of_exception(error, message=message, url=self.url, seconds=self.endpoint.seconds_per_call)
-
     def _answered(self, answer: Answer, reply: Reply, call: Call) -> Reply:
         self.pace.tested()
         self.pace.answered()
         self.streak.answered()
         self.replies += 1
-        self.took_system = self.took_system or _has_system(call)
         self.contradictions += answer.tokens.contradicts and not counts_nothing(answer.usage)
         tokens = possible_tokens(answer.tokens, call.messages, answer.output)
         return replace(
@@ -314,7 +256,7 @@ class _Work:
                 return
             assert fault.stop is not None
             self._end(fault, call)
-            offered = await self._offered() if fault.kind == NO_MODEL else ""
+            offered = await self.exchange.offered() if fault.kind == NO_MODEL else ""
             raise fault.stop(self.key.mask(f"{self.origin}: {fault.text}{offered}")) from None
         if self.streak.failed(final=last, transport=fault.again):
             self._end(fault, call)
@@ -329,19 +271,6 @@ class _Work:
         if not fault.billed:
             self.admission.free(call)
 
-    async def _offered(self) -> str:
-        """The models that the endpoint lists, in words; nothing if it lists none."""
-        try:
-            async with asyncio.timeout(MODELS_SECONDS):
-                request = self.client.build_request("GET", models_url(self.url), headers=self.key.headers)
-                _, content = await fetch(self.client, request)
-                names = [
-                    str(entry["id"]) for entry in read_models(self.key.mask_data(load_json(content))) if entry.get("id")
-                ]
-        except Exception:  # it only completes an error, which must not be replaced by another one
-            return ""
-        return f"; {nearest_of(self.endpoint.model, names)}" if names else ""
-
     def _slow_down(self, fault: Fault) -> None:
         pause = self.pace.limited(fault.wait)
         self.traffic.paused(pause)
@@ -351,7 +280,3 @@ class _Work:
         self.reported_wait = True
         requested = f" and requests a wait of {say.duration(fault.wait)}" if fault.wait is not None else ""
         self.warn(f"{self.origin}: the endpoint limits the rate{requested}; all calls wait {say.duration(pause)}")
-
-
-def _has_system(call: Call) -> bool:
-    return any(message["role"] == "system" for message in call.messages)

@@ -99,8 +99,10 @@ class EndpointServer:
     same time; connections: how many were opened.
     """
 
-    def __init__(self, behave: Callable[[Asked], Step] = echo, *, tls: ssl.SSLContext | None = None) -> None:
-        self.behave, self.tls = behave, tls
+    def __init__(
+        self, behave: Callable[[Asked], Step] = echo, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        self.behave, self.tls, self.host = behave, tls, host
         self.requests: list[Asked] = []
         self.succeeded: Counter[str] = Counter()
         self.connections = self.most_at_once = self._at_once = 0
@@ -112,7 +114,8 @@ class EndpointServer:
     @property
     def url(self) -> str:
         """The base address, ending in /v1."""
-        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.tls else ''}://{host}:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -130,7 +133,7 @@ class EndpointServer:
 
     async def _main(self) -> None:
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self.tls, backlog=512)
+        server = await asyncio.start_server(self._connected, self.host, 0, ssl=self.tls, backlog=512)
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -54,6 +55,18 @@ def test_an_address_with_path_and_query_is_kept() -> None:
     with EndpointServer() as server:
         ask_all(server.url + "/chat/completions?api-version=2026-01-01")
     assert server.requests[0].path == "/v1/chat/completions?api-version=2026-01-01"
+
+
+def test_an_address_of_ipv6_is_called_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with EndpointServer(host="::1") as server:
+        assert ask_all(server).only.output == "ONE"
+        assert server.url.startswith("http://[::1]:")
 
 
 ANSWERS: list[tuple[str, Any, str | None, str | None]] = [
