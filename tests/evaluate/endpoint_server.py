@@ -40,7 +40,7 @@ class Step:
     body: an object is sent as JSON, bytes as they are. wait: seconds before the first byte. drip: seconds between single
     bytes. cut_after: bytes of the whole response after which the connection is cut; 0 cuts it unanswered; with `reset`, by
     a reset in place of an orderly end. raw: the whole response with its head, in place of all that. twice: the response is
-    sent two times. endless: what follows until the caller has had enough.
+    sent two times. endless: what follows until the caller has had enough, with `drip` between two pieces.
     """
 
     status: int = 200
@@ -205,7 +205,7 @@ async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     response = f"HTTP/1.1 {step.status} Whatever\r\n{head}\r\n".encode("latin-1") + content
     response = response if step.raw is None else step.raw
-    if step.drip is not None:
+    if step.drip is not None and step.endless is None:
         for byte in response:
             writer.write(bytes([byte]))
             await writer.drain()
@@ -216,7 +216,7 @@ async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
     while step.endless is not None:
         writer.write(step.endless)
         await writer.drain()
-        await asyncio.sleep(0)  # others have their turn even if the caller takes all
+        await asyncio.sleep(step.drip or 0)  # others have their turn even if the caller takes all
     if step.reset:
         linger = struct.pack("ii", 1, 0)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

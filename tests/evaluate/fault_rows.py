@@ -139,14 +139,14 @@ CONNECTIONS = (
         "the connection broke",
         lambda: Step(body=completion(), cut_after=200, reset=True),
     ),
-    Fault("it never answers", "no complete answer within", lambda: Step(body=completion(), wait=30), patience=0.3),
-    Fault("it sends a byte now and then", "no complete answer within", lambda: Step(drip=0.05), patience=0.3),
+    Fault("it never answers", "no complete answer within", lambda: Step(body=completion(), wait=30), patience=1.0),
+    Fault("it sends a byte now and then", "no complete answer within", lambda: Step(drip=0.05), patience=1.0),
     Fault("it sends headers without end", "the connection broke", lambda: Step(raw=HEAD, endless=b"A: b\r\n" * 500)),
     Fault(
         "it says 100 Continue without end",
         "no complete answer within",
-        lambda: Step(raw=b"", endless=b"HTTP/1.1 100 Continue\r\n\r\n" * 99),
-        patience=0.3,
+        lambda: Step(raw=b"", endless=b"HTTP/1.1 100 Continue\r\n\r\n", drip=0.05),
+        patience=1.0,
     ),
     Fault("it speaks another protocol", "the connection broke", lambda: Step(raw=b"SSH-2.0-OpenSSH_9.6\r\n")),
     Fault(

@@ -93,7 +93,7 @@ def _end(url: str, fault: Fault, *, heard: bool) -> tuple[str, str]:
     """How thirty calls end."""
     try:
         texts = ["only"] if heard else [str(number) for number in range(30)]
-        answers = ask_all(url, texts, tries=TRIES, heard=heard, **_waits(fault))
+        answers = ask_all(url, texts, concurrency=20, tries=TRIES, heard=heard, **_waits(fault))
     except TuneworthError as wrong:
         return f"ends the command, exit {_code(wrong)}", str(wrong)
     told = "\n".join([str(answers.replies[0].error), *answers.warnings])
