@@ -79,8 +79,8 @@ def _bounded() -> Any:
     return bound
 
 
-def open_client(endpoint: Endpoint) -> Any:
-    """One pool of persistent connections, as many as calls in flight, that follows no redirects.
+def open_client(endpoint: Endpoint, *, reuse: bool = True) -> Any:
+    """One pool of connections, as many as calls in flight, that follows no redirects. `reuse` keeps them for later calls.
 
     Proxies from the environment are used, except for this machine.
     """
@@ -97,7 +97,9 @@ def open_client(endpoint: Endpoint) -> Any:
                 "User-Agent": f"tuneworth/{version('tuneworth')}",
             },
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency),
+            limits=httpx2.Limits(
+                max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency if reuse else 0
+            ),
             mounts=local,
             event_hooks={"response": [_bounded()]},
         )

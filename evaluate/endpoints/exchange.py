@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from ...core import Complaint, Fault, Key, RunBroken, fault_of_exception, fault_of_status, models_url
-from .client import LARGEST, StaleAnswerError, TooLargeError, fetch
+from .client import LARGEST, StaleAnswerError, TooLargeError, fetch, open_client
 from .endpoint import Call, Endpoint
 from .parameters import Parameters
 from .responses import NOTHING_COUNTED, Answer, load_json, nearest_of, read_answer, read_error_body, read_models
@@ -18,12 +19,23 @@ MODELS_SECONDS = 2.0  # for the endpoint's list of models, which only completes 
 
 
 class Exchange:
-    """Sends single requests with the key, which is masked in all that comes back, and the parameters accepted so far."""
+    """Sends single requests with the key, which is masked in all that comes back, and the parameters accepted so far.
 
-    def __init__(self, endpoint: Endpoint, key: Key, client: Any, parameters: Parameters) -> None:
+    Connections are open for the time of an `async with` block.
+    """
+
+    def __init__(self, endpoint: Endpoint, key: Key, parameters: Parameters) -> None:
         self.endpoint, self.url = endpoint, endpoint.calls_url
-        self.key, self.client, self.parameters = key, client, parameters
+        self.key, self.parameters = key, parameters
         self.took_system = False  # whether a chat with a system message was answered
+        self._open, self._alone = AsyncExitStack(), False
+
+    async def __aenter__(self) -> Self:
+        self.client = await self._open.enter_async_context(open_client(self.endpoint))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._open.aclose()
 
     async def request(self, call: Call) -> Answer | Fault:
         """The answer to one request, or why there is none. Raises: errors of this program alone."""
@@ -43,7 +55,9 @@ class Exchange:
             text = f"an answer of more than {LARGEST // 2**20} MiB\nCheck the address {self.url}."
             return Fault("too large", text, stop=RunBroken, only_first=True, billed=True)
         except StaleAnswerError:
-            self.client.headers["Connection"] = "close"  # such a server gets a connection for each request
+            if not self._alone:  # such a server gets a connection for each request
+                self._alone = True
+                self.client = await self._open.enter_async_context(open_client(self.endpoint, reuse=False))
             text = "the connection held a second answer to an earlier request"
             return Fault("stale", text, again=True, billed=True)
         if 200 <= response.status_code < 300:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ...core import NO_MODEL, Fault, RunBroken, is_near, origin_of, read_key, say
-from .client import open_client
 from .counts import counts_nothing, possible_tokens
 from .endpoint import Admission, Call, Endpoint, Reply
 from .exchange import Exchange
@@ -109,8 +108,7 @@ class _Work:
         if self.url.startswith("http:") and not is_near(self.url):
             self.warn(f"{self.origin}: http:// sends texts and the key unencrypted; use https:// if the host offers it")
         with self.key.masked_logs():
-            async with open_client(endpoint) as client:
-                self.exchange = Exchange(endpoint, self.key, client, self.parameters)
+            async with Exchange(endpoint, self.key, self.parameters) as self.exchange:
                 ticking = asyncio.create_task(self._tick())
                 try:
                     async with asyncio.TaskGroup() as group:
