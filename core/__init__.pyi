@@ -1,14 +1,11 @@
-from .address import Key as Key
 from .address import address_problems as address_problems
 from .address import calls_url as calls_url
 from .address import host_of as host_of
 from .address import is_near as is_near
 from .address import is_on_this_machine as is_on_this_machine
-from .address import key_env_problems as key_env_problems
 from .address import lacks_version as lacks_version
 from .address import models_url as models_url
 from .address import origin_of as origin_of
-from .address import read_key as read_key
 from .appending import append_lines as append_lines
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
@@ -45,6 +42,10 @@ from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .keys import Key as Key
+from .keys import key_env_problems as key_env_problems
+from .keys import read_key as read_key
+from .keys import withheld_keys as withheld_keys
 from .limits import GRACE_BYTES as GRACE_BYTES
 from .limits import Limits as Limits
 from .limits import read_size as read_size

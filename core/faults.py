@@ -30,6 +30,9 @@ SHORT = 60  # characters of a message that says nothing else
 LONGEST = 300  # characters of an endpoint's message
 # Another attempt may help: busy, locked (OpenAI's 409), overloaded (529), or a proxy that could not reach it (52x).
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+# A gateway lost the server behind it, which may have answered; any other error status says that nothing was generated.
+GATEWAY = frozenset({502, 504, *range(520, 525)})
+REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
 WRONG_ADDRESS = frozenset({404, 405, 410})
 UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance")
 FILTERED = ("content_filter", "content_policy_violation", "data_inspection_failed", "refusal")
@@ -38,6 +41,12 @@ OBJECTION = re.compile(
     r"cannot find|must not|not available|deprecated|incompatible|must be|only",
     re.IGNORECASE,
 )
+SLOW = ("ReadTimeout", "WriteTimeout")  # the client's exceptions; it has no such limits at endpoints of chats
+UNSENT = (
+    "ConnectError",
+    "ConnectTimeout",
+    "ProxyError",
+)  # the client's exceptions without a connection to the endpoint
 _PROXY_LOGIN = "the proxy from the environment requires a login ({})\nAdd the user and password to the proxy's address."
 GRACE = 2.5  # seconds in which a server that is being started may begin to answer: a command ends within five in all
 NO_MODEL = "no such model"
@@ -64,7 +73,8 @@ class Fault:
     again: another attempt may help. wait: seconds that the endpoint requests. everyone: all calls wait. stop: the error
     that ends the whole run; only_first: only if nothing has been answered yet; grace: seconds in which it may still pass.
     refused: the parameter that the endpoint
-    does not accept. filtered: the endpoint's content filter blocked the request, which counts as its answer.
+    does not accept. filtered: the endpoint's content filter blocked the request, which counts as its answer. billed: the
+    attempt may cost money all the same, as the model may have answered it.
     """
 
     kind: str
@@ -77,13 +87,14 @@ class Fault:
     grace: float = 0.0
     refused: str | None = None
     filtered: bool = False
+    billed: bool = False
 
 
 @dataclass(frozen=True)
 class Complaint:
     """The endpoint's description of an error: its message, codes, the parameter that it names, and fields.
 
-    `page` says that it is a web page instead.
+    `page` says that it is a web page instead, `begun` that the model may have begun to answer.
     """
 
     message: str = ""
@@ -93,6 +104,7 @@ class Complaint:
     flagged: bool = False
     status: int | None = None
     page: bool = False
+    begun: bool = False
 
 
 def read_complaint(data: Any) -> Complaint:
@@ -127,7 +139,7 @@ def fault_of_status(
     has been answered."""
     message = shortened(complaint.message)
     kind, text = f"status {status}", f"{status}: {message}" if message else f"status {status} without a message"
-    if 300 <= status < 400:
+    if status in REDIRECTS:
         return _redirected(status, headers.get("location", ""))
     if status == 402 or any(code in UNPAID for code in complaint.codes):
         return Fault(kind, f"the account has no credit left ({text})\nAdd credit, then run again.", stop=RunBroken)
@@ -153,7 +165,8 @@ def fault_of_status(
     if complaint.page and status != 429 and wait is None:
         return _page(status, url)
     if status in AGAIN:
-        return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None)
+        billed = complaint.begun or status in GATEWAY
+        return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None, billed=billed)
     return Fault(kind, text, refused=_refused(complaint, sent) if status in (400, 422) else None)
 
 
@@ -174,15 +187,15 @@ def _never_works(complaint: Complaint, text: str, *, model: str, sent: Mapping[s
 def fault_of_exception(error: BaseException, *, message: str, url: str, seconds: float) -> Fault:
     """The fault for an exception of the HTTP client, with its `message` without the key; an attempt may take `seconds`."""
     chain = list(_chain(error))
-    if isinstance(error, TimeoutError):
-        return Fault("timeout", f"no complete answer within {seconds:g} s", again=True)
+    name = type(error).__name__
+    if isinstance(error, TimeoutError) or name in SLOW:
+        return Fault("timeout", f"no complete answer within {seconds:g} s", again=True, billed=True)
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         proxy = "" if is_on_this_machine(url) or not getproxies() else ", or the proxy from the environment,"
         problem = f"the host {host_of(url)}{proxy} cannot be found\nCheck the address and the network."
         return Fault("unknown host", problem, again=True, stop=ConfigError, only_first=True)
     if untrusted := next((cause for cause in chain if isinstance(cause, ssl.SSLCertVerificationError)), None):
         return Fault("certificate", _untrusted(untrusted), stop=ConfigError)
-    name = type(error).__name__
     if name in ("InvalidURL", "UnsupportedProtocol") or isinstance(error, UnicodeError):
         return Fault("address", f"the host {host_of(url)} is not a valid name\nCheck the address.", stop=ConfigError)
     if name == "ProxyError" and message.startswith("407"):
@@ -203,7 +216,13 @@ def fault_of_exception(error: BaseException, *, message: str, url: str, seconds:
         "ProxyError": "the proxy from the environment failed",
     }
     message = shortened(message)
-    return Fault(name, f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}", again=True)
+    text = (
+        f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}\n"
+        f"Check the address {origin_of(urlsplit(url))}, and what the server there says of it."
+    )
+    return Fault(
+        name, text, again=True, stop=RunBroken, only_first=True, grace=GRACE, billed=name not in UNSENT
+    )  # fmt: skip
 
 
 def _unreachable(chain: list[BaseException], name: str, message: str, url: str) -> Fault:
@@ -231,10 +250,10 @@ def requested_wait(headers: Mapping[str, str], now: datetime | None = None) -> f
             return seconds
     try:
         when = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)  # HTTP dates are in GMT
+        return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+    except (ValueError, OverflowError, TypeError):
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)  # HTTP dates are in GMT
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
 
 
 def shortened(text: str) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 
-from ...core import RunBroken
+from ...core import RunBroken, withheld_keys
 from .storage import Done, Storage
 from .tasks import Result, Task, carry_out
 
@@ -97,11 +97,12 @@ class Processes:
         pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self, storage: Storage, task: Task, store: bool) -> Future[Done | Result]:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")  # polars' threads do not survive a fork
-            self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_end_with_parent)
+        inherited = {**(ONE_THREAD if self.workers > 1 else RETURN_MEMORY), **withheld_keys()}
         try:
-            with _environment(ONE_THREAD if self.workers > 1 else RETURN_MEMORY):  # a submit may start a process
+            with _environment(inherited):  # both the pool and a submit may start a process
+                if self._pool is None:
+                    context = multiprocessing.get_context("spawn")  # polars' threads do not survive a fork
+                    self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_end_with_parent)
                 return self._pool.submit(carry_out, storage, task, store=store)
         except BrokenProcessPool as error:
             future: Future[Done | Result] = Future()

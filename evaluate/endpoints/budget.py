@@ -7,6 +7,7 @@ from typing import Any
 
 from ..money.inputs.settings import Number, RoiSettings, Triangular, VariantMoney
 from ..variants import Variant
+from .sent import SentRequests
 
 __all__ = ["Budget", "TokenPrice", "most_tokens", "price_of_variant", "spent_on", "token_price"]
 
@@ -92,34 +93,58 @@ def most_tokens(messages: Iterable[Mapping[str, str]]) -> int:
 class Budget:
     """The money spent in a run, also by earlier calls of the command, and the money reserved for requests in flight.
 
-    With `limit` None it counts without a limit. `setting` names the limit in messages: its table, then its key; `again`
+    With `limit` None it counts without a limit. `spent` starts with the cost of the stored answers and what the requests of
+    `sent` without an answer may have cost (`lost`). `setting` names the limit in messages: its table, then its key; `again`
     says how the requests are resumed.
     """
 
     def __init__(
-        self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO, setting: str = "[evaluate] max_cost",
-        again: str = "run the same command with --run",
+        self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO, sent: SentRequests | None = None,
+        setting: str = "[evaluate] max_cost", again: str = "run the same command with --run",
     ) -> None:  # fmt: skip
-        self.limit, self.currency, self.spent, self.setting, self.again = limit, currency, spent, setting, again
+        self.lost = ZERO if sent is None else sent.unanswered(currency)
+        self.limit, self.currency, self.spent, self.setting, self.again = (
+            limit, currency, spent + self.lost, setting, again,
+        )  # fmt: skip
+        self._sent = sent
         self._reserved: dict[str, Decimal] = {}
+        self._beyond = Decimal(1)
+
+    def bound(self, worst: Decimal) -> Decimal:
+        """The worst case of a request by the answers so far: more, if one has cost more than its own."""
+        return worst * self._beyond
 
     def fits(self, worst: Decimal) -> bool:
         """Whether a request with this worst case may be sent now."""
-        return self.limit is None or self.spent + sum(self._reserved.values()) + worst <= self.limit
+        return self.limit is None or self.spent + sum(self._reserved.values()) + self.bound(worst) <= self.limit
 
     def reserve(self, key: str, worst: Decimal) -> bool:
         """Reserve the worst case of a request; False if it does not fit."""
         if not self.fits(worst):
             return False
-        self._reserved[key] = worst
+        self._reserved[key] = self.bound(worst)
+        if self._sent is not None and worst:
+            self._sent.add(key, self._reserved[key], self.currency)
         return True
 
     def settle(self, key: str, cost: Decimal | None) -> Decimal:
         """Replace a reservation with the real cost, or with the worst case if it is unknown; returns the amount counted."""
         worst = self._reserved.pop(key, ZERO)
         counted = worst if cost is None else cost
+        if worst and counted > worst:
+            self._beyond *= counted / worst
         self.spent += counted
         return counted
+
+    def lose(self, key: str) -> None:
+        """Count the worst case of an attempt that brought no answer but may be billed."""
+        worst = self._reserved.pop(key, ZERO)
+        self.spent, self.lost = self.spent + worst, self.lost + worst
+
+    def release(self, key: str) -> None:
+        """Drop the reservation of a request that costs nothing."""
+        if self._reserved.pop(key, ZERO) and self._sent is not None:
+            self._sent.free(key)
 
 
 def spent_on(

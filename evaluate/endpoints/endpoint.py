@@ -1,13 +1,13 @@
-"""An OpenAI-compatible chat endpoint with its limits and waits, a call to it, and the reply."""
+"""An OpenAI-compatible chat endpoint with its limits and waits, a call to it, its admission, and the reply."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...core import ConfigError, address_problems, calls_url, is_on_this_machine
 
-__all__ = ["LIMITS", "Call", "Endpoint", "Reply"]
+__all__ = ["LIMITS", "Admission", "Call", "Endpoint", "Reply"]
 
 
 # Parameters that Tuneworth sets itself or that would change the shape of the answer.
@@ -72,6 +72,19 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Admission:
+    """Decides which calls are sent, as far as money goes.
+
+    first: whether a call may be sent. again: whether it may be sent once more after an attempt that brought no answer but
+    may be billed. free: the last attempt of a call costs nothing.
+    """
+
+    first: Callable[[Call], bool] = lambda call: True
+    again: Callable[[Call], bool] = lambda call: True
+    free: Callable[[Call], None] = lambda call: None
+
+
+@dataclass(frozen=True)
 class Reply:
     """The result of one call.
 
@@ -80,7 +93,7 @@ class Reply:
     counts, None if they are missing or contradict each other: input includes cached, output includes reasoning. seconds:
     the last attempt. model: the name in the endpoint's answer. usage: its counts, unchanged. refused: the parameters that
     were dropped because the endpoint does not accept them. system_fingerprint: the provider's name for the configuration
-    of its servers.
+    of its servers. billed: whether the last attempt may be billed although it brought no answer.
     """
 
     index: int
@@ -98,6 +111,7 @@ class Reply:
     attempts: int
     refused: tuple[str, ...] = ()
     system_fingerprint: str | None = None
+    billed: bool = False
 
 
 def _parameter_problems(parameters: Mapping[str, Any]) -> list[str]:

@@ -10,8 +10,9 @@ from ...core import RunBroken
 from ..outputs.table import OUTPUT_SCHEMA, Raced
 from .budget import Budget
 from .counts import Counted, doubt_about, without_counts
-from .endpoint import Call, Reply
+from .endpoint import Admission, Call, Reply
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
+from .responses import other_models
 from .sending import send_calls
 from .store import AnswerStore
 from .traffic import Traffic
@@ -108,6 +109,9 @@ class _Race:
             self.warn(text)
         if plan.requests and all(request.key in self.failed for request in plan.requests):
             raise self._no_output()
+        stored = [self.store[request.key] for request in plan.requests if request.key in self.store]
+        if odd := other_models(plan.endpoint.model, (line.get("model") for line in stored)):
+            self.warn(f"{plan.host}: {odd}; check that {plan.variant.name} is the model that you mean to judge")
         if doubt := self._doubt():
             self.warn(self._doubt_text(doubt))
             return Raced(without_counts(self._table()), None, None, None, self._refused(), doubt)
@@ -152,7 +156,11 @@ class _Race:
             temperature=plan.temperature,
             seed=plan.seed,
             on_reply=lambda reply: self._take(wanted[reply.index], reply),
-            admit=lambda call: self._admit(wanted[call.index]),
+            admission=Admission(
+                first=lambda call: self._admit(wanted[call.index]),
+                again=lambda call: self._admit_again(wanted[call.index]),
+                free=lambda call: self.budget.release(wanted[call.index].key),
+            ),
             warn=self.warn,
             traffic=self.traffic,
             heard=self.heard,
@@ -161,12 +169,21 @@ class _Race:
     def _admit(self, request: Request) -> bool:
         return self.budget.reserve(request.key, self.plan.worst_cost(request))
 
+    def _admit_again(self, request: Request) -> bool:
+        """Whether the money suffices for one more try of a request, the last of which may be billed without an answer."""
+        self.budget.lose(request.key)
+        return self._admit(request)
+
     def _take(self, request: Request, reply: Reply) -> None:
         """Store an answer; a failure is remembered for this run only."""
-        cost = self.budget.settle(request.key, self._cost(reply))
         if reply.error is not None:
+            self.budget.lose(request.key) if reply.billed else self.budget.release(request.key)
             self.failed[request.key] = reply
             return
+        worst = self.budget.bound(self.plan.worst_cost(request))
+        cost = self.budget.settle(request.key, self._cost(reply))
+        if cost > worst:
+            self.warn(self._dear(cost, worst))
         self.heard = True
         self.store.add(request.key, self._line(request, reply, cost))
         if request.index >= 0:
@@ -270,11 +287,21 @@ class _Race:
             f"{answered} of {wanted} outputs are kept. Once the host answers, {self.budget.again} to resume."
         )
 
+    def _dear(self, cost: Decimal, worst: Decimal) -> str:
+        """A warning that an answer has cost more than is possible for what was asked."""
+        plan, currency = self.plan, self.budget.currency
+        return (
+            f"{plan.host}: by its token counts an answer to {plan.variant.name} cost {cost:.4f} {currency}, but what was asked "
+            f"for can cost {worst:.4f} at most; it counts as stated, and more is set aside for each further request"
+        )
+
     def _out_of_budget(self, request: Request) -> RunBroken:
         answered, wanted = _answered(self.plans, self.store)
-        budget, worst = self.budget, self.plan.worst_cost(request)
+        budget = self.budget
+        worst = budget.bound(self.plan.worst_cost(request))
+        lost = f" ({budget.lost:.4f} for requests without an answer, which may be billed)" if budget.lost else ""
         return RunBroken(
-            f"{budget.setting}: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent, and the next "
+            f"{budget.setting}: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent{lost}, and the next "
             f'request ("{self.plan.variant.name}") could cost {worst:.4f}.\n'
             f"{answered} of {wanted} outputs are kept. Raise {budget.setting.split()[-1]} and {budget.again} to resume."
         )

@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from ...core import GRACE, Complaint, ConfigError, Fault, lacks_version, read_complaint, shortened
+from ...core import GRACE, Complaint, ConfigError, Fault, Key, RunBroken, lacks_version, read_complaint, shortened
 
 __all__ = [
     "NOTHING_COUNTED",
@@ -16,6 +17,7 @@ __all__ = [
     "load_json",
     "named_models",
     "nearest_of",
+    "other_models",
     "read_answer",
     "read_error_body",
     "read_models",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 
+NO_KEY = Key(None)
 MOST = 10**9  # tokens; a larger count is wrong, as it is far above any model's context
 
 
@@ -135,30 +138,36 @@ def load_json(body: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def read_answer(body: bytes, *, url: str = "") -> Answer | Complaint | Fault:
+def read_answer(body: bytes, *, url: str = "", key: Key = NO_KEY) -> Answer | Complaint | Fault:
     """The answer in the body of a successful response, or the endpoint's complaint if it reports an error there.
 
-    `url` is the address that was called, for the message if another service answers there.
+    `url` is the address that was called, for the message if another service answers there; `key` is masked in all texts.
     """
     try:
-        data = load_json(body)
+        data = key.mask_data(load_json(body))
     except ValueError as error:
         page = body[:200].lstrip().startswith(b"<")
-        return _elsewhere("a web page", url) if page else Fault("not JSON", _instead(body, error), again=True)
+        return _elsewhere("a web page", url) if page else _unusable(_instead(body, error), url)
     if not isinstance(data, dict):
-        return Fault("not JSON", "an answer that is not a JSON object", again=True)
+        return _unusable("an answer that is not a JSON object", url)
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     # Gateways such as OpenRouter report errors with status 200: for the whole answer or for a provider that failed midway.
     for place in (data if not choices else None, choice):
         if isinstance(place, dict) and place.get("error"):
-            return read_complaint(place)
+            return replace(read_complaint(place), begun=place is choice)
     if not isinstance(choices, list):
         return _elsewhere('JSON without "choices"', url)
     try:
         return _read(data)
     except _NotAnAnswerError as error:
-        return Fault("not a chat answer", str(error), again=True)
+        return _unusable(str(error), url)
+
+
+def _unusable(found: str, url: str) -> Fault:
+    """The fault if an answer came that cannot be read. It may be billed, so it ends the calls if none was answered yet."""
+    text = f"{found}\nCheck the address {url}, and what the server there says of it."
+    return Fault("unusable", text, again=True, stop=RunBroken, only_first=True, grace=GRACE, billed=True)
 
 
 def _elsewhere(found: str, url: str) -> Fault:
@@ -167,10 +176,10 @@ def _elsewhere(found: str, url: str) -> Fault:
     return Fault("another service", text, again=True, stop=ConfigError, only_first=True, grace=GRACE)
 
 
-def read_error_body(body: bytes, status: int) -> Complaint:
-    """The complaint in the body of a response with an error status: its JSON, or its text if it is not JSON."""
+def read_error_body(body: bytes, status: int, *, key: Key = NO_KEY) -> Complaint:
+    """The complaint in the body of a response with an error status, without `key`: its JSON, or its text if it is not JSON."""
     try:
-        complaint = read_complaint(load_json(body))
+        complaint = read_complaint(key.mask_data(load_json(body)))
     except ValueError:
         text = body.decode("utf-8", "replace").strip()
         page = text.startswith("<")
@@ -185,6 +194,7 @@ def read_models(data: Any) -> list[dict[str, Any]]:
 
 
 NAMED = 8  # models in a message
+TUNED = "ft:"  # begins the name of a tuned model at OpenAI and Mistral, also in its answers
 
 
 def named_models(names: Sequence[str]) -> str:
@@ -197,6 +207,24 @@ def nearest_of(name: str, names: Sequence[str]) -> str:
     """The model of the list that is most like `name`, or what the list has."""
     close = get_close_matches(name, names, n=1) or [one for one in names if name in one]
     return f'did you mean "{shortened(close[0])}"?' if close else f"it has {named_models(names)}"
+
+
+def other_models(asked: str, named: Iterable[str | None]) -> str | None:
+    """What is odd about the names that answers give their model, in words; None if nothing is.
+
+    Routers fall back to other models, and some servers give their base model where they have no tuned one of that name. A
+    name that only differs from the one asked for is no sign: it may be an alias or a deployment.
+
+    >>> other_models("ft:small:lines", ["small-2026", "small-2026"])
+    'asked for "ft:small:lines", it answers as "small-2026"'
+    """
+    names = Counter(name for name in named if name)
+    if len(names) > 1:
+        each = ", ".join(f'"{shortened(name)}" ({count:,})' for name, count in names.most_common(NAMED))
+        return f"its answers name {len(names):,} models: {each}"
+    if asked.startswith(TUNED) and names and not (name := next(iter(names))).startswith(TUNED):
+        return f'asked for "{shortened(asked)}", it answers as "{shortened(name)}"'
+    return None
 
 
 def _read(data: Mapping[str, Any]) -> Answer:

@@ -5,32 +5,18 @@ environment when it starts; the key appears in no error, warning, log line or re
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
-from ...core import (
-    NO_MODEL,
-    Complaint,
-    Fault,
-    RunBroken,
-    fault_of_exception,
-    fault_of_status,
-    is_near,
-    models_url,
-    origin_of,
-    read_key,
-    say,
-)
-from .client import open_client
+from ...core import NO_MODEL, Fault, RunBroken, is_near, origin_of, read_key, say
 from .counts import counts_nothing, possible_tokens
-from .endpoint import Call, Endpoint, Reply
+from .endpoint import Admission, Call, Endpoint, Reply
+from .exchange import Exchange
 from .pace import Pace, Streak
 from .parameters import Parameters
-from .responses import NOTHING_COUNTED, Answer, load_json, nearest_of, read_answer, read_error_body, read_models
+from .responses import Answer
 from .traffic import Traffic
 
 __all__ = ["send_calls"]
@@ -44,14 +30,14 @@ def send_calls(
     temperature: float,
     seed: int | None,
     on_reply: Callable[[Reply], None],
-    admit: Callable[[Call], bool] | None = None,
+    admission: Admission | None = None,
     warn: Callable[[str], None] | None = None,
     traffic: Traffic | None = None,
     heard: bool = False,
 ) -> None:
     """Send every call and pass each reply to `on_reply` as it arrives, one at a time.
 
-    Calls are taken one by one as slots become free. If `admit` returns False, this call and all later ones are not sent,
+    Calls are taken one by one as slots become free. If `admission` refuses one, this call and all later ones are not sent,
     and calls in flight finish. An exception from `on_reply` or Ctrl-C drops the calls in flight and is raised; replies
     already passed on remain. The first call is sent alone, so that a problem that affects all calls shows at once.
     `traffic` counts what is under way. `heard` says that the endpoint has answered before: as long as it has not, a fault
@@ -68,7 +54,7 @@ def send_calls(
             temperature=temperature,
             seed=seed,
             on_reply=on_reply,
-            admit=admit or (lambda call: True),
+            admission=admission or Admission(),
             warn=warn or (lambda text: None),
             traffic=traffic or Traffic(),
             heard=heard,
@@ -79,10 +65,8 @@ def send_calls(
 
 # Attempts per try while the rate is limited and other calls are answered; a call that never gets through ends here.
 PATIENCE = 10
-LARGEST = 8 * 2**20  # bytes of an answer after decompression; the longest outputs of today's models take 1 MiB
 LONG_PAUSE = 10.0  # seconds; a shorter pause is not reported
 LATE = ("timeout", "ConnectTimeout")  # kinds of faults
-MODELS_SECONDS = 2.0  # for the endpoint's list of models, which only completes an error
 
 
 def _run(work: "_Work", calls: Iterable[Call]) -> None:
@@ -103,18 +87,17 @@ class _Work:
 
     def __init__(
         self, endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None,
-        on_reply: Callable[[Reply], None], admit: Callable[[Call], bool], warn: Callable[[str], None],
+        on_reply: Callable[[Reply], None], admission: Admission, warn: Callable[[str], None],
         traffic: Traffic, heard: bool,
     ) -> None:  # fmt: skip
         self.endpoint, self.url, self.seed = endpoint, endpoint.calls_url, seed
         self.origin = origin_of(urlsplit(self.url))
-        self.on_reply, self.admit, self.warn, self.traffic = on_reply, admit, warn, traffic
+        self.on_reply, self.admission, self.warn, self.traffic = on_reply, admission, warn, traffic
         self.key = read_key(endpoint.key_env)
         self.parameters = Parameters(
             endpoint.parameters, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed
         )
         self.streak = Streak(ever_answered=heard)
-        self.took_system = False
         self.closed = self.cannot_store = self.reported_wait = False
         self.contradictions = self.replies = 0
 
@@ -125,7 +108,7 @@ class _Work:
         if self.url.startswith("http:") and not is_near(self.url):
             self.warn(f"{self.origin}: http:// sends texts and the key unencrypted; use https:// if the host offers it")
         with self.key.masked_logs():
-            async with open_client(endpoint) as self.client:
+            async with Exchange(endpoint, self.key, self.parameters) as self.exchange:
                 ticking = asyncio.create_task(self._tick())
                 try:
                     async with asyncio.TaskGroup() as group:
@@ -152,10 +135,10 @@ class _Work:
             await self.pace.until_tested()
         while not self.closed:
             call = next(waiting, None)
-            if call is None or not self.admit(call):
+            if call is None or not self.admission.first(call):
                 self.closed = True
-            else:
-                self._pass_on(await self._call(call))
+            elif (reply := await self._call(call)) is not None:
+                self._pass_on(reply)
             self.pace.tested()
 
     def _pass_on(self, reply: Reply) -> None:
@@ -169,14 +152,17 @@ class _Work:
             self.pace.stop()
             raise
 
-    async def _call(self, call: Call) -> Reply:
-        """One call with all its attempts."""
+    async def _call(self, call: Call) -> Reply | None:
+        """One call with all its attempts; None if no further one is admitted."""
         reply = Reply(call.index, call.sample, None, None, None, None, None, None, 0.0, None, None, None, 0)
         tries, fault, answered, started = 0, Fault("not sent", "not sent"), self.replies, time.monotonic()
+        under_way = False
         try:
             async with asyncio.timeout(self.endpoint.most_seconds):
                 while True:
+                    under_way = True
                     outcome, seconds = await self._attempt(call)
+                    under_way = False
                     reply = replace(reply, seconds=seconds, attempts=reply.attempts + 1)
                     if isinstance(outcome, Answer):
                         return self._answered(outcome, reply, call)
@@ -192,7 +178,10 @@ class _Work:
                     last = not fault.again or tries >= self.endpoint.tries
                     # The time for which the same fault may come again before the first answer, less that of one more try.
                     grace = fault.grace - (time.monotonic() - started) - seconds
-                    await self._stop_if_useless(fault, last=last, hopeless=last or grace <= 0)
+                    await self._stop_if_useless(fault, call, last=last, hopeless=last or grace <= 0)
+                    if fault.billed and not last and not self.admission.again(call):
+                        self.closed = True
+                        return None
                     if self._decides(fault):  # no other call before it is clear
                         await asyncio.sleep(min(self.pace.backoff(tries), grace))
                         continue
@@ -205,21 +194,20 @@ class _Work:
                         await asyncio.sleep(self.pace.backoff(tries))
         except TimeoutError:
             self.traffic.late()
-            fault = replace(fault, text=f"given up after {self.endpoint.most_seconds:g} s; last attempt: {fault.text}")
-            await self._stop_if_useless(fault, last=True, hopeless=True)
-        return replace(reply, error=self.key.mask(f"{fault.text.splitlines()[0]} (attempts: {reply.attempts})"))
+            text = f"given up after {self.endpoint.most_seconds:g} s; last attempt: {fault.text}"
+            fault = replace(fault, text=text, billed=under_way)
+            await self._stop_if_useless(fault, call, last=True, hopeless=True)
+        error = self.key.mask(f"{fault.text.splitlines()[0]} (attempts: {reply.attempts})")
+        return replace(reply, error=error, billed=fault.billed)
 
     async def _attempt(self, call: Call) -> tuple[Answer | Fault, float]:
         """One request with its result and the seconds from sending to the last byte."""
         await self.pace.enter()
-        started, stated = time.perf_counter(), self.parameters.stated
+        started = time.perf_counter()
         outcome: Answer | Fault | None = None  # None if the attempt is dropped
         self.traffic.sending()
         try:
-            async with asyncio.timeout(self.endpoint.seconds_per_call):
-                outcome = await self._request(call, stated)
-        except Exception as error:
-            outcome = self._fault(error)
+            outcome = await self.exchange.request(call)
         finally:
             self.pace.leave()
             late = isinstance(outcome, Fault) and outcome.kind in LATE
@@ -227,60 +215,20 @@ class _Work:
         assert outcome is not None, "an attempt that is dropped raises"
         return outcome, time.perf_counter() - started
 
-    async def _request(self, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
-        body = {"model": self.endpoint.model, "messages": call.messages, **self.parameters.of_sample(call.sample)}
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        request = self.client.build_request("POST", self.url, content=content, headers=self.key.headers)
-        response = await self.client.send(request, stream=True)
-        try:
-            body = bytearray()
-            async for piece in response.aiter_bytes():
-                body += piece
-                if len(body) > LARGEST:
-                    return Fault("too large", f"an answer of more than {LARGEST // 2**20} MiB")
-        finally:
-            await response.aclose()
-        outcome = (
-            read_answer(bytes(body), url=self.url)
-            if 200 <= response.status_code < 300
-            else read_error_body(bytes(body), response.status_code)
-        )
-        return self._status(outcome, response.headers, call, stated) if isinstance(outcome, Complaint) else outcome
-
-    def _status(self, complaint: Complaint, headers: Any, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
-        complaint = replace(complaint, message=self.key.mask(complaint.message))  # before anything is shortened
-        fault = fault_of_status(
-            complaint.status or 500, complaint, headers=headers, url=self.url, model=self.endpoint.model,
-            key_env=self.endpoint.key_env, sent=stated, system=_has_system(call) and not self.took_system,
-        )  # fmt: skip
-        if fault.filtered:
-            return Answer(None, "content_filter", None, None, NOTHING_COUNTED)
-        return fault
-
-    def _fault(self, error: Exception) -> Fault:
-        """Turn errors of the client into faults; our own errors are raised unchanged."""
-        import httpx2
-
-        if not isinstance(error, TimeoutError | httpx2.HTTPError | httpx2.InvalidURL | OSError | UnicodeError):
-            raise error
-        message = self.key.mask(str(error))
-        return fault_of_exception(error, message=message, url=self.url, seconds=self.endpoint.seconds_per_call)
-
     def _answered(self, answer: Answer, reply: Reply, call: Call) -> Reply:
         self.pace.tested()
         self.pace.answered()
         self.streak.answered()
         self.replies += 1
-        self.took_system = self.took_system or _has_system(call)
         self.contradictions += answer.tokens.contradicts and not counts_nothing(answer.usage)
-        mask, tokens = self.key.mask_output, possible_tokens(answer.tokens, call.messages, answer.output)
+        tokens = possible_tokens(answer.tokens, call.messages, answer.output)
         return replace(
             reply,
-            output=None if answer.output is None else mask(answer.output),
-            finish_reason=None if answer.finish_reason is None else mask(answer.finish_reason),
-            model=None if answer.model is None else mask(answer.model),
-            system_fingerprint=None if answer.system_fingerprint is None else mask(answer.system_fingerprint),
-            usage=None if answer.usage is None else self.key.mask_data(answer.usage),
+            output=answer.output,
+            finish_reason=answer.finish_reason,
+            model=answer.model,
+            system_fingerprint=answer.system_fingerprint,
+            usage=answer.usage,
             input_tokens=tokens.input,
             cached_tokens=tokens.cached,
             output_tokens=tokens.output,
@@ -299,31 +247,27 @@ class _Work:
         """Whether the fault concerns all calls, so that it ends them unless it passes."""
         return fault.stop is not None and not (fault.only_first and self.streak.ever_answered)
 
-    async def _stop_if_useless(self, fault: Fault, *, last: bool, hopeless: bool) -> None:
+    async def _stop_if_useless(self, fault: Fault, call: Call, *, last: bool, hopeless: bool) -> None:
         """Raise if more calls are of no use; `last` ends this call, `hopeless` says that more tries are of no use."""
         if self._decides(fault):
             if not hopeless:
                 return
             assert fault.stop is not None
-            self.pace.stop()
-            offered = await self._offered() if fault.kind == NO_MODEL else ""
+            self._end(fault, call)
+            offered = await self.exchange.offered() if fault.kind == NO_MODEL else ""
             raise fault.stop(self.key.mask(f"{self.origin}: {fault.text}{offered}")) from None
         if self.streak.failed(final=last, transport=fault.again):
-            self.pace.stop()
+            self._end(fault, call)
             raise RunBroken(
                 self.key.mask(f"{self.origin}: the endpoint stopped answering; last attempt: {fault.text}")
                 + "\nEarlier answers are kept; run again once the endpoint works."
             )
 
-    async def _offered(self) -> str:
-        """The models that the endpoint lists, in words; nothing if it lists none."""
-        try:
-            async with asyncio.timeout(MODELS_SECONDS):
-                response = await self.client.get(models_url(self.url), headers=self.key.headers)
-                names = [str(entry["id"]) for entry in read_models(load_json(response.content)) if entry.get("id")]
-        except Exception:  # it only completes an error, which must not be replaced by another one
-            return ""
-        return f"; {nearest_of(self.endpoint.model, names)}" if names else ""
+    def _end(self, fault: Fault, call: Call) -> None:
+        """Send nothing more after a fault that ends all calls."""
+        self.pace.stop()
+        if not fault.billed:
+            self.admission.free(call)
 
     def _slow_down(self, fault: Fault) -> None:
         pause = self.pace.limited(fault.wait)
@@ -334,7 +278,3 @@ class _Work:
         self.reported_wait = True
         requested = f" and requests a wait of {say.duration(fault.wait)}" if fault.wait is not None else ""
         self.warn(f"{self.origin}: the endpoint limits the rate{requested}; all calls wait {say.duration(pause)}")
-
-
-def _has_system(call: Call) -> bool:
-    return any(message["role"] == "system" for message in call.messages)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core import ConfigError, RunBroken, append_lines
+from .sent import SentRequests
 
 __all__ = ["AnswerStore", "open_answers"]
 
@@ -21,11 +22,15 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
 
 
 class AnswerStore:
-    """Answers by the key of their request; `add` appends one to the file before it returns."""
+    """Answers by the key of their request; `add` appends one to the file before it returns.
+
+    `sent` are the paid requests, in a file beside that of the answers.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines = _read(path)
+        self.sent = SentRequests(path.with_suffix(".sent.jsonl"), self)
         self._synced, self._open = 0.0, False
 
     def __contains__(self, key: str) -> bool:

@@ -4,19 +4,21 @@ Asks the endpoint's own host alone, with its key, and sends nothing that a reque
 server without these addresses tells nothing, which is no error.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ConfigError, address_problems, calls_url, host_of, is_on_this_machine, models_url, read_key
+from ...core import ConfigError, Key, address_problems, calls_url, models_url, read_key
+from ..endpoints.client import StaleAnswerError, TooLargeError, fetch, open_client
+from ..endpoints.endpoint import Endpoint
 from ..endpoints.responses import load_json, named_models, read_models
 
 __all__ = ["Declared", "Server", "open_server"]
 
 CALLS, VERSION = "/chat/completions", "/v1"
 SECONDS = 20.0  # for one answer; none of them generates anything
-LARGEST = 8 * 2**20  # bytes of an answer
 MOST = 10**15  # of any count that a server declares
 
 
@@ -31,8 +33,8 @@ class Declared:
 class Server:
     """What a server answers beside its chat endpoint; open it with `open_server`."""
 
-    def __init__(self, client: Any, url: str) -> None:
-        self._client = client
+    def __init__(self, portal: Any, client: Any, url: str, key: Key) -> None:
+        self._portal, self._client, self._key = portal, client, key
         self.base = calls_url(url).removesuffix(CALLS)  # such as http://host/v1
         self.root = self.base.removesuffix(VERSION)
 
@@ -94,11 +96,15 @@ class Server:
         import httpx2
 
         try:
-            response = self._client.request(method, url, json=body)
-            usable = response.status_code == 200 and len(response.content) <= LARGEST
-            return load_json(response.content) if usable else None
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
+            return self._portal.call(self._fetch, method, url, body)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, TooLargeError, StaleAnswerError):
             return None
+
+    async def _fetch(self, method: str, url: str, body: Mapping[str, Any] | None) -> Any:
+        request = self._client.build_request(method, url, json=body, headers=self._key.headers)
+        async with asyncio.timeout(SECONDS):
+            response, content = await fetch(self._client, request)
+        return self._key.mask_data(load_json(content)) if response.status_code == 200 else None
 
 
 @contextmanager
@@ -107,15 +113,16 @@ def open_server(url: str, *, key_env: str | None = None) -> Iterator[Server]:
 
     Raises: ConfigError if the address is not one, or the key is missing.
     """
-    import httpx2
+    from anyio.from_thread import start_blocking_portal
 
     if problems := address_problems(url):
         raise ConfigError.of(problems, where="--endpoint")
-    key, host = read_key(key_env), host_of(url)
-    near = {f"all://{f'[{host}]' if ':' in host else host}": None} if is_on_this_machine(url) else {}
-    headers = {"Accept": "application/json", **key.headers}
-    with key.masked_logs(), httpx2.Client(headers=headers, timeout=SECONDS, mounts=near) as client:
-        yield Server(client, url)
+    key = read_key(key_env)
+    # A portal, as the limit for a whole answer needs a loop, which may run already, as in a notebook.
+    with key.masked_logs(), start_blocking_portal() as portal:
+        client = open_client(Endpoint(url=url, model="any", concurrency=1))
+        with portal.wrap_async_context_manager(client):
+            yield Server(portal, client, url, key)
 
 
 def _ids(data: Any) -> list[int]:

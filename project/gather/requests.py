@@ -59,9 +59,9 @@ class Remote:
         spent = spent_on(
             store.lines.values(),
             currency=currency,
-            price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("output_sets")))),
+            price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("asked")))),
         )
-        return Budget(self.run.project.evaluate.max_cost, currency=currency, spent=spent)
+        return Budget(self.run.project.evaluate.max_cost, currency=currency, spent=spent, sent=store.sent)
 
     def lines(self, store: AnswerStore, *, all_hosts: bool = False) -> list[str]:
         """A line per host with requests, tokens and cost."""

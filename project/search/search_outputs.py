@@ -235,7 +235,8 @@ def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> I
             currency = search_currency(run)
             spent = spent_on(store.lines.values(), currency=currency, price=lambda line: None)
             budget = Budget(
-                settings.budget_cost, currency=currency, spent=spent, setting="[evaluate.search] budget_cost"
+                settings.budget_cost, currency=currency, spent=spent, sent=store.sent,
+                setting="[evaluate.search] budget_cost",
             )  # fmt: skip
             remote = _Endpoint(run, store, budget, seed, remote_limit(run), price)
         reflection = None

@@ -133,7 +133,9 @@ def budget_of(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, ma
     roi = run.project.roi_settings
     currency, price = "EUR" if roi is None else roi.currency, next((plan.price for plan in plans), None)
     spent = spent_on(answers.lines.values(), currency=currency, price=lambda line: price)
-    return Budget(max_cost, currency=currency, spent=spent, setting="--max-cost", again=AGAIN)
+    return Budget(
+        max_cost, currency=currency, spent=spent, sent=answers.sent, setting="--max-cost", again=AGAIN
+    )  # fmt: skip
 
 
 def request(run: Run, plan: RemotePlan, answers: AnswerStore, *, max_cost: Decimal | None, talk: Talk) -> pl.DataFrame:

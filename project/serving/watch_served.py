@@ -122,8 +122,9 @@ class Watcher:
         kept = [{"endpoint": look["endpoint"], "model": look["model"], "look": look["look"], **line} for line in lines]
         self.history.add(look, kept if look["answered"] else ())
         if look["answered"]:
-            self._spend(Decimal(look["cost"] or 0))
+            self._spend(budget_of(self.run, [plan], answers, max_cost=None).spent)
             file.unlink(missing_ok=True)
+            answers.sent.path.unlink(missing_ok=True)
         return look
 
     def _asked(self, served: Served, plan: RemotePlan, answers: AnswerStore) -> tuple[pl.DataFrame | None, str | None]:

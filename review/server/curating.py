@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from ...core import ConfigError, TuneworthError
+from ...core import ConfigError, TuneworthError, withheld_keys
 
 __all__ = ["Curating"]
 
@@ -46,7 +46,7 @@ class Curating:
             # In a session of its own, as Ctrl-C in the terminal must end the server first, which then ends this.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-                errors="replace", start_new_session=True,
+                errors="replace", start_new_session=True, env={**os.environ, **withheld_keys()},
             )  # fmt: skip
         threading.Thread(target=self._follow, args=(self._process,), daemon=True, name="curating").start()
 

@@ -1,14 +1,8 @@
 """Projects whose variants are at endpoints: curated and judged without torch, without a model."""
 
 import json
-import os
-import random
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,19 +163,6 @@ def test_a_missing_key_is_found_before_anything_is_curated(command, hosted, monk
 
 
 @pytest.mark.slow
-def test_the_key_goes_to_the_endpoint_and_nowhere_else(command, hosted, monkeypatch):
-    monkeypatch.setenv("TUNED_KEY", "sk-secret-of-the-test")
-    with EndpointServer(labels) as server:
-        project = hosted(server.url, money='key_env = "TUNED_KEY"\n' + MONEY)
-        done = command("run", project, "--debug")
-        sent = {asked.headers.get("authorization") for asked in server.requests if asked.body["model"] != "base"}
-        assert {asked.headers.get("authorization") for asked in server.requests} - sent == {None}
-    assert sent == {"Bearer sk-secret-of-the-test"}
-    left = b"".join(path.read_bytes() for path in project.rglob("*") if path.is_file())
-    assert b"sk-secret" not in left + (done.out + done.err).encode()
-
-
-@pytest.mark.slow
 def test_personal_data_is_held_back_unless_allowed(command, hosted, pairs_file):
     rows = [pair(n) for n in range(60)]
     for row in rows:
@@ -268,146 +249,3 @@ def test_a_dry_run_says_what_would_be_asked_and_asks_nothing(command, hosted):
     ]  # fmt: skip
     assert told["variants"][0]["cost"] > 0
     assert not (the_run(project) / "evaluate").exists()
-
-
-# --- a bad day --------------------------------------------------------------------------------------------------
-
-MANY = 100
-SPLIT = "[curate]\nsplit = {train = 0.2, validation = 0.05, test = 0.75}\n"
-
-
-def many_pairs(file: Path, count: int) -> None:
-    file.write_text("".join(json.dumps(pair(n)) + "\n" for n in range(count)), encoding="utf-8")
-
-
-def with_faults(seed: int) -> Callable[[Asked], Step]:
-    """One request in five fails, each in a way of its own."""
-    chance = random.Random(seed)
-    faults = [
-        error(429, headers={"Retry-After": "0"}), error(500), error(503), Step(cut_after=0), Step(cut_after=60),
-        Step(body=b"<html>gateway</html>"), Step(body=b'{"choices": ['),
-    ]  # fmt: skip
-
-    def answer(asked: Asked) -> Step:
-        good = labels(asked)
-        return good if chance.random() > 0.2 else faults[asked.number % len(faults)]
-
-    return answer
-
-
-@pytest.mark.slow
-def test_three_hundred_requests_with_many_faults_lose_no_output_and_repeat_none(command, hosted, pairs_file):
-    many_pairs(pairs_file, 200)
-    with EndpointServer(with_faults(1)) as server:
-        project = hosted(server.url, more=SPLIT)
-        done = command("run", project, "--json")
-        assert done.code == 0, done.err
-        wanted = {text for text in server.succeeded if text != "."}
-        # Two models, so each text twice.
-        assert {server.succeeded[text] for text in wanted} == {2}
-    table = outputs_of(the_run(project))
-    assert len(table) == 2 * len(wanted) >= 280
-    assert all(line["output"] for line in table)
-    assert done.json["quality"]["tuned"]["unscored"] == 0
-
-
-# Starting Python with all that is imported takes seconds, so one process gets ready and each evaluation is a fork of it.
-NURSERY = """
-import os, sys
-from tuneworth.cli import main
-import tuneworth.cli.evaluate, tuneworth.project.evaluation.evaluate, tuneworth.project.gather.requests
-import tuneworth.evaluate.endpoints.remote, tuneworth.evaluate.endpoints.endpoint, tuneworth.reports, httpx2
-
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # its answer is in the run folder
-        try:
-            main(["evaluate", line.strip(), "--quiet"])
-        except SystemExit as left:
-            os._exit(left.code)
-        os._exit(9)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-@contextmanager
-def nursery() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", NURSERY],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-@pytest.mark.slow
-def test_a_process_killed_at_random_moments_comes_to_the_same(command, hosted, pairs_file):
-    many_pairs(pairs_file, MANY)
-    chance = random.Random(0)
-    with EndpointServer(labels) as server:
-        project = hosted(server.url, more=SPLIT)
-        assert command("run", project).code == 0
-        run = the_run(project)
-        unbroken, results = outputs_of(run), json.loads((run / "results.json").read_text())
-        answers = run / "evaluate" / "answers.jsonl"
-        total = len(answers.read_text().splitlines())
-        for file in (answers, run / "results.json", run / "evaluate" / "outputs.jsonl"):
-            file.unlink()
-        faulty, kills, repeated = with_faults(2), 0, 0
-        server.behave = lambda asked: Step(**{**vars(faulty(asked)), "wait": 0.03})
-        with nursery() as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            for left in range(6, -1, -1):
-                kept = known(answers)
-                server.requests.clear()
-                print(project, file=process.stdin, flush=True)
-                child = int(process.stdout.readline())
-                if left:  # ever nearer to the end, and some before the first request or after the last
-                    until = chance.randint(0, max(1, 2 * (total - len(kept)) // left))
-                    pause = chance.uniform(0, 0.04)
-                    with suppress(ProcessLookupError, FileNotFoundError):  # it may end while it is looked at
-                        wait_for(lambda until=until: len(server.requests) >= until, child)
-                        time.sleep(pause)
-                        os.kill(child, signal.SIGKILL)
-                code = int(process.stdout.readline())
-                kills += code == -signal.SIGKILL
-                asked = {(request.body["model"], request.text) for request in server.requests}
-                repeated += len(asked & kept)
-            assert code == 0, process.stderr
-    assert kills >= 4
-    assert repeated == 0
-    assert outputs_of(run) == unbroken
-    again = json.loads((run / "results.json").read_text())
-    assert again["quality"] == results["quality"]
-    assert again["verdict"] == results["verdict"]
-
-
-def known(answers: Path) -> set[tuple[str, str]]:
-    """Model and request of every whole answer in the file."""
-    found = set()
-    for line in answers.read_text().splitlines() if answers.exists() else ():
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            continue
-        if answer["id"] is not None:
-            fields = pair(int(answer["id"][1:]))["input"]
-            found.add((answer["asked"], "\n".join(f"{key}: {value}" for key, value in fields.items())))
-    return found
-
-
-def wait_for(happened: Callable[[], bool], child: int, seconds: float = 20) -> None:
-    """Until it happened, or the process is gone."""
-    end = time.monotonic() + seconds
-    while not happened() and time.monotonic() < end:
-        state = Path(f"/proc/{child}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
-            return
-        time.sleep(0.005)

@@ -1,8 +1,10 @@
 """A key is never repeated: not in a text from outside, and not if it stands where a variable's name is expected."""
 
+from typing import Any
+
 import pytest
 
-from tuneworth.core import ConfigError, Key, key_env_problems, read_key
+from tuneworth.core import ConfigError, Key, key_env_problems, read_key, withheld_keys
 from tuneworth.evaluate import VariantSettings
 from tuneworth.evaluate.rivals.search_settings import ReflectionSettings
 from tuneworth.train.hosted.settings import HostedSettings
@@ -75,3 +77,24 @@ def test_a_short_key_is_masked_where_it_stands_alone_and_not_inside_words() -> N
     )
     assert Key("12345678").mask("x12345678y") == "x***y"
     assert Key("$a.b").mask("is $a.b, $axb") == "is ***, $axb"
+
+
+def test_a_key_is_masked_in_every_text_of_data_whatever_its_case_and_its_signs() -> None:
+    key = Key('a"b\\c0123456789')
+    data = {"x": ['A"B\\C0123456789', 7, None, {'is a"b\\c0123456789!': True}]}
+    assert key.mask_data(data) == {"x": ["***", 7, None, {"is ***!": True}]}
+    assert Key("ollama").mask_data(["ollama"]) == ["ollama"]  # no secret, and perhaps an output
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        key.mask_data(deep)
+
+
+def test_variables_with_keys_are_withheld_once_settings_have_named_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONE_API_KEY", "secret")
+    monkeypatch.setenv("OTHER_API_KEY", "secret")
+    VariantSettings(endpoint="https://a/v1", model="m", key_env="ONE_API_KEY")
+    assert withheld_keys()["ONE_API_KEY"] == ""
+    assert "OTHER_API_KEY" not in withheld_keys()
+    assert key_env_problems("ONE_API_KEY") == []

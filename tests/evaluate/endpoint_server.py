@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import socket
 import ssl
+import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +38,9 @@ class Step:
     """What the server does with one request.
 
     body: an object is sent as JSON, bytes as they are. wait: seconds before the first byte. drip: seconds between single
-    bytes. cut_after: bytes of the whole response after which the connection is cut; 0 cuts it unanswered.
+    bytes. cut_after: bytes of the whole response after which the connection is cut; 0 cuts it unanswered; with `reset`, by
+    a reset in place of an orderly end. raw: the whole response with its head, in place of all that. twice: the response is
+    sent two times. endless: what follows until the caller has had enough, with `drip` between two pieces.
     """
 
     status: int = 200
@@ -45,6 +49,10 @@ class Step:
     wait: float = 0.0
     drip: float | None = None
     cut_after: int | None = None
+    reset: bool = False
+    raw: bytes | None = None
+    twice: bool = False
+    endless: bytes | None = None
 
     @property
     def succeeds(self) -> bool:
@@ -91,8 +99,10 @@ class EndpointServer:
     same time; connections: how many were opened.
     """
 
-    def __init__(self, behave: Callable[[Asked], Step] = echo, *, tls: ssl.SSLContext | None = None) -> None:
-        self.behave, self.tls = behave, tls
+    def __init__(
+        self, behave: Callable[[Asked], Step] = echo, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        self.behave, self.tls, self.host = behave, tls, host
         self.requests: list[Asked] = []
         self.succeeded: Counter[str] = Counter()
         self.connections = self.most_at_once = self._at_once = 0
@@ -104,7 +114,8 @@ class EndpointServer:
     @property
     def url(self) -> str:
         """The base address, ending in /v1."""
-        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.tls else ''}://{host}:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -122,7 +133,7 @@ class EndpointServer:
 
     async def _main(self) -> None:
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self.tls, backlog=512)
+        server = await asyncio.start_server(self._connected, self.host, 0, ssl=self.tls, backlog=512)
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
@@ -193,15 +204,23 @@ async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
     headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **step.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     response = f"HTTP/1.1 {step.status} Whatever\r\n{head}\r\n".encode("latin-1") + content
-    if step.drip is not None:
+    response = response if step.raw is None else step.raw
+    if step.drip is not None and step.endless is None:
         for byte in response:
             writer.write(bytes([byte]))
             await writer.drain()
             await asyncio.sleep(step.drip)
         return True
-    writer.write(response[: step.cut_after])
+    writer.write(response[: step.cut_after] * (2 if step.twice else 1))
     await writer.drain()
-    return step.cut_after is None
+    while step.endless is not None:
+        writer.write(step.endless)
+        await writer.drain()
+        await asyncio.sleep(step.drip or 0)  # others have their turn even if the caller takes all
+    if step.reset:
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    return step.cut_after is None and step.raw is None
 
 
 def ask_all(
@@ -210,6 +229,7 @@ def ask_all(
     *,
     seed: int | None = 0,
     samples: int = 1,
+    heard: bool = False,
     **given: Any,
 ) -> "Answers":
     """The replies to one call per text and sample, in the order of the calls; waits are short by default."""
@@ -224,8 +244,9 @@ def ask_all(
     )
     endpoint = Endpoint(url=url, **(own | given))
     send_calls(
-        endpoint, calls, max_new_tokens=50, temperature=0.0, seed=seed, on_reply=replies.append, warn=warnings.append
-    )
+        endpoint, calls, max_new_tokens=50, temperature=0.0, seed=seed, on_reply=replies.append, warn=warnings.append,
+        heard=heard,
+    )  # fmt: skip
     return Answers(sorted(replies, key=lambda reply: (reply.index, reply.sample)), warnings)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.endpoint import Admission, Call, Endpoint, Reply
 from tuneworth.evaluate.endpoints.sending import send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
@@ -54,6 +55,18 @@ def test_an_address_with_path_and_query_is_kept() -> None:
     with EndpointServer() as server:
         ask_all(server.url + "/chat/completions?api-version=2026-01-01")
     assert server.requests[0].path == "/v1/chat/completions?api-version=2026-01-01"
+
+
+def test_an_address_of_ipv6_is_called_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with EndpointServer(host="::1") as server:
+        assert ask_all(server).only.output == "ONE"
+        assert server.url.startswith("http://[::1]:")
 
 
 ANSWERS: list[tuple[str, Any, str | None, str | None]] = [
@@ -138,7 +151,7 @@ def test_the_first_call_is_sent_alone() -> None:
     assert len(locked.requests) == 1
 
 
-def test_admit_stops_new_calls_and_those_in_flight_finish() -> None:
+def test_a_refused_call_stops_new_calls_and_those_in_flight_finish() -> None:
     replies: list[Reply] = []
     asked_for: list[int] = []
 
@@ -149,7 +162,7 @@ def test_admit_stops_new_calls_and_those_in_flight_finish() -> None:
     with EndpointServer(lambda asked: Step(body=completion("x"), wait=0.005)) as server:
         send_calls(
             Endpoint(url=server.url, model="m", concurrency=3), _calls(100),
-            max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append, admit=admit,
+            max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append, admission=Admission(first=admit),
         )  # fmt: skip
     assert sorted(reply.index for reply in replies) == list(range(7))
     assert len(server.requests) == 7

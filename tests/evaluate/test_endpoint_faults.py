@@ -1,9 +1,10 @@
-"""Faults of an endpoint, each with a real server and its defined result."""
+"""Faults of an endpoint beyond their table (test_fault_table.py): messages, waits, parameters, limits."""
 
-import gzip
 import random
 import time
-from collections.abc import Callable
+import tracemalloc
+import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -15,62 +16,12 @@ from tuneworth.core import ConfigError, RunBroken
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
 
-BAD: dict[str, Callable[[], Step]] = {
-    "408": lambda: error(408), "409": lambda: error(409), "429": lambda: error(429), "500": lambda: error(500),
-    "502": lambda: Step(502, b"<html><h1>Bad Gateway</h1></html>"), "503": lambda: error(503),
-    "504": lambda: error(504), "529": lambda: error(529),
-    "429 with seconds": lambda: error(429, headers={"Retry-After": "0.01"}),
-    "429 with milliseconds": lambda: error(429, headers={"retry-after-ms": "10"}),
-    "503 with a date": lambda: error(503, headers={"Retry-After": format_datetime(datetime.now(UTC), usegmt=True)}),
-    "cut before a byte": lambda: Step(cut_after=0),
-    "cut in the head": lambda: Step(body=completion(), cut_after=20),
-    "cut in the body": lambda: Step(body=completion(), cut_after=200),
-    "hang": lambda: Step(body=completion(), wait=30),
-    "slow drip": lambda: Step(body=completion(), drip=0.05),
-    "broken JSON": lambda: Step(body=b'{"choices": [{"mess'),
-    "a list": lambda: Step(body=[completion()]),
-    "a web page": lambda: Step(body=b"<!doctype html><p>Welcome", headers={"Content-Type": "text/html"}),
-    "an empty body": lambda: Step(body=b""),
-    "a stream": lambda: Step(body=b"data: {}\n\ndata: [DONE]\n\n", headers={"Content-Type": "text/event-stream"}),
-    "not UTF-8": lambda: Step(body=b'{"choices":[{"message":{"content":"\xff"}}]}'),
-    "deep nesting": lambda: Step(body=b"[" * 200_000),
-    "a number of 5,000 digits": lambda: Step(body=b'{"choices":' + b"9" * 5000 + b"}"),
-    "no choices at all": lambda: Step(body={"detail": "hello"}),
-    "content that is no text": lambda: Step(body=completion(17)),
-    "a choice that is no object": lambda: Step(body={"choices": ["x"]}),
-    "broken compression": lambda: Step(body=b"nonsense", headers={"Content-Encoding": "gzip"}),
-    "cut compression": lambda: Step(body=gzip.compress(b"x" * 999)[:30], headers={"Content-Encoding": "gzip"}),
-    "error with status 200": lambda: Step(body={"error": {"code": 502, "message": "provider down"}}),
-    "rate limit with status 200": lambda: Step(body={"error": {"code": 429, "message": "slow down"}}),
-    "error in the choice": lambda: Step(body={"choices": [{"error": {"message": "half-way"}, "message": {}}]}),
-}  # fmt: skip
 
-
-def patience(name: str) -> float:
-    """Seconds for a call: few if an endpoint never answers, otherwise enough for a busy machine."""
-    return 0.3 if name in {"hang", "slow drip"} else 10.0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BAD)
-def test_another_attempt_succeeds(name: str) -> None:
-    with EndpointServer(lambda asked: BAD[name]() if asked.attempt == 1 else echo(asked)) as server:
-        reply = ask_all(server, seconds_per_call=patience(name)).only
-    assert (reply.output, reply.error, reply.attempts) == ("ONE", None, 2)
-
-
-ELSEWHERE = {"502", "a web page", "no choices at all"}  # another service is there, which ends all calls
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(BAD.keys() - ELSEWHERE))
-def test_if_no_attempt_succeeds_the_error_has_the_last_problem(name: str) -> None:
-    with EndpointServer(lambda asked: BAD[name]()) as server:
-        reply = ask_all(server, seconds_per_call=patience(name), tries=2).only
-    assert (reply.output, reply.attempts, len(server.requests)) == (None, 2, 2)
-    assert reply.error is not None
-    assert reply.error.endswith("(attempts: 2)")
-    assert len(reply.error) < 400
+def test_the_error_of_a_request_has_its_last_problem_and_its_attempts() -> None:
+    faults = [error(503, "first"), Step(cut_after=0), error(500, "last")]
+    with EndpointServer(lambda asked: faults[asked.attempt - 1]) as server:
+        reply = ask_all(server, tries=3, heard=True).only
+    assert (reply.output, reply.error, len(server.requests)) == (None, "500: last (attempts: 3)", 3)
 
 
 @pytest.mark.parametrize("status", [400, 413, 418, 422, 501])
@@ -285,13 +236,29 @@ def test_a_text_that_is_too_long_costs_no_parameter() -> None:
 
 
 @pytest.mark.slow
-def test_an_endless_answer_takes_no_memory() -> None:
-    large = completion("x" * 10_000_000)
-    packed = gzip.compress(b"0" * 50_000_000, compresslevel=1)
-    for step in (Step(body=large), Step(body=packed, headers={"Content-Encoding": "gzip"})):
-        with EndpointServer(lambda asked, step=step: step) as server:
-            reply = ask_all(server, tries=3).only
-        assert (reply.output, reply.error) == (None, "an answer of more than 8 MiB (attempts: 1)")
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_endless_answer_takes_no_memory(packed: bool) -> None:
+    squeezer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    begin, block = squeezer.compress(b"0") + squeezer.flush(zlib.Z_FULL_FLUSH), b"0" * 2**20
+    block = squeezer.compress(block) + squeezer.flush(zlib.Z_FULL_FLUSH) if packed else block
+    head = b"HTTP/1.1 200 OK\r\n" + (b"Content-Encoding: gzip\r\n\r\n" + begin if packed else b"\r\n")
+    with EndpointServer(lambda asked: Step(raw=head, endless=block)) as server:
+        tracemalloc.start()
+        reply = ask_all(server, tries=3, heard=True).only
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (reply.output, reply.error) == (None, "an answer of more than 8 MiB (attempts: 1)")
+    assert most < 64 * 2**20
+
+
+@pytest.mark.slow
+def test_an_answer_too_many_is_never_taken_for_that_of_the_next_request() -> None:
+    """A server, or a proxy, that answers each request twice would shift all answers of its connections by one."""
+    with EndpointServer(lambda asked: replace(echo(asked), twice=True)) as server:
+        replies = ask_all(server, [f"text {n}" for n in range(40)], concurrency=4).replies
+        sent = len(server.requests)
+    assert [reply.output for reply in replies] == [f"TEXT {n}" for n in range(40)]
+    assert sent <= 44  # once it is known, each request has its own connection
 
 
 @pytest.mark.parametrize(

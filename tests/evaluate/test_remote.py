@@ -307,3 +307,11 @@ def test_numbers_in_a_project_file_are_sent_as_numbers(file):
 @pytest.mark.parametrize(("texts", "limit"), [([], 16), (["ab"], 16), (["a" * 20], 30), (["日本語" * 5], 68)])
 def test_the_limit_without_a_tokenizer_is_by_bytes(texts, limit):
     assert token_limit_without_tokenizer(texts) == limit
+
+
+def test_answers_of_several_models_give_a_warning(file):
+    """A router that falls back to another model for some requests."""
+    with EndpointServer(lambda asked: Step(body=completion("x", model=f"m{asked.text[-1] == '2'}"))) as server:
+        told: list[str] = []
+        race(the_plans(a_variant(server.url)), file, warn=told.append)
+    assert any('its answers name 2 models: "mFalse" (4), "mTrue" (1); check that prompted' in text for text in told)

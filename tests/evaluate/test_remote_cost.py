@@ -150,6 +150,50 @@ def test_requests_in_flight_count_with_their_worst_case(file):
     assert 1 < budget.spent <= 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [1, 16])
+def test_an_endpoint_that_bills_more_than_was_asked_for_passes_no_limit(file, at_once):
+    """Its first answer, which is requested alone, shows it; from then on as much is reserved for each request."""
+
+    def dear(asked: Asked) -> Step:
+        sent = sum(len(m["content"].encode()) for m in asked.body["messages"])
+        usage = {"prompt_tokens": 9 * sent, "completion_tokens": 9 * asked.body["max_tokens"]}
+        return Step(body=completion("x", usage=usage), wait=0.02)
+
+    told: list[str] = []
+    budget = Budget(Decimal(9), currency="EUR")
+    with EndpointServer(dear) as server:
+        plans = the_plans(
+            a_variant(server.url, concurrency=at_once), pairs=some_pairs(60), max_cost=Decimal(9), roi=priced()
+        )
+        with pytest.raises(RunBroken, match="could cost"):
+            race(plans, file, budget, warn=told.append)
+    assert 2 < budget.spent <= 9
+    assert "more is set aside for each further request" in told[0]
+
+
+def test_what_was_sent_and_not_answered_stays_counted_for_the_next_command(file):
+    with open_answers(file) as store:
+        budget = Budget(Decimal(9), currency="EUR", sent=store.sent)
+        assert all(budget.reserve(key, Decimal(1)) for key in "abcdef")
+        budget.settle("a", Decimal("0.25"))
+        store.add("a", {"output": "x"})
+        budget.release("b")
+        budget.lose("c")
+        assert budget.reserve("c", Decimal(2))  # one more try
+        store.add("c", {"output": "x"})
+        budget.settle("c", Decimal("0.5"))
+        assert (budget.spent, budget.lost) == (Decimal("1.75"), 1)
+    with file.with_suffix(".sent.jsonl").open("ab") as torn:  # and here the process is killed
+        torn.write(b'{"key": "g", "wor')
+    with open_answers(file) as store:
+        assert store.sent.unanswered("USD") == 0
+        assert store.sent.unanswered("EUR") == 1 + 3  # the lost try of c; d, e and f in flight
+        budget = Budget(Decimal(6), currency="EUR", spent=Decimal("0.75"), sent=store.sent)
+        assert (budget.reserve("h", Decimal(1)), budget.reserve("i", Decimal(1))) == (True, False)
+        assert store.sent.unanswered("EUR") == 5
+
+
 def test_without_usage_the_worst_case_counts_as_spent(file):
     budget = Budget(Decimal(5), currency="EUR")
     with EndpointServer(lambda asked: Step(body=completion("x", usage=None))) as server:

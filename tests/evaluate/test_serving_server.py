@@ -103,3 +103,33 @@ def test_the_key_goes_to_the_endpoints_host_and_an_address_is_checked(monkeypatc
 def test_a_server_that_is_gone_tells_nothing() -> None:
     with open_server("http://127.0.0.1:9/v1") as opened:
         assert opened.read_chat("m", CHAT) is None
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step(body={"data": [{"id": "a"}]}, drip=0.02),
+        Step(raw=b"", endless=b"HTTP/1.1 100 Continue\r\n\r\n"),
+        Step(raw=b"HTTP/1.1 200 OK\r\n\r\n", endless=b" " * 65536),
+        Step(308, b"", {"Location": "/elsewhere"}),
+        Step(body=b"[" * 100_000),
+    ],
+    ids=["a drip", "100 Continue", "endless", "a redirect", "deep"],
+)
+def test_an_answer_that_never_ends_or_leads_elsewhere_is_none(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuneworth.evaluate.serving.server.SECONDS", 0.3)
+    with answering(models=step) as server, open_server(server.url) as opened:
+        with pytest.raises(ConfigError, match="does not answer"):
+            opened.model_name()
+        assert {asked.path for asked in server.requests} == {"/v1/models"}
+
+
+def test_a_key_that_a_server_lists_as_a_model_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "sk-proj-0123456789abcdefghij"
+    monkeypatch.setenv("SERVED_KEY", key)
+    models = {"data": [{"id": f"{'x' * 290}{key}"}, {"id": key.upper()}]}
+    with answering(models=models) as server, open_server(server.url, key_env="SERVED_KEY") as opened:
+        with pytest.raises(ConfigError, match="serves 2 models") as wrong:
+            opened.model_name()
+        assert server.requests[0].headers["authorization"] == f"Bearer {key}"
+    assert key[:8] not in str(wrong.value).lower()

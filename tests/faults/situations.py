@@ -110,5 +110,8 @@ def at_an_endpoint(url: str) -> Situation:
         (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
 
     return Situation(
-        "race at an endpoint", ("evaluate",), _after(project, ("curate",)), appends=("generated.jsonl", "answers.jsonl")
+        "race at an endpoint",
+        ("evaluate",),
+        _after(project, ("curate",)),
+        appends=("generated.jsonl", "answers.jsonl", "answers.sent.jsonl"),
     )

@@ -150,7 +150,7 @@ def test_a_killed_watch_is_completed_by_the_next_without_asking_for_a_stored_ans
 
 def stored(run: Path) -> list[str]:
     """The complete answers of the look under way."""
-    files = list((run / "watch" / "asking").glob("*.jsonl"))
+    files = list((run / "watch" / "asking").glob("*-[0-9][0-9][0-9][0-9].jsonl"))
     return [line for file in files for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
 
 

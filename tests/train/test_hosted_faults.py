@@ -1,8 +1,10 @@
 """What goes wrong between here and a provider: said in words, repeated where that is safe, and never with the key."""
 
+import gzip
 import json
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from tuneworth.core import ConfigError, DataError, Key, RunBroken
 from tuneworth.train.hosted.client import Client, Pauses, Unanswered
 from tuneworth.train.hosted.job import read_job
 
+from ..evaluate.endpoint_server import EndpointServer, Step
 from .hosted_server import KEY, HostedServer
 from .hosted_shapes import Answer
 from .test_hosted_job import FAST, provider_at, run
@@ -179,3 +182,52 @@ def test_damaged_records_are_no_records(tmp_path: Path) -> None:
         (tmp_path / "job.json").write_text(text)
         with pytest.raises(DataError, match=r"job\.json: .*\nRestore it from a copy"):
             read_job(tmp_path)
+
+
+ENDLESS = b"HTTP/1.1 200 OK\r\n%s\r\n"
+EMPTY = b"Content-Encoding: gzip\r\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (Step(body=[*range(30)], drip=0.01), "no complete answer within"),
+        (Step(raw=ENDLESS % b"", endless=b" " * 65536), "more than"),
+        (Step(raw=ENDLESS % EMPTY + gzip.compress(b"{}"), endless=bytes(65536)), "more than"),
+        (Step(body=b"[" * 100_000), "not JSON"),
+        (Step(400, b"[" * 100_000), "400"),
+    ],
+    ids=["a drip", "endless", "endless in gzip", "deep", "a deep error"],
+)
+def test_no_answer_of_a_provider_can_hold_the_machine(step: Step, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuneworth.train.hosted.client.SECONDS", 0.3)
+    monkeypatch.setattr("tuneworth.train.hosted.client.LARGEST", 2**20)
+    with (
+        EndpointServer(lambda asked: step) as server,
+        Client(server.url, Key(KEY), title="P", pauses=replace(FAST, tries=1)) as client,
+        pytest.raises((RunBroken, ConfigError), match=said),
+    ):
+        client.get("/files")
+
+
+def test_a_download_beyond_its_limit_is_not_kept_and_not_tried_again(tmp_path: Path) -> None:
+    with (
+        EndpointServer(lambda asked: Step(raw=ENDLESS % b"", endless=b" " * 65536)) as server,
+        Client(server.url, Key(KEY), title="P", pauses=FAST) as client,
+    ):
+        with pytest.raises(RunBroken, match=r"adapter is larger than 1 MB, the limit"):
+            client.download("/adapter", tmp_path / "adapter", most=10**6)
+        assert len(server.requests) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_in_the_data_or_at_the_end_of_a_long_error_is_masked() -> None:
+    steps = [Step(body={"status": f"key {KEY.upper()}"}), Step(400, b"x" * 290 + KEY.encode())]
+    with (
+        EndpointServer(lambda asked: steps[asked.number]) as server,
+        Client(server.url, Key(KEY), title="P", pauses=FAST) as client,
+    ):
+        assert client.get("/job") == {"status": "key ***"}
+        with pytest.raises(ConfigError) as wrong:
+            client.get("/job")
+    assert KEY[:6] not in str(wrong.value)

@@ -1,6 +1,7 @@
 """Requests to a provider: repeated where that is safe, with failures in words. The key is in no message and no log."""
 
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -154,8 +155,8 @@ class Client:
         if answer is None or not answer.body:
             return None
         try:
-            return json.loads(answer.body)
-        except ValueError:
+            return self.key.mask_data(json.loads(answer.body))
+        except (ValueError, RecursionError):
             kind = RunBroken if again else Unanswered
             raise kind(f"{self.title} sent an answer that is not JSON.\nRun the same command again.") from None
 
@@ -210,11 +211,11 @@ class Client:
 
     def _refused(self, status: int, headers: Any, content: bytes, url: str) -> "_Failed":
         try:
-            body = json.loads(content)
-        except ValueError:
+            body = self.key.mask_data(json.loads(content))
+        except (ValueError, RecursionError):
             body = None
-        complaint = read_complaint(body) if body is not None else Complaint(shortened(content.decode(errors="replace")))
-        message = self.key.mask(complaint.message)
+        complaint = read_complaint(body) if body is not None else Complaint(content.decode(errors="replace"))
+        message = shortened(self.key.mask(complaint.message))
         complaint = Complaint(message, complaint.codes, complaint.param)
         fault = fault_of_status(
             status, complaint, headers=headers, url=url, model="", key_env=self.key.name, sent={}
@@ -268,26 +269,56 @@ class _Failed:
     complaint: Complaint = Complaint()  # noqa: RUF009 - frozen
 
 
+class _TooLargeError(OSError):
+    """More bytes than an answer may have."""
+
+
 def _limited(answer: Any) -> bytes:
-    content = bytearray()
+    """The body of a JSON answer. Raises: OSError if it is too large, or takes too long."""
+    return b"".join(_pieces(answer, LARGEST, SECONDS))
+
+
+def _pieces(answer: Any, most: int, seconds: float = math.inf) -> Iterator[bytes]:
+    """The body piece by piece, as long as neither the bytes that come nor those that they unpack to are more than `most`.
+
+    Raises: _TooLargeError once they are; TimeoutError after so many `seconds`.
+    """
+    import httpx2
+
+    class Bounded(httpx2.SyncByteStream):
+        def __init__(self, stream: Any) -> None:
+            self.stream, self.size, self.end = stream, 0, time.monotonic() + seconds
+
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in self.stream:
+                self.size += len(piece)
+                if self.size > most:
+                    raise _TooLargeError(f"an answer of more than {say.size(most)}")
+                if time.monotonic() > self.end:
+                    raise TimeoutError
+                yield piece
+
+        def close(self) -> None:
+            self.stream.close()
+
+    answer.stream, size = Bounded(answer.stream), 0
     for piece in answer.iter_bytes():
-        content += piece
-        if len(content) > LARGEST:
-            raise OSError(f"an answer of more than {LARGEST // 2**20} MiB")
-    return bytes(content)
+        size += len(piece)
+        if size > most:
+            raise _TooLargeError(f"an answer of more than {say.size(most)}")
+        yield piece
 
 
 def _saved(answer: Any, to: Path, most: int) -> _Answer:
     """Write the body into the file. Raises: RunBroken if it is larger than `most`."""
-    size = 0
-    with disk_refusals(to.parent), _removed_on_error(to), to.open("wb") as file:
-        for piece in answer.iter_bytes():
-            size += len(piece)
-            if size > most:
-                raise RunBroken(
-                    f"{to.name} is larger than {say.size(most)}, the limit for an adapter; it was not kept."
-                )
-            file.write(piece)
+    try:
+        with disk_refusals(to.parent), _removed_on_error(to), to.open("wb") as file:
+            for piece in _pieces(answer, most):
+                file.write(piece)
+    except _TooLargeError:
+        raise RunBroken(
+            f"{to.name} is larger than {say.size(most)}, the limit for an adapter; it was not kept."
+        ) from None
     return _Answer(answer.headers, b"")
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from tuneworth.core import DataError, RunBroken
+from tuneworth.core import DataError, RunBroken, key_env_problems
 from tuneworth.curate import Job, Processes, open_storage
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.tasks import Table, Task
@@ -44,6 +44,24 @@ def test_each_of_several_workers_has_one_thread_and_the_driver_keeps_its_own(
     with Job.open(open_storage(tmp_path), {}, executor=Processes(2)) as job:
         assert job.run([Task("threads", part, stages.threads) for part in range(4)]) == [[1, "1"]] * 4
     assert dict(os.environ) == before
+
+
+@pytest.mark.cluster
+def test_workers_do_not_inherit_the_keys_of_endpoints(
+    stages: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "sk-0123456789abcdef")
+    assert key_env_problems("SOME_API_KEY") == []  # as a variant's settings do
+    executor = Processes(2)
+    with Job.open(open_storage(tmp_path), {}, executor=executor) as job:
+        job.run([Task("threads", part, stages.threads) for part in range(4)])
+        started = [
+            Path(f"/proc/{child}") for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        ]
+        given = [(child / "environ").read_bytes() for child in started]
+    assert len(given) >= 2
+    assert not any(b"sk-0123456789abcdef" in environment for environment in given)
+    assert os.environ["SOME_API_KEY"] == "sk-0123456789abcdef"
 
 
 @pytest.mark.cluster

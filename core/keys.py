@@ -1,0 +1,150 @@
+"""API keys: read from the environment, sent to one place, and masked wherever an endpoint repeats them."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .errors import ConfigError
+
+__all__ = ["Key", "key_env_problems", "read_key", "withheld_keys"]
+
+# Local servers accept any word as a key ("EMPTY", "ollama"). Such a word is not a secret and may occur in an output.
+SECRET_LENGTH = 12
+WORD_LENGTH = 8  # a key below this length ("ai", "none", "test") is also a part of ordinary words
+MASK = "***"
+LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpcore2.socks")
+
+
+class Key:
+    """A key that prints as stars. With `value` None no key is sent."""
+
+    def __init__(self, value: str | None, name: str | None = None) -> None:
+        self._value, self.name = value, name
+
+    def __repr__(self) -> str:
+        return f"Key({MASK})"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of a request."""
+        return {} if self._value is None else {"Authorization": f"Bearer {self._value}"}
+
+    def mask(self, text: str) -> str:
+        """An error text without the key, in capitals or not. One under eight characters is masked only where it stands alone."""
+        if not self._value:
+            return text
+        key = re.escape(self._value)
+        key = key if len(self._value) >= WORD_LENGTH else rf"(?<!\w){key}(?!\w)"
+        return re.sub(key, MASK, text, flags=re.IGNORECASE | re.ASCII if len(self._value) >= WORD_LENGTH else 0)
+
+    def mask_data(self, data: Any) -> Any:
+        """Data from JSON without the key in any text, if the key is long enough to be a secret.
+
+        Raises: ValueError if the data are nested too deeply to look through.
+        """
+        if not self._value or len(self._value) < SECRET_LENGTH:
+            return data
+        try:
+            return self._masked(data)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+    def _masked(self, data: Any) -> Any:
+        if isinstance(data, str):
+            return self.mask(data)
+        if isinstance(data, list):
+            return [self._masked(part) for part in data]
+        if isinstance(data, dict):
+            return {self.mask(name): self._masked(part) for name, part in data.items()}
+        return data
+
+    @contextmanager
+    def masked_logs(self) -> Iterator[None]:
+        """In the block, mask the key in the HTTP client's DEBUG logs, as an endpoint may send it back."""
+
+        def mask(record: logging.LogRecord) -> bool:
+            record.msg, record.args = self.mask(record.getMessage()), ()
+            return True
+
+        loggers = [logging.getLogger(name) for name in LOGGERS]
+        for logger in loggers:
+            logger.addFilter(mask)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeFilter(mask)
+
+
+_NAMED: set[str] = set()  # the variables that any settings of this process have named
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What a variable with a key is usually called; another text that is no variable may be a short key itself.
+CALLED = re.compile(r"(?:^|_)(?:API|APIKEY|KEY|TOKEN|SECRET|PASSWORD|AUTH)(?:_|$)", re.IGNORECASE)
+LONGEST_WORD = 20  # characters between two underscores: keys have 20 and more, the words of a variable's name fewer
+
+
+def key_env_problems(name: str | None) -> list[str]:
+    """The problem of a `key_env` that names no variable of the environment and cannot be meant as one.
+
+    Such a text may be the key itself, so it is not repeated. A variable that exists is kept from processes that need no key
+    (`withheld_keys`).
+    """
+    if name is None:
+        return []
+    if name in os.environ:
+        _NAMED.add(name)
+        return []
+    if not name.strip():
+        return ['"key_env" is empty; expected the name of an environment variable, or leave it out to send no key']
+    if name[0] == "$" and not _may_be_key(bare := name.strip("${}")):
+        return [f'"key_env" takes the name of an environment variable without "$": "{bare}"']
+    if not _may_be_key(name):
+        return []
+    return [
+        f'"key_env" holds {len(name)} characters that look like a key, which are not repeated here; expected the name of '
+        "an environment variable, such as OPENAI_API_KEY, that holds the key. A key in a file or in the shell's history "
+        "is best replaced by a new one"
+    ]
+
+
+def withheld_keys() -> dict[str, str]:
+    """The variables of the environment that settings name as holding a key, each empty: for a process that needs no key."""
+    return dict.fromkeys(_NAMED & os.environ.keys(), "")
+
+
+def _may_be_key(name: str) -> bool:
+    """Whether a text is more likely a key than a variable's name: characters that no name has, or a part that is no word."""
+    if not VARIABLE.fullmatch(name):
+        return True
+    parts = [part for part in name.split("_") if part]
+    return any(len(part) >= LONGEST_WORD or (len(part) >= WORD_LENGTH and _is_mixed(part)) for part in parts)
+
+
+def _is_mixed(part: str) -> bool:
+    """Whether letters and digits alternate, as in a hexadecimal number."""
+    return len(re.findall(r"[A-Za-z]+|[0-9]+", part)) > 3
+
+
+def read_key(name: str | None) -> Key:
+    """The key in the environment variable `name`; no key if `name` is None.
+
+    Raises: ConfigError if the variable is missing or empty, or contains characters that no header can contain. A name
+    that may itself be a key is not repeated.
+    """
+    if name is None:
+        return Key(None)
+    if problems := key_env_problems(name):
+        raise ConfigError("\n".join(problems))
+    value = os.environ.get(name, "").strip()  # a key read from a file often ends with a line break
+    if not value:
+        state = "is empty" if name in os.environ else "is not set"
+        named = name if name in os.environ or CALLED.search(name) else f"of {len(name)} characters, not repeated here"
+        raise ConfigError(f'"key_env" names the environment variable {named}, which {state}\nSet it to the key.')
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigError(
+            f"the environment variable {name} contains line breaks or non-ASCII characters\nSet it to the key only."
+        )
+    return Key(value, name)

@@ -1,0 +1,75 @@
+"""The paid requests, noted in a file before they are sent: one that brought no answer may have been billed."""
+
+import json
+from collections.abc import Container
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from ...core import append_lines, disk_refusals
+
+__all__ = ["SentRequests"]
+
+
+class SentRequests:
+    """What each request without an answer could cost at most, by the key of the request.
+
+    The file has a line for each attempt that could cost something, written before it is sent, and one with the negative
+    amount if it turned out to cost nothing. The last amount of a request that is `answered` is not counted: its answer has
+    the real cost. So a killed process leaves its requests in flight counted.
+    """
+
+    def __init__(self, path: Path, answered: Container[str]) -> None:
+        self.path = path
+        self._answered = answered
+        self._amounts: dict[str, list[tuple[str, Decimal]]] = {}
+        if path.exists():
+            with path.open("rb") as file:
+                for line in file:
+                    self._note(_parsed(line))
+
+    def add(self, key: str, worst: Decimal, currency: str) -> None:
+        """Note that a request is about to be sent. Raises: RunBroken if the disk refuses."""
+        self._append({"key": key, "worst": str(worst), "currency": currency})
+
+    def free(self, key: str) -> None:
+        """Note that the last attempt of a request cost nothing. Raises: RunBroken if the disk refuses."""
+        if amounts := self._amounts.get(key):
+            currency, worst = amounts[-1]
+            self._append({"key": key, "worst": str(-worst), "currency": currency})
+
+    def unanswered(self, currency: str) -> Decimal:
+        """The most that the attempts without an answer may have cost."""
+        return sum(
+            (
+                worst
+                for key, amounts in self._amounts.items()
+                for stated, worst in (amounts[:-1] if key in self._answered else amounts)
+                if stated == currency
+            ),
+            Decimal(0),
+        )
+
+    def _append(self, line: dict[str, Any]) -> None:
+        with disk_refusals(self.path.parent):
+            append_lines(self.path, json.dumps(line).encode() + b"\n")
+        self._note(line)
+
+    def _note(self, line: dict[str, Any] | None) -> None:
+        if line is None:
+            return
+        amounts, worst = self._amounts.setdefault(line["key"], []), Decimal(line["worst"])
+        if worst > 0:
+            amounts.append((line["currency"], worst))
+        elif amounts:
+            amounts.pop()
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    """A line of the file; None for anything else, such as a line cut short."""
+    try:
+        line = json.loads(text)
+        usable = all(isinstance(line[name], str) for name in ("key", "worst", "currency"))
+        return line if usable and Decimal(line["worst"]).is_finite() else None
+    except (ValueError, RecursionError, TypeError, KeyError, InvalidOperation):
+        return None
