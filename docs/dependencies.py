@@ -47,9 +47,14 @@ To be below 400 MB, Tuneworth would need code of its own for what scikit-learn (
 jsonschema-rs ({schema} MB) do. Bytecode is the larger saving: `pip install --no-compile .` leaves it out, and Python
 then compiles what a command imports at its first use.
 
-No dependency has an upper bound: one would need a reason, written beside it in `pyproject.toml`. MB are millions of
-bytes of the unpacked wheel on Linux (x86-64, Python 3.11), without bytecode. This page is generated from the code by
-`docs/dependencies.py`.
+**Which versions.** CI runs the default tests twice on Python 3.11: with the newest version of everything, and with the
+oldest that `pyproject.toml` allows (`make oldest`). It also installs the wheel on 3.11, 3.12 and 3.13, and runs the
+README's first hour, [Your own CSV](your-own-csv.md) and the code of [From Python](python.md) on each (`make wheel pythons`).
+For 3.14 every package of the base install has a wheel, but nothing has been run there. No dependency has an upper bound:
+one would need a reason, written beside it in `pyproject.toml`.
+
+MB are millions of bytes of the unpacked wheel on Linux (x86-64, Python 3.11), without bytecode. This page is generated
+from the code by `docs/dependencies.py`.
 """
 # The four libraries with what they need; the names after numpy are scikit-learn and what it brings.
 LARGE = (
