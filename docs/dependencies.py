@@ -198,15 +198,12 @@ def kept(before: str, name: str, group: Iterable[Stated]) -> str:
 
 
 def table(group: Iterable[Stated], known: Mapping[str, Package]) -> list[str]:
-    """The rows of a list of pyproject.toml; the column of replacements only where one is stated."""
-    group = list(group)
-    instead = any(one.instead for one in group)
-    lines = ["| package | licence | MB | what it is for |" + (" what would replace it |" if instead else "")]
-    lines.append("|---|---|---|---|" + ("---|" if instead else ""))
+    """The rows of a list of pyproject.toml."""
+    lines = ["| package | licence | MB | what it is for | what would replace it |", "|---|---|---|---|---|"]
     for one in group:
         package = known[canonicalize_name(one.name)]
-        row = f"| {one.name} | {package.licence} | {megabytes(package.size)} | {one.purpose} |"
-        lines.append(row + (f" {one.instead} |" if instead else ""))
+        cells = (one.name, package.licence, megabytes(package.size), one.purpose, one.instead)
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 

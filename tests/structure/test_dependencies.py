@@ -45,6 +45,9 @@ def test_every_requirement_is_read_with_its_purpose():
     assert {name: [one.requirement for one in group] for name, group in STATED.items()} == listed
     assert MADE["EXTRAS"].keys() == EXTRAS.keys()
     assert [one.name for group in STATED.values() for one in group if not one.purpose] == []
+    # In `dev`, "the extra NAME" is said of a package of that extra, where its replacement is.
+    replaced = {one.name for group in STATED.values() for one in group if one.instead}
+    assert [one.name for group in STATED.values() for one in group if one.name not in replaced] == []
     assert [one.name for name in FOR_USERS for one in STATED[name] if not one.instead] == []
 
 
@@ -55,7 +58,7 @@ def test_the_page_lists_each_package_as_it_is_stated(name, installed):
     assert table.keys() == {one.name for one in STATED[name]}
     for one in STATED[name]:
         licence, size, *words = table[one.name]
-        assert words == [one.purpose, one.instead][: len(words)]
+        assert words == [one.purpose, *filter(None, [one.instead])]
         assert re.fullmatch(r"<1|\d+", size)
         if package := installed.get(canonicalize_name(one.name)):
             assert licence == package.licence, one.name
