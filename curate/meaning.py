@@ -74,7 +74,8 @@ def _local(folder: Path) -> Embedding:
         raise ConfigError(f"[curate] meaning: {folder} is no folder of a sentence-transformers model (no modules.json)")
     try:
         model = SentenceTransformer(str(folder), local_files_only=True, device="cpu")
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    # Not every release looks at what modules.json lists before it uses it.
+    except (OSError, ValueError, LookupError, RuntimeError, AttributeError, TypeError) as error:
         raise ConfigError(f"[curate] meaning: the model in {folder} cannot be loaded ({error})") from None
     return Embedding(
         folder.name, lambda texts: model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)

@@ -47,9 +47,14 @@ To be below 400 MB, Tuneworth would need code of its own for what scikit-learn (
 jsonschema-rs ({schema} MB) do. Bytecode is the larger saving: `pip install --no-compile .` leaves it out, and Python
 then compiles what a command imports at its first use.
 
-No dependency has an upper bound: one would need a reason, written beside it in `pyproject.toml`. MB are millions of
-bytes of the unpacked wheel on Linux (x86-64, Python 3.11), without bytecode. This page is generated from the code by
-`docs/dependencies.py`.
+**Which versions.** CI runs the default tests twice on Python 3.11: with the newest version of everything, and with the
+oldest that `pyproject.toml` allows (`make oldest`). It also installs the wheel on 3.11, 3.12 and 3.13, and runs the
+README's first hour, [Your own CSV](your-own-csv.md) and the code of [From Python](python.md) on each (`make wheel pythons`);
+they passed on 3.14.8 once, by hand. No dependency has an upper bound: one would need a reason, written beside it in
+`pyproject.toml`.
+
+MB are millions of bytes of the unpacked wheel on Linux (x86-64, Python 3.11), without bytecode. This page is generated
+from the code by `docs/dependencies.py`.
 """
 # The four libraries with what they need; the names after numpy are scikit-learn and what it brings.
 LARGE = (
@@ -193,15 +198,12 @@ def kept(before: str, name: str, group: Iterable[Stated]) -> str:
 
 
 def table(group: Iterable[Stated], known: Mapping[str, Package]) -> list[str]:
-    """The rows of a list of pyproject.toml; the column of replacements only where one is stated."""
-    group = list(group)
-    instead = any(one.instead for one in group)
-    lines = ["| package | licence | MB | what it is for |" + (" what would replace it |" if instead else "")]
-    lines.append("|---|---|---|---|" + ("---|" if instead else ""))
+    """The rows of a list of pyproject.toml."""
+    lines = ["| package | licence | MB | what it is for | what would replace it |", "|---|---|---|---|---|"]
     for one in group:
         package = known[canonicalize_name(one.name)]
-        row = f"| {one.name} | {package.licence} | {megabytes(package.size)} | {one.purpose} |"
-        lines.append(row + (f" {one.instead} |" if instead else ""))
+        cells = (one.name, package.licence, megabytes(package.size), one.purpose, one.instead)
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 

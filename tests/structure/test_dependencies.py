@@ -1,20 +1,28 @@
-"""pyproject.toml and docs/dependencies.md: each package has its purpose, is used, and has no bound without a reason."""
+"""pyproject.toml and docs/dependencies.md: each package has its purpose, is used, and has no bound without a reason.
+
+That the oldest allowed versions work is shown by `make oldest`, and each Python by `make wheel pythons`.
+"""
 
 import platform
 import re
 import runpy
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+PROJECT = tomllib.loads(TEXT)
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 MADE = runpy.run_path(str(ROOT / "docs" / "dependencies.py"))
+OLDEST = runpy.run_path(str(ROOT / "tests" / "oldest.py"))["oldest"]
+TRIED = runpy.run_path(str(ROOT / "tests" / "wheel" / "pythons.py"))["stated"]
 PAGE = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
 STATED = MADE["stated"]()
 FOR_USERS = STATED.keys() - {"servers", "bench", "dev"}
@@ -37,6 +45,9 @@ def test_every_requirement_is_read_with_its_purpose():
     assert {name: [one.requirement for one in group] for name, group in STATED.items()} == listed
     assert MADE["EXTRAS"].keys() == EXTRAS.keys()
     assert [one.name for group in STATED.values() for one in group if not one.purpose] == []
+    # In `dev`, "the extra NAME" is said of a package of that extra, where its replacement is.
+    replaced = {one.name for group in STATED.values() for one in group if one.instead}
+    assert [one.name for group in STATED.values() for one in group if one.name not in replaced] == []
     assert [one.name for name in FOR_USERS for one in STATED[name] if not one.instead] == []
 
 
@@ -47,7 +58,7 @@ def test_the_page_lists_each_package_as_it_is_stated(name, installed):
     assert table.keys() == {one.name for one in STATED[name]}
     for one in STATED[name]:
         licence, size, *words = table[one.name]
-        assert words == [one.purpose, one.instead][: len(words)]
+        assert words == [one.purpose, *filter(None, [one.instead])]
         assert re.fullmatch(r"<1|\d+", size)
         if package := installed.get(canonicalize_name(one.name)):
             assert licence == package.licence, one.name
@@ -72,7 +83,44 @@ def test_the_sizes_of_the_base_install_are_about_those_of_what_is_installed(inst
 def test_no_requirement_has_an_upper_bound():
     """One with a reason gets an exception here, and its reason in pyproject.toml."""
     bounds = [text.partition(";")[0] for group in STATED.values() for _, text, *_ in group]
-    assert [text for text in bounds if not re.fullmatch(r"[\w.\[\]-]+>=[\d.]+", text)] == []
+    assert [text for text in bounds if not re.fullmatch(r"[\w.\[\]-]+>=[\w.]+", text)] == []
+
+
+def test_the_oldest_of_everything_is_one_version_of_each_package():
+    """One that two extras name has the same floor in both: pip could install no other two."""
+    pinned = [Requirement(line) for line in OLDEST(list(EXTRAS), TEXT)]
+    versions = Counter(canonicalize_name(one.name) for one in pinned)
+    assert [name for name, count in versions.items() if count > 1] == []
+    assert versions.keys() == {"setuptools"} | {
+        canonicalize_name(one.name) for group in STATED.values() for one in group
+    }
+    assert [str(one) for one in pinned if [part.operator for part in one.specifier] != ["=="]] == []
+
+
+def test_the_oldest_are_those_of_the_base_install_and_the_named_extras():
+    text = """
+[build-system]
+requires = ["setuptools>=77"]
+[project]
+dependencies = ["click>=8.2", "backports.zstd>=1.0; python_version < '3.14'"]
+[project.optional-dependencies]
+cluster = ["ray[train]>=2.60", "click>=8.2"]
+dev = ["ruff>=0.15"]
+"""
+    base = ["setuptools==77", "click==8.2", "backports.zstd==1.0; python_version < '3.14'"]
+    assert OLDEST([], text) == base
+    assert OLDEST(["cluster"], text) == [*base, "ray[train]==2.60"]
+
+
+def test_each_python_that_the_project_names_is_tried_and_allowed():
+    versions = TRIED(TEXT)
+    assert len(versions) > 2
+    assert (
+        versions[0]
+        == PROJECT["project"]["requires-python"].removeprefix(">=")
+        == PROJECT["tool"]["pyright"]["pythonVersion"]
+    )
+    assert f"Python {versions[0]} to {versions[-1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 IMPORTED = re.compile(r"^ *(?:from (\w+)[\w.]* import |import (\w+)[\w.]*(?: as \w+)?(?: *#.*)?$)", re.MULTILINE)
