@@ -9,7 +9,8 @@ from .address import lacks_version as lacks_version
 from .address import models_url as models_url
 from .address import origin_of as origin_of
 from .address import read_key as read_key
-from .appending import append_lines as append_lines
+from .appending import Appending as Appending
+from .appending import appending as appending
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
@@ -38,11 +39,16 @@ from .files import free_bytes as free_bytes
 from .files import part_folder as part_folder
 from .files import read_object as read_object
 from .files import sha256_file as sha256_file
+from .files import sync_folder as sync_folder
 from .files import whole_folder as whole_folder
 from .files import write_synced as write_synced
 from .files import write_whole as write_whole
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
+from .locks import Locked as Locked
+from .locks import alone as alone
+from .locks import is_locked as is_locked
+from .locks import writing as writing
 from .notebook import notebook_page as notebook_page
 from .numbers import MINUS as MINUS
 from .numbers import NBSP as NBSP

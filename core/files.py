@@ -27,6 +27,7 @@ __all__ = [
     "part_folder",
     "read_object",
     "sha256_file",
+    "sync_folder",
     "whole_folder",
     "write_synced",
     "write_whole",
@@ -153,21 +154,34 @@ def write_whole(path: Path, data: str | bytes | Iterable[bytes]) -> None:
     Large data may be given in pieces.
     """
     with _replacing(path) as file:
-        file.writelines([data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data)
+        file.writelines(_pieces(data))
 
 
-def write_synced(path: Path, text: str) -> None:
+def write_synced(path: Path, data: str | bytes | Iterable[bytes]) -> None:
     """As `write_whole`, and on the disk when it returns: a power cut loses nothing that a person was told is saved."""
     with _replacing(path) as file:
-        file.write(text.encode())
+        file.writelines(_pieces(data))
         file.flush()
         os.fsync(file.fileno())
-    if os.name == "posix":  # the new name is in the folder, which other systems do not open
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
+
+
+def _pieces(data: str | bytes | Iterable[bytes]) -> Iterable[bytes]:
+    return [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name in a folder last; only POSIX opens folders, and not every network's disk can sync one."""
+    if os.name != "posix":
+        return
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(file)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, read_object, say, write_whole
+from ...core import ConfigError, DataError, Talk, alone, read_object, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
@@ -112,7 +112,7 @@ def train_stage(
     """An adapter in the run's `train` folder; the training summary. An interrupted training resumes.
 
     With `again` it starts over; the files of an earlier one are moved aside once the new one has passed all checks.
-    Raises: ConfigError if another training is active in the run.
+    Raises: Locked if another training is active in the run.
     """
     from ...train import Processes
 
@@ -153,22 +153,10 @@ def train_in(
 def alone_in(run: Path) -> Iterator[None]:
     """Train in this run alone while the block lasts.
 
-    Raises: ConfigError if another training is active in it. A killed one holds no lock.
+    Raises: Locked if another training is active in it. A killed one holds no lock.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(run / ".training.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(
-            f"{run}: another training is running in this run.\nWait for it, stop it, or start a new run with `tuneworth "
-            "curate`."
-        ) from None
-    try:
+    with alone(run / ".training.lock", busy=f"{run}: another training is running in this run.", patience=0):
         yield
-    finally:
-        lock.release()
 
 
 def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
