@@ -198,5 +198,5 @@ def _delete(folder: Path) -> str:
 
 def _sweep(folder: Path) -> None:
     """Remove the folder of removed runs if it is empty."""
-    if folder.is_dir() and not any(os.scandir(folder)):
+    if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -8,17 +8,20 @@ import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from .steps import Steps, counted
 
-__all__ = ["Done", "Situation", "chosen_steps", "problems_of", "run"]
+__all__ = ["Act", "Done", "Situation", "Tried", "chosen_steps", "problems_of", "run"]
 
 Tree = dict[str, bytes]
+Act = tuple[str, ...] | Callable[[], int]  # the words of a command, or what prints its message and returns an exit code
 
 # What differs between two runs of the same command by its nature: times, and what the machine happened to have.
 _TIMES = frozenset(
@@ -34,6 +37,8 @@ _TIMES = frozenset(
         "finished",
         "pid",
         "attempts",
+        "pruned",
+        "made",
     }
     | {"minutes"}  # of a next step, from the seconds that the run took
     | {"split_notes"}  # how many rows keep the split of an earlier run, if there was one
@@ -42,19 +47,23 @@ _TIMES = frozenset(
 
 @dataclass(frozen=True)
 class Situation:
-    """A command in a folder that `make` prepares. `again` is the command that goes on after a fault, by default the same.
+    """A command in a folder that `make` prepares, or what acts like one. `again` goes on after a fault, by default the same.
 
     appends: patterns of files that grow by whole lines, of which a fault may leave fewer. ignores: files that tell of the
-    moment.
+    moment. repeats: files to which the command adds once more if all was done before. passing: files that a fault may leave, and the next command removes. fresh: what is done before a command runs
+    for the first time.
     """
 
     name: str
-    words: tuple[str, ...]
+    words: Act
     make: Callable[[Path], None]
-    again: tuple[str, ...] = ()
+    again: Act = ()
     appends: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
     may_refuse: tuple[str, ...] = field(default=())  # what `again` may say, with exit code 2, if all was done before
+    fresh: Callable[[], Any] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,16 @@ class Done:
     err: str
 
 
-def run(folder: Path, words: tuple[str, ...], steps: Steps | None = None) -> Done:
+@dataclass(frozen=True)
+class Tried:
+    """The steps of a situation by kind, and how many faults there were: each step that was chosen fails, and is a kill."""
+
+    name: str
+    steps: Counter[str]
+    faults: int
+
+
+def run(folder: Path, words: Act, steps: Steps | None = None) -> Done:
     """Run a command in the folder, in this process."""
     from tuneworth.cli import main
 
@@ -73,7 +91,7 @@ def run(folder: Path, words: tuple[str, ...], steps: Steps | None = None) -> Don
     code = 0
     with chdir(folder), redirect_stdout(io.StringIO()), redirect_stderr(err), counted(steps or Steps(folder)):
         try:
-            main(list(words))
+            code = words() if callable(words) else main(list(words))
         except SystemExit as left:
             code = int(left.code or 0)
     return Done(code, err.getvalue())
@@ -87,8 +105,8 @@ def chosen_steps(total: int, most: int | None, seed: int) -> list[int]:
     return [1, *sorted(between), total]
 
 
-def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int) -> tuple[int, list[str]]:
-    """The number of faults that were tried, and a line for each thing that was not as it should be.
+def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int) -> tuple[Tried, list[str]]:
+    """What was tried, and a line for each thing that was not as it should be.
 
     Each chosen step fails once, and once the process is killed before it: what a killed process leaves is its folder at
     that moment, so one run that copies the folder at each step stands for all of them. Then, of both: no file that is
@@ -100,6 +118,7 @@ def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int
     start = _tree(before, situation)
     whole = _copied(before, home / "whole")
     count = Steps(whole)
+    situation.fresh()
     done = run(whole, situation.words, count)
     assert done.code == 0, done.err
     reference = _tree(whole, situation)
@@ -111,6 +130,7 @@ def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int
     found = []
     for at in numbers:
         folder = _copied(before, home / "fails")
+        situation.fresh()
         left = run(folder, situation.words, Steps(folder, fails=at))
         _bury(folder)
         wrong = [*_ended(left), *_left(_tree(folder, situation), start, reference, situation)]
@@ -120,7 +140,7 @@ def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int
         wrong = _left(_tree(folder, situation), start, reference, situation)
         found += [f"{place('killed at', at)}: {what}" for what in [*wrong, *_again(folder, situation, reference)]]
         shutil.rmtree(folder)
-    return 2 * len(numbers), found
+    return Tried(situation.name, Counter(count.names), 2 * len(numbers)), found
 
 
 def _killed(situation: Situation, before: Path, home: Path, numbers: set[int]) -> Iterator[tuple[int, Path]]:
@@ -132,6 +152,7 @@ def _killed(situation: Situation, before: Path, home: Path, numbers: set[int]) -
         shutil.copytree(folder, killed, symlinks=True, ignore_dangling_symlinks=True)
         _bury(killed)
 
+    situation.fresh()
     assert run(folder, situation.words, Steps(folder, tells=numbers, tell=copied)).code == 0
     shutil.rmtree(folder)
     for number in sorted(numbers):
@@ -176,6 +197,8 @@ def _left(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iter
     for name, content in now.items():
         if _temporary(name) or content in (start.get(name), reference.get(name)):
             continue
+        if _matches(name, situation.passing):
+            continue
         if _matches(name, situation.appends) and _begins(content, reference.get(name, b"")):
             continue
         if name not in reference and name not in start:
@@ -209,9 +232,9 @@ def _differs(now: Tree, reference: Tree, situation: Situation) -> Iterator[str]:
 
 def _same(name: str, now: bytes, reference: bytes, situation: Situation) -> bool:
     """Whether a file is as it should be; what is appended may come in another order, or twice after a fault."""
-    return now == reference or (
-        _matches(name, situation.appends) and set(now.split(b"\n")) == set(reference.split(b"\n"))
-    )
+    lines, expected = set(now.split(b"\n")), set(reference.split(b"\n"))
+    added = expected <= lines if _matches(name, situation.repeats) else expected == lines
+    return now == reference or (_matches(name, situation.appends) and added)
 
 
 def _where(name: str, now: bytes, reference: bytes) -> str:
@@ -234,7 +257,7 @@ def _unlike(one: Any, other: Any, at: str) -> list[str]:
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(Path(name).match(pattern) for pattern in patterns)
+    return any(fnmatch(name, pattern) or Path(name).match(pattern) for pattern in patterns)
 
 
 def _temporary(name: str) -> bool:
