@@ -1,7 +1,6 @@
 """Removing old runs: what goes and what stays, each with its reason; a kill leaves every run whole or gone."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -50,8 +50,8 @@ class Situation:
     """A command in a folder that `make` prepares, or what acts like one. `again` goes on after a fault, by default the same.
 
     appends: patterns of files that grow by whole lines, of which a fault may leave fewer. ignores: files that tell of the
-    moment. repeats: files to which the command adds once more if all was done before. passing: files that a fault may leave, and the next command removes. fresh: what is done before a command runs
-    for the first time.
+    moment. repeats: files to which the command adds once more if all was done before. passing: files that a fault may
+    leave, and the next command removes. fresh: what is done before a command runs for the first time.
     """
 
     name: str
