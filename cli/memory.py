@@ -23,8 +23,8 @@ _FROM_OUTSIDE = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGPIPE")
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether Python, the system or the loader of a library ran out of memory, or of room for threads."""
-    if isinstance(error, NameError) and error.name == "plr":  # polars hides why its library could not be loaded
-        return _cannot_load("polars._plr")
+    if getattr(error, "name", None) == "plr" or "Polars' Rust module" in str(error):
+        return _polars_is_too_large()
     if isinstance(error, ImportError):  # only the loader's message tells
         return any(words in str(error).lower() for words in _BY_LOADER)
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
@@ -32,11 +32,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
-def _cannot_load(module: str) -> bool:
-    try:
-        import_module(module)
-    except Exception as error:
-        return is_out_of_memory(error)
+def _polars_is_too_large() -> bool:
+    """Whether memory is what polars' library lacks, as polars itself keeps no error of the loader."""
+    for kind in ("compat", "64", "32"):  # in its order
+        try:
+            import_module(f"_polars_runtime_{kind}._polars_runtime")
+        except ModuleNotFoundError:
+            continue
+        except Exception as error:
+            return is_out_of_memory(error)
     return False
 
 

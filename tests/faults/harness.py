@@ -18,7 +18,10 @@ from typing import Any
 
 from .steps import Steps, counted
 
-__all__ = ["Act", "Done", "Situation", "Tried", "chosen_steps", "problems_of", "run"]
+__all__ = [
+    "Act", "Done", "Prepared", "Situation", "Tried", "ends_wrong", "is_left_by", "prepared", "problems_of",
+    "reruns_wrong", "run", "tree_of",
+]  # fmt: skip
 
 Tree = dict[str, bytes]
 Act = tuple[str, ...] | Callable[[], int]  # the words of a command, or what prints its message and returns an exit code
@@ -97,12 +100,33 @@ def run(folder: Path, words: Act, steps: Steps | None = None) -> Done:
     return Done(code, err.getvalue())
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A folder, its files, and the steps that led to them."""
+
+    folder: Path
+    tree: Tree
+    steps: Steps
+
+
+def prepared(situation: Situation, home: Path) -> tuple[Prepared, Prepared]:
+    """The folder of a situation as it is before the command, and as the whole command leaves it."""
+    before = home / "before"
+    before.mkdir()
+    situation.make(before)
+    start = tree_of(before, situation)
+    whole = _copied(before, home / "whole")
+    count = Steps(whole)
+    situation.fresh()
+    done = run(whole, situation.words, count)
+    assert done.code == 0, done.err
+    return Prepared(before, start, Steps(before)), Prepared(whole, tree_of(whole, situation), count)
+
+
 def chosen_steps(total: int, most: int | None, seed: int) -> list[int]:
-    """All step numbers from 1, or a sample of at most `most` that has the first and the last one."""
-    if most is None or total <= most:
-        return list(range(1, total + 1))
-    between = random.Random(seed).sample(range(2, total), most - 2)
-    return [1, *sorted(between), total]
+    """All step numbers from 1, or a sample of `most`."""
+    every = range(1, total + 1)
+    return list(every) if most is None or total <= most else sorted(random.Random(seed).sample(every, most))
 
 
 def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int) -> tuple[Tried, list[str]]:
@@ -112,16 +136,8 @@ def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int
     that moment, so one run that copies the folder at each step stands for all of them. Then, of both: no file that is
     neither as before nor as it should become; and after the command is run again the same files, without leftovers.
     """
-    before = home / "before"
-    before.mkdir()
-    situation.make(before)
-    start = _tree(before, situation)
-    whole = _copied(before, home / "whole")
-    count = Steps(whole)
-    situation.fresh()
-    done = run(whole, situation.words, count)
-    assert done.code == 0, done.err
-    reference = _tree(whole, situation)
+    before, whole = prepared(situation, home)
+    start, reference, count = before.tree, whole.tree, whole.steps
     numbers = chosen_steps(len(count.names), most, seed)
 
     def place(fault: str, at: int) -> str:
@@ -129,16 +145,16 @@ def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int
 
     found = []
     for at in numbers:
-        folder = _copied(before, home / "fails")
+        folder = _copied(before.folder, home / "fails")
         situation.fresh()
         left = run(folder, situation.words, Steps(folder, fails=at))
         _bury(folder)
-        wrong = [*_ended(left), *_left(_tree(folder, situation), start, reference, situation)]
-        found += [f"{place('failed', at)}: {what}" for what in [*wrong, *_again(folder, situation, reference)]]
+        wrong = [*ends_wrong(left), *is_left_by(tree_of(folder, situation), start, reference, situation)]
+        found += [f"{place('failed', at)}: {what}" for what in [*wrong, *reruns_wrong(folder, situation, reference)]]
         shutil.rmtree(folder)
-    for at, folder in _killed(situation, before, home, set(numbers)):
-        wrong = _left(_tree(folder, situation), start, reference, situation)
-        found += [f"{place('killed at', at)}: {what}" for what in [*wrong, *_again(folder, situation, reference)]]
+    for at, folder in _killed(situation, before.folder, home, set(numbers)):
+        wrong = is_left_by(tree_of(folder, situation), start, reference, situation)
+        found += [f"{place('killed at', at)}: {what}" for what in [*wrong, *reruns_wrong(folder, situation, reference)]]
         shutil.rmtree(folder)
     return Tried(situation.name, Counter(count.names), 2 * len(numbers)), found
 
@@ -167,13 +183,13 @@ def _bury(folder: Path) -> None:
         path.rename(path.with_name(path.name.replace(f".{os.getpid()}.", f".{gone.pid}.")))
 
 
-def _again(folder: Path, situation: Situation, reference: Tree) -> Iterator[str]:
+def reruns_wrong(folder: Path, situation: Situation, reference: Tree) -> Iterator[str]:
     """What is not as it should be after the command is run again."""
     again = run(folder, situation.again or situation.words)
     refused = again.code == 2 and any(words in again.err for words in situation.may_refuse)
     if again.code != 0 and not refused:
         yield f"run again it exits with {again.code}: {again.err.strip()[-300:]}"
-    for what in _differs(_tree(folder, situation), reference, situation):
+    for what in _differs(tree_of(folder, situation), reference, situation):
         yield f"run again, {what}"
 
 
@@ -182,7 +198,7 @@ def _copied(folder: Path, to: Path) -> Path:
     return Path(shutil.copytree(folder, to / "project", symlinks=True))
 
 
-def _ended(done: Done) -> Iterator[str]:
+def ends_wrong(done: Done) -> Iterator[str]:
     if done.code not in (0, 2, 3):
         yield f"exits with {done.code}: {done.err.strip()[-300:]}"
     for word in ("Traceback", "unexpected error"):
@@ -192,7 +208,7 @@ def _ended(done: Done) -> Iterator[str]:
         yield f"has not one message: {done.err.strip()[-300:]!r}"
 
 
-def _left(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iterator[str]:
+def is_left_by(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iterator[str]:
     """Files under their own names that are neither as before nor as they should become."""
     for name, content in now.items():
         if _temporary(name) or content in (start.get(name), reference.get(name)):
@@ -208,7 +224,7 @@ def _left(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iter
 
 
 def _is_stage_of(name: str) -> bool:
-    """`run.json` grows with each stage; every state of it is whole JSON, which `_tree` has seen to."""
+    """`run.json` grows with each stage; every state of it is whole JSON, which `tree_of` has seen to."""
     return name.endswith("run.json")
 
 
@@ -264,7 +280,7 @@ def _temporary(name: str) -> bool:
     return name.endswith((".part", ".old")) or ".part/" in name or ".old/" in name
 
 
-def _tree(folder: Path, situation: Situation) -> Tree:
+def tree_of(folder: Path, situation: Situation) -> Tree:
     """The content of each file without what tells of the moment; of a page, that it is whole."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = ((path.relative_to(folder).as_posix(), path) for path in files)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..conftest import STYLE, pair, write_collected_project, write_pairs, write_project
 from .harness import Situation, run
 
-__all__ = ["WITHOUT_MODEL", "after", "judged_project", "named", "with_a_model", "write_pairs_and_style"]
+__all__ = ["CLEAN", "WITHOUT_MODEL", "after", "judged_project", "named", "with_a_model", "write_pairs_and_style"]
 
 
 def write_pairs_and_style(folder: Path) -> None:

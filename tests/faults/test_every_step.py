@@ -15,7 +15,7 @@ from .situations import WITHOUT_MODEL, with_a_model
 from .workbench import AT_THE_WORKBENCH
 
 # A sample of the steps, the same each time in CI. STEPS=all tries every one of them, STEPS=40 so many.
-STEPS = os.environ.get("STEPS", "3")
+STEPS = os.environ.get("STEPS", "2")
 MOST = None if STEPS == "all" else int(STEPS)
 SEED = 0 if "CI" in os.environ else int.from_bytes(os.urandom(4))
 
