@@ -225,7 +225,7 @@ def _disk_message(error: Exception) -> str | None:
     if reason is None and isinstance(error, OSError) and name:  # gone, or damaged, since it was opened
         return (
             f"tuneworth: {name}: {error.strerror}. Files that were written completely are kept.\n"
-            "Check that it can be read, then run the same command again."
+            "Check the file and its disk, then run the same command again."
         )
     if reason is None:
         return None

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .files import sync_folder
+from .files import named_errors, sync_folder
 from .locks import PATIENCE, writing
 
 __all__ = ["Appending", "appending"]
@@ -43,21 +43,25 @@ class Appending:
             file.truncate(end)
             file.seek(end)
             try:
-                left = memoryview(data)
-                while left:  # a full disk takes a part of it, and refuses the rest
-                    left = left[file.write(left) or 0 :]
-                self._unsynced = True
-                if sync:
-                    self._sync(file)
+                with named_errors(self.path):
+                    self._write(file, data, sync=sync)
             except BaseException:
                 with suppress(OSError):
                     file.truncate(end)
                 raise
 
+    def _write(self, file: BinaryIO, data: bytes, *, sync: bool) -> None:
+        left = memoryview(data)
+        while left:  # a full disk takes a part of it, and refuses the rest
+            left = left[file.write(left) or 0 :]
+        self._unsynced = True
+        if sync:
+            self._sync(file)
+
     def sync(self) -> None:
         """Put all that was added on the disk. Raises: OSError if that fails."""
         if self._unsynced:
-            with self.path.open("r+b", buffering=0) as file:
+            with self.path.open("r+b", buffering=0) as file, named_errors(self.path):
                 self._sync(file)
 
     def _sync(self, file: BinaryIO) -> None:

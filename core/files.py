@@ -24,6 +24,7 @@ __all__ = [
     "disk_refusal",
     "disk_refusals",
     "free_bytes",
+    "named_errors",
     "part_folder",
     "read_object",
     "sha256_file",
@@ -170,13 +171,25 @@ def _pieces(data: str | bytes | Iterable[bytes]) -> Iterable[bytes]:
     return [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
 
 
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Give errors that the system raises without a name, such as those of writing and syncing, the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make a new name in a folder last; only POSIX opens folders, and not every network's disk can sync one."""
     if os.name != "posix":
         return
     file = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(file)
+        with named_errors(folder):
+            os.fsync(file)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
@@ -191,9 +204,10 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     _clear(path)
     temporary = _temporary(path)
     try:
-        with temporary.open("wb") as file:
-            yield file
-        temporary.replace(path)
+        with named_errors(path):
+            with temporary.open("wb") as file:
+                yield file
+            temporary.replace(path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
