@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_suffix(".md")
-FILES = ("open", "read", "write", "fsync", "lock", "request", "process")
+FILES = ("open", "read", "write", "fsync", "lock", "request", "process", "memory", "kill")
 HEAD = "| situation | steps | faults tried | problems | " + " | ".join(FILES) + " | others | seconds of a core | on |"
 
 
@@ -29,9 +29,8 @@ def main() -> None:
     options.add_argument("-k", default="", help="only these situations")
     options.add_argument("--steps", default="all", help="how many steps of each")
     chosen = options.parse_args()
-    rows = known_rows()
-    for found in tried(chosen.k, chosen.steps):
-        rows[found["name"]] = row_of(found)
+    found = tried(chosen.k, chosen.steps)
+    rows = known_rows() | {one["name"]: row_of(one) for one in found}
     PAGE.write_text(page_of(rows), encoding="utf-8")
 
 
@@ -39,7 +38,7 @@ def tried(expression: str, steps: str) -> Sequence[Mapping[str, Any]]:
     """What the tests tried, one entry for each situation."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "faults.jsonl"
-        words = ["-m", "pytest", "-q", "tests/faults/test_every_step.py", "-m", "", "-k", expression]
+        words = ["-m", "pytest", "-q", "tests/faults", "-m", "", "-k", expression]
         subprocess.run(
             [sys.executable, *words], cwd=ROOT, check=False, env=os.environ | {"STEPS": steps, "FAULTS": str(file)}
         )
@@ -74,7 +73,9 @@ def page_of(rows: Mapping[str, str]) -> str:
 
 `python benchmarks/faults.py`, on {platform.machine()} with Python {platform.python_version()}. A step is one call of the
 system by which a command touches its folder, a lock, a server or another process. Each fails once, half done where it
-can be, and once the process is killed there; then the same command runs again. A problem is: another exit code than 0,
+can be, and once the process is killed there; then the same command runs again. *memory*: processes of their own with a
+limit between what Python needs to begin and what the command takes; *kill*: those that are killed after a random time.
+A problem is: another exit code than 0,
 2 or 3; a traceback, an unexpected error, or not one message; a file that is neither as before nor whole; another result
 when run again; something left over.
 

@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .harness import Done, Prepared, Situation, ends_wrong, is_left_by, prepared, reruns_wrong, tree_of
+from .harness import Done, Prepared, Situation, Tried, ends_wrong, is_left_by, prepared, reruns_wrong, tree_of
 
 __all__ = ["killed_problems", "memory_problems"]
 
@@ -29,8 +30,8 @@ finally:
 """
 
 
-def memory_problems(situation: Situation, home: Path, *, most: int | None) -> tuple[int, list[str]]:
-    """The number of limits of memory that were tried, and a line for each thing that was not as it should be.
+def memory_problems(situation: Situation, home: Path, *, most: int | None) -> tuple[Tried, list[str]]:
+    """The limits of memory that were tried, and a line for each thing that was not as it should be.
 
     The limits halve the widest gap between those before, from where Python begins to what the command takes at most.
     """
@@ -47,10 +48,10 @@ def memory_problems(situation: Situation, home: Path, *, most: int | None) -> tu
         found += [f"{situation.name}, with {limit >> 20} of {peak >> 20} MB: {what}" for what in wrong]
         shutil.rmtree(folder)
         tried += 1
-    return tried, found
+    return Tried(f"{situation.name}, with too little memory", Counter(memory=tried), tried), found
 
 
-def killed_problems(situation: Situation, home: Path, *, times: int, seed: int) -> tuple[int, list[str]]:
+def killed_problems(situation: Situation, home: Path, *, times: int, seed: int) -> tuple[Tried, list[str]]:
     """As `memory_problems`, of a process that is killed after a random time."""
     before, whole = prepared(situation, home)
     chance, takes, found = random.Random(seed), 1.0, []
@@ -70,15 +71,15 @@ def killed_problems(situation: Situation, home: Path, *, times: int, seed: int) 
         wrong += reruns_wrong(folder, situation, whole.tree)
         found += [f"{situation.name}, killed after {after:.2f} s: {what}" for what in wrong]
         shutil.rmtree(folder)
-    return times, found
+    return Tried(f"{situation.name}, killed", Counter(kill=times), times), found
 
 
 def _halving(low: int, high: int, most: int | None) -> Iterator[int]:
-    """Limits between two, each in the middle of the widest gap; without `most`, until the gaps are of 4 MB."""
+    """Limits between two, each in the middle of the widest gap; without `most`, until the gaps are of 16 MB."""
     limits, made = [low, high], 0
     while made != most:
         gap, start = max((after - one, one) for one, after in itertools.pairwise(limits))
-        if gap <= 4 << 20:
+        if gap <= 16 << 20:
             return
         yield (middle := start + gap // 2)
         limits = sorted([*limits, middle])

@@ -10,7 +10,7 @@ import pytest
 from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
 from .at_servers import at_an_endpoint
-from .harness import Situation, problems_of
+from .harness import Situation, Tried, problems_of
 from .situations import WITHOUT_MODEL, with_a_model
 from .workbench import AT_THE_WORKBENCH
 
@@ -25,11 +25,15 @@ def problems(situation: Situation, folder: Path) -> list[str]:
     start = process_time()
     tried, found = problems_of(situation, folder, most=MOST, seed=SEED)
     print(f"{situation.name}: {tried.faults} faults, seed {SEED}")
-    if "FAULTS" in os.environ:  # where benchmarks/faults.py counts them
-        row = {"name": tried.name, "steps": tried.steps, "faults": tried.faults, "problems": found}
-        with Path(os.environ["FAULTS"]).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row | {"seconds": process_time() - start}) + "\n")
+    record(tried, found, seconds=process_time() - start)
     return found
+
+
+def record(tried: Tried, found: list[str], *, seconds: float) -> None:
+    """Add a line to the file in which benchmarks/faults.py counts, if there is one."""
+    if "FAULTS" in os.environ:
+        with Path(os.environ["FAULTS"]).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**vars(tried), "problems": found, "seconds": seconds}) + "\n")
 
 
 @pytest.mark.slow

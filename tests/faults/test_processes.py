@@ -1,7 +1,9 @@
 """Processes that run out of memory or are killed, and fifty that decide at once."""
 
+import os
 import subprocess
 import sys
+from os import times, times_result
 from pathlib import Path
 
 import pytest
@@ -9,24 +11,32 @@ import pytest
 from .harness import Situation, run
 from .processes import killed_problems, memory_problems
 from .situations import CLEAN, WITHOUT_MODEL, write_pairs_and_style
-from .test_every_step import MOST, SEED
+from .test_every_step import MOST, SEED, record
 
 NAMED = {situation.name: situation for situation in WITHOUT_MODEL}
-CHOSEN = WITHOUT_MODEL if MOST is None else [NAMED["curate a file"]]
+CHOSEN = WITHOUT_MODEL if "STEPS" in os.environ else [NAMED["curate a file"]]
+
+
+def _since(start: times_result) -> float:
+    """The seconds of a core that this process and its children have taken."""
+    return sum(times()[:4]) - sum(start[:4])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("situation", CHOSEN, ids=lambda situation: situation.name)
 def test_a_command_without_enough_memory_says_so_and_loses_nothing(situation: Situation, tmp_path: Path) -> None:
+    start = times()
     tried, found = memory_problems(situation, tmp_path, most=MOST)
-    print(f"{situation.name}: {tried} limits")
+    record(tried, found, seconds=_since(start))
     assert found == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("situation", CHOSEN, ids=lambda situation: situation.name)
 def test_a_command_that_is_killed_loses_nothing(situation: Situation, tmp_path: Path) -> None:
-    _, found = killed_problems(situation, tmp_path, times=MOST or 20, seed=SEED)
+    start = times()
+    tried, found = killed_problems(situation, tmp_path, times=MOST or 20, seed=SEED)
+    record(tried, found, seconds=_since(start))
     assert found == []
 
 
