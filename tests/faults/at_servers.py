@@ -4,10 +4,13 @@ from pathlib import Path
 
 from ..cli.test_endpoint import MONEY
 from ..cli.test_endpoint import PROJECT as VARIANTS
+from ..cli.test_train_hosted import MODELS
+from ..cli.test_train_hosted import PROJECT as HOSTED
+from ..train.hosted_server import HostedServer
 from .harness import Situation
 from .situations import after, named, write_pairs_and_style
 
-__all__ = ["at_an_endpoint"]
+__all__ = ["at_a_provider", "at_an_endpoint"]
 
 SEARCH = """
 [evaluate.search]
@@ -34,3 +37,19 @@ def at_an_endpoint(url: str) -> tuple[Situation, ...]:
         Situation("serve-check", ("serve-check", "runs/run", *served), judged, appends=ANSWERS),
         Situation("watch", ("watch", "runs/run", *served), judged, appends=ANSWERS, repeats=("*/watch/*.jsonl",)),
     )
+
+
+def at_a_provider(server: HostedServer) -> Situation:
+    """A project that is trained at a provider, which forgets all before the command runs for the first time."""
+
+    def project(folder: Path) -> None:
+        write_pairs_and_style(folder)
+        settings = HOSTED.format(model=MODELS[server.provider], more=f'base_url = "{server.url}"')
+        (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
+
+    def forget() -> None:
+        server.files.clear()
+        server.jobs.clear()
+
+    words = ("train", "--on", server.provider, "--yes")
+    return Situation("train at a provider", words, after(project, ("curate",)), fresh=forget)

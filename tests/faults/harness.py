@@ -224,8 +224,8 @@ def is_left_by(now: Tree, start: Tree, reference: Tree, situation: Situation) ->
 
 
 def _is_stage_of(name: str) -> bool:
-    """`run.json` grows with each stage; every state of it is whole JSON, which `tree_of` has seen to."""
-    return name.endswith("run.json")
+    """These grow with each stage; every state of them is whole JSON, which `tree_of` has seen to."""
+    return name.endswith(("run.json", "job.json"))
 
 
 def _begins(content: bytes, whole: bytes) -> bool:

@@ -77,6 +77,7 @@ def counted(steps: Steps) -> Iterator[Steps]:
             (os, {**_of_paths(steps), **_of_files(steps)}),
             (pl.DataFrame, _of_tables(steps)),
             (httpx2.AsyncClient, {"send": _requesting(steps, httpx2.AsyncClient.send)}),
+            (httpx2.Client, {"send": _requesting_here(steps, httpx2.Client.send)}),
             (subprocess, {"Popen": _starting(steps)}),
             (fcntl, {"flock": _locking(steps)}),
         ):
@@ -237,6 +238,15 @@ def _requesting(steps: Steps, function: Any) -> Any:
     async def requested(*args: Any, **more: Any) -> Any:
         steps.step("request", lambda: httpx2.ConnectError("the connection was reset"))
         return await function(*args, **more)
+
+    return requested
+
+
+def _requesting_here(steps: Steps, function: Any) -> Any:
+    @wraps(function)
+    def requested(*args: Any, **more: Any) -> Any:
+        steps.step("request", lambda: httpx2.ConnectError("the connection was reset"))
+        return function(*args, **more)
 
     return requested
 

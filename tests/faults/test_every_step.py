@@ -2,14 +2,18 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from time import process_time
 
 import pytest
 
+from tuneworth.train import Pauses
+
 from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
-from .at_servers import at_an_endpoint
+from ..train.hosted_server import KEY, HostedServer
+from .at_servers import at_a_provider, at_an_endpoint
 from .harness import Situation, Tried, problems_of
 from .situations import WITHOUT_MODEL, with_a_model
 from .workbench import AT_THE_WORKBENCH
@@ -53,3 +57,11 @@ def test_every_step_with_a_model(which: int, tiny_folder: Path, tmp_path: Path) 
 def test_every_step_at_an_endpoint(which: int, tmp_path: Path) -> None:
     with EndpointServer(labels) as server:
         assert problems(at_an_endpoint(server.url)[which], tmp_path) == []
+
+
+@pytest.mark.slow
+def test_every_step_at_a_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOSTED_KEY", KEY)
+    monkeypatch.setattr(Pauses.__init__, "__defaults__", (0.001, 0.001, 0.001, 0.001, 3, time.sleep))
+    with HostedServer("openai") as server:
+        assert problems(at_a_provider(server), tmp_path) == []

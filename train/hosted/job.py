@@ -14,7 +14,7 @@ from decimal import ROUND_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, RunBroken, printable, read_object, say, shortened, whole_folder, write_synced
+from ...core import ConfigError, DataError, RunBroken, printable, say, shortened, whole_folder, write_synced
 from .client import Client, Pauses, Unanswered
 from .provider import CURRENCY, JobRequest, JobState, Provider, Upload
 from .weights import check_adapter_files
@@ -40,9 +40,26 @@ def job_key(
 
 
 def read_job(folder: Path) -> dict[str, Any]:
-    """The record in a run's `train/hosted` folder; {} if there is none."""
-    found = read_object(folder / JOB_FILE)
-    return found if str(found.get("schema", "")).startswith("tuneworth/hosted-job/") else {}
+    """The record in a run's `train/hosted` folder; {} if there is none.
+
+    Raises: DataError if it is damaged, as a job that is not known would be created and paid for again; OSError if it
+    cannot be read.
+    """
+    file = folder / JOB_FILE
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return {}
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("tuneworth/hosted-job/"):
+        raise DataError(
+            f"{file} is damaged: it is no record of a job at a provider\n"
+            "Restore it, or delete it to train again; look at the provider first whether the job is there."
+        )
+    return found
 
 
 @dataclass(frozen=True)
