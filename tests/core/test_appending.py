@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,10 @@ def test_a_linked_file_stays_a_link(tmp_path):
     append(tmp_path / "link.jsonl")
     assert (tmp_path / "lines.jsonl").read_bytes() == LINE
     assert (tmp_path / "link.jsonl").is_symlink()
+
+
+@pytest.mark.slow
+def test_writers_that_append_at_once_lose_no_line(tmp_path):
+    with ThreadPoolExecutor(6) as writers:
+        list(writers.map(append, [tmp_path / "lines.jsonl"] * 60))
+    assert (tmp_path / "lines.jsonl").read_bytes() == LINE * 60
