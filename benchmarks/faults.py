@@ -61,7 +61,7 @@ def row_of(found: Mapping[str, Any]) -> str:
 def known_rows() -> dict[str, str]:
     """The rows of the table by situation."""
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    rows = [line for line in text.splitlines() if line.startswith("| ") and line != HEAD]
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| situation")]
     return {line.split("|")[1].strip(): line for line in rows}
 
 

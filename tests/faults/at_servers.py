@@ -35,7 +35,14 @@ def at_an_endpoint(url: str) -> tuple[Situation, ...]:
         Situation("race at an endpoint", ("evaluate",), after(project, ("curate",)), appends=ANSWERS),
         Situation("search", ("search",), after(project, ("curate",)), appends=ANSWERS),
         Situation("serve-check", ("serve-check", "runs/run", *served), judged, appends=ANSWERS),
-        Situation("watch", ("watch", "runs/run", *served), judged, appends=ANSWERS, repeats=("*/watch/*.jsonl",)),
+        Situation(
+            "watch",
+            ("watch", "runs/run", *served),
+            judged,
+            appends=ANSWERS,
+            repeats=("*/watch/*.jsonl",),
+            passing=("*/watch/asking/*",),
+        ),
     )
 
 
