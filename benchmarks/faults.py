@@ -72,12 +72,14 @@ def page_of(rows: Mapping[str, str]) -> str:
     return f"""# Every step of every command goes wrong
 
 `python benchmarks/faults.py`, on {platform.machine()} with Python {platform.python_version()}. A step is one call of the
-system by which a command touches its folder, a lock, a server or another process. Each fails once, half done where it
-can be, and once the process is killed there; then the same command runs again. *memory*: processes of their own with a
-limit between what Python needs to begin and what the command takes; *kill*: those that are killed after a random time.
-A problem is: another exit code than 0,
-2 or 3; a traceback, an unexpected error, or not one message; a file that is neither as before nor whole; another result
-when run again; something left over.
+system by which a command touches its folder, a lock, a server or another process. Each that is tried fails once, half
+done where it can be, and once the process is killed there; then the same command runs again. *memory*: processes of
+their own with a limit between what Python needs to begin and what the command takes; *kill*: those that are killed after
+a random time.
+
+A problem is: another exit code than 0, 2 or 3; a traceback, an unexpected error, or not one message; a file that is
+neither as before nor whole; another result when run again; something left over. Where fewer faults than twice the steps
+were tried, they are a sample.
 
 **{len(rows)} situations, {steps:,} steps, {faults:,} faults, {problems:,} problems.**
 

@@ -20,6 +20,8 @@ from .workbench import AT_THE_WORKBENCH
 
 # A sample of the steps, the same each time in CI. STEPS=all tries every one of them, STEPS=40 so many.
 STEPS = os.environ.get("STEPS", "2")
+ALL = "STEPS" in os.environ  # all situations; else without those that others contain
+OFTEN = [situation for situation in WITHOUT_MODEL if situation.name != "run the rest of a run"]
 MOST = None if STEPS == "all" else int(STEPS)
 SEED = 0 if "CI" in os.environ else int.from_bytes(os.urandom(4))
 
@@ -41,7 +43,9 @@ def record(tried: Tried, found: list[str], *, seconds: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("situation", [*WITHOUT_MODEL, *AT_THE_WORKBENCH], ids=lambda situation: situation.name)
+@pytest.mark.parametrize(
+    "situation", [*(WITHOUT_MODEL if ALL else OFTEN), *AT_THE_WORKBENCH], ids=lambda situation: situation.name
+)
 def test_every_step(situation: Situation, tmp_path: Path) -> None:
     assert problems(situation, tmp_path) == []
 
@@ -53,7 +57,7 @@ def test_every_step_with_a_model(which: int, tiny_folder: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("which", range(4) if ALL else (0, 2))  # a search and a watch take ten seconds each
 def test_every_step_at_an_endpoint(which: int, tmp_path: Path) -> None:
     with EndpointServer(labels) as server:
         assert problems(at_an_endpoint(server.url)[which], tmp_path) == []

@@ -1,6 +1,5 @@
 """Processes that run out of memory or are killed, and fifty that decide at once."""
 
-import os
 import subprocess
 import sys
 from os import times, times_result
@@ -11,10 +10,10 @@ import pytest
 from .harness import Situation, run
 from .processes import killed_problems, memory_problems
 from .situations import CLEAN, WITHOUT_MODEL, write_pairs_and_style
-from .test_every_step import MOST, SEED, record
+from .test_every_step import ALL, MOST, SEED, record
 
 NAMED = {situation.name: situation for situation in WITHOUT_MODEL}
-CHOSEN = WITHOUT_MODEL if "STEPS" in os.environ else [NAMED["curate a file"]]
+CHOSEN = WITHOUT_MODEL if ALL else [NAMED["curate a file"]]
 
 
 def _since(start: times_result) -> float:
