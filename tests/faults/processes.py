@@ -19,6 +19,7 @@ __all__ = ["killed_problems", "memory_problems"]
 COMMAND = (sys.executable, "-m", "tuneworth.cli")
 # One thread each: their stacks and pools are most of the room for addresses that a process takes.
 ALONE = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+LONGEST = 120  # seconds of a command that takes two
 FLOOR = 48 << 20  # bytes in which Python begins, and little else
 PEAK = """
 import re, sys
@@ -91,10 +92,13 @@ def _limited(situation: Situation, folder: Path, limit: int) -> Done:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    done = subprocess.run(
-        [*COMMAND, *situation.words], cwd=folder, env=os.environ | ALONE, preexec_fn=limits, capture_output=True,
-        text=True, errors="replace", timeout=300, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [*COMMAND, *situation.words], cwd=folder, env=os.environ | ALONE, preexec_fn=limits, capture_output=True,
+            text=True, errors="replace", timeout=LONGEST, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return Done(-1, f"still runs after {LONGEST} s")
     return Done(done.returncode, done.stderr)
 
 
