@@ -44,6 +44,7 @@ _TIMES = frozenset(
         "made",
     }
     | {"minutes"}  # of a next step, from the seconds that the run took
+    | {"notices"}  # of a training that goes on without its log
     | {"split_notes"}  # how many rows keep the split of an earlier run, if there was one
 )
 
