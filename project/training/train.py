@@ -135,6 +135,10 @@ def train_in(
     run.talk.note(planned.preflight.preview)
     if first:
         _write_plan(planned)
+        model = planned.loaded
+        facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
+        # Before the fit, for a kill right after it leaves a finished training; nothing is hosted of an earlier one.
+        run.update(model=facts, hosted=None)
     limit = limit_of(run, planned.loaded, planned.train)
     with shown_fit(run.talk, validates=bool(len(planned.validation))) as show:
         result = fit(
@@ -143,9 +147,7 @@ def train_in(
             facts=run_facts(run.folder, max_new_tokens=limit, fields=request_fields(planned.train)),
         )  # fmt: skip
     if first:
-        model = planned.loaded
-        facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        run.update(seconds={"train": watch.seconds()}, model=facts, hosted=None)  # none of an earlier training
+        run.update(seconds={"train": watch.seconds()})
     return {**result.summary(), **_more(planned)}
 
 
