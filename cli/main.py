@@ -1,9 +1,9 @@
 """The entry point: loads each sub-command when it is called and turns errors into exit codes."""
 
-import errno
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from ..core import quote
 from .help import write_groups
+from .memory import OUT_OF_MEMORY, code_of_child, is_limited, is_out_of_memory
 
 __all__ = ["main"]
 
@@ -111,7 +112,15 @@ def tuneworth() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted, 4 decide again."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None and is_limited() and not _is_one_of_several():
+        sys.exit(code_of_child(lambda: _code_of(sys.argv[1:])))
+    sys.exit(_code_of(sys.argv[1:] if arguments is None else arguments))
+
+
+def _code_of(arguments: list[str]) -> int:
+    """The exit code of the command, after its messages."""
+    # Said by polars if its library cannot be loaded; what follows tells why.
+    warnings.filterwarnings("ignore", message="Polars binary is missing")
     try:
         from ..core import print_anywhere
 
@@ -130,11 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = _end(error, debug="--debug" in arguments)
         if resume := _resume_command(arguments, error):
             print(f"Resume with: {resume}", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-_OUT_OF_MEMORY = """tuneworth: out of memory. Files that were written completely are kept.
-Close other programs, or use a smaller model or file, and run the command again."""
+    return code if isinstance(code, int) else 0
 
 
 def _is_one_of_several() -> bool:
@@ -220,7 +225,7 @@ def _disk_message(error: Exception) -> str | None:
     if reason is None and isinstance(error, OSError) and name:  # gone, or damaged, since it was opened
         return (
             f"tuneworth: {name}: {error.strerror}. Files that were written completely are kept.\n"
-            "Check that it can be read, then run the same command again."
+            "Check the file and its disk, then run the same command again."
         )
     if reason is None:
         return None
@@ -236,20 +241,13 @@ def _disk_message(error: Exception) -> str | None:
 def _end(error: Exception, *, debug: bool) -> int:
     """Report an error and return its exit code. When out of memory, nothing more can be imported to report it."""
     try:
-        if debug or not _out_of_memory(error):
+        if debug or not is_out_of_memory(error):
             return _report(error, debug=debug)
     except Exception as another:
-        if not _out_of_memory(another):
+        if not is_out_of_memory(another):
             raise
-    print(_OUT_OF_MEMORY, file=sys.stderr)
+    print(OUT_OF_MEMORY, file=sys.stderr)
     return 3
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Whether Python, the system or the loader of a library ran out (only the loader's message tells)."""
-    if isinstance(error, ImportError):
-        return "failed to map segment" in str(error) or "cannot allocate memory" in str(error).lower()
-    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def _report(error: Exception, *, debug: bool) -> int:
@@ -267,8 +265,8 @@ def _report(error: Exception, *, debug: bool) -> int:
     if message := _disk_message(error):
         print(printable(message), file=sys.stderr)
         return 3
-    if _out_of_memory(error):
-        print(_OUT_OF_MEMORY, file=sys.stderr)
+    if is_out_of_memory(error):
+        print(OUT_OF_MEMORY, file=sys.stderr)
         return 3
     message = f"tuneworth: unexpected error: {type(error).__name__}: {error}\nThe log is in {_write_failure(error)}"
     print(printable(message), file=sys.stderr)

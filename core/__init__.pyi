@@ -6,7 +6,8 @@ from .address import is_on_this_machine as is_on_this_machine
 from .address import lacks_version as lacks_version
 from .address import models_url as models_url
 from .address import origin_of as origin_of
-from .appending import append_lines as append_lines
+from .appending import Appending as Appending
+from .appending import appending as appending
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
@@ -22,6 +23,7 @@ from .errors import InputError as InputError
 from .errors import ModelError as ModelError
 from .errors import RunBroken as RunBroken
 from .errors import TuneworthError as TuneworthError
+from .errors import named_errors as named_errors
 from .faults import GRACE as GRACE
 from .faults import NO_MODEL as NO_MODEL
 from .faults import Complaint as Complaint
@@ -54,6 +56,10 @@ from .lines import Table as Table
 from .lines import line_of as line_of
 from .lines import line_of_named as line_of_named
 from .lines import with_lines as with_lines
+from .locks import Locked as Locked
+from .locks import alone as alone
+from .locks import is_locked as is_locked
+from .locks import writing as writing
 from .machine import allowed_cores as allowed_cores
 from .machine import has_ended as has_ended
 from .machine import machine_memory as machine_memory

@@ -1,41 +1,90 @@
-"""Lines of JSON added to a file, all of them or none."""
+"""Lines of JSON added to a file, all of them or none, by one process at a time.
+
+docs/architecture.md lists the files to which commands append; a test holds that no other code opens a file to append.
+"""
 
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["append_lines"]
+from .errors import named_errors
+from .locks import PATIENCE, writing
+from .machine import sync_folder
+
+__all__ = ["Appending", "appending"]
 
 _BLOCK = 1 << 16
 
 
-def append_lines(path: Path, data: bytes, *, sync: bool = False) -> None:
-    """Append whole lines of JSON; with `sync`, they are on the disk when this returns.
+class Appending:
+    """A file to which only this process appends."""
 
-    A last line that a kill cut short is removed first, so that it merges with none of these; one that lacks only its line
-    feed gets it.
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._unsynced = self._is_new = False
 
-    Raises: OSError if the disk refuses; the file then holds the lines that it held.
+    def add(self, data: bytes, *, sync: bool = True) -> None:
+        """Append whole lines of JSON; with `sync`, they are on the disk when this returns, with all before them.
+
+        A last line that a kill cut short is removed first, so that it merges with none of these; one that lacks only its
+        line feed gets it.
+
+        Raises: OSError if the disk refuses; the file then holds the lines that it held.
+        """
+        is_new = not self.path.exists()
+        self._is_new |= is_new
+        with self.path.open("w+b" if is_new else "r+b", buffering=0) as file:
+            end = _end_of_lines(file)
+            file.seek(end)
+            if _is_json(file.read()):
+                data, end = b"\n" + data, file.tell()
+            file.truncate(end)
+            file.seek(end)
+            try:
+                with named_errors(self.path):
+                    self._write(file, data, sync=sync)
+            except BaseException:
+                with suppress(OSError):
+                    file.truncate(end)
+                raise
+
+    def _write(self, file: BinaryIO, data: bytes, *, sync: bool) -> None:
+        left = memoryview(data)
+        while left:  # a full disk takes a part of it, and refuses the rest
+            left = left[file.write(left) or 0 :]
+        self._unsynced = True
+        if sync:
+            self._sync(file)
+
+    def sync(self) -> None:
+        """Put all that was added on the disk. Raises: OSError if that fails."""
+        if self._unsynced:
+            with self.path.open("r+b", buffering=0) as file, named_errors(self.path):
+                self._sync(file)
+
+    def _sync(self, file: BinaryIO) -> None:
+        os.fsync(file.fileno())
+        if self._is_new:
+            sync_folder(self.path.parent)
+        self._unsynced = self._is_new = False
+
+
+@contextmanager
+def appending(path: Path, *, busy: str = "", patience: float = PATIENCE, sync: bool = True) -> Iterator[Appending]:
+    """The file, to which no other process appends while the block lasts; with `sync`, all is on the disk at its end.
+
+    Raises: Locked, with `busy` as what a person reads first, after `patience` seconds; OSError if the disk refuses.
     """
-    with path.open("r+b" if path.exists() else "w+b", buffering=0) as file:
-        end = _end_of_lines(file)
-        file.seek(end)
-        if _is_json(file.read()):
-            data, end = b"\n" + data, file.tell()
-        file.truncate(end)
-        file.seek(end)
+    with writing(path, busy=busy, patience=patience) as place:
+        file = Appending(place)
         try:
-            left = memoryview(data)
-            while left:  # a full disk takes a part of it, and refuses the rest
-                left = left[file.write(left) or 0 :]
+            yield file
+        finally:
             if sync:
-                os.fsync(file.fileno())
-        except BaseException:
-            with suppress(OSError):
-                file.truncate(end)
-            raise
+                file.sync()
 
 
 def _end_of_lines(file: BinaryIO) -> int:

@@ -11,11 +11,22 @@ TuneworthError
 Programming errors are `ValueError` and the like. Exit code 4 is no error: `tuneworth watch` answers *decide again*.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from .lines import Problem
 
-__all__ = ["ConfigError", "DataError", "GateFailed", "InputError", "ModelError", "RunBroken", "TuneworthError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "GateFailed",
+    "InputError",
+    "ModelError",
+    "RunBroken",
+    "TuneworthError",
+    "named_errors",
+]
 
 _NAMED = 100  # problems; a file of the wrong kind may have one in each of its lines
 
@@ -71,3 +82,14 @@ class RunBroken(TuneworthError):
     """The run stopped half-way; finished work is kept."""
 
     exit_code = 3
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Give errors that the system raises without a name, such as those of writing and syncing, the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from .errors import ConfigError, DataError, RunBroken
+from .errors import ConfigError, DataError, RunBroken, named_errors
 from .machine import has_ended, sync_folder
 from .regular import need_regular, open_regular, read_regular
 
@@ -29,6 +29,7 @@ __all__ = [
     "part_folder",
     "read_object",
     "sha256_file",
+    "sync_folder",
     "whole_folder",
     "write_synced",
     "write_whole",
@@ -153,16 +154,20 @@ def write_whole(path: Path, data: str | bytes | Iterable[bytes]) -> None:
     Large data may be given in pieces.
     """
     with _replacing(path) as file:
-        file.writelines([data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data)
+        file.writelines(_pieces(data))
 
 
-def write_synced(path: Path, text: str) -> None:
+def write_synced(path: Path, data: str | bytes | Iterable[bytes]) -> None:
     """As `write_whole`, and on the disk when it returns: a power cut loses nothing that a person was told is saved."""
     with _replacing(path) as file:
-        file.write(text.encode())
+        file.writelines(_pieces(data))
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)  # which holds the new name
+
+
+def _pieces(data: str | bytes | Iterable[bytes]) -> Iterable[bytes]:
+    return [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
 
 
 @contextmanager
@@ -181,9 +186,10 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     _clear(path)
     temporary = _temporary(path)
     try:
-        with temporary.open("wb") as file:
-            yield file
-        _put(temporary, path)
+        with named_errors(path):
+            with temporary.open("wb") as file:
+                yield file
+            _put(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()

@@ -7,6 +7,8 @@ import platform
 import sys
 from pathlib import Path
 
+from .errors import named_errors
+
 __all__ = [
     "allowed_cores",
     "has_ended",
@@ -80,7 +82,8 @@ def sync_folder(folder: Path) -> None:
         return
     file = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(file)
+        with named_errors(folder):
+            os.fsync(file)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise

@@ -8,18 +8,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from ..core import ConfigError, RunBroken, disk_refusal, sync_folder
+from ..core import ConfigError, Locked, RunBroken, disk_refusal, sync_folder, writing
 from .overrides import Lines, Override, file_bytes, is_blank, override_line, parse_lines, stamp
 
 __all__ = ["DecidedElsewhere", "DecisionBatch", "DecisionLog"]
 
-_PATIENCE = 30  # seconds to wait for another process that writes decisions
 _NAMED = 5  # rows that an error names
 _SETTLED = 2.0  # seconds after which a change would show in the time of the file, also on a network's disk
 
@@ -136,7 +135,7 @@ class DecisionLog:
         Raises:
             DecidedElsewhere: another decision applies to one of these ids now; nothing is written.
             DataError: the file holds an invalid line.
-            ConfigError: another process has been writing to it for half a minute.
+            Locked: another process has been writing to it for half a minute.
             RunBroken: the disk refused; the file is as it was.
         """
         with self._alone():
@@ -183,7 +182,7 @@ class DecisionLog:
         """The file as it is; where a line is unfinished, after its writer is done."""
         found = self._refreshed()
         if found.lines.torn:
-            with suppress(OSError, RunBroken, ConfigError), self._alone():  # a folder that cannot be written to
+            with suppress(RunBroken, Locked), self._alone():  # a folder that cannot be written to
                 return self._refreshed()
         return found
 
@@ -211,19 +210,10 @@ class DecisionLog:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time changes the file."""
-        from filelock import FileLock, Timeout  # only to write
-
-        with _refused(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=_PATIENCE)
-            try:
-                lock.acquire()
-            except Timeout:
-                raise ConfigError(f"{self.path} is being written by another process; try again") from None
-        try:
+        with ExitStack() as held:
+            with _refused(self.path):
+                held.enter_context(writing(self.path))
             yield
-        finally:
-            lock.release()
 
 
 def _changed(path: Path) -> tuple[int, ...] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core import write_whole
+from ..core import Locked, appending, write_synced
 
 __all__ = ["Callback", "LossLog", "StepReport"]
 
@@ -57,21 +57,22 @@ class LossLog:
         try:
             if not self.complete:
                 return self.write()
-            with self.path.open("a", encoding="utf-8", newline="\n") as log:
-                log.write(json.dumps(line) + "\n")
-        except OSError as error:
+            with appending(self.path, sync=False) as log:  # `write` puts all on the disk at the end
+                log.add(json.dumps(line).encode() + b"\n", sync=False)
+        except (OSError, Locked) as error:
             if self.complete:
+                reason = getattr(error, "strerror", None) or error
                 self.notices.append(
-                    f"{self.path.name} could not always be written from step {report.step} on ({error.strerror or error})"
+                    f"{self.path.name} could not always be written from step {report.step} on ({reason})"
                 )
             self.complete = False
 
     def write(self) -> None:
-        """Write all lines so far.
+        """Write all lines so far; they are on the disk when this returns.
 
         Raises: OSError if the disk fails.
         """
-        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in self.lines))
+        write_synced(self.path, "".join(json.dumps(line) + "\n" for line in self.lines))
         self.complete = True
 
 

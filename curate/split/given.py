@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import DataError, RunBroken, open_regular, write_whole
+from ...core import DataError, RunBroken, open_regular, write_synced, writing
 from ..match.join import SimilarPairs
 from .assign import SPLITS
 
@@ -300,8 +300,8 @@ _RESTORE = "The file keeps test rows out of train: restore its last good version
 
 
 def write_splits(path: Path, pinned: PinnedSplits) -> None:
-    """Write the file atomically: one line for each pinned row."""
-    write_whole(path, map(_lines, pinned.lines.iter_slices(_CHUNK)))
+    """Write the file, whole and on the disk when this returns: one line for each pinned row."""
+    write_synced(path, map(_lines, pinned.lines.iter_slices(_CHUNK)))
 
 
 def _lines(rows: pl.DataFrame) -> bytes:
@@ -316,18 +316,20 @@ def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
 
     Raises:
         RunBroken: another run meanwhile put some of these rows into another split.
+        Locked: another process has been writing to it for half a minute.
     """
-    now = read_splits(path)
-    if not now.lines.equals(before.lines):
-        kept = ledger.filter(pl.col("outcome") == "kept")
-        there = now.sides(kept["content"], kept["id"])
-        here = kept["split"].replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64).to_numpy()
-        if apart := int(((there >= 0) & (there != here)).sum()):
-            raise RunBroken(
-                f"{path} changed meanwhile: another run put {apart:,} of these rows into another split\n"
-                "Nothing was written. Run the same command again to use the new splits."
-            )
-    write_splits(path, now.grown(ledger))
+    with writing(path):
+        now = read_splits(path)
+        if not now.lines.equals(before.lines):
+            kept = ledger.filter(pl.col("outcome") == "kept")
+            there = now.sides(kept["content"], kept["id"])
+            here = kept["split"].replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64).to_numpy()
+            if apart := int(((there >= 0) & (there != here)).sum()):
+                raise RunBroken(
+                    f"{path} changed meanwhile: another run put {apart:,} of these rows into another split\n"
+                    "Nothing was written. Run the same command again to use the new splits."
+                )
+        write_splits(path, now.grown(ledger))
 
 
 def _row(line: str) -> tuple[str, str, str, bool] | None:

@@ -6,9 +6,14 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from ...core import append_lines, disk_refusals
+from ...core import Appending, disk_refusals
 
-__all__ = ["SentRequests"]
+__all__ = ["SentRequests", "sent_file"]
+
+
+def sent_file(answers: Path) -> Path:
+    """The file of the requests that were sent for the answers in a file."""
+    return answers.with_suffix(".sent.jsonl")
 
 
 class SentRequests:
@@ -19,8 +24,8 @@ class SentRequests:
     the real cost. So a killed process leaves its requests in flight counted.
     """
 
-    def __init__(self, path: Path, answered: Container[str]) -> None:
-        self.path = path
+    def __init__(self, path: Path, answered: Container[str], file: Appending | None = None) -> None:
+        self.path, self._file = path, file
         self._answered = answered
         self._amounts: dict[str, list[tuple[str, Decimal]]] = {}
         if path.exists():
@@ -29,7 +34,10 @@ class SentRequests:
                     self._note(_parsed(line))
 
     def add(self, key: str, worst: Decimal, currency: str) -> None:
-        """Note that a request is about to be sent. Raises: RunBroken if the disk refuses."""
+        """Note that a request is about to be sent.
+
+        Raises: RunBroken if the disk refuses. ValueError if the store was opened to read.
+        """
         self._append({"key": key, "worst": str(worst), "currency": currency})
 
     def free(self, key: str) -> None:
@@ -51,8 +59,10 @@ class SentRequests:
         )
 
     def _append(self, line: dict[str, Any]) -> None:
+        if self._file is None:
+            raise ValueError(f"{self.path} was opened to read")
         with disk_refusals(self.path.parent):
-            append_lines(self.path, json.dumps(line).encode() + b"\n")
+            self._file.add(json.dumps(line).encode() + b"\n", sync=False)
         self._note(line)
 
     def _note(self, line: dict[str, Any] | None) -> None:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, RunBroken, append_lines
-from .sent import SentRequests
+from ...core import Appending, RunBroken, appending
+from .sent import SentRequests, sent_file
 
 __all__ = ["AnswerStore", "open_answers"]
 
@@ -22,16 +22,16 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
 
 
 class AnswerStore:
-    """Answers by the key of their request; `add` appends one to the file before it returns.
+    """Answers by the key of their request; in the store of `open_answers`, `add` appends one before it returns.
 
     `sent` are the paid requests, in a file beside that of the answers.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, file: Appending | None = None, sent: Appending | None = None) -> None:
+        self.path, self._file = path, file
         self.lines = _read(path)
-        self.sent = SentRequests(path.with_suffix(".sent.jsonl"), self)
-        self._synced, self._open = 0.0, False
+        self.sent = SentRequests(sent_file(path), self, sent)
+        self._synced = 0.0
 
     def __contains__(self, key: str) -> bool:
         return key in self.lines
@@ -42,16 +42,17 @@ class AnswerStore:
     def add(self, key: str, line: Mapping[str, Any]) -> None:
         """Append one complete answer at once.
 
-        Raises: RunBroken if it cannot be written; earlier answers are kept.
+        Raises: RunBroken if it cannot be written; earlier answers are kept. ValueError for a store that is only read.
         """
+        if self._file is None:
+            raise ValueError(f"{self.path} was opened to read")
         whole = {"key": key, **line}
         data = json.dumps(whole, ensure_ascii=False).encode(errors="replace") + b"\n"
         sync = time.monotonic() - self._synced > SYNC_SECONDS
         try:
-            append_lines(self.path, data, sync=sync)
+            self._file.add(data, sync=sync)
         except OSError as error:
             raise self._full(error) from error
-        self._open = not sync
         if sync:
             self._synced = time.monotonic()
         self.lines[key] = whole
@@ -61,13 +62,12 @@ class AnswerStore:
 
         Raises: RunBroken if that fails.
         """
-        if not self._open:
+        if self._file is None:
             return
         try:
-            append_lines(self.path, b"", sync=True)
+            self._file.sync()
         except OSError as error:
             raise self._full(error) from error
-        self._open = False
 
     def _full(self, error: OSError) -> RunBroken:
         return RunBroken(
@@ -80,26 +80,18 @@ class AnswerStore:
 def open_answers(path: Path) -> Iterator[AnswerStore]:
     """The store in a file, which only this process may use within the block.
 
-    Raises: ConfigError if another process requests answers for the same run. A killed process keeps no lock.
+    Raises: Locked if another process requests answers for the same run. A killed process keeps no lock.
     """
-    from filelock import FileLock, Timeout
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(
-            f"another evaluation is requesting outputs for {path.parent.parent}.\nWait for it or stop it."
-        ) from None
-    try:
-        store = AnswerStore(path)
+    busy = f"another evaluation is requesting outputs for {path.parent.parent}."
+    with (
+        appending(path, busy=busy, patience=0, sync=False) as file,
+        appending(sent_file(path), busy=busy, patience=0) as sent,
+    ):
+        store = AnswerStore(path, file, sent)
         try:
             yield store
         finally:
             store.close()
-    finally:
-        lock.release()
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

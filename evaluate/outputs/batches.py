@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ...core import append_lines, disk_refusals
+from ...core import appending, disk_refusals
 from .generate import Generation
 
 __all__ = ["keep_batch", "kept_batches"]
@@ -17,7 +17,7 @@ def keep_batch(store: Path, batch: Sequence[Generation], *, key: str, variant: s
     """Append one batch's outputs in one line and one write: after a kill the line is complete or missing.
 
     `key` identifies everything that made the outputs, `ids` are the pairs of the whole list. Raises RunBroken if the
-    disk is full or read-only.
+    disk is full or read-only, Locked if another process has been writing to it for half a minute.
     """
     line = {
         "key": key,
@@ -27,9 +27,8 @@ def keep_batch(store: Path, batch: Sequence[Generation], *, key: str, variant: s
         "outputs": [{"id": ids[one.index], **asdict(one)} for one in batch],
     }
     written = json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n"
-    with disk_refusals(store):
-        store.parent.mkdir(parents=True, exist_ok=True)
-        append_lines(store, written)
+    with disk_refusals(store), appending(store) as file:
+        file.add(written)
 
 
 def kept_batches(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ...core import is_locked
 from ...reports import RunEntry
 from .folders import RunFolder, run_folders
 
@@ -63,7 +64,7 @@ def _own_reason(entry: RunEntry, folder: RunFolder | None) -> str | None:
         return f"damaged ({entry.damage}); delete it yourself if nothing in it is needed"
     if folder is None:
         return "it is being changed"
-    if any(_is_locked(lock) for lock in folder.locks):
+    if any(is_locked(lock) for lock in folder.locks):
         return "a command is working on it"
     if entry.stage != "evaluated" and time.time() - folder.changed < _HOUR:
         return "unfinished, and changed within the last hour"
@@ -71,19 +72,6 @@ def _own_reason(entry: RunEntry, folder: RunFolder | None) -> str | None:
         return "its model was trained at a provider, and the job is recorded here (train/hosted/)"
     parts = folder.parts | ({"judgements"} if (folder.path / "evaluate" / "judgements").is_dir() else set())
     return next((reason for part, reason in _PARTS.items() if part in parts), None)
-
-
-def _is_locked(file: Path) -> bool:
-    """Whether a live process holds the lock."""
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(file, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # a disk that cannot be written, where no command works either
-        return False
 
 
 # --- who names a run ----------------------------------------------------------------------------------------------

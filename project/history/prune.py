@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from ...core import ConfigError, Talk, disk_refusals, write_synced
+from ...core import ConfigError, Locked, Talk, alone, disk_refusals, write_synced
 from ...reports import RunEntry
 from ..project import find_project
 from ..run import QUIET, At
@@ -107,7 +107,7 @@ def prune_runs(plan: PrunePlan, *, talk: Talk | None = None) -> Pruned:
     Each run is moved out of the list in one step and deleted there, so a kill leaves no run half there; the next prune
     finishes. `pruned.jsonl` keeps which test set each had used, as their uses still count.
 
-    Raises: ConfigError if another prune is at work; RunBroken if the folder of the runs cannot be written.
+    Raises: Locked if another prune is at work; RunBroken if the folder of the runs cannot be written.
     """
     talk = talk or QUIET
     with _alone_in(plan.runs):
@@ -132,18 +132,10 @@ def prune_runs(plan: PrunePlan, *, talk: Talk | None = None) -> Pruned:
 @contextmanager
 def _alone_in(runs: Path) -> Iterator[None]:
     """One prune at a time; a killed one holds no lock."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(runs / _LOCK)
-    try:
+    with ExitStack() as held:
         with disk_refusals(runs):
-            lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(f"{runs}: another prune is at work.\nWait for it or stop it.") from None
-    try:
+            held.enter_context(alone(runs / _LOCK, busy=f"{runs}: another prune is at work.", patience=0))
         yield
-    finally:
-        lock.release()
 
 
 def _record(runs: Path, going: Sequence[Fate]) -> None:
@@ -184,13 +176,11 @@ def _remove(runs: Path, name: str) -> str:
 @contextmanager
 def _held(run: Path) -> Iterator[None]:
     """Hold the locks of a run, so that no command starts to work on it. Raises: OSError if one does already."""
-    from filelock import FileLock, Timeout
-
     with ExitStack() as held:
         try:
             for file in sorted(path for path in run.rglob("*.lock") if path.is_file()):
-                held.enter_context(FileLock(file, timeout=0))
-        except Timeout:
+                held.enter_context(alone(file, busy="", patience=0))
+        except Locked:
             raise BlockingIOError(0, "a command is working on it") from None
         yield
 
@@ -214,5 +204,5 @@ def _delete(folder: Path) -> str:
 
 def _sweep(folder: Path) -> None:
     """Remove the folder of removed runs if it is empty."""
-    if folder.is_dir() and not any(os.scandir(folder)):
+    if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

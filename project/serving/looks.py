@@ -3,11 +3,11 @@
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core import append_lines, disk_refusals, read_stored_lines
+from ...core import Locked, alone, appending, disk_refusals, read_stored_lines
 from .asking import Served
 
 __all__ = ["LOOK_SCHEMA", "History"]
@@ -26,20 +26,14 @@ class History:
     @contextmanager
     def alone(self) -> Iterator[bool]:
         """Whether this process is the only watcher, for the time of the block. A killed process keeps no lock."""
-        from filelock import FileLock, Timeout
-
-        with disk_refusals(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".watch.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with ExitStack() as held:
+            try:
+                with disk_refusals(self.folder):
+                    held.enter_context(alone(self.folder / ".watch.lock", busy="", patience=0))
+            except Locked:
+                yield False
+            else:
+                yield True
 
     def read(self) -> list[dict[str, Any]]:
         """All looks, in their order; a last line that a kill cut short was no look yet.
@@ -64,4 +58,5 @@ def _append(file: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Add lines, all of them or none, and put them on the disk."""
     data = b"".join(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n" for line in lines)
     if data:
-        append_lines(file, data, sync=True)
+        with appending(file) as appended:
+            appended.add(data)

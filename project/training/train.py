@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, quote, read_stored, say, write_whole
+from ...core import ConfigError, DataError, Talk, alone, quote, read_stored, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
@@ -116,7 +116,7 @@ def train_stage(
     """An adapter in the run's `train` folder; the training summary. An interrupted training resumes.
 
     With `again` it starts over; the files of an earlier one are moved aside once the new one has passed all checks.
-    Raises: ConfigError if another training is active in the run.
+    Raises: Locked if another training is active in the run.
     """
     from ...train import Processes
 
@@ -140,6 +140,10 @@ def train_in(
     run.talk.note(planned.preflight.preview)
     if first:
         _write_plan(planned)
+        model = planned.loaded
+        facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
+        # Before the fit, for a kill right after it leaves a finished training; nothing is hosted of an earlier one.
+        run.update(model=facts, hosted=None)
     limit = limit_of(run, planned.loaded, planned.train)
     with shown_fit(run.talk, validates=bool(len(planned.validation))) as show:
         result = fit(
@@ -148,9 +152,7 @@ def train_in(
             facts=run_facts(run.folder, max_new_tokens=limit, fields=request_fields(planned.train)),
         )  # fmt: skip
     if first:
-        model = planned.loaded
-        facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        run.update(seconds={"train": watch.seconds()}, model=facts, hosted=None)  # none of an earlier training
+        run.update(seconds={"train": watch.seconds()})
     return {**result.summary(), **_more(planned)}
 
 
@@ -158,22 +160,10 @@ def train_in(
 def alone_in(run: Path) -> Iterator[None]:
     """Train in this run alone while the block lasts.
 
-    Raises: ConfigError if another training is active in it. A killed one holds no lock.
+    Raises: Locked if another training is active in it. A killed one holds no lock.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(run / ".training.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(
-            f"{run}: another training is running in this run.\nWait for it, stop it, or start a new run with `tuneworth "
-            "curate`."
-        ) from None
-    try:
+    with alone(run / ".training.lock", busy=f"{run}: another training is running in this run.", patience=0):
         yield
-    finally:
-        lock.release()
 
 
 def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:

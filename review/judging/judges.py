@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, disk_refusals, read_object, read_regular, write_synced
+from ...core import ConfigError, alone, disk_refusals, read_object, read_regular, write_synced
 from ...evaluate import JudgedRun, judgements_content, read_judgements
 from .shuffle import first_on_left, judging_order
 
 __all__ = ["Session", "alone_in", "file_name", "person", "read_session", "write_session"]
 
 LONGEST_NAME = 80  # the reader of judgements keeps as many characters
-_PATIENCE = 30  # seconds to wait for another process that writes a judgement
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # Names that Windows keeps for devices, with any ending.
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
@@ -105,14 +104,8 @@ def _about(file: Path) -> str | None:
 def alone_in(folder: Path) -> Iterator[None]:
     """One process at a time reads and rewrites judgements, so that none is lost.
 
-    Raises: ConfigError if another one has been writing for half a minute; RunBroken if the disk refuses.
+    Raises: Locked if another one has been writing for half a minute; RunBroken if the disk refuses.
     """
-    from filelock import FileLock, Timeout  # only to write
-
-    try:
-        with disk_refusals(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / ".lock", timeout=_PATIENCE):
-                yield
-    except Timeout:
-        raise ConfigError(f"{folder} is being written by another process; try again") from None
+    busy = f"{folder} is being written by another process."
+    with disk_refusals(folder), alone(folder / ".lock", busy=busy):
+        yield

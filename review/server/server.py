@@ -107,6 +107,9 @@ def _answer(desk: Desk, work: Work, read: Callable[[], Asked], talk: Talk) -> Re
         return _json({"error": f"not saved: {error}"}, 507)
     except TuneworthError as error:
         return _json({"error": str(error)}, 400)
+    except OSError as error:  # a file of the run that is gone, or a disk that fails
+        where = f"{error.filename}: " if error.filename else ""
+        return _json({"error": f"{where}{error.strerror or error}; look at what is saved, then try again"}, 507)
     except Exception as error:
         talk.note("".join(traceback.format_exception(error)))
         text = f"unexpected error: {type(error).__name__}; where `tuneworth review` runs, its cause is printed"

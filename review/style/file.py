@@ -6,12 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core import ConfigError, disk_refusals, write_whole, written_bytes
+from ...core import ConfigError, disk_refusals, write_synced, writing, written_bytes
 from ...project import PROJECT_FILE, Run, read_project, to_path
 
 __all__ = ["Source", "read_source", "style_file", "write_source"]
 
-_PATIENCE = 30  # seconds to wait for another process that writes the file
 _BOM = "\ufeff"
 
 
@@ -56,19 +55,13 @@ def read_source(path: Path) -> Source:
 def write_source(path: Path, edited: Callable[[Source], str]) -> Source:
     """Write what `edited` makes of the file; no other process of Tuneworth writes it between reading and writing.
 
-    Raises: ConfigError if another one has been writing for half a minute; RunBroken if the disk refuses; and what
-    `edited` raises, with the file as it was.
+    Raises: Locked if another one has been writing for half a minute; RunBroken if the disk refuses; and what `edited`
+    raises, with the file as it was.
     """
-    from filelock import FileLock, Timeout  # only to write
-
-    path = path.resolve()  # a link stays one
-    try:
-        with disk_refusals(path), FileLock(path.with_name(f".{path.name}.lock"), timeout=_PATIENCE):
-            source = read_source(path)
-            mode = path.stat().st_mode
-            write_whole(path, (_BOM if source.marked else "") + edited(source))
-            with suppress(OSError):
-                path.chmod(mode)
-            return read_source(path)
-    except Timeout:
-        raise ConfigError(f"{path} is being written by another process; try again") from None
+    with disk_refusals(path), writing(path) as path:  # a link stays one
+        source = read_source(path)
+        mode = path.stat().st_mode
+        write_synced(path, (_BOM if source.marked else "") + edited(source))
+        with suppress(OSError):
+            path.chmod(mode)
+        return read_source(path)

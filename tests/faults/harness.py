@@ -8,17 +8,23 @@ import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from .steps import Steps, counted
 
-__all__ = ["Done", "Situation", "chosen_steps", "problems_of", "run"]
+__all__ = [
+    "Act", "Done", "Prepared", "Situation", "Tried", "ends_wrong", "is_left_by", "prepared", "problems_of",
+    "reruns_wrong", "run", "tree_of",
+]  # fmt: skip
 
 Tree = dict[str, bytes]
+Act = tuple[str, ...] | Callable[[], int]  # the words of a command, or what prints its message and returns an exit code
 
 # What differs between two runs of the same command by its nature: times, and what the machine happened to have.
 _TIMES = frozenset(
@@ -34,27 +40,34 @@ _TIMES = frozenset(
         "finished",
         "pid",
         "attempts",
+        "pruned",
+        "made",
     }
     | {"minutes"}  # of a next step, from the seconds that the run took
+    | {"notices"}  # of a training that goes on without its log
     | {"split_notes"}  # how many rows keep the split of an earlier run, if there was one
 )
 
 
 @dataclass(frozen=True)
 class Situation:
-    """A command in a folder that `make` prepares. `again` is the command that goes on after a fault, by default the same.
+    """A command in a folder that `make` prepares, or what acts like one. `again` goes on after a fault, by default the same.
 
     appends: patterns of files that grow by whole lines, of which a fault may leave fewer. ignores: files that tell of the
-    moment.
+    moment. repeats: files to which the command adds once more if all was done before. passing: files that a fault may
+    leave, and the next command removes. fresh: what is done before a command runs for the first time.
     """
 
     name: str
-    words: tuple[str, ...]
+    words: Act
     make: Callable[[Path], None]
-    again: tuple[str, ...] = ()
+    again: Act = ()
     appends: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
     may_refuse: tuple[str, ...] = field(default=())  # what `again` may say, with exit code 2, if all was done before
+    fresh: Callable[[], Any] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,16 @@ class Done:
     err: str
 
 
-def run(folder: Path, words: tuple[str, ...], steps: Steps | None = None) -> Done:
+@dataclass(frozen=True)
+class Tried:
+    """The steps of a situation by kind, and how many faults there were: each step that was chosen fails, and is a kill."""
+
+    name: str
+    steps: Counter[str]
+    faults: int
+
+
+def run(folder: Path, words: Act, steps: Steps | None = None) -> Done:
     """Run a command in the folder, in this process."""
     from tuneworth.cli import main
 
@@ -73,36 +95,50 @@ def run(folder: Path, words: tuple[str, ...], steps: Steps | None = None) -> Don
     code = 0
     with chdir(folder), redirect_stdout(io.StringIO()), redirect_stderr(err), counted(steps or Steps(folder)):
         try:
-            main(list(words))
+            code = words() if callable(words) else main(list(words))
         except SystemExit as left:
             code = int(left.code or 0)
     return Done(code, err.getvalue())
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A folder, its files, and the steps that led to them."""
+
+    folder: Path
+    tree: Tree
+    steps: Steps
+
+
+def prepared(situation: Situation, home: Path) -> tuple[Prepared, Prepared]:
+    """The folder of a situation as it is before the command, and as the whole command leaves it."""
+    before = home / "before"
+    before.mkdir()
+    situation.make(before)
+    start = tree_of(before, situation)
+    whole = _copied(before, home / "whole")
+    count = Steps(whole)
+    situation.fresh()
+    done = run(whole, situation.words, count)
+    assert done.code == 0, done.err
+    return Prepared(before, start, Steps(before)), Prepared(whole, tree_of(whole, situation), count)
+
+
 def chosen_steps(total: int, most: int | None, seed: int) -> list[int]:
-    """All step numbers from 1, or a sample of at most `most` that has the first and the last one."""
-    if most is None or total <= most:
-        return list(range(1, total + 1))
-    between = random.Random(seed).sample(range(2, total), most - 2)
-    return [1, *sorted(between), total]
+    """All step numbers from 1, or a sample of `most`."""
+    every = range(1, total + 1)
+    return list(every) if most is None or total <= most else sorted(random.Random(seed).sample(every, most))
 
 
-def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int) -> tuple[int, list[str]]:
-    """The number of faults that were tried, and a line for each thing that was not as it should be.
+def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int) -> tuple[Tried, list[str]]:
+    """What was tried, and a line for each thing that was not as it should be.
 
     Each chosen step fails once, and once the process is killed before it: what a killed process leaves is its folder at
     that moment, so one run that copies the folder at each step stands for all of them. Then, of both: no file that is
     neither as before nor as it should become; and after the command is run again the same files, without leftovers.
     """
-    before = home / "before"
-    before.mkdir()
-    situation.make(before)
-    start = _tree(before, situation)
-    whole = _copied(before, home / "whole")
-    count = Steps(whole)
-    done = run(whole, situation.words, count)
-    assert done.code == 0, done.err
-    reference = _tree(whole, situation)
+    before, whole = prepared(situation, home)
+    start, reference, count = before.tree, whole.tree, whole.steps
     numbers = chosen_steps(len(count.names), most, seed)
 
     def place(fault: str, at: int) -> str:
@@ -110,17 +146,18 @@ def problems_of(situation: Situation, home: Path, *, most: int | None, seed: int
 
     found = []
     for at in numbers:
-        folder = _copied(before, home / "fails")
+        folder = _copied(before.folder, home / "fails")
+        situation.fresh()
         left = run(folder, situation.words, Steps(folder, fails=at))
         _bury(folder)
-        wrong = [*_ended(left), *_left(_tree(folder, situation), start, reference, situation)]
-        found += [f"{place('failed', at)}: {what}" for what in [*wrong, *_again(folder, situation, reference)]]
+        wrong = [*ends_wrong(left), *is_left_by(tree_of(folder, situation), start, reference, situation)]
+        found += [f"{place('failed', at)}: {what}" for what in [*wrong, *reruns_wrong(folder, situation, reference)]]
         shutil.rmtree(folder)
-    for at, folder in _killed(situation, before, home, set(numbers)):
-        wrong = _left(_tree(folder, situation), start, reference, situation)
-        found += [f"{place('killed at', at)}: {what}" for what in [*wrong, *_again(folder, situation, reference)]]
+    for at, folder in _killed(situation, before.folder, home, set(numbers)):
+        wrong = is_left_by(tree_of(folder, situation), start, reference, situation)
+        found += [f"{place('killed at', at)}: {what}" for what in [*wrong, *reruns_wrong(folder, situation, reference)]]
         shutil.rmtree(folder)
-    return 2 * len(numbers), found
+    return Tried(situation.name, Counter(count.names), 2 * len(numbers)), found
 
 
 def _killed(situation: Situation, before: Path, home: Path, numbers: set[int]) -> Iterator[tuple[int, Path]]:
@@ -132,6 +169,7 @@ def _killed(situation: Situation, before: Path, home: Path, numbers: set[int]) -
         shutil.copytree(folder, killed, symlinks=True, ignore_dangling_symlinks=True)
         _bury(killed)
 
+    situation.fresh()
     assert run(folder, situation.words, Steps(folder, tells=numbers, tell=copied)).code == 0
     shutil.rmtree(folder)
     for number in sorted(numbers):
@@ -146,13 +184,13 @@ def _bury(folder: Path) -> None:
         path.rename(path.with_name(path.name.replace(f".{os.getpid()}.", f".{gone.pid}.")))
 
 
-def _again(folder: Path, situation: Situation, reference: Tree) -> Iterator[str]:
+def reruns_wrong(folder: Path, situation: Situation, reference: Tree) -> Iterator[str]:
     """What is not as it should be after the command is run again."""
     again = run(folder, situation.again or situation.words)
     refused = again.code == 2 and any(words in again.err for words in situation.may_refuse)
     if again.code != 0 and not refused:
         yield f"run again it exits with {again.code}: {again.err.strip()[-300:]}"
-    for what in _differs(_tree(folder, situation), reference, situation):
+    for what in _differs(tree_of(folder, situation), reference, situation):
         yield f"run again, {what}"
 
 
@@ -161,7 +199,7 @@ def _copied(folder: Path, to: Path) -> Path:
     return Path(shutil.copytree(folder, to / "project", symlinks=True))
 
 
-def _ended(done: Done) -> Iterator[str]:
+def ends_wrong(done: Done) -> Iterator[str]:
     if done.code not in (0, 2, 3):
         yield f"exits with {done.code}: {done.err.strip()[-300:]}"
     for word in ("Traceback", "unexpected error"):
@@ -171,10 +209,12 @@ def _ended(done: Done) -> Iterator[str]:
         yield f"has not one message: {done.err.strip()[-300:]!r}"
 
 
-def _left(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iterator[str]:
+def is_left_by(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iterator[str]:
     """Files under their own names that are neither as before nor as they should become."""
     for name, content in now.items():
         if _temporary(name) or content in (start.get(name), reference.get(name)):
+            continue
+        if _matches(name, situation.passing):
             continue
         if _matches(name, situation.appends) and _begins(content, reference.get(name, b"")):
             continue
@@ -185,8 +225,8 @@ def _left(now: Tree, start: Tree, reference: Tree, situation: Situation) -> Iter
 
 
 def _is_stage_of(name: str) -> bool:
-    """`run.json` grows with each stage; every state of it is whole JSON, which `_tree` has seen to."""
-    return name.endswith("run.json")
+    """These grow with each stage; every state of them is whole JSON, which `tree_of` has seen to."""
+    return name.endswith(("run.json", "job.json"))
 
 
 def _begins(content: bytes, whole: bytes) -> bool:
@@ -209,9 +249,9 @@ def _differs(now: Tree, reference: Tree, situation: Situation) -> Iterator[str]:
 
 def _same(name: str, now: bytes, reference: bytes, situation: Situation) -> bool:
     """Whether a file is as it should be; what is appended may come in another order, or twice after a fault."""
-    return now == reference or (
-        _matches(name, situation.appends) and set(now.split(b"\n")) == set(reference.split(b"\n"))
-    )
+    lines, expected = set(now.split(b"\n")), set(reference.split(b"\n"))
+    added = expected <= lines if _matches(name, situation.repeats) else expected == lines
+    return now == reference or (_matches(name, situation.appends) and added)
 
 
 def _where(name: str, now: bytes, reference: bytes) -> str:
@@ -234,14 +274,14 @@ def _unlike(one: Any, other: Any, at: str) -> list[str]:
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(Path(name).match(pattern) for pattern in patterns)
+    return any(fnmatch(name, pattern) or Path(name).match(pattern) for pattern in patterns)
 
 
 def _temporary(name: str) -> bool:
     return name.endswith((".part", ".old")) or ".part/" in name or ".old/" in name
 
 
-def _tree(folder: Path, situation: Situation) -> Tree:
+def tree_of(folder: Path, situation: Situation) -> Tree:
     """The content of each file without what tells of the moment; of a page, that it is whole."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = ((path.relative_to(folder).as_posix(), path) for path in files)

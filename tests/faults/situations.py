@@ -1,29 +1,28 @@
 """The commands whose every step is let go wrong, each in a folder as small as it can be."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..cli.test_endpoint import MONEY
-from ..cli.test_endpoint import PROJECT as ENDPOINTS
 from ..conftest import STYLE, pair, write_collected_project, write_pairs, write_project
 from .harness import Situation, run
 
-__all__ = ["WITHOUT_MODEL", "at_an_endpoint", "with_a_model"]
+__all__ = ["CLEAN", "WITHOUT_MODEL", "after", "judged_project", "named", "with_a_model", "write_pairs_and_style"]
 
 
-def _pairs(folder: Path) -> None:
+def write_pairs_and_style(folder: Path) -> None:
     write_pairs(folder / "pairs.jsonl")
     (folder / "style.yaml").write_text(STYLE, encoding="utf-8")
 
 
-def _project(folder: Path) -> None:
-    _pairs(folder)
+def judged_project(folder: Path) -> None:
+    write_pairs_and_style(folder)
     write_collected_project(folder, style="style.yaml")
 
 
 def _outputs(folder: Path) -> None:
-    _pairs(folder)
+    write_pairs_and_style(folder)
     for name, end in (("prompted", "."), ("tuned", "")):
         rows = [{"id": f"p{n}", "output": pair(n)["output"] + end} for n in range(60)]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -37,7 +36,7 @@ JUDGE = (
 AGAIN = (*JUDGE[:-1], "again")
 
 
-def _after(make: Callable[[Path], None], *commands: tuple[str, ...]) -> Callable[[Path], None]:
+def after(make: Callable[[Path], None], *commands: tuple[str, ...]) -> Callable[[Path], None]:
     """A folder in which these commands were run already."""
 
     def made(folder: Path) -> None:
@@ -51,25 +50,81 @@ def _after(make: Callable[[Path], None], *commands: tuple[str, ...]) -> Callable
 
 CLEAN = ("curate", "pairs.jsonl", "--style", "style.yaml", "--out", "clean")
 
+
+def named(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def made(folder: Path) -> None:
+        make(folder)
+        (only,) = (path for path in (folder / "runs").iterdir() if path.is_dir())
+        only.rename(folder / "runs" / "run")
+
+    return made
+
+
+DECIDE = ("why", "clean", "3", "--decide", "drop", "--who", "someone")
+
+
+def _three_runs(folder: Path) -> None:
+    """A project with three judged runs."""
+    named(after(judged_project, ("curate",), ("evaluate",)))(folder)
+    for name in ("a", "b"):
+        shutil.copytree(folder / "runs" / "run", folder / "runs" / name)
+
+
 WITHOUT_MODEL = (
-    Situation("init", ("init", "labels", "--from", "pairs.jsonl"), _pairs),
-    Situation("style infer", ("style", "infer", "pairs.jsonl", "--out", "inferred.yaml"), _pairs),
-    Situation("curate a file", CLEAN, _pairs),
-    Situation("curate it again", CLEAN, _after(_pairs, CLEAN)),
-    Situation("judge a project", ("evaluate",), _after(_project, ("curate",))),
-    Situation("compare", ("compare", "judged", "again", "--out", "compared"), _after(_outputs, JUDGE, AGAIN)),
+    Situation("init", ("init", "labels", "--from", "pairs.jsonl"), write_pairs_and_style),
+    Situation("style infer", ("style", "infer", "pairs.jsonl", "--out", "inferred.yaml"), write_pairs_and_style),
+    Situation("curate a file", CLEAN, write_pairs_and_style),
+    Situation("curate it again", CLEAN, after(write_pairs_and_style, CLEAN)),
+    Situation("judge a project", ("evaluate",), after(judged_project, ("curate",))),
+    Situation("run the rest of a run", ("run", "--run", "run"), named(after(judged_project, ("curate",)))),
+    Situation("compare", ("compare", "judged", "again", "--out", "compared"), after(_outputs, JUDGE, AGAIN)),
     Situation(
         "decide",
-        ("why", "clean", "3", "--decide", "drop", "--who", "someone"),
-        _after(_pairs, CLEAN),
+        DECIDE,
+        after(write_pairs_and_style, CLEAN),
         appends=("clean/overrides.jsonl",),
     ),
+    Situation(
+        "decide by another text",
+        ("why", "clean", "3", "--text", "Box with a lamp", "--who", "someone"),
+        after(write_pairs_and_style, CLEAN),
+        appends=("clean/overrides.jsonl",),
+    ),
+    Situation(
+        "decide about many",
+        ("why", "clean", "--outcome", "kept", "--decide", "keep", "--yes", "--who", "someone"),
+        after(write_pairs_and_style, CLEAN),
+        appends=("clean/overrides.jsonl",),
+    ),
+    Situation(
+        "undo a decision",
+        ("why", "clean", "--undo"),
+        after(write_pairs_and_style, CLEAN, DECIDE),
+    ),
+    Situation("curate with decisions", ("curate", "clean", "--again"), after(write_pairs_and_style, CLEAN, DECIDE)),
+    Situation(
+        "prune runs",
+        ("runs", "prune", ".", "--keep", "1", "--yes"),
+        _three_runs,
+        appends=("runs/pruned.jsonl",),
+        passing=("runs/.pruned/*",),
+        ignores=(".index.json",),
+    ),
+    Situation("page of runs", ("runs", ".", "--page", "runs.html"), _three_runs, ignores=(".index.json",)),
+    Situation("check page", ("check", "pairs.jsonl", "--page", "check.html"), write_pairs_and_style),
     Situation("fix", ("fix", "pairs.jsonl", "--style", "style.yaml", "--out", "fixed.jsonl"), _outputs),
     Situation("judge outputs", JUDGE, _outputs),
-    Situation("report", ("report", "judged"), _after(_outputs, JUDGE)),
-    Situation("export csv", ("export", "clean", "--format", "csv"), _after(_pairs, CLEAN)),
-    Situation("export openai", ("export", "clean", "--format", "openai", "--out", "upload"), _after(_pairs, CLEAN)),
-    Situation("export parquet", ("export", "clean", "--format", "parquet"), _after(_pairs, CLEAN)),
+    Situation("report", ("report", "judged"), after(_outputs, JUDGE)),
+    Situation("export csv", ("export", "clean", "--format", "csv"), after(write_pairs_and_style, CLEAN)),
+    Situation(
+        "export openai",
+        ("export", "clean", "--format", "openai", "--out", "upload"),
+        after(write_pairs_and_style, CLEAN),
+    ),
+    Situation(
+        "export trl", ("export", "clean", "--format", "trl", "--out", "upload"), after(write_pairs_and_style, CLEAN)
+    ),
+    Situation("export parquet", ("export", "clean", "--format", "parquet"), after(write_pairs_and_style, CLEAN)),
 )
 
 
@@ -81,37 +136,11 @@ def with_a_model(model: Path) -> tuple[Situation, ...]:
         settings.write_text(settings.read_text().replace("[train]", '[train]\ndtype = "float32"'), encoding="utf-8")
 
     return (
-        Situation("train", ("train",), _after(project, ("curate",))),
-        Situation("race", ("evaluate",), _after(project, ("curate",), ("train",)), appends=("generated.jsonl",)),
+        Situation("train", ("train",), after(project, ("curate",)), appends=("log.jsonl",)),
+        Situation("race", ("evaluate",), after(project, ("curate",), ("train",)), appends=("generated.jsonl",)),
         Situation(
             "export for vllm",
             ("export", "runs/run", "--format", "vllm"),
-            _named(_after(project, ("curate",), ("train",), ("evaluate",))),
+            named(after(project, ("curate",), ("train",), ("evaluate",))),
         ),
-    )
-
-
-def _named(make: Callable[[Path], None]) -> Callable[[Path], None]:
-    def made(folder: Path) -> None:
-        make(folder)
-        (only,) = (path for path in (folder / "runs").iterdir() if path.is_dir())
-        only.rename(folder / "runs" / "run")
-
-    return made
-
-
-def at_an_endpoint(url: str) -> Situation:
-    """A project whose variants are at a server, one request at a time."""
-
-    def project(folder: Path) -> None:
-        _pairs(folder)
-        (folder / "guide.txt").write_text("Write a label.", encoding="utf-8")
-        settings = ENDPOINTS.format(url=url, more="").replace("endpoint =", "concurrency = 1\nendpoint =") + MONEY
-        (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
-
-    return Situation(
-        "race at an endpoint",
-        ("evaluate",),
-        _after(project, ("curate",)),
-        appends=("generated.jsonl", "answers.jsonl", "answers.sent.jsonl"),
     )

@@ -77,6 +77,7 @@ def counted(steps: Steps) -> Iterator[Steps]:
             (os, {**_of_paths(steps), **_of_files(steps)}),
             (pl.DataFrame, _of_tables(steps)),
             (httpx2.AsyncClient, {"send": _requesting(steps, httpx2.AsyncClient.send)}),
+            (httpx2.Client, {"send": _requesting_here(steps, httpx2.Client.send)}),
             (subprocess, {"Popen": _starting(steps)}),
             (fcntl, {"flock": _locking(steps)}),
         ):
@@ -223,9 +224,11 @@ def _locking(steps: Steps) -> Any:
     function = fcntl.flock
 
     @wraps(function)
-    def locked(*args: Any) -> Any:
+    def locked(file: Any, how: int) -> Any:
+        if how & fcntl.LOCK_UN:  # needs nothing of the system
+            return function(file, how)
         steps.step("lock", lambda: OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)))
-        return function(*args)
+        return function(file, how)
 
     return locked
 
@@ -235,6 +238,15 @@ def _requesting(steps: Steps, function: Any) -> Any:
     async def requested(*args: Any, **more: Any) -> Any:
         steps.step("request", lambda: httpx2.ConnectError("the connection was reset"))
         return await function(*args, **more)
+
+    return requested
+
+
+def _requesting_here(steps: Steps, function: Any) -> Any:
+    @wraps(function)
+    def requested(*args: Any, **more: Any) -> Any:
+        steps.step("request", lambda: httpx2.ConnectError("the connection was reset"))
+        return function(*args, **more)
 
     return requested
 

@@ -175,10 +175,10 @@ def test_a_host_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert not isinstance(error.value, Unanswered)  # it surely did not arrive
 
 
-def test_damaged_records_are_no_records(tmp_path: Path) -> None:
-    (tmp_path / "job.json").write_text(json.dumps({"schema": "other/1"}))
+def test_damaged_records_are_errors(tmp_path: Path) -> None:
     assert read_job(tmp_path) == {}
-    for text in ("", "{", "[]"):  # taken for no record, the same job would be paid for twice
+    # Taken for no record, the same job would be paid for twice.
+    for text in ("", "{", "[]", "{}", json.dumps({"schema": "other/1"})):
         (tmp_path / "job.json").write_text(text)
         with pytest.raises(DataError, match=r"job\.json: .*\nRestore it from a copy"):
             read_job(tmp_path)

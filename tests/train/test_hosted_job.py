@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tuneworth.core import Key
+from tuneworth.core import DataError, Key
 from tuneworth.train.hosted.client import Client, Pauses
 from tuneworth.train.hosted.fireworks import Fireworks
-from tuneworth.train.hosted.job import HostedJob, job_key
+from tuneworth.train.hosted.job import HostedJob, job_key, read_job
 from tuneworth.train.hosted.openai import OpenAI
 from tuneworth.train.hosted.provider import JobRequest, Provider, Upload
 from tuneworth.train.hosted.together import Together
@@ -165,3 +165,11 @@ def killed_at(name: str, number: int, moment: str, folder: Path) -> None:
     assert len(server.jobs) == 1, (moment, number)
     assert sorted(server.complete) == sorted({*server.complete}), (moment, number)
     assert (folder / "adapter").is_dir() is (name != "openai")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": "another/1"}', b"\xff"])
+def test_a_damaged_record_is_an_error_as_its_job_would_be_paid_twice(tmp_path: Path, content: bytes) -> None:
+    assert read_job(tmp_path) == {}
+    (tmp_path / "job.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"job.json is damaged: .*\nRestore it"):
+        read_job(tmp_path)

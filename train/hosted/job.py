@@ -40,9 +40,11 @@ def job_key(
 
 
 def read_job(folder: Path) -> dict[str, Any]:
-    """The record in a run's `train/hosted` folder; {} if there is none."""
-    found = read_stored(folder / JOB_FILE, "train/hosted/job.json")
-    return found if str(found.get("schema", "")).startswith("tuneworth/hosted-job/") else {}
+    """The record in a run's `train/hosted` folder; {} if there is none.
+
+    Raises: DataError if it is damaged, as a job that is not known would be created and paid for again.
+    """
+    return read_stored(folder / JOB_FILE, "train/hosted/job.json")
 
 
 @dataclass(frozen=True)

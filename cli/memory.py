@@ -1,0 +1,98 @@
+"""Running out of memory: how it is noticed, what is said, and who says it where a library ends the whole process.
+
+Python raises MemoryError, but libraries in Rust, C and Fortran abort, or exit with a code of their own. Where a limit is
+set (`ulimit -v`, `ulimit -d`), a small parent process therefore waits for the command and tells of such an end.
+"""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from types import FrameType
+
+__all__ = ["OUT_OF_MEMORY", "code_of_child", "is_limited", "is_out_of_memory"]
+
+OUT_OF_MEMORY = """tuneworth: out of memory. Files that were written completely are kept.
+Close other programs, or use a smaller model or file, and run the command again."""
+_BY_LOADER = ("failed to map segment", "cannot allocate memory", "cannot apply additional memory protection")
+_FROM_OUTSIDE = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGPIPE")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, the system or the loader of a library ran out of memory, or of room for threads."""
+    if getattr(error, "name", None) == "plr" or "Polars' Rust module" in str(error):
+        return _polars_is_too_large()
+    if isinstance(error, ImportError):  # only the loader's message tells
+        return any(words in str(error).lower() for words in _BY_LOADER)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return True
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+
+
+def _polars_is_too_large() -> bool:
+    """Whether memory is what polars' library lacks, as polars itself keeps no error of the loader."""
+    for kind in ("compat", "64", "32"):  # in its order
+        try:
+            import_module(f"_polars_runtime_{kind}._polars_runtime")
+        except ModuleNotFoundError:
+            continue
+        except Exception as error:
+            return is_out_of_memory(error)
+    return False
+
+
+def is_limited() -> bool:
+    """Whether a limit is set on the memory of this process."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return False
+    kinds = [getattr(resource, name) for name in ("RLIMIT_AS", "RLIMIT_DATA") if hasattr(resource, name)]
+    return hasattr(os, "fork") and any(resource.getrlimit(kind)[0] != resource.RLIM_INFINITY for kind in kinds)
+
+
+def code_of_child(work: Callable[[], int]) -> int:
+    """The exit code of `work`, which is done by a child of this process; 3, and the message, if it ends without one.
+
+    The child is stopped as this process is, and a signal from outside that ends the child ends this process, too.
+    """
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reads)
+        try:
+            code = work()
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 0
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os.write(writes, bytes([code]))
+        return code
+    os.close(writes)
+    os.set_blocking(reads, False)  # a process that the child started may hold the other end
+    _forward_to(child)
+    _, status = os.waitpid(child, 0)
+    with suppress(BlockingIOError):
+        if stated := os.read(reads, 1):
+            return stated[0]
+    if os.WIFSIGNALED(status) and signal.Signals(os.WTERMSIG(status)).name in _FROM_OUTSIDE:
+        with suppress(OSError):  # SIGKILL has no handler
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    print(OUT_OF_MEMORY, file=sys.stderr)
+    return 3
+
+
+def _forward_to(child: int) -> None:
+    """Let the child answer what asks this process to end; Ctrl-C reaches both by itself."""
+
+    def forward(number: int, _: FrameType | None) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), forward)
