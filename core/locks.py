@@ -78,7 +78,7 @@ def _sign(lock: Path) -> None:
     with suppress(OSError):  # the lock is held without it, too
         known = _note(lock)
         if not known or known.startswith(_MARK):
-            lock.write_text(note[:_LONGEST], encoding="utf-8", errors="replace")
+            lock.write_text(note[:_LONGEST], encoding="utf-8", errors="replace", newline="\n")
 
 
 def _holder(lock: Path) -> str:

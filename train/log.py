@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core import Locked, appending, write_synced
+from ..core import Appending, write_synced
 
 __all__ = ["Callback", "LossLog", "StepReport"]
 
@@ -57,13 +57,12 @@ class LossLog:
         try:
             if not self.complete:
                 return self.write()
-            with appending(self.path, sync=False) as log:  # `write` puts all on the disk at the end
-                log.add(json.dumps(line).encode() + b"\n", sync=False)
-        except (OSError, Locked) as error:
+            # The training holds the lock of its run; `write` puts all on the disk at the end.
+            Appending(self.path).add(json.dumps(line).encode() + b"\n", sync=False)
+        except OSError as error:
             if self.complete:
-                reason = getattr(error, "strerror", None) or error
                 self.notices.append(
-                    f"{self.path.name} could not always be written from step {report.step} on ({reason})"
+                    f"{self.path.name} could not always be written from step {report.step} on ({error.strerror or error})"
                 )
             self.complete = False
 

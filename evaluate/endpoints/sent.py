@@ -29,8 +29,8 @@ class SentRequests:
         self._answered = answered
         self._amounts: dict[str, list[tuple[str, Decimal]]] = {}
         if path.exists():
-            with path.open("rb") as file:
-                for line in file:
+            with path.open("rb") as lines:
+                for line in lines:
                     self._note(_parsed(line))
 
     def add(self, key: str, worst: Decimal, currency: str) -> None:
@@ -57,6 +57,11 @@ class SentRequests:
             ),
             Decimal(0),
         )
+
+    def sync(self) -> None:
+        """Put all requests on the disk. Raises: OSError if that fails."""
+        if self._file is not None:
+            self._file.sync()
 
     def _append(self, line: dict[str, Any]) -> None:
         if self._file is None:

@@ -58,7 +58,7 @@ class AnswerStore:
         self.lines[key] = whole
 
     def close(self) -> None:
-        """Put all answers on the disk.
+        """Put all answers on the disk, and the requests that were sent.
 
         Raises: RunBroken if that fails.
         """
@@ -66,6 +66,7 @@ class AnswerStore:
             return
         try:
             self._file.sync()
+            self.sent.sync()
         except OSError as error:
             raise self._full(error) from error
 
@@ -83,11 +84,8 @@ def open_answers(path: Path) -> Iterator[AnswerStore]:
     Raises: Locked if another process requests answers for the same run. A killed process keeps no lock.
     """
     busy = f"another evaluation is requesting outputs for {path.parent.parent}."
-    with (
-        appending(path, busy=busy, patience=0, sync=False) as file,
-        appending(sent_file(path), busy=busy, patience=0) as sent,
-    ):
-        store = AnswerStore(path, file, sent)
+    with appending(path, busy=busy, patience=0, sync=False) as file:
+        store = AnswerStore(path, file, Appending(sent_file(path)))
         try:
             yield store
         finally:

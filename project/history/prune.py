@@ -24,9 +24,8 @@ __all__ = ["Fate", "PrunePlan", "Pruned", "plan_prune", "prune_runs"]
 # Inside `runs`, so that it is on the same disk and a rename is one step; commands look for runs one level higher.
 BIN = ".pruned"
 _LOCK = ".prune.lock"
-_OPEN_STAYS = (
-    os.name == "nt"
-)  # Windows moves no folder in which a file is open, be it by another command or by this one
+# Windows moves no folder in which a file is open, be it by another command or by this one.
+_OPEN_STAYS = os.name == "nt"
 
 
 @dataclass(frozen=True)

@@ -10,25 +10,23 @@ OPENS = {"open", "read_text", "read_bytes", "read_excel", "read_csv", "read_ipc"
 }  # fmt: skip
 # The one place that opens what a user names, and those that check a path there before a library opens it.
 CHECKED = {
-    "core.regular", "curate.read.decode", "curate.read.tables", "evaluate.outputs.models", "evaluate.outputs.workers",
+    "core.regular", "curate.read.opened", "curate.read.workbook", "curate.read.tables", "evaluate.outputs.models",
+    "evaluate.outputs.workers",
 }  # fmt: skip
 # Files in the folders of runs, in jobs and caches, and others that Tuneworth writes.
 WRITTEN = {
-    "core.appending", "core.files", "curate.decision_log", "curate.export", "curate.jobs.files", "curate.jobs.storage",
-    "curate.plan.measure", "curate.row_contents", "curate.run_files", "curate.waiting", "curate.why", "curate.write",
-    "train.checkpoint", "train.hosted.client", "train.hosted.weights", "train.model.adapter", "train.model.merge",
-    "train.model.provenance", "evaluate.endpoints.store", "evaluate.outputs.batches", "evaluate.outputs.stored",
-    "evaluate.rivals.searched", "reports.stored", "project.demo.measuring", "project.evaluation.gates",
-    "project.evaluation.judgements", "project.evaluation.verdicts", "project.gather.probing", "project.history.cache",
-    "project.history.index", "project.run", "project.runs", "project.serving.looks", "project.training.trained",
-    "review.queue.sources.held_out", "review.queue.sources.outputs", "review.queue.sources.training", "review.queue.texts",
-    "review.style.rows",
+    "core.appending", "core.locks", "core.stored", "evaluate.endpoints.sent", "curate.decision_log", "curate.export",
+    "curate.jobs.files", "curate.jobs.storage", "curate.plan.measure", "curate.run_files", "train.checkpoint",
+    "train.hosted.client", "train.hosted.weights", "train.model.adapter", "train.model.merge",
+    "train.model.provenance", "evaluate.endpoints.store", "evaluate.outputs.batches", "project.demo.measuring",
+    "project.evaluation.judgements", "project.evaluation.verdicts", "project.history.cache", "project.history.index",
+    "project.run",
 }  # fmt: skip
 # What comes with Tuneworth, what the system has, and what is no file on a disk.
 BROUGHT = {
-    "core.install", "core.progress", "curate.jobs.curate", "curate.read.records", "train.model.memory",
-    "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate", "project.demo.example",
-    "project.evaluation.gate_paths", "project.serving.request", "review.server.server",
+    "core.install", "core.machine", "core.run_files", "curate.jobs.curate", "curate.read.records",
+    "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
+    "project.demo.example", "project.evaluation.gate_paths", "project.serving.request", "review.server.server",
 }  # fmt: skip
 # After `is_file`: what is beside the project, to compare or to look through.
 PASSED_OVER = {"project.create", "project.history.keeping", "train.trial.checks"}

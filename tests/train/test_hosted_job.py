@@ -171,5 +171,5 @@ def killed_at(name: str, number: int, moment: str, folder: Path) -> None:
 def test_a_damaged_record_is_an_error_as_its_job_would_be_paid_twice(tmp_path: Path, content: bytes) -> None:
     assert read_job(tmp_path) == {}
     (tmp_path / "job.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"job.json is damaged: .*\nRestore it"):
+    with pytest.raises(DataError, match=r"job\.json: .*\nRestore it from a copy"):
         read_job(tmp_path)
