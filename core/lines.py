@@ -13,7 +13,7 @@ class Problem(str):
     line: int | None
 
     def __new__(cls, text: str, line: int | None = None) -> Self:
-        """The text; the line of a problem that is worded anew can be given again."""
+        """The text; a reworded problem keeps its line by passing it again."""
         problem = super().__new__(cls, text)
         problem.line = line
         return problem

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from .errors import ConfigError
 from .lines import Problem, line_of, line_of_named
-from .toml import toml_name
+from .written.toml import toml_name
 
 __all__ = [
     "Fix",

@@ -14,7 +14,7 @@ INTRODUCTION = """\
 # Files of a run: every key, and what damage does
 
 What each file is for is in [Runs](runs.md#the-files-of-a-run). Here are its keys with their types. The schemas themselves are
-[core/run_files.schema.json](../core/run_files.schema.json) and, for results.json and the summary in it,
+[core/stored/run_files.schema.json](../core/stored/run_files.schema.json) and, for results.json and the summary in it,
 [evaluate/results.schema.json](../evaluate/results.schema.json).
 
 Every command reads these files by their schemas. A file that is cut, edited by another program, or replaced by something

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...style import field_text
 from ..read.batch import Batch
-from ..read.records import file_kind
+from ..read.formats.records import file_kind
 
 __all__ = ["value_as_name"]
 

@@ -10,7 +10,7 @@ from ...core import Clock, read_regular
 from ...style import StyleSchema
 from ..pipeline import CuratedParts, curate_parts
 from ..prepare import CurateRequest
-from ..read.file_parts import MOST_BYTES, FilePart
+from ..read.formats.file_parts import MOST_BYTES, FilePart
 from ..read.pairs import read_parts
 from ..settings import DataSettings
 from ..split.given import PinnedSplits

@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError, open_regular
-from ..read.decode import line_end
-from ..read.file_parts import file_parts
-from ..read.records import read_records
-from ..read.tables import TABLES, scan_table, table_kind
+from ..read.formats.decode import line_end
+from ..read.formats.file_parts import file_parts
+from ..read.formats.records import read_records
+from ..read.formats.tables import TABLES, scan_table, table_kind
 from ..settings import DataSettings
 
 __all__ = ["Drawn", "draw_sample"]

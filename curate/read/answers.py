@@ -8,8 +8,8 @@ from typing import Any
 from ..settings import DataSettings
 from .batch import Batch
 from .conversation import is_conversation
+from .formats.records import read_records
 from .pairs import RawPairs
-from .records import read_records
 from .shapes import ALL_COLUMNS, find_shape, json_text
 from .sources import is_saved_dataset, load_saved, table_batches
 from .turns import each_answer

@@ -22,8 +22,8 @@ from .columns import (
     system_counts,
     without_guide,
 )
-from .file_parts import MOST_BYTES, FilePart, count_lines, file_parts, first_rows, numbered, row_offsets
-from .opened import FileStamp, unchanged
+from .formats.file_parts import MOST_BYTES, FilePart, count_lines, file_parts, first_rows, numbered, row_offsets
+from .formats.opened import FileStamp, unchanged
 from .part import PartFacts, PartRead, moved_rows, read_batches, read_part, to_read_again
 from .sources import find_files, is_saved_dataset, load_saved, table_batches
 

@@ -11,10 +11,10 @@ from ...core import DataError
 from ..settings import DataSettings
 from .batch import Batch
 from .columns import PAIR_SCHEMA, Columns, Layout, layout_so_far, split_values, system_counts
-from .file_parts import FilePart
-from .opened import unchanged
+from .formats.file_parts import FilePart
+from .formats.opened import unchanged
+from .formats.records import read_records
 from .pair_table import REJECTED_SCHEMA, TURNS, PairBatch, pair_table
-from .records import read_records
 from .shapes import ALL_COLUMNS
 from .turns import each_answer
 

@@ -93,22 +93,10 @@ def judge_outputs(
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
     with unchanged(file_stamps(source for _, source in files)):  # what is fingerprinted is what was read
-        raw = _pairs(pairs, DataSettings(path="", limits=data.limits) if _is_curated(pairs) else data, talk)
-        table, columns = raw.pairs, {name: stated for name in ("id", "output") if (stated := named[name])}
-        ids = table["id"].to_list()
-        read = [
-            _raw(
-                name, texts_by_id(source, name, pairs, raw), ids, talk, columns=columns, made=_made(name, sources),
-                limits=data.limits,
-            )
-            for name, source in sources.items()
-        ]  # fmt: skip
+        table, read = _read_all(pairs, sources, data, {name: named[name] for name in ("id", "output")}, talk)
         run = _start(out, opened, files, schema if style is not None else None, talk)
-    fingerprint, uses = test_set_uses(run.folder, ids)
-    places = {
-        "project": None if opened is None else from_run(run.folder, opened.folder / PROJECT_FILE),
-        "style": None if style is None or schema.path is None else from_run(run.folder, schema.path),
-    }
+    fingerprint, uses = test_set_uses(run.folder, table["id"].to_list())
+    places = _places(run, opened, None if style is None else schema)
     run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
     _write_pairs(table, run.folder)
     provenance = {key: run.facts[key] for key in PROVENANCE}
@@ -118,6 +106,30 @@ def judge_outputs(
     keep_evaluated(run, evaluated, stated)
     run.update(seconds={"evaluate": watch.seconds()})
     return finish_evaluation(run, conditions)
+
+
+def _read_all(
+    pairs: Any, sources: Mapping[str, Any], data: DataSettings, columns: Mapping[str, str | None], talk: Talk
+) -> tuple[pl.DataFrame, list[Raw]]:
+    """The test pairs, and the outputs of each variant."""
+    raw = _pairs(pairs, DataSettings(path="", limits=data.limits) if _is_curated(pairs) else data, talk)
+    stated, ids = {name: column for name, column in columns.items() if column}, raw.pairs["id"].to_list()
+    read = [
+        _raw(
+            name, texts_by_id(source, name, pairs, raw), ids, talk, columns=stated, made=_made(name, sources),
+            limits=data.limits,
+        )
+        for name, source in sources.items()
+    ]  # fmt: skip
+    return raw.pairs, read
+
+
+def _places(run: Run, project: Project | None, style: StyleSchema | None) -> dict[str, Any]:
+    """Where the project and the stated style are, as seen from the run."""
+    return {
+        "project": None if project is None else from_run(run.folder, project.folder / PROJECT_FILE),
+        "style": None if style is None or style.path is None else from_run(run.folder, style.path),
+    }
 
 
 def evaluate_collected(

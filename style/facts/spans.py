@@ -16,7 +16,7 @@ _MOST = 50_000  # results kept at a time: where all spans differ, they are of no
 
 
 class Memory(dict[Given, Worked]):
-    """A cache of `work`, begun anew when it is full: spans repeat, and nothing is faster than a dictionary look-up."""
+    """A cache of `work`, emptied when it is full: spans repeat, and nothing is faster than a dictionary look-up."""
 
     def __init__(self, work: Callable[[Given], Worked]) -> None:
         super().__init__()

@@ -13,7 +13,6 @@ import pytest
 
 from tuneworth.core import (
     allowed_cores,
-    files,
     has_ended,
     machine,
     machine_memory,
@@ -23,6 +22,7 @@ from tuneworth.core import (
     user_name,
     write_whole,
 )  # fmt: skip
+from tuneworth.core.disk import files
 
 
 def no_kill(process: int, number: int) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError, Limits
 from tuneworth.curate import DataSettings, read_pairs
-from tuneworth.curate.read import decode, opened
-from tuneworth.curate.read.lines import BlankLines, LongLine, any_lines, feed_lines
+from tuneworth.curate.read.formats import decode, opened
+from tuneworth.curate.read.formats.lines import BlankLines, LongLine, any_lines, feed_lines
 
 FILES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "limits_inputs.py"))
 GOOD = '{"input": "a question", "output": "an answer"}\n'

@@ -10,21 +10,21 @@ OPENS = {"open", "read_text", "read_bytes", "read_excel", "read_csv", "read_ipc"
 }  # fmt: skip
 # The one place that opens what a user names, and those that check a path there before a library opens it.
 CHECKED = {
-    "core.regular", "curate.read.opened", "curate.read.workbook", "curate.read.tables", "evaluate.outputs.models",
-    "evaluate.outputs.workers",
+    "core.disk.regular", "curate.read.formats.opened", "curate.read.formats.workbook", "curate.read.formats.tables",
+    "evaluate.outputs.models", "evaluate.outputs.workers",
 }  # fmt: skip
 # Files in the folders of runs, in jobs and caches, and others that Tuneworth writes.
 WRITTEN = {
-    "core.appending", "core.locks", "core.stored", "evaluate.endpoints.sent", "curate.decision_log", "curate.export",
-    "curate.jobs.files", "curate.jobs.storage", "curate.plan.measure", "curate.run_files", "train.checkpoint",
-    "train.hosted.client", "train.hosted.weights", "train.model.adapter", "train.model.merge",
+    "core.disk.appending", "core.disk.locks", "core.stored.reading", "evaluate.endpoints.sent", "curate.decision_log",
+    "curate.export", "curate.jobs.files", "curate.jobs.storage", "curate.plan.measure", "curate.run_files",
+    "train.checkpoint", "train.hosted.client", "train.hosted.weights", "train.model.adapter", "train.model.merge",
     "train.model.provenance", "evaluate.endpoints.store", "evaluate.outputs.batches", "project.demo.measuring",
     "project.evaluation.judgements", "project.evaluation.verdicts", "project.history.cache", "project.history.index",
     "project.run",
 }  # fmt: skip
 # What comes with Tuneworth, what the system has, and what is no file on a disk.
 BROUGHT = {
-    "core.install", "core.machine", "core.run_files", "curate.jobs.curate", "curate.read.records",
+    "core.install", "core.machine", "core.stored.run_files", "curate.jobs.curate", "curate.read.formats.records",
     "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
     "project.demo.example", "project.evaluation.gate_paths", "project.serving.request", "review.server.server",
 }  # fmt: skip

@@ -27,7 +27,7 @@ from tuneworth.curate import (
 )
 from tuneworth.curate.jobs.tasks import InMemory, Work
 from tuneworth.curate.pipeline import curate_parts
-from tuneworth.curate.read.file_parts import MOST_BYTES
+from tuneworth.curate.read.formats.file_parts import MOST_BYTES
 from tuneworth.curate.read.pairs import read_parts
 from tuneworth.style import StyleSchema
 

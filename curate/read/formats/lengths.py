@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from .batch import Batch
+from ..batch import Batch
 from .intake import Intake
 
 __all__ = ["text_lengths", "without_long"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError, Limits
-from ..settings import DataSettings
+from ....core import DataError, Limits
+from ...settings import DataSettings
 from .decode import count_line_feeds, find_encoding, line_end, read_head
 from .opened import FileStamp, file_stamp
 from .records import file_kind

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .batch import EXCERPT
+from ..batch import EXCERPT
 
 __all__ = ["BlankLines", "LongLine", "any_lines", "feed_lines"]
 

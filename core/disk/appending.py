@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import named_errors
+from ..errors import named_errors
+from ..machine import sync_folder
 from .locks import PATIENCE, writing
-from .machine import sync_folder
 
 __all__ = ["Appending", "appending"]
 

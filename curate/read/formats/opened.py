@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
-from ...core import GRACE_BYTES, DataError, Limits, open_regular, say
+from ....core import GRACE_BYTES, DataError, Limits, open_regular, say
 
 __all__ = [
     "PACKED",

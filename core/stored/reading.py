@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import polars as pl
 
+from ..disk.regular import open_regular
+from ..errors import DataError
 from .damage import brief, damage, schema_words
-from .errors import DataError
-from .regular import open_regular
 from .run_files import checker, run_files
 
 __all__ = ["read_stored", "read_stored_lines", "read_stored_table", "stored_line"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError, Limits, open_regular, say
-from .batch import ROWS, Batch, plain_values
+from ....core import DataError, Limits, open_regular, say
+from ..batch import ROWS, Batch, plain_values
 from .intake import Intake
 from .lengths import text_lengths, without_long
 from .opened import check_unpacked, file_stamp, reading_errors

@@ -5,7 +5,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
-from .errors import DataError, InputError
+from ..errors import DataError, InputError
 
 __all__ = ["need_regular", "open_regular", "read_regular"]
 

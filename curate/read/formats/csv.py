@@ -11,8 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError, say
-from .batch import Batch, excerpt
+from ....core import DataError, say
+from ..batch import Batch, excerpt
 from .intake import Intake
 from .lines import LongLine, any_lines
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError
-from .lines import Problem, Table, line_of
+from ..errors import ConfigError
+from ..lines import Problem, Table, line_of
 from .syntax import marked_line, read_written
 from .toml_lines import find_excess, table_with_lines
 

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from ...core import DataError, Limits
+from ....core import DataError, Limits
 from .opened import opened
 
 __all__ = ["HEAD", "count_line_feeds", "find_encoding", "line_end", "read_head", "text_blocks"]

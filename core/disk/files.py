@@ -18,8 +18,8 @@ from typing import IO, Any
 
 import polars as pl
 
-from .errors import ConfigError, DataError, RunBroken, named_errors
-from .machine import has_ended, sync_folder
+from ..errors import ConfigError, DataError, RunBroken, named_errors
+from ..machine import has_ended, sync_folder
 from .regular import need_regular, open_regular, read_regular
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from .errors import DataError
+from ..errors import DataError
 from .run_files import MASK, run_files
 
 __all__ = ["brief", "damage", "damage_is_named", "schema_words"]
@@ -23,7 +23,7 @@ _SHAPE = (
 )  # fmt: skip
 _SUFFIXES = {"object": "an object", "array": "a list", "string": "a text", "null": "null"}
 _PROJECT = "tuneworth.toml"
-_CODE = str(Path(__file__).parents[1])
+_CODE = str(Path(__file__).parents[2])
 
 
 def damage(path: Path, kind: str, what: str, *, line: str = "") -> DataError:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...core import DataError, Limits, say
-from .batch import ROWS, Batch, excerpt, object_batches, too_deep
+from ....core import DataError, Limits, say
+from ..batch import ROWS, Batch, excerpt, object_batches, too_deep
 from .csv import read_csv
 from .decode import HEAD, find_encoding, read_head, text_blocks
 from .intake import Intake

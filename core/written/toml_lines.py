@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .lines import Table
+from ..lines import Table
 
 __all__ = ["MAX_DEPTH", "MAX_NUMBER", "Excess", "find_excess", "table_with_lines"]
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ...core import Limits, say
-from .batch import Batch, excerpt
+from ....core import Limits, say
+from ..batch import Batch, excerpt
 
 __all__ = ["Intake"]
 

@@ -4,8 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from .errors import ConfigError
-from .regular import open_regular
+from ..disk.regular import open_regular
+from ..errors import ConfigError
 
 __all__ = ["MOST_WRITTEN", "marked_line", "read_written", "written_bytes"]
 

@@ -33,11 +33,11 @@ class RunFile:
 
 @cache
 def run_files() -> Mapping[str, RunFile]:
-    """Every kind of file of a run by its name, as `core/run_files.schema.json` describes them.
+    """Every kind of file of a run by its name, as `core/stored/run_files.schema.json` describes them.
 
     Of results.json and of the summary in it, evaluate/results.schema.json does.
     """
-    described = _json_of("core", "run_files.schema.json")
+    described = _json_of("core.stored", "run_files.schema.json")
     results = _json_of("evaluate", "results.schema.json")
     parts = {"results.json": results, "curate/summary.json": results["properties"]["data"]}
     found = {}

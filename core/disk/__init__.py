@@ -1,0 +1,1 @@
+"""Files on the disk: regular ones, written whole, appended to, one writer at a time."""

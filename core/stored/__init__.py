@@ -1,0 +1,1 @@
+"""The files of a run: their schemas, reading them, and damage in words."""
