@@ -72,7 +72,9 @@ def stored(run):
 
 def files(run):
     return {
-        path.name: path.read_bytes() for path in (run / "results.json", *(run / "evaluate").iterdir()) if path.is_file()
+        path.name: path.read_bytes()
+        for path in (run / "results.json", *(run / "evaluate").iterdir())
+        if path.is_file() and path.suffix != ".lock"
     }
 
 
