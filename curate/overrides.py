@@ -16,6 +16,9 @@ __all__ = [
     "read_overrides", "stamp",
 ]  # fmt: skip
 
+# Bytes of a file of decisions, which is read as a whole: some two million decisions.
+_MOST = 500_000_000
+
 Decision = Literal["keep", "drop", "train", "validation", "test"]
 EDITED = "with another output"  # in the ledger's evidence for a row that a person edited
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
@@ -161,7 +164,7 @@ def file_bytes(path: Path) -> bytes:
     Raises: DataError if it cannot be read.
     """
     try:
-        return read_regular(path)
+        return read_regular(path, what="file of decisions", most=_MOST)
     except FileNotFoundError:
         return b""
     except OSError as error:

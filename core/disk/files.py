@@ -214,10 +214,13 @@ def sha256_file(path: Path) -> str:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; an empty one if it cannot be read."""
+    """The object in a JSON file; an empty one if there is no such file, or something else is in it.
+
+    Raises: DataError for a folder, pipe or device; OSError if the disk refuses, as what the file holds is then not known.
+    """
     try:
         content = json.loads(read_regular(path))
-    except (DataError, OSError, RecursionError, ValueError):
+    except (FileNotFoundError, RecursionError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -31,13 +31,19 @@ def open_regular(path: Path, *, what: str = "file", error: type[InputError] = Da
         raise
 
 
-def read_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> bytes:
+def read_regular(
+    path: Path, *, what: str = "file", error: type[InputError] = DataError, most: int | None = None
+) -> bytes:
     """The content of a regular file; `what` describes it in messages.
 
-    Raises: as `open_regular`.
+    Raises: as `open_regular`; `error` if it has more than `most` bytes.
     """
     with open_regular(path, what=what, error=error) as file:
-        return file.read()
+        data = file.read(-1 if most is None else most + 1)
+        if most is not None and len(data) > most:
+            size = max(len(data), os.fstat(file.fileno()).st_size)
+            raise error(f"{path} has {size:,} bytes; the {what} may have at most {most:,}")
+        return data
 
 
 def need_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> None:

@@ -1,10 +1,9 @@
 """Text files that people write: read as UTF-8, and a place in one shown in a message."""
 
-import os
 import re
 from pathlib import Path
 
-from ..disk.regular import open_regular
+from ..disk.regular import read_regular
 from ..errors import ConfigError
 
 __all__ = ["MOST_WRITTEN", "marked_line", "read_written", "written_bytes"]
@@ -37,16 +36,11 @@ def read_written(path: Path, *, what: str, most: int = MOST_WRITTEN) -> str:
 def written_bytes(path: Path, *, what: str, most: int = MOST_WRITTEN) -> bytes:
     """The bytes of a file that a person writes, of at most `most`; see `read_written`."""
     try:
-        with open_regular(path, what=what, error=ConfigError) as file:
-            data = file.read(most + 1)
-            size = max(len(data), os.fstat(file.fileno()).st_size)
+        return read_regular(path, what=what, error=ConfigError, most=most)
     except FileNotFoundError:
         raise ConfigError(f"no {what} at {path}") from None
     except OSError as error:
         raise ConfigError(f"{path}: the {what} cannot be read ({error.strerror})") from None
-    if len(data) > most:
-        raise ConfigError(f"{path} has {size:,} bytes; the {what} may have at most {most:,}")
-    return data
 
 
 def marked_line(text: str, line: int, column: int) -> str:

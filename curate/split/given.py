@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from json.encoder import encode_basestring
@@ -280,7 +280,8 @@ def read_splits(path: Path) -> PinnedSplits:
     tables, problems = [pl.DataFrame(schema=_SCHEMA)], []
     try:
         with open_regular(path) as file:
-            lines = enumerate(io.TextIOWrapper(file, encoding="utf-8", newline="\n"), start=1)
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+            lines = _numbered(text, path)
             while some := list(islice(lines, _CHUNK)):
                 rows = [(number, _row(line)) for number, line in some if line.strip()]
                 problems += [number for number, row in rows if row is None]
@@ -296,6 +297,15 @@ def read_splits(path: Path) -> PinnedSplits:
     return PinnedSplits(pl.concat(tables, rechunk=True))
 
 
+def _numbered(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, str]]:
+    """Each line with its number. Raises: DataError for one that no row has, before all of it is in memory."""
+    for number, line in enumerate(iter(lambda: text.readline(_LONGEST), ""), start=1):
+        if len(line) == _LONGEST:
+            raise DataError(f"{path}, line {number}: it has {_LONGEST:,} characters or more\n{_RESTORE}")
+        yield number, line
+
+
+_LONGEST = 1_000_000
 _RESTORE = "The file keeps test rows out of train: restore its last good version. Without it all rows get new splits."
 
 

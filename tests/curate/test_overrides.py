@@ -1,6 +1,7 @@
 """What people decided about single rows: read, added, replayed."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -284,3 +285,13 @@ def test_siblings_that_are_always_tied_let_no_new_row_reach_two_sides():
     assert outcomes(done)["new"] == "leaked"
     as_far_as_possible = curate([*rows, sibling], pinned=pinned, settings=CurateSettings(near_duplicate=0.75))
     assert as_far_as_possible.kept.filter(id="new")["split"].item() == "train"
+
+
+def test_a_file_of_decisions_beyond_its_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuneworth.curate.overrides._MOST", 1000)
+    file = tmp_path / "overrides.jsonl"
+    file.write_bytes(b"\n" * 1001)
+    with pytest.raises(
+        DataError, match=r"overrides\.jsonl has 1,001 bytes; the file of decisions may have at most 1,000"
+    ):
+        read_overrides(file)

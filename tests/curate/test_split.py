@@ -1,5 +1,7 @@
 """Sizes, strata and components of the split."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -344,3 +346,11 @@ def test_small_strata_of_tied_rows_do_not_all_go_to_train():
     strata = [f"s{i % 150}" for i in range(300)]
     side = place(component, strata)
     assert np.abs(np.bincount(side, minlength=3) - split_targets(300, SHARES)).max() <= 6
+
+
+def test_a_line_of_splits_that_no_row_has_ends_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuneworth.curate.split.given._LONGEST", 1000)
+    file = tmp_path / "splits.jsonl"
+    file.write_text('{"content": "c", "id": "a", "split": "train"}\n' + "x" * 5000 + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"splits\.jsonl, line 2: it has 1,000 characters or more\n"):
+        read_splits(file)
