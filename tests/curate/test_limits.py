@@ -43,7 +43,7 @@ def blocks_of(text, size):
 @given(text=TEXTS, size=st.integers(1, 8))
 def test_blocks_give_the_lines_of_the_text(text, size):
     found = []
-    for lines in feed_lines(blocks_of(text, size), 10**6):
+    for lines in feed_lines(blocks_of(text, size), 10**6, [].append):
         found += [""] * lines.lines if isinstance(lines, BlankLines) else lines
     # Blank lines may lose their spaces.
     assert [line.strip() for line in found] == [line.strip() for line in text.split("\n")]
@@ -52,7 +52,7 @@ def test_blocks_give_the_lines_of_the_text(text, size):
 @given(text=TEXTS, size=st.integers(1, 8))
 def test_blocks_give_the_lines_of_a_csv_file(text, size):
     found = []
-    for line in any_lines(blocks_of(text, size), 10**6):
+    for line in any_lines(blocks_of(text, size), 10**6, [].append):
         found += list(io.StringIO(line, newline="")) if line[0] in "\r\n" else [line]
     assert found == list(io.StringIO(text, newline=""))
 
@@ -61,7 +61,10 @@ def test_blocks_give_the_lines_of_a_csv_file(text, size):
 def test_a_long_line_keeps_its_length_and_its_beginning(lengths, size, most):
     text = "\n".join("x" * length for length in lengths)
     found = [
-        line for lines in feed_lines(blocks_of(text, size), most) if not isinstance(lines, BlankLines) for line in lines
+        line
+        for lines in feed_lines(blocks_of(text, size), most, [].append)
+        if not isinstance(lines, BlankLines)
+        for line in lines
     ]
     shown = [line.length if isinstance(line, LongLine) else len(line) for line in found]
     assert [length for length in shown if length] == [length for length in lengths if length]
@@ -150,6 +153,15 @@ def test_blank_lines_are_passed_over_up_to_the_limit(tmp_path, monkeypatch, name
         return  # a block of text with a record is no gap
     with pytest.raises(DataError, match=r"there is no record in .* of its text.*\n.*gap = "):
         read(path, gap=400)
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.csv"])
+def test_a_line_without_end_is_a_gap(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(decode, "_BLOCK", 64)
+    path = written(tmp_path, name, ("input,output\na,b\n" if name == "p.csv" else GOOD) + "x" * 5000)
+    assert len(read(path, record=100, gap=6000).pairs) == 1
+    with pytest.raises(DataError, match=r"there is no record in .* of its text.*\n.*gap = "):
+        read(path, record=100, gap=1000)
 
 
 def test_lines_after_many_blank_ones_keep_their_numbers(tmp_path, monkeypatch):

@@ -150,7 +150,7 @@ def read_csv(
     """
     csv.field_size_limit(max(intake.most, len(head)))  # longer records end before
     dialect = find_dialect(head, path, delimiter=delimiter, wanted=wanted)
-    lines = islice(any_lines(blocks, intake.most), dialect.skip, None)
+    lines = islice(any_lines(blocks, intake.most, intake.passed), dialect.skip, None)
     records = _records(lines, dialect, dialect.skip + 1, intake)
     names = _header(records, path)
     return _batches(records, names, intake), list(dialect.guesses)

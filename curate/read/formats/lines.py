@@ -1,7 +1,7 @@
 """Cuts text into lines; of a line that is longer than the limit, only its length and its beginning are kept."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ..batch import EXCERPT
@@ -26,8 +26,9 @@ class BlankLines(NamedTuple):
 class _Unfinished:
     """The beginning of a line that continues in the next block."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, passed: Callable[[int], object]) -> None:
         self._most, self._pieces, self._length = most, [], 0
+        self._passed = passed
 
     def __bool__(self) -> bool:
         return self._length > 0
@@ -35,7 +36,9 @@ class _Unfinished:
     def continues(self, block: str, ends: str) -> bool:
         """Whether the line is too long already and does not end in the block, which is then passed over."""
         over = self._length > self._most and not any(end in block for end in ends)
-        self._length += len(block) if over else 0
+        if over:
+            self._length += len(block)
+            self._passed(len(block))
         return over
 
     def add(self, text: str) -> None:
@@ -52,12 +55,14 @@ class _Unfinished:
         return LongLine(length, text) if length > self._most else text
 
 
-def feed_lines(blocks: Iterable[str], most: int) -> Iterator[list[str | LongLine] | BlankLines]:
+def feed_lines(
+    blocks: Iterable[str], most: int, passed: Callable[[int], object]
+) -> Iterator[list[str | LongLine] | BlankLines]:
     """The lines of each block, without their ends; only a line feed ends a line, as U+2028 may occur in a text.
 
-    Lines of more than `most` characters are `LongLine`.
+    Lines of more than `most` characters are `LongLine`; `passed` gets the length of each block within one.
     """
-    rest = _Unfinished(most)
+    rest = _Unfinished(most, passed)
     for block in blocks:
         if rest.continues(block, "\n"):
             continue
@@ -72,12 +77,13 @@ def feed_lines(blocks: Iterable[str], most: int) -> Iterator[list[str | LongLine
     yield [rest.take()]
 
 
-def any_lines(blocks: Iterable[str], most: int) -> Iterator[str | LongLine]:
+def any_lines(blocks: Iterable[str], most: int, passed: Callable[[int], object]) -> Iterator[str | LongLine]:
     """Lines with their ends (\\n, \\r\\n or \\r); only these three end a line of a CSV file.
 
-    A line of more than `most` characters is a `LongLine`. A block of nothing but line ends is one text.
+    A line of more than `most` characters is a `LongLine`; `passed` gets the length of each block within one. A block of
+    nothing but line ends is one text.
     """
-    rest = _Unfinished(most)
+    rest = _Unfinished(most, passed)
     held = ""  # a \r at the end of a block may be the first half of \r\n
     for block in blocks:
         if not held and rest.continues(block, "\r\n"):

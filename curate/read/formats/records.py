@@ -109,7 +109,7 @@ _decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 def _from_lines(blocks: Iterator[str], intake: Intake, number: int = 1) -> Iterator[Batch]:
     """Batches of JSON lines."""
-    for lines in feed_lines(blocks, intake.most):
+    for lines in feed_lines(blocks, intake.most, intake.passed):
         if isinstance(lines, BlankLines):
             intake.passed(lines.length)
             number += lines.lines
