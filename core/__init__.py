@@ -1,4 +1,4 @@
-"""What the other folders build on: errors, settings, atomic files, numbers as text, progress, console, endpoints' addresses.
+"""What the other folders build on: errors, settings, files, numbers as text, progress, console, endpoints' addresses.
 
 The names are listed in `__init__.pyi`; each is imported at its first use.
 """
