@@ -123,7 +123,9 @@ def run_folder(path: Path) -> Path:
         return path
     runs = sorted(p.parent for p in (path / "runs").glob("*/run.json")) if (path / PROJECT_FILE).is_file() else []
     if not runs and (path / PROJECT_FILE).is_file():
-        raise DataError(f"{path} has no run yet\nMake one: tuneworth curate {quote(str(path))}")
+        rest = sorted(folder for folder in (path / "runs").glob("[!.]*") if folder.is_dir())
+        lost = f": {rest[-1]} has no run.json" if rest else ""
+        raise DataError(f"{path} has no run yet{lost}\nMake one: tuneworth curate {quote(str(path))}")
     if not runs:
         raise DataError(f"{path} is neither a run (a folder with run.json) nor a project with a run")
     return runs[-1]

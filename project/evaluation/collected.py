@@ -246,7 +246,7 @@ def _is_curated(pairs: Any) -> bool:
     try:
         with open_regular(Path(pairs)) as file:
             first = json.loads(file.readline())
-    except (OSError, ValueError):
+    except (DataError, OSError, ValueError):  # a folder of parts, or what its reader will complain of
         return False
     return isinstance(first, dict) and is_curated(first)
 

@@ -151,7 +151,7 @@ def test_counts_that_cannot_be_true_are_not_called_an_empty_guide(command: Any, 
 
 @pytest.mark.slow
 def test_a_terminal_shows_what_is_under_way_from_the_first_second(command: Any, hosted: Any) -> None:
-    with EndpointServer(lambda asked: replace(label(asked), wait=0.15)) as server:
+    with EndpointServer(lambda asked: replace(label(asked), wait=0.15 if asked.number else 1.0)) as server:
         project = hosted(server.url)
         assert command("curate", project).code == 0
         ours, theirs = pty.openpty()

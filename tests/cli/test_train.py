@@ -306,11 +306,24 @@ def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, trained):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damaged", ["{", '{"steps": 3}'])
-def test_a_damaged_summary_is_no_training(command, trained, damaged):
+def test_a_summary_of_another_training_is_no_training(command, trained):
     summary = run_of(trained) / "train/summary.json"
     whole = json.loads(summary.read_text())
-    summary.write_text(damaged)
+    summary.write_text('{"steps": 3}')
+    done = command("train", trained, "--json")
+    assert done.code == 0, done.err
+    assert done.json["train_loss"] == whole["train_loss"]
+
+
+@pytest.mark.slow
+def test_a_damaged_summary_is_named_and_made_again_by_training(command, trained):
+    summary = run_of(trained) / "train/summary.json"
+    whole = json.loads(summary.read_text())
+    summary.write_text("{")
+    done = command("train", trained, "--json")
+    assert done.code == 2
+    assert f"Remove it, then make it again: tuneworth train {trained} --run {run_of(trained).name}" in done.err
+    summary.unlink()
     done = command("train", trained, "--json")
     assert done.code == 0, done.err
     assert done.json["train_loss"] == whole["train_loss"]

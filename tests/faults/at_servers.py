@@ -34,7 +34,7 @@ def at_an_endpoint(url: str) -> tuple[Situation, ...]:
     return (
         Situation("race at an endpoint", ("evaluate",), after(project, ("curate",)), appends=ANSWERS),
         Situation("search", ("search",), after(project, ("curate",)), appends=ANSWERS),
-        Situation("serve-check", ("serve-check", "runs/run", *served), judged, appends=ANSWERS),
+        Situation("serve-check", ("serve-check", "runs/run", *served), judged, appends=ANSWERS, varies=("cost",)),
         Situation(
             "watch",
             ("watch", "runs/run", *served),
@@ -42,6 +42,7 @@ def at_an_endpoint(url: str) -> tuple[Situation, ...]:
             appends=ANSWERS,
             repeats=("*/watch/*.jsonl",),
             passing=("*/watch/asking/*",),
+            varies=("cost",),
         ),
     )
 

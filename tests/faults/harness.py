@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -55,7 +55,8 @@ class Situation:
 
     appends: patterns of files that grow by whole lines, of which a fault may leave fewer. ignores: files that tell of the
     moment. repeats: files to which the command adds once more if all was done before. passing: files that a fault may
-    leave, and the next command removes. fresh: what is done before a command runs for the first time.
+    leave, and the next command removes. varies: keys of JSON whose values a fault may
+    change, as a lost request may have been billed. fresh: what is done before a command runs for the first time.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Situation:
     ignores: tuple[str, ...] = ()
     repeats: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
+    varies: tuple[str, ...] = ()
     may_refuse: tuple[str, ...] = field(default=())  # what `again` may say, with exit code 2, if all was done before
     fresh: Callable[[], Any] = lambda: None
 
@@ -286,43 +288,43 @@ def tree_of(folder: Path, situation: Situation) -> Tree:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = ((path.relative_to(folder).as_posix(), path) for path in files)
     return {
-        name: _content(name, path)
+        name: _content(name, path, _TIMES.union(situation.varies))
         for name, path in names
         if not name.endswith(".lock") and not _matches(name, situation.ignores)
     }
 
 
-def _content(name: str, path: Path) -> bytes:
+def _content(name: str, path: Path, without: Set[str]) -> bytes:
     data = path.read_bytes()
     if name.endswith(".json"):
         try:
-            return json.dumps(_timeless(json.loads(data)), sort_keys=True).encode()
+            return json.dumps(_timeless(json.loads(data), without), sort_keys=True).encode()
         except (ValueError, RecursionError):
             return b"no JSON: " + data
     if name.endswith((".html", ".md", "junit.xml")):  # the date and the seconds stand in them
         end = {".html": b"</html>", ".xml": b"</testsuites>"}.get(path.suffix, b"")
         return b"whole" if data and data.rstrip().endswith(end) else b"not whole: " + data
     if name.endswith(".jsonl"):
-        return b"".join(map(_line, data.splitlines(keepends=True)))
+        return b"".join(_line(line, without) for line in data.splitlines(keepends=True))
     return data if len(data) < 100_000 else hashlib.sha256(data).digest()
 
 
-def _line(line: bytes) -> bytes:
+def _line(line: bytes, without: Set[str]) -> bytes:
     """A line of JSON without times; one that is torn as it is."""
     try:
-        return json.dumps(_timeless(json.loads(line)), sort_keys=True).encode() + line[len(line.rstrip()) :]
+        return json.dumps(_timeless(json.loads(line), without), sort_keys=True).encode() + line[len(line.rstrip()) :]
     except (ValueError, RecursionError):
         return line
 
 
-def _timeless(value: Any) -> Any:
+def _timeless(value: Any, without: Set[str]) -> Any:
     if isinstance(value, dict):
         if value.get("id") == "flexibility":  # a risk about the time of a training
             return {"id": value["id"]}
         of_the_moment = ("seconds", "bytes", "per_second", "runtime")
         return {
-            key: _timeless(each)
+            key: _timeless(each, without)
             for key, each in value.items()
-            if key not in _TIMES and not any(part in key for part in of_the_moment)
+            if key not in without and not any(part in key for part in of_the_moment)
         }
-    return [_timeless(each) for each in value] if isinstance(value, list) else value
+    return [_timeless(each, without) for each in value] if isinstance(value, list) else value
