@@ -202,7 +202,8 @@ def answer(words: Sequence[str]) -> Answer:
 
 def shown(said: str, folder: Path) -> str:
     """The error without the folder, as the cell of a table; nothing if there is none."""
-    lines = [line for line in said.replace(f"{folder}/", "").splitlines() if line.startswith("tuneworth: ")]
+    said = said.replace(f"{folder}/", "")
+    lines = [line for line in said.splitlines() if line.startswith("tuneworth: ")]
     text = lines[-1].removeprefix("tuneworth: ") if lines else said.strip().splitlines()[-1] if said.strip() else ""
     return text.replace("|", "\\|")[:220]
 
