@@ -38,7 +38,7 @@ def tried(expression: str, steps: str) -> Sequence[Mapping[str, Any]]:
     """What the tests tried, one entry for each situation."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "faults.jsonl"
-        words = ["-m", "pytest", "-q", "tests/faults", "-m", "", "-k", expression]
+        words = ["-m", "pytest", "-q", "tests/faults", "-m", "", "--timeout", "0", "-k", expression]
         subprocess.run(
             [sys.executable, *words], cwd=ROOT, check=False, env=os.environ | {"STEPS": steps, "FAULTS": str(file)}
         )
