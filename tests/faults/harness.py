@@ -172,7 +172,8 @@ def _killed(situation: Situation, before: Path, home: Path, numbers: set[int]) -
         _bury(killed)
 
     situation.fresh()
-    assert run(folder, situation.words, Steps(folder, tells=numbers, tell=copied)).code == 0
+    done = run(folder, situation.words, Steps(folder, tells=numbers, tell=copied))
+    assert done.code == 0, done.err
     shutil.rmtree(folder)
     for number in sorted(numbers):
         yield number, (home / f"killed-{number}" / "project").rename(folder)

@@ -43,6 +43,8 @@ class Steps:
         self._folder = os.path.realpath(folder) + os.sep
         self._fails, self._tells, self._tell = fails, tells, tell
         self._lock = threading.RLock()
+        self._telling = False
+        self.opened: dict[int, str] = {}  # files of the folder that were opened by a number, with their paths
 
     def concerns(self, path: Any) -> bool:
         """Whether this is a path in the folder of the command."""
@@ -54,13 +56,19 @@ class Steps:
     def step(self, name: str, error: Callable[[], Exception], *, half: Callable[[], Any] | None = None) -> bool:
         """Count a step, and let it go wrong if it is the chosen one; whether half of it is done by now."""
         with self._lock:
+            if self._telling:  # what is done to look at the folder is no step of the command
+                return False
             self.names.append(name)
             number = len(self.names)
             chosen = half is not None and (number == self._fails or number in self._tells)
             if chosen and half is not None:
                 half()
             if number in self._tells:
-                self._tell(number)
+                self._telling = True
+                try:
+                    self._tell(number)
+                finally:
+                    self._telling = False
             if number == self._fails:
                 raise error()
         return chosen
@@ -100,25 +108,29 @@ def _unreadable(path: Any) -> OSError:
 def _opening(steps: Steps) -> Any:
     """`open`, whose files of the folder count their reads and writes."""
     plain = io.open
+    places: dict[int, str] = {}
 
     class Counted(io.FileIO):
         def write(self, data: Any, /) -> int:
             whole = bytes(data)
             middle = len(whole) // 2
             half = partial(super().write, whole[:middle])
-            begun = steps.step("write", lambda: _refused(self.name), half=half)
+            begun = steps.step("write", lambda: _refused(self.place()), half=half)
             return middle * begun + super().write(whole[middle:] if begun else whole)
 
+        def place(self) -> str:
+            return places.get(self.fileno(), self.name)
+
         def read(self, size: int = -1, /) -> bytes | None:
-            steps.step("read", lambda: _unreadable(self.name))
+            steps.step("read", lambda: _unreadable(self.place()))
             return super().read(size)
 
         def readall(self) -> bytes | None:
-            steps.step("read", lambda: _unreadable(self.name))
+            steps.step("read", lambda: _unreadable(self.place()))
             return super().readall()
 
         def readinto(self, buffer: Any, /) -> int | None:
-            steps.step("read", lambda: _unreadable(self.name))
+            steps.step("read", lambda: _unreadable(self.place()))
             return super().readinto(buffer)
 
     @wraps(plain)
@@ -126,10 +138,13 @@ def _opening(steps: Steps) -> Any:
         file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, errors: str | None = None,
         newline: str | None = None, closefd: bool = True, opener: Any = None,
     ) -> Any:  # fmt: skip
-        if not steps.concerns(file):
-            return plain(file, mode, buffering, encoding, errors, newline, closefd, opener)
         writes = any(letter in mode for letter in "wax+")
-        steps.step("open", lambda: (_refused if writes else _unreadable)(file))
+        if isinstance(file, int) and file in steps.opened:
+            places[file] = steps.opened.pop(file)
+        elif steps.concerns(file):
+            steps.step("open", lambda: (_refused if writes else _unreadable)(file))
+        else:
+            return plain(file, mode, buffering, encoding, errors, newline, closefd, opener)
         raw = Counted(file, "".join(letter for letter in mode if letter not in "bt"), closefd, opener)
         if buffering == 0:
             return raw
@@ -161,18 +176,17 @@ def _of_paths(steps: Steps) -> dict[str, Any]:
 def _of_files(steps: Steps) -> dict[str, Any]:
     """The functions of `os` that open a file of the folder by a number, write to it and sync it."""
     opened, wrote, synced, cut = os.open, os.write, os.fsync, os.ftruncate
-    ours: set[int] = set()
 
     def open_(path: Any, flags: int, *args: Any, **more: Any) -> int:
         if not steps.concerns(path):
             return opened(path, flags, *args, **more)
         steps.step("open", lambda: (_refused if flags & (os.O_WRONLY | os.O_RDWR) else _unreadable)(path))
         file = opened(path, flags, *args, **more)
-        ours.add(file)
+        steps.opened[file] = os.fsdecode(path)
         return file
 
     def write(file: int, data: Any) -> int:
-        if file not in ours:
+        if file not in steps.opened:
             return wrote(file, data)
         whole = bytes(data)
         middle = len(whole) // 2
@@ -184,7 +198,7 @@ def _of_files(steps: Steps) -> dict[str, Any]:
         synced(file)
 
     def ftruncate(file: int, size: int) -> None:
-        if file in ours:
+        if file in steps.opened:
             steps.step("truncate", lambda: _full(errno.EIO))
         cut(file, size)
 
