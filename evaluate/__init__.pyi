@@ -17,6 +17,7 @@ from .endpoints.remote_plan import plan_chats as plan_chats
 from .endpoints.remote_plan import plan_remote as plan_remote
 from .endpoints.remote_plan import remote_lines as remote_lines
 from .endpoints.remote_plan import token_limit_without_tokenizer as token_limit_without_tokenizer
+from .endpoints.sent import NotStored as NotStored
 from .endpoints.store import AnswerStore as AnswerStore
 from .endpoints.store import open_answers as open_answers
 from .endpoints.traffic import Traffic as Traffic

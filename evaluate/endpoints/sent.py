@@ -6,9 +6,13 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from ...core import Appending, disk_refusals
+from ...core import Appending, RunBroken
 
-__all__ = ["SentRequests", "sent_file"]
+__all__ = ["NotStored", "SentRequests", "sent_file"]
+
+
+class NotStored(RunBroken):
+    """The disk refused an answer or a request, which says nothing about the endpoint."""
 
 
 def sent_file(answers: Path) -> Path:
@@ -36,12 +40,12 @@ class SentRequests:
     def add(self, key: str, worst: Decimal, currency: str) -> None:
         """Note that a request is about to be sent.
 
-        Raises: RunBroken if the disk refuses. ValueError if the store was opened to read.
+        Raises: NotStored if the disk refuses. ValueError if the store was opened to read.
         """
         self._append({"key": key, "worst": str(worst), "currency": currency})
 
     def free(self, key: str) -> None:
-        """Note that the last attempt of a request cost nothing. Raises: RunBroken if the disk refuses."""
+        """Note that the last attempt of a request cost nothing. Raises: NotStored if the disk refuses."""
         if amounts := self._amounts.get(key):
             currency, worst = amounts[-1]
             self._append({"key": key, "worst": str(-worst), "currency": currency})
@@ -66,8 +70,13 @@ class SentRequests:
     def _append(self, line: dict[str, Any]) -> None:
         if self._file is None:
             raise ValueError(f"{self.path} was opened to read")
-        with disk_refusals(self.path.parent):
+        try:
             self._file.add(json.dumps(line).encode() + b"\n", sync=False)
+        except OSError as error:
+            reason = error.strerror or error
+            raise NotStored(
+                f"{self.path} cannot be written: {reason}.\nFree some space, then run the same command again."
+            ) from error
         self._note(line)
 
     def _note(self, line: dict[str, Any] | None) -> None:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core import Appending, RunBroken, appending
-from .sent import SentRequests, sent_file
+from ...core import Appending, appending
+from .sent import NotStored, SentRequests, sent_file
 
 __all__ = ["AnswerStore", "open_answers"]
 
@@ -42,7 +42,7 @@ class AnswerStore:
     def add(self, key: str, line: Mapping[str, Any]) -> None:
         """Append one complete answer at once.
 
-        Raises: RunBroken if it cannot be written; earlier answers are kept. ValueError for a store that is only read.
+        Raises: NotStored if it cannot be written; earlier answers are kept. ValueError for a store that is only read.
         """
         if self._file is None:
             raise ValueError(f"{self.path} was opened to read")
@@ -60,7 +60,7 @@ class AnswerStore:
     def close(self) -> None:
         """Put all answers on the disk, and the requests that were sent.
 
-        Raises: RunBroken if that fails.
+        Raises: NotStored if that fails.
         """
         if self._file is None:
             return
@@ -70,8 +70,8 @@ class AnswerStore:
         except OSError as error:
             raise self._full(error) from error
 
-    def _full(self, error: OSError) -> RunBroken:
-        return RunBroken(
+    def _full(self, error: OSError) -> NotStored:
+        return NotStored(
             f"{self.path} cannot be written: {error.strerror or error}. {len(self.lines):,} answers are kept.\n"
             "Free some space, then run the same command with --run to resume."
         )

@@ -17,6 +17,7 @@ from ...core import ConfigError, ModelError, RunBroken
 from ...evaluate import (
     LEAST_ANSWERED,
     AnswerStore,
+    NotStored,
     RemotePlan,
     Scores,
     draw_rows,
@@ -130,13 +131,14 @@ class Watcher:
     def _asked(self, served: Served, plan: RemotePlan, answers: AnswerStore) -> tuple[pl.DataFrame | None, str | None]:
         """The outputs; or None and the reason, where the server does not answer.
 
-        Raises: RunBroken if the budget is used up, or the disk refuses; ConfigError for a server that never answered as it was called.
+        Raises: RunBroken if the budget is used up or the disk refuses; ConfigError for a server that never answered as it
+        was called.
         """
         try:
             return request(self.run, plan, answers, max_cost=self.max_cost, talk=self.run.talk), None
+        except NotStored:
+            raise
         except RunBroken as error:
-            if isinstance(error.__cause__, OSError):  # the disk here failed, which says nothing about the server
-                raise
             missing, budget = plan.missing(answers), budget_of(self.run, [plan], answers, max_cost=self.max_cost)
             if missing and not budget.fits(plan.worst_cost(missing[0])):
                 raise
