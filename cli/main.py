@@ -13,9 +13,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..core import quote
+from ..core import OUT_OF_MEMORY, code_of_child, is_limited, is_out_of_memory, quote
 from .help import write_groups
-from .memory import OUT_OF_MEMORY, code_of_child, is_limited, is_out_of_memory
 
 __all__ = ["main"]
 

@@ -80,6 +80,10 @@ from .numbers import kept_together as kept_together
 from .numbers import roughly as roughly
 from .numbers import say as say
 from .numbers import unbroken as unbroken
+from .out_of_memory import OUT_OF_MEMORY as OUT_OF_MEMORY
+from .out_of_memory import code_of_child as code_of_child
+from .out_of_memory import is_limited as is_limited
+from .out_of_memory import is_out_of_memory as is_out_of_memory
 from .progress import Clock as Clock
 from .progress import Progress as Progress
 from .progress import Say as Say

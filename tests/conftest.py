@@ -149,14 +149,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
 
 # --- a project -----------------------------------------------------------------------------------------------------
 
-STYLE = """
-name: Label
-about: One label for one box.
-checks:
-  - {kind: starts_with, any: [Box], id: starts}
-  - {kind: punctuation, end: none, id: no-stop}
-  - {kind: grounded}
-"""
+STYLE = (Path(__file__).parent / "wheel" / "label.yaml").read_text(encoding="utf-8")
 
 
 def pair(n: int) -> dict:

@@ -50,8 +50,19 @@ class History:
 
     def under_way(self, served: Served, number: int) -> Path:
         """The file with the answers of a look until it is complete."""
-        name = zlib.crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace"))
-        return self.folder / "asking" / f"{name:08x}-{number:04d}.jsonl"
+        return self.folder / "asking" / f"{_file_of(served)}-{number:04d}.jsonl"
+
+    def clear(self, served: Served, number: int) -> None:
+        """Remove the answers of the looks up to this number, which are in the history by now."""
+        last = self.under_way(served, number).stem
+        for file in (self.folder / "asking").glob(f"{_file_of(served)}-*.jsonl"):
+            if file.name.partition(".")[0] <= last:
+                file.unlink(missing_ok=True)
+
+
+def _file_of(served: Served) -> str:
+    name = zlib.crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace"))
+    return f"{name:08x}"
 
 
 def _append(file: Path, lines: Iterable[Mapping[str, Any]]) -> None:

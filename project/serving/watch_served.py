@@ -93,7 +93,7 @@ class Watcher:
 
     def plan(self, served: Served) -> tuple[RemotePlan, Path]:
         """The requests of the next look, and the file with those of its answers that are there already."""
-        number = 1 + sum(bool(look["answered"]) for look in self._all(served))
+        number = 1 + self._answered(served)
         ids = list(self.outcomes)
         # The number counts earlier looks, so a look that got no answer is made again with the same rows.
         seed = [self.run.seed, crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace")), number]
@@ -107,11 +107,15 @@ class Watcher:
         key = (served.url.strip(), served.model)
         return [look for look in self.history.read() if (look.get("endpoint"), look.get("model")) == key]
 
+    def _answered(self, served: Served) -> int:
+        return sum(bool(look["answered"]) for look in self._all(served))
+
     def _counting(self, served: Served) -> list[Look]:
         return [look for look in self._all(served) if look["basis"] == self.basis]
 
     def _look(self, served: Served) -> Look:
         """Make a look, or complete one that was interrupted, and add it to the history."""
+        self.history.clear(served, self._answered(served))  # what a kill left of a look that was complete
         plan, file = self.plan(served)
         with open_answers(file) as answers:
             check_asking(self.run, [plan], answers)
@@ -124,8 +128,7 @@ class Watcher:
         self.history.add(look, kept if look["answered"] else ())
         if look["answered"]:
             self._spend(budget_of(self.run, [plan], answers, max_cost=None).spent)
-            file.unlink(missing_ok=True)
-            answers.sent.path.unlink(missing_ok=True)
+            self.history.clear(served, self._answered(served))
         return look
 
     def _asked(self, served: Served, plan: RemotePlan, answers: AnswerStore) -> tuple[pl.DataFrame | None, str | None]:

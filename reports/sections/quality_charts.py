@@ -84,7 +84,9 @@ def _share_lines(run: StoredRun, key: str) -> list[_ShareLine]:
             lines.append(_ShareLine(name, role, marks, NOT_CHECKED, NOT_CHECKED, ""))
             continue
         span = say.percent_range(low, high) if low is not None else UNKNOWN
-        lines.append(_ShareLine(name, role, marks, _with_range(share, low, high), say.percent(share), span))
+        decimals = run.gap_decimals() if key == "acceptable" and role in ("candidate", "baseline") else 0
+        value, plain = _with_range(share, low, high, decimals), say.percent(share, decimals)
+        lines.append(_ShareLine(name, role, marks, value, plain, span))
     return lines
 
 
@@ -202,7 +204,7 @@ def _points_with_range(value: float, low: float | None, high: float | None, deci
     )
 
 
-def _with_range(share: float | None, low: float | None, high: float | None) -> Markup | str:
+def _with_range(share: float | None, low: float | None, high: float | None, decimals: int) -> Markup | str:
     if share is None or low is None:
-        return say.percent(share)
-    return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
+        return say.percent(share, decimals)
+    return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share, decimals), say.percent_range(low, high))

@@ -310,9 +310,7 @@ def test_a_summary_of_another_training_is_no_training(command, trained):
     summary = run_of(trained) / "train/summary.json"
     whole = json.loads(summary.read_text())
     summary.write_text('{"steps": 3}')
-    done = command("train", trained, "--json")
-    assert done.code == 0, done.err
-    assert done.json["train_loss"] == whole["train_loss"]
+    assert loss_of(command("train", trained, "--json")) == whole["train_loss"]
 
 
 @pytest.mark.slow
@@ -324,9 +322,13 @@ def test_a_damaged_summary_is_named_and_made_again_by_training(command, trained)
     assert done.code == 2
     assert f"Remove it, then make it again: tuneworth train {trained} --run {run_of(trained).name}" in done.err
     summary.unlink()
-    done = command("train", trained, "--json")
+    assert loss_of(command("train", trained, "--json")) == whole["train_loss"]
+
+
+def loss_of(done):
+    """The training loss that a command printed."""
     assert done.code == 0, done.err
-    assert done.json["train_loss"] == whole["train_loss"]
+    return done.json["train_loss"]
 
 
 @pytest.mark.slow

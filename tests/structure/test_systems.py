@@ -22,7 +22,8 @@ NAMES = frozenset({
 # Where they are asked for, with what happens elsewhere beside it.
 KNOWN = {
     "core/machine.py: resource", "core/machine.py: kill", "core/machine.py: sched_getaffinity", "core/machine.py: sysconf",
-    "cli/memory.py: fork", "cli/memory.py: kill", "cli/memory.py: resource", "style/kinds/json_failures.py: resource",
+    "core/out_of_memory.py: fork", "core/out_of_memory.py: kill", "core/out_of_memory.py: resource",
+    "style/kinds/json_failures.py: resource",
     "train/model/memory.py: resource", "train/model/threads.py: getloadavg",
 }  # fmt: skip
 TEXTS = frozenset({"read_text", "write_text"})

@@ -79,7 +79,11 @@ class HostedServer(OpenAIShapes, TogetherShapes, FireworksShapes):
         return [file.content for file in self.files.values() if file.content is not None]
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        length = int(request.headers.get("Content-Length") or 0)
+        body = request.rfile.read(length)
+        if len(body) < length:  # the client broke off: no provider takes a part of a file for a file
+            request.close_connection = True
+            return
         if request.headers.get("Transfer-Encoding") == "chunked":
             body = _chunks(request.rfile)
         with self.lock:

@@ -13,14 +13,7 @@ from typing import Any
 
 PAGES = Path(sys.argv[1]).resolve()
 COLOURS, THINGS = ("red", "blue", "green", "white", "black"), ("lamp", "chair", "table", "shelf", "clock", "mirror")
-STYLE = """
-name: Label
-about: One label for one box.
-checks:
-  - {kind: starts_with, any: [Box], id: starts}
-  - {kind: punctuation, end: none, id: no-stop}
-  - {kind: grounded}
-"""
+STYLE = Path(__file__).with_name("label.yaml").read_text(encoding="utf-8")
 PROJECT = """
 [data]
 path = "../products.csv"

@@ -21,7 +21,7 @@ echo "wheel: installing $(ls "$work/dist")"
 
 mkdir -p "$work/pages/docs" "$work/hour" "$work/python"
 cp "$root/README.md" "$work/pages/" && cp "$root/docs/your-own-csv.md" "$root/docs/python.md" "$work/pages/docs/"
-cp "$root"/tests/wheel/*.py "$work/"
+cp "$root"/tests/wheel/*.py "$root/tests/wheel/label.yaml" "$work/"
 cd "$work/hour"
 "$work/venv/bin/python" -I "$work/stranger.py" "$work/venv/bin/tuneworth" "$work/pages"
 cd "$work/python"

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from tuneworth.cli.memory import OUT_OF_MEMORY, is_out_of_memory
+from tuneworth.core import OUT_OF_MEMORY, is_out_of_memory
 
-BEGIN = "import os, sys; from tuneworth.cli.memory import code_of_child; sys.exit(code_of_child(lambda: {}))"
+BEGIN = "import os, sys; from tuneworth.core import code_of_child; sys.exit(code_of_child(lambda: {}))"
 
 
 @pytest.mark.parametrize(
