@@ -115,7 +115,6 @@ class Watcher:
 
     def _look(self, served: Served) -> Look:
         """Make a look, or complete one that was interrupted, and add it to the history."""
-        self.history.clear(served, self._answered(served))  # what a kill left of a look that was complete
         plan, file = self.plan(served)
         with open_answers(file) as answers:
             check_asking(self.run, [plan], answers)
@@ -128,7 +127,7 @@ class Watcher:
         self.history.add(look, kept if look["answered"] else ())
         if look["answered"]:
             self._spend(budget_of(self.run, [plan], answers, max_cost=None).spent)
-            self.history.clear(served, self._answered(served))
+            self.history.clear(served, self._answered(served))  # also what a kill left of earlier ones
         return look
 
     def _asked(self, served: Served, plan: RemotePlan, answers: AnswerStore) -> tuple[pl.DataFrame | None, str | None]:

@@ -1,6 +1,8 @@
 """Watching a judged run end to end: a server that is honest, swapped, down or slow, and today's prices and volume."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from shutil import copytree
 
 import pytest
 
-from tuneworth.core import ConfigError, DataError, RunBroken
+from tuneworth.core import Appending, ConfigError, DataError, RunBroken
 from tuneworth.project import Run, Served, Watched, WatchSettings, judge_outputs, plan_watch, served_at, watch_run
 from tuneworth.project.serving.looks import History
 from tuneworth.project.serving.watch_served import Watcher
@@ -152,6 +154,29 @@ def stored(run: Path) -> list[str]:
     """The complete answers of the look under way."""
     files = list((run / "watch" / "asking").glob("*-[0-9][0-9][0-9][0-9].jsonl"))
     return [line for file in files for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def test_a_full_disk_is_no_look_at_a_server_without_an_answer(run, server, monkeypatch):
+    add = Appending.add
+
+    def full(file, data, **more):
+        if file.path.parent.name == "asking":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        add(file, data, **more)
+
+    monkeypatch.setattr(Appending, "add", full)
+    with pytest.raises(RunBroken, match="cannot be written: No space left on device"):
+        weekly(run, server, [honest])
+    assert History(run).read() == []
+
+
+def test_the_next_look_removes_what_a_kill_left_of_one_that_was_complete(run, server):
+    weekly(run, server, [honest])
+    left = History(run).under_way(Served(server.url, "small"), 1)
+    for file in (left, left.with_suffix(".sent.jsonl")):
+        file.write_text("{}\n", encoding="utf-8")
+    weekly(run, server, [honest])
+    assert not list(left.parent.glob("*.jsonl"))
 
 
 def test_two_watchers_at_once_do_not_both_look(run, server):

@@ -211,3 +211,10 @@ def test_rules_link_to_their_examples_only_where_examples_are_shown(evaluated_ru
     bare = write_report(run_folder, examples=False)[0].read_text(encoding="utf-8")
     assert 'href="#requests"' not in bare
     assert "data-check=" not in bare
+
+
+def test_the_chart_shows_shares_that_add_up_with_their_difference() -> None:
+    quality = {"prompted": scored(1.0), "tuned": scored(0.875), "plain": scored(0.876)}
+    text = re.sub(r"<[^>]+>", " ", str(shares_figure(run(quality, CHANCES))))
+    assert "87.5%" in text
+    assert "88%" in text  # of another one, which no difference stands beside
