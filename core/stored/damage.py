@@ -5,12 +5,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import polars as pl
 
 from ..errors import DataError
+from ..shell import quote
 from .run_files import MASK, run_files
 
 __all__ = ["brief", "damage", "damage_is_named", "schema_words"]

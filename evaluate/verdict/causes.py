@@ -1,11 +1,10 @@
 """Causes behind a variant's score in words, and those that make a comparison invalid."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...core import say
+from ...core import quote, say
 from .sentences import HABITS, TELLING, compared, listed, variant_name
 
 __all__ = ["cause_lines", "cause_words", "found_causes", "tells"]
@@ -116,7 +115,7 @@ def _missing(results: Results, name: str, entry: Results) -> str:
     others = f" and {say.count(entry['count'] - len(entry['ids']))} more" if entry["count"] > len(entry["ids"]) else ""
     select = f"select(.variant == {json.dumps(name, ensure_ascii=False)} and .output == null).id"
     return (
-        f"collect the rest ({', '.join(entry['ids'])}{others}; `jq -r {shlex.quote(select)} evaluate/outputs.jsonl` in the "
+        f"collect the rest ({', '.join(entry['ids'])}{others}; `jq -r {quote(select)} evaluate/outputs.jsonl` in the "
         "run's folder lists them all), then run again"
     )
 

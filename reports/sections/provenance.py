@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from ...core import Row
+from ...core import Row, quote
 from ...core import unbroken as say
 from ...curate import table_name
 from ..page import Section
