@@ -118,6 +118,8 @@ def _fitted(
     """The summary of the run's training, existing or new; and the model, if it was loaded."""
     if not again and (summary := finished(run, drop_long=drop_long)) is not None:
         run.talk.note(f"train: {run.folder} is already trained with these settings; --again trains it from scratch")
+        if "train" not in run.facts.get("seconds", {}):  # killed after its last file, before this record
+            run.update(seconds={"train": summary["seconds"]})
         return summary, None
     if cluster:
         from .cluster_training import cluster_stage

@@ -211,6 +211,17 @@ def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
     assert contents(run_of(curated)) == before
 
 
+def test_a_training_killed_before_its_last_record_is_recorded_by_the_next_command(command, trained):
+    record = run_of(trained) / "run.json"
+    facts = json.loads(record.read_text())
+    took = facts["seconds"].pop("train")
+    record.write_text(json.dumps(facts))
+    done = command("train", trained)
+    assert "is already trained" in done.err
+    recorded = json.loads(record.read_text())["seconds"]["train"]
+    assert 0 < recorded <= took  # of the fit, without what was prepared for it
+
+
 @pytest.mark.slow
 def test_a_result_of_python_prints_as_the_command_does_and_is_a_table_in_a_notebook(trained):
     run = Run(trained)
