@@ -51,6 +51,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
         pytest.fail(f"{item.nodeid} changed files of all tests: {', '.join(found[:9])}", pytrace=False)
 
 
+def pytest_collection() -> None:
+    """Search for no garbage while thousands of tests are made, all of which stay."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of later searches for garbage: it stays to the end.
 
@@ -58,6 +63,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 TEMPLATE = (
