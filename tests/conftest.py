@@ -39,7 +39,6 @@ def seconds(mark: pytest.Mark) -> int:
     return mark.args[0] if mark.args and mark.name in SECONDS else SECONDS.get(mark.name, 0)
 
 
-
 @pytest.hookimpl(trylast=True)  # after those that were not asked for are gone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take longest first; the order within a file stays."""

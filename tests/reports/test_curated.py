@@ -75,6 +75,7 @@ def test_the_page_is_small_and_asks_for_nothing(clean):
     assert "https://" not in html
 
 
+@pytest.mark.slow
 def test_without_examples_no_text_of_the_data_is_shown(clean):
     html, markdown = pages(clean, examples=False)
     table = pl.read_parquet(clean / "curate" / "ledger.parquet")
@@ -108,6 +109,7 @@ def test_a_damaged_summary_names_its_file(tmp_path):
         write_report(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_nearest_pairs_show_both_inputs(clean):
     html, _ = pages(clean)
     nearest = json.loads((clean / "curate" / "summary.json").read_text())["certificate"]["nearest"][0]
@@ -270,6 +272,7 @@ def test_a_similarity_below_the_threshold_never_reads_like_the_threshold():
     assert similarity_text(None) == "not measured"
 
 
+@pytest.mark.slow
 def test_every_number_of_the_first_screen_leads_to_an_anchor_of_the_page(clean):
     html, _ = pages(clean)
     hero = html[html.index('id="verdict"') : html.index('<div class="body">')]

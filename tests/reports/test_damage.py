@@ -62,7 +62,9 @@ def page_or_error(run: Path, results: dict[str, Any], place: tuple[Any, ...], na
 
 
 @pytest.mark.slow(10)
-def test_any_one_part_may_be_missing_and_a_sample_of_those_within_two_others(evaluated_run: Callable[..., Path]) -> None:
+def test_any_one_part_may_be_missing_and_a_sample_of_those_within_two_others(
+    evaluated_run: Callable[..., Path],
+) -> None:
     run = evaluated_run(n=42, variants=("plain", "prompted", "short", "rival", "tuned"))
     results = shortened(run)
     deep = [place for place in paths(results, 3) if len(place) == 3]
