@@ -71,7 +71,7 @@ format: $(VENV)/ready ## format the code
 bench: $(VENV)/ready ## run the benchmarks and write their tables to benchmarks/
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-wheel: $(VENV)/ready ## build the wheel into dist/ and try it in a clean environment, the sources out of reach
+wheel: ## build the wheel into dist/ and try it in a clean environment, the sources out of reach
 	@PYTHON=$(PYTHON) sh tests/wheel/try_wheel.sh beside
 
 pythons: ## the same without the sources on each other Python that pyproject.toml names and this machine has
