@@ -40,7 +40,7 @@ demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a ver
 pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER, LATER=FOLDER to compare with (Debian: chromium, fonts-liberation, poppler-utils)
 	@$(BIN)/python docs/pictures.py $(RUN) $(LATER)
 
-test: $(VENV)/ready ## the tests without a mark (below), in a minute and a half on two cores
+test: $(VENV)/ready ## the tests without a mark (below), in about a minute on two cores
 	@$(BIN)/pytest -n auto --dist worksteal -m "not ($(MARKED))"
 
 test-slow: $(VENV)/ready ## the tests marked browser (Debian: chromium, fonts-liberation, poppler-utils), model, cluster or slow (ONLY=browser: those), and more examples of each property

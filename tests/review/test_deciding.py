@@ -203,7 +203,7 @@ def test_a_full_disk_is_said_and_loses_nothing(project):
     file = project / "overrides.jsonl"
     before = "".join(f'{{"id": "part-{n}", "decision": "keep"}}\n' for n in range(30))
     file.write_text(before)
-    with serving(project, prefix=("prlimit", f"--fsize={len(before) + 1100}")) as served:
+    with serving(project, most_bytes=len(before) + 1100) as served:
         client = served.client()
         client.settled()
         codes = []
