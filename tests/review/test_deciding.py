@@ -249,6 +249,8 @@ def test_a_run_that_another_process_curates_again_is_read_anew(command, pairs_fi
     command("curate", pairs_file, "--out", tmp_path / "clean")
     with serving(tmp_path / "clean") as served:
         client = served.client()
+        client.settled()
+        client.counted()
         before = client.state()["version"]
         assert client.state()["version"] == before
         command("curate", tmp_path / "clean", "--again")
