@@ -40,7 +40,7 @@ demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a ver
 pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER, LATER=FOLDER to compare with (Debian: chromium, fonts-liberation, poppler-utils)
 	@$(BIN)/python docs/pictures.py $(RUN) $(LATER)
 
-test: $(VENV)/ready ## the tests without a mark (below), in a minute and a half on two cores
+test: $(VENV)/ready ## the tests without a mark (below), in about a minute on two cores
 	@$(BIN)/pytest -n auto --dist worksteal -m "not ($(MARKED))"
 
 test-slow: $(VENV)/ready ## the tests marked browser (Debian: chromium, fonts-liberation, poppler-utils), model, cluster or slow (ONLY=browser: those), and more examples of each property
@@ -71,7 +71,7 @@ format: $(VENV)/ready ## format the code
 bench: $(VENV)/ready ## run the benchmarks and write their tables to benchmarks/
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-wheel: $(VENV)/ready ## build the wheel into dist/ and try it in a clean environment, the sources out of reach
+wheel: ## build the wheel into dist/ and try it in a clean environment, the sources out of reach
 	@PYTHON=$(PYTHON) sh tests/wheel/try_wheel.sh beside
 
 pythons: ## the same without the sources on each other Python that pyproject.toml names and this machine has

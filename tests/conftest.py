@@ -29,18 +29,23 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(pool, "1")
 
 
-# Seconds of a test of each mark, about; all cases of a slow one together. `make test-slow` keeps a file on one worker,
-# so the files that take longest go first, and the end waits for a short one.
+# Roughly the seconds that a test of each mark takes, all its cases together; `slow(40)` states those of one that takes far
+# longer. `make test-slow` keeps a file on one worker, so the longest files go first: a long one at the end would leave the
+# other cores idle.
 SECONDS = {"cluster": 15, "model": 15, "browser": 2, "slow": 3}
+
+
+def seconds(mark: pytest.Mark) -> int:
+    return mark.args[0] if mark.args and mark.name in SECONDS else SECONDS.get(mark.name, 0)
 
 
 @pytest.hookimpl(trylast=True)  # after those that were not asked for are gone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the files, each as it is, by the time that they take."""
+    """Put the files that take longest first; the order within a file stays."""
     tests = {(item.path, getattr(item, "originalname", item.name)): item for item in items}
     takes: Counter[Path] = Counter()
     for (path, _), test in tests.items():
-        takes[path] += max((SECONDS.get(mark.name, 0) for mark in test.iter_markers()), default=0)
+        takes[path] += max(map(seconds, test.iter_markers()), default=0)
     items.sort(key=lambda item: -takes[item.path])
 
 
@@ -51,6 +56,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
         pytest.fail(f"{item.nodeid} changed files of all tests: {', '.join(found[:9])}", pytrace=False)
 
 
+def pytest_collection() -> None:
+    """Search for no garbage while thousands of tests are made, all of which stay."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of later searches for garbage: it stays to the end.
 
@@ -58,6 +68,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 TEMPLATE = (

@@ -210,7 +210,8 @@ def at_most(size: int):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [500, pytest.param(9_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [500, 9_000])
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(pairs_file, tmp_path, size):
     out = tmp_path / "out"
     done = called("curate", pairs_file, "--out", out, preexec_fn=at_most(size))

@@ -87,7 +87,7 @@ class Provider:
         self.bill += (sent * 1 + wrote * 4) / Decimal(10**6)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_a_thousand_requests_with_faults_and_kills_lose_none_and_pass_no_limit(command, tmp_path, style_file):
     provider, chance = Provider(seed=3), random.Random(0)
     with EndpointServer(provider) as server:

@@ -92,6 +92,7 @@ def test_a_sample_goes_evenly_through_the_groups_whatever_the_order_of_the_rows(
     assert len(spread(pairs.with_columns(group=pl.lit(None, dtype=pl.String)), 7, seed=0)) == 7
 
 
+@pytest.mark.slow
 def test_every_pair_is_as_likely_to_be_drawn():
     pairs = pl.DataFrame({"id": [f"p{n}" for n in range(30)], "group": ["big"] * 20 + [f"g{n}" for n in range(10)]})
     drawn = [set(spread(pairs, 10, seed=seed)["group"]).__contains__("g3") for seed in range(600)]

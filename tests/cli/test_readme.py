@@ -44,7 +44,7 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_prints_what_the_page_shows(page, command, clone):
     for words, lines in shown(page):

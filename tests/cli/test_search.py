@@ -471,6 +471,7 @@ def test_a_model_here_gets_its_guides_from_a_reflecting_one_elsewhere(command, c
     assert plan_search(curated).reflections >= asked
 
 
+@pytest.mark.slow
 def test_a_project_without_gepa_says_how_to_install_it(hosted, monkeypatch):
     monkeypatch.setattr("tuneworth.evaluate.rivals.search_gepa.find_spec", lambda name: None)
     project = hosted("https://api.example.com/v1", REFLECTION.replace("URL", "https://api.example.com/v1"))

@@ -110,6 +110,7 @@ def test_pairs_that_are_too_long_are_named_and_left_out_by_request(command, pair
     assert f"{dropped[0]['id']}" in done.err
 
 
+@pytest.mark.slow
 def test_what_cannot_fit_is_refused_before_anything_is_written(command, curated, monkeypatch):
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(50_000, "container"))
     done = command("train", curated)

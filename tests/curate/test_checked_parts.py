@@ -101,7 +101,7 @@ def test_how_the_pairs_are_cut_into_parts_decides_nothing(rows, cuts, style, cou
     assert told(judge(examined_in_parts(pairs, cuts, style, count_tokens), pairs)) == told(whole)
 
 
-@pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.slow), 40, 10_000])
+@pytest.mark.parametrize("size", [*(pytest.param(size, marks=pytest.mark.slow) for size in (7, 40)), 10_000])
 def test_real_pairs_are_judged_alike_in_stored_parts_of_any_size(size, tmp_path):
     pairs, style = components()
     parts = [stored(part, tmp_path) for part in examined_in_parts(pairs, range(0, len(pairs), size), style)]

@@ -100,9 +100,9 @@ def test_every_export_reads_back_with_all_pairs(run, tmp_path, format):
     assert raw[0].pairs["output"][0] == read_split(run, "train")["output"][0]
 
 
-def test_an_unknown_format_and_a_run_without_splits_are_errors(run, tmp_path):
+def test_an_unknown_format_and_a_run_without_splits_are_errors(tmp_path):
     with pytest.raises(ConfigError, match="openai, trl, csv"):
-        export_pairs(run, "xml", tmp_path)
+        export_pairs(tmp_path, "xml", tmp_path)
     with pytest.raises(DataError, match="tuneworth curate"):
         export_pairs(tmp_path, "csv", tmp_path)
 

@@ -132,6 +132,7 @@ def test_the_offer_is_what_the_repair_then_brings(off, safe):
     assert (off.summary["fix"]["rows"], safe.summary["fix"]["offer"]) == (0, None)
 
 
+@pytest.mark.slow
 def test_the_summary_shows_three_changes_of_each_rule(safe):
     written = {row: texts for row, *texts in safe.kept.select("row", "written", "output").iter_rows()}
     fixed = dict(safe.ledger.select("row", "fixed").iter_rows())
@@ -185,6 +186,7 @@ def test_personal_data_of_repaired_rows_reaches_neither_ledger_nor_summary():
     assert "example.org" not in json.dumps([seen.summary, seen.ledger["evidence"].to_list()])
 
 
+@pytest.mark.slow
 def test_lines_carry_the_text_as_written_and_why_names_the_change(safe, tmp_path):
     write_curated(safe, tmp_path)
     lines = [
@@ -203,6 +205,7 @@ def test_lines_carry_the_text_as_written_and_why_names_the_change(safe, tmp_path
     assert not again.pairs["meta"].drop_nulls().str.contains("written").any()
 
 
+@pytest.mark.slow
 def test_with_fix_off_lines_and_ledger_only_have_the_empty_columns(off):
     assert off.kept["written"].null_count() == len(off.kept)
     assert off.ledger["fixed"].null_count() == len(off.ledger)

@@ -200,6 +200,7 @@ def test_a_file_that_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeyp
         read(path, ratio=100_000, unpacked="2 MB")
 
 
+@pytest.mark.slow
 def test_a_small_file_may_compress_as_well_as_it_can(tmp_path):
     path = FILES["gzip_of"](tmp_path / "p.jsonl.gz", GOOD.encode(), GOOD.encode(), size=5_000_000)
     assert path.stat().st_size * 500 < 15_000_000
@@ -314,6 +315,7 @@ def test_a_command_refuses_an_attack_in_little_memory(tmp_path, what):
 # --- where limits are stated --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -355,6 +357,7 @@ def test_a_wrong_limit_on_the_command_line_is_named(command, pairs_file, limit, 
     assert words in done.err
 
 
+@pytest.mark.slow
 def test_the_limits_of_a_file_go_into_its_project_and_its_next_command(command, pairs_file, tmp_path):
     done = command("check", pairs_file, "--limit", "record=32 MB", "--json")
     assert "--limit record=32MB" in done.json["command"]

@@ -88,6 +88,7 @@ def test_the_nearest_kept_row_is_looked_for_in_all_parts(whole, parts):
     assert nearest_kept(parts, pair) == nearest_kept(whole, pair)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["openai", "trl", "csv", "parquet"])
 def test_exports_are_the_same_bytes(whole, parts, tmp_path, format):
     files = [export_pairs(run, format, tmp_path / run.name) for run in (whole, parts)]

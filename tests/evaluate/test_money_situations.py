@@ -17,7 +17,7 @@ import pytest
 from .money_situations import situation
 
 GOLDEN = Path(__file__).with_name("money_situations.jsonl")
-SITUATIONS, TOGETHER = 210, 15
+SITUATIONS, TOGETHER = 210, 7
 DRAWS = 200
 DRAWN = (
     "probability_of_payback_in_target", "payback_days_p5", "payback_days_p50", "payback_days_p95",
@@ -88,7 +88,7 @@ def golden() -> list[Mapping[str, Any]]:
 
 @pytest.mark.parametrize(
     "start",
-    [pytest.param(n, marks=[pytest.mark.slow] if n % (4 * TOGETHER) else []) for n in range(0, SITUATIONS, TOGETHER)],
+    [pytest.param(n, marks=[pytest.mark.slow] if n % (15 * TOGETHER) else []) for n in range(0, SITUATIONS, TOGETHER)],
 )
 def test_every_figure_equals_the_stored_one(start, tmp_path):
     for wanted in golden()[start : start + TOGETHER]:

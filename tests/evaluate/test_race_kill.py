@@ -75,7 +75,7 @@ def races(model: Path, jobs: list[tuple[Path, Path, Moment]]) -> list[dict[str, 
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(10)
 def test_a_race_killed_at_random_moments_ends_like_an_uninterrupted_one(tiny_folder: Path, tmp_path: Path) -> None:
     chance = random.Random(3)
     whole, out = tmp_path / "whole", tmp_path / "out"

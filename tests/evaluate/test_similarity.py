@@ -30,6 +30,7 @@ def test_chrf_equals_sacrebleus(pairs):
     assert chrf(outputs, references) == pytest.approx(wanted, abs=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(SIDES)
 def test_ratio_equals_rapidfuzzs_and_is_symmetric(pairs):

@@ -94,6 +94,7 @@ def test_swapping_the_options_negates_the_saving(table):
     assert pair.value("saving_per_request") == -back.value("saving_per_request")
 
 
+@pytest.mark.slow
 @given(tables())
 @settings(max_examples=50, deadline=None)
 def test_draws_point_figures_and_derivation_agree(table):

@@ -127,6 +127,7 @@ def test_only_fields_whose_values_repeat_have_new_values():
     assert new_values(trained, live) == {"fields": {"urgent": 3}, "values": {"colour": {"violet": 3}}}
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=20))
 def test_the_traits_of_any_texts_vary_between_requests(texts):
     table = pl.DataFrame({"input": texts, "fields": [None] * len(texts)}, schema_overrides={"fields": pl.String})

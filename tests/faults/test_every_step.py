@@ -42,7 +42,7 @@ def record(tried: Tried, found: list[str], *, seconds: float) -> None:
             file.write(json.dumps({**vars(tried), "problems": found, "seconds": seconds}) + "\n")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 @pytest.mark.parametrize(
     "situation", [*(WITHOUT_MODEL if ALL else OFTEN), *AT_THE_WORKBENCH], ids=lambda situation: situation.name
 )

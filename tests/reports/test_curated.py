@@ -67,6 +67,7 @@ def test_every_rule_of_the_ledger_stands_in_the_page_with_its_count(clean):
         assert f'data-label="outcome">{outcome}<td class="n" data-label="rows">{n:,}<' in html
 
 
+@pytest.mark.slow
 def test_the_page_is_small_and_asks_for_nothing(clean):
     html, _ = pages(clean)
     assert len(html.encode()) < 500_000
@@ -74,6 +75,7 @@ def test_the_page_is_small_and_asks_for_nothing(clean):
     assert "https://" not in html
 
 
+@pytest.mark.slow
 def test_without_examples_no_text_of_the_data_is_shown(clean):
     html, markdown = pages(clean, examples=False)
     table = pl.read_parquet(clean / "curate" / "ledger.parquet")
@@ -100,15 +102,14 @@ def test_a_run_that_holds_nothing_to_report_says_so(tmp_path):
         write_report(tmp_path)
 
 
-def test_a_damaged_summary_names_its_file(clean, tmp_path):
-    for path in (clean / "curate").iterdir():
-        (tmp_path / "curate").mkdir(exist_ok=True)
-        (tmp_path / "curate" / path.name).write_bytes(path.read_bytes())
+def test_a_damaged_summary_names_its_file(tmp_path):
+    write_curated(curate([{"input": f"part {n}", "output": f"Part number {n}"} for n in range(20)]), tmp_path)
     (tmp_path / "curate" / "summary.json").write_text("{", encoding="utf-8")
     with pytest.raises(DataError, match=r"summary\.json"):
         write_report(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_nearest_pairs_show_both_inputs(clean):
     html, _ = pages(clean)
     nearest = json.loads((clean / "curate" / "summary.json").read_text())["certificate"]["nearest"][0]
@@ -271,6 +272,7 @@ def test_a_similarity_below_the_threshold_never_reads_like_the_threshold():
     assert similarity_text(None) == "not measured"
 
 
+@pytest.mark.slow
 def test_every_number_of_the_first_screen_leads_to_an_anchor_of_the_page(clean):
     html, _ = pages(clean)
     hero = html[html.index('id="verdict"') : html.index('<div class="body">')]

@@ -38,13 +38,13 @@ REAL: dict[str, dict[str, Any]] = {
     "empty outputs": {"change": empty},
     "gates": {"options": ("--gate", "quality.tuned.n >= 1", "--gate", "verdict.decision == fine-tune")},
 }
+VALID = jsonschema_rs.Draft202012Validator(SCHEMA)
 ENOUGH = {"n": 420, "roi": None, "variants": ("prompted", "tuned")}  # for the two-sample test
 
 
 @pytest.mark.slow
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    jsonschema_rs.Draft202012Validator(SCHEMA)
     assert SCHEMA["title"] == "tuneworth/results/1"
 
 
@@ -102,17 +102,17 @@ def only_lacks(error: jsonschema.ValidationError) -> bool:
     ],
 )
 def test_what_the_contract_forbids_the_schema_refuses(evaluated_run: Callable[..., Path], path: tuple[Any, ...], value):
-    results = json.loads((evaluated_run() / "results.json").read_text())
+    results = json.loads((evaluated_run(n=42) / "results.json").read_text())
+    assert VALID.is_valid(results)
     place = results
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft202012Validator(SCHEMA).validate(results)
+    assert not VALID.is_valid(results)
 
 
 def test_a_key_that_is_not_described_is_found(evaluated_run: Callable[..., Path]):
-    results = json.loads((evaluated_run() / "results.json").read_text())
+    results = json.loads((evaluated_run(n=42) / "results.json").read_text())
     results["money"]["derivation"][0]["new"] = 1
     results["quality"]["tuned"]["checks"]["clean"]["new"] = 1
     assert set(undescribed(results, SCHEMA)) == {".money.derivation[].new", ".quality.tuned.checks.clean.new"}

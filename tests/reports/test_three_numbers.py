@@ -75,9 +75,8 @@ def test_the_markdown_page_says_a_machines_cost_as_the_first_screen_does(tmp_pat
     assert tuned.replace("\u00a0", " ").endswith("| 72 EUR per day | ")
 
 
-@pytest.mark.parametrize(("failures", "range_"), [
-    pytest.param("drop", False, marks=pytest.mark.slow), ("repair", True), pytest.param("retry", False, marks=pytest.mark.slow),
-])  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize(("failures", "range_"), [("drop", False), ("repair", True), ("retry", False)])
 def test_machines_are_in_the_cost_whatever_happens_to_failures(tmp_path: Path, failures: str, range_: bool) -> None:
     more = "\ntries = 2" if failures == "retry" else ""
     stated = f'failures = "{failures}"{more}\nfailure_cost = 0.1\n[roi.investment]'

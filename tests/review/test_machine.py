@@ -197,12 +197,12 @@ class Desk(RuleBasedStateMachine):
                 Desk.compared += 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_file_page_and_run_agree(made: Path) -> None:
     Desk.source = made
     # A failure is shown as it was found: making it smaller would start hundreds of servers.
     Desk.TestCase.settings = settings(
-        max_examples=4, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck),
+        max_examples=3, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )  # fmt: skip
     Desk.TestCase().runTest()

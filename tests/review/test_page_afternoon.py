@@ -13,7 +13,7 @@ from .served import serving
 from .small_runs import curated, ledger_of, pair, plain_pairs
 from .workbench import Workbench, open_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow(25)]
 
 DECISIONS = 75
 KILLED = (19, 40, 41, 60, 74)  # the decisions at which the server is killed, as soon as the key is pressed

@@ -99,15 +99,14 @@ def test_a_kept_decision_never_replaces_one_made_meanwhile(window: Window, serve
 
 @pytest.mark.slow
 def test_a_full_disk_is_said_and_loses_nothing(window: Window, project: Path) -> None:
-    # No file of the server may grow beyond one block: writing fails as on a full disk, part-way through the line.
-    prefix = ("sh", "-c", 'ulimit -f 1; exec "$@"', "sh")
-    (project / "overrides.jsonl").write_text(_filler(project, 480), encoding="utf-8")
-    with serving(project, "--who", "Ada", prefix=prefix) as served:
+    # No file of the server may grow beyond 4 kB: writing fails as on a full disk, part-way through the line.
+    (project / "overrides.jsonl").write_text(_filler(project, 4064), encoding="utf-8")
+    with serving(project, "--who", "Ada", most_bytes=4096) as served:
         bench = open_page(window, served)
         bench.press("1")
         bench.sees("Not saved: not saved", "#troubles")
         bench.sees("“Take the left one”", "#troubles")
-    assert (project / "overrides.jsonl").read_text(encoding="utf-8") == _filler(project, 480)
+    assert (project / "overrides.jsonl").read_text(encoding="utf-8") == _filler(project, 4064)
 
 
 def _filler(project: Path, size: int) -> str:

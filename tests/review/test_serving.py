@@ -34,8 +34,7 @@ def test_it_prints_the_address_and_ends_with_what_was_decided(project):
 def test_a_sigterm_ends_it_as_well(made):
     with serving(made) as served:
         served.client().state()
-        served.process.send_signal(signal.SIGTERM)
-        assert served.process.wait(timeout=30) == 0
+        assert served.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.slow

@@ -4,25 +4,27 @@ import ast
 import re
 from collections.abc import Iterator
 
-from .test_imports import LAYERS, ROOT, graph
+from .sources import ROOT, mentioning
+from .test_imports import graph
 
 # The two files whose code adds to a file in place; all else goes through `core/disk/appending.py`.
 IN_PLACE = {"core/disk/appending.py", "curate/decision_log.py"}
 LOCKS = {"core/disk/locks.py"}
+OF_LOCKS = {"filelock", "fcntl", "msvcrt"}
+CHANGE = {"O_APPEND", "O_RDWR", "O_WRONLY", "ftruncate", "truncate"}
 
 
-def sources() -> dict[str, ast.Module]:
+def sources(*words: str) -> dict[str, ast.Module]:
+    """The modules that hold one of the words, by their paths."""
     return {
-        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-        for layer in LAYERS
-        for path in sorted((ROOT / layer).rglob("*.py"))
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in mentioning(*words)
     }
 
 
 def opens_to_change(tree: ast.AST) -> Iterator[int]:
     """The lines that open a file to add to what it holds, or to change it in place."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in ("O_APPEND", "O_RDWR", "O_WRONLY", "ftruncate", "truncate"):
+        if isinstance(node, ast.Attribute) and node.attr in CHANGE:
             yield node.lineno
         elif isinstance(node, ast.Call) and name_of(node.func) == "open":
             given = [*node.args, *(word.value for word in node.keywords if word.arg == "mode")]
@@ -43,7 +45,7 @@ def rows() -> dict[str, str]:
 
 
 def test_a_file_is_changed_in_place_by_the_code_for_it_alone():
-    found = {f"{path}:{line}" for path, tree in sources().items() for line in opens_to_change(tree)}
+    found = {f"{path}:{line}" for path, tree in sources("open", *CHANGE).items() for line in opens_to_change(tree)}
     assert {place for place in found if place.partition(":")[0] not in IN_PLACE} == set()
     assert {place.partition(":")[0] for place in found} == IN_PLACE
 
@@ -63,10 +65,10 @@ def test_every_way_to_append_is_noticed():
 def test_all_locks_are_taken_in_one_place():
     importers = {
         path
-        for path, tree in sources().items()
+        for path, tree in sources(*OF_LOCKS).items()
         for node in ast.walk(tree)
-        if (isinstance(node, ast.ImportFrom) and node.module in ("filelock", "fcntl", "msvcrt"))
-        or (isinstance(node, ast.Import) and {name.name for name in node.names} & {"filelock", "fcntl", "msvcrt"})
+        if (isinstance(node, ast.ImportFrom) and node.module in OF_LOCKS)
+        or (isinstance(node, ast.Import) and {name.name for name in node.names} & OF_LOCKS)
     }
     assert importers == LOCKS
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-LAYERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli"]
+from .sources import LAYERS, ROOT
+
 # Sub-folders in the order in which they may import each other; those that are not named here stand beside each other.
 INSIDE = {
     "style": ["facts", "kinds", "infer"],

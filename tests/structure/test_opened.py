@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
+from .sources import mentioning
 from .test_imports import modules
 
 OPENS = {"open", "read_text", "read_bytes", "read_excel", "read_csv", "read_ipc", "read_ipc_stream", "read_ndjson"} | {
@@ -33,10 +35,16 @@ PASSED_OVER = {"project.create", "project.history.keeping", "train.trial.checks"
 KNOWN = CHECKED | WRITTEN | BROUGHT | PASSED_OVER
 
 
-def opened() -> Iterator[tuple[str, int]]:
+@cache
+def opened() -> tuple[tuple[str, int], ...]:
     """The module and line of each call that opens a path to read."""
+    return tuple(calls_that_open())
+
+
+def calls_that_open() -> Iterator[tuple[str, int]]:
+    opening = set(mentioning(*OPENS))
     for name, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in () if path not in opening else ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))

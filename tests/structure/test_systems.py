@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli", "examples")
+from .sources import ROOT, mentioning, texts
+
 MODULES = frozenset({
     "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "winreg", "msvcrt",
 })  # fmt: skip
@@ -27,10 +27,7 @@ KNOWN = {
     "train/model/memory.py: resource", "train/model/threads.py: getloadavg",
 }  # fmt: skip
 TEXTS = frozenset({"read_text", "write_text"})
-
-
-def sources() -> list[Path]:
-    return [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+OPENERS = TEXTS | {"open"}
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
@@ -72,14 +69,15 @@ def texts_of(path: Path) -> Iterator[tuple[str, set[str | None], bool]]:
 
 
 def test_what_only_some_systems_have_is_asked_for_in_known_places() -> None:
-    found = {f"{path.relative_to(ROOT).as_posix()}: {name}" for path in sources() for name in system_names(path)}
+    asking = mentioning(*MODULES, *NAMES)
+    found = {f"{path.relative_to(ROOT).as_posix()}: {name}" for path in asking for name in system_names(path)}
     assert found == KNOWN
 
 
 def test_proc_and_sys_are_read_where_a_machine_is_asked_about() -> None:
     """By the texts in the code, and not by those that explain it."""
     found = set()
-    for path in sources():
+    for path in (path for path, text in texts().items() if "proc/" in text or "sys/" in text):
         for node in nodes(path):
             text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
             if " " not in text and text.lstrip("/").startswith(("proc/", "sys/")):
@@ -90,13 +88,15 @@ def test_proc_and_sys_are_read_where_a_machine_is_asked_about() -> None:
 def test_each_text_has_an_encoding() -> None:
     """Without one, it is the system's: cp1252 on most machines with Windows."""
     # Python's own metadata of a package takes no encoding.
-    lacking = [at for path in sources() for at, words, _ in texts_of(path) if "encoding" not in words]
+    lacking = [at for path in mentioning(*OPENERS) for at, words, _ in texts_of(path) if "encoding" not in words]
     assert [at for at in lacking if not at.startswith("install.py")] == []
 
 
 def test_each_text_is_written_with_line_feeds() -> None:
     """Without `newline`, Windows writes two characters, and hashes differ."""
-    found = [at for path in sources() for at, words, writes in texts_of(path) if writes and "newline" not in words]
+    found = [
+        at for path in mentioning(*OPENERS) for at, words, writes in texts_of(path) if writes and "newline" not in words
+    ]
     assert [at for at in found if not at.startswith(("main.py", "machine.py"))] == []  # os.devnull and /proc
 
 

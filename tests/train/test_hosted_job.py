@@ -123,7 +123,7 @@ def test_a_large_file_goes_to_a_signed_address(tmp_path: Path, monkeypatch: pyte
     assert not any(":upload" in asked for asked in server.asked)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_kill_at_any_request_starts_no_second_job(name: str, tmp_path: Path) -> None:
     with HostedServer(name) as server:

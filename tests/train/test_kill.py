@@ -165,7 +165,7 @@ def test_a_fit_killed_while_it_writes_ends_like_one_that_was_not(
         assert not list(out.rglob("*.part"))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_two_processes_make_the_same_adapter(nursery: Nursery, tiny_folder: Path, tmp_path: Path) -> None:
     fits(nursery, [(tmp_path / "one", None)], max_steps=4)
     with started(tiny_folder) as another:

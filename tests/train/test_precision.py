@@ -41,7 +41,7 @@ def train_and_generate(folder: Path, out: Path) -> dict[str, Any]:
     return {"plan": planned.notices, "fit": result.notices, "loss": result.train_loss, "texts": len(texts)}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(10)
 def test_either_kind_of_processor_trains_and_generates_in_bfloat16(tiny_folder: Path, tmp_path: Path) -> None:
     here = train_and_generate(tiny_folder, tmp_path / "here")
     words = [sys.executable, __file__, str(tiny_folder), str(tmp_path / "limited")]

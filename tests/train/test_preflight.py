@@ -417,7 +417,7 @@ def grown(middling_folder: Path) -> dict[str, int]:
     return dict(zip(CASES, map(int, done.stdout.split()), strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 @pytest.mark.parametrize("case", CASES)
 def test_the_memory_forecast_is_within_a_third_of_what_a_fit_takes(
     middling_folder: Path, grown: dict[str, int], case: str

@@ -31,7 +31,7 @@ JOBS = {
     "recomputed": replace(QUICK, gradient_checkpointing=True),
     "memory for one pair": replace(QUICK, batch_size=8),
 }
-LONG = replace(QUICK, epochs=None, max_steps=100, learning_rate=1e-3, checkpoint_steps=1, patience=1000)
+LONG = replace(QUICK, epochs=None, max_steps=60, learning_rate=1e-3, checkpoint_steps=1, patience=1000)
 
 
 def pairs(count: int, *, answer: str = "yes, {}") -> list[dict[str, str]]:

@@ -97,10 +97,10 @@ def uncut(data: Path, style: Any, tmp_path_factory: pytest.TempPathFactory) -> t
         pytest.param({"seed": 7, "data": {**NAMED, "date": "day"}}, marks=pytest.mark.slow),
         pytest.param({"data": {**NAMED, "identifiers": ("sku", "weight")}}, marks=pytest.mark.slow),
         pytest.param({"data": {"identifiers": ("name",)}, "mask": True, "stratify": "colour"}, marks=pytest.mark.slow),
-        {"stratify": "no such field"},
+        pytest.param({"stratify": "no such field"}, marks=pytest.mark.slow),
         pytest.param({"meaning": True, "tie_meaning": 0.8, "tie_siblings": False}, marks=pytest.mark.slow),
-        {"data": {"identifiers": ("wait",)}},
-        {"data": {"date": "name"}},
+        pytest.param({"data": {"identifiers": ("wait",)}}, marks=pytest.mark.slow),
+        pytest.param({"data": {"date": "name"}}, marks=pytest.mark.slow),
         {"data": {"group": "no such column"}},
     ],
     ids=str,
@@ -119,7 +119,7 @@ checks:
 """)
 
 
-@pytest.mark.parametrize("fix", ["off", "safe", pytest.param("unsafe", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("fix", ["safe", *(pytest.param(fix, marks=pytest.mark.slow) for fix in ("off", "unsafe"))])
 def test_repairs_and_their_offer_are_the_same(data: Path, tmp_path: Path, fix: str) -> None:
     ledger, summary = compare(data, tmp_path, style=REPAIRING, data=NAMED, fix=fix, mask=fix == "unsafe")
     assert ledger["fixed"].count() == summary["fix"]["rows"]

@@ -193,7 +193,7 @@ def test_exact_and_candidates_part_where_curating_parts_them() -> None:
     assert candidates_module._EXACT_WORK == EXACT_WORK
 
 
-@pytest.mark.slow  # 14,000 rows are curated
+@pytest.mark.slow(15)  # 14,000 rows are curated
 @pytest.mark.parametrize("variety", ["products", "templated"])
 def test_a_larger_curating_takes_what_its_sample_said(tmp_path: Path, generated: ModuleType, variety: Any) -> None:
     made = generated.Generated(14_000, variety)
