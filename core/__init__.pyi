@@ -9,9 +9,6 @@ from .address import origin_of as origin_of
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
-from .course import Course as Course
-from .course import ExpectedStep as ExpectedStep
-from .course import LongStep as LongStep
 from .disk.appending import Appending as Appending
 from .disk.appending import appending as appending
 from .disk.files import disk_refusal as disk_refusal
@@ -114,6 +111,9 @@ from .stored.run_files import run_files as run_files
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents
+from .timetable import ExpectedStep as ExpectedStep
+from .timetable import StepProgress as StepProgress
+from .timetable import Timetable as Timetable
 from .written.syntax import MOST_WRITTEN as MOST_WRITTEN
 from .written.syntax import marked_line as marked_line
 from .written.syntax import read_written as read_written

@@ -4,20 +4,20 @@
   `99.97%`, `<0.01%`. Only none is `0%` and only all is `100%`.
 - A simulated chance is a share, but `under 1%` or `over 99%` at the ends: no simulation proves an event impossible.
 - A difference of shares is in points: whole from 10, with one decimal below: `56 points`, `6.7 points`. Where the
-  shares are shown too and their whole numbers differ by another one, all three have a decimal (`decimals_beside`): 100%,
-  87.5% and -12.5 points, not 88% and -13 points.
+  shares are shown too and would not add up with it, all three get a decimal (`decimals_beside`): 100%, 87.5% and
+  -12.5 points, not 88% and -13 points.
 - Money is whole from 1,000, has cents from 1, and three significant digits below: `5,014 EUR`, `14.29 EUR`, `200 EUR`,
   `0.00714 EUR`.
-- A payback, or any future time, is in days, whole from 10 and with one decimal below, and in years from two years:
+- A payback period, or any future time, is in days, whole from 10 and with one decimal below, and in years from two years:
   `27 days`, `1.5 days`, `2.5 years`; None is `never`.
 - A measured time is `0.42 s`, `3 min 20 s` or `2 h 5 min`, a size `2.3 GB`.
 - A count or a mean is whole from 100 and has three significant digits below: `190,476`, `61.3`, `3 rows`.
 
-Otherwise the form depends only on the number, never on its context. So a larger number never reads as smaller, and a value
+Otherwise the form depends only on the number, never on its context, so a larger number never reads as smaller, and a value
 never appears to be outside its range. Halves are rounded up, as people expect: 12.5% is 13%.
 
-A terminal and a file take `say`, a page takes `unbroken`: the same words with typographic minus signs and with spaces that
-do not break. `reports/scripts/numbers.js` does the same in a browser; a test checks it against this module.
+Terminals and files use `say`, pages `unbroken`: the same words with typographic minus signs and non-breaking spaces.
+`reports/scripts/numbers.js` does the same in a browser; a test checks it against this module.
 """
 
 import math
@@ -46,8 +46,8 @@ UNKNOWN = "not measured"
 NEVER = "never"
 NBSP = "\u00a0"
 MINUS = "−"
-# A value slightly below a half, as sums of floats produce, counts as the half; beyond LARGE a nudge would change whole
-# units. A share that is within NUDGE of none or all is none or all.
+# A value slightly below a half, which sums of floats produce, counts as a half; beyond LARGE a nudge would change whole
+# units. A share within NUDGE of none or all counts as none or all.
 NUDGE, LARGE = 1e-12, 1e9
 TINY, HUGE = 1e-9, 1e15  # beyond these a number is shown with its power of ten: 1.2e18
 YEAR = 365.25
@@ -66,7 +66,7 @@ class Numbers:
     # --- counts -------------------------------------------------------------------------------------------------
 
     def count(self, number: Real | None, one: str = "", several: str = "") -> str:
-        """A count or a mean; with the noun that is counted. `several` is the plural where an s does not make it.
+        """A count or a mean, with the noun that is counted; `several` is its plural if that is irregular.
 
         >>> say.count(190476.2), say.count(1.634), say.count(3, "row"), say.count(1, "entry", "entries")
         ('190,476', '1.63', '3 rows', '1 entry')
@@ -82,7 +82,7 @@ class Numbers:
         return self.count(roughly(number))
 
     def stated(self, value: object) -> str:
-        """A value of any kind as it was stated: numbers with thousands separated and with at most six digits."""
+        """A value of any kind as it was stated: numbers with thousands separators and at most six digits."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "–" if value is None else str(value)
         if not math.isfinite(value):
@@ -153,7 +153,7 @@ class Numbers:
         return " to ".join(text.partition(self.gap)[0] for text in (first, last)) + f"{self.gap}points"
 
     def change(self, before: Real | None, after: Real | None) -> tuple[str, str, str]:
-        """Two shares and how much the second one is higher, with decimals with which they add up.
+        """Two shares and by how much the second is higher, with enough decimals to add up.
 
         >>> say.change(1, 0.875), say.change(0.5, 0.86)
         (('100%', '87.5%', '-12.5 points'), ('50%', '86%', '+36 points'))
@@ -278,9 +278,9 @@ def roughly(number: Real, digits: int = 2) -> float:
 
 
 def decimals_beside(one: Real | None, other: Real | None) -> int:
-    """The decimals of two shares and of their difference, shown side by side, with which the numbers add up.
+    """The decimals with which two shares and their difference add up when shown side by side.
 
-    0 if whole numbers do, else 1, with which they do but for one unit of that decimal.
+    0 if whole numbers do; otherwise 1, with which they do to within one unit of that decimal.
 
     >>> decimals_beside(1, 0.875), decimals_beside(0.5, 0.86), decimals_beside(0.874, 0.866)
     (1, 0, 1)
@@ -293,7 +293,7 @@ def decimals_beside(one: Real | None, other: Real | None) -> int:
 
 
 def kept_together(text: str, units: Sequence[str] = ("days?", "years?", "points?", "tokens?", "[A-Z]{3}")) -> str:
-    """A sentence with a no-break space between each number and its unit."""
+    """A sentence with a non-breaking space between each number and its unit."""
     return re.sub(rf"(?<=\d) (?=(?:{'|'.join(units)})\b)", NBSP, text)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core import ConfigError, Course, Talk, install_command
+from ...core import ConfigError, Talk, Timetable, install_command
 from ..load import lacks_for_training, load, runs_here
 from ..project import Project, read_project
 from ..run import Run, console_for
@@ -53,7 +53,7 @@ def run_demo(
     plan, loaded, preflight = _planned(read_project(out if exists else example_folder()), talk, chosen=not exists)
     create_example(out, plan)
     talk.note(f"demo: {plan.sentence()}\ndemo: the project is in {out}")
-    talk = replace(talk, course=Course("demo", plan.steps))
+    talk = replace(talk, timetable=Timetable("demo", plan.steps))
     return run_project(out, command=COMMAND, loaded=loaded, preflight=preflight, talk=talk)
 
 

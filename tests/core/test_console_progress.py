@@ -10,14 +10,14 @@ import threading
 
 import pytest
 
-from tuneworth.core import Course, ExpectedStep, LongStep, Talk
+from tuneworth.core import ExpectedStep, StepProgress, Talk, Timetable
 from tuneworth.core.console import LastLine, follow
 
 
 def test_a_log_gets_a_line_before_thirty_seconds_of_silence_are_over(capsys: pytest.CaptureFixture[str]) -> None:
     now, printed = [0.0], []
     talk = Talk(last_line=LastLine(clock=lambda: now[0]))
-    step = LongStep("plain", clock=lambda: now[0])
+    step = StepProgress("plain", clock=lambda: now[0])
     step.advance(0, 80, "outputs")
 
     def wait(seconds: float) -> bool:
@@ -45,7 +45,7 @@ def test_another_line_of_the_command_puts_the_next_one_off(capsys: pytest.Captur
         talk.note("train: step 1 of 9")
         return len(waits) == 4
 
-    follow(LongStep("training", clock=lambda: now[0]), talk, wait)
+    follow(StepProgress("training", clock=lambda: now[0]), talk, wait)
     assert waits == [20, 20, 20, 20]
     assert "training" not in capsys.readouterr().err
 
@@ -67,7 +67,7 @@ def test_a_log_that_nobody_reads_ends_the_lines(monkeypatch: pytest.MonkeyPatch)
         waits.append(seconds)
         return len(waits) == 9
 
-    follow(LongStep("training", clock=lambda: now[0]), talk, wait)
+    follow(StepProgress("training", clock=lambda: now[0]), talk, wait)
     assert waits == [20]
 
 
@@ -100,19 +100,19 @@ def test_lines_go_to_standard_error_and_none_comes_after_the_step(
 
 
 def test_a_course_follows_the_steps_of_a_quiet_log() -> None:
-    course = Course("demo", [ExpectedStep("plain", 50), ExpectedStep("report", 10)])
-    talk = Talk(course=course)
+    timetable = Timetable("demo", [ExpectedStep("plain", 50), ExpectedStep("report", 10)])
+    talk = Talk(timetable=timetable)
     with talk.progress("plain    "):
         pass
-    assert course.seconds_left(0.0) <= 10
+    assert timetable.seconds_left(0.0) <= 10
 
 
 SHOWN = """
 import time
-from tuneworth.core import Course, ExpectedStep, Talk, console, course
-course.WARM = console.SHORT = 0.0
+from tuneworth.core import ExpectedStep, Talk, Timetable, console, timetable
+timetable.WARM_UP = console.SHORT = 0.0
 console.LINES_APART = 0.1
-talk = Talk(quiet=QUIET, course=Course("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
+talk = Talk(quiet=QUIET, timetable=Timetable("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
 with talk.progress("plain") as advance:
     advance(0, 80, "outputs")
     time.sleep(0.01)

@@ -89,4 +89,4 @@ def test_a_marker_that_is_not_ours_is_left_as_it_is(note, lock):
     lock.write_bytes(note.encode("latin-1"))
     locks._sign(lock)
     assert lock.read_bytes() == note.encode("latin-1")
-    assert locks._holder(lock) == "a process that did not leave its name"
+    assert locks._holder(lock) == "an unknown process"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuneworth.core import Course, ExpectedStep, LongStep
+from tuneworth.core import ExpectedStep, StepProgress, Timetable
 
 
 class Now:
@@ -21,7 +21,7 @@ def now() -> Now:
 
 
 def test_a_step_takes_the_rest_at_the_pace_since_its_first_report(now: Now) -> None:
-    step = LongStep("training", clock=now)
+    step = StepProgress("training", clock=now)
     now.seconds += 50  # what comes before the first report, such as reading prompts, is not its pace
     step.advance(40, 100, "steps, loss 1.5")
     assert step.seconds_left() is None
@@ -35,13 +35,13 @@ def test_a_step_takes_the_rest_at_the_pace_since_its_first_report(now: Now) -> N
 
 
 def test_a_step_without_reports_says_how_long_it_has_taken(now: Now) -> None:
-    step = LongStep("model", clock=now)
+    step = StepProgress("model", clock=now)
     now.seconds += 25
     assert step.line() == "model: 25 s so far"
 
 
 def test_a_part_of_an_output_counts_for_the_time_and_is_not_shown(now: Now) -> None:
-    step = LongStep("plain    ", clock=now)
+    step = StepProgress("plain    ", clock=now)
     step.advance(0, 80, "outputs")
     now.seconds += 10
     step.advance(0.5, 80, "outputs")
@@ -49,13 +49,13 @@ def test_a_part_of_an_output_counts_for_the_time_and_is_not_shown(now: Now) -> N
     assert step.line() == "plain: 0 of 80 outputs, about 26 min 30 s left"
 
 
-def course(now: Now) -> Course:
+def timetable(now: Now) -> Timetable:
     steps = [("training", 100.0), ("plain", 50.0), ("nearest", 500.0), ("report", 10.0)]
-    return Course("demo", [ExpectedStep(*step) for step in steps], clock=now)
+    return Timetable("demo", [ExpectedStep(*step) for step in steps], clock=now)
 
 
 def test_the_whole_is_what_is_expected_of_the_steps_to_come(now: Now) -> None:
-    whole = course(now)
+    whole = timetable(now)
     assert whole.seconds_left(0.0) == pytest.approx(660)
     with whole.running("training"):
         assert whole.seconds_left(0.0) == pytest.approx(660)
@@ -66,14 +66,14 @@ def test_the_whole_is_what_is_expected_of_the_steps_to_come(now: Now) -> None:
 
 
 def test_steps_to_come_take_longer_where_those_so_far_did(now: Now) -> None:
-    whole = course(now)
+    whole = timetable(now)
     with whole.running("training"):
         now.seconds += 230
     assert whole.seconds_left(0.0) == pytest.approx(560 * (230 + 30) / (100 + 30))
 
 
 def test_a_step_that_never_begins_is_passed_over_and_one_that_is_unknown_takes_no_part(now: Now) -> None:
-    whole = course(now)
+    whole = timetable(now)
     with whole.running("plain"):
         now.seconds += 50
     with whole.running("prune"):
@@ -88,8 +88,8 @@ def test_a_step_that_never_begins_is_passed_over_and_one_that_is_unknown_takes_n
 
 
 def test_a_step_of_a_course_says_both_times(now: Now) -> None:
-    whole = course(now)
-    step = LongStep("plain", whole, clock=now)
+    whole = timetable(now)
+    step = StepProgress("plain", whole, clock=now)
     with whole.running("plain"):
         step.advance(0, 80, "outputs")
         now.seconds += 30
