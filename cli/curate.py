@@ -120,7 +120,7 @@ def command(
             )
         if cluster:
             raise ConfigError(
-                "--cluster needs a project, whose [cluster] names the workers; a file is curated on this machine"
+                "--cluster needs a project, where [cluster] names the workers; a file is curated on this machine"
             )
         summary = _of_file(source, given, rules={"mask": mask} | ({"fix": fix} if fix else {}), dry_run=dry_run, **how)
         folder = None if dry_run else given["out"]
@@ -143,7 +143,7 @@ def _again(run: Path, *, allow_code: bool, talk: Talk) -> tuple[dict[str, Any], 
 
 
 def _refuse_beside_again(given: dict[str, Any]) -> None:
-    """Raises: ConfigError if another option than --allow-code is given."""
+    """Raises: ConfigError if any option but --allow-code is given."""
     for option in (option_of(name) for name, value in given.items() if value):
         raise ConfigError(f"--again curates a run as it was made before; leave --{option} out")
 
@@ -164,7 +164,7 @@ def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bo
 
     if source is None or source.name == PROJECT_FILE or (source / PROJECT_FILE).is_file():
         return False
-    # A folder of files is also a source of pairs if the options say so.
+    # With these options, a folder is a source of pairs too.
     return source.is_file() or any(mark in str(source) for mark in "*?[") or "out" in given or dry_run
 
 

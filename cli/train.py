@@ -8,8 +8,8 @@ import click
 
 from ..core import Talk, quote
 from .help import Grouped
-from .options import RunName, code_option, common_options
-from .train_hosted import Amount, train_on
+from .options import Amount, RunName, code_option, common_options
+from .train_hosted import train_on
 
 __all__ = ["command"]
 
@@ -47,12 +47,16 @@ _GROUPS = {
 @click.option(
     "--on",
     type=click.Choice(["together", "fireworks", "openai"]),
-    help="Train at this provider, as [train.hosted] says.",
+    help="Train at this provider, as configured in [train.hosted].",
 )
 @click.option(
     "--plan", "plan_only", is_flag=True, help="With --on: print what would be sent and what it costs; send nothing."
 )
-@click.option("--max-cost", type=Amount(), help="With --on: send nothing if the job could cost more than this, in USD.")
+@click.option(
+    "--max-cost",
+    type=Amount(positive=True),
+    help="With --on: send nothing if the job could cost more than this, in USD.",
+)
 @click.option("--yes", is_flag=True, help="With --on: agree to the cost without being asked.")
 @click.option("--connect", is_flag=True, help="With --on: write the tuned model's endpoint into [evaluate.tuned].")
 @click.option("--cancel", is_flag=True, help="With --on: stop the job of the run.")
@@ -65,13 +69,13 @@ def command(
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
-    Prints a plan with the time and memory that training needs, and refuses to start what cannot fit. After an
-    interruption the same command resumes from the last checkpoint. If the run is already trained with the same settings,
-    nothing is trained again, and --merge and --gguf only write the model. With --cluster the workers of a Ray cluster
-    train together, from a project folder that every node can reach.
+    Prints a plan with the time and memory that training needs, and does not start if it cannot fit. After an interruption,
+    the same command resumes from the last checkpoint. If the run is already trained with the same settings, nothing is
+    trained again, and --merge and --gguf only write the model. With --cluster, the workers of a Ray cluster train together,
+    from a project folder that every node can reach.
 
-    With --on a provider trains: the files are checked by its rules and the bill is printed before anything is sent. The same
-    command takes up a job that was begun, and never starts a second one.
+    With --on, a provider trains: the files are checked against its rules, and the bill is printed before anything is sent.
+    The same command resumes a job that was started, and never starts a second one.
     """
     from ..project import preview_training, preview_without_model, train_adapter
 
@@ -94,31 +98,31 @@ def command(
             raise click.UsageError(
                 "--dry-run plans for this machine only; remove --cluster (its workers plan before they train)"
             )
-        asked = {"run": name, "drop_long": drop_long, "allow_code": allow_code, "talk": talk}
-        if (partial := preview_without_model(project, **asked)) is not None:
+        options = {"run": name, "drop_long": drop_long, "allow_code": allow_code, "talk": talk}
+        if (partial := preview_without_model(project, **options)) is not None:
             talk.answer(str(partial), partial.data())
             raise partial.missing
-        plan = preview_training(project, again=again, **asked)
+        plan = preview_training(project, again=again, **options)
         talk.answer(str(plan), plan.data())
-        options = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
-        talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{options}")
+        typed = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
+        talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{typed}")
         return
-    made = train_adapter(project, **given, cluster=cluster, talk=talk)
-    talk.answer(str(made), {"run": str(made.run.folder), **made.summary})
-    folder = quote(str(made.run.project.folder))
+    trained = train_adapter(project, **given, cluster=cluster, talk=talk)
+    talk.answer(str(trained), {"run": str(trained.run.folder), **trained.summary})
+    folder = quote(str(trained.run.project.folder))
     talk.next(f"tuneworth evaluate {folder}{_options(run=name, allow_code=allow_code)}")
 
 
 def _check_options(on: str | None, *, here: dict[str, bool], there: dict[str, bool]) -> None:
-    """Raises: UsageError for options of a training elsewhere."""
+    """Raises: UsageError for options of local training with --on, and of hosted training without it."""
     if on is None and (used := [name for name, value in there.items() if value]):
-        raise click.UsageError(f"{used[0]} is for a training at a provider; add --on together, fireworks or openai")
+        raise click.UsageError(f"{used[0]} is for training at a provider; add --on together, fireworks or openai")
     if on is not None and (used := [name for name, value in here.items() if value]):
         hint = "use --plan" if used[0] == "--dry-run" else f"remove {used[0]} or --on"
-        raise click.UsageError(f"{used[0]} is for a training on your own machines; {hint}")
+        raise click.UsageError(f"{used[0]} is for training on your own machines; {hint}")
 
 
 def _options(**given: Any) -> str:
-    """Options as given, to type in the next step."""
+    """The options as given, for the command of the next step."""
     words = [(f"--{name.replace('_', '-')}", value) for name, value in given.items() if value not in (None, False)]
     return "".join(f" {word}" if value is True else f" {word} {quote(str(value))}" for word, value in words)

@@ -1,9 +1,9 @@
-"""`tuneworth train --on`: a training at a provider."""
+"""`tuneworth train --on`: training at a provider."""
 
 import sys
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,35 +12,19 @@ from ..core import ConfigError, Talk, quote, say
 if TYPE_CHECKING:
     from ..project import HostedPlan
 
-__all__ = ["Amount", "train_on"]
-
-
-class Amount(click.ParamType):
-    """A sum of money above 0, exact."""
-
-    name = "amount"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
-        """The sum. Raises: BadParameter if it is none."""
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            amount = Decimal(0)
-        if not (amount.is_finite() and amount > 0):
-            self.fail(f"{value!r} is not an amount above 0, such as 25", param, ctx)
-        return amount
+__all__ = ["train_on"]
 
 
 def train_on(
     project: Path | None, *, on: str, run: str | None, drop_long: bool, again: bool, plan_only: bool,
     max_cost: Decimal | None, yes: bool, connect: bool, cancel: bool, talk: Talk,
 ) -> None:  # fmt: skip
-    """Plan, start, take up or stop a training at a provider."""
+    """Plan, start, resume or cancel training at a provider."""
     from ..project import cancel_hosted, plan_hosted, train_hosted
 
     if cancel:
-        told = cancel_hosted(project, on=on, run=run, talk=talk)
-        talk.answer(told, {"cancelled": told})
+        outcome = cancel_hosted(project, on=on, run=run, talk=talk)
+        talk.answer(outcome, {"cancelled": outcome})
         return
     given = {"on": on, "run": run, "drop_long": drop_long, "again": again, "max_cost": max_cost, "talk": talk}
     if plan_only:
@@ -54,16 +38,16 @@ def train_on(
 
 
 def _agree(plan: "HostedPlan", *, yes: bool, talk: Talk) -> None:
-    """Print the bill, then ask. Raises: ConfigError without an agreement."""
+    """Print the bill and ask for agreement. Raises: ConfigError without it."""
     talk.note(str(plan))
     if yes:
         return
     most = say.money(float(plan.bill.most), "USD")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError(
-            f"nothing was sent: training at {plan.provider.title} costs up to {most}, and there is no terminal to ask on\n"
+            f"nothing was sent: training at {plan.provider.title} costs up to {most}, and there is no terminal to ask\n"
             "Add --yes to agree to the cost."
         )
     examples = say.count(sum(one.lines for one in plan.uploads), "example")
     if not click.confirm(f"Send {examples} to {plan.host} and pay up to {most}?", err=True):
-        raise ConfigError("nothing was sent, as you did not agree to the cost")
+        raise ConfigError("nothing was sent: you did not agree to the cost")

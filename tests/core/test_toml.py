@@ -41,10 +41,10 @@ def refusal(tmp_path, text):
         ("a: 1", 1, "looks like YAML"),
         ("\n{\n", 2, "looks like JSON"),
         ("<<<<<<< HEAD\na = 1", 1, "merge conflict"),
-        ("a = {b = 1\n}", 1, "stands in one line"),
+        ("a = {b = 1\n}", 1, "must be on one line"),
         ("a = {b = 1, b = 2}", 1, "twice"),
         ("= 1", 1, "key is missing"),
-        ('a = "x\x01"', 1, "cannot be seen"),
+        ('a = "x\x01"', 1, "the invisible character"),
         (b"a = 1\nb = 'f\xfcr'", 2, "save the file as UTF-8"),
     ],
 )
