@@ -47,12 +47,12 @@ def check_project(project: Project, *, train: bool) -> None:
 
 
 def compared(project: Project) -> list[str]:
-    """The variants whose money is compared: the candidate and all that may become the baseline."""
+    """The variants whose costs are compared: the candidate and all that may become the baseline."""
     return [*project.evaluate.contenders, project.evaluate.candidate]
 
 
 def runs_here(project: Project) -> tuple[bool, bool]:
-    """Whether the model of [train] is needed on this machine, and whether an adapter must be trained for it."""
+    """Whether the model of [train] has to run on this machine, and whether an adapter has to be trained for it."""
     variants = {name: project.evaluate.of(name) for name in project.evaluate.variants}
     local = {name: variant for name, variant in variants.items() if variant.source is None}
     trains = any(v.adapter == RUN_ADAPTER or (n == "tuned" and v.adapter is None) for n, v in local.items())
@@ -93,13 +93,13 @@ def need_training(project: Project) -> None:
 
 
 def model_name(project: Project) -> str:
-    """The model of `[train]`; a relative folder is resolved from the project file, not from the current folder."""
+    """The model of `[train]`; a relative folder is resolved from the project, not from the current folder."""
     folder = project.folder / project.train.model
     return str(folder) if folder.is_dir() else project.train.model
 
 
 def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel":
-    """Load the project's model, or a variant's by its `name`, in the format and bits of `[train]`."""
+    """Load the project's model, or the model `name` of a variant, in the number format of `[train]`."""
     need_training(project)
     from ..train import TrainSettings, format_notices, load_model, set_threads
 

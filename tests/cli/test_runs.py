@@ -76,7 +76,7 @@ def test_without_a_yes_nothing_is_removed_and_the_sentence_says_so(command, tmp_
         done = command("runs", "prune", project, "--keep", 1, *words)
         assert done.code == 2
         assert f"tuneworth: removing runs needs a confirmation, {'and ' * (not words)}{why}" in done.err
-        assert "nothing was removed" in done.err
+        assert "Nothing was removed" in done.err
     assert len(list((project / "runs").glob("2*"))) == 3
     assert f"{run_name(1)}  Fine-tune, " in command("runs", "prune", project, "--keep", 1).out
 

@@ -33,7 +33,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_a_project_without_a_run_names_the_command_that_makes_one(tmp_path: Path) -> None:
     (tmp_path / "tuneworth.toml").touch()
-    with pytest.raises(DataError, match=f"has no run yet\nMake one: tuneworth curate {tmp_path}"):
+    with pytest.raises(DataError, match=f"has no run yet\nCreate one: tuneworth curate {tmp_path}"):
         Run(tmp_path)
     with pytest.raises(DataError, match="neither a run"):
         Run(tmp_path / "elsewhere")
