@@ -1,4 +1,4 @@
-"""The outputs of a prompt search, from a model here or at an endpoint: each is stored and asked for once."""
+"""The outputs of a prompt search, from a local model or an endpoint; each is stored and requested only once."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_GUIDE", "Asker", "asking", "reflection_price", "search_answers", "search_currency"]
 
-LONGEST_GUIDE = 4096  # tokens that a reflection may write: its thoughts and a guide of three pages
+LONGEST_GUIDE = 4096  # tokens that a reflection may write: its reasoning and a guide of three pages
 TOO_LONG = "the prompt leaves no room for an answer"
 
 
@@ -60,11 +60,11 @@ def search_currency(run: Run) -> str:
 
 @dataclass
 class Asker:
-    """Gets outputs and scores them, and adds up what they took."""
+    """Obtains and scores outputs, and adds up their cost."""
 
     run: Run
     base: Variant
-    source: "_Here | _Endpoint"
+    source: "_LocalSource | _Endpoint"
     reflection: "_Endpoint | None" = None
     _outputs: list[pl.DataFrame] = field(default_factory=list)
     _reflections: list[pl.DataFrame] = field(default_factory=list)
@@ -110,7 +110,7 @@ class Asker:
         return table["output"][0] or ""
 
     def cost(self) -> SearchCost:
-        """What everything took so far, whether asked for now or by an earlier search that stopped."""
+        """The cost of everything so far, including an earlier search that was interrupted."""
         tables = [*self._outputs, *self._reflections]
         counted = [table["input_tokens"] + table["output_tokens"] for table in tables]
         known = not any(tokens.null_count() for tokens in counted)
@@ -136,7 +136,7 @@ def _cost(table: pl.DataFrame, price: TokenPrice | None) -> Decimal | None:
 
 
 @dataclass
-class _Here:
+class _LocalSource:
     """A model in memory."""
 
     run: Run
@@ -164,7 +164,7 @@ class _Here:
         try:
             self.check_room(variant, pairs)
         except ModelError:
-            return _nothing(variant, pairs)
+            return _missing_outputs(variant, pairs)
         with self.run.talk.progress("search") as advance:
             return race(
                 variant, pairs, loaded=self.loaded, settings=replace(self.run.project.evaluate, samples=1),
@@ -173,8 +173,8 @@ class _Here:
             ).outputs  # fmt: skip
 
 
-def _nothing(variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
-    """A table of outputs that never arrived."""
+def _missing_outputs(variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
+    """A table of missing outputs, with the error."""
     from ...evaluate import OUTPUT_SCHEMA
 
     rows = [
@@ -186,7 +186,7 @@ def _nothing(variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass
 class _Endpoint:
-    """A model at an endpoint; `stated` is the table of a reflecting one."""
+    """A model at an endpoint; `stated` are the settings of a reflecting model."""
 
     run: Run
     store: AnswerStore
@@ -223,9 +223,9 @@ class _Endpoint:
 
 @contextmanager
 def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> Iterator[Asker]:
-    """The source of outputs while the block lasts: a loaded model, or the store of an endpoint's answers.
+    """The source of outputs while the block lasts: a loaded model, or an endpoint with a store of answers.
 
-    Raises: ConfigError if another process searches in the same run.
+    Raises: ConfigError if another process is searching in the same run.
     """
     price = price_of_variant(run.project.roi_settings, base)
     with ExitStack() as stack:
@@ -249,7 +249,7 @@ def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> I
             return
         loaded = _loaded(run, base)
         stack.callback(_release, loaded)
-        yield Asker(run, base, _Here(run, loaded, seed, price), reflection)
+        yield Asker(run, base, _LocalSource(run, loaded, seed, price), reflection)
 
 
 def _loaded(run: Run, base: Variant) -> "LoadedModel":

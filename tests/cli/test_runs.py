@@ -72,7 +72,7 @@ def test_a_page_is_written_and_named(command, tmp_path):
 
 def test_without_a_yes_nothing_is_removed_and_the_sentence_says_so(command, tmp_path):
     project = made_project(tmp_path, 3)
-    for words, why in (([], "there is no terminal to ask"), (["--json"], "which --json cannot ask for")):
+    for words, why in (([], "there is no terminal"), (["--json"], "which --json cannot ask for")):
         done = command("runs", "prune", project, "--keep", 1, *words)
         assert done.code == 2
         assert f"tuneworth: removing runs needs a confirmation, {'and ' * (not words)}{why}" in done.err

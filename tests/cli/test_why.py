@@ -126,7 +126,7 @@ def test_the_mended_data_are_one_table_with_what_outputs_were_before(command, ru
         (["--decide", "drop"], "--decide needs ROW, or --outcome, --rule or --field"),
         (["--text", "x"], "--text is the output of one row"),
         (["one", "--csv"], "leave ROW out"),
-        (["one", "--undo"], "pass nothing else with it"),
+        (["one", "--undo"], "it takes no other option"),
         (["--yes"], "need --decide"),
         (["--outcome", "conflict", "--decide", "drop", "--csv"], "leave --decide out"),
         (["--field", "kind"], "expected NAME=VALUE"),
