@@ -1,4 +1,4 @@
-"""Checks whether a deployed model is the one that a run judged: asks it again, compares, and looks for the cause."""
+"""Checks whether a deployed model is the one that was judged: sends the same requests, compares, looks for the cause."""
 
 import hashlib
 import json
@@ -37,13 +37,13 @@ from ...evaluate import (
 )
 from ...reports import served_html, served_text
 from ..run import Run, console_for
-from .asking import Served, bill, budget_of, check_asking, plan_asking, price_of, request
 from .local import base_outputs, marks_of, measure_margins, split_of, weights_of
 from .recorded import Recorded, open_judged, recorded, tokenizer_of
+from .requests import Served, budget_of, check_requests, cost_lines, plan_requests, price_of, send_requests
 
 __all__ = ["ServeCheck", "check_serving", "plan_serving"]
 
-TWICE = 8  # requests that are sent a second time: half of them with another text show drawing, one or two do not
+TWICE = 8  # requests that are sent twice: if half of the answers differ, the server samples; one or two prove nothing
 NAME = 60  # characters of a folder's name
 
 
@@ -73,7 +73,7 @@ class ServeCheck:
 
 @dataclass(frozen=True)
 class ServePlan:
-    """All that is to be asked: every test request, some a second time, and the short chats whose tokens are counted."""
+    """All requests of a check: the test requests, some of them a second time, and short chats to count prompt tokens."""
 
     run: Run
     recorded: Recorded
@@ -96,15 +96,15 @@ class ServePlan:
 
     @property
     def plans(self) -> list[RemotePlan]:
-        """The plans in the order in which they are asked."""
+        """The plans in the order in which their requests are sent."""
         return [plan for plan in (self.probes, self.requests, self.again) if plan is not None]
 
     def lines(self, store: AnswerStore | None = None) -> list[str]:
-        """The bill: a line with the requests, their tokens and their cost."""
-        return bill(self.run, self.plans, store or AnswerStore(self.store), max_cost=self.max_cost)
+        """A line with the requests, their tokens and their cost."""
+        return cost_lines(self.run, self.plans, store or AnswerStore(self.store), max_cost=self.max_cost)
 
     def data(self) -> dict[str, Any]:
-        """The same for machines."""
+        """The plan as plain data."""
         store = AnswerStore(self.store)
         missing = sum(len(plan.missing(store)) for plan in self.plans)
         return {
@@ -116,7 +116,7 @@ class ServePlan:
 
 
 def served_name(served: Served) -> str:
-    """A folder's name for an endpoint and a model: readable, and different for each two."""
+    """A readable and unique folder name for an endpoint and a model."""
     place = urlsplit(served.url.strip()).netloc.rpartition("@")[2]
     words = re.sub(r"[^A-Za-z0-9._]+", "-", f"{place}-{Path(served.model).name}").strip("-.")
     digest = hashlib.sha256(f"{served.url}\0{served.model}".encode(errors="surrogatepass")).hexdigest()
@@ -128,7 +128,7 @@ def plan_serving(
     rows: int | None = None, max_cost: Decimal | None = None, allow_code: bool = False, seed: int | None = None,
     talk: Talk | None = None,
 ) -> ServePlan:  # fmt: skip
-    """What `check_serving` would ask; no request for an output is sent. The server is asked for its models if `model` is None.
+    """What `check_serving` would send; no output is requested. If `model` is None, the server's models are listed.
 
     Raises: as `check_serving`.
     """
@@ -137,7 +137,7 @@ def plan_serving(
     with open_server(endpoint, key_env=key_env) as server:
         served = Served(endpoint, model or server.model_name(), key_env)
     pairs = opened.sample(was.pairs, rows)
-    plan = plan_asking(
+    plan = plan_requests(
         opened, was, served, pairs, max_cost=max_cost, price=price_of(opened, was),
         samples=1 if was.temperature == 0 else was.samples,
     )  # fmt: skip
@@ -150,13 +150,14 @@ def check_serving(
     rows: int | None = None, max_cost: Decimal | None = None, allow_code: bool = False, seed: int | None = None,
     talk: Talk | None = None,
 ) -> ServeCheck:  # fmt: skip
-    """Ask the model at `endpoint` what the judged variant of a run was asked, and compare its answers with the recorded ones.
+    """Send the requests of a judged variant to the model at `endpoint`, and compare its answers with the recorded ones.
 
-    `model` is its name there, by default that of the server's only one. `rows` asks a seeded sample of the test pairs.
-    Answers are stored in `RUN/served/NAME` as they arrive, and the outcome in its check.json; after a stop the same call asks
-    only for what is missing.
+    `model` is its name there, by default the server's only model. With `rows`, only a seeded sample of the test pairs is
+    sent. Answers are stored in `RUN/served/NAME` as they arrive, and the outcome in its check.json; after an interruption,
+    the same call requests only what is missing.
 
-    Raises: ConfigError or DataError for wrong input, before anything is asked; RunBroken if `max_cost` or the endpoint stops it.
+    Raises: ConfigError or DataError for wrong input, before anything is sent; RunBroken if `max_cost` or the endpoint stops
+    the requests.
     """
     plan = plan_serving(
         run, endpoint, model=model, key_env=key_env, variant=variant, rows=rows, max_cost=max_cost, allow_code=allow_code,
@@ -164,11 +165,11 @@ def check_serving(
     )  # fmt: skip
     talk = plan.run.talk
     with open_answers(plan.store) as store:
-        check_asking(plan.run, plan.plans, store)
+        check_requests(plan.run, plan.plans, store)
         for line in plan.lines(store):
             talk.note(f"serve-check: {line}")
         counted, outputs, *twice = [
-            request(plan.run, one, store, max_cost=plan.max_cost, talk=talk) for one in plan.plans
+            send_requests(plan.run, one, store, max_cost=plan.max_cost, talk=talk) for one in plan.plans
         ]
         cost = budget_of(plan.run, plan.plans, store, max_cost=None)
     seen = _look(plan, counted, outputs, twice[0] if twice else None)
@@ -178,13 +179,13 @@ def check_serving(
 
 
 def _cost(plan: ServePlan, spent: Budget) -> dict[str, Any]:
-    """What all answers in the store cost; unknown without a price."""
+    """The cost of all stored answers; unknown without a price."""
     known = plan.requests.price is not None
     return {"cost": float(spent.spent) if known else None, "currency": spent.currency if known else None}
 
 
 def _again(plan: RemotePlan, was: Recorded) -> RemotePlan:
-    """The requests with the longest recorded outputs, a second time: a drawn token shows there first."""
+    """The requests with the longest recorded outputs, a second time: sampling is most likely to show there."""
     lengths = dict(was.first.select("id", pl.col("output").str.len_bytes().fill_null(0)).iter_rows())
     ids = plan.pairs["id"].to_list()
     rows = sorted(sorted(range(len(ids)), key=lambda row: -lengths.get(ids[row], 0))[:TWICE])
@@ -202,7 +203,7 @@ def _probes(plan: RemotePlan) -> RemotePlan:
 
 
 def _look(plan: ServePlan, counted: pl.DataFrame, outputs: pl.DataFrame, twice: pl.DataFrame | None) -> Seen:
-    """All that can be seen of the server: its answers, its counts, its tokens; and what the judged weights here say of them."""
+    """Everything that can be observed of the server (answers, counts, tokens), and what the judged weights here add."""
     run, was = plan.run, plan.recorded
     rows = _rows(was, outputs)
     tokenizer = tokenizer_of(run, was.model) if was.model and was.variant.local else None
@@ -224,7 +225,7 @@ def _look(plan: ServePlan, counted: pl.DataFrame, outputs: pl.DataFrame, twice: 
 
 
 def _with_weights(plan: ServePlan, seen: Seen) -> Seen:
-    """What the base model answers, and how sure the judged one was; nothing if all texts are the recorded ones."""
+    """Adds the base model's answers and the judged model's margins, unless all texts are the recorded ones."""
     was = plan.recorded
     if not seen.greedy or all(not place.parts for place in seen.places):
         return seen
@@ -237,7 +238,7 @@ def _with_weights(plan: ServePlan, seen: Seen) -> Seen:
 
 
 def _rows(was: Recorded, outputs: pl.DataFrame) -> pl.DataFrame:
-    """The recorded and the served answer of each pair that was asked; the first of several."""
+    """The recorded and the served answer for each pair; the first if there are several."""
     ours = was.first.select(
         "id", recorded="output", recorded_prompt="input_tokens", recorded_tokens="output_tokens",
         recorded_finish="finish_reason", recorded_seconds="seconds",
@@ -277,18 +278,18 @@ def _counter(tokenizer: Any) -> Callable[[Sequence[Any], bool], list[int]] | Non
 
 
 def _reading(plan: ServePlan, server: Server, tokenizer: Any) -> Reading | None:
-    """The first request as both read it; None if the server does not tell its tokens."""
+    """The tokens of the first request, as expected and as the server reads it; None if the server does not report them."""
     from ...train import render_prompt, render_text
 
     (chat,) = prompts_of(plan.recorded.variant, plan.pairs.head(1))
-    told = server.read_chat(plan.served.model, chat)
-    if told is None:
+    reported = server.read_chat(plan.served.model, chat)
+    if reported is None:
         return None
     return Reading(
         render_prompt(tokenizer, chat),
-        told[0],
+        reported[0],
         lambda id: str(tokenizer.decode([id])),
-        server_text=told[1],
+        server_text=reported[1],
         expected_text=render_text(tokenizer, chat),
     )
 
@@ -308,7 +309,7 @@ def _about(plan: ServePlan) -> dict[str, Any]:
 
 
 def _checked(plan: ServePlan, outputs: pl.DataFrame, seen: Seen) -> dict[str, Any]:
-    """The content of the check but for what it is about: both sides are scored by the style of today."""
+    """The findings of the check, with both sides scored by the current style."""
     run, was = plan.run, plan.recorded
     ids = seen.answered.select("id")
     pairs = ids.join(plan.pairs, on="id", how="left", maintain_order="left")

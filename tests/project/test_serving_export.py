@@ -199,7 +199,7 @@ def test_a_run_without_a_judged_adapter_says_what_is_possible(judged: Run, train
         export_serving(Run(judged.folder), "ollama")
     shutil.rmtree(judged.adapter)
     results.write_text(json.dumps(table))
-    with pytest.raises(ModelError, match="is not there any more"):
+    with pytest.raises(ModelError, match="no longer exists"):
         export_serving(Run(judged.folder), "ollama")
 
 
