@@ -6,6 +6,9 @@ from .address import is_on_this_machine as is_on_this_machine
 from .address import lacks_version as lacks_version
 from .address import models_url as models_url
 from .address import origin_of as origin_of
+from .complaints import Complaint as Complaint
+from .complaints import read_complaint as read_complaint
+from .complaints import shortened as shortened
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import printable as printable
@@ -37,13 +40,10 @@ from .errors import TuneworthError as TuneworthError
 from .errors import named_errors as named_errors
 from .faults import GRACE as GRACE
 from .faults import NO_MODEL as NO_MODEL
-from .faults import Complaint as Complaint
 from .faults import Fault as Fault
 from .faults import fault_of_exception as fault_of_exception
 from .faults import fault_of_status as fault_of_status
-from .faults import read_complaint as read_complaint
 from .faults import requested_wait as requested_wait
-from .faults import shortened as shortened
 from .frames import to_pandas as to_pandas
 from .install import install_command as install_command
 from .keys import Key as Key

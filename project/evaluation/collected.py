@@ -6,34 +6,29 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Fix, Limits, Talk, nearest, open_regular, write_whole
+from ...core import ConfigError, DataError, Fix, Limits, Talk, open_regular, write_whole
 from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
-    AUTO,
     Evaluated,
-    EvaluateSettings,
     Raw,
     RunContext,
     Variant,
-    VariantSettings,
     Way,
-    check_roi,
     evaluate_outputs,
-    is_tuned_name,
     made_from,
     read_outputs,
-    read_roi,
 )
 from ...style import StyleSchema, read_style
-from ..project import PROJECT_FILE, Project, exact, plain, read_project
+from ..project import PROJECT_FILE, Project, plain, read_project
 from ..run import Run, console_for
 from ..runs import Stopwatch, from_run, start_run, test_set_uses
 from .finish import finish_evaluation
 from .gate_paths import gates_for
+from .roles import judged_by, with_settings
 from .texts import texts_by_id
 from .verdicts import keep_evaluated, stated_by
 
@@ -86,7 +81,7 @@ def judge_outputs(
     conditions = gates_for(gates, variants=names, candidate=candidate or names[-1], rules=rules)
     own = {"baseline": baseline, "candidate": candidate, "margin": margin, "repair": dict(repair or {})}
     call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
-    _judged_by(list(sources), call, opened)  # so that errors are reported before any file is read
+    judged_by(list(sources), call, opened)  # so that errors are reported before any file is read
     watch, named = Stopwatch(), {"input": input, "output": output, "id": id, "group": group}
     data = _reading(opened, named, limits)
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
@@ -137,42 +132,15 @@ def evaluate_collected(
 ) -> tuple[Evaluated, dict[str, Any]]:  # fmt: skip
     """The evaluation of collected outputs by the settings of the `call`, else of the project; and these settings."""
     names = [raw.variant.name for raw in raws]
-    rules, repairs = _judged_by(names, call, project)
+    rules, repairs = judged_by(names, call, project)
     settings = None if project is None else project.evaluate
-    own = [_with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
+    own = [with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
     context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
     with run.talk.progress("scoring"):
         evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
     stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
     stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
     return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
-
-
-def _judged_by(
-    names: list[str], call: Mapping[str, Any], project: Project | None
-) -> tuple[dict[str, Any], dict[str, Fix]]:
-    """The arguments of a comparison (roles, margin, settings, costs), and the repair of each variant.
-
-    Raises: ConfigError for settings that do not match the variants.
-    """
-    settings = None if project is None else project.evaluate
-    first, second = _roles(names, call["baseline"], call["candidate"], settings)
-    money = None if project is None else project.roi_settings
-    if call["roi"] is not None:
-        money = read_roi(exact(call["roi"]))
-    if money is not None and first in names and second in names:
-        known = dict.fromkeys([*names, *(settings.variants if settings else ())])
-        check_roi(money, list(known), required=[first, second])
-    usual = settings or EvaluateSettings()
-    margin = usual.margin if call["margin"] is None else call["margin"]
-    rules = {"baseline": first, "candidate": second, "margin": margin, "settings": usual, "roi": money}
-    return rules, _repairs(names, call["repair"], settings)
-
-
-def _with_settings(raw: Raw, repairs: Mapping[str, Fix], candidate: str, settings: EvaluateSettings | None) -> Raw:
-    name = raw.variant.name
-    tuned, how = _is_tuned(name, raw.model, candidate, settings), VariantSettings(repair=repairs[name])
-    return replace(raw, variant=replace(raw.variant, tuned=tuned, settings=how))
 
 
 def collected_style(
@@ -305,46 +273,6 @@ def _raw(
 def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
     """How a variant is made, and from which ones, if it has a name that Tuneworth itself gives."""
     return made_from(name, names) or ("template" if name == "template" else "model", ())
-
-
-def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:
-    """The repair of each variant: as stated, or as in the project. Raises: ConfigError for an unknown name or repair."""
-    for name, repair in stated.items():
-        if name not in names:
-            raise ConfigError(f'repair of "{name}": it is not among the variants; {nearest(name, names)}')
-        if repair not in get_args(Fix):
-            raise ConfigError(f'repair of "{name}": unknown repair "{repair}"; {nearest(repair, list(get_args(Fix)))}')
-    usual: dict[str, Fix] = {name: "off" if settings is None else settings.of(name).repair for name in names}
-    return {**usual, **stated}
-
-
-def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSettings | None) -> bool:
-    """Whether a variant is tuned: by the project's settings for it, otherwise by its role, its name or its model."""
-    if settings is not None and name in settings.named:
-        return settings.is_tuned(name)
-    return name == candidate or is_tuned_name(name) or (model is not None and is_tuned_name(model))
-
-
-def _roles(
-    names: list[str], baseline: str | None, candidate: str | None, settings: EvaluateSettings | None
-) -> tuple[str, str]:
-    """The baseline and the candidate: as given, as the project states, or by name and order."""
-    for role, given in (("baseline", baseline), ("candidate", candidate)):
-        if given is not None and given not in names:
-            raise ConfigError(f'{role} "{given}" is not among the variants; {nearest(given, names)}')
-    usual = "prompted" if settings is None or settings.baseline == AUTO else settings.baseline
-    untuned_first = sorted(names, key=is_tuned_name)
-    first = baseline or _default(usual, untuned_first, other=candidate or (settings.candidate if settings else "tuned"))
-    second = candidate or _default(settings.candidate if settings else "tuned", names, other=first)
-    if first == second:
-        raise ConfigError(f'"{first}" cannot be both the baseline and the candidate')
-    return first or "", second or ""
-
-
-def _default(usual: str, names: list[str], *, other: str | None) -> str | None:
-    """The usual name if it is available, else the first one that is; None if there is none."""
-    free = [name for name in names if name != other]
-    return usual if usual in free else next(iter(free), None)
 
 
 def _write_pairs(pairs: pl.DataFrame, run: Path) -> None:
