@@ -1,21 +1,20 @@
 """`tuneworth train --on`: training at a provider, its record in the run, and the endpoint of the tuned model."""
 
 import json
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, read_key, read_written, say, sha256_file, write_synced, write_whole
-from ..project import PROJECT_FILE
+from ...core import ConfigError, Talk, read_key, say, sha256_file, write_synced, write_whole
 from ..run import At, Run, console_for, open_run
+from .connect import check_connect, connect_endpoint
+from .earlier import put_aside
 from .hosted_plan import HostedPlan, check_dates, check_max_cost, hosted_folder, plan_job, provider_of
 from .hosted_words import endpoint_table, result_text
-from .train import alone_in, put_aside
+from .train import alone_in
 
 if TYPE_CHECKING:
     from ...train import Client, HostedJob, Pauses
@@ -77,7 +76,7 @@ def train_hosted(
     opened = open_run(project, run, allow_code=False, talk=console_for(talk, seed))
     with alone_in(opened.folder):
         plan = _planned(opened, on, drop_long=drop_long, again=again, today=_today(today))
-        _check_connect(opened, connect)
+        check_connect(opened, connect)
         if not _begun(plan):
             check_max_cost(plan, max_cost)
             read_key(_key_env(plan))
@@ -247,7 +246,7 @@ def _finished(plan: HostedPlan, record: dict[str, Any], *, connect: bool) -> Hos
     run.update(seconds={"train": summary["seconds"]}, hosted={key: hosted[key] for key in kept})
     table = endpoint_table(provider.chat_url, str(record["tuned_model"]), _key_env(plan))
     if connect:
-        _connect(run, table)
+        connect_endpoint(run, table)
     return HostedTraining(run, summary, record, table, connect)
 
 
@@ -292,39 +291,3 @@ def _seconds(record: Mapping[str, Any]) -> float:
         span = datetime.fromisoformat(record["ended"]) - datetime.fromisoformat(record["created"])
         return max(0.0, span.total_seconds())
     return 0.0
-
-
-# --- the tuned model's endpoint in the project file ---------------------------------------------------------------
-
-
-def _check_connect(run: Run, connect: bool) -> None:
-    """Raises: ConfigError, before anything is sent, if `[evaluate.tuned]` already has other settings."""
-    if connect:
-        _with_table(run.project.folder / PROJECT_FILE, endpoint_table("https://example.com", "name", "KEY"))
-
-
-def _connect(run: Run, table: str) -> None:
-    file = run.project.folder / PROJECT_FILE
-    write_whole(file, _with_table(file, table))
-
-
-def _with_table(file: Path, table: str) -> str:
-    """The project file with the table appended; every existing line is kept.
-
-    Raises: ConfigError if it already has such a table.
-    """
-    text = read_written(file, what="project file")
-    present = tomllib.loads(text).get("evaluate") or {}
-    added = tomllib.loads(table)["evaluate"]["tuned"]
-    if present.get("tuned") == added:
-        return text
-    joined = f"{text.rstrip()}\n\n{table}\n"
-    try:
-        if "tuned" not in present and tomllib.loads(joined)["evaluate"]["tuned"] == added:
-            return joined
-    except (tomllib.TOMLDecodeError, KeyError):
-        pass
-    raise ConfigError(
-        f"{file} already has settings for the tuned variant, which --connect does not change\n"
-        "Leave out --connect, and put endpoint, model and key_env into [evaluate.tuned] yourself when the training is done."
-    )

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, alone, quote, read_stored, say, write_whole
+from ...core import ConfigError, DataError, Talk, alone, read_stored, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
 from ..runs import Stopwatch
 from ..serving.request import request_fields
+from .earlier import (
+    CHECKPOINT,
+    check_not_hosted,
+    check_same_settings,
+    put_aside_together,
+    with_earlier_micro_batch,
+)
 from .train_words import plan_lines, plan_text
 
 if TYPE_CHECKING:
@@ -24,10 +31,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Planned",
     "alone_in",
-    "check_not_hosted",
     "finished",
     "plan_training",
-    "put_aside",
     "shown_fit",
     "stated_settings",
     "train_in",
@@ -36,10 +41,7 @@ __all__ = [
 ]
 
 
-CHECKPOINT = "checkpoint.safetensors"
-PREFLIGHT = "train/preflight.json"
-HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")  # they do not change the adapter, except for rounding
-# Required in every training summary: one without any of them is incomplete.
+# A training summary without one of these keys is incomplete.
 REQUIRED = (
     "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",
     "dtype", "trainable_parameters", "peak_memory_bytes",
@@ -93,10 +95,10 @@ def plan_training(
     _check_place(folder)
     resumes = not again and (folder / CHECKPOINT).is_file()
     if resumes:
-        _check_same_settings(run, stated, ignored=("model", "drop_long"))  # fit compares weights and pairs
+        check_same_settings(run, stated, ignored=("model", "drop_long"))  # fit compares weights and pairs
     train, validation = training_pairs(run, stated)
     loaded = loaded or load(run.project, run.talk)
-    settings = _with_earlier_micro_batch(stated, folder) if resumes else stated
+    settings = with_earlier_micro_batch(stated, folder) if resumes else stated
     with run.talk.progress("preflight"):
         found = preflight(train, validation, model=loaded, settings=settings, out=folder, earlier=earlier)
     settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
@@ -135,7 +137,7 @@ def train_in(
     watch, first = Stopwatch(), Processes.here().first
     planned = plan_training(run, loaded=loaded, drop_long=drop_long, again=again, earlier=earlier)
     if again:
-        _put_aside(run)
+        put_aside_together(run)
     for line in plan_lines(planned.data()):
         run.talk.note(f"train: {line}")
     run.talk.note(planned.preflight.preview)
@@ -174,65 +176,9 @@ def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
     if not done or (folder / CHECKPOINT).is_file():
         return None
-    _check_same_settings(run, stated_settings(run, drop_long=drop_long))
+    check_same_settings(run, stated_settings(run, drop_long=drop_long))
     summary = read_stored(folder / "summary.json", "train/summary.json")
     return summary if all(key in summary for key in REQUIRED) else None
-
-
-def check_not_hosted(run: Run) -> None:
-    """Raises: ConfigError if the run was trained at a provider, or is being trained there."""
-    if (run.folder / "train" / "hosted" / "job.json").is_file():
-        raise ConfigError(
-            f"{run.folder} has a training at a provider (train/hosted).\nTo train it on this machine and set that "
-            "training aside, add --again; for a new run, run `tuneworth curate`."
-        )
-
-
-def _check_same_settings(run: Run, stated: "TrainSettings", *, ignored: Sequence[str] = ()) -> None:
-    """Raises: ConfigError if a setting that changes the adapter differs from what the run's training started with."""
-    made = read_stored(run.folder / "train" / "preflight.json", PREFLIGHT).get("stated") or {}
-    now = json.loads(json.dumps(asdict(stated)))  # as JSON, where a tuple is a list
-    changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *ignored)]
-    if not changed:
-        return
-    changes = ", ".join(f"{key} was {_setting(made[key])}, now {_setting(now[key])}" for key in changed)
-    interrupted = (run.folder / "train" / CHECKPOINT).is_file()
-    what = "an interrupted training" if interrupted else "an adapter"
-    where = quote(str(run.project.folder))
-    raise ConfigError(
-        f"{run.folder} holds {what} with other settings: {changes}.\nTo train again there and set the earlier one aside, run "
-        f"`tuneworth train {where} --run {run.name} --again`; for a new run, `tuneworth curate {where}`."
-    )
-
-
-def _put_aside(run: Run) -> None:
-    """Move an earlier training aside, if there is one, and report it; the first of several processes does it."""
-    from ...train import Processes
-
-    processes = Processes.here()
-    if kept := processes.from_first(moved_aside(run) if processes.first else None):
-        _note_aside(run, kept)
-
-
-def put_aside(run: Run) -> None:
-    """Move an earlier training aside, if there is one, and report it; needs no packages for training."""
-    if kept := moved_aside(run):
-        _note_aside(run, kept)
-
-
-def moved_aside(run: Run) -> Path | None:
-    """Move an earlier training to `train-1` (or `train-2`, ...); returns that folder, None if there was no training."""
-    folder = run.folder / "train"
-    if not folder.is_dir():
-        return None
-    number = next(n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists())
-    return folder.rename(run.folder / f"train-{number}")
-
-
-def _note_aside(run: Run, kept: Path) -> None:
-    run.talk.note(f"train: the earlier training was moved to {kept}")
-    if (run.folder / "results.json").is_file():
-        run.talk.note("train: the run's results still belong to the earlier adapter; evaluate again to replace them")
 
 
 # --- planning ---------------------------------------------------------------------------------------------------
@@ -271,14 +217,6 @@ def _check_place(folder: Path) -> None:
         )
 
 
-def _with_earlier_micro_batch(settings: "TrainSettings", folder: Path) -> "TrainSettings":
-    """The settings with the number of pairs in memory at once that the interrupted training had, unless it is stated."""
-    if settings.micro_batch is not None:
-        return settings
-    earlier = read_stored(folder / "preflight.json", PREFLIGHT).get("settings") or {}
-    return replace(settings, micro_batch=earlier.get("micro_batch"))
-
-
 def _write_plan(planned: Planned) -> None:
     folder = planned.run.folder / "train"
     write_whole(folder / "preflight.json", json.dumps(planned.data(), ensure_ascii=False, indent=1) + "\n")
@@ -293,10 +231,6 @@ def _more(planned: Planned) -> dict[str, Any]:
     """What the summary holds besides the training itself."""
     found = planned.preflight
     return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
-
-
-def _setting(value: Any) -> str:
-    return "not set" if value is None else json.dumps(value)
 
 
 # --- in progress ------------------------------------------------------------------------------------------------
