@@ -41,7 +41,7 @@ class GgufResult:
     agreement: Agreement
 
     def summary(self) -> dict[str, Any]:
-        """The result as JSON can hold it."""
+        """The result as JSON values."""
         return {**asdict(self), "file": str(self.file)}
 
 

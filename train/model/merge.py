@@ -19,7 +19,7 @@ __all__ = ["MergeResult", "adapter_logits", "check_disk", "check_place", "merge"
 
 
 FORMATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-BESIDE = 64 * 2**20  # bytes on the disk for the tokenizer, mainly its file: 35 MB for 260,000 tokens
+BESIDE = 64 * 2**20  # bytes on disk besides the weights, mainly the tokenizer: 35 MB for 260,000 tokens
 UNKNOWN = 1024  # tokens of an answer, if nothing says how long answers are
 SHARD = "5GB"  # readable by the hub's tools without trouble
 
@@ -35,7 +35,7 @@ class MergeResult:
     agreement: Agreement
 
     def summary(self) -> dict[str, Any]:
-        """The result as JSON can hold it."""
+        """The result as JSON values."""
         return {**asdict(self), "folder": str(self.folder)}
 
 
