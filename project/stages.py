@@ -69,14 +69,14 @@ def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Talk 
     opened = run if isinstance(run, Run) else Run(run)
     facts, home = opened.facts, opened.folder.resolve().parent.parent
     stated = facts.get("curated") or {}
-    how = {"allow_code": allow_code, "seed": facts["seed"] if facts.get("seed_stated") else None, "talk": talk}
+    options = {"allow_code": allow_code, "seed": facts["seed"] if facts.get("seed_stated") else None, "talk": talk}
     if (home / PROJECT_FILE).is_file():
-        return curate_project(home, **stated, **how)
+        return curate_project(home, **stated, **options)
     paths = {role: path and to_path(opened.folder, path) for role, path in stated.items()}
     _check_source(paths.get("pairs"), opened.folder)
     data = {name: value for name, value in facts["config"]["data"].items() if name != "path"}
     curate_pairs(
-        paths.pop("pairs"), settings=facts["config"]["curate"], out=opened.folder, **paths, **data, **how
+        paths.pop("pairs"), settings=facts["config"]["curate"], out=opened.folder, **paths, **data, **options
     )  # fmt: skip
     return Run(opened.folder, talk=talk)
 

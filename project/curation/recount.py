@@ -40,8 +40,8 @@ def _project_and_files(run: Run, *, allow_code: bool) -> tuple[Project, ProjectF
     stated = facts.get("curated") or {}
     if not (home / PROJECT_FILE).is_file():
         return _of_file(run, facts, stated, allow_code=allow_code)
-    how = {name: stated[name] for name in ("mask", "fix") if name in stated}
-    project = stated_project(home, allow_code=allow_code, **{"mask": False, "fix": None, **how})
+    options = {name: stated[name] for name in ("mask", "fix") if name in stated}
+    project = stated_project(home, allow_code=allow_code, **{"mask": False, "fix": None, **options})
     if "parts" in run.curation:  # a run in parts always finds similar rows by candidates
         project = replace(project, curate=replace(project.curate, method="candidates"))
     return project, ProjectFiles.of_project(home)

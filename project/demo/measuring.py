@@ -84,8 +84,8 @@ def _work(
         )
         if variant.local  # another model is assumed to be as fast
     ]
-    asked = {variant.name: requests_of(variant) for variant in variants}
-    works = {variant.name: work_of(variant, asked[variant.name]) for variant in variants}
+    sets = {variant.name: requests_of(variant) for variant in variants}
+    works = {variant.name: work_of(variant, sets[variant.name]) for variant in variants}
     rivals = {}
     for rung in ladder(settings, variants, style=project.style, train=train, folder=project.folder):
         if left_out_by_settings(rung, settings, project.roi_settings) is not None:
@@ -100,7 +100,7 @@ def _work(
     probed = [v.name for v in variants if settings.probes and v.name == settings.candidate]
     train_probe = {f"{name}, train": works[name] for name in probed}
     general = [work for name in probed for work in (*_general("base", loaded), *_general(name, loaded))]
-    longest = max(asked.values(), key=lambda requests: requests.longest)
+    longest = max(sets.values(), key=lambda requests: requests.longest)
     return DemoWork(sizes, works, rivals, train_probe, general), longest
 
 

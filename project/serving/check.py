@@ -101,16 +101,16 @@ def _cost(plan: ServePlan, spent: Budget) -> dict[str, Any]:
 
 def _look(plan: ServePlan, counted: pl.DataFrame, outputs: pl.DataFrame, twice: pl.DataFrame | None) -> Seen:
     """Everything that can be observed of the server (answers, counts, tokens), and what the judged weights here add."""
-    run, was = plan.run, plan.recorded
-    rows = _rows(was, outputs)
-    tokenizer = tokenizer_of(run, was.model) if was.model and was.variant.local else None
+    run, judged = plan.run, plan.recorded
+    rows = _rows(judged, outputs)
+    tokenizer = tokenizer_of(run, judged.model) if judged.model and judged.variant.local else None
     with open_server(plan.served.url, key_env=plan.served.key_env) as server:
         declared = server.declared(plan.served.model)
         reading = None if tokenizer is None else _reading(plan, server, tokenizer)
     seen = Seen(
         rows,
-        temperature=was.temperature,
-        max_new_tokens=was.max_new_tokens,
+        temperature=judged.temperature,
+        max_new_tokens=judged.max_new_tokens,
         again=None if twice is None else _twice(outputs, twice),
         probes=read_probes(dict(counted.select("id", "input_tokens").iter_rows()), _counter(tokenizer)),
         reading=reading,
@@ -123,20 +123,20 @@ def _look(plan: ServePlan, counted: pl.DataFrame, outputs: pl.DataFrame, twice: 
 
 def _with_weights(plan: ServePlan, seen: Seen) -> Seen:
     """Adds the base model's answers and the judged model's margins, unless all texts are the recorded ones."""
-    was = plan.recorded
+    judged = plan.recorded
     if not seen.greedy or all(not place.parts for place in seen.places):
         return seen
-    loaded = weights_of(was)
+    loaded = weights_of(judged)
     answered = seen.answered
     pairs = answered.select("id").join(plan.pairs, on="id", how="left", maintain_order="left")
-    base = base_outputs(plan.run, was, pairs, loaded, plan.folder / "base.jsonl")
-    margins = None if loaded is None else measure_margins(was, answered, pairs, loaded)
+    base = base_outputs(plan.run, judged, pairs, loaded, plan.folder / "base.jsonl")
+    margins = None if loaded is None else measure_margins(judged, answered, pairs, loaded)
     return replace(seen, base=base, margins=margins)
 
 
-def _rows(was: Recorded, outputs: pl.DataFrame) -> pl.DataFrame:
+def _rows(judged: Recorded, outputs: pl.DataFrame) -> pl.DataFrame:
     """The recorded and the served answer for each pair; the first if there are several."""
-    ours = was.first.select(
+    ours = judged.first.select(
         "id", recorded="output", recorded_prompt="input_tokens", recorded_tokens="output_tokens",
         recorded_finish="finish_reason", recorded_seconds="seconds",
     )  # fmt: skip
@@ -192,34 +192,34 @@ def _reading(plan: ServePlan, server: Server, tokenizer: Any) -> Reading | None:
 
 
 def _about(plan: ServePlan) -> dict[str, Any]:
-    was = plan.recorded
+    judged = plan.recorded
     return {
         "schema": SERVE_CHECK,
         "endpoint": plan.served.url,
         "model": plan.served.model,
-        "variant": was.variant.name,
-        "judged_model": was.model,
-        "temperature": was.temperature,
-        "max_new_tokens": was.max_new_tokens,
-        "tested": len(was.pairs),
+        "variant": judged.variant.name,
+        "judged_model": judged.model,
+        "temperature": judged.temperature,
+        "max_new_tokens": judged.max_new_tokens,
+        "tested": len(judged.pairs),
     }
 
 
 def _checked(plan: ServePlan, outputs: pl.DataFrame, seen: Seen) -> dict[str, Any]:
     """The findings of the check, with both sides scored by the current style."""
-    run, was = plan.run, plan.recorded
+    run, judged = plan.run, plan.recorded
     ids = seen.answered.select("id")
     pairs = ids.join(plan.pairs, on="id", how="left", maintain_order="left")
     sides = [
         ids.join(table, on="id", how="left", maintain_order="left").select(table.columns)
-        for table in (was.outputs, outputs)
+        for table in (judged.outputs, outputs)
     ]
     counter = None
     if seen.marks is not None:
         split = seen.split
         counter = lambda texts: [len(split(text)) for text in texts]  # noqa: E731
     ours, theirs = (
-        score_variant(pairs, Raw(was.variant, side, count_tokens=counter), run.style).items["acceptable"]
+        score_variant(pairs, Raw(judged.variant, side, count_tokens=counter), run.style).items["acceptable"]
         for side in sides
     )
     return check_served(

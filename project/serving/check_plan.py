@@ -92,21 +92,21 @@ def plan_serving(
     Raises: as `check_serving`.
     """
     opened = open_judged(run, allow_code=allow_code, talk=console_for(talk, seed))
-    was = recorded(opened, variant)
+    judged = recorded(opened, variant)
     with open_server(endpoint, key_env=key_env) as server:
         served = Served(endpoint, model or server.model_name(), key_env)
-    pairs = opened.sample(was.pairs, rows)
+    pairs = opened.sample(judged.pairs, rows)
     plan = plan_requests(
-        opened, was, served, pairs, max_cost=max_cost, price=price_of(opened, was),
-        samples=1 if was.temperature == 0 else was.samples,
+        opened, judged, served, pairs, max_cost=max_cost, price=price_of(opened, judged),
+        samples=1 if judged.temperature == 0 else judged.samples,
     )  # fmt: skip
-    again = _again(plan, was) if was.temperature == 0 else None
-    return ServePlan(opened, was, served, pairs, plan, again, _probes(plan), max_cost)
+    again = _again(plan, judged) if judged.temperature == 0 else None
+    return ServePlan(opened, judged, served, pairs, plan, again, _probes(plan), max_cost)
 
 
-def _again(plan: RemotePlan, was: Recorded) -> RemotePlan:
+def _again(plan: RemotePlan, judged: Recorded) -> RemotePlan:
     """The requests with the longest recorded outputs, a second time: sampling is most likely to show there."""
-    lengths = dict(was.first.select("id", pl.col("output").str.len_bytes().fill_null(0)).iter_rows())
+    lengths = dict(judged.first.select("id", pl.col("output").str.len_bytes().fill_null(0)).iter_rows())
     ids = plan.pairs["id"].to_list()
     rows = sorted(sorted(range(len(ids)), key=lambda row: -lengths.get(ids[row], 0))[:TWICE])
     chats = prompts_of(plan.variant, plan.pairs[rows])
