@@ -114,7 +114,7 @@ def _source(folder: RunFolder, name: str) -> Any:
     if name not in folder.stamps:
         if name != SOURCES[0]:
             return None
-        raise DataError("there is no run.json in it")
+        raise DataError("it has no run.json")
     try:
         return _parsed((folder.path / name).read_bytes())
     except OSError as error:

@@ -63,7 +63,7 @@ class SearchPlan:
         stored = len(AnswerStore(search_answers(self.run)).lines)
         lines = [
             f"at most {say.count(self.calls, 'output')} of {self._model}; about {self.input_tokens:,} tokens sent and "
-            f"{self.output_tokens:,} generated (estimated: {BYTES_PER_TOKEN} bytes a token, outputs like the longest)"
+            f"{self.output_tokens:,} generated (estimated: {BYTES_PER_TOKEN} bytes per token, outputs as long as the longest)"
         ]
         if self.rounds:
             steps = ", ".join(f"{r.candidates} on {r.pairs}" for r in self.rounds)
@@ -86,7 +86,7 @@ class SearchPlan:
     @property
     def _money(self) -> str:
         if self.cost is None:
-            return "cost unknown: not every price is stated"
+            return "cost unknown: a price is missing"
         limit = self.settings.budget_cost
         return f"about {say.money(self.cost, self.currency)} in all" + (f", of budget_cost {limit:f}" if limit else "")
 

@@ -138,8 +138,8 @@ def served_at(
     """
     if models and len(models) not in (1, len(endpoints)):
         raise ConfigError(
-            f"--model: {len(endpoints)} endpoints need one name for all, or one each; found {len(models)}\n"
-            "Name each model as its endpoint does."
+            f"--model: expected one name for all {len(endpoints)} endpoints, or one for each; found {len(models)}\n"
+            "Use the names that the endpoints use."
         )
     names = models if len(models) == len(endpoints) else list(models[:1]) * len(endpoints)
     looks = History(Run(path).folder).read() if not names and endpoints else []

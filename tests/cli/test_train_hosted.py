@@ -198,7 +198,7 @@ def test_no_job_is_created_that_the_provider_expects_to_cost_more(curated: Any, 
         project = curated("together", server.url)
         refused = command("train", project, "--on", "together", "--yes")
         assert refused.code == 2
-        assert "itself expects the job to cost 9.87 USD, more than the 4 USD that were agreed to" in refused.err
+        assert "expects the job to cost 9.87 USD, more than the 4 USD that you agreed to" in refused.err
         assert (len(server.jobs), len(server.complete)) == (0, 2)
         server.credit = False
         assert (
@@ -241,7 +241,7 @@ def test_ctrl_c_says_that_the_job_goes_on_and_cancel_stops_it(curated: Any, comm
             train_hosted(
                 project, on="fireworks", pauses=Pauses(first=0, look=0, sleep=interrupted), talk=Heard(), today=BEFORE
             )
-        assert any("goes on at Fireworks AI and goes on costing" in text for text in told)
+        assert any("is still running at Fireworks AI and costs money" in text for text in told)
         refused = command("train", project, "--on", "fireworks", "--yes", "--again")
         assert refused.code == 2
         assert "still running and costs money" in refused.err

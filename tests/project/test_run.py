@@ -94,7 +94,7 @@ def test_stages_that_have_not_run_are_empty(labels: Path) -> None:
     (labels / "runs" / "later" / "run.json").write_text('{"seed": 3}', encoding="utf-8")
     bare = Run(labels / "runs" / "later")
     assert (bare.curation, bare.seed) == ({}, 3)
-    assert "Nothing was curated" in repr(bare)
+    assert "Nothing has been curated" in repr(bare)
     with pytest.raises(DataError):
         _ = bare.train
 

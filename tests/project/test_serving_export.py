@@ -74,7 +74,7 @@ def test_texts_with_a_guide_examples_and_their_own_system_messages_are_asked_as_
     (curl,) = re.findall(r"^curl .*$", text, re.MULTILINE)
     words = shlex.split(curl)
     assert json.loads(words[words.index("-d") + 1])["messages"] == prompts_of(model.recorded.variant, pairs)[0]
-    assert "system messages of their own" in text
+    assert "their own system messages" in text
     assert "texts without fields" in text
     says = "import json, request, sys\nfor t, s in json.load(sys.stdin): print(json.dumps(request.messages(t, s)))"
     asked = json.dumps(list(pairs.select("input", "system").iter_rows()))

@@ -364,7 +364,7 @@ def test_models_are_named_once_for_all_endpoints_or_once_each_or_not_at_all(run,
     urls = [server.url, "http://127.0.0.1:9/v1"]
     assert [one.model for one in served_at(run, urls, ["a"])] == ["a", "a"]
     assert [one.model for one in served_at(run, urls, ["a", "b"])] == ["a", "b"]
-    with pytest.raises(ConfigError, match="2 endpoints need one name for all, or one each; found 3"):
+    with pytest.raises(ConfigError, match="expected one name for all 2 endpoints, or one for each; found 3"):
         served_at(run, urls, ["a", "b", "c"])
     weekly(run, server, [honest])
     assert [one.model for one in served_at(run, [server.url], [])] == ["small"]

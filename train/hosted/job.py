@@ -143,17 +143,17 @@ class HostedJob:
             pause = min(self.pauses.looks_at_most, 1.5 * pause)
         if state.status == "bad":
             raise RunBroken(
-                f"{self.provider.title} cannot use the {upload.role} file: {_told(state.message)}\nNo job was created. Compare "
-                f"{upload.path} with the provider's rules ({self.provider.rules.source})."
+                f"{self.provider.title} cannot use the {upload.role} file: {_readable(state.message)}\nNo job was created. "
+                f"Compare {upload.path} with the provider's rules ({self.provider.rules.source})."
             )
 
     def _create(self, files: Mapping[str, str]) -> None:
         """Create the job, or resume the one that an earlier process created."""
-        waits = self.record["step"] == "creating"  # an earlier process may have been interrupted while creating it
+        interrupted = self.record["step"] == "creating"  # an earlier process may have created it
         self._update(step="creating")
-        job = self._look(LOOKS if waits else 1)
+        job = self._look(LOOKS if interrupted else 1)
         if job is not None:
-            self.note(f"job: taking up {job}, which was created with the same content")
+            self.note(f"job: resuming {job}, which was created with the same content")
         else:
             self._check_estimate(files)
             try:
@@ -171,7 +171,7 @@ class HostedJob:
             return
         more, most = (say.money(float(amount), CURRENCY) for amount in (expected, self.agreed))
         raise ConfigError(
-            f"{self.provider.title} itself expects the job to cost {more}, more than the {most} that were agreed to\n"
+            f"{self.provider.title} expects the job to cost {more}, more than the {most} that you agreed to\n"
             f"The files were sent, but no job was created. To agree to it, add --max-cost {expected.quantize(CENT, ROUND_UP)}."
         )
 
@@ -195,13 +195,13 @@ class HostedJob:
                 if state.word != word:
                     word = state.word
                     self._update(status="running", word=word)
-                    self.note(f"job: {_told(word)}")
+                    self.note(f"job: {_readable(word)}")
                 self.pauses.sleep(pause)
                 pause = min(self.pauses.looks_at_most, 1.25 * pause)
         except KeyboardInterrupt:
             self.note(
-                f"job: {record['job']} goes on at {self.provider.title} and goes on costing. The same command "
-                "takes it up again; with --cancel it stops it"
+                f"job: {record['job']} is still running at {self.provider.title} and costs money. The same command "
+                "resumes waiting; with --cancel, it cancels the job"
             )
             raise
         if state.status == "succeeded" and not state.tuned_model:
@@ -221,14 +221,18 @@ class HostedJob:
         )  # fmt: skip
 
     def _ended_badly(self, state: JobState) -> str:
-        what = f"failed: {_told(state.message) or _told(state.word)}" if state.status == "failed" else "was cancelled"
+        what = (
+            f"failed: {_readable(state.message) or _readable(state.word)}"
+            if state.status == "failed"
+            else "was cancelled"
+        )
         cost = (
             ""
             if state.cost is None
             else f" {self.provider.title} states a cost of {say.money(float(state.cost), CURRENCY)}."
         )
         return (
-            f"{self.provider.title}: the job {self.record['job']} {what}.{cost}\nThe same command starts no second job. "
+            f"{self.provider.title}: the job {self.record['job']} {what}.{cost}\nThe same command does not start a second job. "
             "Correct what the message names, then run it with --again to start another one."
         )
 
@@ -280,6 +284,6 @@ def cost_in(record: Mapping[str, Any]) -> Decimal | None:
     return None
 
 
-def _told(text: str) -> str:
+def _readable(text: str) -> str:
     """A text from the provider for people: one line, safe for a terminal, without a final full stop."""
     return shortened(text).rstrip(".")

@@ -62,8 +62,8 @@ class OpenAI:
         """What to do about an error that means that the platform is closed for the organisation."""
         if "training_not_available" in complaint.codes or "winding down" in complaint.message:
             return (
-                "OpenAI takes no more jobs of this organisation. Train at another provider (--on together, --on fireworks) or "
-                "on this machine (without --on)."
+                "OpenAI accepts no more jobs from this organisation. Train at another provider (--on together, --on fireworks) "
+                "or on this machine (without --on)."
             )
         return None
 
@@ -134,7 +134,7 @@ class OpenAI:
 
     def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:
         """Never called: OpenAI does not offer the weights."""
-        raise RunBroken("OpenAI gives no weights; evaluate the tuned model at its endpoint.")
+        raise RunBroken("OpenAI does not offer the weights; evaluate the tuned model at its endpoint.")
 
 
 def _pages(client: Client, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

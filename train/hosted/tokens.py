@@ -79,7 +79,7 @@ def _rendered(tokenizer: Any, chats: Chats, name: str) -> list[int]:
 
     if not getattr(tokenizer, "chat_template", None):
         raise ModelError(
-            f'the tokenizer "{name}" has no chat template\nName that of the tuned chat model in [train.hosted].'
+            f'the tokenizer "{name}" has no chat template\nName the tokenizer of the tuned chat model in [train.hosted].'
         )
     texts = [render_text(tokenizer, [*map(dict, chat[:-1])], answer=chat[-1]["content"]) for chat in chats]
     return _lengths(tokenizer, texts)
