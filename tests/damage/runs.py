@@ -8,7 +8,7 @@ from pathlib import Path
 from ..cli.test_endpoint import MONEY
 from ..cli.test_endpoint import PROJECT as ENDPOINTS
 from ..conftest import STYLE, pair, write_collected_project, write_pairs, write_project
-from ..faults.situation import run
+from ..faults.harness import run
 
 __all__ = ["Kind", "at_an_endpoint", "curated_file", "judged_outputs", "judged_project", "trained_project"]
 

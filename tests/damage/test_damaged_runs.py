@@ -17,7 +17,7 @@ import pytest
 
 from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
-from ..faults.situation import run
+from ..faults.harness import run
 from .mutations import damage
 from .runs import (
     NAME,

@@ -77,14 +77,14 @@ def peak_memory_bytes() -> int:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether torch (on a GPU or a CPU) or Python reports that memory ran out."""
+    """Whether torch (on a GPU or a CPU) or Python says that memory ran out."""
     import torch
 
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """The bytes that each control group of this process still allows, from its own up to the outermost visible one."""
+    """What each control group of this process still allows, from its own up to the outermost visible one."""
     for controller, path in _groups(root):
         limit_file, used_file, cache = VERSIONS[controller]
         mount = root / "sys/fs/cgroup" / controller
@@ -101,7 +101,7 @@ def _groups(root: Path) -> Iterator[tuple[str, str]]:
     """This process's control groups that can limit memory: (controller, path without its first slash)."""
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
+    except OSError:  # no Linux
         return
     for line in lines:
         number, controllers, path = line.split(":", 2)
@@ -130,7 +130,7 @@ def _statistic(file: Path, name: str) -> int:
 
 
 def _left_of_own() -> int | None:
-    """The bytes of address space that `ulimit -v` leaves to this process; None if it sets no limit."""
+    """What `ulimit -v` leaves of this process's address space; None if it sets no limit."""
     if sys.platform == "win32":
         return None
     try:
