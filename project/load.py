@@ -1,5 +1,6 @@
 """The packages and models that training and evaluation need on this machine, and checks of a project's paths."""
 
+from collections.abc import Callable, Sequence
 from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ import polars as pl
 
 from ..core import DataError, ModelError, Talk, install_command
 from ..evaluate import RUN_ADAPTER, check_rivals, check_roi, plan_variants
+from ..style import StyleSchema
 from .project import PROJECT_FILE, Project
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ __all__ = [
     "NO_PAIRS",
     "check_project",
     "compared",
+    "counts_tokens",
     "lacks_for_training",
     "load",
+    "local_counter",
     "missing_packages",
     "model_name",
     "need_training",
@@ -113,3 +117,18 @@ def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel"
     for notice in format_notices(loaded.model.dtype, device=loaded.model.device.type):
         talk.note(f"warning: {notice}")
     return loaded
+
+
+def counts_tokens(style: StyleSchema) -> bool:
+    """Whether a rule of the style limits lengths in tokens."""
+    return any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
+
+
+def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
+    """The token counter of a model, if its tokenizer is on this machine; its weights are not loaded."""
+    from ..train import token_counter
+
+    try:
+        return token_counter(model)
+    except ModelError:
+        return None

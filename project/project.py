@@ -69,6 +69,12 @@ class Project:
         return None if self.roi is None else read_roi(self.roi, file=self.folder / PROJECT_FILE)
 
     @property
+    def currency(self) -> str:
+        """The currency of `[roi]`; EUR without that section."""
+        roi = self.roi_settings
+        return "EUR" if roi is None else roi.currency
+
+    @property
     def runs(self) -> Path:
         """The folder of its runs."""
         return self.folder / "runs"

@@ -57,6 +57,11 @@ class Run:
         self._project = project
         self._made: dict[Hashable, tuple[Any, Any]] = {}
 
+    @classmethod
+    def of(cls, run: "str | Path | Run", *, talk: Talk | None = None) -> "Run":
+        """The run itself if it is open, else the run at a path."""
+        return run if isinstance(run, Run) else cls(run, talk=talk)
+
     @cached_property
     def project(self) -> Project:
         """The project of the run.
@@ -170,6 +175,11 @@ class Run:
     def _object(self, name: str) -> dict[str, Any]:
         file = self.folder / name
         return self.once(file.name, [file], lambda: read_stored(file, name)) if file.exists() else {}
+
+    @property
+    def longest_output(self) -> int:
+        """The bytes of the longest training output; 0 if there is none."""
+        return max((len(text.encode(errors="replace")) for text in self.train["output"]), default=0)
 
     # --- for the stages ---------------------------------------------------------------------------------------
 

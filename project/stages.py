@@ -66,7 +66,7 @@ def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Talk 
 
     Raises: as `curate_project`; ConfigError if the run does not name the file it was made from, or that file is gone.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = Run.of(run)
     facts, home = opened.facts, opened.folder.resolve().parent.parent
     stated = facts.get("curated") or {}
     options = {"allow_code": allow_code, "seed": facts["seed"] if facts.get("seed_stated") else None, "talk": talk}

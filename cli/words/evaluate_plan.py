@@ -44,7 +44,7 @@ def _row(
     }
     if not plans:
         return row
-    longest = remote.longest_output
+    longest = remote.run.longest_output
     forecasts = [forecast(plan, store, longest_output=longest) for plan in plans]
     costs = [ahead.cost for ahead in forecasts]
     return row | {

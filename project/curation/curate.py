@@ -29,7 +29,7 @@ from ...curate import (
 from ...evaluate import EvaluateSettings
 from ...style import StyleSchema, read_style
 from ...train import TrainSettings
-from ..load import model_name
+from ..load import counts_tokens, model_name
 from ..project import Project
 from ..run import Run, console_for
 from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
@@ -260,5 +260,4 @@ def counter_of_tokens(project: Project) -> Callable[[Sequence[str]], Sequence[in
 
 def wants_tokens(project: Project) -> bool:
     """Whether a rule of the style limits lengths in tokens, and the packages to count them are installed."""
-    in_tokens = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
-    return in_tokens and find_spec("transformers") is not None
+    return counts_tokens(project.style) and find_spec("transformers") is not None

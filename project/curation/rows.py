@@ -50,7 +50,7 @@ def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
 
     Raises: DataError if there is no such row (with the nearest ids), or nothing was curated.
     """
-    return why(_opened(run).folder, f"row {row}" if isinstance(row, int) else row)
+    return why(Run.of(run).folder, f"row {row}" if isinstance(row, int) else row)
 
 
 def decide_row(
@@ -70,7 +70,7 @@ def decide_row(
     Raises: DataError as `explain_row`; ConfigError if the row has no id, or a text is given for a row to drop; RunBroken
     for disk errors.
     """
-    opened = _opened(run)
+    opened = Run.of(run)
     explanation = explain_row(opened, row)
     if explanation.id is None:
         raise ConfigError("this row could not be read, so it has no id; fix it in the file")
@@ -90,7 +90,7 @@ def decide_rows(
 
     Each row is identified by its id and its content, so that a decision still applies after ids are renumbered.
     """
-    folder, ids = _opened(run).folder, list(ids)
+    folder, ids = Run.of(run).folder, list(ids)
     file, contents = decisions_file(folder), row_contents(folder, ids)
     who, when = user_name() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
     about: dict[str, Any] = {"decision": decision, "who": who, "why": because, "text": text, "when": when}
@@ -104,7 +104,7 @@ def recover_decisions(run: str | Path | Run) -> str:
 
     Raises: DataError if the file cannot be read; RunBroken for disk errors.
     """
-    return DecisionLog(decisions_file(_opened(run).folder)).recover()
+    return DecisionLog(decisions_file(Run.of(run).folder)).recover()
 
 
 def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
@@ -112,7 +112,7 @@ def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
 
     Raises: DataError if the file cannot be read; RunBroken for disk errors.
     """
-    file = decisions_file(_opened(run).folder)
+    file = decisions_file(Run.of(run).folder)
     return DecisionLog(file).take_back(), file
 
 
@@ -129,7 +129,7 @@ def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
 
     Raises: DataError, ConfigError as `find_rows`; DataError if overrides.jsonl cannot be read.
     """
-    folder, chosen = _opened(run).folder, which or RowFilter()
+    folder, chosen = Run.of(run).folder, which or RowFilter()
     decided = {override.id for override in read_overrides(decisions_file(folder))}
     rows = find_rows(folder, chosen, decided=decided)
     return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows))
@@ -157,14 +157,14 @@ def export_splits(
 
     Raises: ConfigError if there was no such message; DataError if nothing was curated.
     """
-    folder = _opened(run).folder
-    guide = _guide(_opened(run)) if with_guide else None
+    folder = Run.of(run).folder
+    guide = _guide(Run.of(run)) if with_guide else None
     place = Path(out) if out is not None else folder / "export" / kind
     with disk_refusals(place):
         if kind == "csv" and place.suffix.lower() == ".csv":
             written = [write_corrected(folder, place, guide=guide)]
         else:
-            written = export_pairs(folder, kind, place, guide=guide, system_role=_system_role(_opened(run)))
+            written = export_pairs(folder, kind, place, guide=guide, system_role=_system_role(Run.of(run)))
     return Exported(folder, tuple(written), tuple(export_cautions(written, kind)))
 
 
@@ -184,7 +184,3 @@ def _guide(run: Run) -> str:
             f"--with-guide: curation removed no system message from the data of {run.folder}; leave the option out"
         )
     return guide
-
-
-def _opened(run: str | Path | Run) -> Run:
-    return run if isinstance(run, Run) else Run(run)

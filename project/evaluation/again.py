@@ -1,18 +1,19 @@
 """Updates a run's verdict: its stored outputs, judged by the current settings and style. Nothing is generated."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ...core import DataError, ModelError, damage, say
+from ...core import DataError, damage, say
 from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
 from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
+from ..load import counts_tokens, local_counter
 from ..project import PROJECT_FILE, Project, read_project
 from ..run import Run
 from ..runs import with_inputs
@@ -22,7 +23,7 @@ from .gates import evaluate_gates, parse_gate
 from .judgements import count_people, recount_judgements, with_people_named
 from .verdicts import Changes, keep_evaluated, stated_by, unapplied
 
-__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again", "local_counter"]
+__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again"]
 
 LATER = "it takes effect with new outputs, from `tuneworth evaluate`"
 
@@ -135,8 +136,9 @@ def _collected(run: Run, call: Mapping[str, Any], roi: Mapping[str, Any] | None,
 
 def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> tuple[pl.DataFrame, list[Raw]]:
     """The tested pairs and the variants with their outputs, in the order of the outputs."""
-    counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
-    raws = read_raws(run.folder / "evaluate", settings=settings, counter=local_counter if counts else None)
+    raws = read_raws(
+        run.folder / "evaluate", settings=settings, counter=local_counter if counts_tokens(style) else None
+    )
     ids = raws[0].outputs["id"].unique(maintain_order=True) if raws else pl.Series("id", [], dtype=pl.String)
     pairs = ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left")
     if (gone := pairs.filter(pl.col("input").is_null())).height:
@@ -146,16 +148,6 @@ def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> 
     if pairs["id"].is_duplicated().any():
         raise DataError(f"{tested_files(run.folder)[0]}: an id occurs twice")
     return pairs, raws
-
-
-def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
-    """The token counter of a model, if its tokenizer is on this machine; its weights are not loaded."""
-    from ...train import token_counter
-
-    try:
-        return token_counter(model)
-    except ModelError:
-        return None
 
 
 def _provenance(run: Run, files: Iterable[tuple[str, Path]]) -> dict[str, Any]:

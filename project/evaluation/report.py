@@ -23,7 +23,7 @@ def report_run(
     Raises: DataError if the run has nothing to report, or a judgements file belongs to another run; ConfigError if its
     project has errors; RunBroken for disk errors.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = Run.of(run)
     if opened.results:
         decide_again(opened, allow_code=allow_code)
     if judgements:

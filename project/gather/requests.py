@@ -46,15 +46,9 @@ class Remote:
         """The file of the endpoints' answers, one per line."""
         return self.run.folder / "evaluate" / "answers.jsonl"
 
-    @property
-    def longest_output(self) -> int:
-        """The bytes of the longest training output."""
-        return max((len(text.encode(errors="replace")) for text in self.run.train["output"]), default=0)
-
     def budget(self, store: AnswerStore) -> Budget:
         """The limit `max_cost`, and the cost of the answers stored so far."""
-        roi = self.run.project.roi_settings
-        currency = "EUR" if roi is None else roi.currency
+        currency = self.run.project.currency
         prices = {(plan.endpoint.url, plan.endpoint.model): plan.price for plan in self.plans}
         spent = spent_on(
             store.lines.values(),
@@ -66,7 +60,7 @@ class Remote:
     def lines(self, store: AnswerStore, *, all_hosts: bool = False) -> list[str]:
         """A line per host with requests, tokens and cost."""
         return remote_lines(
-            self.plans, store, self.budget(store), longest_output=self.longest_output, all_hosts=all_hosts
+            self.plans, store, self.budget(store), longest_output=self.run.longest_output, all_hosts=all_hosts
         )
 
     def check(self, store: AnswerStore) -> None:
@@ -167,7 +161,7 @@ def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) ->
         with run.talk.progress("endpoints") as advance:
             traffic = Traffic(advance, budget)
             session = RemoteSession(
-                {plan.variant.name: plan for plan in remote.plans}, store, budget, remote.longest_output, traffic=traffic,
+                {plan.variant.name: plan for plan in remote.plans}, store, budget, remote.run.longest_output, traffic=traffic,
                 warn=lambda text: run.talk.note(f"warning: {text}"),
             )  # fmt: skip
             raced = race_endpoints(
@@ -197,7 +191,7 @@ def retry_lines(remote: Remote, climb: Climb, store: AnswerStore) -> list[str]:
         plan = plans.get(rung.base.name)
         if rung.retry is None or plan is None:
             continue
-        ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.longest_output)
+        ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.run.longest_output)
         if plan.endpoint.on_this_machine and not ahead.cost:
             continue
         money = "cost unknown" if ahead.cost is None else f"at most about {say.money(ahead.cost, budget.currency)}"
@@ -243,9 +237,9 @@ def planned_rivals(run: Run, output_sets: Sequence[OutputSet], store: AnswerStor
         plan = plans.get(rung.base.name if rung.retry else rung.name)
         ahead = None
         if plan is not None and rung.retry is not None:
-            ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.longest_output)
+            ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.run.longest_output)
         elif plan is not None:
-            ahead = forecast(plan, store, longest_output=remote.longest_output)
+            ahead = forecast(plan, store, longest_output=remote.run.longest_output)
         speed = ((run.results.get("seconds") or {}).get(rung.base.name) or {}).get("per_second")
         together = rung.base.settings.concurrency if rung.base.endpoint else 1
         found.append(

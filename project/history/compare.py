@@ -80,7 +80,7 @@ def compare_runs(
     Raises: ConfigError or DataError if a run, its variant or a gate does not exist, or no request is shared.
     """
     talk, conditions = talk or QUIET, [parse_gate(text) for text in gates]
-    opened = [run if isinstance(run, Run) else Run(run, talk=talk) for run in runs]
+    opened = [Run.of(run, talk=talk) for run in runs]
     _check_different(opened)
     names = _names(opened)
     sides = [

@@ -13,7 +13,7 @@ from ...curate import read_tested, tested_files
 from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
 from ...style import StyleSchema, check_table, open_fields, pair_columns, with_row_values
-from ..evaluation.again import local_counter
+from ..load import counts_tokens, local_counter
 from ..run import Run
 
 __all__ = ["judged_by_style", "judged_variant", "with_known_values"]
@@ -86,8 +86,7 @@ def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
     variant = (side.results.get("variants") or {}).get(side.variant) or {}
     rows = [_unrepaired(line) for name in pairs["id"] for line in side.lines[name]]
     outputs = pl.DataFrame(rows, schema=OUTPUT_SCHEMA, strict=False)
-    counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
-    counter = local_counter(variant["model"]) if counts and variant.get("model") else None
+    counter = local_counter(variant["model"]) if counts_tokens(style) and variant.get("model") else None
     scores = score_outputs(pairs, outputs, style, count_tokens=counter, repair=variant.get("repair") or "off")
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in scores.table.iter_rows(named=True):

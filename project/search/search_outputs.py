@@ -37,7 +37,7 @@ from ..run import Run
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["LONGEST_GUIDE", "Asker", "asking", "reflection_price", "search_answers", "search_currency"]
+__all__ = ["LONGEST_GUIDE", "Asker", "asking", "reflection_price", "search_answers"]
 
 LONGEST_GUIDE = 4096  # tokens that a reflection may write: its reasoning and a guide of three pages
 TOO_LONG = "the prompt leaves no room for an answer"
@@ -50,12 +50,6 @@ def _folder(run: Run) -> Path:
 def search_answers(run: Run) -> Path:
     """The file of the endpoints' answers."""
     return _folder(run) / "answers.jsonl"
-
-
-def search_currency(run: Run) -> str:
-    """The currency of the project's money."""
-    roi = run.project.roi_settings
-    return "EUR" if roi is None else roi.currency
 
 
 @dataclass
@@ -122,7 +116,7 @@ class Asker:
             calls=sum(map(len, tables)),
             tokens=int(sum(tokens.sum() for tokens in counted)) if known else None,
             cost=None if None in costs else total,
-            currency=search_currency(self.run),
+            currency=self.run.project.currency,
             seconds=float(sum(table["seconds"].sum() for table in tables)),
         )
 
@@ -232,7 +226,7 @@ def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> I
         remote = None
         if base.source == "endpoint" or settings.reflection is not None:
             store = stack.enter_context(open_answers(search_answers(run)))
-            currency = search_currency(run)
+            currency = run.project.currency
             spent = spent_on(store.lines.values(), currency=currency, price=lambda line: None)
             budget = Budget(
                 settings.budget_cost, currency=currency, spent=spent, sent=store.sent,
@@ -268,6 +262,6 @@ def reflection_price(run: Run, stated: ReflectionSettings) -> TokenPrice | None:
     if stated.price_input is None or stated.price_output is None:
         return None
     return TokenPrice(
-        stated.price_input, stated.price_input, stated.price_output, search_currency(run),
+        stated.price_input, stated.price_input, stated.price_output, run.project.currency,
         "stated in [evaluate.search] reflection",
     )  # fmt: skip

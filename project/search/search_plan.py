@@ -27,7 +27,7 @@ from ...evaluate import (
 )
 from ..gather.required import variants_of
 from ..run import At, Run, console_for, open_run
-from .search_outputs import LONGEST_GUIDE, reflection_price, search_answers, search_currency
+from .search_outputs import LONGEST_GUIDE, reflection_price, search_answers
 
 __all__ = ["SearchPlan", "field_of", "plan_search"]
 
@@ -151,7 +151,7 @@ def _planned(
     run: Run, base: Variant, settings: SearchSettings, seed: int, pairs: pl.DataFrame, probe: pl.DataFrame
 ) -> SearchPlan:
     """The plan within both budgets."""
-    plan = SearchPlan(run, base, settings, seed, pairs, probe, (), 0, 0, 0, 0, None, search_currency(run))
+    plan = SearchPlan(run, base, settings, seed, pairs, probe, (), 0, 0, 0, 0, None, run.project.currency)
     sent, generated, cost = _per_call(plan)
     most = _most_calls(settings, cost)
     if settings.reflection is None:
@@ -191,8 +191,7 @@ def _per_call(plan: SearchPlan) -> tuple[float, float, Decimal | None]:
     requests = plan.pairs.select(
         pl.sum_horizontal(pl.col("input", "system").fill_null("").str.len_bytes()).mean()
     ).item()
-    longest = max((len(text.encode(errors="replace")) for text in run.train["output"]), default=0)
-    sent, written = (sum(prompts) / len(prompts) + requests) / BYTES_PER_TOKEN, longest / BYTES_PER_TOKEN
+    sent, written = (sum(prompts) / len(prompts) + requests) / BYTES_PER_TOKEN, run.longest_output / BYTES_PER_TOKEN
     price = price_of_variant(run.project.roi_settings, plan.base)
     free = plan.base.source != "endpoint"
     cost = Decimal(0) if free else price and price.of(input_tokens=round(sent), output_tokens=round(written))

@@ -58,7 +58,7 @@ def export_serving(
     Raises: ConfigError for a folder that holds something else; DataError and ModelError if there is no tuned model to
     export, or the server cannot serve it as judged; RunBroken if the disk is too small.
     """
-    opened = run if isinstance(run, Run) else Run(run, talk=talk)
+    opened = Run.of(run, talk=talk)
     place = Path(out) if out is not None else opened.folder / "export" / server
     earlier = _check_place(place)
     model = judged_model(opened)

@@ -104,16 +104,13 @@ def check_requests(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore) 
 
 def cost_lines(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, max_cost: Decimal | None) -> list[str]:
     """A line with the requests still to send, their tokens and their cost."""
-    longest = max((len(text.encode(errors="replace")) for text in run.train["output"]), default=0)
-    return remote_lines(
-        plans, answers, budget_of(run, plans, answers, max_cost=max_cost), longest_output=longest, all_hosts=True
-    )
+    budget = budget_of(run, plans, answers, max_cost=max_cost)
+    return remote_lines(plans, answers, budget, longest_output=run.longest_output, all_hosts=True)
 
 
 def budget_of(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, max_cost: Decimal | None) -> Budget:
     """The limit, and the cost of the stored answers."""
-    roi = run.project.roi_settings
-    currency, price = "EUR" if roi is None else roi.currency, next((plan.price for plan in plans), None)
+    currency, price = run.project.currency, next((plan.price for plan in plans), None)
     spent = spent_on(answers.lines.values(), currency=currency, price=lambda line: price)
     return Budget(
         max_cost, currency=currency, spent=spent, sent=answers.sent, setting="--max-cost", again=AGAIN

@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
-from ...core import ConfigError, ModelError, RunBroken
+from ...core import ConfigError, RunBroken
 from ...evaluate import (
     LEAST_ANSWERED,
     AnswerStore,
@@ -28,6 +28,7 @@ from ...evaluate import (
     spent_on,
     standing_of,
 )
+from ..load import counts_tokens, local_counter
 from ..run import Run
 from .looks import History
 from .recorded import Recorded, recorded
@@ -190,15 +191,8 @@ class Watcher:
     @cached_property
     def _counter(self) -> Callable[[Sequence[str]], Sequence[int]] | None:
         """The judged model's token counter, if a rule counts tokens and its tokenizer is on this machine."""
-        checks, model = self.run.style.checks, self.judged.model
-        if model is None or not any(getattr(check.parameters, "unit", None) == "tokens" for check in checks):
-            return None
-        from ...train import token_counter
-
-        try:
-            return token_counter(model)
-        except ModelError:
-            return None
+        model = self.judged.model
+        return local_counter(model) if model is not None and counts_tokens(self.run.style) else None
 
     def _spend(self, cost: Decimal) -> None:
         if self.max_cost is not None:
