@@ -178,9 +178,9 @@ def test_a_folder_with_other_things_is_left_alone(judged: Run, tmp_path: Path):
 def test_an_export_that_is_killed_leaves_no_folder_taken_for_whole(judged: Run, tmp_path: Path):
     code_ = (
         "import os, signal, sys\nfrom tuneworth.project.serving import export\n"
-        "put = export._put\n"
+        "put = export._link_or_copy\n"
         "def stop(file, target):\n    put(file, target)\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "export._put = stop\nexport.export_serving(sys.argv[1], 'vllm', out=sys.argv[2])\n"
+        "export._link_or_copy = stop\nexport.export_serving(sys.argv[1], 'vllm', out=sys.argv[2])\n"
     )
     done = subprocess.run([sys.executable, "-c", code_, str(judged.folder), str(tmp_path / "cut")], check=False)
     assert done.returncode == -signal.SIGKILL
