@@ -35,7 +35,7 @@ def test_a_log_gets_a_line_before_thirty_seconds_of_silence_are_over(capsys: pyt
     assert max(later - earlier for earlier, later in zip([0.0, *printed], printed, strict=False)) <= 30
 
 
-def test_another_line_of_the_command_puts_the_next_one_off(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_line_of_the_command_delays_the_next_one(capsys: pytest.CaptureFixture[str]) -> None:
     now, waits = [0.0], []
     talk = Talk(last_line=LastLine(clock=lambda: now[0]))
 
@@ -57,7 +57,7 @@ class Closed(io.StringIO):
         raise BrokenPipeError
 
 
-def test_a_log_that_nobody_reads_ends_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_end_when_nobody_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waits = [0.0], []
     talk = Talk(last_line=LastLine(clock=lambda: now[0]))
     monkeypatch.setattr("sys.stderr", Closed())
@@ -72,7 +72,7 @@ def test_a_log_that_nobody_reads_ends_the_lines(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("talk", [Talk(), Talk(json=True), Talk(quiet=True)])
-def test_a_short_step_says_nothing_in_a_log_however_long_that_was_silent(
+def test_a_short_step_prints_nothing_however_long_the_log_was_silent(
     talk: Talk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk.last_line.at -= 100
@@ -99,7 +99,7 @@ def test_lines_go_to_standard_error_and_none_comes_after_the_step(
     assert json.loads(capsys.readouterr().out) == {"done": True}
 
 
-def test_a_course_follows_the_steps_of_a_quiet_log() -> None:
+def test_a_timetable_tracks_the_steps_of_a_quiet_log() -> None:
     timetable = Timetable("demo", [ExpectedStep("plain", 50), ExpectedStep("report", 10)])
     talk = Talk(timetable=timetable)
     with talk.progress("plain    "):

@@ -1,4 +1,4 @@
-"""What is wrong with a TOML file is said with its line, in words that help."""
+"""Mistakes in a TOML file are explained with their line."""
 
 from decimal import Decimal
 
@@ -48,7 +48,7 @@ def refusal(tmp_path, text):
         (b"a = 1\nb = 'f\xfcr'", 2, "save the file as UTF-8"),
     ],
 )
-def test_each_usual_fault_is_said_with_its_line(tmp_path, text, line, said):
+def test_each_common_mistake_is_explained_with_its_line(tmp_path, text, line, said):
     found = refusal(tmp_path, text)
     assert found.startswith(f"line {line}: ")
     assert said in found
@@ -73,7 +73,7 @@ def test_the_value_of_a_key_is_not_shown(tmp_path):
         assert "line" in found
 
 
-def test_a_file_that_is_none_is_named(tmp_path):
+def test_a_missing_or_unreadable_file_is_named(tmp_path):
     (tmp_path / "wide.toml").write_bytes("a = 1".encode("utf-16"))
     for path, said in (
         (tmp_path, "is a folder"),
@@ -84,7 +84,7 @@ def test_a_file_that_is_none_is_named(tmp_path):
             read_toml(path)
 
 
-def test_numbers_are_exact_and_a_byte_order_mark_is_nothing(tmp_path):
+def test_numbers_are_exact_and_a_byte_order_mark_is_ignored(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("\ufeffprice = 0.1\r\n", encoding="utf-8")
     assert read_toml(file) == {"price": Decimal("0.1")}
@@ -107,7 +107,7 @@ def test_what_is_too_deep_or_too_long_is_refused_with_its_line(tmp_path, text, l
     assert said in found
 
 
-def test_a_line_of_prose_is_not_taken_for_a_deep_key(tmp_path):
+def test_a_line_of_prose_is_not_mistaken_for_a_deep_key(tmp_path):
     assert 'there is no "=" after the key' in refusal(tmp_path, "many words " * 40)
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_too_large_is_refused_with_its_size(tmp_path):
     )
 
 
-def test_what_is_as_deep_and_long_as_allowed_is_read(tmp_path):
+def test_the_allowed_depth_and_length_are_read(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("a = " + "[" * 32 + "]" * 32 + "\n" + ".".join("bcde" * 8) + f" = {'9' * 1_000}\n#" + " " * 240_000)
     assert set(read_toml(file)) == {"a", "b"}
