@@ -44,7 +44,7 @@ def test_no_signal_is_sent_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert has_ended(os.getpid()) is None
 
 
-def test_where_processes_cannot_be_checked_a_leftover_is_judged_by_its_age(
+def test_where_processes_cannot_be_checked_leftovers_go_by_their_age(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "has_ended", lambda process: None)
