@@ -1,4 +1,4 @@
-"""`tuneworth check`: say what to know about a file of pairs before anything is done with it."""
+"""`tuneworth check`: what to know about a file of pairs before anything else is done with it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,7 @@ from .options import common_options, reading_options
 __all__ = ["command"]
 
 _PATH = click.Path(path_type=Path)
-
-
-_GROUPS = {
-    "Options": "--page --input --output --id --group --identifier --turns",
-}
+_GROUPS = {"Options": "--page --input --output --id --group --identifier --turns"}
 
 
 @click.command(
@@ -42,8 +38,9 @@ def command(
 ) -> None:
     """Check up on the pairs in FILE: missing facts, duplicates, variants, columns, personal data, and what to type.
 
-    FILE may be a folder or a glob in quotes. It needs no style, no model and no project, and nothing is changed. Without
-    --input and --output, unknown columns are proposed: the longest texts as the output, all others as the input.
+    FILE may be a folder or a quoted glob. No style, model or project is needed, and nothing is changed. If no columns are
+    named with --input and --output, or recognised, some are proposed: the longest texts as the output, all others as the
+    input.
     """
     from ..project import check_data
     from ..reports import checkup_text, write_checkup

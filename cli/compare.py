@@ -42,9 +42,8 @@ def command(
 ) -> None:  # fmt: skip
     """Compare RUNS, run folders or projects (their newest run), on the requests that they share.
 
-    Each run is compared with the one before it, and the last with the first: which requests work now that did not, and
-    the reverse, which rules and parts of the requests moved, what the change in cost is made of, and why the verdicts
-    differ.
+    Each run is compared with the one before it, and the last with the first: which requests started or stopped working,
+    which rules and parts of the requests changed, what the change in cost consists of, and why the verdicts differ.
     """
     from ..project import compare_runs
 
@@ -52,5 +51,5 @@ def command(
     written = [] if out is None else compared.write(out, examples=not no_examples)
     page = f"\n\nPage: {written[0]}" if written else ""
     talk.answer(f"{compared.text}{page}", {**compared.results, "written": [str(path) for path in written]})
-    compared.check_gates()  # the files are written anyway
+    compared.check_gates()  # after the files are written
     talk.next(f"open {written[0]}" if written else "the same command with --out FOLDER, for the page with all texts")

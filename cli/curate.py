@@ -108,7 +108,7 @@ def command(
     reading = stated.pop("reading")
     given = {key: value for key, value in (stated | reading).items() if value not in (None, ())}
     local_only = {"dry-run": dry_run, "threshold-table": threshold_table}
-    how = {"thresholds": threshold_table, "allow_code": allow_code, "talk": talk}
+    options = {"thresholds": threshold_table, "allow_code": allow_code, "talk": talk}
     if again:
         _refuse_beside_again(given | {"mask": mask, "fix": fix, "run": name, "cluster": cluster} | local_only)
         summary, folder = _again(source or Path(), allow_code=allow_code, talk=talk)
@@ -120,9 +120,11 @@ def command(
             )
         if cluster:
             raise ConfigError(
-                "--cluster needs a project, whose [cluster] names the workers; a file is curated on this machine"
+                "--cluster needs a project, where [cluster] names the workers; a file is curated on this machine"
             )
-        summary = _of_file(source, given, rules={"mask": mask} | ({"fix": fix} if fix else {}), dry_run=dry_run, **how)
+        summary = _of_file(
+            source, given, rules={"mask": mask} | ({"fix": fix} if fix else {}), dry_run=dry_run, **options
+        )
         folder = None if dry_run else given["out"]
     else:
         _refuse_options(source, given)
@@ -130,7 +132,7 @@ def command(
             raise ConfigError(
                 f"--{option} cannot be combined with --cluster: it works on this machine, on a sample if necessary"
             )
-        summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, fix=fix, **how)
+        summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, fix=fix, **options)
     _print_summary(summary, folder, talk)
 
 
@@ -143,7 +145,7 @@ def _again(run: Path, *, allow_code: bool, talk: Talk) -> tuple[dict[str, Any], 
 
 
 def _refuse_beside_again(given: dict[str, Any]) -> None:
-    """Raises: ConfigError if another option than --allow-code is given."""
+    """Raises: ConfigError if any option but --allow-code is given."""
     for option in (option_of(name) for name, value in given.items() if value):
         raise ConfigError(f"--again curates a run as it was made before; leave --{option} out")
 
@@ -164,19 +166,19 @@ def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bo
 
     if source is None or source.name == PROJECT_FILE or (source / PROJECT_FILE).is_file():
         return False
-    # A folder of files is also a source of pairs if the options say so.
+    # With these options, a folder is a source of pairs too.
     return source.is_file() or any(mark in str(source) for mark in "*?[") or "out" in given or dry_run
 
 
 def _of_project(
-    source: Path | None, name: str | None, *, dry_run: bool, cluster: bool, **how: Any
+    source: Path | None, name: str | None, *, dry_run: bool, cluster: bool, **options: Any
 ) -> tuple[dict[str, Any], Path | None]:
     """The summary of a project's pairs, and the run folder; None in a dry run."""
     from ..project import curate_project, preview_curation
 
     if dry_run:
-        return preview_curation(source, **how).summary, None
-    run = curate_project(source, run=name, cluster=cluster, **how)
+        return preview_curation(source, **options).summary, None
+    run = curate_project(source, run=name, cluster=cluster, **options)
     return run.curation, run.folder
 
 
@@ -205,7 +207,7 @@ def _cosine(text: str) -> float:
 
 
 def _of_file(
-    source: Path, given: dict[str, Any], *, rules: dict[str, Any], dry_run: bool, **how: Any
+    source: Path, given: dict[str, Any], *, rules: dict[str, Any], dry_run: bool, **options: Any
 ) -> dict[str, Any]:
     """The summary of a file's pairs; errors in an option name the option."""
     from ..curate import CurateSettings, DataSettings
@@ -233,5 +235,5 @@ def _of_file(
         raise ConfigError(f"--overrides: no file at {overrides}")
     return curate_pairs(
         source, given.get("style"), settings=rules, **columns, overrides=overrides, splits=given.get("splits"), out=out,
-        dry_run=dry_run, **how,
+        dry_run=dry_run, **options,
     ).summary  # fmt: skip

@@ -81,7 +81,7 @@ def command(
     if collected:
         if pairs is None or not outputs or out is None:
             raise ConfigError(
-                "collected outputs need all of --pairs FILE, --outputs NAME=FILE (once for each variant) and --out DIR"
+                "collected outputs need --pairs FILE, --outputs NAME=FILE (once for each variant) and --out DIR"
             )
         run = judge_outputs(
             pairs, _named(outputs), style_path, project=project, baseline=baseline, candidate=candidate, gates=gates,
@@ -96,7 +96,7 @@ def command(
         run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}
     talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
-    run.check_gates()  # the report is written anyway
+    run.check_gates()  # after the report is written
     talk.next(f"open {run.report}")
 
 

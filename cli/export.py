@@ -28,12 +28,12 @@ SERVERS = ("ollama", "vllm", "llama.cpp")
 @click.option(
     "--with-guide",
     is_flag=True,
-    help="Add the system message that curate removed from nearly all rows to each pair again.",
+    help="Restore the system message that curate removed from nearly all rows.",
 )
 @click.option(
     "--weights",
     type=click.Choice(("merged", "adapter")),
-    help="For a server: the adapter merged into the base model, or on its own beside it.",
+    help="For a server: the adapter merged into the base model, or separately.",
 )
 @common_options
 def command(
@@ -42,24 +42,22 @@ def command(
     """Write the clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder. With
     ollama, vllm or llama.cpp: the tuned model of RUN, as it was judged, for that server.
 
-    For a server the folder has the weights, the chat template with its stops, the command that starts it, a README that
-    says exactly what the application sends, and request.py, which makes the requests.
+    For a server, the folder has the weights, the chat template with its stops, the command that starts the server, a README
+    that says exactly what the application has to send, and request.py, which builds the requests.
 
-    With --format csv --out FILE.csv: the corrected data as one table for people. A column per field, all splits, and the
-    outputs as they were read where a person or a repair changed them.
+    With --format csv --out FILE.csv, the corrected data are written as one table for people: a column per field, all splits,
+    and the original output where a person or a repair changed it.
 
-    Texts are written unchanged. A spreadsheet may read a CSV cell that begins with = as a formula: open files from
-    unknown sources as text.
+    Texts are written unchanged. A spreadsheet may take a CSV cell that begins with = for a formula: open files from unknown
+    sources as text.
     """
     if kind in SERVERS:
         if with_guide:
-            raise click.UsageError(
-                "--with-guide is for the splits; a served model gets the prompt that it was judged with"
-            )
+            raise click.UsageError("--with-guide is for splits; a served model gets the prompt that it was judged with")
         _export_model(run, kind, out, weights, talk)
         return
     if weights is not None:
-        raise click.UsageError("--weights is for a server; the splits have none")
+        raise click.UsageError("--weights is for servers; splits have no weights")
     from ..curate import table_name
     from ..project import export_splits
 

@@ -12,9 +12,7 @@ from .options import code_option, common_options, reading_options
 __all__ = ["command"]
 
 
-_GROUPS = {
-    "Options": "--style --diff --out --overwrite --unsafe --gate",
-}
+_GROUPS = {"Options": "--style --diff --out --overwrite --unsafe --gate"}
 
 
 @click.command(
@@ -26,9 +24,7 @@ _GROUPS = {
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--style", "style_path", type=click.Path(path_type=Path), required=True, help="The style schema.")
 @click.option("--diff", is_flag=True, help="Show each changed output, before and after.")
-@click.option(
-    "--unsafe", is_flag=True, help="Leave out what cannot be repaired: facts not in the request, repetitions."
-)
+@click.option("--unsafe", is_flag=True, help="Remove what cannot be repaired: facts not in the request, repetitions.")
 @click.option("--out", type=click.Path(path_type=Path), help="The JSONL file to write, with every key of each row.")
 @click.option("--overwrite", is_flag=True, help="Replace the file at --out if it exists.")
 @click.option("--gate", "fail", is_flag=True, help="Exit with code 1 if an output still breaks a must rule.")
@@ -49,8 +45,8 @@ def command(
 ) -> None:
     """Repair the outputs in FILE that break a rule of the style, and count the repairs by rule.
 
-    A repair is safe: it changes no number, code or field value and breaks no other must rule. --unsafe also leaves
-    something out where that helps. FILE is never changed; --out writes another one.
+    Repairs are safe: they change no number, code or field value and break no other must rule. --unsafe also removes content
+    where that helps. FILE is never changed; --out writes another one.
     """
     from ..core import GateFailed
     from ..project import fix_outputs

@@ -1,4 +1,4 @@
-"""How `--help` lists options: in groups, with the ones of daily use first."""
+"""How `--help` lists options: in groups, those for daily use first."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,9 +21,8 @@ Rows = list[tuple[str, str]]
 class Grouped(click.Command):
     """A command whose `--help` lists its options under headings.
 
-    `groups` names the options of each heading, divided by spaces, in the order in which they are listed; the other options
-    of the command come first, and those that several commands share last. Raises: ValueError if one is not an option of
-    the command.
+    `groups` has the options of each heading, separated by spaces, in the order to list them. Other options of the command
+    come first, shared ones last. Raises: ValueError for a name that is not an option of the command.
     """
 
     def __init__(self, *args: Any, groups: Mapping[str, str] | None = None, **settings: Any) -> None:
@@ -54,7 +53,7 @@ class Grouped(click.Command):
 
 
 def write_groups(formatter: click.HelpFormatter, groups: Mapping[str, Rows]) -> None:
-    """Write two columns under each heading that has rows; the second one begins at the same place everywhere."""
+    """Write two columns under each heading that has rows, aligned over all headings."""
     width = max((len(name) for rows in groups.values() for name, _ in rows if len(name) <= _WIDEST), default=0)
     for title, rows in groups.items():
         if rows:

@@ -22,7 +22,7 @@ __all__ = ["command"]
 def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk) -> None:
     """Create a project: FOLDER with a tuneworth.toml, and a style.yaml inferred from the pairs of --from FILE.
 
-    Without a file, or if its outputs share no style, style.yaml is a plain one to start from.
+    Without a file, or if its outputs share no style, style.yaml is a basic one to start from.
     """
     from ..core import ConfigError
     from ..project import create_project

@@ -1,4 +1,4 @@
-"""Options shared by several commands: verbosity, output format, permission to run code, how to read pairs; their types."""
+"""Options that commands share (verbosity, output format, permission to run code, how to read pairs), and option types."""
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -16,29 +16,33 @@ __all__ = [
 
 
 class Amount(click.ParamType):
-    """An amount of money, read exactly."""
+    """An exact amount of money, 0 or more; or above 0 if it must be `positive`."""
 
     name = "amount"
 
+    def __init__(self, *, positive: bool = False) -> None:
+        self.positive = positive
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """The sum. Raises: BadParameter if it is none."""
+        """The amount. Raises: BadParameter if the text is not one."""
         try:
             amount = Decimal(str(value))
         except InvalidOperation:
             amount = Decimal(-1)
-        if not amount.is_finite() or amount < 0:
-            self.fail(f"{value!r} is not an amount of money", param, ctx)
+        if not amount.is_finite() or amount < 0 or (self.positive and not amount):
+            wanted = "an amount above 0, such as 25" if self.positive else "an amount of money"
+            self.fail(f"{value!r} is not {wanted}", param, ctx)
         return amount
 
 
 class RunName(click.ParamType):
-    """The name of a run; the shell completes those of the project that the command line names, the newest first."""
+    """The name of a run; the shell completes the runs of the project on the command line, the newest first."""
 
     name = "name"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The names of runs that begin like this."""
-        # While `--run` still lacks its value, click leaves the argument before it among the rest.
+        """The names of runs that start with `incomplete`."""
+        # While `--run` has no value yet, click leaves the argument before it in `ctx.args`.
         stated = ctx.params.get("project") or ctx.params.get("source") or next(iter(ctx.args), "")
         place = Path(stated)
         project = place.parent if place.is_file() else place
@@ -47,7 +51,7 @@ class RunName(click.ParamType):
 
 
 def common_options(command: Callable) -> Callable:
-    """The options that every command takes, passed to the command as one `talk`."""
+    """Add the options of every command, passed to the command as one `talk`."""
 
     def with_talk(*args: Any, json: bool, quiet: bool, seed: int | None, debug: bool, **kwargs: Any) -> Any:
         return command(*args, talk=Talk(json, quiet, seed or 0, seed is not None, debug), **kwargs)
@@ -72,7 +76,7 @@ code_option = click.option(
 
 
 def _limits(context: click.Context, option: click.Parameter, stated: tuple[str, ...]) -> dict[str, str | int] | None:
-    """The limits by their names; None if none is stated. Raises: BadParameter if one is not written as KEY=SIZE."""
+    """The limits by name; None if none is given. Raises: BadParameter for a text other than KEY=SIZE."""
     limits: dict[str, str | int] = {}
     for text in stated:
         name, sign, size = (part.strip() for part in text.partition("="))
@@ -93,12 +97,12 @@ limit_option = click.option(
 
 
 def option_of(name: str) -> str:
-    """The name of an option as it is typed, from that of its setting."""
+    """The name of the option for a setting, as it is typed."""
     return {"identifiers": "identifier", "limits": "limit"}.get(name, name.replace("_", "-"))
 
 
 def reading_options(command: Callable) -> Callable:
-    """The options that say how a file of pairs is read, passed to the command as one `reading` if given."""
+    """Add the options that say how to read a file of pairs, passed to the command as one `reading`."""
 
     def with_reading(
         *args: Any,

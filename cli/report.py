@@ -23,8 +23,8 @@ __all__ = ["command"]
 def command(run: Path, no_examples: bool, files: tuple[Path, ...], allow_code: bool, talk: Talk) -> None:
     """Write report.html, report.md and junit.xml of RUN, a run folder or a project (its newest run).
 
-    The verdict is given again by today's tuneworth.toml and style, with the stored outputs. Judgements are kept in the
-    run for later reports; new ones replace them. Those that people made in `tuneworth review` count by themselves.
+    The verdict is updated from the current tuneworth.toml and style, using the stored outputs. Judgements are kept in the
+    run for later reports; new ones replace them. Those made in `tuneworth review` are always counted.
     """
     from ..project import Run, report_run
 

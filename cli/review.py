@@ -11,9 +11,7 @@ from .options import code_option, common_options
 __all__ = ["command"]
 
 
-_GROUPS = {
-    "The address": "--port --host --allow-remote",
-}
+_GROUPS = {"The address": "--port --host --allow-remote"}
 
 
 @click.command("review", cls=Grouped, groups=_GROUPS, epilog="Example:  tuneworth review examples/components")
@@ -36,8 +34,8 @@ def command(
 
     RUN is a project (its newest run; default: the current folder), a run folder, or the --out of a curated file.
 
-    Each decision is written to overrides.jsonl before the page says so, and takes effect with the next curate, which
-    the page can start. The address has a token; nothing leaves this machine.
+    Each decision is on disk in overrides.jsonl before the page confirms it, and takes effect with the next curate, which
+    the page can start. The address contains a token; nothing leaves this machine.
     """
     from ..review import need_review, open_reviewed, serve_review
 

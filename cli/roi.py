@@ -18,11 +18,11 @@ __all__ = ["command"]
 @code_option
 @common_options
 def command(run: Path | None, config: Path | None, explain: bool, allow_code: bool, talk: Talk) -> None:
-    """What fine-tuning costs and saves, from stated numbers or from a run, with its verdict given again.
+    """What fine-tuning costs and saves, from stated numbers or from a run, whose verdict is updated.
 
     With --config, the [roi.NAME] tables describe the two variants: `prompted` and `tuned` if both exist. RUN is a run
     folder, the --out folder of collected outputs, or a project for its newest evaluated run. Its stored outputs are
-    judged by today's tuneworth.toml and style; nothing is generated. The run keeps its earlier verdict.
+    judged by the current tuneworth.toml and style; nothing is generated. The run keeps its earlier verdict.
     """
     from ..core import ConfigError, filled
     from ..project import decide_by_money, stated_money

@@ -26,8 +26,8 @@ __all__ = ["demo", "run"]
 def run(project: Path | None, name: str | None, gates: tuple[str, ...], allow_code: bool, talk: Talk) -> None:
     """Curate, train, evaluate and report in one go.
 
-    PROJECT is a folder with tuneworth.toml (default: the current one). The needs of all stages are checked before the
-    first one starts.
+    PROJECT is a folder with tuneworth.toml (default: the current one). Everything that later stages need is checked before
+    the first one starts.
     """
     from ..project import run_project
 
@@ -51,8 +51,8 @@ def demo(out: Path | None, collected: bool, talk: Talk) -> None:
     them, compares it with the prompted model, and writes the report. Nothing is prerecorded: all numbers are measured.
     A few steps measure the machine first: the sample is as large as eight minutes allow, 150 to 300 pairs.
 
-    With --collected, or where the packages for training are not installed, the outputs are those of a live demo that was
-    run before the release; everything else is computed here.
+    With --collected, or if the packages for training are not installed, the outputs come from a live demo that was run
+    before the release; everything else is computed here.
     """
     from ..project import run_demo
 
@@ -60,9 +60,9 @@ def demo(out: Path | None, collected: bool, talk: Talk) -> None:
 
 
 def _print_result(run: "Run", talk: Talk) -> None:
-    """Print the result of a whole run, then fail on its failed gates, since the report is written anyway.
+    """Print the result of a whole run, then check its gates, since the report is written even if one fails.
 
-    Raises: GateFailed, or ConfigError for a gate that names no part of the results.
+    Raises: GateFailed, or ConfigError for a gate on something that is not in the results.
     """
     from ..reports import verdict_text
 

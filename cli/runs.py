@@ -14,11 +14,11 @@ from .options import common_options
 __all__ = ["command"]
 
 _PATH = click.Path(path_type=Path)
-_PIPED = 200  # columns where no terminal says how wide it is
+_PIPED = 200  # columns if there is no terminal
 
 
 class _Listing(Grouped):
-    """`tuneworth runs prune` is a command of its own; a project in a folder of that name is ./prune."""
+    """Dispatches `tuneworth runs prune`; a project in a folder called prune is ./prune."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
         if args[:1] == ["prune"]:
@@ -39,7 +39,7 @@ class _Listing(Grouped):
 @click.option("--page", type=_PATH, help="Write an HTML page with the trend over the runs as well.")
 @common_options
 def command(project: Path | None, filters: tuple[str, ...], sort: str | None, page: Path | None, talk: Talk) -> None:
-    """List the runs of PROJECT, the newest first: verdicts, shares, costs, what changed, and the space on the disk.
+    """List the runs of PROJECT, the newest first: verdicts, shares, costs, what changed, and disk space.
 
     Keys: run, when, stage, verdict, confidence, baseline and candidate (acceptable shares), difference, cost, payback,
     uses (of the test set), data, style, model, changed, disk.
@@ -66,11 +66,11 @@ def command(project: Path | None, filters: tuple[str, ...], sort: str | None, pa
 @click.option("--yes", is_flag=True, help="Remove them without asking.")
 @common_options
 def prune(project: Path | None, keep: int, yes: bool, talk: Talk) -> None:
-    """Remove old runs of PROJECT, after saying which go, which stay, and why.
+    """Remove old runs of PROJECT, after showing which are removed, which are kept, and why.
 
-    Beyond the newest N, a run stays if it has the newest verdict, if a file of the project names it or another run that
-    stays uses it, if it is in use, was exported, served, watched, trained at a provider or judged by people, if it is
-    damaged, or if it is a link.
+    Besides the newest N, a run is kept if it has the newest verdict, if a file of the project names it or another kept run
+    uses it, if it is in use, was exported, served, watched, trained at a provider or judged by people, if it is damaged, or
+    if it is a link.
     """
     from ..core import ConfigError, RunBroken
     from ..project import Pruned, plan_prune, prune_runs
@@ -79,11 +79,15 @@ def prune(project: Path | None, keep: int, yes: bool, talk: Talk) -> None:
     plan = plan_prune(project, keep=keep)
     ask = not yes and bool(plan.going)
     if ask and talk.json:
-        raise ConfigError("removing runs needs a yes, which --json cannot ask for\nAdd --yes; nothing was removed.")
+        raise ConfigError(
+            "removing runs needs a confirmation, which --json cannot ask for\nAdd --yes. Nothing was removed."
+        )
     if not talk.json and not (talk.quiet and yes):
         print(plan_text(plan))
     if ask and not sys.stdin.isatty():
-        raise ConfigError("removing runs needs a yes, and there is no terminal to ask\nAdd --yes; nothing was removed.")
+        raise ConfigError(
+            "removing runs needs a confirmation, and there is no terminal\nAdd --yes. Nothing was removed."
+        )
     if ask and not click.confirm(f"\nRemove {len(plan.going)} of {len(plan.fates)} runs?"):
         talk.answer("Nothing was removed.", None)
         return

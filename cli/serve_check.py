@@ -15,8 +15,8 @@ __all__ = ["command"]
 
 _GROUPS = {
     "Options": "--endpoint --model --key-env --dry-run",
-    "What is asked": "--variant --rows --max-cost",
-    "The answer": "--markdown",
+    "Requests": "--variant --rows --max-cost",
+    "Output": "--markdown",
 }
 
 
@@ -31,7 +31,7 @@ _GROUPS = {
 @click.option("--model", help="The model's name there (default: the server's only model).")
 @click.option("--key-env", metavar="NAME", help="The environment variable with the endpoint's key.")
 @click.option("--variant", help="The judged variant to compare with (default: the candidate of the comparison).")
-@click.option("--rows", type=click.IntRange(1), help="Ask a seeded sample of this many test requests (default: all).")
+@click.option("--rows", type=click.IntRange(1), help="Send a seeded sample of this many test requests (default: all).")
 @click.option("--max-cost", type=Amount(), help="Stop before the requests cost more, in the currency of [roi].")
 @click.option("--dry-run", is_flag=True, help="Show the requests and their cost; send none.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the outcome to this file as Markdown.")
@@ -41,13 +41,13 @@ def command(
     run: Path, endpoint: str, model: str | None, key_env: str | None, variant: str | None, rows: int | None,
     max_cost: Decimal | None, dry_run: bool, markdown: Path | None, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
-    """Ask a deployed model what the judged one was asked, and say whether it answers the same.
+    """Send a deployed model the requests that the judged one answered, and report whether it answers the same.
 
-    RUN is a run folder, or a project for its newest run. The messages, the temperature and the token limit are those of
-    the evaluation; the answers are compared with the recorded ones. Where they differ, tests look for the cause: the chat
-    template, the stop, the base model without its adapter, the number format, the context, the sampling. Answers are kept in
-    RUN/served, and after an interruption the same command asks only for what is missing. The exit code is 1 if what is
-    served is not what was judged.
+    RUN is a run folder, or a project for its newest run. Messages, temperature and token limit are those of the evaluation;
+    the answers are compared with the recorded ones. Where they differ, tests look for the cause: the chat template, the
+    stop, the base model without its adapter, the number format, the context, the sampling. Answers are kept in RUN/served;
+    after an interruption, the same command requests only what is missing. The exit code is 1 if what is served is not what
+    was judged.
     """
     from ..core import write_whole
     from ..project import check_serving, plan_serving

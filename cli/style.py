@@ -44,7 +44,7 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
         return
     text = inferred.text.rstrip("\n") if inferred.found_style else no_style_lines(inferred)
     talk.document(text, {**infer_data(inferred), "written": None})
-    if inferred.found_style:  # not with the YAML, which may be redirected into a file
+    if inferred.found_style:  # on standard error, since the YAML may be redirected to a file
         talk.note(f"{inferred.message}\n\nNext: save it: tuneworth style infer {quote(str(file))} --out style.yaml")
 
 

@@ -1,15 +1,18 @@
-"""`tuneworth train`: fit a LoRA adapter on a run's train split."""
+"""`tuneworth train`: fit a LoRA adapter on a run's train split, here or at a provider."""
 
+import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core import Talk, quote
+from ..core import ConfigError, Talk, quote, say
 from .help import Grouped
-from .options import RunName, code_option, common_options
-from .train_hosted import Amount, train_on
+from .options import Amount, RunName, code_option, common_options
+
+if TYPE_CHECKING:
+    from ..project import HostedPlan
 
 __all__ = ["command"]
 
@@ -47,12 +50,16 @@ _GROUPS = {
 @click.option(
     "--on",
     type=click.Choice(["together", "fireworks", "openai"]),
-    help="Train at this provider, as [train.hosted] says.",
+    help="Train at this provider, as configured in [train.hosted].",
 )
 @click.option(
     "--plan", "plan_only", is_flag=True, help="With --on: print what would be sent and what it costs; send nothing."
 )
-@click.option("--max-cost", type=Amount(), help="With --on: send nothing if the job could cost more than this, in USD.")
+@click.option(
+    "--max-cost",
+    type=Amount(positive=True),
+    help="With --on: send nothing if the job could cost more than this, in USD.",
+)
 @click.option("--yes", is_flag=True, help="With --on: agree to the cost without being asked.")
 @click.option("--connect", is_flag=True, help="With --on: write the tuned model's endpoint into [evaluate.tuned].")
 @click.option("--cancel", is_flag=True, help="With --on: stop the job of the run.")
@@ -65,13 +72,13 @@ def command(
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
-    Prints a plan with the time and memory that training needs, and refuses to start what cannot fit. After an
-    interruption the same command resumes from the last checkpoint. If the run is already trained with the same settings,
-    nothing is trained again, and --merge and --gguf only write the model. With --cluster the workers of a Ray cluster
-    train together, from a project folder that every node can reach.
+    Prints a plan with the time and memory that training needs, and does not start if it cannot fit. After an interruption,
+    the same command resumes from the last checkpoint. If the run is already trained with the same settings, nothing is
+    trained again, and --merge and --gguf only write the model. With --cluster, the workers of a Ray cluster train together,
+    from a project folder that every node can reach.
 
-    With --on a provider trains: the files are checked by its rules and the bill is printed before anything is sent. The same
-    command takes up a job that was begun, and never starts a second one.
+    With --on, a provider trains: the files are checked against its rules, and the bill is printed before anything is sent.
+    The same command resumes a job that was started, and never starts a second one.
     """
     from ..project import preview_training, preview_without_model, train_adapter
 
@@ -80,7 +87,7 @@ def command(
         there={"--plan": plan_only, "--max-cost": max_cost is not None, "--yes": yes, "--connect": connect, "--cancel": cancel},
     )  # fmt: skip
     if on is not None:
-        train_on(
+        _train_on(
             project, on=on, run=name, drop_long=drop_long, again=again, plan_only=plan_only, max_cost=max_cost, yes=yes,
             connect=connect, cancel=cancel, talk=talk,
         )  # fmt: skip
@@ -94,31 +101,72 @@ def command(
             raise click.UsageError(
                 "--dry-run plans for this machine only; remove --cluster (its workers plan before they train)"
             )
-        asked = {"run": name, "drop_long": drop_long, "allow_code": allow_code, "talk": talk}
-        if (partial := preview_without_model(project, **asked)) is not None:
+        options = {"run": name, "drop_long": drop_long, "allow_code": allow_code, "talk": talk}
+        if (partial := preview_without_model(project, **options)) is not None:
             talk.answer(str(partial), partial.data())
             raise partial.missing
-        plan = preview_training(project, again=again, **asked)
+        plan = preview_training(project, again=again, **options)
         talk.answer(str(plan), plan.data())
-        options = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
-        talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{options}")
+        typed = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
+        talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{typed}")
         return
-    made = train_adapter(project, **given, cluster=cluster, talk=talk)
-    talk.answer(str(made), {"run": str(made.run.folder), **made.summary})
-    folder = quote(str(made.run.project.folder))
+    trained = train_adapter(project, **given, cluster=cluster, talk=talk)
+    talk.answer(str(trained), {"run": str(trained.run.folder), **trained.summary})
+    folder = quote(str(trained.run.project.folder))
     talk.next(f"tuneworth evaluate {folder}{_options(run=name, allow_code=allow_code)}")
 
 
 def _check_options(on: str | None, *, here: dict[str, bool], there: dict[str, bool]) -> None:
-    """Raises: UsageError for options of a training elsewhere."""
+    """Raises: UsageError for options of local training with --on, and of hosted training without it."""
     if on is None and (used := [name for name, value in there.items() if value]):
-        raise click.UsageError(f"{used[0]} is for a training at a provider; add --on together, fireworks or openai")
+        raise click.UsageError(f"{used[0]} is for training at a provider; add --on together, fireworks or openai")
     if on is not None and (used := [name for name, value in here.items() if value]):
         hint = "use --plan" if used[0] == "--dry-run" else f"remove {used[0]} or --on"
-        raise click.UsageError(f"{used[0]} is for a training on your own machines; {hint}")
+        raise click.UsageError(f"{used[0]} is for training on your own machines; {hint}")
 
 
 def _options(**given: Any) -> str:
-    """Options as given, to type in the next step."""
+    """The options as given, for the command of the next step."""
     words = [(f"--{name.replace('_', '-')}", value) for name, value in given.items() if value not in (None, False)]
     return "".join(f" {word}" if value is True else f" {word} {quote(str(value))}" for word, value in words)
+
+
+# --- at a provider ------------------------------------------------------------------------------------------------
+
+
+def _train_on(
+    project: Path | None, *, on: str, run: str | None, drop_long: bool, again: bool, plan_only: bool,
+    max_cost: Decimal | None, yes: bool, connect: bool, cancel: bool, talk: Talk,
+) -> None:  # fmt: skip
+    """Plan, start, resume or cancel training at a provider."""
+    from ..project import cancel_hosted, plan_hosted, train_hosted
+
+    if cancel:
+        outcome = cancel_hosted(project, on=on, run=run, talk=talk)
+        talk.answer(outcome, {"cancelled": outcome})
+        return
+    given = {"on": on, "run": run, "drop_long": drop_long, "again": again, "max_cost": max_cost, "talk": talk}
+    if plan_only:
+        plan = plan_hosted(project, **given)
+        talk.answer(str(plan), plan.data())
+        talk.next(f"nothing was sent; to send it: tuneworth train {quote(str(plan.run.project.folder))} --on {on}")
+        return
+    done = train_hosted(project, **given, connect=connect, confirm=lambda plan: _agree(plan, yes=yes, talk=talk))
+    talk.answer(str(done), done.data())
+    talk.next(f"tuneworth evaluate {quote(str(done.run.project.folder))}")
+
+
+def _agree(plan: "HostedPlan", *, yes: bool, talk: Talk) -> None:
+    """Print the bill and ask for agreement. Raises: ConfigError without it."""
+    talk.note(str(plan))
+    if yes:
+        return
+    most = say.money(float(plan.bill.most), "USD")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError(
+            f"nothing was sent: training at {plan.provider.title} costs up to {most}, and there is no terminal to ask\n"
+            "Add --yes to agree to the cost."
+        )
+    examples = say.count(sum(one.lines for one in plan.uploads), "example")
+    if not click.confirm(f"Send {examples} to {plan.host} and pay up to {most}?", err=True):
+        raise ConfigError("nothing was sent: you did not agree to the cost")

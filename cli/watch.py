@@ -11,14 +11,14 @@ from .options import Amount, code_option, common_options
 
 __all__ = ["command"]
 
-DECIDE_AGAIN = 4  # the exit code of that answer
+DECIDE_AGAIN = 4  # exit code
 
 
 _GROUPS = {
     "Options": "--endpoint --logs --dry-run --max-cost",
     "The served model": "--model --key-env --rows",
     "The log of live requests": "--log-share",
-    "The answer": "--markdown --gate",
+    "Output": "--markdown --gate",
 }
 
 
@@ -42,22 +42,22 @@ _GROUPS = {
 @click.option("--key-env", metavar="NAME", help="The environment variable with the key of the endpoints.")
 @click.option("--logs", "log", type=click.Path(path_type=Path), help="A file of live requests with their outputs.")
 @click.option("--log-share", type=float, default=1.0, help="The share of all requests that the log holds (default 1).")
-@click.option("--rows", type=int, default=40, help="Test rows of a look (default 40).")
+@click.option("--rows", type=int, default=40, help="Test rows per look (default 40).")
 @click.option("--max-cost", type=Amount(), help="Stop before the requests cost more, in the currency of [roi].")
-@click.option("--dry-run", is_flag=True, help="Say what would be asked and what it costs; ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the requests and their cost; send none.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the answer as Markdown, for an issue.")
-@click.option("--gate", is_flag=True, help="Exit with 1 if the answer is not `as judged`.")
+@click.option("--gate", is_flag=True, help="Exit with code 1 if the answer is not `as judged`.")
 @code_option
 @common_options
 def command(
     run: Path, endpoints: tuple[str, ...], models: tuple[str, ...], key_env: str | None, log: Path | None, log_share: float,
     rows: int, max_cost: Decimal | None, dry_run: bool, markdown: Path | None, gate: bool, allow_code: bool, talk: Talk,
 ) -> int:  # fmt: skip
-    """Whether a verdict still holds: the served model, live requests, prices, dates and volume.
+    """Check whether a verdict still holds: the served model, live requests, prices, dates and volume.
 
-    RUN is a run folder, or a project for its newest run. Each look asks some test rows and compares with the recorded
-    outputs; however often you look, at most 5% of the years have a false alarm. The answer is `as judged`, `worse` or
-    `decide again`.
+    RUN is a run folder, or a project for its newest run. Each look sends some test requests and compares the answers with
+    the recorded outputs. However often you look, the chance of a false alarm is at most 5% in a year. The answer is
+    `as judged`, `worse` or `decide again`.
 
     \b
     Exit codes: 0 as judged or worse, 4 decide again, 1 only with --gate,
@@ -71,7 +71,7 @@ def command(
     settings = WatchSettings(served, log, rows, max_cost, log_share)
     if dry_run:
         lines = plan_watch(run, settings, allow_code=allow_code, talk=talk)
-        talk.answer("\n".join(lines) or "No endpoint is named, so nothing would be asked.", {"plan": lines})
+        talk.answer("\n".join(lines) or "No endpoint is named, so nothing would be sent.", {"plan": lines})
         return 0
     watched = watch_run(run, settings, allow_code=allow_code, talk=talk)
     if markdown is not None:

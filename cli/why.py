@@ -42,8 +42,8 @@ _GROUPS = {
 @click.option("--text", help="Another output for ROW, which is then kept.")
 @click.option("--because", default="", help="The reason for the decision.")
 @click.option("--who", help="The person who decides (default: this machine's user).")
-@click.option("--yes", is_flag=True, help="Decide about all rows that fit, without a preview.")
-@click.option("--undo", is_flag=True, help="Take back what was decided last.")
+@click.option("--yes", is_flag=True, help="Decide about all matching rows, without a preview.")
+@click.option("--undo", is_flag=True, help="Take back the last decision.")
 @common_options
 def command(
     run: Path,
@@ -64,11 +64,11 @@ def command(
 
     If ids look like numbers, write "row 817" for the row with that number.
 
-    Without ROW: the rows that wait for a decision (conflicts, rows set aside for review, repairs), or those that fit
+    Without ROW: the rows that wait for a decision (conflicts, rows set aside for review, repairs), or those that match
     --outcome, --rule and --field.
 
-    --decide adds a decision to overrides.jsonl, next to the project file or in the folder of a run that was made from
-    a file: about ROW, or about all rows that fit, which are shown first. It takes effect with the next curate.
+    --decide adds a decision to overrides.jsonl, next to the project file or in the folder of a run that was made from a
+    file: about ROW, or about all matching rows, which are shown first. It takes effect with the next curate.
     """
     from ..core import ConfigError
     from ..curate import RowFilter
@@ -106,7 +106,7 @@ def _fields(stated: Iterable[str]) -> dict[str, str]:
 def _misused(row: str | None, which: "RowFilter", *, decide: str | None, undo: bool, **given: Any) -> str | None:
     """What is wrong with the combination of options, if anything."""
     if undo and (row is not None or which or decide or any(given.values())):
-        return "--undo takes back what was decided last, whatever it was about; pass nothing else with it"
+        return "--undo takes back the last decision, whatever it was about; it takes no other option"
     if decide is None and (given["because"] or given["who"] or given["yes"]):
         return "--because, --who and --yes need --decide"
     if row is not None and (which or given["csv"] or given["yes"]):
@@ -133,7 +133,7 @@ def _decide_one(opened: "Run", row: str, decide: "Decision", talk: Talk, **why: 
 
     explanation, file = decide_row(opened, row, decide, **why)
     subject = f'"{explanation.id}" (row {explanation.row}, currently {explanation.outcome})'
-    text = f"Decision for {subject}: {decide}{', with another output' if why['text'] is not None else ''}"
+    text = f"Decision for {subject}: {decide}{', with a new output' if why['text'] is not None else ''}"
     data = {**asdict(explanation), "decision": decide, "text": why["text"], "overrides": str(file)}
     talk.answer(f"{text}\nWritten to {file}", data)
     talk.next(next_after_decision(opened.folder))
@@ -173,7 +173,7 @@ def _decide_all(
     found = list_rows(opened, which)
     ids = found.rows["id"].drop_nulls().to_list()
     if not ids:
-        raise ConfigError("no row fits, or none of those that fit could be read")
+        raise ConfigError("no row matches, or none of the matching rows could be read")
     if not yes:
         talk.answer(
             f"{rows_text(found, waiting=False)}\n\nNothing is decided yet.",

@@ -38,7 +38,7 @@ def address_problems(url: str) -> list[str]:
         problems.append(f"the address {_shown(url)} has no host; expected one such as https://api.example.com/v1")
     elif re.search(r"[\s\x00-\x1f\\]", url.strip()):
         problems.append(
-            f"the address {_shown(url)} contains white space or characters that no address can have; remove them"
+            f"the address {_shown(url)} contains white space or characters that are not allowed in one; remove them"
         )
     if any(SECRET_NAMES.search(part.partition("=")[0]) for part in parts.query.split("&")):
         problems.append('the address contains a key after "?"; set "key_env" to the environment variable with the key')
@@ -55,13 +55,13 @@ def calls_url(url: str) -> str:
 
 
 def models_url(url: str) -> str:
-    """The address of the list of models beside that of the calls; a query is kept."""
+    """The address that lists the models, next to that of the calls; a query is kept."""
     parts = urlsplit(calls_url(url))
     return parts._replace(path=parts.path.removesuffix(PATH) + "/models").geturl()
 
 
 def lacks_version(url: str) -> str:
-    """A hint if the path of the calls has no version, as most have one; nothing otherwise.
+    """A hint if the path has no version, which most APIs have; empty otherwise.
 
     >>> lacks_version("http://localhost:8000"), lacks_version("http://localhost:8000/v1")
     (', which may lack /v1', '')
@@ -75,7 +75,7 @@ def host_of(url: str) -> str:
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Whether the host is a loopback address or localhost, by its name alone: nothing is looked up."""
+    """Whether the host is a loopback address or localhost, judged by its name: no DNS lookup is made."""
     host = host_of(url)
     address = _address(host)
     if address is None:
@@ -84,7 +84,7 @@ def is_on_this_machine(url: str) -> bool:
 
 
 def is_near(url: str) -> bool:
-    """Whether the host is this machine or in a private network, by its name alone."""
+    """Whether the host is this machine or in a private network, judged by its name."""
     host = host_of(url)
     address = _address(host)
     if address is None:  # a name without a dot is on the local network, such as a container's

@@ -1,4 +1,4 @@
-"""Output of a program: the answer on standard output, progress and warnings on standard error."""
+"""A program's output: the answer on standard output, progress and warnings on standard error."""
 
 import json
 import os
@@ -11,18 +11,18 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from .course import Course, LongStep
 from .streams import holds_everything, write_documents
+from .timetable import StepProgress, Timetable
 
 __all__ = ["FIRST_ROWS", "Talk", "printable"]
 
 FIRST_ROWS = 5  # of a table, where a result prints itself
 Advance = Callable[[float, int, str], None]  # done (may count a part of a unit), total, the unit and more
-LINES_APART = 20.0  # seconds between two lines of a log during a long step; never 30, even on a busy machine
-SHORT = 5.0  # seconds of a step that is not worth a line, however long the log has been silent
+LINES_APART = 20.0  # seconds between two log lines during a long step, so that even a busy machine prints one every 30
+SHORT = 5.0  # seconds; a shorter step gets no log line, however long the log has been silent
 
-# Controls but tab and line feed; line and paragraph separators; marks, embeddings, overrides and isolates of direction;
-# byte order marks; surrogates; tag characters, which can hide text.
+# Control characters except tab and line feed; line and paragraph separators; bidirectional marks, embeddings, overrides and
+# isolates; byte order marks; surrogates; tag characters, which can hide text.
 _UNSAFE = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff\\U000e0000-\\U000e007f]"
 )
@@ -30,7 +30,7 @@ _UNSAFE = re.compile(
 
 @dataclass
 class LastLine:
-    """When the last line of a log was printed."""
+    """The time at which the last log line was printed."""
 
     clock: Callable[[], float] = time.monotonic
     at: float = field(init=False)
@@ -39,19 +39,19 @@ class LastLine:
         self.note()
 
     def note(self) -> None:
-        """Note that a line was printed just now."""
+        """Record that a line was just printed."""
         self.at = self.clock()
 
     def wait(self) -> float:
-        """The seconds until the next line is due, 0 or less if it is."""
+        """The seconds until the next line is due; 0 or less if it is due now."""
         return self.at + LINES_APART - self.clock()
 
 
 @dataclass(frozen=True)
 class Talk:
-    """Prints for people or machines (`json`), or `quiet`; holds the seed and debug options that all commands take.
+    """Prints for people or, with `json`, for machines; with `quiet`, only the answer. Holds the options of every command.
 
-    `course` is the longer work whose time left is shown with that of each step.
+    `timetable`: the longer work whose remaining time is shown next to that of each step.
     """
 
     json: bool = False
@@ -59,13 +59,13 @@ class Talk:
     seed: int = 0
     seed_given: bool = False
     debug: bool = False
-    course: Course | None = field(default=None, compare=False)
+    timetable: Timetable | None = field(default=None, compare=False)
     last_line: LastLine = field(default_factory=LastLine, repr=False, compare=False)
 
     def note(self, text: str) -> None:
         """Print progress or a warning to standard error."""
         if not self.quiet:
-            # One write: a line of the clock's thread must not fall into another one.
+            # A single write, so that a line of the progress thread cannot land inside another line.
             print(f"{printable(text)}\n", end="", file=sys.stderr, flush=True)
             self.last_line.note()
 
@@ -74,7 +74,7 @@ class Talk:
         print(_json(data) if self.json else printable(text), flush=True)
 
     def document(self, text: str, data: Any) -> None:
-        """Print a result that is a file's content, such as a style.yaml: in UTF-8 if it is redirected into one."""
+        """Print a result that is the content of a file, such as a style.yaml; in UTF-8 when redirected to a file."""
         if not self.json:
             write_documents()
         self.answer(text, data)
@@ -86,25 +86,25 @@ class Talk:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Advance]:
-        """A function that shows how much of a step is done: a bar with the time left on a terminal, lines in a log.
+        """A function that reports the progress of a step: a bar with the time left on a terminal, lines in a log.
 
-        A log gets a line whenever nothing was printed for 20 seconds, even if the function is not called meanwhile.
+        A log gets a line whenever nothing was printed for 20 seconds, even if the function is not called in the meantime.
         """
         if self.quiet:
             yield lambda done, total, text: None
             return
-        step = LongStep(title, self.course)
-        whole = nullcontext() if self.course is None else self.course.running(step.title)
-        with whole, _bar(step) if _draws() else _lines(step, self) as advance:
+        step = StepProgress(title, self.timetable)
+        whole = nullcontext() if self.timetable is None else self.timetable.running(step.title)
+        with whole, _bar(step) if _is_terminal() else _lines(step, self) as advance:
             yield advance
 
 
-def _draws() -> bool:
+def _is_terminal() -> bool:
     """Whether standard error is a terminal on which a bar can be redrawn."""
     return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
-def follow(step: LongStep, talk: Talk, wait: Callable[[float], bool]) -> None:
+def follow(step: StepProgress, talk: Talk, wait: Callable[[float], bool]) -> None:
     """Print the step's line whenever one is due, until `wait`, which takes seconds, returns True."""
 
     def seconds_to_next() -> float:
@@ -117,8 +117,8 @@ def follow(step: LongStep, talk: Talk, wait: Callable[[float], bool]) -> None:
 
 
 @contextmanager
-def _lines(step: LongStep, talk: Talk) -> Iterator[Advance]:
-    """Lines of a log about the step while the block lasts, by a thread, since a long call reports nothing."""
+def _lines(step: StepProgress, talk: Talk) -> Iterator[Advance]:
+    """Log lines about the step while the block lasts, printed by a thread, since a long call reports nothing."""
     ended = threading.Event()
     thread = threading.Thread(target=follow, args=(step, talk, ended.wait), name="progress", daemon=True)
     thread.start()
@@ -130,8 +130,8 @@ def _lines(step: LongStep, talk: Talk) -> Iterator[Advance]:
 
 
 @contextmanager
-def _bar(step: LongStep) -> Iterator[Advance]:
-    """A bar about the step while the block lasts, redrawn by a thread of rich."""
+def _bar(step: StepProgress) -> Iterator[Advance]:
+    """A progress bar while the block lasts, redrawn by a thread of rich."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.text import Text
@@ -139,12 +139,12 @@ def _bar(step: LongStep) -> Iterator[Advance]:
     console = Console(stderr=True)
 
     class State(ProgressColumn):
-        """What is done, and the time left at this moment."""
+        """What is done, and the time left now."""
 
         def render(self, task: Task) -> Text:
             return Text(printable(step.state()))
 
-    bar_width = console.width // 5  # rich's own 40 leave a terminal of 80 columns no room for words
+    bar_width = console.width // 5  # rich's default of 40 leaves no room for words in 80 columns
     columns = TextColumn("{task.description}", markup=False), BarColumn(min(40, bar_width)), State()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(printable(step.title), total=None)
@@ -159,15 +159,14 @@ def _bar(step: LongStep) -> Iterator[Advance]:
 def printable(text: str) -> str:
     """The text with control characters escaped, so that data cannot control a terminal.
 
-    Also escaped: characters that change the direction of writing, invisible ones that are not part of a word, and
-    surrogates, which cannot be encoded.
+    Characters that change the text direction, invisible ones that are not part of a word, and surrogates, which cannot be
+    encoded, are escaped too.
     """
     return _UNSAFE.sub(_escaped, text)
 
 
 def _json(data: Any) -> str:
-    """JSON with the same characters in JSON escapes, so that it is safe for a terminal too, as are those that standard
-    output cannot encode."""
+    """JSON in which the same characters, and those that standard output cannot encode, are JSON escapes."""
     text = json.dumps(data, ensure_ascii=not holds_everything(sys.stdout), indent=2)
     return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 

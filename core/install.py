@@ -1,4 +1,4 @@
-"""The command that installs what is missing, from where Tuneworth itself was installed."""
+"""The command that installs missing extras, from the source that Tuneworth itself was installed from."""
 
 import json
 from importlib import metadata
@@ -11,8 +11,7 @@ __all__ = ["install_command"]
 def install_command(*extras: str) -> str:
     """The pip command that adds these extras to this installation.
 
-    A clone, a wheel and a Git address are named as they were installed from; only a copy from a package index is
-    named `tuneworth`.
+    It names the clone, wheel or Git address that was installed; only a copy from a package index is `tuneworth`.
     """
     named = ",".join(extras)
     source = _source()
@@ -28,9 +27,9 @@ def install_command(*extras: str) -> str:
 
 
 def _source() -> dict | None:
-    """Where pip had Tuneworth from (PEP 610); None if from a package index, or if that is not recorded.
+    """Where pip installed Tuneworth from (PEP 610); None for a package index, or if it is not recorded.
 
-    In a clone, what building left there is found as well, and first; it does not record it.
+    In a clone, the metadata that a build left there is found first; it does not record the source.
     """
     texts = (found.read_text("direct_url.json") for found in metadata.distributions(name="tuneworth"))
     try:
@@ -40,7 +39,7 @@ def _source() -> dict | None:
 
 
 def _path(url: str) -> str:
-    """The folder of a file address."""
+    """The path of a file URL."""
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 

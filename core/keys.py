@@ -11,15 +11,15 @@ from .errors import ConfigError
 
 __all__ = ["Key", "key_env_problems", "read_key", "withheld_keys"]
 
-# Local servers accept any word as a key ("EMPTY", "ollama"). Such a word is not a secret and may occur in an output.
+# Local servers accept any word as a key ("EMPTY", "ollama"). A shorter key is not a secret and may occur in an output.
 SECRET_LENGTH = 12
-WORD_LENGTH = 8  # a key below this length ("ai", "none", "test") is also a part of ordinary words
+WORD_LENGTH = 8  # a shorter key ("ai", "none", "test") may be part of an ordinary word
 MASK = "***"
 LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpcore2.socks")
 
 
 class Key:
-    """A key that prints as stars. With `value` None no key is sent."""
+    """A key that prints as asterisks; with the value None, no key is sent."""
 
     def __init__(self, value: str | None, name: str | None = None) -> None:
         self._value, self.name = value, name
@@ -33,7 +33,7 @@ class Key:
         return {} if self._value is None else {"Authorization": f"Bearer {self._value}"}
 
     def mask(self, text: str) -> str:
-        """An error text without the key, in capitals or not. One under eight characters is masked only where it stands alone."""
+        """An error text without the key, in any case. A key under eight characters is masked only as a whole word."""
         if not self._value:
             return text
         key = re.escape(self._value)
@@ -43,7 +43,7 @@ class Key:
     def mask_data(self, data: Any) -> Any:
         """Data from JSON without the key in any text, if the key is long enough to be a secret.
 
-        Raises: ValueError if the data are nested too deeply to look through.
+        Raises: ValueError if the data are nested too deeply to be searched.
         """
         if not self._value or len(self._value) < SECRET_LENGTH:
             return data
@@ -63,7 +63,7 @@ class Key:
 
     @contextmanager
     def masked_logs(self) -> Iterator[None]:
-        """In the block, mask the key in the HTTP client's DEBUG logs, as an endpoint may send it back."""
+        """Mask the key in the HTTP client's DEBUG logs while the block lasts, since an endpoint may send it back."""
 
         def mask(record: logging.LogRecord) -> bool:
             record.msg, record.args = self.mask(record.getMessage()), ()
@@ -79,18 +79,17 @@ class Key:
                 logger.removeFilter(mask)
 
 
-_NAMED: set[str] = set()  # the variables that any settings of this process have named
+_NAMED: set[str] = set()  # the variables that settings have named in this process
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What a variable with a key is usually called; another text that is no variable may be a short key itself.
+# What variables that hold keys are usually called. Another text that names no variable may itself be a short key.
 CALLED = re.compile(r"(?:^|_)(?:API|APIKEY|KEY|TOKEN|SECRET|PASSWORD|AUTH)(?:_|$)", re.IGNORECASE)
-LONGEST_WORD = 20  # characters between two underscores: keys have 20 and more, the words of a variable's name fewer
+LONGEST_WORD = 20  # characters between two underscores: keys have at least 20, words in a variable's name fewer
 
 
 def key_env_problems(name: str | None) -> list[str]:
-    """The problem of a `key_env` that names no variable of the environment and cannot be meant as one.
+    """The problem with a `key_env` that is unlikely to be the name of a variable.
 
-    Such a text may be the key itself, so it is not repeated. A variable that exists is kept from processes that need no key
-    (`withheld_keys`).
+    It may be the key itself, so it is not repeated. A variable that exists is remembered for `withheld_keys`.
     """
     if name is None:
         return []
@@ -111,12 +110,12 @@ def key_env_problems(name: str | None) -> list[str]:
 
 
 def withheld_keys() -> dict[str, str]:
-    """The variables of the environment that settings name as holding a key, each empty: for a process that needs no key."""
+    """The environment variables that settings name as keys, all empty, for a process that needs no key."""
     return dict.fromkeys(_NAMED & os.environ.keys(), "")
 
 
 def _may_be_key(name: str) -> bool:
-    """Whether a text is more likely a key than a variable's name: characters that no name has, or a part that is no word."""
+    """Whether a text is more likely a key than a variable's name: it has other characters, or a part that is not a word."""
     if not VARIABLE.fullmatch(name):
         return True
     parts = [part for part in name.split("_") if part]
@@ -131,8 +130,8 @@ def _is_mixed(part: str) -> bool:
 def read_key(name: str | None) -> Key:
     """The key in the environment variable `name`; no key if `name` is None.
 
-    Raises: ConfigError if the variable is missing or empty, or contains characters that no header can contain. A name
-    that may itself be a key is not repeated.
+    Raises: ConfigError if the variable is missing or empty, or contains characters that a header cannot. A name that may
+    itself be a key is not repeated.
     """
     if name is None:
         return Key(None)

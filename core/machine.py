@@ -1,4 +1,4 @@
-"""What this machine and this process have, by the means of each system: cores, memory, user, folders."""
+"""Facts about this machine and process, as each operating system provides them: cores, memory, user, folders."""
 
 import errno
 import getpass
@@ -24,14 +24,14 @@ _STATUS, _RESET, _PROCESSOR = Path("/proc/self/status"), Path("/proc/self/clear_
 
 
 def allowed_cores() -> int:
-    """The cores that this process may use; all of the machine's where the system does not bind processes to cores."""
+    """The cores that this process may use; all cores of the machine where the system has no CPU affinity."""
     if sys.platform == "linux" and hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def machine_memory() -> int | None:
-    """The machine's memory in bytes; None if Python cannot find it out, as on Windows."""
+    """The machine's memory in bytes; None if Python cannot determine it, as on Windows."""
     if sys.platform == "win32" or not hasattr(os, "sysconf"):
         return None
     try:
@@ -41,7 +41,7 @@ def machine_memory() -> int | None:
 
 
 def processor_name() -> str:
-    """The name of the processor; elsewhere than on Linux what Python knows of it, at least its architecture."""
+    """The name of the processor; outside Linux what Python knows about it, at least its architecture."""
     try:
         lines = _PROCESSOR.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -50,7 +50,7 @@ def processor_name() -> str:
 
 
 def user_name() -> str:
-    """The name of the user at this machine; empty if it has none, as in a container without a user database."""
+    """The name of this machine's user; empty if there is none, as in a container without a user database."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):
@@ -58,9 +58,9 @@ def user_name() -> str:
 
 
 def has_ended(process: int) -> bool | None:
-    """Whether the process with this id is gone; None if the system does not tell, as on Windows.
+    """Whether the process with this id is gone; None where that cannot be known.
 
-    There `os.kill` ends a process whatever the signal, so nothing is sent.
+    On Windows, `os.kill` ends a process whatever the signal, so nothing is sent.
     """
     if os.name != "posix":
         return None
@@ -68,15 +68,15 @@ def has_ended(process: int) -> bool | None:
         os.kill(process, 0)  # only checks that it exists
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # it belongs to somebody else, or no id is so large
+    except (OSError, OverflowError):  # it belongs to another user, or ids are never that large
         return False
     return False
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new and removed names in a folder last; does nothing where folders cannot be opened, as on Windows.
+    """Flush new and removed names in a folder to disk; does nothing where folders cannot be opened, as on Windows.
 
-    Raises: OSError if the disk refuses; not if it has no such call, as some disks of a network.
+    Raises: OSError if the disk refuses, except where it does not support the call, as some network disks.
     """
     if not hasattr(os, "O_DIRECTORY"):
         return
@@ -100,7 +100,7 @@ def reset_peak() -> None:
 
 
 def peak_bytes() -> int | None:
-    """Peak resident memory in bytes since the reset, or since the process began; None if unknown, as on Windows."""
+    """Peak resident memory in bytes since the reset, or since the process started; None if unknown, as on Windows."""
     try:  # Linux's getrusage also includes the peak of the program that this process was before exec
         for line in _STATUS.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("VmHWM:"):

@@ -9,12 +9,12 @@ from .console import FIRST_ROWS, printable
 __all__ = ["notebook_page"]
 
 LONGEST = 200  # characters of a cell
-# Sizes and lines only: the colours are those of the notebook, in its light theme as in its dark one. A notebook that is
-# published loses its style sheets, but not the styles of the elements.
+# Sizes and lines only: the colours are the notebook's, in its light or dark theme. A published notebook loses its style
+# sheets, but keeps inline styles.
 _LINE = "solid rgba(128,128,128,.4)"
 _CELL = f"text-align:{{align}};vertical-align:top;padding:.2em .8em .2em 0;border:0;border-bottom:1px {_LINE}"
 _TEXT = f"white-space:pre-wrap;overflow-wrap:anywhere;margin:.2em 0 .8em;padding-left:.8em;border-left:3px {_LINE}"
-# MathJax would read what is between two prices in dollars as a formula.
+# MathJax would take the text between two prices in dollars for a formula.
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
 
 
@@ -28,10 +28,11 @@ def notebook_page(
     texts: Iterable[tuple[str, str]] = (),
     folded: Iterable[tuple[str, str]] = (),
 ) -> str:
-    """HTML of a result: the `lead` in bold, `figures` by name, the first `rows` of a polars `table`, `texts` with their line
-    breaks, `notes`, and `folded` texts that a click opens, each by its title.
+    """A result as HTML.
 
-    All of it is text: markup and control characters in it are shown, not followed.
+    The parts are the `lead` in bold, `figures` by name, the first `rows` of a polars `table`, `texts` by title with their
+    line breaks, `notes`, and `folded` texts by title, which a click opens. Everything is escaped: markup and control
+    characters are shown as text.
     """
     parts = [f"<p><strong>{_shown(lead)}</strong></p>", _figures(figures), _table(table, rows)]
     parts += [f"<p>{_shown(title)}</p>{_text(text)}" for title, text in texts]
@@ -58,7 +59,7 @@ def _name(name: str) -> str:
 
 
 def _table(table: Any, rows: int) -> str:
-    """The first rows of a table; numbers stand to the right."""
+    """The first rows of a table; numbers are aligned right."""
     if table is None or not len(table):
         return ""
     right = [kind.is_numeric() for kind in table.dtypes]

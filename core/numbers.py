@@ -4,28 +4,29 @@
   `99.97%`, `<0.01%`. Only none is `0%` and only all is `100%`.
 - A simulated chance is a share, but `under 1%` or `over 99%` at the ends: no simulation proves an event impossible.
 - A difference of shares is in points: whole from 10, with one decimal below: `56 points`, `6.7 points`. Where the
-  shares are shown too and their whole numbers differ by another one, all three have a decimal (`decimals_beside`): 100%,
-  87.5% and -12.5 points, not 88% and -13 points.
+  shares are shown too and would not add up with it, all three get a decimal (`decimals_beside`): 100%, 87.5% and
+  -12.5 points, not 88% and -13 points.
 - Money is whole from 1,000, has cents from 1, and three significant digits below: `5,014 EUR`, `14.29 EUR`, `200 EUR`,
   `0.00714 EUR`.
-- A payback, or any future time, is in days, whole from 10 and with one decimal below, and in years from two years:
+- A payback period, or any future time, is in days, whole from 10 and with one decimal below, and in years from two years:
   `27 days`, `1.5 days`, `2.5 years`; None is `never`.
 - A measured time is `0.42 s`, `3 min 20 s` or `2 h 5 min`, a size `2.3 GB`.
 - A count or a mean is whole from 100 and has three significant digits below: `190,476`, `61.3`, `3 rows`.
 
-Otherwise the form depends only on the number, never on its context. So a larger number never reads as smaller, and a value
+Otherwise the form depends only on the number, never on its context, so a larger number never reads as smaller, and a value
 never appears to be outside its range. Halves are rounded up, as people expect: 12.5% is 13%.
 
-A terminal and a file take `say`, a page takes `unbroken`: the same words with typographic minus signs and with spaces that
-do not break. `reports/scripts/numbers.js` does the same in a browser; a test checks it against this module.
+Terminals and files use `say`, pages `unbroken`: the same words with typographic minus signs and non-breaking spaces.
+`reports/scripts/numbers.js` does the same in a browser; a test checks it against this module.
 """
 
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TypeGuard
+
+from .rounding import HUGE, NUDGE, Real, fixed, money_digits, nudged, plain, points_digits, significant
 
 __all__ = [
     "MINUS",
@@ -40,16 +41,10 @@ __all__ = [
     "unbroken",
 ]
 
-Real = float | Decimal
-
 UNKNOWN = "not measured"
 NEVER = "never"
 NBSP = "\u00a0"
 MINUS = "−"
-# A value slightly below a half, as sums of floats produce, counts as the half; beyond LARGE a nudge would change whole
-# units. A share that is within NUDGE of none or all is none or all.
-NUDGE, LARGE = 1e-12, 1e9
-TINY, HUGE = 1e-9, 1e15  # beyond these a number is shown with its power of ten: 1.2e18
 YEAR = 365.25
 CENTURY = 100 * YEAR
 SIZES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
@@ -66,12 +61,12 @@ class Numbers:
     # --- counts -------------------------------------------------------------------------------------------------
 
     def count(self, number: Real | None, one: str = "", several: str = "") -> str:
-        """A count or a mean; with the noun that is counted. `several` is the plural where an s does not make it.
+        """A count or a mean, with the noun that is counted; `several` is its plural if that is irregular.
 
         >>> say.count(190476.2), say.count(1.634), say.count(3, "row"), say.count(1, "entry", "entries")
         ('190,476', '1.63', '3 rows', '1 entry')
         """
-        text = self._signed(number, _plain(abs(float(number)))) if _known(number) else UNKNOWN
+        text = self._signed(number, plain(abs(float(number)))) if _known(number) else UNKNOWN
         return f"{text} {_plural(text, one, several)}" if one and _known(number) else text
 
     def about(self, number: Real) -> str:
@@ -82,7 +77,7 @@ class Numbers:
         return self.count(roughly(number))
 
     def stated(self, value: object) -> str:
-        """A value of any kind as it was stated: numbers with thousands separated and with at most six digits."""
+        """A value of any kind as it was stated: numbers with thousands separators and at most six digits."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "–" if value is None else str(value)
         if not math.isfinite(value):
@@ -90,7 +85,7 @@ class Numbers:
         size = abs(value)
         if isinstance(value, int) or (value == int(value) and size < HUGE):
             return f"{int(value):,}".replace("-", self.minus)
-        return self._signed(value, _significant(size, 6))
+        return self._signed(value, significant(size, 6))
 
     def stated_share(self, share: float) -> str:
         """A share as a person stated it, to four digits: `7.5%`."""
@@ -115,7 +110,7 @@ class Numbers:
             more = (size < 1) if size > 0.5 else (share < 0)
             return f"{'>' if more else '<'}{sign}{('99.99' if size < 1 else '100.01') if size > 0.5 else '0.01'}%"
         places = 0 if away >= 0.01 - NUDGE else 1 if away >= 0.001 - NUDGE else 2
-        return f"{sign}{_fixed(100 * size, max(places, decimals))}%"
+        return f"{sign}{fixed(100 * size, max(places, decimals))}%"
 
     def percent_range(self, low: Real | None, high: Real | None) -> str:
         """Two shares as a range: `76 to 93%`."""
@@ -129,7 +124,7 @@ class Numbers:
         """A simulated chance as whole hundredths: `86`, `under 1`, `over 99`."""
         if share < 0.005 - NUDGE:
             return "under 1"
-        return "over 99" if share >= 0.995 - NUDGE else _fixed(100 * float(share), 0)
+        return "over 99" if share >= 0.995 - NUDGE else fixed(100 * float(share), 0)
 
     def points(self, difference: Real | None, decimals: int = 0) -> str:
         """The size of a difference of two shares, in percentage points; `decimals` are those of `decimals_beside`.
@@ -137,13 +132,13 @@ class Numbers:
         >>> say.points(0.0667), say.points(-0.5625)
         ('6.7 points', '56 points')
         """
-        return self._with_unit(_points(difference, decimals), "point") if _known(difference) else UNKNOWN
+        return self._with_unit(points_digits(difference, decimals), "point") if _known(difference) else UNKNOWN
 
     def signed_points(self, difference: Real | None, decimals: int = 0) -> str:
         """A difference of two shares with its sign: `+56 points`."""
         if not _known(difference):
             return UNKNOWN
-        return self._with_unit(self._signed(difference, _points(difference, decimals), plus=True), "point")
+        return self._with_unit(self._signed(difference, points_digits(difference, decimals), plus=True), "point")
 
     def points_range(self, low: Real | None, high: Real | None) -> str:
         """Two differences as a range: `+47 to +71 points`."""
@@ -153,7 +148,7 @@ class Numbers:
         return " to ".join(text.partition(self.gap)[0] for text in (first, last)) + f"{self.gap}points"
 
     def change(self, before: Real | None, after: Real | None) -> tuple[str, str, str]:
-        """Two shares and how much the second one is higher, with decimals with which they add up.
+        """Two shares and by how much the second is higher, with enough decimals to add up.
 
         >>> say.change(1, 0.875), say.change(0.5, 0.86)
         (('100%', '87.5%', '-12.5 points'), ('50%', '86%', '+36 points'))
@@ -166,7 +161,7 @@ class Numbers:
         """A coefficient between -1 and 1, such as kappa, with two decimals: `0.60`."""
         if not _known(value):
             return UNKNOWN
-        return self._signed(value, f"{_nudged(abs(float(value))):.2f}")
+        return self._signed(value, f"{nudged(abs(float(value))):.2f}")
 
     def coefficient_range(self, low: Real | None, high: Real | None) -> str:
         """Two coefficients as a range: `-0.12 to 0.60`."""
@@ -182,7 +177,7 @@ class Numbers:
         """
         if not _known(amount):
             return UNKNOWN
-        return f"{self._signed(amount, _money(abs(float(amount))))}{self.gap}{currency}"
+        return f"{self._signed(amount, money_digits(abs(float(amount))))}{self.gap}{currency}"
 
     def signed_money(self, amount: Real | None, currency: str) -> str:
         """A sum of money with a plus where it is a gain: `+5,014 EUR`."""
@@ -209,7 +204,7 @@ class Numbers:
         value, unit = (size / YEAR, "year") if size >= 2 * YEAR else (size, "day")
         if 0 < value < 0.05:
             return f"less than 0.1{self.gap}days"
-        text = _fixed(value, 0 if value >= 9.95 - 1e-9 else 1)
+        text = fixed(value, 0 if value >= 9.95 - 1e-9 else 1)
         return self._with_unit(self._signed(number, text), unit)
 
     def days_range(self, low: Real | None, high: Real | None) -> str:
@@ -228,7 +223,7 @@ class Numbers:
             return UNKNOWN
         size = float(seconds)
         if size < 9.95:
-            return f"{_significant(size, 2)}{self.gap}s"
+            return f"{significant(size, 2)}{self.gap}s"
         whole = math.floor(size + 0.5)
         if whole < 60:
             return f"{whole}{self.gap}s"
@@ -250,7 +245,7 @@ class Numbers:
         for unit, factor in SIZES:
             value = float(number) / factor
             if value >= 0.9995:
-                return f"{_fixed(value, 1 if value < 99.5 else 0)}{self.gap}{unit}"
+                return f"{fixed(value, 1 if value < 99.5 else 0)}{self.gap}{unit}"
         return self.count(math.floor(float(number) + 0.5), "byte")
 
     # --- parts --------------------------------------------------------------------------------------------------
@@ -278,9 +273,9 @@ def roughly(number: Real, digits: int = 2) -> float:
 
 
 def decimals_beside(one: Real | None, other: Real | None) -> int:
-    """The decimals of two shares and of their difference, shown side by side, with which the numbers add up.
+    """The decimals with which two shares and their difference add up when shown side by side.
 
-    0 if whole numbers do, else 1, with which they do but for one unit of that decimal.
+    0 if whole numbers do; otherwise 1, with which they do to within one unit of that decimal.
 
     >>> decimals_beside(1, 0.875), decimals_beside(0.5, 0.86), decimals_beside(0.874, 0.866)
     (1, 0, 1)
@@ -288,12 +283,12 @@ def decimals_beside(one: Real | None, other: Real | None) -> int:
     if not _known(one) or not _known(other):
         return 0
     first, last = (float(say.percent(share).strip("<>%").replace(",", "")) for share in (one, other))
-    shown = float(_points(float(one) - float(other)).replace(",", ""))
-    return int(_fixed(abs(first - last), 0) != _fixed(shown, 0))
+    shown = float(points_digits(float(one) - float(other)).replace(",", ""))
+    return int(fixed(abs(first - last), 0) != fixed(shown, 0))
 
 
 def kept_together(text: str, units: Sequence[str] = ("days?", "years?", "points?", "tokens?", "[A-Z]{3}")) -> str:
-    """A sentence with a no-break space between each number and its unit."""
+    """A sentence with a non-breaking space between each number and its unit."""
     return re.sub(rf"(?<=\d) (?=(?:{'|'.join(units)})\b)", NBSP, text)
 
 
@@ -315,46 +310,3 @@ def _between(first: str, last: str, *units: str) -> str:
 
 def _plural(text: str, one: str, several: str = "") -> str:
     return one if text.strip("+-" + MINUS) == "1" else several or f"{one}s"
-
-
-def _plain(size: float) -> str:
-    return f"{_nudged(size):,.0f}" if 100 <= size < HUGE else _significant(size, 3)
-
-
-def _points(difference: Real, decimals: int = 0) -> str:
-    size = abs(100 * float(difference))
-    return _fixed(size, max(decimals, 0 if size >= 9.95 - 1e-9 else 1 if size >= 0.1 - 1e-9 else 2))
-
-
-def _money(size: float) -> str:
-    if 0 < size < 0.9995:
-        return _significant(size, 3, least=2)
-    if size >= 999.995:
-        return _plain(size)
-    return f"{_nudged(size):.2f}".removesuffix(".00")
-
-
-def _significant(size: float, digits: int, *, least: int = 0) -> str:
-    """Rounded to that many significant digits, trailing zeros dropped except for `least` decimals."""
-    if size == 0:
-        return "0"
-    mantissa, exponent = f"{size * (1 + NUDGE):.{digits - 1}e}".split("e")
-    if not TINY <= size < HUGE:
-        return f"{_trimmed(mantissa)}e{int(exponent)}"
-    return _trimmed(f"{_nudged(size):,.{max(digits - 1 - int(exponent), 0)}f}", least)
-
-
-def _fixed(size: float, places: int) -> str:
-    """Rounded to that many decimals, thousands separated, trailing zeros dropped."""
-    return _trimmed(f"{_nudged(size):,.{places}f}") if size < HUGE else _significant(size, 3)
-
-
-def _trimmed(text: str, least: int = 0) -> str:
-    whole, point, decimals = text.partition(".")
-    decimals = decimals[:least] + decimals[least:].rstrip("0")
-    return f"{whole}{point}{decimals}" if decimals else whole
-
-
-def _nudged(size: float) -> float:
-    """The size nudged away from zero, so that an exact half rounds up."""
-    return size * (1 + NUDGE) if size < LARGE else size

@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 
 from .numbers import say
 
-__all__ = [
-    "Clock",
-    "Progress",
-    "Say",
-    "silent",
-]
-
+__all__ = ["Clock", "Progress", "Say", "silent"]
 
 Say = Callable[[str], None]
 _INTERVAL = 5.0  # seconds between two lines about one stage
@@ -24,7 +18,7 @@ def silent(_line: str) -> None:
 
 
 class Clock:
-    """Seconds per step: each lap adds the time since the previous one. Long work is reported, a line each five seconds."""
+    """Seconds per step: each lap adds the time since the previous one. Long work is reported every five seconds."""
 
     def __init__(
         self, seconds: dict[str, float], report: Say = silent, *, clock: Callable[[], float] = time.perf_counter
@@ -52,9 +46,7 @@ class Clock:
                 self.seconds[step] = self.seconds.get(step, 0.0) + since * seconds / total
 
 
-_HASH = re.compile(
-    r" [0-9a-f]{8}(?![0-9a-f])"
-)  # the hash of its inputs in a stage's name, which means nothing to a reader
+_HASH = re.compile(r" [0-9a-f]{8}(?![0-9a-f])")  # of a stage's inputs, in its name: it means nothing to a reader
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Figures as rows: the name, the value with its unit, the ends of its range, and a note.
 
-A stage returns rows, not sentences. `row_text` formats one, for a page, a file or a terminal; `row_lines` puts
-several on separate lines in a terminal.
+A stage returns rows, not sentences. `row_text` formats one for a page, a file or a terminal, `row_lines` several for a
+terminal.
 """
 
 import textwrap
@@ -14,7 +14,7 @@ from .numbers import MINUS, NBSP, Numbers, kept_together, say
 __all__ = ["Row", "filled", "range_text", "row_lines", "row_text", "value_text"]
 
 COLUMNS = 80  # of a terminal
-LABEL = 28  # columns of a label; a longer one shifts its own value
+LABEL = 28  # columns of a label; a longer one shifts its value
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Row:
     """One figure.
 
     `unit` is `share`, `chance`, `points` (a difference of shares), `coefficient` (such as kappa), `days`, `seconds`,
-    `bytes`, the code of a currency, a noun that is counted, or nothing, for a bare number; a text value is shown
-    unchanged. A value of None was not measured; in days it means never, also at the end of a range in days whose other
-    end is known. `decimals` of a share and of points are those of `decimals_beside`.
+    `bytes`, a currency code, the noun that is counted, or empty for a bare number; a text is shown unchanged. The value
+    None means not measured, or never if the unit is days; likewise an end of a range in days whose other end is known.
+    `decimals` of shares and points come from `decimals_beside`.
     """
 
     key: str
@@ -58,7 +58,7 @@ def value_text(row: Row, numbers: Numbers = say) -> str:
 
 
 def range_text(row: Row, numbers: Numbers = say) -> str:
-    """The range; empty if there is none, or if it adds nothing to the value.
+    """The range; empty if there is none, or if it equals the value.
 
     >>> range_text(Row("a", "Acceptable", 0.8, "share", 0.7, 0.89)), range_text(Row("p", "Payback", 12, "days", 9, None))
     ('70 to 89%', '9 days to never')
@@ -93,7 +93,7 @@ def row_text(row: Row, numbers: Numbers = say) -> str:
 
 
 def row_lines(rows: Sequence[Row], *, label: int = LABEL, columns: int = COLUMNS) -> list[str]:
-    """The rows with their labels in a column of `label`, as lines no longer than a terminal's; longer words stay whole."""
+    """The rows as lines of at most `columns`, their labels in a column of width `label`; long words are not broken."""
     lines = []
     for row in rows:
         lines += filled(f"{row.label:<{label}} {row_text(row)}", indent=label + 1, columns=columns)
@@ -101,7 +101,7 @@ def row_lines(rows: Sequence[Row], *, label: int = LABEL, columns: int = COLUMNS
 
 
 def filled(text: str, *, indent: int = 0, columns: int = COLUMNS) -> list[str]:
-    """The text as lines of a terminal in plain letters, all but the first indented; a number is kept with its unit."""
+    """The text wrapped for a terminal, in plain characters, with all lines but the first indented; units stay with numbers."""
     lines = textwrap.wrap(
         kept_together(text), columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )

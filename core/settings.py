@@ -1,4 +1,4 @@
-"""Makes a frozen dataclass of settings from a parsed file; one error names every problem."""
+"""Builds a frozen dataclass of settings from a parsed file, and reports all problems at once."""
 
 import types
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ __all__ = [
 
 
 Settings = TypeVar("Settings")
-Fix = Literal["off", "safe", "unsafe"]  # repairs of an output: none, safe ones, or also those that leave something out
+Fix = Literal["off", "safe", "unsafe"]  # repairs of an output: none, only safe ones, or also those that remove content
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -32,10 +32,9 @@ def nearest(name: str, known: list[str]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {shown_value(close[0])}?"
-    # Names may come from a file: long or unprintable ones are shortened and quoted.
-    return (
-        f"known: {', '.join(name if name.isprintable() and len(name) <= 60 else shown_value(name) for name in known)}"
-    )
+    # Names may come from a file, so long or unprintable ones are shortened and quoted.
+    shown = [one if one.isprintable() and len(one) <= 60 else shown_value(one) for one in known]
+    return f"known: {', '.join(shown)}"
 
 
 def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> list[str]:
@@ -53,10 +52,10 @@ def build_settings(
 ) -> Settings | None:
     """An instance of the dataclass `kind` from a parsed table; None if there are problems.
 
-    Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
-    place, what was expected and what was found. A Decimal is accepted for a float, a list for a tuple, a table for a
-    nested dataclass. A field named `is_` is the key `is`, which Python reserves. A field with the metadata `own_names`
-    holds tables that the file has beside the other keys, so its own name is no part of their place.
+    Unknown keys, missing required keys and values of the wrong type are added to `problems`, each with its place, what was
+    expected and what was found. A Decimal is accepted for a float, a list for a tuple, a table for a nested dataclass. The
+    field `is_` holds the key `is`, which is a keyword in Python. A field with the metadata `own_names` holds tables that
+    appear in the file next to the other keys, so its name is not part of their place.
     """
     if not isinstance(table, Mapping):
         problems.append(f"{where}: expected a table, found {shown_value(table)}")
@@ -83,7 +82,7 @@ def build_settings(
 
 
 def misfits(settings: Any) -> list[str]:
-    """One problem per field of a settings dataclass whose value has the wrong type, which Python does not check."""
+    """One problem per field of a settings dataclass with a value of the wrong type, which Python does not check."""
     hints, problems = get_type_hints(type(settings)), []
     for field in fields(settings):
         value, hint = getattr(settings, field.name), hints[field.name]
@@ -106,11 +105,11 @@ def _required(field: Field[Any]) -> bool:
 
 
 def _convert(value: Any, hint: Any, where: str, problems: list[str], line: int | None) -> Any:
-    """The value in the type of `hint`; else itself, and a problem with the `line` of its key."""
+    """The value converted to the type `hint`; if that fails, the value itself, and a problem with the `line` of its key."""
     converted, ok = _fit(value, hint, where, problems, line)
     if not ok:
         quote = f' (quote it to make it text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
-        # A value of `key_env` may hold the key itself.
+        # The value of a `key_env` may be the key itself.
         found = "another value, not repeated here" if where.endswith("key_env") else f"{shown_value(value)}{quote}"
         problems.append(Problem(f"{where}: expected {_name(hint)}, found {found}", line))
     return converted
@@ -122,7 +121,7 @@ def _fit(value: Any, hint: Any, where: str, problems: list[str], line: int | Non
     if hint is Any:
         return value, True
     if origin in (Union, types.UnionType):
-        # A table only fits a member that is a table; exact types come before conversions.
+        # The first member that fits wins, so exact types are listed before conversions.
         for member in get_args(hint):
             fitted, ok = _fit(value, member, where, problems, line)
             if ok:
@@ -189,7 +188,7 @@ def _names(hint: Any) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """A value for a message, shortened: it comes from a file and may be of any size."""
+    """A value for a message, shortened, since a value from a file may have any size."""
     if isinstance(value, str):
         text = f'"{value[:60]}"' if value.isprintable() else repr(value[:60])
         return text if len(value) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""A word of a command as the shell of this system takes it, and back."""
+"""Quotes words of a command for this system's shell, and splits commands into words."""
 
 import os
 import re
@@ -6,17 +6,17 @@ import shlex
 
 __all__ = ["quote", "split_command"]
 
-_PLAIN = re.compile(r"[\w@+=:,./\\~-]+", re.ASCII)  # what neither cmd nor PowerShell takes for anything else
-# In quotes, an odd number of backslashes in front of a quote makes it part of the word.
+_PLAIN = re.compile(r"[\w@+=:,./\\~-]+", re.ASCII)  # characters that mean nothing special to cmd or PowerShell
+# Inside quotes, an odd number of backslashes in front of a quote makes it part of the word.
 _WORD = re.compile(r'"((?:\\*[^"\\]|\\(?:\\\\)*")*)((?:\\\\)*)"|\S+')
 _BEFORE_QUOTE, _QUOTE = re.compile(r'(\\*)("|$)'), re.compile(r'(\\+)"')
 
 
 def quote(word: str) -> str:
-    """The word in quotes if the shell would divide or change it: single ones, or double ones on Windows.
+    """The word, in quotes if the shell would split or change it: single quotes, or double quotes on Windows.
 
-    There `cmd` knows no single quotes, and a path has backslashes, which `shlex` would quote. In front of a quote, programs
-    take two of them for one.
+    On Windows, `cmd` has no single quotes, and `shlex` would quote the backslashes of a path. Programs there read two
+    backslashes in front of a quote as one.
     """
     if os.name != "nt":
         return shlex.quote(word)

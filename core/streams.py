@@ -1,4 +1,4 @@
-"""Output on a terminal, or into a file, whose encoding lacks characters of a text."""
+"""Output to a terminal or file whose encoding lacks some characters."""
 
 import codecs
 import sys
@@ -8,9 +8,8 @@ from typing import TextIO
 
 __all__ = ["holds_everything", "print_anywhere", "write_documents"]
 
-# What is printed in place of a character that an encoding lacks; other letters lose their accents, and what is left
-# becomes the escape of its code point.
-IN_PLACE = {
+# Substitutes for characters that an encoding lacks. Other letters lose their accents; anything else is escaped.
+SUBSTITUTES = {
     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "‐": "-", "‑": "-", "–": "-", "—": "-", "―": "-", "−": "-", "‘": "'",
     "’": "'", "‚": "'", "‛": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "‹": "<", "›": ">", "«": '"', "»": '"',
     "…": "...", "•": "*", "·": "*", "‣": "*", "▪": "*", "■": "#", "●": "*", "○": "o", "►": ">", "➤": ">", "◆": "*",
@@ -20,12 +19,12 @@ IN_PLACE = {
     "′": "'", "″": '"', "─": "-", "│": "|", "└": "`", "├": "|", "▁": "_", "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o",
     "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "đ": "d", "ı": "i",
 }  # fmt: skip
-_HANDLER = "tuneworth.in_place"
+_HANDLER = "tuneworth.substitute"
 
 
 def print_anywhere() -> None:
-    """Let no character end a command: what a stream cannot encode is printed as something readable in its place."""
-    codecs.register_error(_HANDLER, _in_place)
+    """Make standard output and error print a readable substitute for each character that they cannot encode."""
+    codecs.register_error(_HANDLER, _substitute)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and not holds_everything(stream):
             stream.reconfigure(errors=_HANDLER)
@@ -37,21 +36,21 @@ def holds_everything(stream: TextIO) -> bool:
 
 
 def write_documents() -> None:
-    """Write standard output in UTF-8 if it goes into a file: a style or a table printed there is read back as UTF-8."""
+    """Use UTF-8 for standard output unless it is a terminal, since a redirected style or table is read back as UTF-8."""
     if isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", errors="strict")
 
 
-def _in_place(error: UnicodeError) -> tuple[str, int]:
-    """What is printed in place of the characters that an encoding lacks, and where the text goes on."""
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """The substitutes for the characters that an encoding lacks, and the position to continue at."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_readable, error.object[error.start : error.end])), error.end
 
 
 def _readable(character: str) -> str:
-    if character in IN_PLACE:
-        return IN_PLACE[character]
+    if character in SUBSTITUTES:
+        return SUBSTITUTES[character]
     plain = "".join(one for one in unicodedata.normalize("NFKD", character) if not unicodedata.combining(one))
-    plain = "".join(IN_PLACE.get(one, one) for one in plain).replace("\u2044", "/")
+    plain = "".join(SUBSTITUTES.get(one, one) for one in plain).replace("\u2044", "/")
     return plain if plain.isascii() and plain else character.encode("ascii", "backslashreplace").decode()

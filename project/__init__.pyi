@@ -55,12 +55,12 @@ from .search.search import search_prompt as search_prompt
 from .search.search import search_text as search_text
 from .search.search_plan import SearchPlan as SearchPlan
 from .search.search_plan import plan_search as plan_search
-from .serving.asking import Served as Served
 from .serving.check import ServeCheck as ServeCheck
 from .serving.check import check_serving as check_serving
-from .serving.check import plan_serving as plan_serving
+from .serving.check_plan import plan_serving as plan_serving
 from .serving.export import ServingExport as ServingExport
 from .serving.export import export_serving as export_serving
+from .serving.requests import Served as Served
 from .serving.watch import Watched as Watched
 from .serving.watch import WatchSettings as WatchSettings
 from .serving.watch import plan_watch as plan_watch

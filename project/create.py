@@ -85,7 +85,7 @@ IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item without de
 class Created:
     """A new project: the files that were written, and in `found` what was recognised in the examples and their style.
 
-    checkup: what to know about the examples; None if the project has none.
+    checkup: the findings about the examples; None if the project has none.
     """
 
     folder: Path
@@ -102,11 +102,11 @@ def create_project(
     talk: Talk | None = None,
     **reading: Any,
 ) -> Created:
-    """A folder with tuneworth.toml and a style.yaml, inferred from the examples in the file `pairs`.
+    """Create a folder with tuneworth.toml and a style.yaml, inferred from the examples in the file `pairs`.
 
-    `reading` may set `input`, `output`, `encoding` and `delimiter` if they are not recognised; the longest texts are the
-    output where no column is. If the examples have no common style, or there is no file, style.yaml is a basic starting
-    point.
+    `reading` may set `input`, `output`, `encoding` and `delimiter` if they are not recognised; if no column is recognised as
+    the output, the one with the longest texts is taken. If the examples have no common style, or there is no file,
+    style.yaml is a basic starting point.
 
     Raises: ConfigError if such files already exist; DataError if there is no pair.
     """
@@ -116,7 +116,7 @@ def create_project(
         style, recognised, checkup = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}, None
     else:
         settings, style, recognised, checkup = _from_examples(Path(pairs), folder, _proposed(pairs, reading), talk)
-    files = {folder / "style.yaml": style, folder / PROJECT_FILE: settings}  # the project file last: then it is whole
+    files = {folder / "style.yaml": style, folder / PROJECT_FILE: settings}  # the project file last: it marks a project
     taken = [file.name for file, text in files.items() if file.exists() and not _holds(file, text)]
     if taken:
         raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
@@ -130,7 +130,7 @@ def _holds(file: Path, text: str) -> bool:
 
 
 def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
-    """How to read the file; columns that are neither stated nor recognised are proposed."""
+    """How to read the file, with a proposal for columns that are neither stated nor recognised."""
     chosen = proposed_reading(file, reading_settings(file, **reading))
     if chosen is None:
         return {**reading}
@@ -147,8 +147,8 @@ def _from_examples(
     checkup = check_pairs(some)
     name = folder.resolve().name
     inferred = infer_style(raw.pairs, name=name, source=file.name, seed=talk.seed)
-    begin = "" if inferred.found_style else "; style.yaml is a basic starting point"
-    talk.note(f"{inferred.message}{begin}")
+    fallback = "" if inferred.found_style else "; style.yaml is a basic starting point"
+    talk.note(f"{inferred.message}{fallback}")
     settings = PROJECT.format(
         path=_toml(from_run(folder, file)),
         columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
@@ -160,21 +160,21 @@ def _from_examples(
 
 
 def _plain_style(name: str, pairs: pl.DataFrame) -> str:
-    """A starting style: clean, as long as the examples, grounded."""
+    """A basic style: clean, as long as the examples, grounded."""
     words = pairs["output"].str.count_matches(r"\S+")
     low, high = words.quantile(0.01, "lower"), words.quantile(0.99, "higher")
     return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
 
 
 def _id_line(checkup: Checkup) -> str:
-    """A line with a column that names each row, if none is the id yet."""
+    """A line that proposes an id column, if there is none yet."""
     finding = checkup.finding("id_column")
     return "" if finding is None else f"# id = {_toml(finding.values['column'])}  # another value in each row\n"
 
 
 def _group_line(raw: RawPairs, checkup: Checkup) -> str:
-    """A line with a column that ties rows with the same output or similar inputs, else one that could group the pairs: few
-    rows share each of its values."""
+    """A line that proposes a group column: one that ties rows with the same output or similar inputs, else one with few rows
+    for each value."""
     pairs = raw.pairs
     if pairs["group"].null_count() < len(pairs):
         return ""
@@ -187,7 +187,7 @@ def _group_line(raw: RawPairs, checkup: Checkup) -> str:
         for name, value in (json.loads(text) if text else {}).items():
             columns.setdefault(name, [None] * len(pairs))[number] = str(value)
     sizes = {name: Counter(values) for name, values in columns.items() if None not in values}
-    # Groups are not divided, so the largest must fit well into the smallest split.
+    # Groups are not split up, so the largest must easily fit into the smallest split.
     fitting = {name: len(s) for name, s in sizes.items() if len(s) < len(pairs) and max(s.values()) <= len(pairs) / 20}
     if not fitting:
         return GROUP
@@ -196,11 +196,11 @@ def _group_line(raw: RawPairs, checkup: Checkup) -> str:
 
 
 def _identifiers_line(pairs: pl.DataFrame) -> str:
-    """A line with the input fields that differ in every request: they may identify the item without describing it."""
-    apart = identifier_like(pairs)
-    if not apart:
+    """A line that proposes identifiers: the input fields with a different value in every request."""
+    names = identifier_like(pairs)
+    if not names:
         return IDENTIFIERS
-    return f"# identifiers = {_toml(apart)}  # fields that name the item without describing it"
+    return f"# identifiers = {_toml(names)}  # fields that name the item without describing it"
 
 
 def _toml(value: Any) -> str:

@@ -1,5 +1,6 @@
 """The packages and models that training and evaluation need on this machine, and checks of a project's paths."""
 
+from collections.abc import Callable, Sequence
 from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ import polars as pl
 
 from ..core import DataError, ModelError, Talk, install_command
 from ..evaluate import RUN_ADAPTER, check_rivals, check_roi, plan_variants
+from ..style import StyleSchema
 from .project import PROJECT_FILE, Project
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ __all__ = [
     "NO_PAIRS",
     "check_project",
     "compared",
+    "counts_tokens",
     "lacks_for_training",
     "load",
+    "local_counter",
     "missing_packages",
     "model_name",
     "need_training",
@@ -47,12 +51,12 @@ def check_project(project: Project, *, train: bool) -> None:
 
 
 def compared(project: Project) -> list[str]:
-    """The variants whose money is compared: the candidate and all that may become the baseline."""
+    """The variants whose costs are compared: the candidate and all that may become the baseline."""
     return [*project.evaluate.contenders, project.evaluate.candidate]
 
 
 def runs_here(project: Project) -> tuple[bool, bool]:
-    """Whether the model of [train] is needed on this machine, and whether an adapter must be trained for it."""
+    """Whether the model of [train] has to run on this machine, and whether an adapter has to be trained for it."""
     variants = {name: project.evaluate.of(name) for name in project.evaluate.variants}
     local = {name: variant for name, variant in variants.items() if variant.source is None}
     trains = any(v.adapter == RUN_ADAPTER or (n == "tuned" and v.adapter is None) for n, v in local.items())
@@ -93,13 +97,13 @@ def need_training(project: Project) -> None:
 
 
 def model_name(project: Project) -> str:
-    """The model of `[train]`; a relative folder is resolved from the project file, not from the current folder."""
+    """The model of `[train]`; a relative folder is resolved from the project, not from the current folder."""
     folder = project.folder / project.train.model
     return str(folder) if folder.is_dir() else project.train.model
 
 
 def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel":
-    """Load the project's model, or a variant's by its `name`, in the format and bits of `[train]`."""
+    """Load the project's model, or the model `name` of a variant, in the number format of `[train]`."""
     need_training(project)
     from ..train import TrainSettings, format_notices, load_model, set_threads
 
@@ -113,3 +117,18 @@ def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel"
     for notice in format_notices(loaded.model.dtype, device=loaded.model.device.type):
         talk.note(f"warning: {notice}")
     return loaded
+
+
+def counts_tokens(style: StyleSchema) -> bool:
+    """Whether a rule of the style limits lengths in tokens."""
+    return any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
+
+
+def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
+    """The token counter of a model, if its tokenizer is on this machine; its weights are not loaded."""
+    from ..train import token_counter
+
+    try:
+        return token_counter(model)
+    except ModelError:
+        return None

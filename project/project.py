@@ -22,7 +22,7 @@ SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
 class Project:
     """A project's folder and its settings; `roi` is the parsed `[roi]` table with Decimal numbers, or None.
 
-    `cluster` is None without a section `[cluster]`, `hosted` without `[train.hosted]`; the sections alone have no effect.
+    `cluster` is None without a section `[cluster]`, `hosted` without `[train.hosted]`; they take effect only on request.
     """
 
     folder: Path
@@ -43,10 +43,11 @@ class Project:
 
     @property
     def reading(self) -> DataSettings:
-        """`data`, with tool calls as answers where the style wants JSON and nothing else is stated."""
-        wants_json = any(check.kind == "json" for check in self.style.checks)
-        stated = self.data.tool_calls is not None or not wants_json
-        return self.data if stated else replace(self.data, tool_calls="output")
+        """`data`, with tool calls as outputs if the style expects JSON and [data] does not state otherwise."""
+        expects_json = any(check.kind == "json" for check in self.style.checks)
+        if self.data.tool_calls is not None or not expects_json:
+            return self.data
+        return replace(self.data, tool_calls="output")
 
     @property
     def inputs(self) -> list[tuple[str, Path]]:
@@ -66,6 +67,12 @@ class Project:
         Raises: ConfigError with all its problems.
         """
         return None if self.roi is None else read_roi(self.roi, file=self.folder / PROJECT_FILE)
+
+    @property
+    def currency(self) -> str:
+        """The currency of `[roi]`; EUR without that section."""
+        roi = self.roi_settings
+        return "EUR" if roi is None else roi.currency
 
     @property
     def runs(self) -> Path:
@@ -90,8 +97,10 @@ def find_project(path: Path | None) -> Path:
     if folder.name == PROJECT_FILE:
         folder = folder.parent
     if not (folder / PROJECT_FILE).exists():
-        what = f"no {PROJECT_FILE} in {folder.resolve()}"
-        raise ConfigError(f"{what}\nRun `tuneworth init DIR --from FILE` to create a project, a folder with that file.")
+        raise ConfigError(
+            f"no {PROJECT_FILE} in {folder.resolve()}\n"
+            "Run `tuneworth init DIR --from FILE` to create a project, a folder with that file."
+        )
     return folder
 
 
@@ -104,7 +113,7 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     table = read_toml(folder / PROJECT_FILE)
     problems = unknown_keys(table, SECTIONS, where="")
     if "data" not in table:
-        problems.append('[data] is missing; set the file of pairs there: path = "pairs.jsonl"')
+        problems.append('[data] is missing; it names the file of pairs: path = "pairs.jsonl"')
     data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
     style = build_settings(StyleSettings, table.get("style", {}), where="style", problems=problems)
     curate = build_settings(CurateSettings, table.get("curate", {}), where="curate", problems=problems)
@@ -146,7 +155,7 @@ def _cluster(table: Mapping[str, Any], problems: list[str]) -> ClusterSettings |
 
 
 def plain(value: Any) -> Any:
-    """The table in a form for JSON, for run.json."""
+    """The table as JSON values, for run.json."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -157,7 +166,7 @@ def plain(value: Any) -> Any:
 
 
 def exact(value: Any) -> Any:
-    """A table with its numbers as written: floats become the decimals that they print as."""
+    """A table with exact numbers: each float becomes the Decimal that it prints as."""
     if isinstance(value, dict):
         return {key: exact(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A run, opened: its folder, its project and its tables, each read once."""
+"""An open run: its folder, its project and its tables, each read once."""
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -30,22 +30,22 @@ from .runs import find_run, read_run, run_folder, update_run
 __all__ = ["QUIET", "At", "Run", "console_for", "open_run", "project_at", "resumable", "stopped_run"]
 
 QUIET = Talk(quiet=True)
-NOTHING = "Nothing was curated or evaluated yet."
+NOTHING = "Nothing has been curated or evaluated yet."
 At = str | Path | None  # a project's folder or file; None for the current folder
 Made = TypeVar("Made")
 
 
 def console_for(talk: Talk | None, seed: int | None) -> Talk:
-    """The console for messages, silent without `talk`, with the seed; a stated `seed` overrides that of `talk`."""
+    """The console for messages, silent if `talk` is None; a stated `seed` overrides that of `talk`."""
     talk = talk or QUIET
     return talk if seed is None else replace(talk, seed=seed, seed_given=True)
 
 
 class Run:
-    """An open run folder. It prints its verdict, or the outcome of curating before it is evaluated.
+    """An open run folder. It prints as its verdict or, before an evaluation, as the outcome of curation.
 
-    `path` is a run folder, or a project for its newest run. A table is read at its first use, and again only after its
-    files change.
+    `path` is a run folder, or a project for its newest run. A table is read at its first use, and again only if its files
+    have changed.
 
     Raises: DataError if there is no run.
     """
@@ -56,6 +56,11 @@ class Run:
         self.gate_error: TuneworthError | None = None
         self._project = project
         self._made: dict[Hashable, tuple[Any, Any]] = {}
+
+    @classmethod
+    def of(cls, run: "str | Path | Run", *, talk: Talk | None = None) -> "Run":
+        """The run itself if it is open, else the run at a path."""
+        return run if isinstance(run, Run) else cls(run, talk=talk)
 
     @cached_property
     def project(self) -> Project:
@@ -82,7 +87,7 @@ class Run:
 
     @property
     def generated(self) -> Path:
-        """The store of all outputs that models of this run generated, so that none is generated twice."""
+        """The file of all outputs that models of this run generated, so that none is generated twice."""
         return self.folder / "evaluate" / "generated.jsonl"
 
     # --- its contents ----------------------------------------------------------------------------------------
@@ -117,7 +122,7 @@ class Run:
 
     @property
     def style(self) -> StyleSchema:
-        """The project's style; its checks for other values of a field know those of all pairs of the run.
+        """The project's style; checks against other values of a field use the values in all pairs of the run.
 
         Raises: DataError if the run was not curated and a check needs these values.
         """
@@ -163,13 +168,18 @@ class Run:
         return {name: to_pandas(getattr(self, name)) for name in names}
 
     def _split(self, name: str) -> pl.DataFrame:
-        from ..curate import read_split  # imported here, as it loads much that the money alone does not need
+        from ..curate import read_split  # imported here, since costs alone do not need its many imports
 
         return self.once(name, split_files(self.folder, name), lambda: read_split(self.folder, name))
 
     def _object(self, name: str) -> dict[str, Any]:
         file = self.folder / name
         return self.once(file.name, [file], lambda: read_stored(file, name)) if file.exists() else {}
+
+    @property
+    def longest_output(self) -> int:
+        """The bytes of the longest training output; 0 if there is none."""
+        return max((len(text.encode(errors="replace")) for text in self.train["output"]), default=0)
 
     # --- for the stages ---------------------------------------------------------------------------------------
 
@@ -181,7 +191,7 @@ class Run:
         return self._made[what][1]
 
     def sample(self, pairs: pl.DataFrame, most: int | None) -> pl.DataFrame:
-        """At most `most` rows, chosen by a hash of seed and id, whatever the order of the rows."""
+        """At most `most` rows, chosen by a hash of seed and id, so that the order of the rows does not matter."""
         if most is None or len(pairs) <= most:
             return pairs
         seed = self.seed
@@ -211,7 +221,7 @@ class Run:
         if (failed := failed_gates(self.results.get("gates") or ())) is not None:
             raise failed
 
-    # --- how it prints ----------------------------------------------------------------------------------------
+    # --- representation ---------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         return printable(f"Run {self.folder}\n{self._text()}")
@@ -263,14 +273,14 @@ def open_run(project: At, name: str | None, *, allow_code: bool, talk: Talk) -> 
     return Run(find_run(opened, name), project=opened, talk=talk)
 
 
-# --- interrupted ---------------------------------------------------------------------------------------------------
+# --- interruption --------------------------------------------------------------------------------------------------
 
 _NOTE = "Finished work is kept in the run "
 
 
 @contextmanager
 def resumable(run: Run) -> Iterator[None]:
-    """Note the run on an interruption of the block, by Ctrl-C or by a `RunBroken`."""
+    """Attach a note that names the run to an interruption of the block: Ctrl-C or a `RunBroken`."""
     try:
         yield
     except (KeyboardInterrupt, RunBroken) as stopped:

@@ -1,4 +1,4 @@
-"""Run folders: `runs/NAME` has everything behind one result, with a record in `run.json`."""
+"""Run folders: `runs/NAME` holds everything behind one result, with a record in `run.json`."""
 
 import hashlib
 import json
@@ -58,7 +58,7 @@ _PACKAGES = ("tuneworth", "polars", "numpy", "scipy", "torch", "transformers", "
 
 def new_run(project: Project, talk: Talk, *, command: str) -> Path:
     """A new run folder, named by time and a short hash, with its `run.json`."""
-    # The newest run is the last by name, so no two may start in the same second.
+    # The newest run is the last by name, so no two runs may start in the same second.
     while any(project.runs.glob(f"{(stamp := f'{datetime.now():%Y%m%d-%H%M%S}')}-*")):
         time.sleep(0.1)
     run = project.runs / f"{stamp}-{secrets.token_hex(2)}"
@@ -125,7 +125,7 @@ def run_folder(path: Path) -> Path:
     if not runs and (path / PROJECT_FILE).is_file():
         rest = sorted(folder for folder in (path / "runs").glob("[!.]*") if folder.is_dir())
         lost = f": {rest[-1]} has no run.json" if rest else ""
-        raise DataError(f"{path} has no run yet{lost}\nMake one: tuneworth curate {quote(str(path))}")
+        raise DataError(f"{path} has no run yet{lost}\nCreate one: tuneworth curate {quote(str(path))}")
     if not runs:
         raise DataError(f"{path} is neither a run (a folder with run.json) nor a project with a run")
     return runs[-1]
@@ -161,7 +161,7 @@ def update_run(
 def with_inputs(
     known: Sequence[Mapping[str, Any]], run: Path, inputs: Iterable[tuple[str, Path]]
 ) -> list[dict[str, Any]]:
-    """The `inputs` of run.json with the fingerprints of these files as they are now."""
+    """The `inputs` of run.json, updated with the current fingerprints of these files."""
     entries = {(entry.get("role"), entry["path"]): dict(entry) for entry in known}
     for role, path in inputs:
         label = _label(path, run)
@@ -178,7 +178,7 @@ def _label(path: Path, run: Path) -> str:
 
 
 def from_run(run: Path, path: Path) -> str:
-    """The path as seen from the run's folder, so that both can be moved together."""
+    """The path relative to the run's folder, so that both can be moved together."""
     try:
         return Path(os.path.relpath(path.resolve(), run.resolve())).as_posix()
     except ValueError:  # on another drive
@@ -194,7 +194,7 @@ def _fingerprint(path: Path) -> str:
     """The SHA-256 of a file; for a folder, such as a saved dataset, of the names and fingerprints of its files."""
     if not path.is_dir():
         return sha256_file(path)
-    # By name as text: paths compare by their parts, and on Windows without their case.
+    # Sorted by parts as text, since paths themselves compare without case on Windows.
     files = {file.relative_to(path): file for file in path.rglob("*") if file.is_file()}
     lines = [f"{name.as_posix()} {sha256_file(files[name])}\n" for name in sorted(files, key=lambda name: name.parts)]
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
@@ -211,11 +211,11 @@ def test_set_uses(run: Path, ids: list[str]) -> tuple[str, int]:
     return fingerprint, 1 + sum(other.get("test_set") == fingerprint for other in others)
 
 
-PRUNED = "pruned.jsonl"  # next to the runs: those that were removed, with the test sets that they had used
+PRUNED = "pruned.jsonl"  # next to the runs: the removed runs, with the test sets that they used
 
 
 def pruned_runs(folder: Path) -> list[dict[str, Any]]:
-    """The records of the runs that were removed from a folder of runs; a damaged line is left out."""
+    """The records of runs that were removed from a folder of runs; damaged lines are skipped."""
     try:
         lines = read_regular(folder / PRUNED).splitlines()
     except (OSError, DataError):
@@ -252,17 +252,17 @@ def _hardware() -> dict[str, Any]:
 
 
 class Stopwatch:
-    """Measures the seconds since its creation."""
+    """Measures the time since its creation."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
 
     def seconds(self) -> float:
-        """Seconds since the start."""
+        """The seconds since the start."""
         return time.perf_counter() - self._start
 
 
-JUDGEMENTS = "judgements"  # the folder of a run in which people judge live, in `tuneworth review`
+JUDGEMENTS = "judgements"  # a run's folder for the live judgements made in `tuneworth review`
 OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
 
 
@@ -280,11 +280,11 @@ class ProjectFiles:
 
 
 def decisions_file(run: Path) -> Path:
-    """The decisions that a run replays: its project's, those that `--overrides` named, or the ones in the run folder."""
+    """The file of decisions that a run replays: its project's, the one named by `--overrides`, or that in its folder."""
     project = run.resolve().parent.parent
     if (project / PROJECT_FILE).is_file():
         return project / OVERRIDES
     stated = (read_run(run).get("curated") or {}).get("overrides") if (run / "run.json").is_file() else None
     stated = stated and to_path(run, stated)
-    own = run / OVERRIDES  # as the run was named, so that messages show a short path
+    own = run / OVERRIDES  # not resolved, so that messages show a short path
     return stated if stated and stated.parent.is_dir() and stated.resolve() != own.resolve() else own

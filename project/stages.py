@@ -34,9 +34,9 @@ def curate_project(
 ) -> Run:
     """Curate a project's pairs into a new run, or again into the named `run`.
 
-    `mask` replaces personal data, `fix` takes the place of [curate] fix, `thresholds` adds the table of near-duplicate
-    thresholds, and `cluster` curates in parts on the workers of [cluster]. `splits.jsonl` records the split assignments;
-    the decisions in `overrides.jsonl` are replayed.
+    `mask` replaces personal data, `fix` overrides [curate] fix, `thresholds` adds the table of near-duplicate thresholds,
+    and `cluster` curates in parts on the workers of [cluster]. `splits.jsonl` records the split assignments; the decisions
+    in `overrides.jsonl` are replayed.
 
     Raises: ConfigError or DataError for errors in the project or its pairs; RunBroken for disk errors.
     """
@@ -60,33 +60,34 @@ def curate_project(
 
 
 def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Talk | None = None) -> Run:
-    """Curate a run's pairs again as before, with the decisions made since then: into a new run of its project, or for a
-    run that was made from a file into the same folder.
+    """Curate a run's pairs again as before, with the decisions made since.
 
-    Raises: as `curate_project`; ConfigError if the run does not say which file it was made from, or that is gone.
+    The result is a new run of its project; a run that was made from a file is replaced.
+
+    Raises: as `curate_project`; ConfigError if the run does not name the file it was made from, or that file is gone.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = Run.of(run)
     facts, home = opened.facts, opened.folder.resolve().parent.parent
     stated = facts.get("curated") or {}
-    how = {"allow_code": allow_code, "seed": facts["seed"] if facts.get("seed_stated") else None, "talk": talk}
+    options = {"allow_code": allow_code, "seed": facts["seed"] if facts.get("seed_stated") else None, "talk": talk}
     if (home / PROJECT_FILE).is_file():
-        return curate_project(home, **stated, **how)
+        return curate_project(home, **stated, **options)
     paths = {role: path and to_path(opened.folder, path) for role, path in stated.items()}
     _check_source(paths.get("pairs"), opened.folder)
     data = {name: value for name, value in facts["config"]["data"].items() if name != "path"}
     curate_pairs(
-        paths.pop("pairs"), settings=facts["config"]["curate"], out=opened.folder, **paths, **data, **how
+        paths.pop("pairs"), settings=facts["config"]["curate"], out=opened.folder, **paths, **data, **options
     )  # fmt: skip
     return Run(opened.folder, talk=talk)
 
 
 def _check_source(pairs: Path | None, run: Path) -> None:
-    """Raises: ConfigError if the file of pairs is not known or not there."""
+    """Raises: ConfigError if the file of pairs is unknown or missing."""
     how = f"tuneworth curate FILE --out {quote(str(run))}, with the same options as before"
     if pairs is None:
-        raise ConfigError(f"{run} does not say which file it was made from\nCurate it like this: {how}")
+        raise ConfigError(f"{run} does not name the file it was made from\nCurate it like this: {how}")
     if not any(mark in str(pairs) for mark in "*?[") and not pairs.exists():
-        raise ConfigError(f"the file that {run} was made from is not at {pairs} any more\nCurate it like this: {how}")
+        raise ConfigError(f"the file that {run} was made from is no longer at {pairs}\nCurate it like this: {how}")
 
 
 def preview_curation(
@@ -118,9 +119,9 @@ def run_project(
 ) -> Run:
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
-    Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`, `command` is
-    kept in the run. `loaded` is the `LoadedModel` of [train], if it is in memory already, and `preflight` a `Preflight`
-    of it, whose steps are not run again.
+    Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`; `command` is
+    recorded in the run. `loaded` is the `LoadedModel` of [train], if already in memory, and `preflight` its `Preflight`,
+    whose steps are not repeated.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
@@ -139,7 +140,7 @@ def run_project(
 
 
 def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any, preflight: Any) -> None:
-    """Train the run if necessary, and evaluate it; the model may be `loaded` already."""
+    """Train the run if necessary, and evaluate it."""
     from .evaluation.evaluate import evaluate_stage
     from .gather.requests import check_endpoints
     from .gather.required import check_prompts, required_outputs

@@ -63,7 +63,7 @@ class DivergenceGuard:
         if median(now / max(then, 1e-9) for (_, now), then in zip(self.recent, before, strict=True)) > WORSE:
             raise self._broken(
                 f"the loss of the latest pairs is {self._now():.3g}; without the adapter it would be {self.untuned:.3g}",
-                f'Lower "learning_rate" (now {self.learning_rate:g}) to a third of that.',
+                f'Lower "learning_rate" (now {self.learning_rate:g}) to a third.',
             )
 
     def _now(self) -> float:
@@ -86,7 +86,7 @@ class DivergenceGuard:
                 "The learning rate is not the cause: the model's weights are damaged or too large for the number format. "
                 'Try dtype = "float32".',
             )
-        raise self._broken(why, f'Lower "learning_rate" (now {self.learning_rate:g}) to a third of that.')
+        raise self._broken(why, f'Lower "learning_rate" (now {self.learning_rate:g}) to a third.')
 
     def _broken(self, why: str, what_to_do: str) -> RunBroken:
         return RunBroken(f"Training diverged at step {self.step} of {self.steps}: {why}.\n{what_to_do}")

@@ -19,7 +19,7 @@ VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 # Longer than anything one process does while the others wait: converting a model, writing a checkpoint to a slow disk.
 # A process that has ended is noticed at once, by its closed connection.
 PATIENCE = timedelta(minutes=30)
-LAST_WORD = timedelta(seconds=5)  # for deciding which process reports; the store may be gone already
+LAST_WORD = timedelta(seconds=5)  # for deciding which process reports; the store may already be gone
 
 
 class ProcessLost(RunBroken):

@@ -28,10 +28,10 @@ NAMES = {"train_loss": "loss", "gradient_norm": "grad_norm", "learning_rate": "l
 class TrainResult:
     """The result of a fit. Losses are means per learnt token; `train_loss` is that of the last epoch's steps.
 
-    `validation_loss` is the best one, at `best_step`, whose adapter was kept; None without validation pairs.
-    `tokens` are all real tokens of the steps, prompt and output, in every epoch; `tokens_per_second` counts the same over
-    the steps only. `settings` are those that were
-    used, `highest_losses` the train pairs with the highest loss: `{id, loss, first_loss, tokens}`.
+    `validation_loss` is the best one, at `best_step`, whose adapter was kept; None without validation pairs. `tokens` are
+    all real tokens of the steps, prompt and output, in every epoch; `tokens_per_second` counts them over the steps only.
+    `settings` are those that were used, `highest_losses` the train pairs with the highest loss:
+    `{id, loss, first_loss, tokens}`.
     """
 
     adapter: Path
@@ -151,7 +151,7 @@ def _pair_losses(loop: Loop) -> list[dict[str, Any]]:
 
 
 def loss_notices(loop: Loop) -> list[str]:
-    """What a reader of the losses should know."""
+    """Notices that help to interpret the losses."""
     notices = []
     if not loop.validation:
         notices.append("there are no validation pairs: all epochs are trained, and nothing would show overfitting")

@@ -1,1 +1,1 @@
-"""What commands print about their results."""
+"""The text that commands print about their results."""

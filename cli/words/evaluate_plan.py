@@ -44,7 +44,7 @@ def _row(
     }
     if not plans:
         return row
-    longest = remote.longest_output
+    longest = remote.run.longest_output
     forecasts = [forecast(plan, store, longest_output=longest) for plan in plans]
     costs = [ahead.cost for ahead in forecasts]
     return row | {
@@ -65,7 +65,7 @@ def _where(row: dict[str, Any]) -> str:
 
 
 def _rival_words(rival: PlannedRival, currency: str) -> str:
-    """What measuring a rival takes, or why it is left out."""
+    """What it takes to measure a rival, or why it is left out."""
     if rival.why is not None:
         return f"a rival, left out: {rival.why}"
     most = "at most " if rival.way == "retry" else ""

@@ -70,15 +70,15 @@ def print_diff(fixed: "FixedOutputs") -> None:
 def diff_lines(before: str, after: str) -> Iterator[str]:
     """The lines that differ, `-` before and `+` after, with a line of context; linear in the length of the texts."""
     old, new = before.split("\n"), after.split("\n")
-    start = _same(old, new)
-    end = _same(old[start:][::-1], new[start:][::-1])
+    start = _common_lines(old, new)
+    end = _common_lines(old[start:][::-1], new[start:][::-1])
     yield from (f"  {line}" for line in old[max(start - _CONTEXT, 0) : start])
     yield from (f"- {line}" for line in old[start : len(old) - end])
     yield from (f"+ {line}" for line in new[start : len(new) - end])
     yield from (f"  {line}" for line in old[len(old) - end :][:_CONTEXT])
 
 
-def _same(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many lines at the beginning are the same."""
+def _common_lines(one: Sequence[str], other: Sequence[str]) -> int:
+    """The number of lines at the start that are equal."""
     pairs = zip(one, other, strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

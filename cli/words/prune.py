@@ -1,4 +1,4 @@
-"""What pruning would do and did, for a terminal."""
+"""What pruning would remove, and what it removed, for a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,16 @@ __all__ = ["failed_text", "plan_text", "pruned_text"]
 
 
 def plan_text(plan: "PrunePlan") -> str:
-    """The runs that go and those that stay, each with its reason."""
+    """The runs to remove and those to keep, each with its reason."""
     going, staying = plan.going, plan.staying
     freed = say.size(sum(fate.disk_bytes for fate in going))
-    lines = [f"{say.count(len(going), 'run')} {'goes' if len(going) == 1 else 'go'}, {freed}:"] if going else []
+    lines = [f"{say.count(len(going), 'run')} to remove, {freed}:"] if going else []
     lines += [part for fate in going for part in _line(fate)]
-    lines += ([""] if going else []) + [f"{say.count(len(staying), 'run')} {'stays' if len(staying) == 1 else 'stay'}:"]
+    lines += ([""] if going else []) + [f"{say.count(len(staying), 'run')} to keep:"]
     lines += [part for fate in staying for part in _line(fate)]
     if plan.leftovers:
         one = len(plan.leftovers) == 1
-        left = f"An earlier prune was stopped while deleting {say.count(len(plan.leftovers), 'run')}; "
+        left = f"An earlier prune was interrupted while deleting {say.count(len(plan.leftovers), 'run')}; "
         lines += ["", *filled(f"{left}this one finishes {'it' if one else 'them'}.")]
     return printable("\n".join(lines))
 
@@ -31,11 +31,11 @@ def _line(fate: "Fate") -> list[str]:
 
 
 def pruned_text(done: "Pruned") -> str:
-    """What was removed, and what was spared."""
+    """What was removed, and what was kept after all."""
     removed = f"Removed {say.count(len(done.removed), 'run')}; {say.size(done.freed_bytes)} freed."
     lines = [removed if done.removed else "No run was removed."]
     for fate in done.spared:
-        lines += filled(f"{fate.name} stays after all: {fate.why}", indent=2)
+        lines += filled(f"{fate.name} is kept after all: {fate.why}", indent=2)
     return printable("\n".join(lines))
 
 

@@ -50,7 +50,7 @@ def _examples(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") ->
 
     violations = results.violations.filter(results.violations["check"] == check.id)
     first = violations.unique("index", keep="first", maintain_order=True)
-    distinct = first.unique("found", keep="first", maintain_order=True)  # repeats of the same finding show less
+    distinct = first.unique("found", keep="first", maintain_order=True)  # varied examples show more
     shown = (distinct if len(distinct) >= _EXAMPLES else first).head(_EXAMPLES)
     return [
         {
@@ -72,7 +72,7 @@ def check_lines(data: dict[str, Any]) -> str:
     optional = [(key, title) for key, title in _OPTIONAL if any(rule[key] for rule in rules)]
     lines = []
     if data["undecided"]:
-        lines.append(f"{data['undecided']:,} more break none, but a must rule could not score them")
+        lines.append(f"{data['undecided']:,} more break none, but could not be scored by a must rule")
     lines += ["", f"{'rule':<{width}}  level   broken      of   share" + "".join(f"  {title}" for _, title in optional)]
     for rule in rules:
         share = "-" if rule["share"] is None else say.percent(rule["share"])
@@ -87,7 +87,7 @@ def check_lines(data: dict[str, Any]) -> str:
 
 
 def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
-    """What each must rule accepts: own outputs, those of other requests, the inputs alone; then the finding."""
+    """What each must rule accepts (own outputs, those of other requests, the inputs alone), and what that means."""
     from ...style import discriminates
 
     if found is None:

@@ -19,12 +19,12 @@ _HEADS = ("row", "id", "outcome", "rule", "compared with", "similarity")
 
 
 def rows_text(found: "Waiting", *, waiting: bool) -> str:
-    """How many rows there are of each outcome, and the first of them as a table."""
+    """The number of rows by outcome, and the first of them as a table."""
     counts = found.rows["outcome"].value_counts(sort=True, name="n").sort("n", "outcome", descending=[True, False])
     by_outcome = ", ".join(f"{say.count(n)} {outcome}" for outcome, n in counts.iter_rows())
     number = say.count(len(found.rows), "row")
     verb = "waits" if len(found.rows) == 1 else "wait"
-    title = f"{number} {verb} for a decision" if waiting else f"{number} {'fits' if len(found.rows) == 1 else 'fit'}"
+    title = f"{number} {verb} for a decision" if waiting else f"{number} found"
     lines = [f"{title}: {by_outcome}" if by_outcome else title]
     if found.decided:
         were = "row was" if found.decided == 1 else "rows were"

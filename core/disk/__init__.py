@@ -1,1 +1,1 @@
-"""Files on the disk: regular ones, written whole, appended to, one writer at a time."""
+"""Files on disk: opened only if regular, written atomically, appended to by one process at a time."""

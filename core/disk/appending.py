@@ -1,6 +1,6 @@
-"""Lines of JSON added to a file, all of them or none, by one process at a time.
+"""Appends lines of JSON to a file, all of them or none, one process at a time.
 
-docs/architecture.md lists the files to which commands append; a test holds that no other code opens a file to append.
+docs/architecture.md lists the files to which commands append; a test checks that no other code opens a file to append.
 """
 
 import json
@@ -27,12 +27,12 @@ class Appending:
         self._unsynced = self._is_new = False
 
     def add(self, data: bytes, *, sync: bool = True) -> None:
-        """Append whole lines of JSON; with `sync`, they are on the disk when this returns, with all before them.
+        """Append whole lines of JSON; with `sync`, they and all earlier lines are on disk when this returns.
 
-        A last line that a kill cut short is removed first, so that it merges with none of these; one that lacks only its
-        line feed gets it.
+        A last line that a kill cut short is removed first, so that it does not merge with the new ones; one that lacks only
+        its line feed gets it.
 
-        Raises: OSError if the disk refuses; the file then holds the lines that it held.
+        Raises: OSError if the disk refuses; the file then holds what it held before.
         """
         is_new = not self.path.exists()
         self._is_new |= is_new
@@ -53,14 +53,14 @@ class Appending:
 
     def _write(self, file: BinaryIO, data: bytes, *, sync: bool) -> None:
         left = memoryview(data)
-        while left:  # a full disk takes a part of it, and refuses the rest
+        while left:  # a full disk may accept a part and refuse the rest
             left = left[file.write(left) or 0 :]
         self._unsynced = True
         if sync:
             self._sync(file)
 
     def sync(self) -> None:
-        """Put all that was added on the disk. Raises: OSError if that fails."""
+        """Flush everything that was added to disk. Raises: OSError if that fails."""
         if self._unsynced:
             with self.path.open("r+b", buffering=0) as file, named_errors(self.path):
                 self._sync(file)
@@ -74,9 +74,9 @@ class Appending:
 
 @contextmanager
 def appending(path: Path, *, busy: str = "", patience: float = PATIENCE, sync: bool = True) -> Iterator[Appending]:
-    """The file, to which no other process appends while the block lasts; with `sync`, all is on the disk at its end.
+    """The file, to which no other process appends while the block lasts; with `sync`, everything is on disk at its end.
 
-    Raises: Locked, with `busy` as what a person reads first, after `patience` seconds; OSError if the disk refuses.
+    Raises: Locked after `patience` seconds, with `busy` as its first line; OSError if the disk refuses.
     """
     with writing(path, busy=busy, patience=patience) as place:
         file = Appending(place)
@@ -88,15 +88,15 @@ def appending(path: Path, *, busy: str = "", patience: float = PATIENCE, sync: b
 
 
 def _end_of_lines(file: BinaryIO) -> int:
-    """The place after the last line feed; usually it is the last byte."""
-    place, block = file.seek(0, os.SEEK_END), 1
-    while place:
-        start = max(0, place - block)
+    """The offset after the last line feed, which is usually the last byte."""
+    end, block = file.seek(0, os.SEEK_END), 1
+    while end:
+        start = max(0, end - block)
         file.seek(start)
-        found = file.read(place - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        place, block = start, _BLOCK
+        last = file.read(end - start).rfind(b"\n")
+        if last >= 0:
+            return start + last + 1
+        end, block = start, _BLOCK
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that are written completely or not at all, and messages for disk errors."""
+"""Writes files and folders completely or not at all, and puts disk errors into words."""
 
 import errno
 import glob
@@ -40,9 +40,9 @@ _REFUSED = {
     errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK
 }  # fmt: skip
 _BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in its message
-_DEAD = 3600  # seconds without a change after which a writer on another machine must be gone
-# Seconds between attempts to replace a file. Windows refuses while another program has it open, as virus scanners and
-# indexers do for moments; other systems never refuse for that.
+_DEAD = 3600  # seconds without a change after which a writer on another machine is taken to be gone
+# Seconds between attempts to replace a file. Windows refuses while another program, such as a virus scanner or an indexer,
+# has it open; other systems do not.
 _WAITS = (0.02, 0.1, 0.3, 1.0) if os.name == "nt" else ()
 _MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 
@@ -63,7 +63,7 @@ def whole_folder(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 @contextmanager
 def part_folder(place: Path) -> Iterator[Path]:
-    """An empty folder next to `place`, whose content the block moves there; what it leaves is removed."""
+    """An empty folder next to `place`, whose content the block moves there; anything left is removed."""
     place.parent.mkdir(parents=True, exist_ok=True)
     _clear(place)
     part = _temporary(place)
@@ -90,12 +90,12 @@ def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    """A hidden name next to the path, which tells who writes there."""
+    """A hidden name next to the path, which identifies the process that writes there."""
     return path.with_name(f".{path.name}.{_MACHINE}.{os.getpid()}.{secrets.token_hex(4)}.part")
 
 
 def _clear(path: Path) -> None:
-    """Remove what killed processes left next to the path, but nothing that a live one may be writing."""
+    """Remove what killed processes left next to the path, but nothing that a live process may be writing."""
     name = glob.escape(f".{path.name}.")
     for leftover in (*path.parent.glob(f"{name}*.part"), *path.parent.glob(f"{name}*.old")):
         if not _is_dead(leftover):
@@ -108,7 +108,7 @@ def _clear(path: Path) -> None:
 
 
 def _is_dead(leftover: Path) -> bool:
-    """Whether the process that wrote there is gone: by its id if it ran on this machine, else by elapsed time."""
+    """Whether the process that wrote it is gone: by its id if it ran on this machine, otherwise by elapsed time."""
     machine, number = leftover.name.rsplit(".", 4)[1:3]
     ended = has_ended(int(number)) if machine == _MACHINE and number.isdecimal() else None
     if ended is not None:
@@ -127,7 +127,7 @@ def _changed(leftover: Path) -> float:
 
 @contextmanager
 def disk_refusals(place: Path) -> Iterator[None]:
-    """Turn a full disk, a quota or missing permissions into an error that says what to do."""
+    """Turn a full disk, an exceeded quota or missing permissions into an error that says what to do."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -149,21 +149,21 @@ def disk_refusal(error: Exception) -> str | None:
 
 
 def write_whole(path: Path, data: str | bytes | Iterable[bytes]) -> None:
-    """Write under a temporary name in the same folder, then rename: a reader never sees a partial file.
+    """Write under a temporary name in the same folder, then rename, so that a reader never sees a partial file.
 
-    Large data may be given in pieces.
+    Large data may be passed in pieces.
     """
     with _replacing(path) as file:
         file.writelines(_pieces(data))
 
 
 def write_synced(path: Path, data: str | bytes | Iterable[bytes]) -> None:
-    """As `write_whole`, and on the disk when it returns: a power cut loses nothing that a person was told is saved."""
+    """Like `write_whole`, and on disk when it returns, so that a power cut loses nothing that was reported as saved."""
     with _replacing(path) as file:
         file.writelines(_pieces(data))
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(path.parent)  # which holds the new name
+    sync_folder(path.parent)  # it has a new entry
 
 
 def _pieces(data: str | bytes | Iterable[bytes]) -> Iterable[bytes]:
@@ -174,11 +174,11 @@ def _pieces(data: str | bytes | Iterable[bytes]) -> Iterable[bytes]:
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file under a temporary name, which replaces `path` when the block ends without an error.
 
-    Raises: ConfigError if a pipe or device is there, such as /dev/null; DataError if a folder is.
+    Raises: ConfigError if `path` is a pipe or device, such as /dev/null; DataError if it is a folder.
     """
     if path.is_dir():
         raise DataError(
-            f"{path} is a folder, where a file is to be written\nMove it away, then run the same command again."
+            f"{path} is a folder, but a file has to be written there\nMove it away, then run the same command again."
         )
     if path.exists():
         need_regular(path, what="file to write", error=ConfigError)
@@ -189,15 +189,15 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
         with named_errors(path):
             with temporary.open("wb") as file:
                 yield file
-            _put(temporary, path)
+            _replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
 
 
-def _put(temporary: Path, path: Path) -> None:
-    """Put the file in place of the other one; again a few times where the system refuses while somebody reads that."""
+def _replace(temporary: Path, path: Path) -> None:
+    """Replace `path`, with further attempts on systems that refuse while the old file is being read."""
     for wait in _WAITS:
         try:
             temporary.replace(path)
@@ -214,9 +214,9 @@ def sha256_file(path: Path) -> str:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; an empty one if there is no such file, or something else is in it.
+    """The object in a JSON file; an empty one if there is no such file, or it holds something else.
 
-    Raises: DataError for a folder, pipe or device; OSError if the disk refuses, as what the file holds is then not known.
+    Raises: DataError for a folder, pipe or device; OSError if the file cannot be read, since its content is then unknown.
     """
     try:
         content = json.loads(read_regular(path))
@@ -226,5 +226,5 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def free_bytes(place: Path) -> int:
-    """The free bytes on the disk of a file or folder, which need not exist yet."""
+    """The free bytes on the disk of a file or folder that need not exist yet."""
     return shutil.disk_usage(next(at for at in (place, *place.absolute().parents) if at.exists())).free

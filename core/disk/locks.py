@@ -1,4 +1,4 @@
-"""One process at a time: locks between processes, whose message names the process that holds one."""
+"""Locks between processes; the error names the process that holds one."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from ..errors import ConfigError
 
 __all__ = ["Locked", "alone", "is_locked", "writing"]
 
-PATIENCE = 30  # seconds to wait for another process that writes the same file
+PATIENCE = 30  # seconds to wait for another process that is writing the same file
 
 _LONGEST = 200  # characters of a note in a lock
 _MARK = "held by "
@@ -24,13 +24,13 @@ class Locked(ConfigError):
 
 @contextmanager
 def alone(lock: Path, *, busy: str, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold a lock while the block lasts; a killed process holds none. The folder of the lock is created if missing.
+    """Hold a lock while the block lasts; a killed process releases it. The folder of the lock is created if missing.
 
-    patience: seconds to wait for another process. busy: what a person reads if it was in vain.
+    patience: seconds to wait for another process. busy: the first line of the error if that was not enough.
 
-    Raises: Locked, which names the process that holds it; OSError if the disk refuses.
+    Raises: Locked, which names the process that holds the lock; OSError if the disk refuses.
     """
-    from filelock import FileLock, Timeout  # only to write
+    from filelock import FileLock, Timeout  # imported here, since reading needs no locks
 
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(lock)
@@ -47,9 +47,9 @@ def alone(lock: Path, *, busy: str, patience: float = PATIENCE) -> Iterator[None
 
 @contextmanager
 def writing(path: Path, *, busy: str = "", patience: float = PATIENCE) -> Iterator[Path]:
-    """Write a file while no other process of Tuneworth does: the file, or what it is a link to. As `alone`.
+    """The path to write to, the target if it is a link, while no other process of Tuneworth writes there. As `alone`.
 
-    The lock is hidden next to it.
+    The lock is a hidden file next to it.
     """
     place = Path(os.path.realpath(path))
     busy = busy or f"{path} is being written by another process."
@@ -58,7 +58,7 @@ def writing(path: Path, *, busy: str = "", patience: float = PATIENCE) -> Iterat
 
 
 def is_locked(lock: Path) -> bool:
-    """Whether a live process holds the lock; of a disk that cannot be written, where no command works, false."""
+    """Whether a live process holds the lock; false on a read-only disk, where no command can be at work."""
     from filelock import FileLock, Timeout
 
     try:
@@ -71,22 +71,22 @@ def is_locked(lock: Path) -> bool:
 
 
 def _sign(lock: Path) -> None:
-    """Write into the lock who holds it; where the system has no locks, filelock itself writes there."""
+    """Write the holder's name into the lock; on systems without locks, filelock itself writes there."""
     command = " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:2]])
     now = datetime.now(UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
     note = f"{_MARK}`{command}` (process {os.getpid()} on {platform.node()}, since {now} UTC)"
-    with suppress(OSError):  # the lock is held without it, too
+    with suppress(OSError):  # the lock works without a signature
         known = _note(lock)
         if not known or known.startswith(_MARK):
             lock.write_text(note[:_LONGEST], encoding="utf-8", errors="replace", newline="\n")
 
 
 def _holder(lock: Path) -> str:
-    """The process that holds a lock, as it signed; Windows does not show what is locked."""
+    """The process that holds a lock, as it signed; on Windows a locked file cannot be read."""
     with suppress(OSError):
         if (note := _note(lock)).startswith(_MARK):
             return note.removeprefix(_MARK)
-    return "a process that did not leave its name"
+    return "an unknown process"
 
 
 def _note(lock: Path) -> str:

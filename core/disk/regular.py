@@ -1,4 +1,4 @@
-"""The one way to open a path that a user names: regular files only, so that no pipe or device is ever waited for."""
+"""Opens paths that a user names, and only regular files, so that no command ever waits for a pipe or device."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ __all__ = ["need_regular", "open_regular", "read_regular"]
 _KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
-# Opening a pipe waits for its other end without the first flag. Systems that lack a flag have no need of it.
+# Without O_NONBLOCK, opening a pipe waits for its other end. Systems that lack a flag do not need it.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -21,10 +21,10 @@ def open_regular(path: Path, *, what: str = "file", error: type[InputError] = Da
 
     Raises: `error` for a folder, pipe, socket or device; FileNotFoundError and other OSErrors as `open` does.
     """
-    need_regular(path, what=what, error=error)  # before it is opened, which may have an effect on a device
+    need_regular(path, what=what, error=error)  # before opening, which can have side effects on a device
     descriptor = os.open(path, _FLAGS)
     try:
-        _check(os.fstat(descriptor), path, what, error)  # it may have been replaced since
+        _check(os.fstat(descriptor), path, what, error)  # it may have been replaced in between
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -47,7 +47,7 @@ def read_regular(
 
 
 def need_regular(path: Path, *, what: str = "file", error: type[InputError] = DataError) -> None:
-    """Check that a library which opens paths itself can be given this one; see `open_regular`."""
+    """Check a path before it is passed to a library that opens it itself; see `open_regular`."""
     try:
         state = path.stat()
     except FileNotFoundError:

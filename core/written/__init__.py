@@ -1,1 +1,1 @@
-"""Files that people write: TOML, and places in a text."""
+"""Files that people write: reading text and TOML, with line numbers for messages."""

@@ -1,4 +1,4 @@
-"""Text files that people write: read as UTF-8, and a place in one shown in a message."""
+"""Reads text files that people write, and shows a place in one in a message."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,18 @@ from ..errors import ConfigError
 
 __all__ = ["MOST_WRITTEN", "marked_line", "read_written", "written_bytes"]
 
-# The parsers of YAML and TOML are slow, and no file of rules or settings has a tenth of this: it takes them up to three seconds.
+# The parsers of YAML and TOML take up to three seconds for this, and no real file of rules or settings is a tenth as large.
 MOST_WRITTEN = 250_000  # bytes
 _WIDTH = 70  # characters of a line that are shown
-_NAMED = re.compile(r"(?<![\w.-])([\w.-]++)[\"']?\s*+[=:]")  # a key; each character is tried once
+_NAMED = re.compile(r"(?<![\w.-])([\w.-]++)[\"']?\s*+[=:]")  # a key; possessive, so that a scan is linear
 _SECRET = re.compile(r"(?i)key|token|secret|passw")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_written(path: Path, *, what: str, most: int = MOST_WRITTEN) -> str:
-    """The text of a file of at most `most` bytes in UTF-8; `what` describes the file in messages.
+    """The text of a UTF-8 file of at most `most` bytes; `what` describes the file in messages.
 
-    Raises: ConfigError if it is missing, no regular file, too large, unreadable or in another encoding, with the line.
+    Raises: ConfigError if it is missing, not a regular file, too large, unreadable or in another encoding, with the line.
     """
     data = written_bytes(path, what=what, most=most)
     if data.startswith(_UTF_16):
@@ -34,7 +34,7 @@ def read_written(path: Path, *, what: str, most: int = MOST_WRITTEN) -> str:
 
 
 def written_bytes(path: Path, *, what: str, most: int = MOST_WRITTEN) -> bytes:
-    """The bytes of a file that a person writes, of at most `most`; see `read_written`."""
+    """The bytes of a file of at most `most` bytes. Raises: as `read_written`, except for its encoding."""
     try:
         return read_regular(path, what=what, error=ConfigError, most=most)
     except FileNotFoundError:
@@ -44,9 +44,9 @@ def written_bytes(path: Path, *, what: str, most: int = MOST_WRITTEN) -> bytes:
 
 
 def marked_line(text: str, line: int, column: int) -> str:
-    """A line of a text with a mark under its `column`, both counted from 1, as two indented lines; "" if there is none.
+    """A line of a text with a caret under its `column`, both counted from 1, as two indented lines; "" for a blank line.
 
-    The value of a line that names a key, token or password is not shown, since messages end up in logs.
+    A value that belongs to a key, token or password is not shown, since messages end up in logs.
     """
     lines = text.split("\n")
     if not 0 < line <= len(lines) or not lines[line - 1].strip():

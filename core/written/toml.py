@@ -1,4 +1,4 @@
-"""Reads TOML, and says in plain words what is wrong with it and where."""
+"""Reads TOML, and explains its syntax errors in plain words."""
 
 import json
 import re
@@ -23,9 +23,9 @@ _CURLY = "“”„‟«»‘’‚"
 
 
 def read_toml(path: Path, *, what: str = "file") -> Table:
-    """A TOML file as tables that know their lines, decimal numbers as exact Decimals; `what` describes it in messages.
+    """A TOML file as tables with line numbers, decimal numbers as exact Decimals; `what` describes it in messages.
 
-    Raises: ConfigError if it is missing, unreadable, not TOML, too deep or too large, with the line.
+    Raises: ConfigError if it is missing, unreadable, not TOML, too deeply nested or too large, with the line.
     """
     text = read_written(path, what=what)
     if (excess := find_excess(text)) is not None:
@@ -39,33 +39,33 @@ def read_toml(path: Path, *, what: str = "file") -> Table:
 
 
 def toml_name(name: str) -> str:
-    """A name as TOML writes it in a heading: in quotes if it has other characters than letters, digits, `_` and `-`."""
+    """A name as a TOML key: quoted if it has characters other than letters, digits, `_` and `-`."""
     return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def divided_names(tables: Mapping[str, Any], known: Collection[str], *, where: str) -> dict[str, str]:
-    """One problem per table whose name was divided at a dot, such as `[evaluate.gpt-4.1]`, by the first part.
+    """One problem per table whose name was split at a dot, such as `[evaluate.gpt-4.1]`, by the first part of the name.
 
     `known` are the keys that such a table may have.
     """
-    found = {}
+    problems = {}
     for first, table in tables.items():
         rest = [key for key, value in table.items() if isinstance(value, Mapping) and key not in known]
         if rest:
             quoted = f"{where}.{toml_name(f'{first}.{rest[0]}')}"
-            said = f"{where}.{first}.{rest[0]}: a dot divides names; if it belongs to the name, write [{quoted}]"
-            found[first] = Problem(said, line_of(tables[first], rest[0]))
-    return found
+            text = f"{where}.{first}.{rest[0]}: a dot splits a name; if it is part of the name, write [{quoted}]"
+            problems[first] = Problem(text, line_of(tables[first], rest[0]))
+    return problems
 
 
 def _explained(message: str, text: str, path: Path) -> str:
-    """The message with the line, what is wrong with it, and the line itself."""
+    """The message for a syntax error: the line number, what is wrong, and the line itself."""
     lines = text.split("\n")
     place = _PLACE.search(message)
     problem = _PLACE.sub("", message)
     if place and place[1]:
         line, column = int(place[1]), int(place[2])
-    else:  # the end: of the last line that says something
+    else:  # at the end: show the last line that is not blank
         line = max((n for n, one in enumerate(lines, start=1) if one.strip()), default=1)
         column = len(lines[line - 1].rstrip()) + 1 if lines else 1
     line, column, why = _reason(problem, lines, line, column)
@@ -73,14 +73,14 @@ def _explained(message: str, text: str, path: Path) -> str:
 
 
 def _reason(problem: str, lines: list[str], line: int, column: int) -> tuple[int, int, str]:
-    """The line and column to show, and what is wrong there, in our words if we have some."""
+    """The line and column to show, and what is wrong there, in plain words for the common mistakes."""
     shown = lines[line - 1] if lines else ""
     rest = shown[column - 1 :].strip()
     if problem.startswith(("Unterminated string", "Illegal character '\\n'", "Expected \"'''\"", 'Expected \'"""\'')):
         return _open_quote(lines, line)
     if problem.startswith("Unclosed array"):
         start = next((n for n in range(line, 0, -1) if re.search(r"=\s*+\[", lines[n - 1].rpartition("]")[2])), line)
-        return start, lines[start - 1].rfind("[") + 1, 'the list that begins here is not closed with "]"'
+        return start, lines[start - 1].rfind("[") + 1, 'the list that starts here is not closed with "]"'
     if problem.startswith("Cannot overwrite a value"):
         return line, 1, _stated_twice(lines, line)
     if problem.startswith(("Cannot declare", "Cannot redefine", "Cannot mutate")):
@@ -93,39 +93,39 @@ def _reason(problem: str, lines: list[str], line: int, column: int) -> tuple[int
 
 
 def _open_quote(lines: list[str], line: int) -> tuple[int, int, str]:
-    """Where the text begins that is never closed."""
+    """Where the string starts that is never closed."""
     for mark in ('"""', "'''"):
         if sum(one.count(mark) for one in lines) % 2:
             start = next(n for n in range(len(lines), 0, -1) if mark in lines[n - 1])
-            return start, lines[start - 1].rfind(mark) + 1, f"the text that begins here is not closed with {mark}"
+            return start, lines[start - 1].rfind(mark) + 1, f"the text that starts here is not closed with {mark}"
     shown = lines[line - 1]
     start = shown.find("=") + 1
     places = [place for mark in "\"'" if (place := shown.find(mark, start)) >= 0]
-    return line, min(places, default=len(shown)) + 1, "the text that begins here has no closing quote"
+    return line, min(places, default=len(shown)) + 1, "the text that starts here has no closing quote"
 
 
 def _stated_twice(lines: list[str], line: int) -> str:
     key = _KEY.match(lines[line - 1])
     if key is None:
-        return "a key is stated twice; remove one"
+        return "a key is set twice; remove one"
     for earlier in range(line - 1, 0, -1):
         if _HEADING.fullmatch(lines[earlier - 1]):
             break
         other = _KEY.match(lines[earlier - 1])
         if other and other[1] == key[1]:
-            return f"{key[1]} is stated in line {earlier} already; remove one of the two"
-    return f"{key[1]} is stated before, as a value or as a table; remove one of the two"
+            return f"{key[1]} is already set in line {earlier}; remove one of the two"
+    return f"{key[1]} is already set, as a value or as a table; remove one of the two"
 
 
 def _table_twice(lines: list[str], line: int) -> str:
     heading = _HEADING.fullmatch(lines[line - 1])
     if heading is None:
-        return "a table is stated in two ways; keep one of them"
+        return "a table is defined in two ways; keep one of them"
     for earlier in range(line - 1, 0, -1):
         other = _HEADING.fullmatch(lines[earlier - 1])
         if other and other[1] == heading[1]:
-            return f"[{heading[1]}] begins in line {earlier} already; put its keys there"
-    return f"[{heading[1]}] is stated before in another way; keep one of them"
+            return f"[{heading[1]}] already starts in line {earlier}; put its keys there"
+    return f"[{heading[1]}] is already defined in another way; keep one of them"
 
 
 def _bad_value(rest: str) -> str:
@@ -137,37 +137,37 @@ def _bad_value(rest: str) -> str:
     if word.lower() in ("true", "yes", "on", "false", "no", "off"):
         return f"write {'true' if word.lower() in ('true', 'yes', 'on') else 'false'}"
     if word.lower() in ("none", "null", "nil"):
-        return "there is no empty value in TOML; leave the key out"
+        return "TOML has no empty value; leave the key out"
     if word[0] in "+-.0123456789" and not re.search(r"[A-Za-z/]", word):
-        return "this is no number; write it like 0.5 or 1000"
+        return "this is not a number; write it like 0.5 or 1000"
     if word[0] == "=":
-        return 'there is one "=" too many'
+        return 'there is an extra "="'
     return 'text needs quotes: "…"'
 
 
 def _after_value(before: str, rest: str) -> str:
     if re.search(r"\d$", before) and re.match(r",\d", rest):
-        return "a decimal has a point in place of the comma: 0.5; several values are a list: [0, 5]"
+        return "decimals are written with a point, 0.5, and several values as a list, [0, 5]"
     if re.search(r"(?:^|\D)0$", before) and re.match(r"\d", rest):
-        return "a number does not begin with 0; a text such as a code needs quotes"
+        return "a number must not begin with 0; text such as a code needs quotes"
     if re.search(r"\d\s*$", before):
-        return "this is more than a number; text needs quotes, and a unit is not written"
+        return "this is more than a number; text needs quotes, and units are left out"
     if before.rstrip().endswith(('"', "'")) and re.match(r"[\w\s-]+=", rest):
-        return "two keys stand in one line; put each on a line of its own"
+        return "there are two keys on one line; put each on its own line"
     if before.rstrip().endswith('"') and '"' in rest:
         return 'the quote before this place ends the text; write \\" for a quote inside it'
     return "the value ends before this place; remove the rest, or put the whole value in quotes"
 
 
 def _bad_form(problem: str, shown: str, rest: str) -> str:
-    """The fault of a key, a heading, a character; the parser's own words for what is rare."""
+    """What is wrong with a key, a heading or a character; for anything else, the parser's own words."""
     start = shown.strip()
     if problem.startswith("Invalid hex value") or "'\\'" in problem or "escape" in problem:
-        return "a backslash has a meaning between double quotes; use single quotes: 'C:\\data'"
+        return "a backslash is special in double quotes; use single quotes: 'C:\\data'"
     if character := re.match(r"Illegal character '(\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|.)'", problem):
-        return f"the character {character[1]} cannot be seen and is not allowed; remove it"
+        return f"the invisible character {character[1]} is not allowed; remove it"
     if start.startswith(("<<<<<<<", "=======", ">>>>>>>")):
-        return "this is the mark of a merge conflict; resolve it"
+        return "this is a merge conflict marker; resolve the conflict"
     if start.startswith("{"):
         return "this looks like JSON; TOML has [table] and key = value"
     if problem.startswith("Expected ']' at the end of a table declaration"):
@@ -182,9 +182,9 @@ def _bad_form(problem: str, shown: str, rest: str) -> str:
             return "this looks like YAML; TOML has key = value"
         return 'there is no "=" after the key; a key with spaces or special characters needs quotes'
     if problem.startswith("Unclosed inline table"):
-        return "a table in braces stands in one line, its keys divided by commas, and is closed with }"
+        return "a table in braces must be on one line, with commas between its keys, and end with }"
     if duplicate := re.match(r"Duplicate inline table key '(.*)'", problem):
-        return f"{duplicate[1]} is stated twice in one table; remove one"
+        return f"{duplicate[1]} is set twice in one table; remove one"
     if problem.startswith(("Invalid statement", "Invalid initial character")):
         return "a key is missing here, or has a special character and needs quotes"
     return problem[:1].lower() + problem[1:]

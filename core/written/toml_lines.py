@@ -1,4 +1,4 @@
-"""Where the statements of a TOML text stand, and how deep and long they are, before a parser builds anything from it."""
+"""Finds the line of each key in a TOML text, and excessive nesting or numbers before they reach the parser."""
 
 import json
 import re
@@ -10,10 +10,10 @@ from ..lines import Table
 
 __all__ = ["MAX_DEPTH", "MAX_NUMBER", "Excess", "find_excess", "table_with_lines"]
 
-# The settings have at most 4 levels, an inline table in a list included; a parser's time and memory grow with the square
-# of the parts of a key, and Python's stack with the depth.
+# The settings have at most 4 levels, including inline tables in lists. A parser's time and memory grow with the square of
+# the number of parts of a key, and Python's stack with the depth.
 MAX_DEPTH = 32
-# Python reads no decimal number of more than 4,300 digits; the largest honest one is a count of tokens.
+# Python refuses to read a decimal number of more than 4,300 digits; the largest sensible one is a count of tokens.
 MAX_NUMBER = 1_000
 
 # All repetitions are possessive: no text makes them try the same characters twice.
@@ -31,14 +31,14 @@ Path = tuple[str | int, ...]
 
 
 class Excess(NamedTuple):
-    """What is too deep or too long, and its line, counted from 1."""
+    """What is too deep or too long, and its line (counted from 1)."""
 
     line: int
     what: str
 
 
 class _Statement(NamedTuple):
-    """A heading or a key with the names it is made of; `opening` is `[`, `[[`, or nothing for a key."""
+    """A heading or a key with its parts; `opening` is `[`, `[[`, or empty for a key."""
 
     line: int
     opening: str
@@ -46,7 +46,7 @@ class _Statement(NamedTuple):
 
 
 def find_excess(text: str) -> Excess | None:
-    """The first place that is nested deeper than MAX_DEPTH or holds a number longer than MAX_NUMBER; None if none is."""
+    """The first place that is nested deeper than MAX_DEPTH or has a number longer than MAX_NUMBER; None if there is none."""
     for found in _scan(text):
         if isinstance(found, Excess):
             return found
@@ -54,9 +54,9 @@ def find_excess(text: str) -> Excess | None:
 
 
 def table_with_lines(table: dict[str, Any], text: str) -> Table:
-    """The parsed table of a valid TOML text, where each table has the lines of its keys."""
+    """The parsed table of a valid TOML text, with the line numbers of all keys."""
     lines: dict[Path, int] = {}
-    tables: Counter[Path] = Counter()  # of an array of tables, those so far
+    tables: Counter[Path] = Counter()  # the tables so far in each array of tables
     heading: Path = ()
     for found in _scan(text):
         if not isinstance(found, _Statement):
@@ -76,7 +76,7 @@ def table_with_lines(table: dict[str, Any], text: str) -> Table:
 
 
 def _lined(value: Any, path: Path, lines: dict[Path, int], line: int) -> Any:
-    """The value with tables that know their lines; inside a value in braces or brackets, that of its key."""
+    """The value with line numbers; inside an inline table or list, everything has the line of the key."""
     line = lines.get(path, line)
     if isinstance(value, dict):
         known = {key: lines.get((*path, key), line) for key in value}
@@ -87,7 +87,7 @@ def _lined(value: Any, path: Path, lines: dict[Path, int], line: int) -> Any:
 
 
 def _scan(text: str) -> Iterator[_Statement | Excess]:
-    """The statements of a text in their order, up to a place that no TOML has, which the parser will name."""
+    """The statements of a text in order, up to the first syntax error, which the parser will report."""
     line, depth, at = 1, 0, 0
     opening, names, in_value, dotted = "", list[str](), False, True
     while (token := _TOKEN.match(text, at)) is not None:

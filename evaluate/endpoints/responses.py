@@ -166,7 +166,7 @@ def read_answer(body: bytes, *, url: str = "", key: Key = NO_KEY) -> Answer | Co
 
 def _unusable(found: str, url: str) -> Fault:
     """The fault if an answer came that cannot be read. It may be billed, so it ends the calls if none was answered yet."""
-    text = f"{found}\nCheck the address {url}, and what the server there says of it."
+    text = f"{found}\nCheck the address {url} and the log of the server there."
     return Fault("unusable", text, again=True, stop=RunBroken, only_first=True, grace=GRACE, billed=True)
 
 

@@ -1,1 +1,1 @@
-"""Curating in a project: checking, curating, planning and repairing pairs, and decisions about single rows."""
+"""Curation in a project: checking, curating, planning and repairing pairs, and decisions about single rows."""

@@ -1,4 +1,4 @@
-"""Checks up on data before anything else is done with them: no style, no model, no project."""
+"""The check-up of data, which needs no style, model or project."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ class CheckedData:
 
     @property
     def command(self) -> str:
-        """The command that curates the data as they were read, with the options that the findings advise."""
+        """The command that curates the data as they were read, with the options that the findings recommend."""
         return self.command_for(self.source)
 
     def command_for(self, source: str) -> str:
-        """The same with another name for the source."""
+        """The same command for another source name."""
         return " ".join(["tuneworth curate", quote(source), *map(quote, self.options), "--out clean"])
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as values that JSON can hold."""
+        """Everything as JSON values."""
         return {"source": self.source, **self.checkup.to_json(), "command": self.command}
 
     def __repr__(self) -> str:
@@ -42,16 +42,16 @@ class CheckedData:
 
 
 def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QUIET, **columns: Any) -> CheckedData:
-    """What to know about pairs before curating them, the most important first, with what to type about it.
+    """What to know about pairs before curating them, the most important first, with the options to use.
 
-    `pairs` and `columns` are as for `infer_style`, and `columns` may set `group` as well. If no column is named or
-    recognised, the longest texts are taken as the output and all other columns as the input.
+    `pairs` and `columns` are as for `infer_style`; `columns` may also set `group`. If no column is named or recognised, the
+    one with the longest texts is taken as the output, and all others as the input.
 
     Raises: ConfigError for invalid columns; DataError if there is no pair.
     """
     path = pairs if isinstance(pairs, str | Path) else None
     settings = reading_settings(pairs, identifiers=tuple(identifiers), **columns)
-    table: Any = list(pairs) if isinstance(pairs, Iterator) else pairs  # it is read twice
+    table: Any = list(pairs) if isinstance(pairs, Iterator) else pairs  # read twice
     chosen = proposed_reading(table, settings)
     reading = chosen or settings
     with proposing_columns(table, reading):
@@ -64,7 +64,7 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QU
 
 
 def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
-    """How the data were read, and what the findings advise."""
+    """The options that repeat how the data were read, and those that the findings recommend."""
     advised = [split_command(option) for option in checkup.options]
     added = [name for words in advised if words[0] == "--input" for name in words[1::2]]
     inputs = (reading.input,) if isinstance(reading.input, str) else reading.input or ()

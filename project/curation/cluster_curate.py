@@ -1,4 +1,4 @@
-"""`tuneworth curate --cluster`: curates the pairs in parts, on the cores of this machine or on a Ray cluster."""
+"""`tuneworth curate --cluster`: curates pairs in parts, on the cores of this machine or on a Ray cluster."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,14 +30,14 @@ def cluster_settings(project: Project) -> "ClusterSettings":
         )
     if project.curate.method == "exact":
         raise ConfigError(
-            '[curate] method = "exact" is for one machine; --cluster finds candidates for near duplicates and verifies each '
+            '[curate] method = "exact" is for one machine; --cluster finds candidates for near duplicates and checks each '
             'exactly.\nSet method = "auto" or "candidates".'
         )
     return project.cluster
 
 
 def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[str, Any]:
-    """Curate like `curate_stage`, but in parts; returns the summary. Work finished before a kill is reused.
+    """Curate like `curate_stage`, but in parts; returns the summary. After a kill, finished work is reused.
 
     Raises: ConfigError if the cluster or its storage is unavailable; else as `curate_stage`.
     """
@@ -84,7 +84,7 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
             job.remove()
         finally:
             job.close()
-    with unchanged({part.path: part.stamp for part in parts}):  # what is fingerprinted is what was read
+    with unchanged({part.path: part.stamp for part in parts}):  # so that the fingerprints are of what was read
         run.update(
             seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
             inputs=[("pairs", file) for file in curated.raw.files] + project.inputs,
@@ -95,7 +95,7 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
 
 @contextmanager
 def _executor(settings: "ClusterSettings") -> "Iterator[Executor]":
-    """The workers that `[cluster]` sets, released at the end."""
+    """The workers configured in `[cluster]`, released at the end."""
     if settings.on_ray:
         from ...curate import RayTasks
 

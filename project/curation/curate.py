@@ -1,4 +1,4 @@
-"""Curates the pairs of a project into its run, or any file or table of pairs."""
+"""Curates the pairs of a project into a run, or any file or table of pairs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, replace
@@ -29,7 +29,7 @@ from ...curate import (
 from ...evaluate import EvaluateSettings
 from ...style import StyleSchema, read_style
 from ...train import TrainSettings
-from ..load import model_name
+from ..load import counts_tokens, model_name
 from ..project import Project
 from ..run import Run, console_for
 from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
@@ -69,16 +69,14 @@ def curate_pairs(
 ) -> Curated:
     """Clean pairs, splits that cannot leak, and a ledger of every row, from a file or table of pairs.
 
-    `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, an Arrow table, a `datasets.Dataset` or a list
-    of dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
-    name the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
-    `leave_out_constant` leaves out those that never vary;
-    `turns="all"` makes a pair of each answer of a conversation. `limits` are those of `[data.limits]`, such as
-    `{"record": "32 MB"}`, and `settings` those of `[curate]`. The file
-    `overrides` has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder
-    is written there, unless it is a `dry_run`; the decisions in it are replayed, and rows keep the splits recorded in its
-    splits.jsonl. `thresholds` adds the table of
-    near-duplicate thresholds.
+    `pairs` is a path (or a folder or glob), a polars or pandas DataFrame, an Arrow table, a `datasets.Dataset` or a list of
+    dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that name
+    the item without describing it; other columns are recognised. `input="*"` takes all columns but the output,
+    `leave_out_constant` drops those that never vary, and `turns="all"` makes each answer of a conversation a pair.
+    `limits` are as in `[data.limits]`, such as `{"record": "32 MB"}`, and `settings` as in `[curate]`. The file `overrides`
+    has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder is written
+    there, unless it is a `dry_run`; its decisions are replayed, and rows keep the splits recorded in its splits.jsonl.
+    `thresholds` adds the table of near-duplicate thresholds.
 
     Raises: ConfigError, DataError for errors in the style, the pairs or `out`; ValueError for an invalid
     setting; RunBroken for disk errors.
@@ -126,7 +124,7 @@ def project_of_pairs(
     path: str | Path | None, style: str | Path | StyleSchema | None, columns: Mapping[str, Any],
     settings: CurateSettings | Mapping[str, Any] | None, *, allow_code: bool,
 ) -> Project:  # fmt: skip
-    """A project of these pairs alone; the stated settings are its configuration."""
+    """A project that consists of these pairs, configured by the stated settings."""
     file = Path(style) if isinstance(style, str | Path) else None
     schema = read_style(file, allow_code=allow_code) if file is not None else style
     data = {key: value for key, value in columns.items() if value is not None}
@@ -148,7 +146,7 @@ def project_of_pairs(
 
 
 def _made_from(out: Path, pairs: str | Path | None, style: StyleSchema, files: ProjectFiles) -> dict[str, Any]:
-    """The files of the call, as seen from the run's folder, to curate again; nothing if it had tables or a style of Python."""
+    """The files of the call, relative to the run's folder, for curating again; empty if it was passed Python objects."""
     if pairs is None or (style.checks and style.path is None):
         return {}
     paths = {
@@ -176,7 +174,7 @@ def curate_stage(
         project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
     )  # fmt: skip
     inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
-    with unchanged(raw.stamps), disk_refusals(run.folder):  # what is fingerprinted is what was read
+    with unchanged(raw.stamps), disk_refusals(run.folder):  # so that the fingerprints are of what was read
         run.update(inputs=inputs, data_guide=raw.guide)
     record_splits(files, assigned, curated.ledger)
     write_curated(curated, run.folder)
@@ -209,7 +207,7 @@ def _curated(
 
 
 def read_decisions(files: ProjectFiles) -> tuple[tuple[Override, ...], str]:
-    """The decisions to replay, and a sentence about a half-written line among them, which is left out.
+    """The decisions to replay, and a sentence about a half-written last line, which is left out.
 
     Raises: DataError naming every line that is not a decision.
     """
@@ -220,7 +218,7 @@ def read_decisions(files: ProjectFiles) -> tuple[tuple[Override, ...], str]:
 
 
 def warned(summary: Mapping[str, Any], cut: str) -> dict[str, Any]:
-    """The summary of a curation, with a warning about the half-written line of decisions, if there was one."""
+    """The summary with a warning about a half-written decision, if there was one."""
     more = [{"code": "override_cut", "text": f"Left out {cut}"}] if cut else []
     return {**summary, "warnings": [*summary["warnings"], *more]}
 
@@ -236,8 +234,8 @@ def curate_unwritten(
 def record_splits(files: ProjectFiles, assigned: PinnedSplits, ledger: pl.DataFrame) -> None:
     """Add the split assignments to splits.jsonl, before the run is written.
 
-    Without a record of this run's test set, the next run could train on its test rows.
-    Raises: RunBroken for disk errors, or if another run assigned rows differently in the meantime.
+    Without a record of this run's test set, the next run could train on its test rows. Raises: RunBroken for disk errors,
+    or if another run assigned rows differently in the meantime.
     """
     if files.splits is not None:
         with disk_refusals(files.splits):
@@ -262,5 +260,4 @@ def counter_of_tokens(project: Project) -> Callable[[Sequence[str]], Sequence[in
 
 def wants_tokens(project: Project) -> bool:
     """Whether a rule of the style limits lengths in tokens, and the packages to count them are installed."""
-    in_tokens = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
-    return in_tokens and find_spec("transformers") is not None
+    return counts_tokens(project.style) and find_spec("transformers") is not None

@@ -21,7 +21,7 @@ __all__ = ["FixedOutputs", "fix_outputs"]
 class FixedOutputs:
     """Pairs whose outputs were repaired by a style.
 
-    pairs: as they were read; repaired: the texts, the changes and what is still broken. unread: the rows that are not
+    pairs: as read. repaired: the texts, the changes, and what is still broken. unread: the number of rows that are not
     pairs. written: the file, if one was written.
     """
 
@@ -51,8 +51,11 @@ class FixedOutputs:
 
     @property
     def table(self) -> pl.DataFrame:
-        """A row for each rule: `check, level, repairs` (what its kind can do)`, broken` and `still_broken` outputs, `changed`
-        outputs and `changes`."""
+        """A row for each rule.
+
+        Columns: `check, level, repairs` (what its kind can do), the outputs that were `broken`, are `still_broken` or were
+        `changed`, and the number of `changes`.
+        """
         changes = self.repaired.changes
         made = Counter(changes["rule"])
         outputs = Counter(changes.unique(["index", "rule"])["rule"])
@@ -72,7 +75,7 @@ class FixedOutputs:
 
     @property
     def headline(self) -> str:
-        """How many outputs were changed, and how many are good now, in a sentence."""
+        """A sentence that says how many outputs were changed, and how many are acceptable now."""
         before, after = self.acceptable
         return (
             f"{say.count(self.repaired.changed)} of {say.count(len(self.pairs))} outputs changed; "
@@ -99,13 +102,13 @@ def fix_outputs(
 ) -> FixedOutputs:
     """The outputs of `pairs` repaired by the rules of a style; `pairs` and `columns` are as for `infer_style`.
 
-    A safe repair changes no number, code or field value and breaks no other must rule; with `unsafe`, what cannot be
-    repaired so may be left out: a fact that the request does not state, a repetition, what is over the length. `out`:
-    a JSON Lines file for all records with every key, written only if it does not exist or with `overwrite`.
+    A safe repair changes no number, code or field value and breaks no other must rule. With `unsafe`, content that cannot be
+    repaired safely may be removed: a fact that the request does not state, a repetition, text beyond the maximum length.
+    `out` is a JSON Lines file for all records with every key; it is replaced only with `overwrite`.
 
     Raises: ConfigError for an invalid style or a file that exists; DataError if there is no pair; RunBroken for disk errors.
     """
-    pairs = list(pairs) if isinstance(pairs, Iterator) else pairs  # it is read twice
+    pairs = list(pairs) if isinstance(pairs, Iterator) else pairs  # read twice
     place = _place(out, overwrite=overwrite)
     schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
     raw, settings = take_pairs(pairs, talk=talk, **columns), reading_settings(pairs, **columns)
@@ -122,7 +125,7 @@ def fix_outputs(
 
 
 def _place(out: str | Path | None, *, overwrite: bool) -> Path | None:
-    """The file to write. Raises: ConfigError if it exists and is not to be overwritten, or is not JSON Lines."""
+    """The file to write. Raises: ConfigError if it exists and may not be overwritten, or is not named as JSON Lines."""
     if out is None:
         return None
     place = Path(out)

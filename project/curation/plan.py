@@ -23,12 +23,12 @@ from ..run import console_for
 __all__ = ["PlannedCuration", "plan_curation"]
 
 _MOST = 20_000  # rows of the sample: about ten seconds of curating
-_ASSUMED = 8_000_000_000  # bytes of memory of a machine that does not tell
+_ASSUMED = 8_000_000_000  # bytes of memory, where the system does not report it
 
 
 @dataclass(frozen=True)
 class PlannedCuration:
-    """What curating needs: the plan, the sample it is based on, and the assumed cores and memory."""
+    """What curating needs: the plan, the sample it is based on, and the cores and memory that it assumes."""
 
     plan: Plan
     drawn: Drawn
@@ -60,7 +60,7 @@ def plan_curation(
 
 
 def _room(cores: int | None, memory: str | None, talk: Talk) -> Room:
-    """The given values, or those of this machine; a memory that the system does not tell is assumed, and that is said.
+    """The given values, or those of this machine; a note says if its memory had to be assumed.
 
     Raises: ConfigError for an invalid memory size.
     """
@@ -69,7 +69,7 @@ def _room(cores: int | None, memory: str | None, talk: Talk) -> Room:
         found = machine_memory()
         if found is None:
             talk.note(
-                f"plan: this system does not tell its memory; {say.size(_ASSUMED)} are assumed\nState it: --memory SIZE"
+                f"plan: this system does not report its memory; {say.size(_ASSUMED)} are assumed\nState it: --memory SIZE"
             )
         return Room(cores, float(found or _ASSUMED))
     try:

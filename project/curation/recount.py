@@ -1,4 +1,4 @@
-"""Opens a run to count what curating it again would give after more decisions."""
+"""Opens a run to count the outcomes of curating it again after more decisions."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,15 +17,15 @@ __all__ = ["open_recount"]
 
 
 def open_recount(run: Run, *, allow_code: bool = False) -> Recount:
-    """The counts that curating the rows of this run again would give, for any decisions.
+    """Counts what curating the rows of this run again would give, for any decisions.
 
-    The rows are those of the run, as they were read; style and settings are today's. Only where the data state splits of
-    their own, which a run does not keep, the rows are read from the source again.
+    The rows are those of the run, as they were read; style and settings are the current ones. If the data state their own
+    splits, which a run does not keep, the rows are read from the source again.
 
-    Raises: ConfigError if style or settings are not known or not valid any more, or such a source has changed; DataError if
-    the run was not curated, or is damaged.
+    Raises: ConfigError if style or settings are unknown or no longer valid, or such a source has changed; DataError if the
+    run was not curated, or is damaged.
     """
-    project, files = _as_before(run, allow_code=allow_code)
+    project, files = _project_and_files(run, allow_code=allow_code)
     data = project.reading
     request = CurateRequest(
         project.style, project.curate, data.identifiers, data.date, count_tokens=lambda: counter_of_tokens(project)
@@ -34,15 +34,15 @@ def open_recount(run: Run, *, allow_code: bool = False) -> Recount:
     return Recount.of(_rows(run, project), request, pinned=pinned, seed=int(run.facts.get("seed", 0)))
 
 
-def _as_before(run: Run, *, allow_code: bool) -> tuple[Project, ProjectFiles]:
-    """The project that a run would be curated by again, and its files."""
+def _project_and_files(run: Run, *, allow_code: bool) -> tuple[Project, ProjectFiles]:
+    """The project with which the run would be curated again, and its files."""
     facts, home = run.facts, run.folder.resolve().parent.parent
     stated = facts.get("curated") or {}
     if not (home / PROJECT_FILE).is_file():
         return _of_file(run, facts, stated, allow_code=allow_code)
-    how = {name: stated[name] for name in ("mask", "fix") if name in stated}
-    project = stated_project(home, allow_code=allow_code, **{"mask": False, "fix": None, **how})
-    if "parts" in run.curation:  # a run in parts finds similar rows by candidates, whatever is set
+    options = {name: stated[name] for name in ("mask", "fix") if name in stated}
+    project = stated_project(home, allow_code=allow_code, **{"mask": False, "fix": None, **options})
+    if "parts" in run.curation:  # a run in parts always finds similar rows by candidates
         project = replace(project, curate=replace(project.curate, method="candidates"))
     return project, ProjectFiles.of_project(home)
 
@@ -69,7 +69,7 @@ def _rows(run: Run, project: Project) -> RawPairs:
     if ', split from "' not in run.curation.get("shape", ""):
         return read_original(run.folder, run.facts.get("data_guide"))
     source = project.folder / project.data.path
-    again = f"curate again to see the counts: the rows state splits, which {run.folder} does not keep"
+    again = f"curate again to see the counts: the data state splits, which {run.folder} does not keep"
     if not project.data.path:
         raise ConfigError(f"{run.folder} was made from a table; {again}")
     raw = read_pairs(source, project.reading)

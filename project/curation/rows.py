@@ -1,4 +1,4 @@
-"""Single rows of a run: what happened to them, and people's decisions about them; the clean pairs in other formats."""
+"""Single rows of a run: what happened to them, and people's decisions about them. Exports clean pairs in other formats."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,12 +45,12 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
     """What happened to a row, by which rule, and which other row was involved.
 
-    `run` is a run, or a project for its newest run; `row` is an id or a number (as text `row 817` if an id looks like
-    one).
+    `run` is a run, or a project for its newest run; `row` is an id or a row number (or the text `row 817`, if ids look like
+    numbers).
 
     Raises: DataError if there is no such row (with the nearest ids), or nothing was curated.
     """
-    return why(_opened(run).folder, f"row {row}" if isinstance(row, int) else row)
+    return why(Run.of(run).folder, f"row {row}" if isinstance(row, int) else row)
 
 
 def decide_row(
@@ -65,15 +65,15 @@ def decide_row(
     """Decide about a row for all later curations: keep it, drop it, or assign it to a split.
 
     Returns the row's current state and the overrides.jsonl that was written: next to the project file, or in the folder of
-    a run that was made from a file. `who` defaults to the user of this machine. `text` replaces the output of the row.
+    a run that was made from a file. `who` defaults to this machine's user. `text` replaces the output of the row.
 
-    Raises: DataError as `explain_row`; ConfigError if the row has no id, or a dropped row is given a text; RunBroken for
-    disk errors.
+    Raises: DataError as `explain_row`; ConfigError if the row has no id, or a text is given for a row to drop; RunBroken
+    for disk errors.
     """
-    opened = _opened(run)
+    opened = Run.of(run)
     explanation = explain_row(opened, row)
     if explanation.id is None:
-        raise ConfigError("this row has no id, since it could not be read; fix it in the file")
+        raise ConfigError("this row could not be read, so it has no id; fix it in the file")
     return explanation, decide_rows(opened, [explanation.id], decision, because=because, who=who, text=text)
 
 
@@ -86,11 +86,11 @@ def decide_rows(
     who: str | None = None,
     text: str | None = None,
 ) -> Path:
-    """Decide about several rows at once; the file that was written. As `decide_row`; one `undo_decisions` takes it back.
+    """Like `decide_row` for several rows at once, which one `undo_decisions` takes back; returns the written file.
 
-    Each row is named by its id and its content, so that a decision finds it where ids are renumbered.
+    Each row is identified by its id and its content, so that a decision still applies after ids are renumbered.
     """
-    folder, ids = _opened(run).folder, list(ids)
+    folder, ids = Run.of(run).folder, list(ids)
     file, contents = decisions_file(folder), row_contents(folder, ids)
     who, when = user_name() if who is None else who, datetime.now(UTC).isoformat(timespec="milliseconds")
     about: dict[str, Any] = {"decision": decision, "who": who, "why": because, "text": text, "when": when}
@@ -100,36 +100,36 @@ def decide_rows(
 
 
 def recover_decisions(run: str | Path | Run) -> str:
-    """Remove what a killed process left half-written in the file of decisions; a sentence about it, empty if it is whole.
+    """Remove a half-written decision that a killed process left; returns a sentence about it, or an empty one.
 
     Raises: DataError if the file cannot be read; RunBroken for disk errors.
     """
-    return DecisionLog(decisions_file(_opened(run).folder)).recover()
+    return DecisionLog(decisions_file(Run.of(run).folder)).recover()
 
 
 def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
-    """Take back the decisions that were made last, and the file; none if nothing was decided.
+    """Take back the last decisions made together; returns them, none if there were no decisions, and the file.
 
     Raises: DataError if the file cannot be read; RunBroken for disk errors.
     """
-    file = decisions_file(_opened(run).folder)
+    file = decisions_file(Run.of(run).folder)
     return DecisionLog(file).take_back(), file
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Rows as `find_rows` returns them; decided: rows of the run that were decided after it was made."""
+    """Rows as `find_rows` returns them, and the number of rows that were decided since the run was made."""
 
     rows: pl.DataFrame
     decided: int
 
 
 def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
-    """The rows of a run that wait for a decision, or those that fit a filter.
+    """The rows of a run that wait for a decision, or those that match a filter.
 
     Raises: DataError, ConfigError as `find_rows`; DataError if overrides.jsonl cannot be read.
     """
-    folder, chosen = _opened(run).folder, which or RowFilter()
+    folder, chosen = Run.of(run).folder, which or RowFilter()
     decided = {override.id for override in read_overrides(decisions_file(folder))}
     rows = find_rows(folder, chosen, decided=decided)
     return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows))
@@ -137,7 +137,7 @@ def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
 
 @dataclass(frozen=True)
 class Exported:
-    """The files that were written, and cautions about them."""
+    """The written files, and cautions about them."""
 
     run: Path
     written: tuple[Path, ...]
@@ -152,24 +152,24 @@ def export_splits(
     As `csv` with an `out` that ends in .csv: the corrected data as one table, with a column per field, all splits, and the
     outputs as they were read where a person or a repair changed them.
 
-    `with_guide` restores the system message that curating removed from the data, in front of each pair. Chats have no
-    system message if the project's candidate has `system_role = false`, so that it is tuned as it is asked.
+    `with_guide` restores the system message that curation removed from the pairs. Chats have no system message if the
+    project's candidate has `system_role = false`, so that training matches inference.
 
     Raises: ConfigError if there was no such message; DataError if nothing was curated.
     """
-    folder = _opened(run).folder
-    guide = _guide(_opened(run)) if with_guide else None
+    folder = Run.of(run).folder
+    guide = _guide(Run.of(run)) if with_guide else None
     place = Path(out) if out is not None else folder / "export" / kind
     with disk_refusals(place):
         if kind == "csv" and place.suffix.lower() == ".csv":
             written = [write_corrected(folder, place, guide=guide)]
         else:
-            written = export_pairs(folder, kind, place, guide=guide, system_role=_system_role(_opened(run)))
+            written = export_pairs(folder, kind, place, guide=guide, system_role=_system_role(Run.of(run)))
     return Exported(folder, tuple(written), tuple(export_cautions(written, kind)))
 
 
 def _system_role(run: Run) -> bool:
-    """Whether the project's candidate takes a system message; yes if the run lies in no readable project."""
+    """Whether the project's candidate takes a system message; true if the run is not in a readable project."""
     try:
         settings = run.project.evaluate
     except TuneworthError:
@@ -181,10 +181,6 @@ def _guide(run: Run) -> str:
     guide = run.facts.get("data_guide")
     if not guide:
         raise ConfigError(
-            f"--with-guide: curating removed no system message from the data of {run.folder}; leave the option out"
+            f"--with-guide: curation removed no system message from the data of {run.folder}; leave the option out"
         )
     return guide
-
-
-def _opened(run: str | Path | Run) -> Run:
-    return run if isinstance(run, Run) else Run(run)

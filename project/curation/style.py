@@ -82,7 +82,7 @@ class CheckedStyle:
 
     @cached_property
     def discrimination(self) -> Discrimination | None:
-        """What the rules accept besides the outputs that belong to the inputs; None if that cannot be measured."""
+        """How well the rules tell the outputs of a request from those of others; None if that cannot be measured."""
         return measure_discrimination(self.pairs, self.results.style)
 
     def __repr__(self) -> str:
@@ -93,7 +93,7 @@ class CheckedStyle:
 
     @property
     def headline(self) -> str:
-        """The share of good outputs, in a sentence."""
+        """A sentence with the number of acceptable outputs."""
         return f"{say.count(self.acceptable)} of {say.count(len(self.pairs))} outputs follow every must rule"
 
 
@@ -129,12 +129,12 @@ def style_guide(
     example = None if pairs is None else good_example(take_pairs(pairs, talk=talk, **columns).pairs, schema)
     if pairs is not None and example is None:
         where = pairs if isinstance(pairs, str | Path) else "the table"
-        talk.note(f"no pair of {where} keeps every rule, so the guide has no example")
+        talk.note(f"no pair of {where} follows every rule, so the guide has no example")
     return write_guide(schema, example=example)
 
 
 def reading_settings(pairs: Any, **columns: Any) -> DataSettings:
-    """How a path or table is read. Raises: ConfigError for invalid columns."""
+    """The settings for reading a path or table. Raises: ConfigError for invalid columns."""
     try:
         return DataSettings(path=str(pairs) if isinstance(pairs, str | Path) else "", **columns)
     except ValueError as error:

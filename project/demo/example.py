@@ -1,4 +1,4 @@
-"""The shipped example as a project folder, with the sizes of a demo."""
+"""The included example as a project folder, with the sizes of a demo."""
 
 import shutil
 from pathlib import Path
@@ -26,7 +26,7 @@ def recorded_outputs() -> dict[str, Path]:
 
 
 def check_example_folder(out: Path) -> bool:
-    """Whether `out` has a project already, that of an earlier demo, possibly with changes by the user.
+    """Whether `out` already has the project of an earlier demo, possibly changed by the user.
 
     Raises: ConfigError if it has something else.
     """
@@ -38,9 +38,9 @@ def check_example_folder(out: Path) -> bool:
 
 
 def create_example(out: Path, plan: DemoPlan | None = None) -> None:
-    """Copy the example project to `out` with the sizes of the plan; an existing project is unchanged.
+    """Copy the example project to `out` with the sizes of the plan; an existing project is kept.
 
-    Without a plan, its variants are the shipped outputs of a live demo, so that no model is needed.
+    Without a plan, its variants are the recorded outputs of a live demo, so that no model is needed.
 
     Raises: ConfigError if `out` is something else.
     """
@@ -48,7 +48,7 @@ def create_example(out: Path, plan: DemoPlan | None = None) -> None:
         return
     source = example_folder()
     out.mkdir(parents=True, exist_ok=True)
-    skipped = {PROJECT_FILE, SPLITS, OVERRIDES}  # curating the example in place writes the latter two
+    skipped = {PROJECT_FILE, SPLITS, OVERRIDES}  # the last two appear when the example is curated in place
     for file in source.iterdir():
         if file.is_file() and file.name not in skipped:
             shutil.copyfile(file, out / file.name)
@@ -60,19 +60,19 @@ def create_example(out: Path, plan: DemoPlan | None = None) -> None:
     else:
         why = f"{plan.reason()}; remove this line to use all pairs"
         text = _stated(text, "train", f"max_pairs = {plan.sizes.train_pairs}", why)
-        rivals = "the most time for rivals, as a share of the run's own"
+        rivals = "the maximum time for rivals, as a share of the run's own"
         text = _stated(text, "evaluate", f"rivals_time = {plan.rivals_time:g}", rivals)
         text = _stated(text, "evaluate", f"max_pairs = {plan.sizes.test_pairs}", why)
     write_whole(out / PROJECT_FILE, text)
 
 
 def _stated(text: str, section: str, line: str, why: str) -> str:
-    """The project file with this line first in a section, and why it is there."""
+    """The project file with this line, and a comment that explains it, at the start of a section."""
     return text.replace(f"[{section}]\n", f"[{section}]\n{line:<27}# {why}\n", 1)
 
 
 def _with_outputs(text: str) -> str:
-    """The project file with collected outputs as its variants, in place of tables that prompt a model."""
+    """The project file with recorded outputs as its variants instead of tables that prompt a model."""
     head, _, rest = text.partition("[evaluate.prompted]\n")
     tables = "\n".join(f'[evaluate."{name}"]\noutputs = "{SHIPPED}/{name}.jsonl"\n' for name in recorded_outputs())
     return f"{head}{tables}\n{rest[rest.index('# The prices') :]}"

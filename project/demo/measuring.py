@@ -1,4 +1,4 @@
-"""What a demo will do, and how fast this machine does it: a few training steps and a few generated tokens."""
+"""Measures how fast this machine can do the work of a demo, by a few training steps and a few generated tokens."""
 
 import json
 from dataclasses import replace
@@ -22,18 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = ["measure_demo"]
 
-RULES = 60  # tokens with which a retry names the broken rules
+RULES = 60  # tokens in which a retry names the broken rules
 
 
 def measure_demo(
     project: Project, *, most: tuple[int | None, int | None], loaded: "LoadedModel", talk: Talk, watch: Stopwatch
 ) -> tuple[DemoWork, DemoSpeed, "Preflight"]:
-    """The work of a demo, the speed of this machine, and the preflight by which it was measured in some seconds.
+    """The work of a demo, the speed of this machine, and the preflight that measured it; nothing is written.
 
-    Nothing is written.
-
-    `most` are the most train pairs and test requests, None for all of them; `watch` runs since the demo began. Raises:
-    as curating and `preflight` do.
+    `most`: the maximum number of train pairs and test requests, None for all. `watch` started with the demo. Raises: as
+    curating and `preflight` do.
     """
     from ...evaluate import measure_generation
     from ...train import preflight
@@ -51,7 +49,7 @@ def measure_demo(
         generation = measure_generation(loaded, requests)
     speed = DemoSpeed(
         elapsed_seconds=watch.seconds(), curation_seconds=curation_seconds,
-        preflight_seconds=trial.seconds - trial.measured.seconds,  # the demo's own goes by the steps of this one
+        preflight_seconds=trial.seconds - trial.measured.seconds,  # the demo's preflight reuses the measured steps
         training_seconds=trial.time.seconds, tokens_per_second=trial.time.tokens_per_second, generation=generation,
     )  # fmt: skip
     return work, speed, trial
@@ -64,7 +62,7 @@ def _sample(pairs: pl.DataFrame, most: int | None, seed: int) -> pl.DataFrame:
 def _work(
     project: Project, train: pl.DataFrame, test: pl.DataFrame, sizes: DemoSizes, loaded: "LoadedModel", *, seed: int
 ) -> tuple[DemoWork, "Requests"]:
-    """The sets of outputs of a demo, and the longest of their prompts, with which generation is to be timed."""
+    """The sets of outputs of a demo, and the requests with the longest prompts, to time generation with."""
     from ...evaluate import fitted_prompts, left_out_by_settings, plan_requests, token_limit
 
     settings, limit = project.evaluate, project.evaluate.max_new_tokens
@@ -84,10 +82,10 @@ def _work(
         for variant in plan_variants(
             settings, folder=project.folder, style=project.style, train=train, adapter=Path("adapter"), seed=seed
         )
-        if variant.local  # one with another model is taken to be as fast
+        if variant.local  # another model is assumed to be as fast
     ]
-    asked = {variant.name: requests_of(variant) for variant in variants}
-    works = {variant.name: work_of(variant, asked[variant.name]) for variant in variants}
+    sets = {variant.name: requests_of(variant) for variant in variants}
+    works = {variant.name: work_of(variant, sets[variant.name]) for variant in variants}
     rivals = {}
     for rung in ladder(settings, variants, style=project.style, train=train, folder=project.folder):
         if left_out_by_settings(rung, settings, project.roi_settings) is not None:
@@ -95,19 +93,19 @@ def _work(
         base = works[rung.base.name]
         if rung.retry is None:
             rivals[rung.name] = work_of(replace(rung.variant, name=rung.base.name), requests_of(rung.variant))
-        else:  # every output is assumed to break a rule; the chat holds it and names the rules
+        else:  # every output is assumed to break a rule; the next chat repeats it and names the rules
             rivals[f"{retry_name(rung.base.name)} 2"] = replace(
                 base, own=base.own + base.written + RULES * base.outputs
             )
     probed = [v.name for v in variants if settings.probes and v.name == settings.candidate]
     train_probe = {f"{name}, train": works[name] for name in probed}
     general = [work for name in probed for work in (*_general("base", loaded), *_general(name, loaded))]
-    longest = max(asked.values(), key=lambda requests: requests.longest)
+    longest = max(sets.values(), key=lambda requests: requests.longest)
     return DemoWork(sizes, works, rivals, train_probe, general), longest
 
 
 def _general(name: str, loaded: "LoadedModel") -> list[tuple[str, GenerationWork]]:
-    """The work of a model's answers to the general prompts, of which those with the same limit run together."""
+    """The work of a model's answers to the general prompts; those with the same limit run together."""
     from ...evaluate import plan_requests, prompts_of
 
     works, prompts = [], general_prompts()
@@ -119,7 +117,7 @@ def _general(name: str, loaded: "LoadedModel") -> list[tuple[str, GenerationWork
 
 
 def _recorded_lengths() -> dict[str, tuple[float, int]]:
-    """The tokens of an output of the shipped demo by variant: the mean, and the longest."""
+    """The mean and maximum tokens of an output in the recorded demo, by variant."""
     lengths = {}
     for name, file in recorded_outputs().items():
         counts = [json.loads(line)["output_tokens"] for line in file.read_text(encoding="utf-8").splitlines()]

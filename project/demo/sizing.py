@@ -1,4 +1,4 @@
-"""How many pairs and test requests a demo uses: the most that this machine can train and evaluate in eight minutes."""
+"""Chooses how many pairs and test requests a demo uses: as many as this machine can handle in eight minutes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FEWEST", "MOST", "DemoPlan", "DemoSizes", "DemoSpeed", "DemoWork", "plan_demo"]
 
-LIMIT, AIM = 8 * 60, 7 * 60  # seconds of a whole demo; the difference is for what was not foreseen
+LIMIT, AIM = 8 * 60, 7 * 60  # seconds of a whole demo; the difference is a reserve
 RIVALS_TIME = 1 / 3  # of the run's own time at most
 LADDER = 15  # sizes between the most and the fewest
 # Scores, verdict and report take this many times as long as curating the example: 1.8 s and 6 s on two cores.
@@ -30,10 +30,10 @@ MOST, FEWEST = DemoSizes(300, 80), DemoSizes(150, 60)
 
 @dataclass(frozen=True)
 class DemoWork:
-    """What a demo of `sizes` does, in its order: sets of outputs by the title of their progress.
+    """The work of a demo of these `sizes`, in order: sets of outputs by the title of their progress.
 
-    `variants` and `rivals` answer the test requests, `train_probe` as many train requests; `general` are the answers to
-    general prompts, whose number is always the same.
+    `variants` and `rivals` answer the test requests, `train_probe` as many train requests, and `general` a fixed number of
+    general prompts.
     """
 
     sizes: DemoSizes
@@ -45,8 +45,10 @@ class DemoWork:
 
 @dataclass(frozen=True)
 class DemoSpeed:
-    """What was measured on this machine. `training_seconds` are those of a fit on as many pairs as the work's sizes say;
-    `elapsed_seconds` have passed since the demo began."""
+    """What was measured on this machine.
+
+    `training_seconds`: of a fit on the train pairs of the measured work. `elapsed_seconds`: since the demo started.
+    """
 
     elapsed_seconds: float
     curation_seconds: float
@@ -58,7 +60,7 @@ class DemoSpeed:
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """The sizes of a demo, the most time for its rivals as a share of its own, and the seconds that each step takes.
+    """The sizes of a demo, the maximum time for its rivals as a share of its own, and the expected seconds of each step.
 
     `chosen` is False if the project file states the sizes.
     """
@@ -90,14 +92,14 @@ class DemoPlan:
         return f"about {_minutes(self.seconds)} on this machine, which trains {self._rate} tokens a second"
 
     def sentence(self) -> str:
-        """What a demo says at its start."""
+        """The plan in a sentence, printed at the start."""
         sizes = f"{self.sizes.train_pairs:,} pairs and {self.sizes.test_pairs:,} requests"
         time = f"about {_minutes(self.seconds_left)}"
         stated = "" if self.chosen else ", as its project file states"
         if self.fits or not self.chosen:
             return f"this machine trains {self._rate} tokens a second: {sizes}{stated}, {time}"
         return (
-            f"this machine trains only {self._rate} tokens a second: even {sizes}, the fewest that say something, take "
+            f"this machine trains only {self._rate} tokens a second: even {sizes}, the fewest that are useful, take "
             f"{time}; `tuneworth demo --collected` takes seconds"
         )
 
@@ -107,10 +109,10 @@ class DemoPlan:
 
 
 def plan_demo(work: DemoWork, speed: DemoSpeed, *, rivals_time: float | None = None) -> DemoPlan:
-    """The plan with the largest sizes from 300 pairs and 80 requests to 150 and 60 that takes at most seven minutes.
+    """The plan with the largest sizes, from 300 pairs and 80 requests down to 150 and 60, that takes at most seven minutes.
 
-    If even the fewest take longer, rivals get only what is left of the seven minutes. With `rivals_time`, that and the
-    sizes of the work are stated in a project file, and stay. Pure.
+    If even the smallest take longer, rivals get only what is left of the seven minutes. If `rivals_time` is given, it and
+    the sizes of the work come from a project file and are kept.
     """
     if rivals_time is not None:
         return _plan(work, speed, work.sizes, rivals_time, chosen=False)
@@ -161,12 +163,12 @@ def _generated(sets: Mapping[str, "GenerationWork"], requests: int, speed: DemoS
 
 
 def _training_seconds(work: DemoWork, speed: DemoSpeed, sizes: DemoSizes) -> float:
-    """Validation pairs keep their proportion to the train pairs, so the whole time is in proportion to these."""
+    """Proportional to the train pairs, since the number of validation pairs is proportional to them too."""
     return speed.training_seconds * sizes.train_pairs / work.sizes.train_pairs
 
 
 def _own_seconds(work: DemoWork, speed: DemoSpeed, sizes: DemoSizes) -> float:
-    """The seconds that the time of rivals is a share of: training with its preflight, and the variants' outputs."""
+    """The seconds of which the time for rivals is a share: training with its preflight, and the variants' outputs."""
     variants = sum(step.seconds for step in _generated(work.variants, sizes.test_pairs, speed))
     return speed.preflight_seconds + _training_seconds(work, speed, sizes) + variants
 

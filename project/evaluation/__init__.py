@@ -1,1 +1,1 @@
-"""Evaluating in a project: outputs judged, gates, people's judgements, verdicts given again, the report."""
+"""Evaluation in a project: judging outputs, gates, people's judgements, updated verdicts, the report."""

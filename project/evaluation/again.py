@@ -1,18 +1,19 @@
-"""Decides again about a run: its outputs, judged by today's settings and style. Nothing is generated."""
+"""Updates a run's verdict: its stored outputs, judged by the current settings and style. Nothing is generated."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ...core import DataError, ModelError, damage, say
+from ...core import DataError, damage, say
 from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
 from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
+from ..load import counts_tokens, local_counter
 from ..project import PROJECT_FILE, Project, read_project
 from ..run import Run
 from ..runs import with_inputs
@@ -22,16 +23,17 @@ from .gates import evaluate_gates, parse_gate
 from .judgements import count_people, recount_judgements, with_people_named
 from .verdicts import Changes, keep_evaluated, stated_by, unapplied
 
-__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again", "local_counter"]
+__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again"]
 
 LATER = "it takes effect with new outputs, from `tuneworth evaluate`"
 
 
 @dataclass(frozen=True)
 class Today:
-    """The evaluation of a run's outputs by the settings `stated` today, whose files are `inputs` (role, path).
+    """The evaluation of a run's outputs by the current settings.
 
-    `waiting` are the keys that changed and take effect with new outputs only.
+    stated: the settings that it follows. inputs: their files, as (role, path). waiting: changed keys that only take effect
+    with new outputs.
     """
 
     evaluated: Evaluated
@@ -41,10 +43,10 @@ class Today:
 
 
 def decide_again(run: Run, *, allow_code: bool = False) -> Changes:
-    """Judge the stored outputs of a run by today's settings and style, and keep its earlier verdict.
+    """Judge the stored outputs of a run by the current settings and style, and keep its earlier verdict.
 
-    Returns what changed since the last verdict, as `{key, from, to}`; the run's talk says it too. A run whose project or
-    style is not here keeps its results, with a notice.
+    Returns what changed since the last verdict, as `{key, from, to}`, and prints it. A run whose project or style is missing
+    keeps its results, with a note.
 
     Raises: ConfigError if the project has errors; DataError if files of the run are damaged.
     """
@@ -66,9 +68,9 @@ def decide_again(run: Run, *, allow_code: bool = False) -> Changes:
 
 
 def change_line(change: Mapping[str, Any]) -> str:
-    """One change in words, after the key: what it was, what it is."""
+    """One change in words: the key, its old and its new value."""
     if change["key"] == "style":
-        return "changed: the style; the outputs are scored by its rules of today"
+        return "changed: the style; the outputs are scored by its current rules"
     return f"changed: {change['key']} from {_value(change['from'])} to {_value(change['to'])}"
 
 
@@ -83,9 +85,9 @@ class ElsewhereError(DataError):
 
 
 def evaluate_again(run: Run, *, roi: Mapping[str, Any] | None = None, allow_code: bool = False) -> Today:
-    """The evaluation of a run's outputs by today's settings, with the keys of `roi` in place of those of [roi].
+    """The evaluation of a run's outputs by the current settings, with the keys of `roi` overriding those of [roi].
 
-    Nothing is written. Raises: as `decide_again`; ElsewhereError if project or style are not here.
+    Nothing is written. Raises: as `decide_again`; ElsewhereError if the project or the style is missing.
     """
     if (call := run.facts.get("judged")) is not None:
         return _collected(run, _with_roi(call, roi), roi, allow_code=allow_code)
@@ -134,8 +136,9 @@ def _collected(run: Run, call: Mapping[str, Any], roi: Mapping[str, Any] | None,
 
 def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> tuple[pl.DataFrame, list[Raw]]:
     """The tested pairs and the variants with their outputs, in the order of the outputs."""
-    counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
-    raws = read_raws(run.folder / "evaluate", settings=settings, counter=local_counter if counts else None)
+    raws = read_raws(
+        run.folder / "evaluate", settings=settings, counter=local_counter if counts_tokens(style) else None
+    )
     ids = raws[0].outputs["id"].unique(maintain_order=True) if raws else pl.Series("id", [], dtype=pl.String)
     pairs = ids.to_frame("id").join(read_tested(run.folder), on="id", how="left", maintain_order="left")
     if (gone := pairs.filter(pl.col("input").is_null())).height:
@@ -143,28 +146,18 @@ def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> 
         tested = tested_files(run.folder)[0].relative_to(run.folder)
         raise damage(file, kind, f'it answers "{gone["id"][0]}", which is not among the tested pairs ({tested})')
     if pairs["id"].is_duplicated().any():
-        raise DataError(f"{tested_files(run.folder)[0]}: an id is there twice")
+        raise DataError(f"{tested_files(run.folder)[0]}: an id occurs twice")
     return pairs, raws
 
 
-def local_counter(model: str) -> Callable[[Sequence[str]], Sequence[int]] | None:
-    """The token counter of a model, if its tokenizer is on this machine; its weights are not loaded."""
-    from ...train import token_counter
-
-    try:
-        return token_counter(model)
-    except ModelError:
-        return None
-
-
 def _provenance(run: Run, files: Iterable[tuple[str, Path]]) -> dict[str, Any]:
-    """That of the results, with the fingerprints of these inputs as they are today."""
+    """The provenance of the results, with the current fingerprints of these inputs."""
     before = run.results.get("provenance") or {}
     return {**before, "inputs": with_inputs(before.get("inputs") or [], run.folder, files)}
 
 
 def _measured(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What was found with the outputs and does not depend on the settings: data, training, forgetting, omitted rivals."""
+    """Findings that do not depend on the settings: data, training, forgetting, omitted rivals."""
     risks = {risk["id"]: risk for risk in results.get("risks") or []}
     forgetting = risks.get("forgetting") or {}
     return {
@@ -176,7 +169,7 @@ def _measured(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _on_train(run: Run, raws: Sequence[Raw]) -> Outcomes | None:
-    """The outcomes of the candidate's stored outputs for train pairs, by today's style; None if there are none."""
+    """The outcomes of the candidate's stored outputs for train pairs, by the current style; None if there are none."""
     file, risks = run.folder / TRAIN_OUTPUTS, run.results.get("risks") or []
     measured = any(risk["id"] == "overfitting" and risk.get("train") for risk in risks)
     tuned = next((raw for raw in raws if raw.variant.name == run.project.evaluate.candidate), None)
@@ -188,7 +181,7 @@ def _on_train(run: Run, raws: Sequence[Raw]) -> Outcomes | None:
 
 
 def _with_people(run: Run, evaluated: Evaluated) -> dict[str, Any]:
-    """The results with people's judgements: counted again, or as they were where the outputs that they saw changed."""
+    """The results with people's judgements: counted again, or as before if the outputs that people saw have changed."""
     from ...reports import read_run
 
     lines = evaluated.outputs.unique(["id", "variant"], keep="first", maintain_order=True).iter_rows(named=True)
@@ -204,7 +197,7 @@ def _with_people(run: Run, evaluated: Evaluated) -> dict[str, Any]:
 
 
 def _recount_people(run: Run) -> None:
-    """Count people's judgements of a run whose verdict stays."""
+    """Count people's judgements of a run that keeps its verdict."""
     try:
         recount_judgements(run)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""An evaluation of collected outputs from any tool, without a model or training."""
+"""Evaluates outputs that were collected with any tool, without a model or training."""
 
 import json
 import shutil
@@ -6,34 +6,29 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Fix, Limits, Talk, nearest, open_regular, write_whole
+from ...core import ConfigError, DataError, Fix, Limits, Talk, open_regular, write_whole
 from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
-    AUTO,
     Evaluated,
-    EvaluateSettings,
     Raw,
     RunContext,
     Variant,
-    VariantSettings,
     Way,
-    check_roi,
     evaluate_outputs,
-    is_tuned_name,
     made_from,
     read_outputs,
-    read_roi,
 )
 from ...style import StyleSchema, read_style
-from ..project import PROJECT_FILE, Project, exact, plain, read_project
+from ..project import PROJECT_FILE, Project, plain, read_project
 from ..run import Run, console_for
 from ..runs import Stopwatch, from_run, start_run, test_set_uses
 from .finish import finish_evaluation
 from .gate_paths import gates_for
+from .roles import judged_by, with_settings
 from .texts import texts_by_id
 from .verdicts import keep_evaluated, stated_by
 
@@ -67,14 +62,13 @@ def judge_outputs(
     """Judge collected outputs on the same test pairs: the run with its results, verdict and report.
 
     `pairs` and each value of `outputs` (by the name of its variant) are paths or tables, as for `curate_pairs`; `input`,
-    `output`, `id` and `group` name the columns of the pairs. Outputs have the columns `id` and `output`, or those with the
-    names that the pairs have for them, and may have more (docs/collected.md); texts alone, as a list or a Series, are
-    those of the pairs in order, and of two pandas indexes with the same labels the labels count. The sections
-    [style], [data], [evaluate] and [roi] of a `project` apply; `roi` is such a [roi] table. The `baseline` is usually
-    `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). `repair` says
-    for variants by name whether their outputs are repaired by the style first, `limits` how much a file may hold, as in
-    [data.limits]. Everything is written to the
-    folder `out`, by default a new temporary one.
+    `output`, `id` and `group` name the columns of the pairs. Outputs have the columns `id` and `output`, or the names that
+    these have in the pairs, and may have more (docs/collected.md). A list or Series of texts is taken in the order of the
+    pairs; two pandas objects with the same labels are matched by label. The sections [style], [data], [evaluate] and [roi]
+    of a `project` apply; `roi` overrides its [roi]. The `baseline` is usually `prompted`, the `candidate` `tuned`. `margin`
+    is the non-inferiority margin (a share). `repair` states for a variant whether the style repairs its outputs first,
+    `limits` how much a file may hold, as in [data.limits]. Everything is written to the folder `out`, by default a new
+    temporary one.
 
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
     """
@@ -87,12 +81,12 @@ def judge_outputs(
     conditions = gates_for(gates, variants=names, candidate=candidate or names[-1], rules=rules)
     own = {"baseline": baseline, "candidate": candidate, "margin": margin, "repair": dict(repair or {})}
     call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
-    _judged_by(list(sources), call, opened)  # errors before any file is read
+    judged_by(list(sources), call, opened)  # so that errors are reported before any file is read
     watch, named = Stopwatch(), {"input": input, "output": output, "id": id, "group": group}
     data = _reading(opened, named, limits)
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
-    with unchanged(file_stamps(source for _, source in files)):  # what is fingerprinted is what was read
+    with unchanged(file_stamps(source for _, source in files)):  # so that the fingerprints are of what was read
         table, read = _read_all(pairs, sources, data, {name: named[name] for name in ("id", "output")}, talk)
         run = _start(out, opened, files, schema if style is not None else None, talk)
     fingerprint, uses = test_set_uses(run.folder, table["id"].to_list())
@@ -101,7 +95,7 @@ def judge_outputs(
     _write_pairs(table, run.folder)
     provenance = {key: run.facts[key] for key in PROVENANCE}
     evaluated, stated = evaluate_collected(run, table, read, call, project=opened, style=schema, provenance=provenance)
-    (run.folder / "results.json").unlink(missing_ok=True)  # those of other outputs
+    (run.folder / "results.json").unlink(missing_ok=True)  # they belong to other outputs
     shutil.rmtree(run.folder / "evaluate" / "judgements", ignore_errors=True)
     keep_evaluated(run, evaluated, stated)
     run.update(seconds={"evaluate": watch.seconds()})
@@ -125,7 +119,7 @@ def _read_all(
 
 
 def _places(run: Run, project: Project | None, style: StyleSchema | None) -> dict[str, Any]:
-    """Where the project and the stated style are, as seen from the run."""
+    """The paths of the project and the stated style, relative to the run."""
     return {
         "project": None if project is None else from_run(run.folder, project.folder / PROJECT_FILE),
         "style": None if style is None or style.path is None else from_run(run.folder, style.path),
@@ -136,44 +130,17 @@ def evaluate_collected(
     run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], call: Mapping[str, Any], *, project: Project | None,
     style: StyleSchema, provenance: Mapping[str, Any],
 ) -> tuple[Evaluated, dict[str, Any]]:  # fmt: skip
-    """The evaluation of collected outputs as the `call` states it, else the project; and the settings that it follows."""
+    """The evaluation of collected outputs by the settings of the `call`, else of the project; and these settings."""
     names = [raw.variant.name for raw in raws]
-    rules, repairs = _judged_by(names, call, project)
+    rules, repairs = judged_by(names, call, project)
     settings = None if project is None else project.evaluate
-    own = [_with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
+    own = [with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
     context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
     with run.talk.progress("scoring"):
         evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
     stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
     stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
     return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
-
-
-def _judged_by(
-    names: list[str], call: Mapping[str, Any], project: Project | None
-) -> tuple[dict[str, Any], dict[str, Fix]]:
-    """The roles, the margin, the settings and the money of a comparison, and the repair of each variant.
-
-    Raises: ConfigError with what does not fit the variants.
-    """
-    settings = None if project is None else project.evaluate
-    first, second = _roles(names, call["baseline"], call["candidate"], settings)
-    money = None if project is None else project.roi_settings
-    if call["roi"] is not None:
-        money = read_roi(exact(call["roi"]))
-    if money is not None and first in names and second in names:
-        known = dict.fromkeys([*names, *(settings.variants if settings else ())])
-        check_roi(money, list(known), required=[first, second])
-    usual = settings or EvaluateSettings()
-    margin = usual.margin if call["margin"] is None else call["margin"]
-    rules = {"baseline": first, "candidate": second, "margin": margin, "settings": usual, "roi": money}
-    return rules, _repairs(names, call["repair"], settings)
-
-
-def _with_settings(raw: Raw, repairs: Mapping[str, Fix], candidate: str, settings: EvaluateSettings | None) -> Raw:
-    name = raw.variant.name
-    tuned, how = _is_tuned(name, raw.model, candidate, settings), VariantSettings(repair=repairs[name])
-    return replace(raw, variant=replace(raw.variant, tuned=tuned, settings=how))
 
 
 def collected_style(
@@ -191,7 +158,7 @@ def collected_style(
         raise ConfigError("no style is given\nPass --style STYLE.yaml, which defines a good output.")
     try:
         return Run(project.folder, project=project).style
-    except DataError:  # nothing was curated yet: the pairs at hand have the only values
+    except DataError:  # nothing was curated yet, so only these pairs have values
         return project.style
 
 
@@ -209,7 +176,7 @@ def _check_distinct(sources: Mapping[str, Any]) -> None:
 def _reading(
     project: Project | None, columns: Mapping[str, Any], limits: Mapping[str, str | int] | None
 ) -> DataSettings:
-    """How the pairs are read: by the project's [data], with the `columns` and `limits` that are stated here."""
+    """How to read the pairs: by the project's [data], overridden by the given `columns` and `limits`."""
     stated = {name: value for name, value in columns.items() if value is not None}
     given = stated.get("input")
     if given is not None and not isinstance(given, str):
@@ -238,15 +205,15 @@ def _pairs(pairs: Any, data: DataSettings, talk: Talk) -> RawPairs:
 
 
 def _is_curated(pairs: Any) -> bool:
-    """Whether the pairs are a split that curating wrote; the columns in [data] are those of the raw file."""
+    """Whether the pairs are a split written by curation, so that the columns in [data], of the raw file, do not apply."""
     if not isinstance(pairs, str | Path):
         first = pairs[0] if isinstance(pairs, list) and pairs and isinstance(pairs[0], Mapping) else ()
-        # An Arrow table and a Dataset have their columns' names under another name, and the columns themselves under this.
+        # In an Arrow table or a Dataset, `columns` are the columns themselves, and `column_names` their names.
         return is_curated(getattr(pairs, "column_names", getattr(pairs, "columns", first)))
     try:
         with open_regular(Path(pairs)) as file:
             first = json.loads(file.readline())
-    except (DataError, OSError, ValueError):  # a folder of parts, or what its reader will complain of
+    except (DataError, OSError, ValueError):  # a folder of parts, or an error that its reader will report
         return False
     return isinstance(first, dict) and is_curated(first)
 
@@ -277,7 +244,7 @@ def _start(
 
 
 def collected_inputs(project: Project | None, style: StyleSchema | None) -> list[tuple[str, Path]]:
-    """(role, file) of what the outputs are judged by; a `style` given in place of the project's replaces it."""
+    """(role, file) of what the outputs are judged by; a given `style` replaces the project's."""
     inputs = [] if project is None else project.inputs
     return [*(entry for entry in inputs if style is None or entry[0] != "style"), *(style.sources if style else [])]
 
@@ -304,48 +271,8 @@ def _raw(
 
 
 def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
-    """How a variant comes about and from which, where it has a name that Tuneworth itself gives."""
+    """How a variant is made, and from which ones, if it has a name that Tuneworth itself gives."""
     return made_from(name, names) or ("template" if name == "template" else "model", ())
-
-
-def _repairs(names: list[str], stated: Mapping[str, Fix], settings: EvaluateSettings | None) -> dict[str, Fix]:
-    """The repair of each variant: as stated, or as in the project. Raises: ConfigError for an unknown name or repair."""
-    for name, repair in stated.items():
-        if name not in names:
-            raise ConfigError(f'repair of "{name}": it is not among the variants; {nearest(name, names)}')
-        if repair not in get_args(Fix):
-            raise ConfigError(f'repair of "{name}": unknown repair "{repair}"; {nearest(repair, list(get_args(Fix)))}')
-    usual: dict[str, Fix] = {name: "off" if settings is None else settings.of(name).repair for name in names}
-    return {**usual, **stated}
-
-
-def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSettings | None) -> bool:
-    """Whether a variant is tuned: by the project's settings for it, or else by its role, its name or its model."""
-    if settings is not None and name in settings.named:
-        return settings.is_tuned(name)
-    return name == candidate or is_tuned_name(name) or (model is not None and is_tuned_name(model))
-
-
-def _roles(
-    names: list[str], baseline: str | None, candidate: str | None, settings: EvaluateSettings | None
-) -> tuple[str, str]:
-    """The baseline and the candidate: as given, as the project states, or by name and order."""
-    for role, given in (("baseline", baseline), ("candidate", candidate)):
-        if given is not None and given not in names:
-            raise ConfigError(f'{role} "{given}" is not among the variants; {nearest(given, names)}')
-    usual = "prompted" if settings is None or settings.baseline == AUTO else settings.baseline
-    untuned_first = sorted(names, key=is_tuned_name)
-    first = baseline or _default(usual, untuned_first, other=candidate or (settings.candidate if settings else "tuned"))
-    second = candidate or _default(settings.candidate if settings else "tuned", names, other=first)
-    if first == second:
-        raise ConfigError(f'"{first}" cannot be both the baseline and the candidate')
-    return first or "", second or ""
-
-
-def _default(usual: str, names: list[str], *, other: str | None) -> str | None:
-    """The usual name if it is free, else the first free one; None if there is none."""
-    free = [name for name in names if name != other]
-    return usual if usual in free else next(iter(free), None)
 
 
 def _write_pairs(pairs: pl.DataFrame, run: Path) -> None:

@@ -101,7 +101,7 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     with _cluster(project, variants) if on_cluster else nullcontext() as ray:
         gathered = gather(run, output_sets, loaded=loaded, probed=_probed(settings, variants), ray=ray)
     fingerprint, uses = test_set_uses(run.folder, pairs["id"].to_list())
-    # The time of existing outputs was counted in an earlier call.
+    # An earlier call counted the time of existing outputs.
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
     run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
     context = replace(
@@ -128,7 +128,7 @@ def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], cont
 
 
 def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:
-    """The connection to the project's cluster, opened before any request is sent."""
+    """A connection to the project's cluster, opened before any request is sent."""
     if project.cluster is None:
         raise ConfigError(
             f"--cluster needs a section [cluster] in {project.folder / PROJECT_FILE}.\n"
@@ -162,7 +162,7 @@ def run_context(run: Run, *, tested: int, of: int) -> RunContext:
 
 
 def _validity(data: dict[str, Any] | None) -> list[dict[str, str]]:
-    """The problems that make the comparison invalid whatever the outputs are."""
+    """The problems that make the comparison invalid, whatever the outputs are."""
     leaks = ((data or {}).get("certificate") or {}).get("pairs_at_or_above") or 0
     if not leaks:
         return []

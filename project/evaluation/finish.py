@@ -1,4 +1,4 @@
-"""Ends an evaluation: checks the gates on its results, writes the report."""
+"""Finishes an evaluation: checks the gates on its results and writes the report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +21,9 @@ def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
 
 
 def write_reports(folder: Path, *, examples: bool = True) -> list[Path]:
-    """Write `report.html`, `report.md` and `junit.xml` of what the run folder has.
+    """Write `report.html`, `report.md` and `junit.xml` about what is in the run folder.
 
-    Raises: DataError if that is nothing; RunBroken for disk errors.
+    Raises: DataError if there is nothing to report; RunBroken for disk errors.
     """
     if not (folder / "results.json").exists() and not (folder / "curate" / "summary.json").exists():
         raise DataError(f"{folder} has nothing to report yet; run `tuneworth curate` or `tuneworth evaluate` first")

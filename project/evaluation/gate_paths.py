@@ -1,4 +1,4 @@
-"""Whether the paths of gates can exist in results.json: found by its schema, before anything is measured or paid for."""
+"""Checks the paths of gates against the schema of results.json, before anything is measured or paid for."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from .gates import Gate, parse_gate
 __all__ = ["gates_for", "project_gates"]
 
 Schema = Mapping[str, Any]
-# Maps by the name of a variant, or of a rule of the style; other maps may have any name.
+# Objects with a key for each variant, or for each rule of the style; other objects may have any keys.
 BY_VARIANT = ("quality", "tokens", "seconds", "variants", "money.variants", "money.formula_inputs.variants")
 BY_RULE = ("style.checks", "comparison.checks", "quality.*.checks")
 NUMBERS = {"number", "integer"}
@@ -22,10 +22,10 @@ KIND_OF = {str: "string", bool: "boolean", type(None): "null"}
 
 
 def gates_for(texts: Iterable[str], *, variants: Sequence[str], candidate: str, rules: Iterable[str]) -> list[Gate]:
-    """The gates as written, on results of these variants and their rivals that are judged by these rules.
+    """The parsed gates, for results of these variants and their rivals by these rules.
 
-    Raises: ConfigError if one is not of the form of a gate, or can never hold: no such path, no single value there, or a
-    value of another kind.
+    Raises: ConfigError if one is malformed, or can never hold because its path does not exist, is not a single value, or
+    has a value of another type.
     """
     gates = [parse_gate(text) for text in texts]
     names = {"variant": [*variants, *rival_names(variants, candidate)], "rule": list(rules)}
@@ -47,7 +47,7 @@ def _schema() -> Schema:
 
 
 def _problem(gate: Gate, names: Mapping[str, Sequence[str]]) -> str | None:
-    """What is wrong with the gate's path or its value; of several readings of a path with dots in a name, the first one."""
+    """What is wrong with the gate's path or value, by the first of several readings if a name contains dots."""
     problems = []
     for problem in _readings([_schema()], gate.path, (), gate, names):
         if problem is None:
@@ -63,7 +63,7 @@ def _readings(
     gate: Gate,
     names: Mapping[str, Sequence[str]],
 ) -> Iterator[str | None]:
-    """The problem of each way to read the rest of a path, None for one without; a name may contain dots, as in `gpt-4.1`."""
+    """For each way to read the rest of a path, its problem or None; a name may contain dots, as in `gpt-4.1`."""
     parts = [part for choice in choices for part in _alternatives(choice)]
     if not rest:
         yield _misfit(parts, gate)
@@ -89,7 +89,7 @@ def _readings(
 
 
 def _names(done: tuple[str, ...], names: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """The names that a map at this place can have; none if it may have any."""
+    """The keys that an object at this path can have; none if it may have any."""
     place = ".".join(done)
     if place in BY_VARIANT:
         return names["variant"]
@@ -98,7 +98,7 @@ def _names(done: tuple[str, ...], names: Mapping[str, Sequence[str]]) -> Sequenc
 
 
 def _alternatives(schema: Schema) -> Iterator[Schema]:
-    """The schema and all that it refers to or leaves the choice of."""
+    """The schema, and all schemas that it refers to or offers as alternatives."""
     yield schema
     if "$ref" in schema:
         yield from _alternatives(_schema()["$defs"][schema["$ref"].rsplit("/", 1)[1]])
@@ -107,19 +107,14 @@ def _alternatives(schema: Schema) -> Iterator[Schema]:
 
 
 def _misfit(parts: Sequence[Schema], gate: Gate) -> str | None:
-    """Why no value of these kinds can fulfil the gate; None if one can."""
+    """Why no value of these types can satisfy the gate; None if one can."""
     kinds = {kind for part in parts for kind in _kinds(part)} - {"null"}
     path = ".".join(gate.path)
     if kinds and kinds <= {"object", "array"}:
         inside = list(dict.fromkeys(name for part in parts for name in part.get("properties", {})))
-        has = (
-            f"it has {', '.join(inside[:8])}"
-            if inside
-            else "it is a list"
-            if "array" in kinds
-            else "it has parts by name"
-        )
-        return f"{path} is not a single value; {has}"
+        what = "it is a list" if "array" in kinds else "it has parts by name"
+        what = f"it has {', '.join(inside[:8])}" if inside else what
+        return f"{path} is not a single value; {what}"
     if isinstance(gate.wanted, float) and kinds and not kinds & NUMBERS:
         return f"{path} is not a number"
     if isinstance(gate.wanted, str) and kinds == {"string"}:
@@ -130,7 +125,7 @@ def _misfit(parts: Sequence[Schema], gate: Gate) -> str | None:
 
 
 def _kinds(part: Schema) -> Sequence[str]:
-    """The JSON types that a value may have by this schema alone; none if it does not say."""
+    """The JSON types that this schema alone allows; none if it does not restrict them."""
     kinds = part.get("type") or [KIND_OF.get(type(word), "number") for word in _words(part)]
     return [kinds] if isinstance(kinds, str) else kinds
 

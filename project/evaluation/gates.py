@@ -16,13 +16,13 @@ __all__ = ["Gate", "evaluate_gates", "failed_gates", "parse_gate", "record_gates
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt
 }  # fmt: skip
-# A path may contain any character of a variant's or a check's name, but no comparison.
+# A path may contain any character of a variant's or check's name, but no comparison operator.
 _GATE = re.compile(r"\s*([^<>=]+?)\s*(>=|<=|==|>|<)\s*([^<>=\s].*?)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A dotted path in results.json, a comparison and a number or text."""
+    """A dotted path in results.json, a comparison operator, and a number or text."""
 
     text: str
     path: tuple[str, ...]
@@ -31,9 +31,9 @@ class Gate:
 
 
 def parse_gate(text: str) -> Gate:
-    """A gate as written, such as `quality.tuned.acceptable.low >= 0.9`.
+    """A gate from a text such as `quality.tuned.acceptable.low >= 0.9`.
 
-    Raises: ConfigError if it is not of that form.
+    Raises: ConfigError if the text is malformed.
     """
     match = _GATE.fullmatch(text)
     if match is None:
@@ -53,7 +53,7 @@ def parse_gate(text: str) -> Gate:
 
 
 def evaluate_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`{gate, value, holds}` of each gate for the results; a null value fails every gate.
+    """`{gate, value, holds}` for each gate on the results; no gate holds for a null value.
 
     Raises: ConfigError if a path cannot exist or does not end at a single value.
     """
@@ -69,8 +69,8 @@ def evaluate_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[di
 def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> TuneworthError | None:
     """Check the gates and record their outcomes in `results` and the run's results.json.
 
-    Returns the error to raise once the report is written: ConfigError if a path cannot exist (then nothing is recorded),
-    GateFailed with every gate that does not hold, None if all hold.
+    Returns the error to raise once the report is written: ConfigError if a path cannot exist (nothing is recorded then),
+    GateFailed with every gate that does not hold, or None.
     """
     if not gates:
         return None
@@ -124,9 +124,9 @@ def _parts(value: Mapping[str, Any] | list[Any]) -> str:
 
 
 def _follow(gate: Gate, results: Mapping[str, Any]) -> Any:
-    """The value at the path; None if it or a part above it is null.
+    """The value at the path; None if it or a part of the path is null.
 
-    A name may contain dots (`gpt-4.1`), so the longest key that fits is used. Parts of a list are numbered from 0.
+    A name may contain dots (`gpt-4.1`), so the longest matching key is used. Elements of a list are numbered from 0.
     """
     value: Any = results
     rest, done = list(gate.path), []

@@ -1,4 +1,4 @@
-"""People's judgements of a run: the files that a call gives, kept in the run, and those of people who judge live."""
+"""People's judgements of a run: files that are stored in the run, and live ones made in `tuneworth review`."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def store_judgements(run: Run, files: Sequence[Path]) -> None:
-    """Keep these files in the run in place of those given earlier, and count them with those of people who judge live.
+    """Store these files in the run instead of earlier ones, and count them together with live judgements.
 
     Raises: DataError if a file has no judgements, or those of another run.
     """
@@ -40,7 +40,7 @@ def store_judgements(run: Run, files: Sequence[Path]) -> None:
 
 
 def recount_judgements(run: Run) -> None:
-    """Count the judgements that the run keeps and those of people who judge live, as its outputs are now."""
+    """Count the stored and live judgements of the run's current outputs."""
     from ...reports import read_run
 
     if (judgements := count_people(run, lambda: read_run(run.folder))) is not None:
@@ -57,7 +57,7 @@ def _write(run: Run, judgements: dict[str, Any]) -> None:
 
 
 def with_people_named(run: Run, results: dict[str, Any]) -> dict[str, Any]:
-    """The results with the folder of live judgements among the inputs of its provenance; its files name people."""
+    """The results with the folder of live judgements, whose files name people, among the inputs of their provenance."""
     folder, provenance = run.folder / JUDGEMENTS, results.get("provenance")
     if not provenance or not any(folder.glob("*.json")):
         return results
@@ -66,11 +66,11 @@ def with_people_named(run: Run, results: dict[str, Any]) -> dict[str, Any]:
 
 
 def count_people(run: Run, read: Callable[[], "StoredRun"]) -> dict[str, Any] | None:
-    """The `judgements` of results.json, of the files that the run keeps and of those of people who judge live.
+    """The `judgements` of results.json, from stored and live judgements; None if there are none.
 
-    None if no one judged; only else the run is read. What does not count, and who does, is said.
+    `read` is called only if there are some. Notes say which are not counted, and how many people are.
 
-    Raises: DataError if the kept files are about other outputs.
+    Raises: DataError if the stored files are about other outputs.
     """
     kept = sorted(_kept(run.folder).glob("*.json"))
     if not kept and not any((run.folder / JUDGEMENTS).glob("*.json")):
@@ -81,7 +81,7 @@ def count_people(run: Run, read: Callable[[], "StoredRun"]) -> dict[str, Any] | 
         run.talk.note(f"note: not counted: {problem}")
     if live:
         run.talk.note(
-            f"judgements: those of {say.count(len(live), 'person', 'people')} in {run.folder / JUDGEMENTS} count"
+            f"judgements: counting those of {say.count(len(live), 'person', 'people')} in {run.folder / JUDGEMENTS}"
         )
     return _count(stored, kept) if kept or live else None
 
@@ -91,7 +91,7 @@ def _kept(folder: Path) -> Path:
 
 
 def usable_judgements(folder: Path, run: "JudgedRun") -> tuple[list[Path], list[str]]:
-    """The files with choices of people who judge live, about these outputs; and why others do not count.
+    """The files with live judgements of these outputs, and why other files are not counted.
 
     Of two states of one session, the one with more choices counts.
     """
@@ -111,9 +111,9 @@ def usable_judgements(folder: Path, run: "JudgedRun") -> tuple[list[Path], list[
 
 
 def _count(stored: "StoredRun", files: Sequence[Path]) -> dict[str, Any]:
-    """The `judgements` of results.json, of these files and of people who judge live; a person in both counts once.
+    """The `judgements` of results.json, from these files and live judgements; a session in both counts once.
 
-    `live` is the number of people among them who judged live, out of all requests with different outputs.
+    `live` is the number of people who judged live.
 
     Raises: DataError if a file has no judgements, or those of another run.
     """
@@ -129,7 +129,7 @@ def _count(stored: "StoredRun", files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _newer(files: Sequence[Path], live: Sequence[Path], run: "JudgedRun") -> list[Path]:
-    """The files without earlier states of a session that is given and live: the one with all choices of the other counts."""
+    """All files, but of a session that is in both only the state that contains all choices of the other."""
     from ...evaluate import read_judgements
 
     sessions = {session.seed: (file, session) for file in live for session in read_judgements([file], run)}

@@ -1,4 +1,4 @@
-"""The money of a comparison, from stated numbers alone or together with the measurements of a run."""
+"""The costs of a comparison, from stated numbers alone or together with the measurements of a run."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,8 +19,8 @@ __all__ = ["compute_roi", "decide_by_money", "stated_money"]
 def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | None = None) -> Money:
     """What fine-tuning costs and saves, and when the investment pays back.
 
-    `source` is a `[roi]` table or a TOML file with one: stated numbers alone. Or it is a run, or a project for its newest
-    evaluated run: its measurements, with the current `[roi]` of the project file for the rest.
+    `source` is either a `[roi]` table or a TOML file with one, for stated numbers alone; or a run, or a project for its
+    newest evaluated run, for its measurements completed by the current `[roi]` of the project file.
 
     Raises: ConfigError for missing or invalid numbers; DataError if there is no run.
 
@@ -42,9 +42,9 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
 
 
 def stated_money(file: Path, *, seed: int = 0) -> Money:
-    """The money from the numbers in the `[roi]` of a TOML file.
+    """The costs by the `[roi]` table of a TOML file.
 
-    Raises: ConfigError if it has none, or does not name two variants.
+    Raises: ConfigError if it has none, or does not describe two variants.
     """
     table = read_toml(file)
     if not isinstance(table.get("roi"), dict):
@@ -76,7 +76,7 @@ def evaluated_run(path: Path) -> Path:
     """
     if path.suffix == ".toml" and path.is_file() and path.name != PROJECT_FILE:
         raise ConfigError(
-            f"{path} is a file, not a project\nFor a file with a [roi] table, use: tuneworth roi --config FILE"
+            f"{path} is a file, not a project\nFor a file with a [roi] table, run: tuneworth roi --config FILE"
         )
     newest = run_folder(path)
     runs = [newest] if newest == path else sorted(newest.parent.glob("*/results.json"), reverse=True)
@@ -91,9 +91,9 @@ def evaluated_run(path: Path) -> Path:
 
 
 def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None = None) -> tuple[Run, Changes]:
-    """Decide again about the run at a path, which must have the money of a comparison; the run and what changed.
+    """Update the verdict of the run at a path, whose costs must be stated; returns the run and what changed.
 
-    Raises: as `evaluated_run` and `decide_again`; ConfigError if no money is stated.
+    Raises: as `evaluated_run` and `decide_again`; ConfigError if no costs are stated.
     """
     run = Run(evaluated_run(path), talk=talk)
     call = run.facts.get("judged") or {"project": f"../../{PROJECT_FILE}", "roi": None}
@@ -107,7 +107,7 @@ def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None =
 
 def _require_money(folder: Path, results: Mapping[str, Any]) -> None:
     if not results.get("comparison"):
-        raise DataError(f"{folder} does not compare two variants, so there is no money to compute")
+        raise DataError(f"{folder} does not compare two variants, so there are no costs to compare")
     if results.get("money") is None:
         raise ConfigError(
             f"{folder}: neither its project nor its call has a [roi] table\n"

@@ -1,4 +1,4 @@
-"""Writes the report of a run, after deciding again by today's settings."""
+"""Writes the report of a run, after updating its verdict."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +16,14 @@ def report_run(
 ) -> list[Path]:
     """Write `report.html`, `report.md` and `junit.xml` of a run: of its results, or of its curation if it has no results.
 
-    `run` is a run, or a project for its newest run. Its verdict is given again first, as by `decide_again`. Without
-    `examples` the files contain no text of the data. `judgements` are files of people's preferences, saved by the
-    report's "Judge blind"; they are stored in the run. Those of people who judged it in `tuneworth review` count without
-    being named here.
+    `run` is a run, or a project for its newest run. Its verdict is updated first, as by `decide_again`. Without `examples`,
+    the files contain no text of the data. `judgements` are files of people's preferences, saved by "Judge blind" in the
+    report; they are stored in the run. Judgements made in `tuneworth review` are always counted.
 
     Raises: DataError if the run has nothing to report, or a judgements file belongs to another run; ConfigError if its
     project has errors; RunBroken for disk errors.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = Run.of(run)
     if opened.results:
         decide_again(opened, allow_code=allow_code)
     if judgements:

@@ -1,4 +1,4 @@
-"""Outputs given as texts alone: those of the pairs, in their order or by the labels of a pandas index."""
+"""Outputs without ids: matched to the pairs by order, or by the labels of a pandas index."""
 
 from typing import Any
 
@@ -11,12 +11,11 @@ __all__ = ["texts_by_id"]
 
 
 def texts_by_id(source: Any, variant: str, pairs: Any, raw: RawPairs) -> Any:
-    """The texts of a list or Series as a table with `id` and `output`; anything else as it is.
+    """The texts of a list or Series as a table with `id` and `output`; anything else unchanged.
 
-    `raw` is what was read from `pairs`. Two pandas objects with the same labels belong together by these, whatever their
-    order.
+    `raw` is what was read from `pairs`. Two pandas objects with the same labels are matched by label, whatever their order.
 
-    Raises: DataError if there are not as many texts as rows, or the labels of two indexes differ.
+    Raises: DataError if there are not as many texts as rows, or the labels of the two indexes differ.
     """
     if not _is_texts(source):
         return source
@@ -26,7 +25,7 @@ def texts_by_id(source: Any, variant: str, pairs: Any, raw: RawPairs) -> Any:
             f"the outputs of {variant}: {say.count(len(texts), 'text')} for {say.count(raw.rows_read, 'pair')}\n"
             "Pass a text for each pair, in the same order, or a table with the columns id and output."
         )
-    # Rows that are no pairs were left out, so the number of the row tells its text.
+    # Rows that are not pairs were left out, so a pair's text is found by its row number.
     return [{"id": id, "output": _text(texts[row - 1])} for id, row in raw.pairs.select("id", "row").iter_rows()]
 
 
@@ -43,13 +42,13 @@ def _by_labels(series: Any, variant: str, pairs: Any) -> list[Any]:
         return list(series)
     if not series.index.is_unique or not pairs.index.is_unique or set(series.index) != set(pairs.index):
         raise DataError(
-            f"the outputs of {variant}: their index has other labels than that of the pairs\n"
+            f"the outputs of {variant}: their index has different labels from that of the pairs\n"
             "Pass .to_list() if they are in the order of the pairs."
         )
     return list(series.reindex(pairs.index))
 
 
 def _text(value: Any) -> Any:
-    """The value, with the marks of pandas for a missing one as None."""
+    """The value, or None for the missing values of pandas."""
     missing = value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
     return None if missing else value

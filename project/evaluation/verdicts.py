@@ -1,4 +1,4 @@
-"""The verdicts of a run: by which settings each was given, and what has changed since."""
+"""The verdicts of a run: the settings behind each, and what has changed since."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ from ..run import Run
 
 __all__ = ["Changes", "changes", "keep_evaluated", "stated_by", "unapplied"]
 
-# What can be decided after generating. Other keys of [evaluate] take effect with the next outputs.
+# Keys that apply to existing outputs. Other keys of [evaluate] take effect with new outputs.
 _COMPARISON = frozenset({"margin", "facts_margin", "baseline", "candidate", "rivals"})
 _VARIANT = frozenset({"repair", "tuned", "fallback", "template"})
 Stated = Mapping[str, Any]
@@ -24,7 +24,7 @@ Changes = list[dict[str, Any]]
 def stated_by(project: Project | None, style: StyleSchema, own: Stated | None = None) -> dict[str, Any]:
     """The settings that a verdict depends on, by dotted key, with `style` as a fingerprint of the style's files.
 
-    `own` are those that a call stated; they replace the project's.
+    `own` are those stated in a call; they override the project's.
     """
     config = {} if project is None else project.resolved
     sections = {section: config.get(section) or {} for section in ("roi", "evaluate")}
@@ -37,13 +37,13 @@ def stated_by(project: Project | None, style: StyleSchema, own: Stated | None = 
 
 
 def unapplied(config: Mapping[str, Any], project: Project) -> list[str]:
-    """The keys of [evaluate] that changed since the run was made and only take effect with new outputs."""
+    """The keys of [evaluate] that have changed since the run was made and only take effect with new outputs."""
     before, now = (dict(_flat({"evaluate": part.get("evaluate") or {}})) for part in (config, project.resolved))
     return [key for key in {**before, **now} if before.get(key) != now.get(key) and not _applies(key)]
 
 
 def _applies(key: str) -> bool:
-    """Whether outputs that are there can be judged again by this key."""
+    """Whether this key applies to existing outputs."""
     section, _, rest = key.partition(".")
     return section == "roi" or rest in _COMPARISON or ("." in rest and rest.rpartition(".")[2] in _VARIANT)
 
@@ -57,7 +57,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def changes(before: Stated, now: Stated) -> Changes:
-    """`{key, from, to}` of each setting that differs; null where it is not stated."""
+    """`{key, from, to}` for each setting that differs; null where it is not stated."""
     return [
         {"key": key, "from": before.get(key), "to": now.get(key)}
         for key in {**before, **now}
@@ -70,7 +70,7 @@ def keep_evaluated(
 ) -> Changes:
     """Write an evaluation into the run, with its earlier verdicts; returns the settings that changed since the last one.
 
-    A verdict that differs, or that other settings led to, is added to the earlier ones: `verdicts` of results.json.
+    A verdict that differs, or was given by other settings, is added to the earlier ones: `verdicts` of results.json.
     """
     before, decided = run.results, run.facts.get("decided") or {}
     results, verdict = evaluated.results, before.get("verdict")

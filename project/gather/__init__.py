@@ -1,1 +1,1 @@
-"""The outputs that an evaluation needs: the required ones, from endpoints or local models, and additional probes."""
+"""Gathers the outputs that an evaluation needs, from files, endpoints and local models, and those of extra probes."""

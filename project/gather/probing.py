@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["TRAIN_OUTPUTS", "Probes", "probe", "train_outcomes"]
 
-TRAIN_OUTPUTS = "evaluate/train_outputs.jsonl"  # what the tuned model answers to train pairs
+TRAIN_OUTPUTS = "evaluate/train_outputs.jsonl"  # the tuned model's outputs for train pairs
 
 
 @dataclass(frozen=True)
 class Probes:
-    """`on_train`: whether the tuned model's outputs for train pairs are acceptable, with the groups; `forgetting`: the risk;
-    `general`: `id, area, prompt, base, tuned, base_passed, tuned_passed`. None if there was nothing to probe."""
+    """The results of both probes; None for one that was not made.
+
+    on_train: whether the tuned model's outputs for train pairs are acceptable, with the groups. forgetting: the risk.
+    general: a table `id, area, prompt, base, tuned, base_passed, tuned_passed`.
+    """
 
     on_train: Outcomes | None
     forgetting: dict[str, Any] | None
@@ -91,7 +94,7 @@ def _on_train(prober: _Prober, variant: Variant, *, most: int) -> Outcomes | Non
     """Whether the variant's outputs for train pairs are acceptable, prompted and scored as in the test."""
     run = prober.run
     if variant.adapter is None or variant.adapter.resolve() != run.adapter.resolve():
-        return None  # the adapter was trained elsewhere, on pairs that this run does not have
+        return None  # the adapter was trained elsewhere, on other pairs
     limit = limit_of(run, prober.loaded)
     pairs = spread(_trained(run, variant), most, seed=run.seed)
     pairs = _fitting(variant, pairs, loaded=prober.loaded, limit=limit)
@@ -124,8 +127,10 @@ def _trained(run: Run, variant: Variant) -> pl.DataFrame:
 
 
 def spread(pairs: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
-    """At most `most` pairs, evenly spaced through the groups in random order: every pair is equally likely, and no group
-    has more than its share. The choice does not depend on the order of the rows."""
+    """At most `most` pairs, evenly spaced over the groups in random order.
+
+    Every pair is equally likely, and no group has more than its share. The order of the rows does not matter.
+    """
     if len(pairs) <= most or most < 1:
         return pairs.head(max(most, 0))
     keys = [_key(seed, group if group is not None else id, id) for group, id in pairs.select("group", "id").iter_rows()]
@@ -145,7 +150,7 @@ def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", li
     from ...evaluate import prompt_tokens, prompts_of
 
     room = loaded.context - limit
-    bare = replace(variant, nearest=None)  # the nearest examples are left out where they do not fit
+    bare = replace(variant, nearest=None)  # nearest examples are dropped when they do not fit
     fits = [tokens <= room for tokens in prompt_tokens(loaded, prompts_of(bare, pairs))]
     return pairs.filter(pl.Series(fits, dtype=pl.Boolean))
 

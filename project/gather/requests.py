@@ -1,4 +1,4 @@
-"""Requests to variants at endpoints: announced first, stopped if not allowed, with answers stored as they arrive."""
+"""Requests to endpoints: announced first, stopped if not allowed, with answers stored as they arrive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ __all__ = ["Remote", "check_addresses", "check_endpoints", "remote_of", "request
 class Remote:
     """All requests of a run to endpoints, and the file with the answers.
 
-    `repeated` names the variants whose requests may be sent again with their output, though their answers are stored.
+    `repeated` are the variants whose requests may be sent again together with their output, even if it is stored.
     """
 
     run: Run
@@ -46,15 +46,9 @@ class Remote:
         """The file of the endpoints' answers, one per line."""
         return self.run.folder / "evaluate" / "answers.jsonl"
 
-    @property
-    def longest_output(self) -> int:
-        """The bytes of the longest training output."""
-        return max((len(text.encode(errors="replace")) for text in self.run.train["output"]), default=0)
-
     def budget(self, store: AnswerStore) -> Budget:
-        """The limit of `max_cost`, and the cost of the answers stored so far."""
-        roi = self.run.project.roi_settings
-        currency = "EUR" if roi is None else roi.currency
+        """The limit `max_cost`, and the cost of the answers stored so far."""
+        currency = self.run.project.currency
         prices = {(plan.endpoint.url, plan.endpoint.model): plan.price for plan in self.plans}
         spent = spent_on(
             store.lines.values(),
@@ -66,7 +60,7 @@ class Remote:
     def lines(self, store: AnswerStore, *, all_hosts: bool = False) -> list[str]:
         """A line per host with requests, tokens and cost."""
         return remote_lines(
-            self.plans, store, self.budget(store), longest_output=self.longest_output, all_hosts=all_hosts
+            self.plans, store, self.budget(store), longest_output=self.run.longest_output, all_hosts=all_hosts
         )
 
     def check(self, store: AnswerStore) -> None:
@@ -88,7 +82,7 @@ class Remote:
 
 
 def remote_of(run: Run, output_sets: Sequence[OutputSet]) -> Remote:
-    """The requests to output_set variant at an endpoint; nothing is sent.
+    """The requests to every variant at an endpoint; nothing is sent.
 
     Raises: ConfigError with all problems of the endpoints, including a missing price for `max_cost`.
     """
@@ -107,7 +101,7 @@ def remote_of(run: Run, output_sets: Sequence[OutputSet]) -> Remote:
 
 
 def check_addresses(project: Project) -> None:
-    """Check addresses, parameters, keys and prices for `max_cost` first, without a run.
+    """Check addresses, parameters, keys and prices for `max_cost`, before there is a run.
 
     Raises: ConfigError with all problems.
     """
@@ -127,9 +121,9 @@ def check_addresses(project: Project) -> None:
 
 
 def check_endpoints(run: Run, output_sets: Sequence[OutputSet]) -> None:
-    """Check the run's endpoints and their keys, and that no personal data would be sent, before other work on the run.
+    """Check the endpoints of the run and its rivals and their keys, and that no personal data would be sent.
 
-    Raises: ConfigError if anything is wrong, for rivals that would be measured there too.
+    Raises: ConfigError if anything is wrong.
     """
     climb = Climb(run, [one.variant for one in output_sets])
     remote = with_rivals(run, output_sets, climb)
@@ -137,7 +131,7 @@ def check_endpoints(run: Run, output_sets: Sequence[OutputSet]) -> None:
 
 
 def with_rivals(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> Remote:
-    """The requests to every variant at an endpoint, then those of the rivals there; nothing is sent.
+    """The requests to every variant at an endpoint, followed by those of its rivals; nothing is sent.
 
     Raises: as `remote_of`.
     """
@@ -152,8 +146,8 @@ def with_rivals(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> Rem
 def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) -> dict[str, Raw]:
     """The outputs of variants at endpoints and of their rivals. Stored answers are not requested again.
 
-    Raises: ConfigError before the first request if there is a problem, RunBroken if `max_cost` or an endpoint
-    stops the requests; answers received so far are kept.
+    Raises: ConfigError before the first request if there is a problem; RunBroken if `max_cost` or an endpoint stops the
+    requests, where answers received so far are kept.
     """
     from ...evaluate import race_endpoints
 
@@ -167,7 +161,7 @@ def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) ->
         with run.talk.progress("endpoints") as advance:
             traffic = Traffic(advance, budget)
             session = RemoteSession(
-                {plan.variant.name: plan for plan in remote.plans}, store, budget, remote.longest_output, traffic=traffic,
+                {plan.variant.name: plan for plan in remote.plans}, store, budget, remote.run.longest_output, traffic=traffic,
                 warn=lambda text: run.talk.note(f"warning: {text}"),
             )  # fmt: skip
             raced = race_endpoints(
@@ -190,28 +184,30 @@ def request_outputs(run: Run, output_sets: Sequence[OutputSet], climb: Climb) ->
 
 
 def retry_lines(remote: Remote, climb: Climb, store: AnswerStore) -> list[str]:
-    """A line for each variant whose outputs are asked for again where they break rules: at most how often, at which cost."""
+    """A line for each variant that retries outputs that break rules, with the maximum number of requests and their cost."""
     plans = {plan.variant.name: plan for plan in remote.plans}
     budget, lines = remote.budget(store), []
     for rung in climb.wanted:
         plan = plans.get(rung.base.name)
         if rung.retry is None or plan is None:
             continue
-        ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.longest_output)
+        ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.run.longest_output)
         if plan.endpoint.on_this_machine and not ahead.cost:
             continue
         money = "cost unknown" if ahead.cost is None else f"at most about {say.money(ahead.cost, budget.currency)}"
         lines.append(
-            f"{rung.name} asks {plan.host} again for each output that breaks a rule: at most {ahead.requests:,} more "
-            f"requests; {money}"
+            f"{rung.name} retries each output that breaks a rule at {plan.host}: at most {ahead.requests:,} more requests; "
+            f"{money}"
         )
     return lines
 
 
 @dataclass(frozen=True)
 class PlannedRival:
-    """A rival before it is measured: the outputs that it asks for at most, their tokens, cost and seconds, None if they
-    are unknown; `host` is None for a model on this machine; `why` says why it will not be measured."""
+    """A rival before it is measured: its maximum number of outputs, with tokens, cost and seconds, None if unknown.
+
+    host: None for a model on this machine. why: the reason if it will not be measured.
+    """
 
     name: str
     way: str
@@ -226,8 +222,7 @@ class PlannedRival:
 
 
 def planned_rivals(run: Run, output_sets: Sequence[OutputSet], store: AnswerStore) -> list[PlannedRival]:
-    """Every rival that prompts a model, the cheapest first; the seconds are those of its variant's outputs in an earlier
-    evaluation.
+    """Every rival that prompts a model, the cheapest first; seconds are estimated from an earlier evaluation.
 
     Raises: ConfigError if personal data would be sent.
     """
@@ -242,9 +237,9 @@ def planned_rivals(run: Run, output_sets: Sequence[OutputSet], store: AnswerStor
         plan = plans.get(rung.base.name if rung.retry else rung.name)
         ahead = None
         if plan is not None and rung.retry is not None:
-            ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.longest_output)
+            ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.run.longest_output)
         elif plan is not None:
-            ahead = forecast(plan, store, longest_output=remote.longest_output)
+            ahead = forecast(plan, store, longest_output=remote.run.longest_output)
         speed = ((run.results.get("seconds") or {}).get(rung.base.name) or {}).get("per_second")
         together = rung.base.settings.concurrency if rung.base.endpoint else 1
         found.append(

@@ -1,4 +1,4 @@
-"""The outputs that an evaluation requires: the variants, the pairs, and the maximum length."""
+"""The outputs that an evaluation requires: variants, pairs and the maximum length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OutputSet:
-    """Required outputs of one variant for these pairs."""
+    """The outputs of one variant that are required for these pairs."""
 
     variant: Variant
     pairs: pl.DataFrame
@@ -59,7 +59,7 @@ def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
 
 
 def required_outputs(run: Run, *, adapter: Path | None) -> list[OutputSet]:
-    """Every variant with the test pairs, and the prompt that a search found.
+    """Every variant with the test pairs, including the prompt that a search found.
 
     Raises: ConfigError if the run was trained at a provider, and no endpoint of the tuned model is stated.
     """
@@ -72,7 +72,7 @@ def required_outputs(run: Run, *, adapter: Path | None) -> list[OutputSet]:
 
 
 def _check_endpoint(run: Run) -> None:
-    """Raises: ConfigError if the model that a provider tuned would be run on another base model here."""
+    """Raises: ConfigError if an adapter that a provider trained would run on a different base model here."""
     project, hosted = run.project, run.facts.get("hosted")
     tuned = project.evaluate.of(project.evaluate.candidate)
     if not hosted or tuned.source is not None or tuned.adapter not in (None, RUN_ADAPTER):
@@ -101,7 +101,7 @@ def check_prompts(run: Run, loaded: "LoadedModel") -> None:
 
 
 def limit_of(run: Run, loaded: "LoadedModel", train: pl.DataFrame | None = None) -> int:
-    """The maximum tokens of an output, as stated or by the longest training output, and the same for all variants.
+    """The maximum tokens of an output, as stated or by the longest training output; the same for all variants.
 
     `train` are the pairs that were trained on, by default all train pairs of the run.
     """
@@ -121,12 +121,12 @@ def remote_limit(run: Run, train: pl.DataFrame | None = None) -> int:
 
 
 def raw_of(run: Run, variant: Variant, raced: Raced, model: str, loaded: "LoadedModel | None" = None) -> Raw:
-    """The outputs of a variant as the evaluation takes them, with the settings that made them."""
+    """The outputs of a variant in the form that the evaluation takes, with the settings used."""
     from ...evaluate import counter_of
 
     settings, parameters = run.project.evaluate, variant.settings.parameters
     used = {
-        # A variant's parameters override the settings, so that variants may have been prompted differently.
+        # A variant's parameters override the settings, so variants may have been prompted differently.
         "max_new_tokens": parameters.get(
             "max_tokens", parameters.get("max_completion_tokens", settings.max_new_tokens)
         ),
@@ -148,10 +148,10 @@ def raw_of(run: Run, variant: Variant, raced: Raced, model: str, loaded: "Loaded
 
 
 def searched_of(run: Run, variants: Sequence[Variant]) -> Variant | None:
-    """The variant `searched`, by the search in the run's folder, else by that of the project's newest run with one.
+    """The variant `searched`, from the search in the run's folder, or in the project's newest run that has one.
 
-    The search of another run counts only if it saw no pair that is a test pair here. None without a search, or if
-    `rivals` excludes it.
+    The search of another run counts only if it saw none of this run's test pairs. None without a search, or if `rivals`
+    excludes it.
     """
     rivals = run.project.evaluate.rivals
     if rivals == "none" or (isinstance(rivals, tuple) and SEARCHED not in rivals):

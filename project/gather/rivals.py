@@ -1,4 +1,4 @@
-"""The rivals that prompt a model, measured with the models and endpoints of the variants that they are made from."""
+"""Measures rivals that prompt a model, with the models and endpoints of the variants that they are derived from."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ Chat = list[dict[str, str]]
 
 
 class LocalModel:
-    """The model in memory, or in the workers of a cluster, with which a run's variants and rivals get their outputs."""
+    """The model in memory, or on the workers of a cluster, that generates the outputs of variants and rivals."""
 
     def __init__(self, run: Run, loaded: "LoadedModel", write: "Write | None") -> None:
         self.run, self.loaded, self._write = run, loaded, write
@@ -81,7 +81,7 @@ class LocalModel:
         return prompt_tokens(self.loaded, chats)
 
     def fixed_tokens(self, variant: Variant) -> int:
-        """The tokens of a prompt without a request and its own examples."""
+        """The tokens of a prompt without the request and its nearest examples."""
         empty = pl.DataFrame({"id": [""], "input": [""], "system": [None]}, schema_overrides={"system": pl.String})
         return self.tokens(prompts_of(replace(variant, nearest=None), empty))[0]
 
@@ -90,7 +90,7 @@ class LocalModel:
         return [tokens + self.limit <= self.loaded.context for tokens in self.tokens(chats)]
 
     def prompts(self, variant: Variant, pairs: pl.DataFrame) -> tuple[list[Chat], int]:
-        """The prompt of each pair, and how many show fewer of the nearest examples."""
+        """The prompt of each pair, and the number of prompts that show fewer of the nearest examples."""
         from ...evaluate import fitted_prompts
 
         return fitted_prompts(variant, pairs, loaded=self.loaded, max_new_tokens=self.limit)
@@ -103,7 +103,7 @@ class LocalModel:
 
 @dataclass(frozen=True)
 class RemoteSession:
-    """The open connection to the endpoints of a run: the plans of variants and rivals by name, the answers, the money."""
+    """An open session with the endpoints of a run: plans of variants and rivals by name, the answers, the budget."""
 
     plans: Mapping[str, RemotePlan]
     store: AnswerStore
@@ -114,7 +114,7 @@ class RemoteSession:
 
 
 class Climb:
-    """The rivals of a run while its outputs are gathered; `left_out` has those that are not measured, with the reason."""
+    """The rivals of a run while its outputs are gathered; `left_out` are those not measured, with the reasons."""
 
     def __init__(self, run: Run, variants: Sequence[Variant]) -> None:
         project = run.project
@@ -131,7 +131,7 @@ class Climb:
         return [rung for rung in self.rungs if rung.name not in self.left_out]
 
     def here(self, raws: Mapping[str, Raw], pairs: pl.DataFrame, model: LocalModel) -> dict[str, Raw]:
-        """The outputs of the rivals of these variants, by the model that made theirs."""
+        """The outputs of these variants' rivals, from the same model."""
         self._count(raws)
         found = {}
         for rung in self.wanted:
@@ -143,7 +143,7 @@ class Climb:
         return found
 
     def elsewhere(self, raws: Mapping[str, Raw], session: RemoteSession) -> dict[str, Raw]:
-        """The outputs of the rivals of these variants, from their endpoints."""
+        """The outputs of these variants' rivals, from the same endpoints."""
         self._count(raws)
         found = {}
         for rung in self.wanted:
@@ -157,18 +157,18 @@ class Climb:
     # --- time -------------------------------------------------------------------------------------------------
 
     def _count(self, raws: Mapping[str, Raw]) -> None:
-        """Add the time of variants to the run's own."""
+        """Add the time of these variants to the run's own time."""
         self._allowance.own += sum(seconds_of(raw.outputs, raw.variant.settings) for raw in raws.values())
 
     def _admits(self, rung: Rung, seconds: float) -> bool:
-        """Whether the time of a rival fits; one that the project names may take any."""
+        """Whether a rival's time is within the allowance; a rival that the project names may take any time."""
         why = self._allowance.refuses(seconds) if self.settings.rivals == "auto" else None
         if why is not None:
             self.left_out[rung.name] = why
         return why is None
 
     def _took(self, raw: Raw, base: Raw | None = None) -> float:
-        """Note the time of a rival, without that of the variant whose outputs it starts from; returns it."""
+        """Count and return the time of a rival, without that of the variant whose outputs it starts from."""
         seconds = seconds_of(raw.outputs, raw.variant.settings)
         seconds -= seconds_of(base.outputs, base.variant.settings) if base is not None else 0.0
         self._allowance.spent += seconds
@@ -178,7 +178,7 @@ class Climb:
         seconds = self._took(retried.raw, base)
         room = f", {retried.no_room} had no room to name the rules" if retried.no_room else ""
         self.run.talk.note(
-            f"evaluate: {rung.name}, {retried.asked} of {say.count(len(base.outputs), 'output')} asked again, "
+            f"evaluate: {rung.name}, {retried.asked} of {say.count(len(base.outputs), 'output')} retried, "
             f"{retried.fixed} fixed{room}, in {say.duration(seconds)}"
         )
         return retried.raw
@@ -197,7 +197,7 @@ class Climb:
         samples = self.settings.samples
         tokens = sum(model.tokens(model.prompts(rung.variant, pairs)[0])) * samples
         calls = len(pairs) * samples
-        # What all its prompts have in common is read once.
+        # The part that all prompts share is processed once.
         beyond = tokens - model.fixed_tokens(rung.variant) * calls
         if not self._admits(rung, expected_seconds(raw, calls=calls, input_tokens=max(beyond, 0))):
             return None
@@ -210,7 +210,7 @@ class Climb:
         return found
 
     def _again(self, rung: Rung, raw: Raw, pairs: pl.DataFrame, model: LocalModel) -> Raw | None:
-        """A rival that asks again for outputs that break rules."""
+        """A rival that retries outputs that break rules."""
         retry, variant = rung.retry, replace(rung.base, name=rung.name)
         assert retry is not None
         temperature = self.settings.temperature if retry.temperature is None else retry.temperature
@@ -261,7 +261,7 @@ class Climb:
             return plan_chats(
                 plan, replace(rung.base, name=rung.name), rows=[one.row // samples for one in wanted],
                 chats=[one.chat for one in wanted], temperature=retry.temperature,
-                # Further samples: a seed of its own for each call, as for more outputs of one request.
+                # Sample numbers beyond the first ones give each call its own seed.
                 samples=[one.sample + samples * (one.call - 1) for one in wanted],
             )  # fmt: skip
 

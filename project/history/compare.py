@@ -25,9 +25,9 @@ _SHAPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 @dataclass(frozen=True)
 class ComparedRuns:
-    """Runs compared: prints the answer. `results` is the content of comparison.json.
+    """A comparison of runs, which prints as its answer. `results` is the content of comparison.json.
 
-    `whole` compares the last run with the first; with more than two runs, `steps` each one with the run before it.
+    `whole` compares the last run with the first; with more than two runs, `steps` compare each with the one before it.
     """
 
     results: dict[str, Any]
@@ -70,18 +70,17 @@ def compare_runs(
     allow_code: bool = False,
     talk: Talk | None = None,
 ) -> ComparedRuns:
-    """Compare judged runs: the last with the first, and of several, each with the one before it.
+    """Compare judged runs: the last with the first, and if there are more, each with the one before it.
 
-    A run is its folder, or a project for its newest run. Runs are compared on the requests that they share by content;
-    where their styles differ, by the `must` rules that both have, or by `style`, by which all outputs are scored again: a
-    file, or the style of a run by its name, its folder, or its letter (`A` for the first). `variant` is the variant to
-    compare, `NAME` or `NAME=NAME=...` with one for each run; by default the candidate of each. `gates` are conditions on
-    the results.
+    A run is its folder, or a project for its newest run. Runs are compared on the requests that they share by content. If
+    their styles differ, the `must` rules that both have apply; or all outputs are scored again by `style`, which is a file,
+    or a run (by its name, its folder, or its letter, `A` for the first) for its style. `variant` is the variant to compare,
+    `NAME`, or `NAME=NAME=...` with one for each run; by default the candidates. `gates` are conditions on the results.
 
-    Raises: ConfigError or DataError if a run, its variant or a gate is not there, or no request is shared.
+    Raises: ConfigError or DataError if a run, its variant or a gate does not exist, or no request is shared.
     """
     talk, conditions = talk or QUIET, [parse_gate(text) for text in gates]
-    opened = [run if isinstance(run, Run) else Run(run, talk=talk) for run in runs]
+    opened = [Run.of(run, talk=talk) for run in runs]
     _check_different(opened)
     names = _names(opened)
     sides = [
@@ -111,11 +110,11 @@ def _check_different(runs: Sequence[Run]) -> None:
     places = [run.folder.resolve() for run in runs]
     for first, second in pairwise(places):
         if first == second:
-            raise ConfigError(f"{first} is compared with itself\nName two runs; a project stands for its newest one.")
+            raise ConfigError(f"{first} is compared with itself\nName two runs; a project means its newest one.")
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """A name for each run: that of its folder, with the folder's own where two are called the same."""
+    """A name for each run: its folder's name, with the parent folder's if two are the same."""
     names = [run.folder.resolve().name for run in runs]
     if len(set(names)) == len(names):
         return names
@@ -140,7 +139,7 @@ def _compared(before: Judged, after: Judged, rescored: str | None) -> ComparedJu
         found = compare_judged(before, after, rescored=rescored)
     except _SHAPE as error:
         raise DataError(
-            f"{before.name} or {after.name}: a part of results.json is missing or has an unexpected form ({error})\n"
+            f"{before.name} or {after.name}: a part of results.json is missing or malformed ({error})\n"
             "Run `tuneworth evaluate` again for the older one."
         ) from error
     if not found.results["shared"]["requests"]:

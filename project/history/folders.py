@@ -1,4 +1,4 @@
-"""The run folders of a project as they are on the disk: their files, sizes and locks, without reading any of them."""
+"""The run folders of a project on disk: their files, sizes and locks, without reading any of them."""
 
 import os
 import stat
@@ -10,16 +10,16 @@ from ...core import DataError
 
 __all__ = ["SOURCES", "RunFolder", "run_folders"]
 
-SOURCES = ("run.json", "results.json", "curate/summary.json")  # what the list says of a run is in these
+SOURCES = ("run.json", "results.json", "curate/summary.json")  # the files that a listing reads
 _NOTED = (*SOURCES, "report.html", "train/summary.json")
 
 
 @dataclass
 class RunFolder:
-    """A run folder: the bytes of its files, and size and time of change of those that the list is about.
+    """A run folder: the size of its files, and the stamps of those that a listing is about.
 
-    A linked folder has no bytes of its own. `stamps` holds (size, mtime in ns) by the path inside the run, of regular
-    files alone. `changed` is when the newest file changed, in seconds since 1970.
+    A linked folder has no size of its own. `stamps` are (size, mtime in ns) by path inside the run, of regular files only.
+    `changed` is the modification time of the newest file, in seconds since 1970.
     """
 
     path: Path
@@ -28,7 +28,7 @@ class RunFolder:
     changed: float = 0.0
     stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
     locks: list[Path] = field(default_factory=list)
-    parts: set[str] = field(default_factory=set)  # the folders at the top that hold something
+    parts: set[str] = field(default_factory=set)  # the non-empty folders at the top
     unreadable: str = ""
 
     @property
@@ -38,7 +38,7 @@ class RunFolder:
 
     @property
     def key(self) -> list[list[int] | None]:
-        """Size and time of change of each source; None for one that is not there."""
+        """Size and modification time of each source; None for a missing one."""
         return [list(self.stamps[name]) if name in self.stamps else None for name in SOURCES]
 
     @property
@@ -53,7 +53,7 @@ class RunFolder:
 def run_folders(runs: Path) -> list[RunFolder]:
     """Every run folder in `runs`, by name; none if there is no such folder.
 
-    Hidden folders without `run.json` are no runs; a link to another run in `runs` is not one more.
+    Hidden folders without `run.json` are not runs, and a link to another run in `runs` is not counted again.
 
     Raises: DataError if the folder cannot be read.
     """
@@ -89,7 +89,7 @@ def _measured(path: Path, linked: bool) -> RunFolder:
             found.stamps[name] = state.st_size, state.st_mtime_ns
         if name.endswith(".lock"):
             found.locks.append(Path(place))
-        else:  # looking whether a lock is held changes its file
+        else:  # checking a lock changes its file
             found.changed = max(found.changed, state.st_mtime)
         if "/" in name:
             found.parts.add(name.partition("/")[0])
@@ -97,7 +97,7 @@ def _measured(path: Path, linked: bool) -> RunFolder:
 
 
 def _files(found: RunFolder, folder: str) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Each file with its path inside the run; links inside a run are not followed, except of what the list is about."""
+    """Each file with its path inside the run; links inside a run are followed only for files that a listing is about."""
     waiting = [(folder, "")]
     while waiting:
         place, prefix = waiting.pop()

@@ -1,4 +1,4 @@
-"""A variant of a stored run as a comparison needs it, judged by the run or again by another style."""
+"""A variant of a stored run for a comparison, as judged by the run or again by another style."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from ...curate import read_tested, tested_files
 from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
 from ...style import StyleSchema, check_table, open_fields, pair_columns, with_row_values
-from ..evaluation.again import local_counter
+from ..load import counts_tokens, local_counter
 from ..run import Run
 
 __all__ = ["judged_by_style", "judged_variant", "with_known_values"]
@@ -51,7 +51,7 @@ def _check_ids(folder: Path, pairs: pl.DataFrame, lines: dict[str, Any]) -> None
     ids = Counter(pairs["id"].to_list())
     twice = [name for name, times in ids.items() if times > 1]
     if twice:
-        raise DataError(f'{tested_files(folder)[0]}: the id "{twice[0]}" is there twice')
+        raise DataError(f'{tested_files(folder)[0]}: the id "{twice[0]}" occurs twice')
     unknown = next((name for name in lines if name not in ids), None)
     if unknown is not None:
         file, tested = folder / OUTPUTS, tested_files(folder)[0].relative_to(folder)
@@ -61,7 +61,7 @@ def _check_ids(folder: Path, pairs: pl.DataFrame, lines: dict[str, Any]) -> None
 
 
 def with_known_values(style: StyleSchema, runs: Sequence[Run], sides: Sequence[Judged]) -> StyleSchema:
-    """The style; its checks for other values of a field know those of all pairs of the runs."""
+    """The style, whose checks against other values of a field use the values in all pairs of the runs."""
     if not open_fields(style):
         return style
     tables = [table for run, side in zip(runs, sides, strict=True) for table in _known_pairs(run, side)]
@@ -71,12 +71,12 @@ def with_known_values(style: StyleSchema, runs: Sequence[Run], sides: Sequence[J
 
 
 def _known_pairs(run: Run, side: Judged) -> list[pl.DataFrame]:
-    """All pairs of a run that was curated; of collected outputs the tested ones."""
+    """All pairs of a curated run; for collected outputs, only the tested pairs."""
     return [run.train, run.validation, run.test] if run.curation else [side.pairs]
 
 
 def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
-    """The same outputs, as they came and repaired as before, scored by another style.
+    """The same outputs, repaired in the same way, scored by another style.
 
     Raises: DataError if requests have different numbers of outputs.
     """
@@ -84,10 +84,9 @@ def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
     if len({len(lines) for lines in side.lines.values()}) > 1:
         raise DataError(f"{side.name}: its requests have different numbers of outputs, so they cannot be scored again")
     variant = (side.results.get("variants") or {}).get(side.variant) or {}
-    rows = [_as_it_came(line) for name in pairs["id"] for line in side.lines[name]]
+    rows = [_unrepaired(line) for name in pairs["id"] for line in side.lines[name]]
     outputs = pl.DataFrame(rows, schema=OUTPUT_SCHEMA, strict=False)
-    counts = any(getattr(check.parameters, "unit", None) == "tokens" for check in style.checks)
-    counter = local_counter(variant["model"]) if counts and variant.get("model") else None
+    counter = local_counter(variant["model"]) if counts_tokens(style) and variant.get("model") else None
     scores = score_outputs(pairs, outputs, style, count_tokens=counter, repair=variant.get("repair") or "off")
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in scores.table.iter_rows(named=True):
@@ -97,7 +96,7 @@ def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
     return replace(side, lines=lines, rules=rules, unscored=unscored)
 
 
-def _as_it_came(line: Mapping[str, Any]) -> dict[str, Any]:
-    """An output before its repair."""
+def _unrepaired(line: Mapping[str, Any]) -> dict[str, Any]:
+    """An output as it was before its repair."""
     raw = line.get("raw")
     return {**{key: line.get(key) for key in OUTPUT_SCHEMA}, "output": line.get("output") if raw is None else raw}

@@ -1,4 +1,4 @@
-"""Why a run has to stay when old runs are pruned."""
+"""The reasons to keep a run when old runs are pruned."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from .folders import RunFolder, run_folders
 __all__ = ["reasons_to_keep"]
 
 _HOUR = 3600
-# Folders of a run that others rely on, or that hold what cannot be made again.
+# Folders that others rely on, or whose content cannot be recreated.
 _PARTS = {
     "watch": "it is being watched (watch/)",
     "served": "its server was checked against it (served/)",
@@ -22,20 +22,20 @@ _PARTS = {
 }
 _GENERATED = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 _WORDS = re.compile(r"[\w-]+")
-# Files that may name a run on purpose; logs and data are not among them.
+# Types of files that may name a run on purpose, unlike logs and data.
 _KINDS = {
     ".toml", ".yaml", ".yml", ".json", ".md", ".rst", ".txt", ".py", ".sh", ".ps1", ".bat", ".ipynb", ".cfg", ".ini",
     ".env", ".html", ".tf", ".service", ".mk", "",
 }  # fmt: skip
 _LARGEST = 2_000_000  # bytes; a larger file is data
 _SKIPPED = {"node_modules", "__pycache__", "venv", "site-packages"}
-_SHOWN = {".github", ".gitlab", ".circleci", ".woodpecker"}  # hidden folders with the workflows of build servers
-# Lists of runs that Tuneworth wrote name them all and depend on none.
+_SHOWN = {".github", ".gitlab", ".circleci", ".woodpecker"}  # hidden folders with CI workflows
+# Lists of runs that Tuneworth wrote name all runs and depend on none.
 _OURS = (b'<meta name="generator" content="Tuneworth">', b'"schema": "tuneworth/')
 
 
 def reasons_to_keep(project: Path, entries: Sequence[RunEntry], keep: int) -> dict[str, str]:
-    """Why runs stay, by name; `entries` are all runs, the newest first. A run that may go is missing."""
+    """The reason to keep a run, by name; runs without one may be removed. `entries` are all runs, the newest first."""
     if not entries:
         return {}
     folders = {folder.name: folder for folder in run_folders(project / "runs")}
@@ -57,7 +57,7 @@ def reasons_to_keep(project: Path, entries: Sequence[RunEntry], keep: int) -> di
 
 
 def _own_reason(entry: RunEntry, folder: RunFolder | None) -> str | None:
-    """Why it stays, from the run alone."""
+    """The reason to keep a run that lies in the run itself."""
     if entry.link:
         return f"it is a link to {entry.link}; remove the link yourself"
     if entry.damage:
@@ -74,11 +74,11 @@ def _own_reason(entry: RunEntry, folder: RunFolder | None) -> str | None:
     return next((reason for part, reason in _PARTS.items() if part in parts), None)
 
 
-# --- who names a run ----------------------------------------------------------------------------------------------
+# --- references to runs -------------------------------------------------------------------------------------------
 
 
 def _named_by(project: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(run, file) for each run that a file of the project, or a link in it, names."""
+    """(run, file) for each run that a file or link of the project refers to."""
     home = (project / "runs").resolve()
     for path in _project_files(project):
         shown = os.path.relpath(path, project)
@@ -91,7 +91,7 @@ def _named_by(project: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _project_files(project: Path) -> Iterator[Path]:
-    """The files and links of the project without its runs, and those of the repository's root and its workflows."""
+    """The files and links of the project outside its runs, and those in the repository's root and CI folders."""
     yield from _walk(project, skip=project / "runs")
     yield from ((project / "runs") / entry.name for entry in os.scandir(project / "runs") if entry.is_symlink())
     root = next((at for at in project.resolve().parents if (at / ".git").exists()), None)
@@ -125,7 +125,7 @@ def _text_of(path: Path) -> str | None:
 
 
 def _names_in(text: str, names: Iterable[str]) -> Iterator[str]:
-    """The runs that the text names; a name that people gave counts only where a run is meant."""
+    """The runs that the text names; a name chosen by a person counts only where it clearly refers to a run."""
     words = set(_WORDS.findall(text))
     for name in names:
         if _GENERATED.fullmatch(name):
@@ -136,7 +136,7 @@ def _names_in(text: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _add_used(runs: Path, names: Sequence[str], why: dict[str, str]) -> None:
-    """Add the runs whose files are used by runs that stay, and by those in turn."""
+    """Add the runs whose files are used, directly or indirectly, by runs that are kept."""
     waiting = list(why)
     while waiting:
         user = waiting.pop()

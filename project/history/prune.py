@@ -1,4 +1,4 @@
-"""Removing old runs: what goes and what stays, each with its reason; a kill leaves every run whole or gone."""
+"""Removes old runs, with a reason for each that is removed or kept; a kill leaves every run either complete or gone."""
 
 import json
 import os
@@ -21,16 +21,16 @@ from .keeping import reasons_to_keep
 
 __all__ = ["Fate", "PrunePlan", "Pruned", "plan_prune", "prune_runs"]
 
-# Inside `runs`, so that it is on the same disk and a rename is one step; commands look for runs one level higher.
+# Inside `runs`, so that it is on the same disk and a rename is atomic; commands look for runs one level higher.
 BIN = ".pruned"
 _LOCK = ".prune.lock"
-# Windows moves no folder in which a file is open, be it by another command or by this one.
+# Windows refuses to move a folder in which a file is open, even by this process.
 _OPEN_STAYS = os.name == "nt"
 
 
 @dataclass(frozen=True)
 class Fate:
-    """A run with its bytes, whether it goes, and why it goes or stays."""
+    """A run with its size, whether it will be removed, and why."""
 
     name: str
     goes: bool
@@ -42,7 +42,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """What `prune` would do with each run, the newest first; `leftovers` were moved away by a prune that was stopped."""
+    """What `prune` would do with each run, the newest first; `leftovers` are from a prune that was interrupted."""
 
     runs: Path
     keep: int
@@ -51,22 +51,22 @@ class PrunePlan:
 
     @property
     def going(self) -> tuple[Fate, ...]:
-        """The runs that go."""
+        """The runs to remove."""
         return tuple(fate for fate in self.fates if fate.goes)
 
     @property
     def staying(self) -> tuple[Fate, ...]:
-        """The runs that stay."""
+        """The runs to keep."""
         return tuple(fate for fate in self.fates if not fate.goes)
 
     def to_json(self) -> dict[str, Any]:
-        """The plan in plain data."""
+        """The plan as plain data."""
         return {"keep": self.keep, "runs": [asdict(fate) for fate in self.fates], "leftovers": list(self.leftovers)}
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was removed, and what could not be, with the reason; `spared` came into use after the plan was made."""
+    """The runs that were removed, those that could not be, with the reason, and those `spared` since they are now in use."""
 
     removed: tuple[str, ...]
     freed_bytes: int
@@ -75,16 +75,16 @@ class Pruned:
 
 
 def plan_prune(project: At = None, *, keep: int) -> PrunePlan:
-    """Which runs of a project go if the newest `keep` stay, and why each of them goes or stays.
+    """Which runs of a project to remove if the newest `keep` are kept, with the reason for each run.
 
-    Beyond the newest, every run stays that has the newest verdict, is named by a file of the project or used by another
-    run that stays, is in use, was exported, served, watched or trained at a provider, holds judgements of people, is
-    damaged, or is a link.
+    Besides the newest, every run is kept that has the newest verdict, is named by a file of the project or used by another
+    kept run, is in use, was exported, served, watched or trained at a provider, holds judgements of people, is damaged, or
+    is a link.
 
     Raises: ConfigError if there is no project, or `keep` is less than 1.
     """
     if keep < 1:
-        raise ConfigError(f"--keep: at least 1 run stays, found {keep}")
+        raise ConfigError(f"--keep: expected at least 1, found {keep}")
     folder = find_project(None if project is None else Path(project))
     entries = read_runs(folder / "runs")
     why = reasons_to_keep(folder, entries, keep)
@@ -101,12 +101,12 @@ def _fate(entry: RunEntry, why: str | None, keep: int) -> Fate:
 
 
 def prune_runs(plan: PrunePlan, *, talk: Talk | None = None) -> Pruned:
-    """Remove the runs that go, and what an earlier prune left; a run that came into use since the plan is spared.
+    """Remove the runs of a plan and what an earlier prune left; runs that have come into use since are spared.
 
-    Each run is moved out of the list in one step and deleted there, so a kill leaves no run half there; the next prune
-    finishes. `pruned.jsonl` keeps which test set each had used, as their uses still count.
+    Each run is first moved away atomically and then deleted, so a kill leaves no partial run; the next prune finishes.
+    `pruned.jsonl` records which test set each run used, since these uses still count.
 
-    Raises: Locked if another prune is at work; RunBroken if the folder of the runs cannot be written.
+    Raises: Locked if another prune is running; RunBroken if the folder of the runs cannot be written.
     """
     talk = talk or QUIET
     with _alone_in(plan.runs):
@@ -130,15 +130,15 @@ def prune_runs(plan: PrunePlan, *, talk: Talk | None = None) -> Pruned:
 
 @contextmanager
 def _alone_in(runs: Path) -> Iterator[None]:
-    """One prune at a time; a killed one holds no lock."""
+    """Prevent two prunes at the same time; a killed one releases its lock."""
     with ExitStack() as held:
         with disk_refusals(runs):
-            held.enter_context(alone(runs / _LOCK, busy=f"{runs}: another prune is at work.", patience=0))
+            held.enter_context(alone(runs / _LOCK, busy=f"{runs}: another prune is running.", patience=0))
         yield
 
 
 def _record(runs: Path, going: Sequence[Fate]) -> None:
-    """Keep what later evaluations have to know of the runs, before any of them goes."""
+    """Record what later evaluations need to know about the runs, before any of them is removed."""
     known = {record.get("name"): record for record in pruned_runs(runs)}
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entries = {entry.name: entry for entry in read_runs(runs)}
@@ -154,7 +154,7 @@ def _record(runs: Path, going: Sequence[Fate]) -> None:
 
 
 def _remove(runs: Path, name: str) -> str:
-    """Move the run out of the list, then delete it; what went wrong, if anything."""
+    """Move the run away, then delete it; returns what went wrong, if anything."""
     target = runs / BIN / name
     if target.exists():  # a leftover that could not be deleted
         target = target.with_name(f"{name}.{token_hex(4)}")
@@ -166,15 +166,15 @@ def _remove(runs: Path, name: str) -> str:
         if _OPEN_STAYS:
             (runs / name).rename(target)
     except FileNotFoundError:
-        return ""  # somebody else removed it
+        return ""  # already removed
     except OSError as error:
-        return f"it stays, as it cannot be moved ({error.strerror})"
+        return f"it cannot be moved ({error.strerror})"
     return _delete(target)
 
 
 @contextmanager
 def _held(run: Path) -> Iterator[None]:
-    """Hold the locks of a run, so that no command starts to work on it. Raises: OSError if one does already."""
+    """Hold the locks of a run, so that no command starts to work on it. Raises: OSError if one is already at work."""
     with ExitStack() as held:
         try:
             for file in sorted(path for path in run.rglob("*.lock") if path.is_file()):
@@ -185,7 +185,7 @@ def _held(run: Path) -> Iterator[None]:
 
 
 def _delete(folder: Path) -> str:
-    """Delete a folder that was moved away; what could not be deleted, if anything."""
+    """Delete a folder that was moved away; returns what could not be deleted, if anything."""
     refused: list[str] = []
 
     def note(_: Any, path: str, found: Any) -> None:

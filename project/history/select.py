@@ -1,4 +1,4 @@
-"""Which runs of a list to show, and in which order."""
+"""Filters and sorts a list of runs."""
 
 import operator
 import re
@@ -20,7 +20,7 @@ _LEVELS = ["low", "fair", "high"]
 
 @dataclass(frozen=True)
 class _Key:
-    """What a key stands for: `kind` is text, hash (any beginning of it fits), words, number or time."""
+    """A key of a run: `kind` is text, hash (matched by prefix), words, number or time."""
 
     kind: str
     of: Callable[[RunEntry], Any]
@@ -62,9 +62,9 @@ _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%|[kmgt]b|day
 
 
 def parse_filter(text: str) -> Fits:
-    """Whether a run fits a condition such as `verdict=fine-tune`, `data=1c89`, `candidate>=80%` or `when>=2026-11`.
+    """A test of a condition such as `verdict=fine-tune`, `data=1c89`, `candidate>=80%` or `when>=2026-11`.
 
-    Texts are compared without regard to case, and `*` stands for any text. A run whose value is unknown never fits.
+    Texts are compared without regard to case, and `*` matches any text. A run whose value is unknown never matches.
 
     Raises: ConfigError if the condition is wrong.
     """
@@ -78,12 +78,12 @@ def parse_filter(text: str) -> Fits:
     if key.kind == "time":
         return _by_time(key, _COMPARE[sign], wanted)
     if sign not in ("=", "==", "!="):
-        raise ConfigError(f"--filter: {name} is a text, which = and != compare, not {sign}")
+        raise ConfigError(f"--filter: {name} is a text, which can be compared with = and !=, not {sign}")
     return _by_text(key, wanted.casefold(), negated=sign == "!=")
 
 
 def parse_sort(text: str | None) -> Order:
-    """The order of a list: by a key from the smallest, or with `-` before it from the largest; unknown values last.
+    """The order of a list: ascending by a key, or descending with `-` in front; unknown values last.
 
     Raises: ConfigError if there is no such key.
     """
@@ -125,7 +125,7 @@ def _by_number(key: _Key, compare: Callable[[float, float], bool], amount: float
 
 
 def _by_time(key: _Key, compare: Callable[[str, str], bool], wanted: str) -> Fits:
-    """As precise as what was asked for: `when<=2026-11-28` includes the whole day."""
+    """A comparison as precise as the condition: `when<=2026-11-28` includes the whole day."""
 
     def fits(entry: RunEntry) -> bool:
         value = key.of(entry)
@@ -141,12 +141,12 @@ def _by_text(key: _Key, wanted: str, *, negated: bool) -> Fits:
         if key.kind == "hash":
             found = bool(wanted) and values[0].startswith(wanted)
         else:
-            found = any(_alike(text, wanted) for text in values)
+            found = any(_matches(text, wanted) for text in values)
         return found is not negated
 
     return fits
 
 
-def _alike(text: str, wanted: str) -> bool:
-    """Whether the text is the wanted one, in which only `*` stands for other text."""
+def _matches(text: str, wanted: str) -> bool:
+    """Whether the text matches a pattern in which only `*` is special."""
     return fnmatchcase(text, re.sub(r"([?\[])", r"[\1]", wanted))

@@ -1,4 +1,4 @@
-"""The style that outputs are scored by again: that of a file, or the one that a compared run was judged by."""
+"""The style for scoring outputs again: from a file, or the one that a compared run was judged by."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ def stated_style(
 ) -> tuple[StyleSchema, str]:
     """The style, and what to call it.
 
-    `stated` is a file; or one of the `runs`, for the style that it was judged by: `A` for the first one, `B` for the next,
-    its name, or its folder.
+    `stated` is a file, or one of the `runs` (`A` for the first, `B` for the next, its name, or its folder) for the style
+    that it was judged by.
 
-    Raises: ConfigError if there is no such file and no such run; DataError if the style of the run is no longer there.
+    Raises: ConfigError if there is no such file or run; DataError if the style of the run is not available.
     """
     if Path(stated).is_file():
         return read_style(Path(stated), allow_code=allow_code), Path(stated).name
@@ -38,7 +38,7 @@ def stated_style(
 
 
 def _style_of(run: Run, letter: str, *, allow_code: bool) -> StyleSchema:
-    """Raises: DataError if the style is in no file, or its file has changed since the run was judged."""
+    """The style of a run. Raises: DataError if it is not in a file, or the file has changed since the run was judged."""
     call = run.facts.get("judged")
     if call is None:
         style = run.project.style

@@ -1,4 +1,4 @@
-"""The search for the best prompt without training: the budget first, then outputs for train and validation pairs only."""
+"""Searches for the best prompt without training, within a budget, on train and validation pairs only."""
 
 from collections.abc import Sequence
 
@@ -37,10 +37,10 @@ def search_prompt(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> SearchResult:
-    """Search the best prompt of `[evaluate.search] variant` and write it to the run's folder, as the variant `searched`.
+    """Search for the best prompt of `[evaluate.search] variant`, and store it in the run as the variant `searched`.
 
-    Only validation pairs decide. The outputs are stored as they arrive: after a stop the same call asks only for what is
-    missing. Raises: as `plan_search`; RunBroken if an endpoint or the budget stops it.
+    Only validation pairs decide. Outputs are stored as they arrive; after an interruption, the same call requests only what
+    is missing. Raises: as `plan_search`; RunBroken if an endpoint or the budget stops it.
     """
     plan = plan_search(project, run=run, allow_code=allow_code, seed=seed, talk=talk)
     note, watch = plan.run.talk.note, Stopwatch()
@@ -59,7 +59,7 @@ def search_prompt(
 
 
 def _shown(run: Run, tried: Sequence[Tried]) -> list[str]:
-    """The ids of the train pairs that a prompt shows as examples: any, if it shows the nearest ones."""
+    """The ids of the train pairs that prompts show as examples: all, if one shows the nearest pairs."""
     if any(one.variant.nearest is not None for one in tried):
         return run.train["id"].to_list()
     shown = [text for one in tried for text, _ in one.variant.examples]
@@ -86,7 +86,7 @@ def _halved(plan: SearchPlan, asker: Asker) -> tuple[list[Tried], int]:
 
 
 def _mistakes(plan: SearchPlan, asker: Asker) -> tuple[Mistake, ...]:
-    """What the prompt as it is gets wrong on some train pairs."""
+    """The mistakes of the current prompt on some train pairs."""
     if not len(plan.probe):
         return ()
     (scored,) = asker.ask([plan.base], plan.probe)
@@ -94,7 +94,7 @@ def _mistakes(plan: SearchPlan, asker: Asker) -> tuple[Mistake, ...]:
 
 
 def _fewer(rounds: Sequence[Round], candidates: int) -> list[Round]:
-    """The same rounds for a smaller field: some prompts may not fit the model's context."""
+    """The same rounds for fewer candidates, since some prompts may not fit the model's context."""
     return [Round(min(this.candidates, candidates), this.pairs) for this in rounds]
 
 

@@ -1,4 +1,4 @@
-"""The outputs of a prompt search, from a model here or at an endpoint: each is stored and asked for once."""
+"""The outputs of a prompt search, from a local model or an endpoint; each is stored and requested only once."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,9 +37,9 @@ from ..run import Run
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["LONGEST_GUIDE", "Asker", "asking", "reflection_price", "search_answers", "search_currency"]
+__all__ = ["LONGEST_GUIDE", "Asker", "asking", "reflection_price", "search_answers"]
 
-LONGEST_GUIDE = 4096  # tokens that a reflection may write: its thoughts and a guide of three pages
+LONGEST_GUIDE = 4096  # tokens that a reflection may write: its reasoning and a guide of three pages
 TOO_LONG = "the prompt leaves no room for an answer"
 
 
@@ -52,19 +52,13 @@ def search_answers(run: Run) -> Path:
     return _folder(run) / "answers.jsonl"
 
 
-def search_currency(run: Run) -> str:
-    """The currency of the project's money."""
-    roi = run.project.roi_settings
-    return "EUR" if roi is None else roi.currency
-
-
 @dataclass
 class Asker:
-    """Gets outputs and scores them, and adds up what they took."""
+    """Obtains and scores outputs, and adds up their cost."""
 
     run: Run
     base: Variant
-    source: "_Here | _Endpoint"
+    source: "_LocalSource | _Endpoint"
     reflection: "_Endpoint | None" = None
     _outputs: list[pl.DataFrame] = field(default_factory=list)
     _reflections: list[pl.DataFrame] = field(default_factory=list)
@@ -110,7 +104,7 @@ class Asker:
         return table["output"][0] or ""
 
     def cost(self) -> SearchCost:
-        """What everything took so far, whether asked for now or by an earlier search that stopped."""
+        """The cost of everything so far, including an earlier search that was interrupted."""
         tables = [*self._outputs, *self._reflections]
         counted = [table["input_tokens"] + table["output_tokens"] for table in tables]
         known = not any(tokens.null_count() for tokens in counted)
@@ -122,7 +116,7 @@ class Asker:
             calls=sum(map(len, tables)),
             tokens=int(sum(tokens.sum() for tokens in counted)) if known else None,
             cost=None if None in costs else total,
-            currency=search_currency(self.run),
+            currency=self.run.project.currency,
             seconds=float(sum(table["seconds"].sum() for table in tables)),
         )
 
@@ -136,7 +130,7 @@ def _cost(table: pl.DataFrame, price: TokenPrice | None) -> Decimal | None:
 
 
 @dataclass
-class _Here:
+class _LocalSource:
     """A model in memory."""
 
     run: Run
@@ -164,7 +158,7 @@ class _Here:
         try:
             self.check_room(variant, pairs)
         except ModelError:
-            return _nothing(variant, pairs)
+            return _missing_outputs(variant, pairs)
         with self.run.talk.progress("search") as advance:
             return race(
                 variant, pairs, loaded=self.loaded, settings=replace(self.run.project.evaluate, samples=1),
@@ -173,8 +167,8 @@ class _Here:
             ).outputs  # fmt: skip
 
 
-def _nothing(variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
-    """A table of outputs that never arrived."""
+def _missing_outputs(variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
+    """A table of missing outputs, with the error."""
     from ...evaluate import OUTPUT_SCHEMA
 
     rows = [
@@ -186,7 +180,7 @@ def _nothing(variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass
 class _Endpoint:
-    """A model at an endpoint; `stated` is the table of a reflecting one."""
+    """A model at an endpoint; `stated` are the settings of a reflecting model."""
 
     run: Run
     store: AnswerStore
@@ -223,16 +217,16 @@ class _Endpoint:
 
 @contextmanager
 def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> Iterator[Asker]:
-    """The source of outputs while the block lasts: a loaded model, or the store of an endpoint's answers.
+    """The source of outputs while the block lasts: a loaded model, or an endpoint with a store of answers.
 
-    Raises: ConfigError if another process searches in the same run.
+    Raises: ConfigError if another process is searching in the same run.
     """
     price = price_of_variant(run.project.roi_settings, base)
     with ExitStack() as stack:
         remote = None
         if base.source == "endpoint" or settings.reflection is not None:
             store = stack.enter_context(open_answers(search_answers(run)))
-            currency = search_currency(run)
+            currency = run.project.currency
             spent = spent_on(store.lines.values(), currency=currency, price=lambda line: None)
             budget = Budget(
                 settings.budget_cost, currency=currency, spent=spent, sent=store.sent,
@@ -249,7 +243,7 @@ def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> I
             return
         loaded = _loaded(run, base)
         stack.callback(_release, loaded)
-        yield Asker(run, base, _Here(run, loaded, seed, price), reflection)
+        yield Asker(run, base, _LocalSource(run, loaded, seed, price), reflection)
 
 
 def _loaded(run: Run, base: Variant) -> "LoadedModel":
@@ -268,6 +262,6 @@ def reflection_price(run: Run, stated: ReflectionSettings) -> TokenPrice | None:
     if stated.price_input is None or stated.price_output is None:
         return None
     return TokenPrice(
-        stated.price_input, stated.price_input, stated.price_output, search_currency(run),
+        stated.price_input, stated.price_input, stated.price_output, run.project.currency,
         "stated in [evaluate.search] reflection",
     )  # fmt: skip

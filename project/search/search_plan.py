@@ -1,4 +1,4 @@
-"""The budget of a prompt search: which prompts on which pairs, how many outputs, tokens and money at most."""
+"""Plans a prompt search within its budget: which prompts on which pairs, and the most outputs, tokens and money."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,20 +27,20 @@ from ...evaluate import (
 )
 from ..gather.required import variants_of
 from ..run import At, Run, console_for, open_run
-from .search_outputs import LONGEST_GUIDE, reflection_price, search_answers, search_currency
+from .search_outputs import LONGEST_GUIDE, reflection_price, search_answers
 
 __all__ = ["SearchPlan", "field_of", "plan_search"]
 
-PROBED = 16  # train pairs that show which mistakes the prompt makes as it is
-CAUTION = Decimal("0.9")  # of budget_cost is planned: the estimates are not exact, the limit is
+PROBED = 16  # train pairs that reveal the mistakes of the current prompt
+CAUTION = Decimal("0.9")  # the share of budget_cost to plan with, since the costs are estimates
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search will ask at most: `calls` outputs of `base` with other prompts, and `reflections`.
+    """The most that a search will request: `calls` outputs of `base` with other prompts, and `reflections`.
 
-    `pairs` are the validation pairs in the order of the search, `probe` train pairs. `rounds` is empty where a model
-    rewrites the guide. `cost` is the estimate, None without a price.
+    `pairs` are the validation pairs in the order of the search, `probe` are train pairs. `rounds` is empty if a model
+    rewrites the guide. `cost` is an estimate, None without a price.
     """
 
     run: Run
@@ -59,11 +59,11 @@ class SearchPlan:
 
     @property
     def lines(self) -> list[str]:
-        """The budget in words: where the requests go, how many, and what they cost."""
+        """The budget in words: where requests go, how many, and what they cost."""
         stored = len(AnswerStore(search_answers(self.run)).lines)
         lines = [
             f"at most {say.count(self.calls, 'output')} of {self._model}; about {self.input_tokens:,} tokens sent and "
-            f"{self.output_tokens:,} generated (estimated: {BYTES_PER_TOKEN} bytes a token, outputs like the longest)"
+            f"{self.output_tokens:,} generated (estimated: {BYTES_PER_TOKEN} bytes per token, outputs as long as the longest)"
         ]
         if self.rounds:
             steps = ", ".join(f"{r.candidates} on {r.pairs}" for r in self.rounds)
@@ -86,7 +86,7 @@ class SearchPlan:
     @property
     def _money(self) -> str:
         if self.cost is None:
-            return "cost unknown: not every price is stated"
+            return "cost unknown: a price is missing"
         limit = self.settings.budget_cost
         return f"about {say.money(self.cost, self.currency)} in all" + (f", of budget_cost {limit:f}" if limit else "")
 
@@ -114,9 +114,9 @@ def plan_search(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> SearchPlan:
-    """What `search_prompt` would ask, without asking anything.
+    """What `search_prompt` would request; nothing is sent.
 
-    Raises: ConfigError if the variant cannot be searched for or the budget is too small; DataError without pairs.
+    Raises: ConfigError if the variant has no prompt to improve or the budget is too small; DataError without pairs.
     """
     opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
     settings = opened.project.evaluate.search
@@ -151,7 +151,7 @@ def _planned(
     run: Run, base: Variant, settings: SearchSettings, seed: int, pairs: pl.DataFrame, probe: pl.DataFrame
 ) -> SearchPlan:
     """The plan within both budgets."""
-    plan = SearchPlan(run, base, settings, seed, pairs, probe, (), 0, 0, 0, 0, None, search_currency(run))
+    plan = SearchPlan(run, base, settings, seed, pairs, probe, (), 0, 0, 0, 0, None, run.project.currency)
     sent, generated, cost = _per_call(plan)
     most = _most_calls(settings, cost)
     if settings.reflection is None:
@@ -185,14 +185,13 @@ def _most_calls(settings: SearchSettings, cost: Decimal | None) -> int | None:
 def _per_call(plan: SearchPlan) -> tuple[float, float, Decimal | None]:
     """The estimated tokens sent and generated for one output, and its cost with a share of the reflections.
 
-    A model on this machine costs nothing here. Raises: ConfigError if budget_cost is stated and a price is not.
+    A local model costs nothing. Raises: ConfigError if budget_cost is stated but a price is missing.
     """
     run, prompts = plan.run, [candidate.prompt_bytes for candidate in field_of(plan)]
     requests = plan.pairs.select(
         pl.sum_horizontal(pl.col("input", "system").fill_null("").str.len_bytes()).mean()
     ).item()
-    longest = max((len(text.encode(errors="replace")) for text in run.train["output"]), default=0)
-    sent, written = (sum(prompts) / len(prompts) + requests) / BYTES_PER_TOKEN, longest / BYTES_PER_TOKEN
+    sent, written = (sum(prompts) / len(prompts) + requests) / BYTES_PER_TOKEN, run.longest_output / BYTES_PER_TOKEN
     price = price_of_variant(run.project.roi_settings, plan.base)
     free = plan.base.source != "endpoint"
     cost = Decimal(0) if free else price and price.of(input_tokens=round(sent), output_tokens=round(written))
@@ -210,12 +209,12 @@ def _reflection_share(plan: SearchPlan, tokens: float) -> Decimal | None:
     if plan.settings.reflection is None:
         return Decimal(0)
     price = reflection_price(plan.run, plan.settings.reflection)
-    read = round(REFLECTED * tokens)  # the guide and three requests with their outputs are in fewer tokens than that
+    read = round(REFLECTED * tokens)  # an upper bound for the guide and three requests with their outputs
     return None if price is None else price.of(input_tokens=read, output_tokens=LONGEST_GUIDE) / (2 * REFLECTED)
 
 
 def field_of(plan: SearchPlan, mistakes: Sequence[Mistake] | None = None) -> list[Candidate]:
-    """The prompts to try. Without the mistakes, which take outputs to find, the form with corrections has no text yet."""
+    """The prompts to try. Without `mistakes`, which only outputs reveal, the form with corrections has no text yet."""
     count = plan.rounds[0].candidates if plan.rounds else plan.settings.candidates
     return plan_field(
         plan.base, train=plan.run.train, style=plan.run.style, count=count, seed=plan.seed, mistakes=mistakes

@@ -1,1 +1,1 @@
-"""The served model of a run: exported, checked, watched."""
+"""Serving the tuned model of a run: exporting it, checking what is served, watching it."""

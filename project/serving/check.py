@@ -1,50 +1,39 @@
-"""Checks whether a deployed model is the one that a run judged: asks it again, compares, and looks for the cause."""
+"""Checks whether a deployed model is the one that was judged: sends the same requests, compares, looks for the cause."""
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import polars as pl
 
 from ...core import GateFailed, Talk, printable, write_whole
 from ...evaluate import (
-    FEWEST_TOKENS,
     ROW_SCHEMA,
     SERVE_CHECK,
-    AnswerStore,
     Budget,
     Raw,
     Reading,
-    RemotePlan,
     Seen,
     Server,
     check_served,
     groups_of,
     open_answers,
     open_server,
-    plan_chats,
-    probe_chats,
     prompts_of,
     read_probes,
     score_variant,
 )
 from ...reports import served_html, served_text
-from ..run import Run, console_for
-from .asking import Served, bill, budget_of, check_asking, plan_asking, price_of, request
+from .check_plan import ServePlan, plan_serving
 from .local import base_outputs, marks_of, measure_margins, split_of, weights_of
-from .recorded import Recorded, open_judged, recorded, tokenizer_of
+from .recorded import Recorded, tokenizer_of
+from .requests import budget_of, check_requests, send_requests
 
-__all__ = ["ServeCheck", "check_serving", "plan_serving"]
-
-TWICE = 8  # requests that are sent a second time: half of them with another text show drawing, one or two do not
-NAME = 60  # characters of a folder's name
+__all__ = ["ServeCheck", "check_serving"]
 
 
 @dataclass(frozen=True)
@@ -71,92 +60,19 @@ class ServeCheck:
             raise GateFailed(self.content["sentence"])
 
 
-@dataclass(frozen=True)
-class ServePlan:
-    """All that is to be asked: every test request, some a second time, and the short chats whose tokens are counted."""
-
-    run: Run
-    recorded: Recorded
-    served: Served
-    pairs: pl.DataFrame
-    requests: RemotePlan
-    again: RemotePlan | None
-    probes: RemotePlan
-    max_cost: Decimal | None
-
-    @property
-    def folder(self) -> Path:
-        """The folder of this endpoint and model, `RUN/served/NAME`."""
-        return self.run.folder / "served" / served_name(self.served)
-
-    @property
-    def store(self) -> Path:
-        """The file of the answers."""
-        return self.folder / "answers.jsonl"
-
-    @property
-    def plans(self) -> list[RemotePlan]:
-        """The plans in the order in which they are asked."""
-        return [plan for plan in (self.probes, self.requests, self.again) if plan is not None]
-
-    def lines(self, store: AnswerStore | None = None) -> list[str]:
-        """The bill: a line with the requests, their tokens and their cost."""
-        return bill(self.run, self.plans, store or AnswerStore(self.store), max_cost=self.max_cost)
-
-    def data(self) -> dict[str, Any]:
-        """The same for machines."""
-        store = AnswerStore(self.store)
-        missing = sum(len(plan.missing(store)) for plan in self.plans)
-        return {
-            "endpoint": self.served.url,
-            "model": self.served.model,
-            "requests": missing,
-            "lines": self.lines(store),
-        }
-
-
-def served_name(served: Served) -> str:
-    """A folder's name for an endpoint and a model: readable, and different for each two."""
-    place = urlsplit(served.url.strip()).netloc.rpartition("@")[2]
-    words = re.sub(r"[^A-Za-z0-9._]+", "-", f"{place}-{Path(served.model).name}").strip("-.")
-    digest = hashlib.sha256(f"{served.url}\0{served.model}".encode(errors="surrogatepass")).hexdigest()
-    return f"{words[:NAME]}-{digest[:6]}"
-
-
-def plan_serving(
-    run: str | Path, endpoint: str, *, model: str | None = None, key_env: str | None = None, variant: str | None = None,
-    rows: int | None = None, max_cost: Decimal | None = None, allow_code: bool = False, seed: int | None = None,
-    talk: Talk | None = None,
-) -> ServePlan:  # fmt: skip
-    """What `check_serving` would ask; no request for an output is sent. The server is asked for its models if `model` is None.
-
-    Raises: as `check_serving`.
-    """
-    opened = open_judged(run, allow_code=allow_code, talk=console_for(talk, seed))
-    was = recorded(opened, variant)
-    with open_server(endpoint, key_env=key_env) as server:
-        served = Served(endpoint, model or server.model_name(), key_env)
-    pairs = opened.sample(was.pairs, rows)
-    plan = plan_asking(
-        opened, was, served, pairs, max_cost=max_cost, price=price_of(opened, was),
-        samples=1 if was.temperature == 0 else was.samples,
-    )  # fmt: skip
-    again = _again(plan, was) if was.temperature == 0 else None
-    return ServePlan(opened, was, served, pairs, plan, again, _probes(plan), max_cost)
-
-
 def check_serving(
     run: str | Path, endpoint: str, *, model: str | None = None, key_env: str | None = None, variant: str | None = None,
     rows: int | None = None, max_cost: Decimal | None = None, allow_code: bool = False, seed: int | None = None,
     talk: Talk | None = None,
 ) -> ServeCheck:  # fmt: skip
-    """Ask the model at `endpoint` what the judged variant of a run was asked, and compare its answers with the recorded ones.
+    """Send the requests of a judged variant to the model at `endpoint`, and compare its answers with the recorded ones.
 
-    `model` is its name there, by default that of the server's only one. `rows` asks a seeded sample of the test pairs.
-    Answers are stored in `RUN/served/NAME` as they arrive, and the outcome in its check.json; after a stop the same call asks
-    only for what is missing.
+    `model` is its name there, by default the server's only model. With `rows`, only a seeded sample of the test pairs is
+    sent. Answers are stored in `RUN/served/NAME` as they arrive, and the outcome in its check.json; after an interruption,
+    the same call requests only what is missing.
 
-    Raises: ConfigError or DataError for wrong input, before anything is asked; RunBroken if `max_cost` or the endpoint stops it.
+    Raises: ConfigError or DataError for wrong input, before anything is sent; RunBroken if `max_cost` or the endpoint stops
+    the requests.
     """
     plan = plan_serving(
         run, endpoint, model=model, key_env=key_env, variant=variant, rows=rows, max_cost=max_cost, allow_code=allow_code,
@@ -164,11 +80,11 @@ def check_serving(
     )  # fmt: skip
     talk = plan.run.talk
     with open_answers(plan.store) as store:
-        check_asking(plan.run, plan.plans, store)
+        check_requests(plan.run, plan.plans, store)
         for line in plan.lines(store):
             talk.note(f"serve-check: {line}")
         counted, outputs, *twice = [
-            request(plan.run, one, store, max_cost=plan.max_cost, talk=talk) for one in plan.plans
+            send_requests(plan.run, one, store, max_cost=plan.max_cost, talk=talk) for one in plan.plans
         ]
         cost = budget_of(plan.run, plan.plans, store, max_cost=None)
     seen = _look(plan, counted, outputs, twice[0] if twice else None)
@@ -178,41 +94,23 @@ def check_serving(
 
 
 def _cost(plan: ServePlan, spent: Budget) -> dict[str, Any]:
-    """What all answers in the store cost; unknown without a price."""
+    """The cost of all stored answers; unknown without a price."""
     known = plan.requests.price is not None
     return {"cost": float(spent.spent) if known else None, "currency": spent.currency if known else None}
 
 
-def _again(plan: RemotePlan, was: Recorded) -> RemotePlan:
-    """The requests with the longest recorded outputs, a second time: a drawn token shows there first."""
-    lengths = dict(was.first.select("id", pl.col("output").str.len_bytes().fill_null(0)).iter_rows())
-    ids = plan.pairs["id"].to_list()
-    rows = sorted(sorted(range(len(ids)), key=lambda row: -lengths.get(ids[row], 0))[:TWICE])
-    chats = prompts_of(plan.variant, plan.pairs[rows])
-    return plan_chats(plan, plan.variant, rows=rows, chats=chats, samples=[1] * len(rows))
-
-
-def _probes(plan: RemotePlan) -> RemotePlan:
-    chats = probe_chats()
-    schema = {"id": pl.String, "input": pl.String, "system": pl.String, "output": pl.String, "group": pl.String}
-    pairs = pl.DataFrame([{"id": name, "input": chat[-1]["content"]} for name, chat in chats.items()], schema=schema)
-    bare = replace(plan.variant, guide=None, examples=(), nearest=None)
-    probes = replace(plan, pairs=pairs, max_new_tokens=FEWEST_TOKENS)
-    return plan_chats(probes, bare, rows=range(len(chats)), chats=list(chats.values()), samples=[0] * len(chats))
-
-
 def _look(plan: ServePlan, counted: pl.DataFrame, outputs: pl.DataFrame, twice: pl.DataFrame | None) -> Seen:
-    """All that can be seen of the server: its answers, its counts, its tokens; and what the judged weights here say of them."""
-    run, was = plan.run, plan.recorded
-    rows = _rows(was, outputs)
-    tokenizer = tokenizer_of(run, was.model) if was.model and was.variant.local else None
+    """Everything that can be observed of the server (answers, counts, tokens), and what the judged weights here add."""
+    run, judged = plan.run, plan.recorded
+    rows = _rows(judged, outputs)
+    tokenizer = tokenizer_of(run, judged.model) if judged.model and judged.variant.local else None
     with open_server(plan.served.url, key_env=plan.served.key_env) as server:
         declared = server.declared(plan.served.model)
         reading = None if tokenizer is None else _reading(plan, server, tokenizer)
     seen = Seen(
         rows,
-        temperature=was.temperature,
-        max_new_tokens=was.max_new_tokens,
+        temperature=judged.temperature,
+        max_new_tokens=judged.max_new_tokens,
         again=None if twice is None else _twice(outputs, twice),
         probes=read_probes(dict(counted.select("id", "input_tokens").iter_rows()), _counter(tokenizer)),
         reading=reading,
@@ -224,21 +122,21 @@ def _look(plan: ServePlan, counted: pl.DataFrame, outputs: pl.DataFrame, twice: 
 
 
 def _with_weights(plan: ServePlan, seen: Seen) -> Seen:
-    """What the base model answers, and how sure the judged one was; nothing if all texts are the recorded ones."""
-    was = plan.recorded
+    """Adds the base model's answers and the judged model's margins, unless all texts are the recorded ones."""
+    judged = plan.recorded
     if not seen.greedy or all(not place.parts for place in seen.places):
         return seen
-    loaded = weights_of(was)
+    loaded = weights_of(judged)
     answered = seen.answered
     pairs = answered.select("id").join(plan.pairs, on="id", how="left", maintain_order="left")
-    base = base_outputs(plan.run, was, pairs, loaded, plan.folder / "base.jsonl")
-    margins = None if loaded is None else measure_margins(was, answered, pairs, loaded)
+    base = base_outputs(plan.run, judged, pairs, loaded, plan.folder / "base.jsonl")
+    margins = None if loaded is None else measure_margins(judged, answered, pairs, loaded)
     return replace(seen, base=base, margins=margins)
 
 
-def _rows(was: Recorded, outputs: pl.DataFrame) -> pl.DataFrame:
-    """The recorded and the served answer of each pair that was asked; the first of several."""
-    ours = was.first.select(
+def _rows(judged: Recorded, outputs: pl.DataFrame) -> pl.DataFrame:
+    """The recorded and the served answer for each pair; the first if there are several."""
+    ours = judged.first.select(
         "id", recorded="output", recorded_prompt="input_tokens", recorded_tokens="output_tokens",
         recorded_finish="finish_reason", recorded_seconds="seconds",
     )  # fmt: skip
@@ -277,51 +175,51 @@ def _counter(tokenizer: Any) -> Callable[[Sequence[Any], bool], list[int]] | Non
 
 
 def _reading(plan: ServePlan, server: Server, tokenizer: Any) -> Reading | None:
-    """The first request as both read it; None if the server does not tell its tokens."""
+    """The tokens of the first request, as expected and as the server reads it; None if the server does not report them."""
     from ...train import render_prompt, render_text
 
     (chat,) = prompts_of(plan.recorded.variant, plan.pairs.head(1))
-    told = server.read_chat(plan.served.model, chat)
-    if told is None:
+    reported = server.read_chat(plan.served.model, chat)
+    if reported is None:
         return None
     return Reading(
         render_prompt(tokenizer, chat),
-        told[0],
+        reported[0],
         lambda id: str(tokenizer.decode([id])),
-        server_text=told[1],
+        server_text=reported[1],
         expected_text=render_text(tokenizer, chat),
     )
 
 
 def _about(plan: ServePlan) -> dict[str, Any]:
-    was = plan.recorded
+    judged = plan.recorded
     return {
         "schema": SERVE_CHECK,
         "endpoint": plan.served.url,
         "model": plan.served.model,
-        "variant": was.variant.name,
-        "judged_model": was.model,
-        "temperature": was.temperature,
-        "max_new_tokens": was.max_new_tokens,
-        "tested": len(was.pairs),
+        "variant": judged.variant.name,
+        "judged_model": judged.model,
+        "temperature": judged.temperature,
+        "max_new_tokens": judged.max_new_tokens,
+        "tested": len(judged.pairs),
     }
 
 
 def _checked(plan: ServePlan, outputs: pl.DataFrame, seen: Seen) -> dict[str, Any]:
-    """The content of the check but for what it is about: both sides are scored by the style of today."""
-    run, was = plan.run, plan.recorded
+    """The findings of the check, with both sides scored by the current style."""
+    run, judged = plan.run, plan.recorded
     ids = seen.answered.select("id")
     pairs = ids.join(plan.pairs, on="id", how="left", maintain_order="left")
     sides = [
         ids.join(table, on="id", how="left", maintain_order="left").select(table.columns)
-        for table in (was.outputs, outputs)
+        for table in (judged.outputs, outputs)
     ]
     counter = None
     if seen.marks is not None:
         split = seen.split
         counter = lambda texts: [len(split(text)) for text in texts]  # noqa: E731
     ours, theirs = (
-        score_variant(pairs, Raw(was.variant, side, count_tokens=counter), run.style).items["acceptable"]
+        score_variant(pairs, Raw(judged.variant, side, count_tokens=counter), run.style).items["acceptable"]
         for side in sides
     )
     return check_served(

@@ -1,4 +1,4 @@
-"""Exports a judged model with all that a server needs: weights, template, stops, the command, and how to ask it."""
+"""Exports a judged model with everything that a server needs: weights, template, stops, the command, instructions."""
 
 import json
 import os
@@ -31,12 +31,12 @@ __all__ = ["SERVERS", "ServingExport", "export_serving"]
 
 SERVERS = ("ollama", "vllm", "llama.cpp")
 RECORD, SCHEMA = "serving.json", "tuneworth/serving/1"
-LINKED = (".safetensors", ".gguf")  # files of weights, which are never changed in place
+LINKED = (".safetensors", ".gguf")  # weights, which are never changed in place, so hard links are safe
 
 
 @dataclass(frozen=True)
 class ServingExport:
-    """An exported folder, the server it is for, the commands that start and that check it, and cautions."""
+    """An exported folder, the server it is for, the commands that start and check it, and cautions."""
 
     run: Path
     folder: Path
@@ -52,13 +52,13 @@ def export_serving(
 ) -> ServingExport:  # fmt: skip
     """Write the judged model of a run for `ollama`, `vllm` or `llama.cpp`; by default into RUN/export/SERVER.
 
-    `weights`: the adapter merged into the base model (the default, except for vLLM), or on its own beside it. A model that is
-    not merged yet is merged first. The folder is written whole or not at all, and again with the same bytes.
+    `weights`: the adapter merged into the base model (the default, except for vLLM), or separate. A model that is not merged
+    yet is merged first. The folder is written completely or not at all, and always with the same bytes.
 
     Raises: ConfigError for a folder that holds something else; DataError and ModelError if there is no tuned model to
     export, or the server cannot serve it as judged; RunBroken if the disk is too small.
     """
-    opened = run if isinstance(run, Run) else Run(run, talk=talk)
+    opened = Run.of(run, talk=talk)
     place = Path(out) if out is not None else opened.folder / "export" / server
     earlier = _check_place(place)
     model = judged_model(opened)
@@ -80,7 +80,7 @@ def export_serving(
 
 
 def _check_place(place: Path) -> tuple[str, ...]:
-    """The names of an earlier export in a folder, which are replaced. Raises: ConfigError if it holds anything else."""
+    """The files of an earlier export in the folder, which will be replaced. Raises: ConfigError if it holds others."""
     if not place.exists() or (place.is_dir() and not any(place.iterdir())):
         return ()
     record = read_stored(place / RECORD, "export/SERVER/serving.json")
@@ -92,7 +92,7 @@ def _check_place(place: Path) -> tuple[str, ...]:
 
 
 def _record(model: JudgedModel, parts: Parts, folder: Path) -> dict[str, Any]:
-    """The content of serving.json: what the folder holds, for programs."""
+    """The content of serving.json, which describes the folder for programs."""
     facts, files = model.facts, sorted(file for file in folder.rglob("*") if file.is_file())
     return {
         "schema": SCHEMA,
@@ -124,7 +124,7 @@ def _files(name: str, source: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _check_disk(place: Path, model: JudgedModel, parts: Parts) -> None:
-    """Raises: RunBroken if the disk has no room for what has to be copied."""
+    """Raises: RunBroken if the disk has no room for the files that must be copied."""
     near = next(at for at in (place, *place.absolute().parents) if at.exists())
     copied = [
         file.stat().st_size
@@ -145,7 +145,7 @@ def _check_disk(place: Path, model: JudgedModel, parts: Parts) -> None:
 def _write(folder: Path, model: JudgedModel, parts: Parts) -> None:
     for name, source in parts.weights.items():
         for to, file in _files(name, source):
-            _put(file, folder / to)
+            _link_or_copy(file, folder / to)
     if parts.lora_source:
         write_lora_gguf(model.facts.adapter, folder / LORA, source=parts.lora_source)
     for name, text in parts.texts.items():
@@ -157,13 +157,13 @@ def _write(folder: Path, model: JudgedModel, parts: Parts) -> None:
     write_whole(folder / RECORD, json.dumps(_record(model, parts, folder), indent=1, ensure_ascii=False) + "\n")
 
 
-def _put(file: Path, target: Path) -> None:
-    """A hard link to a file of weights; a copy of other files, and where the disk has no links."""
+def _link_or_copy(file: Path, target: Path) -> None:
+    """Hard-link a file of weights; copy any other file, and any file where links are not possible."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix in LINKED:
         try:
             os.link(file, target)
             return
-        except OSError:  # another disk, or one without links
+        except OSError:  # another disk, or one without hard links
             pass
     shutil.copyfile(file, target)

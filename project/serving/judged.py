@@ -1,4 +1,4 @@
-"""The judged model as a server must have it: its weights, its requests, its settings."""
+"""The judged model as a server needs it: its weights, its requests, its settings."""
 
 import json
 import re
@@ -23,7 +23,7 @@ ROUND = 1024  # tokens
 
 @dataclass(frozen=True)
 class JudgedModel:
-    """A run's tuned model: what was asked of it at judging (`recorded`), and what a server has to know of it (`facts`)."""
+    """A run's tuned model: its requests and outputs at judging (`recorded`), and what a server has to know (`facts`)."""
 
     run: Run
     recorded: Recorded
@@ -31,7 +31,7 @@ class JudgedModel:
 
     @property
     def name(self) -> str:
-        """The model's name at the server: the project's, in letters that every server and shell takes."""
+        """The model's name on the server: the project's name, in characters that every server and shell accepts."""
         return re.sub(r"[^a-z0-9._-]+", "-", self.run.project.name.lower()).strip("-._") or "tuned"
 
     @cached_property
@@ -45,7 +45,7 @@ class JudgedModel:
 
     @property
     def in_user_turn(self) -> bool:
-        """Whether a system message stands in the first user message, since the template has no place for one."""
+        """Whether a system message is part of the first user message, since the template has no system role."""
         return any(len(sent) < len(chat) for sent, chat in zip(self.chats, self._prompts, strict=True))
 
     @cached_property
@@ -56,7 +56,7 @@ class JudgedModel:
 
     @property
     def context(self) -> int:
-        """The tokens that a server reserves for one request: twice the longest judged one and an answer, as whole thousands."""
+        """The tokens that a server reserves for a request: twice the longest judged one plus an answer, rounded up."""
         needed = 2 * self.longest + self.recorded.max_new_tokens
         return min(self.facts.context, -(-needed // ROUND) * ROUND)
 
@@ -68,7 +68,7 @@ class JudgedModel:
 
     @cached_property
     def shape(self) -> RequestShape:
-        """How a request is written, by the pairs of all splits."""
+        """The form of a request, derived from the pairs of all splits."""
         variant, run = self.recorded.variant, self.run
         pairs = pl.concat([part.select("fields", "system") for part in (run.train, run.validation, run.test)])
         return request_shape(pairs, guide=variant.guide, examples=variant.examples)
@@ -102,11 +102,11 @@ def judged_model(run: Run) -> JudgedModel:
         )
     if variant.nearest is not None:
         raise DataError(
-            f'"{variant.name}" shows each request its nearest train pairs, which no server file can do\n'
+            f'"{variant.name}" shows the nearest train pairs with each request, which a server cannot do\n'
             'Tune and judge a variant with examples = "fixed" or without examples.'
         )
     if not (variant.adapter / "adapter_config.json").is_file():
-        raise ModelError(f"the adapter {variant.adapter} is not there any more\nCopy it back, or train again.")
+        raise ModelError(f"the adapter {variant.adapter} no longer exists\nRestore it, or train again.")
     return JudgedModel(run, judged, serving_facts(variant.adapter, model=variant.model or model_name(run.project)))
 
 
@@ -122,6 +122,6 @@ def _check_made_here(run: Run) -> None:
         )
     if about.get("source") == "outputs":
         raise DataError(
-            f'"{name}" was judged by outputs from a file: its weights are not known here, so there is nothing to export\n'
-            "Serve the model as the maker of the outputs does; `tuneworth serve-check` needs a model that a run has asked."
+            f'"{name}" was judged by outputs from a file: its weights are unknown here, so there is nothing to export\n'
+            "Serve the model as whoever made the outputs does; `tuneworth serve-check` needs a model that a run has called."
         )

@@ -1,4 +1,4 @@
-"""Reads a log of live requests: the pairs as they were read for training, each with its time and its model."""
+"""Reads a log of live requests: pairs, read as for training, with their time and model."""
 
 import hashlib
 import json
@@ -18,15 +18,18 @@ __all__ = ["LiveLog", "new_since", "read_log"]
 
 TIMES = ("timestamp", "time", "created_at", "created", "logged_at", "start_time", "datetime", "date", "ts")
 MILLISECONDS = 1e11  # a larger number of seconds would be in the year 5138
-PARSED = 0.9  # of the requests must be `name: value` lines of known fields to be read as fields
+PARSED = 0.9  # the share of requests that must consist of `name: value` lines with known fields to be read as fields
 _SCHEMA = {"row": pl.Int64, "id": pl.String, "input": pl.String, "fields": pl.String, "output": pl.String,
            "time": pl.Datetime("us"), "model": pl.String}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LiveLog:
-    """rows: `row, id, input, fields, output` (empty if the model gave none)`, time` (UTC, null if unknown)`, model`, in the
-    order of the log. unread: records that are no requests. shape: the recognised format."""
+    """A log of live requests.
+
+    rows: `row, id, input, fields, output` (empty if the model gave none), `time` (UTC, null if unknown) and `model`, in the
+    order of the log. unread: the number of records that are not requests. shape: the recognised format.
+    """
 
     rows: pl.DataFrame
     unread: int
@@ -44,22 +47,21 @@ class LiveLog:
 
 
 def read_log(path: Path, run: Run) -> LiveLog:
-    """The requests of a log with their outputs, read by [data] of the run's project, or as recognised.
+    """The requests of a log with their outputs, read by the project's [data], or else as recognised.
 
-    A request without an output is a row with an empty one. Raises: DataError if it cannot be read either way.
+    A request without an output is a row with an empty one. Raises: DataError if the log cannot be read either way.
     """
     raw = _read(path, run)
     empty = raw.rejected.filter(pl.col("rule") == "empty_output").select(pl.col("row").cast(pl.Int64))
-    told = [_told(text) for text in raw.pairs["meta"]]
+    context = [_time_and_model(text) for text in raw.pairs["meta"]]
     rows = raw.pairs.select(pl.col("row").cast(pl.Int64), "id", "input", "fields", "output").with_columns(
-        time=pl.Series([one[0] for one in told], dtype=pl.Datetime("us")),
-        model=pl.Series([one[1] for one in told], dtype=pl.String),
+        time=pl.Series([time for time, _ in context], dtype=pl.Datetime("us")),
+        model=pl.Series([model for _, model in context], dtype=pl.String),
     )  # fmt: skip
-    none = empty.with_columns(id=pl.format("row {}", "row"), output=pl.lit(""))
-    # A request without an output is rejected with its other columns; it came about when the one before it did.
-    rows = (
-        pl.concat([rows, none], how="diagonal").sort("row").with_columns(pl.col("time").forward_fill().backward_fill())
-    )
+    unanswered = empty.with_columns(id=pl.format("row {}", "row"), output=pl.lit(""))
+    # A request without an output was rejected without its other columns; the time of the one before it is close enough.
+    rows = pl.concat([rows, unanswered], how="diagonal").sort("row")
+    rows = rows.with_columns(pl.col("time").forward_fill().backward_fill())
     rows = rows.select(pl.col(name).cast(kind) for name, kind in _SCHEMA.items())
     return LiveLog(_with_fields(rows, run), len(raw.rejected) - len(empty), raw.shape)
 
@@ -72,23 +74,23 @@ def _read(path: Path, run: Run) -> RawPairs:
         return read_pairs(path)
 
 
-def _told(meta: str | None) -> tuple[datetime | None, str | None]:
-    """The time and the model that a line of the log names."""
-    told = json.loads(meta) if meta else {}
-    if not isinstance(told, Mapping):
+def _time_and_model(meta: str | None) -> tuple[datetime | None, str | None]:
+    """The time and the model that a record of the log names."""
+    content = json.loads(meta) if meta else {}
+    if not isinstance(content, Mapping):
         return None, None
-    known = {str(name).casefold(): value for name, value in told.items()}
+    known = {str(name).casefold(): value for name, value in content.items()}
     times = (_moment(known[name]) for name in TIMES if name in known)
     model = known.get("model")
     return next((time for time in times if time), None), model if isinstance(model, str) else None
 
 
 def _moment(value: Any) -> datetime | None:
-    """A time in UTC without a zone: ISO 8601, or seconds or milliseconds since 1970. One without a zone is UTC."""
+    """A naive time in UTC, from ISO 8601 (UTC if it has no zone), or seconds or milliseconds since 1970."""
     try:
         if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
-            read = datetime.fromisoformat(value.strip())
-            return (read.astimezone(UTC) if read.tzinfo else read).replace(tzinfo=None)
+            parsed = datetime.fromisoformat(value.strip())
+            return (parsed.astimezone(UTC) if parsed.tzinfo else parsed).replace(tzinfo=None)
         number = float(value)
         return datetime.fromtimestamp(number / 1000 if number > MILLISECONDS else number, UTC).replace(tzinfo=None)
     except (ValueError, TypeError, OverflowError, OSError):
@@ -96,25 +98,26 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _with_fields(rows: pl.DataFrame, run: Run) -> pl.DataFrame:
-    """The rows with the fields that their texts spell, `name: value` a line, if the training requests have fields."""
+    """The rows with fields parsed from lines of `name: value`, if the training requests have fields."""
     trained = run.train["fields"].drop_nulls()
     if not len(trained) or rows["fields"].count():
         return rows
     names = {name for text in trained for name in json.loads(text)}
-    spelt = [None if text is None else _spelt(text, names) for text in rows["input"]]
-    if sum(fields is not None for fields in spelt) < PARSED * max(rows["input"].count(), 1):
+    parsed = [None if text is None else _fields_in(text, names) for text in rows["input"]]
+    if sum(fields is not None for fields in parsed) < PARSED * max(rows["input"].count(), 1):
         return rows
-    return rows.with_columns(fields=pl.Series([fields and json.dumps(fields) for fields in spelt], dtype=pl.String))
+    return rows.with_columns(fields=pl.Series([fields and json.dumps(fields) for fields in parsed], dtype=pl.String))
 
 
-def _spelt(text: str, names: set[str]) -> dict[str, str] | None:
+def _fields_in(text: str, names: set[str]) -> dict[str, str] | None:
+    """The fields of a text, if every line has the form `name: value` with a known name."""
     parts = [line.partition(": ") for line in text.splitlines() if line.strip()]
     known = {name: value for name, colon, value in parts if colon and name in names}
     return known if parts and len(known) == len(parts) else None
 
 
 def new_since(log: LiveLog, looks: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """The rows that no earlier look counted: later than the newest counted time, or after the rows counted already."""
+    """The rows that no earlier look counted: later than the newest counted time, or after the rows already counted."""
     counted = [look["log"] for look in looks if look.get("log")]
     if not counted:
         return log.rows

@@ -1,4 +1,4 @@
-"""What the judged model's own weights and tokenizer say of a served answer, where they are on this machine."""
+"""Evidence about served answers from the judged model's weights and tokenizer, if they are on this machine."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["base_outputs", "marks_of", "measure_margins", "split_of", "weights_of"]
 
-BASE_ROWS = 8  # outputs of the base model; four fifths of three are enough to tell
-MARGIN_ROWS = 64  # of the recorded outputs, read once by the judged model: 10 s of one core with the default model
+BASE_ROWS = 8  # outputs of the base model to generate; agreement on a few is conclusive
+MARGIN_ROWS = 64  # recorded outputs that the judged model reads: 10 s of one core with the default model
 
 
 def weights_of(recorded: Recorded) -> "LoadedModel | None":
-    """The judged variant's base model in memory; None if it was at an endpoint, or is not on this machine."""
+    """The judged variant's base model, loaded; None if it was at an endpoint, or is not on this machine."""
     from ...train import EMBEDDED_NAME, load_model
 
     if not recorded.variant.local or not recorded.model:
@@ -38,7 +38,7 @@ def weights_of(recorded: Recorded) -> "LoadedModel | None":
 
 
 def marks_of(tokenizer: Any) -> Marks | None:
-    """What the tokenizer and its template write to end and begin."""
+    """The texts with which the tokenizer and its template begin and end a turn."""
     from ...train import control_texts, end_of_turn
 
     try:
@@ -53,7 +53,7 @@ def base_outputs(
 ) -> dict[str, str]:
     """The base model's outputs for the same requests, by id: those that the run recorded, or a few generated now.
 
-    Empty if the judged variant has no adapter, or nothing is known of its base model.
+    Empty if the judged variant has no adapter, or its base model is not available.
     """
     if not recorded.variant.tuned:
         return {}
@@ -85,9 +85,9 @@ def _recorded_base(run: Run, recorded: Recorded) -> dict[str, str]:
 def measure_margins(
     recorded: Recorded, rows: pl.DataFrame, pairs: pl.DataFrame, loaded: "LoadedModel"
 ) -> Margins | None:
-    """How sure the judged model was at each place of the recorded outputs, up to where the served ones leave them.
+    """The judged model's margins at each token of the recorded outputs, up to where the served outputs diverge.
 
-    `rows` are those of a check, `pairs` theirs; the first rows are read. None if the adapter is not here.
+    `rows` are the rows of a check, `pairs` their pairs; only the first rows are read. None if the adapter is missing.
     """
     from ...train import answer_margins, encode_prompts, encode_texts, end_of_turn, render_text
 
@@ -119,8 +119,8 @@ def _with_adapter(loaded: "LoadedModel", adapter: Path | None) -> AbstractContex
 def _read_row(
     model: Any, prompt: Sequence[int], ours: Sequence[int], theirs: Sequence[int], kept: list[float], left: list[float]
 ) -> None:
-    """Add the margins of one output: of the recorded token over the next likely one while the two agree, then over the
-    served one."""
+    """Add the margins of one output: of the recorded token over the second most likely one while both outputs agree (to
+    `kept`), then over the served token (to `left`)."""
     import torch
 
     place = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
@@ -136,7 +136,7 @@ def _read_row(
 
 
 def split_of(tokenizer: Any) -> Callable[[str], Sequence[int | str]]:
-    """Cuts a text into the tokenizer's tokens."""
+    """A function that splits a text into the tokenizer's tokens."""
     from ...train import encode_texts
 
     return lambda text: encode_texts(tokenizer, [text])[0]

@@ -1,4 +1,4 @@
-"""The history of the looks at a run's served models: appended, on the disk before it counts, one watcher at a time."""
+"""The history of the looks at a run's served models, to which one watcher at a time appends."""
 
 import json
 import zlib
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core import Locked, alone, appending, disk_refusals, read_stored_lines
-from .asking import Served
+from .requests import Served
 
 __all__ = ["LOOK_SCHEMA", "History"]
 
@@ -17,7 +17,7 @@ FOLDER, LOOKS, ANSWERS = "watch", "looks.jsonl", "answers.jsonl"
 
 
 class History:
-    """The folder `watch` of a run: looks.jsonl, answers.jsonl, and the answers of a look under way."""
+    """A run's folder `watch`: looks.jsonl, answers.jsonl, and the answers of a look in progress."""
 
     def __init__(self, run: Path) -> None:
         self.folder = run / FOLDER
@@ -25,7 +25,7 @@ class History:
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Whether this process is the only watcher, for the time of the block. A killed process keeps no lock."""
+        """Whether this process is the only watcher while the block lasts. A killed process releases its lock."""
         with ExitStack() as held:
             try:
                 with disk_refusals(self.folder):
@@ -36,7 +36,7 @@ class History:
                 yield True
 
     def read(self) -> list[dict[str, Any]]:
-        """All looks, in their order; a last line that a kill cut short was no look yet.
+        """All looks, in order, without a last line that a kill cut short.
 
         Raises: DataError for a line that is not a look.
         """
@@ -49,11 +49,11 @@ class History:
             _append(self.looks, [{"schema": LOOK_SCHEMA, **look}])
 
     def under_way(self, served: Served, number: int) -> Path:
-        """The file with the answers of a look until it is complete."""
+        """The file with the answers of a look that is not complete yet."""
         return self.folder / "asking" / f"{_file_of(served)}-{number:04d}.jsonl"
 
     def clear(self, served: Served, number: int) -> None:
-        """Remove the answers of the looks up to this number, which are in the history by now."""
+        """Remove the separate answers of the looks up to this number, which are now in the history."""
         last = self.under_way(served, number).stem
         for file in (self.folder / "asking").glob(f"{_file_of(served)}-*.jsonl"):
             if file.name.partition(".")[0] <= last:
@@ -66,7 +66,7 @@ def _file_of(served: Served) -> str:
 
 
 def _append(file: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Add lines, all of them or none, and put them on the disk."""
+    """Append lines, all of them or none, and flush them to disk."""
     data = b"".join(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n" for line in lines)
     if data:
         with appending(file) as appended:

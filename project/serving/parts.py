@@ -1,4 +1,4 @@
-"""The parts of an exported folder for one server: its texts, its weights, the command that starts it."""
+"""The parts of an exported folder for one server: texts, weights, and the command that starts it."""
 
 import json
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ __all__ = ["LORA", "TEMPLATE", "Parts", "Weights", "parts_of"]
 
 Weights = Literal["merged", "adapter"]
 TEMPLATE, GGUF, LORA = "chat_template.jinja", "tuned-q8_0.gguf", "adapter.gguf"
-# Architectures of safetensors that Ollama converts by itself: convert/convert.go, v0.33.0-rc2 of 2026-08-21.
+# Architectures that Ollama converts from safetensors itself: convert/convert.go, v0.33.0-rc2 of 2026-08-21.
 OLLAMA_CONVERTS = (
     "LlamaForCausalLM", "MixtralForCausalLM", "GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM",
     "Phi3ForCausalLM", "Qwen2ForCausalLM", "Olmo3ForCausalLM", "CohereForCausalLM",
@@ -36,7 +36,7 @@ OLLAMA_CONVERTS = (
 
 @dataclass
 class Parts:
-    """What goes into the folder: texts by name, files and folders of weights by name, the command, and cautions."""
+    """The content of the folder: texts by name, files and folders of weights by name, the command, and cautions."""
 
     server: str
     texts: dict[str, str] = field(default_factory=dict)
@@ -44,21 +44,23 @@ class Parts:
     command: list[str] = field(default_factory=list)
     number_format: str = ""
     lora_source: Path | None = None  # the base model's GGUF, for which adapter.gguf is written
-    same_token_share: float | None = None  # where the written weights take the adapter's likeliest token
+    same_token_share: float | None = (
+        None  # of positions at which the written weights and the adapter prefer the same token
+    )
     stripped: frozenset[str] = frozenset()
     before: tuple[str, ...] = ()  # commands to run once before the start
     cautions: list[str] = field(default_factory=list)
 
 
 def parts_of(model: JudgedModel, server: str, weights: Weights | None) -> Parts:
-    """The parts for `ollama`, `vllm` or `llama.cpp`; what is not merged yet is merged.
+    """The parts for `ollama`, `vllm` or `llama.cpp`; the model is merged if necessary.
 
     Raises: ModelError if the server cannot serve the model as judged, or not with these weights.
     """
     return {"vllm": _for_vllm, "ollama": _for_ollama, "llama.cpp": _for_llama}[server](model, weights)
 
 
-# --- one server each --------------------------------------------------------------------------------------------
+# --- servers ----------------------------------------------------------------------------------------------------
 
 
 def _for_llama(model: JudgedModel, weights: Weights | None) -> Parts:
@@ -84,8 +86,8 @@ def _for_vllm(model: JudgedModel, weights: Weights | None) -> Parts:
     chosen = weights or ("merged" if facts.embedded else "adapter")
     if chosen == "adapter" and facts.embedded:
         raise ModelError(
-            f"the weights that were judged are 4-bit weights, and those of {facts.base} on the hub are others, so vLLM would "
-            "serve the adapter on another base model.\nExport the merged model: --weights merged."
+            f"the judged weights are 4-bit and differ from those of {facts.base} on the hub, so vLLM would serve the adapter "
+            "on another base model.\nExport the merged model: --weights merged."
         )
     if chosen == "adapter":
         check_vllm_adapter(check_plain(facts.adapter))
@@ -117,7 +119,7 @@ def _for_ollama(model: JudgedModel, weights: Weights | None) -> Parts:
     _check_requests(model, template, found.trims)
     if not facts.embedded and facts.architecture not in OLLAMA_CONVERTS:
         raise ModelError(
-            f"Ollama does not convert models of the kind {facts.architecture}, and Tuneworth writes a GGUF only if the base "
+            f"Ollama does not convert models of type {facts.architecture}, and Tuneworth writes a GGUF only if the base "
             "model came from one.\nExport with --format llama.cpp, convert the merged folder as its README says, and serve it "
             "with llama-server."
         )
@@ -134,7 +136,7 @@ def _for_ollama(model: JudgedModel, weights: Weights | None) -> Parts:
 
 
 def _gguf_parts(server: str, model: JudgedModel, weights: Weights | None) -> Parts:
-    """The weights for llama.cpp: a merged GGUF, the base model's with the adapter as a second one, or the merged folder."""
+    """The weights for llama.cpp: a merged GGUF, the base model's GGUF and one of the adapter, or the merged folder."""
     if weights != "adapter":
         merged, gguf = _merged(model, gguf=True)
         parts = Parts(server, weights={gguf.name: gguf} if gguf else {"merged": merged})
@@ -155,7 +157,7 @@ def _gguf_parts(server: str, model: JudgedModel, weights: Weights | None) -> Par
 
 
 def _check_requests(model: JudgedModel, template: str, trims: frozenset[str]) -> None:
-    """Check that Ollama writes every judged request as the model's own template does. Raises: ModelError if it does not."""
+    """Raises: ModelError if Ollama renders a judged request differently from the model's own template."""
     begin = model.facts.begin_token if model.facts.adds_begin else ""
     for chat in model.chats:
         made = begin + ollama_prompt(template, trimmed(chat, trims))
@@ -167,7 +169,7 @@ def _check_requests(model: JudgedModel, template: str, trims: frozenset[str]) ->
 
 
 def _describe(parts: Parts, folder: Path) -> None:
-    """Adds the number format of a merged model or a GGUF, and how it agreed with the adapter when it was written."""
+    """Add the number format of a merged model or GGUF, and its agreement with the adapter when it was written."""
     record = read_record(folder) or {}
     parts.number_format = str(record.get("dtype", ""))
     parts.same_token_share = (record.get("agreement") or {}).get("same_token_share")
@@ -177,7 +179,7 @@ def _describe(parts: Parts, folder: Path) -> None:
 
 
 def _merged(model: JudgedModel, *, gguf: bool) -> tuple[Path, Path | None]:
-    """The merged model of the run's adapter and its GGUF, if one can be made; what is missing or of another adapter is made.
+    """The merged model of the run's adapter and its GGUF, if one is possible; created if missing or of another adapter.
 
     Raises: ModelError for an adapter that this run did not train, or as `merge_run`.
     """

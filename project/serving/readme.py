@@ -1,4 +1,4 @@
-"""The README of an exported folder: how to start the server, and exactly what an application sends to it."""
+"""The README of an exported folder: how to start the server, and exactly what an application has to send."""
 
 import json
 import re
@@ -13,20 +13,20 @@ from .parts import Parts
 __all__ = ["check_command", "readme"]
 
 TITLES = {"ollama": "Ollama", "vllm": "vLLM", "llama.cpp": "llama.cpp"}
-# What the application does itself where the verdict is about more than the model's own answers, by the way of the variant.
+# What the application has to do itself if the verdict is about more than the model's own answers, by kind of variant.
 FURTHER = {
-    "repair": "the answers were repaired by the style before they were scored. The application does the same "
+    "repair": "the answers were repaired by the style before they were scored. The application has to do the same "
     "(`tuneworth.style.repair` in Python, `tuneworth fix` for files).",
-    "retry": "an answer that breaks a rule of the style was requested again, with the rules named. The application does the "
-    "same.",
-    "cascade": "where this model's answer breaks a rule of the style, another variant answers. The application checks the "
-    "answer and asks the other one.",
+    "retry": "an answer that breaks a rule of the style was requested again, with the rules named. The application has to do "
+    "the same.",
+    "cascade": "if this model's answer breaks a rule of the style, another variant answers. The application has to check the "
+    "answer and call the other one.",
 }
 ADDRESSES = {"ollama": "http://127.0.0.1:11434", "vllm": "http://127.0.0.1:8000", "llama.cpp": "http://127.0.0.1:8080"}
 
 
 def readme(model: JudgedModel, server: str, parts: Parts) -> str:
-    """The text, in Markdown. All commands are for the exported folder, except the check, which runs in the project's."""
+    """The README in Markdown. Commands run in the exported folder, except the check, which runs in the project."""
     return "\n\n".join(_sections(model, server, parts)) + "\n"
 
 
@@ -50,11 +50,11 @@ def _sections(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
     yield "## Check what is served"
     yield "In the project's folder, with the server running:"
     yield fenced(check_command(model, server, run=f"runs/{model.run.name}"), "sh")
-    yield "It sends the test requests and says whether the answers are the judged ones and, if not, why."
+    yield "It sends the test requests and reports whether the answers are the judged ones and, if not, why."
 
 
 def _apart(model: JudgedModel, parts: Parts) -> Iterator[str]:
-    """In what the served model differs from what the verdict is about."""
+    """How the served model differs from what the verdict is about."""
     rounded = parts.number_format != model.facts.dtype  # at judging the adapter was merged in the model's own format
     if rounded and parts.same_token_share is not None and parts.same_token_share < 1:
         yield (
@@ -75,7 +75,7 @@ def check_command(model: JudgedModel, server: str, *, run: str) -> str:
 
 def _weights(parts: Parts) -> str:
     merged = "adapter" not in parts.weights and parts.lora_source is None
-    return f"{'merged into its weights' if merged else 'as an adapter beside it'}, in {parts.number_format}"
+    return f"{'merged into its weights' if merged else 'as a separate adapter'}, in {parts.number_format}"
 
 
 def _start(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _start(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
         yield (
             "Then the model answers on Ollama's own address. The Modelfile has the chat template in Ollama's language; it "
             f"was compared with the model's own template on {say.count(len(model.chats))} judged requests and on chats with "
-            "odd texts, and writes the same bytes."
+            "unusual texts, and gives the same bytes."
         )
         return
     if parts.before:
@@ -92,18 +92,18 @@ def _start(model: JudgedModel, server: str, parts: Parts) -> Iterator[str]:
         yield fenced("\n".join(parts.before), "sh")
     yield fenced("./start.sh", "sh")
     yield (
-        "It listens on this machine alone. Options that you add replace those in the script: `./start.sh --host 0.0.0.0` "
-        "serves other machines, too; then put a key or a proxy in front of it."
+        "It listens on this machine only. Options that you add override those in the script: `./start.sh --host 0.0.0.0` "
+        "also serves other machines; then protect it with a key or a proxy."
     )
     if server == "llama.cpp":
         yield (
-            f"It answers four requests at once, and `--ctx-size` is their sum: with another `--parallel`, keep "
+            f"It answers four requests at once, which share `--ctx-size`: with another `--parallel`, provide "
             f"{say.count(model.context)} tokens for each."
         )
     if server == "vllm":
         yield (
-            "`generation/` replaces the base model's generation settings, which vLLM would apply otherwise: it has the "
-            "temperature, the tokens that end an answer, and the most tokens of one."
+            "`generation/` replaces the base model's generation settings, which vLLM would apply otherwise: it sets the "
+            "temperature, the tokens that end an answer, and its maximum length."
         )
 
 
@@ -116,16 +116,16 @@ def _request(model: JudgedModel) -> Iterator[str]:
         yield _field_table(model)
     if shape.texts:
         many = "The inputs" if not shape.given else f"{say.count(shape.texts)} inputs of {say.count(shape.pairs)}"
-        yield f"{many} are texts without fields: the user message is the text as it stands in the data, with nothing around it."
+        yield f"{many} are texts without fields: the user message is the text exactly as in the data, with nothing around it."
     if model.in_user_turn:
         yield (
-            "The chat template has no place for a system message: it stands at the beginning of the first user message, "
+            "The chat template has no system role: the system message goes at the beginning of the first user message, "
             "followed by an empty line."
         )
     if guide and len(guide) < 2000:
         yield "The system message:"
         yield fenced(guide, "text")
-    yield "`request.py` makes these requests from records; it needs nothing but Python 3.9 or later:"
+    yield "`request.py` builds these requests from records; it only needs Python 3.9 or later:"
     fields = model.example[1]
     yield fenced(f"python request.py {shlex.quote(json.dumps(fields, ensure_ascii=False))}", "sh")
 
@@ -134,24 +134,24 @@ def _opening(model: JudgedModel) -> Iterator[str]:
     variant, shape = model.recorded.variant, model.shape
     if variant.guide is None and not shape.own_system:
         yield (
-            "One user message, and no style guide: the model has learnt the style, and a guide in the prompt changes its "
+            "One user message, and no style guide: the model has learnt the style, and a guide in the prompt would change its "
             "answers."
         )
         if default := _default_system(model):
-            yield f"No system message either: the chat template adds its own by itself ({code(default)})."
+            yield f"No system message either: the chat template adds its own ({code(default)})."
     elif variant.guide is not None:
         yield "The system message that the model was judged with, and one user message."
     if shape.own_system:
         yield (
-            "The pairs have system messages of their own: send each request with its own (`body(record, system)` in "
+            "The pairs have their own system messages: send each request with its own (`body(record, system)` in "
             "request.py)."
         )
     if variant.examples:
-        yield f"In front of the request stand {say.count(len(variant.examples), 'worked example')}, which request.py adds."
+        yield f"The request follows {say.count(len(variant.examples), 'worked example')}, which request.py adds."
     if variant.constraint is not None:
         yield (
-            "At judging, the model could only generate outputs that the style allows (`constrained = true`): switch the same "
-            "constraint on in the request."
+            "When it was judged, the model could only generate outputs that the style allows (`constrained = true`): apply the "
+            "same constraint in the request."
         )
 
 
@@ -169,7 +169,7 @@ def _rules(model: JudgedModel) -> Iterator[str]:
     yield (
         "The order is that of the table."
         if shape.fields
-        else "The order is that of each record: the pairs differ in it."
+        else "The order is that of each record, since the pairs have no common order."
     )
     yield "A field that is empty or null is left out, with its line."
     if "list" in shape.kinds:
@@ -200,9 +200,9 @@ def _example(model: JudgedModel, server: str) -> Iterator[str]:
     messages, _, answer = model.example
     body = json.dumps({"model": model.name, "messages": messages, **model.settings}, ensure_ascii=False)
     url = f"{ADDRESSES[server]}/v1/chat/completions"
-    yield "A whole request of the test pairs:"
+    yield "A complete request from the test pairs:"
     yield fenced(f"curl {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}", "sh")
-    yield "The judged answer to it:"
+    yield "The judged answer:"
     yield fenced(answer, "text")
 
 
@@ -210,7 +210,7 @@ def _settings(model: JudgedModel, server: str, parts: Parts) -> Iterator[tuple[s
     judged, facts = model.recorded, model.facts
     stops = ", ".join(f"{code(text)} (token {id})" for text, id in zip(facts.stops, facts.stop_ids, strict=True))
     yield "temperature", f"{judged.temperature:g}"
-    yield "most tokens of an answer", say.count(judged.max_new_tokens)
+    yield "maximum tokens of an answer", say.count(judged.max_new_tokens)
     yield "an answer ends with", stops
     who = "which the server adds to every text" if facts.adds_begin else "which the template writes"
     begins = f"{code(facts.begin_token)}, {who}; it must not be added twice"

@@ -1,4 +1,4 @@
-"""The outputs that a run judged, and what the judged model was asked for them."""
+"""The outputs that a run judged, and the requests that led to them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,16 +16,16 @@ from ..run import Run
 
 __all__ = ["Recorded", "open_judged", "recorded", "tokenizer_of"]
 
-CALLED = ("model", "nearest", "searched", "short guide")  # ways that are a plain call of a model with a prompt
+CALLED = ("model", "nearest", "searched", "short guide")  # variants that are a plain call of a model with a prompt
 
 
 @dataclass(frozen=True)
 class Recorded:
     """A variant as it was judged.
 
-    `pairs` are the tested pairs, a row each; `outputs` (columns of OUTPUT_SCHEMA) are the variant's, as the model gave them,
-    before any repair: `samples` rows for each pair, in the order of the pairs. `results` is the content of results.json.
-    `max_new_tokens` and `temperature` are what the model was called with; `model` is the name that it was loaded under.
+    `pairs` are the tested pairs; `outputs` (columns of OUTPUT_SCHEMA) are the variant's, before any repair: `samples` rows
+    for each pair, in the order of the pairs. `results` is the content of results.json. `max_new_tokens` and `temperature`
+    are those of the calls; `model` is the name under which the model was loaded.
     """
 
     variant: Variant
@@ -55,12 +55,12 @@ def open_judged(path: str | Path, *, allow_code: bool, talk: Talk) -> Run:
 
 
 def recorded(run: Run, name: str | None = None) -> Recorded:
-    """What the variant `name` of a run was asked and what it answered; by default the candidate of the comparison.
+    """The requests and outputs of the variant `name` of a run, by default of the comparison's candidate.
 
-    A variant that is made of others, such as `tuned + repair` or a cascade, stands for the first model that it calls. The
-    variant's settings have the repair with which its outputs were scored.
+    For a variant that is made of others, such as `tuned + repair` or a cascade, those of the first model that it calls. The
+    variant's settings include the repair with which its outputs were scored.
 
-    Raises: DataError if the run was not evaluated, has no such variant, or no model was asked for its outputs.
+    Raises: DataError if the run was not evaluated, has no such variant, or its outputs did not come from a model.
     """
     if not run.results:
         raise DataError(
@@ -71,7 +71,7 @@ def recorded(run: Run, name: str | None = None) -> Recorded:
     ids = raw.outputs["id"].unique(maintain_order=True).to_frame()
     settings = raw.settings or {}
     return Recorded(
-        _as_asked(run, raw.variant),
+        _as_called(run, raw.variant),
         ids.join(read_tested(run.folder), on="id", how="left", maintain_order="left"),
         raw.outputs,
         run.results,
@@ -95,7 +95,7 @@ def _candidate(run: Run, raws: dict[str, Raw]) -> str:
 
 
 def _called(run: Run, raws: dict[str, Raw], name: str) -> Raw:
-    """The outputs of the variant, or of the first model that it is made of; with its repair, which changes no request."""
+    """The outputs of the variant, or of the first model that it is made of, with the variant's repair."""
     described: Mapping[str, Mapping[str, Any]] = run.results.get("variants") or {}
     repair = (described.get(name) or {}).get("repair")
     while name not in raws or (raws[name].variant.way not in CALLED and raws[name].variant.of):
@@ -106,14 +106,14 @@ def _called(run: Run, raws: dict[str, Raw], name: str) -> Raw:
     raw = raws[name]
     if raw.variant.source in ("outputs", "template"):
         raise DataError(
-            f'"{name}": its outputs are not those of a model that this run asked, so it cannot be asked again\n'
-            "Name a variant that a model on this machine or an endpoint answered."
+            f'"{name}": its outputs did not come from a model that this run called, so it cannot be called again\n'
+            "Name a variant whose outputs came from a model on this machine or an endpoint."
         )
     settings = replace(raw.variant.settings, repair=repair or raw.variant.settings.repair)
     return replace(raw, variant=replace(raw.variant, settings=settings))
 
 
-def _as_asked(run: Run, variant: Variant) -> Variant:
+def _as_called(run: Run, variant: Variant) -> Variant:
     """The variant with its adapter, and with the pairs that its nearest examples come from."""
     if variant.source == "adapter":
         stated = variant.settings.adapter
@@ -127,8 +127,8 @@ def _as_asked(run: Run, variant: Variant) -> Variant:
 def _limit(run: Run, raw: Raw) -> int:
     """The token limit of an output at judging.
 
-    A stated one is known. "auto" was computed from the train split and not recorded: an output that reached it tells it,
-    else it is computed again; without the model's tokenizer the limit in bytes is at least as high.
+    "auto" was computed from the train split and not recorded: an output that reached the limit reveals it; otherwise it is
+    computed again, and without the model's tokenizer from bytes, which gives at least as high a limit.
     """
     stated = (raw.settings or {}).get("max_new_tokens", AUTO)
     if stated != AUTO:
@@ -144,7 +144,7 @@ def _limit(run: Run, raw: Raw) -> int:
 
 
 def tokenizer_of(run: Run, model: str) -> Any | None:
-    """The tokenizer and chat template that the run's model was prompted with: those kept with its adapter, or the model's.
+    """The tokenizer and chat template of the run's model: those stored with its adapter, or the model's own.
 
     None if neither is on this machine.
     """

@@ -1,4 +1,4 @@
-"""The request that an application sends: the order of the fields, the rest of the chat, and a script that makes it."""
+"""The form of an application's requests: the order of fields, the rest of the chat, and a script that builds them."""
 
 import json
 from collections import Counter
@@ -21,12 +21,12 @@ MARKS = ("# --- of this model ---\n", "# --- end ---\n")
 
 @dataclass(frozen=True)
 class RequestShape:
-    """How a request of this run is written.
+    """The form of this run's requests.
 
-    `fields` are the fields in their order, empty if the pairs have none or differ in the order; `given` counts the pairs
-    in which each has a text. `kinds` are the kinds of values that occur: "list", "object", "truth value". `texts`: the number
-    of pairs whose input is a text without fields. `before` are the messages in front of a request, `guide` starts its
-    system message; `own_system`: pairs have a system message of their own.
+    `fields` are in order, empty if the pairs have none or differ in their order; `given` counts the pairs in which each is
+    not empty. `kinds` of values that occur: "list", "object", "truth value". `texts`: the number of pairs whose input has no
+    fields. `before` are the messages in front of a request, `guide` begins its system message. `own_system`: whether pairs
+    have their own system messages.
     """
 
     fields: tuple[str, ...]
@@ -70,7 +70,7 @@ def _kind(value: Any) -> str | None:
 
 
 def field_order(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...] | None:
-    """One order of the fields that all rows follow, those that came first ahead; None if two rows disagree."""
+    """An order of the fields that all rows follow, the earliest first; None if two rows disagree."""
     rank: dict[str, int] = {}
     graph: TopologicalSorter[str] = TopologicalSorter()
     for row in rows:

@@ -1,4 +1,4 @@
-"""Makes the request for one record, as the model was tuned and judged on. Needs Python 3.9 or later and nothing else.
+"""Builds requests in the form that the model was tuned and judged on. Needs only Python 3.9 or later.
 
 python request.py '{"name": "value"}'         prints the body of a chat completion
 python request.py --text '{"name": "value"}'  prints the text of the request alone
@@ -18,8 +18,8 @@ FIELDS: list[str] = []  # in their order; if empty, in the order of the record
 BEFORE: list[dict[str, str]] = []  # messages between the system message and the request
 GUIDE: str | None = None  # begins the system message
 SETTINGS: dict[str, Any] = {}  # of every call
-STRIPPED: list[str] = []  # roles whose texts are stripped here because the served template does not do it
-IN_USER_TURN: bool = False  # a system message stands at the beginning of the first user message
+STRIPPED: list[str] = []  # roles whose texts are stripped here, since the served template does not strip them
+IN_USER_TURN: bool = False  # whether the system message goes to the beginning of the first user message
 # --- end ---
 
 
@@ -68,7 +68,7 @@ def body(record: str | Mapping[str, Any], system: str | None = None) -> dict[str
 
 
 def _whole(text: str) -> str:
-    """The text with halves of characters (lone surrogates) replaced, since no request can hold them."""
+    """The text with lone surrogates replaced, since no request can contain them."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     return text

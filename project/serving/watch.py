@@ -1,4 +1,4 @@
-"""Watches what became of a verdict: the served model, the live requests, the prices and the volume."""
+"""Watches whether a verdict still holds: the served model, live requests, prices and volume."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from ...evaluate import RETIRES_SOON, AnswerStore, decided_again, open_server, v
 from ...reports import watch_text, watched_html
 from ..evaluation.again import ElsewhereError, evaluate_again
 from ..run import Run, console_for
-from .asking import Served, bill, check_asking
 from .live_logs import LiveLog, read_log
 from .looks import History
 from .recorded import open_judged
+from .requests import Served, check_requests, cost_lines
 from .watch_logs import watch_log
 from .watch_served import Watcher
 
@@ -23,12 +23,12 @@ __all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "served_at"
 
 WATCH_SCHEMA = "tuneworth/watch/1"
 AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
-BUSY = "another tuneworth watch is at work on this run"
+BUSY = "another tuneworth watch is running on this run"
 
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """What to watch. rows: of a look. log_share: the share of all requests that the log holds."""
+    """What to watch. rows: test rows per look. log_share: the share of all requests that the log holds."""
 
     served: Sequence[Served] = ()
     log: Path | None = None
@@ -70,11 +70,11 @@ def watch_run(
     path: str | Path, settings: WatchSettings, *, now: datetime | None = None, allow_code: bool = False,
     seed: int | None = None, talk: Talk | None = None,
 ) -> Watched:  # fmt: skip
-    """Look at the served models and the log, read prices, volume and dates again, and decide with them.
+    """Look at the served models and the log, reread prices, volume and dates, and decide again.
 
-    The run keeps its verdict. The looks are kept in its folder `watch`; one that was interrupted is completed by the next
-    call, and nothing is asked twice. A server that does not answer leaves a note and costs no evidence. `now` is the time
-    of the look, by default the present.
+    The run keeps its verdict. The looks are stored in its folder `watch`; the next call completes an interrupted one, and no
+    request is sent twice after its answer. A server that does not answer leaves a note and does not count as evidence. `now`
+    is the time of the look, by default the current time.
 
     Raises: ConfigError or DataError for wrong input; RunBroken if `max_cost` stops the requests.
     """
@@ -84,7 +84,7 @@ def watch_run(
     log = None if file is None else read_log(file, run)
     with history.alone() as alone:
         if not alone:
-            run.talk.note(f"note: {BUSY}; nothing was asked")
+            run.talk.note(f"note: {BUSY}; nothing was sent")
         watcher = Watcher(run, history, settings.rows, settings.max_cost, now=now, looks=alone)
         endpoints = [watcher.watch(served) for served in settings.served]
         logs = None if log is None or file is None else watch_log(run, history, log, file, now=now, adds=alone)
@@ -101,7 +101,7 @@ def plan_watch(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> list[str]:
-    """What `watch_run` would ask, a line for each endpoint; nothing is sent.
+    """What `watch_run` would send, a line for each endpoint; nothing is sent.
 
     Raises: ConfigError if personal data, keys or prices would stop it.
     """
@@ -112,8 +112,8 @@ def plan_watch(
     for served in settings.served:
         plan, file = watcher.plan(served)
         answers = AnswerStore(file)
-        check_asking(run, [plan], answers)
-        lines += bill(run, [plan], answers, max_cost=settings.max_cost)
+        check_requests(run, [plan], answers)
+        lines += cost_lines(run, [plan], answers, max_cost=settings.max_cost)
     return lines
 
 
@@ -121,7 +121,7 @@ def _opened(path: str | Path, settings: WatchSettings, *, allow_code: bool, talk
     run = open_judged(path, allow_code=allow_code, talk=talk)
     if run.facts.get("judged") is not None and (settings.served or settings.log is not None):
         raise ConfigError(
-            f"{run.folder} judged outputs that were collected elsewhere, so only its verdict can be given again\n"
+            f"{run.folder} judged outputs that were collected elsewhere, so only its verdict can be updated\n"
             "Leave out --endpoint and --logs, or watch a run of `tuneworth evaluate PROJECT`."
         )
     return run
@@ -132,14 +132,14 @@ def served_at(
 ) -> list[Served]:
     """The served models at these addresses; `models` are their names, one for all or one each.
 
-    Without names it is the model of the last look at an address, else the server's only one.
+    Without names, it is the model of the last look at an address, or the server's only model.
 
-    Raises: ConfigError if the numbers of names and addresses do not fit, or a server has several models.
+    Raises: ConfigError if the numbers of names and addresses do not match, or a server has several models.
     """
     if models and len(models) not in (1, len(endpoints)):
         raise ConfigError(
-            f"--model: {len(endpoints)} endpoints need one name for all, or one each; found {len(models)}\n"
-            "Name each model as its endpoint does."
+            f"--model: expected one name for all {len(endpoints)} endpoints, or one for each; found {len(models)}\n"
+            "Use the names that the endpoints use."
         )
     names = models if len(models) == len(endpoints) else list(models[:1]) * len(endpoints)
     looks = History(Run(path).folder).read() if not names and endpoints else []
@@ -156,7 +156,7 @@ def _only_model(url: str, key_env: str | None) -> str:
 
 
 def _volume(log: LiveLog, share: float) -> dict[str, Any] | None:
-    """The requests a day by the times of the log."""
+    """The requests per day, from the times in the log."""
     if not log.timed:
         return None
     first, last = log.rows["time"].min(), log.rows["time"].max()
@@ -167,7 +167,7 @@ def _volume(log: LiveLog, share: float) -> dict[str, Any] | None:
 
 
 def _again(run: Run, volume: Mapping[str, Any] | None, *, allow_code: bool) -> dict[str, Any] | None:
-    """The verdict by today's project, price list, dates and volume; None if the run has none."""
+    """The verdict by the current project, price list, dates and volume; None if the run has no verdict."""
     if not run.results.get("verdict"):
         return None
     measured = None if volume is None else _outside(run, volume)
@@ -181,7 +181,7 @@ def _again(run: Run, volume: Mapping[str, Any] | None, *, allow_code: bool) -> d
 
 
 def _outside(run: Run, volume: Mapping[str, Any]) -> float | None:
-    """The requests a day of the log where they are outside the range that the money assumes."""
+    """The requests per day in the log if they are outside the range that the costs assume; None otherwise."""
     assumed = next(
         (one for one in (run.results.get("money") or {}).get("assumptions") or [] if one["key"] == "requests_per_day"),
         None,

@@ -1,4 +1,4 @@
-"""What a log of live requests shows: how many outputs keep every rule, and whether the requests differ from those of the run."""
+"""Watches a log of live requests: how many outputs follow every rule, and whether requests differ from the run's."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,14 +14,14 @@ from .looks import History
 
 __all__ = ["watch_log"]
 
-DAYS_BETWEEN = 6.5  # between two tests of the requests, so that 52 of them in a year have 5% together
+DAYS_BETWEEN = 6.5  # between two tests of the requests, so that 52 tests in a year share the 5% of false alarms
 
 
 def watch_log(run: Run, history: History, log: LiveLog, path: Path, *, now: datetime, adds: bool) -> dict[str, Any]:
-    """Score what is new in a log, test its requests, and add both to the history if `adds`.
+    """Score what is new in a log and test its requests; with `adds`, add both to the history.
 
-    live: the share of outputs that keep every must rule, null if no share was recorded. rules: the share of new outputs
-    that break each. drift: as `drift_of`; null if the requests were tested less than a week ago.
+    live: the share of outputs that follow every must rule, null if no share was recorded. rules: the share of new outputs
+    that break each rule. drift: as `drift_of`; null if the requests were tested less than a week ago.
     """
     looks = [look for look in history.read() if look.get("log")]
     new, made = new_since(log, looks), now.isoformat(timespec="seconds")
@@ -48,7 +48,7 @@ def watch_log(run: Run, history: History, log: LiveLog, path: Path, *, now: date
 
 
 def _kept(path: Path, log: LiveLog) -> dict[str, Any]:
-    """What tells later that these rows were counted."""
+    """What identifies these rows as counted in later looks."""
     last = log.rows["time"].max() if log.timed else None
     return {
         "file": path.name,
@@ -80,7 +80,7 @@ def _scored(run: Run, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, float
 
 
 def _recorded_share(run: Run) -> dict[str, float] | None:
-    """The acceptable share of the judged candidate with its range, as users would get its outputs."""
+    """The acceptable share of the judged candidate with its range, for outputs as users get them."""
     results: Mapping[str, Any] = run.results
     name = (results.get("comparison") or {}).get("candidate") or next(iter(results.get("quality") or {}), None)
     share = ((results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
@@ -88,9 +88,9 @@ def _recorded_share(run: Run) -> dict[str, float] | None:
 
 
 def _drift(run: Run, new: pl.DataFrame, looks: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any] | None:
-    """The requests against those of the run, once a week at most.
+    """The test of the requests against those of the run, at most once a week.
 
-    All splits: one that keeps families together makes each of them differ from the others.
+    It uses all splits, since splits that keep families together differ from one another.
     """
     tested = [
         datetime.fromisoformat(look["made"]) for look in looks if look["drift"] and look["drift"]["reason"] is None

@@ -1,4 +1,4 @@
-"""One look at a served model: rows are drawn, asked, scored like the recorded outputs, and kept."""
+"""A look at a served model: draws test rows, requests outputs, scores them like the recorded ones, and stores them."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
-from ...core import ConfigError, ModelError, RunBroken
+from ...core import ConfigError, RunBroken
 from ...evaluate import (
     LEAST_ANSWERED,
     AnswerStore,
@@ -28,10 +28,11 @@ from ...evaluate import (
     spent_on,
     standing_of,
 )
+from ..load import counts_tokens, local_counter
 from ..run import Run
-from .asking import Served, bill, budget_of, check_asking, plan_asking, price_of, request
 from .looks import History
 from .recorded import Recorded, recorded
+from .requests import Served, budget_of, check_requests, cost_lines, plan_requests, price_of, send_requests
 
 __all__ = ["Watcher"]
 
@@ -39,13 +40,13 @@ Look = dict[str, Any]
 
 
 class Watcher:
-    """Looks at the served models of one run. Without `looks` it only says what earlier looks show."""
+    """Looks at the served models of one run. Without `looks`, it only reports what earlier looks show."""
 
     def __init__(
         self, run: Run, history: History, rows: int, max_cost: Decimal | None, *, now: datetime, looks: bool
     ) -> None:  # fmt: skip
         self.run, self.history, self.rows, self.now, self.looks = run, history, rows, now, looks
-        self.max_cost = max_cost  # what is left of it for the endpoints still to come
+        self.max_cost = max_cost  # what remains of it for the next endpoints
 
     @cached_property
     def judged(self) -> Recorded:
@@ -54,25 +55,25 @@ class Watcher:
 
     @cached_property
     def outcomes(self) -> dict[str, float]:
-        """Each test row's recorded outcome by today's style, by its id: those that could be scored."""
+        """The recorded outcome of each test row by the current style, by id, for rows that could be scored."""
         items = self._scores(self.judged.pairs, self.judged.outputs).items
         return {id: float(value) for id, value in items.select("id", "acceptable").iter_rows() if value is not None}
 
     @cached_property
     def basis(self) -> str:
-        """The fingerprint of these outcomes: looks that compared with others tell nothing about these."""
+        """The fingerprint of these outcomes; looks that were compared with other outcomes do not count."""
         return hashlib.sha256(json.dumps(sorted(self.outcomes.items())).encode(errors="replace")).hexdigest()[:16]
 
     @cached_property
     def groups(self) -> dict[str, Any]:
-        """What each test row depends on with others."""
+        """The group of dependent rows of each test row."""
         return groups_by_id(self.judged.pairs.iter_rows(named=True))
 
     def watch(self, served: Served) -> dict[str, Any]:
-        """Look at one served model, and say what all looks at it show.
+        """Look at one served model, and report what all looks at it show.
 
-        look: the newest one, null if none was ever made; `looked` says whether it was made now. model_before: the names
-        that the first look's answers gave, where those of the newest look are others; fingerprint_before likewise.
+        look: the newest look, null if there was none; looked: whether it was made now. model_before: the model names in the
+        first look's answers, if those of the newest look differ; fingerprint_before likewise.
         """
         made = self._look(served) if self.looks else None
         looks = self._counting(served)
@@ -92,15 +93,15 @@ class Watcher:
         }
 
     def plan(self, served: Served) -> tuple[RemotePlan, Path]:
-        """The requests of the next look, and the file with those of its answers that are there already."""
+        """The requests of the next look, and the file with the answers received so far."""
         number = 1 + self._answered(served)
         ids = list(self.outcomes)
-        # The number counts earlier looks, so a look that got no answer is made again with the same rows.
+        # The number counts answered looks, so a look without answers is repeated with the same rows.
         seed = [self.run.seed, crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace")), number]
         drawn = [ids[place] for place in draw_rows(len(ids), self.rows, seed=seed)]
         pairs = pl.DataFrame({"id": drawn}).join(self.judged.pairs, on="id", how="left", maintain_order="left")
         price = price_of(self.run, self.judged)
-        plan = plan_asking(self.run, self.judged, served, pairs, max_cost=self.max_cost, price=price)
+        plan = plan_requests(self.run, self.judged, served, pairs, max_cost=self.max_cost, price=price)
         return plan, self.history.under_way(served, number)
 
     def _all(self, served: Served) -> list[Look]:
@@ -117,10 +118,10 @@ class Watcher:
         """Make a look, or complete one that was interrupted, and add it to the history."""
         plan, file = self.plan(served)
         with open_answers(file) as answers:
-            check_asking(self.run, [plan], answers)
-            for line in bill(self.run, [plan], answers, max_cost=self.max_cost):
+            check_requests(self.run, [plan], answers)
+            for line in cost_lines(self.run, [plan], answers, max_cost=self.max_cost):
                 self.run.talk.note(line)
-            outputs, reason = self._asked(served, plan, answers)
+            outputs, reason = self._requested(served, plan, answers)
             lines = [answers[one.key] for one in plan.requests if one.key in answers]
         look = {**self._made(served, file, plan, lines), **self._found(plan.pairs, outputs, reason)}
         kept = [{"endpoint": look["endpoint"], "model": look["model"], "look": look["look"], **line} for line in lines]
@@ -130,14 +131,15 @@ class Watcher:
             self.history.clear(served, self._answered(served))  # also what a kill left of earlier ones
         return look
 
-    def _asked(self, served: Served, plan: RemotePlan, answers: AnswerStore) -> tuple[pl.DataFrame | None, str | None]:
-        """The outputs; or None and the reason, where the server does not answer.
+    def _requested(
+        self, served: Served, plan: RemotePlan, answers: AnswerStore
+    ) -> tuple[pl.DataFrame | None, str | None]:
+        """The outputs; or None and the reason if the server does not answer.
 
-        Raises: RunBroken if the budget is used up or the disk refuses; ConfigError for a server that never answered as it
-        was called.
+        Raises: RunBroken if the budget is used up or the disk refuses; ConfigError for a server that has never answered.
         """
         try:
-            return request(self.run, plan, answers, max_cost=self.max_cost, talk=self.run.talk), None
+            return send_requests(self.run, plan, answers, max_cost=self.max_cost, talk=self.run.talk), None
         except NotStored:
             raise
         except RunBroken as error:
@@ -151,7 +153,7 @@ class Watcher:
             return None, str(error)
 
     def _made(self, served: Served, file: Path, plan: RemotePlan, lines: Sequence[Mapping[str, Any]]) -> Look:
-        """When and where the look was made, what it cost, and which models its answers name."""
+        """When and where the look was made, its cost, and the models that its answers name."""
         cost = None
         if plan.price is not None:
             cost = str(spent_on(lines, currency=plan.price.currency, price=lambda line: plan.price))
@@ -170,7 +172,7 @@ class Watcher:
         }
 
     def _found(self, pairs: pl.DataFrame, outputs: pl.DataFrame | None, reason: str | None) -> Look:
-        """What the outputs show; nothing if too few of the rows were answered."""
+        """What the outputs show; only a reason if too few rows were answered."""
         if outputs is None:
             return {"asked": len(pairs), "answered": 0, "reason": reason}
         asked = pairs.select("id")
@@ -179,7 +181,7 @@ class Watcher:
         found = look_at(self._scores(pairs, before), self._scores(pairs, outputs), groups)
         if found["answered"] < LEAST_ANSWERED * len(pairs):
             first = next((text for text in outputs["error"] if text), "no output could be scored")
-            reason = f"{found['answered']} of {len(pairs)} rows were answered; the first that was not: {first}"
+            reason = f"only {found['answered']} of {len(pairs)} rows were answered; the first failure: {first}"
             return {"asked": len(pairs), "answered": 0, "reason": reason}
         return {**found, "reason": None}
 
@@ -189,15 +191,8 @@ class Watcher:
     @cached_property
     def _counter(self) -> Callable[[Sequence[str]], Sequence[int]] | None:
         """The judged model's token counter, if a rule counts tokens and its tokenizer is on this machine."""
-        checks, model = self.run.style.checks, self.judged.model
-        if model is None or not any(getattr(check.parameters, "unit", None) == "tokens" for check in checks):
-            return None
-        from ...train import token_counter
-
-        try:
-            return token_counter(model)
-        except ModelError:
-            return None
+        model = self.judged.model
+        return local_counter(model) if model is not None and counts_tokens(self.run.style) else None
 
     def _spend(self, cost: Decimal) -> None:
         if self.max_cost is not None:
@@ -205,5 +200,5 @@ class Watcher:
 
 
 def _other(looks: Sequence[Look], key: str) -> list[str] | None:
-    """What the first answers named, where the newest name something else."""
+    """What the first answers named, if the newest name something else."""
     return looks[0][key] if len(looks) > 1 and looks[0][key] != looks[-1][key] else None

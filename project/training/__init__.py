@@ -1,1 +1,1 @@
-"""Training in a project, its learning curve, and what a run says about its trained model."""
+"""Training in a project, here or at a provider, and its learning curve."""

@@ -1,4 +1,4 @@
-"""`tuneworth train --cluster`: the part of the command, and the part of each worker on its node."""
+"""`tuneworth train --cluster`: the work of the command, and of each worker on its node."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ class Relayed(Talk):
 
 
 def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -> Any:
-    """Train like `train_stage`, with the workers of the cluster in `[cluster]`; returns the training summary.
+    """Train like `train_stage`, on the workers of the cluster in `[cluster]`; returns the training summary.
 
     Raises: ConfigError if there is no cluster, or its nodes do not have the run's folder; else as `train_stage`.
     """
@@ -80,10 +80,10 @@ def train_as_member(
     *, project: Path, run: str, drop_long: bool, allow_code: bool, talk: dict[str, Any], kept: int | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    """The part of one worker in a training, like a process of `torchrun`; only the first worker prints.
+    """The work of one worker in a training, like a process of `torchrun`; only the first worker prints.
 
-    `kept` is the number of earlier trainings in the run when the command started, None if the current one is not to be
-    moved away: a restarted worker must not move away the work of its first start.
+    `kept` is the number of earlier trainings in the run when the command started, None if the current one is not to be moved
+    away: a restarted worker must not move away the work of its first start.
     """
     from ...train import Processes
 

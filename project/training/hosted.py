@@ -1,21 +1,20 @@
-"""`tuneworth train --on`: a training at a provider, its record in the run, and where the tuned model is judged."""
+"""`tuneworth train --on`: training at a provider, its record in the run, and the endpoint of the tuned model."""
 
 import json
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, read_key, read_written, say, sha256_file, write_synced, write_whole
-from ..project import PROJECT_FILE
+from ...core import ConfigError, Talk, read_key, say, sha256_file, write_synced, write_whole
 from ..run import At, Run, console_for, open_run
+from .connect import check_connect, connect_endpoint
+from .earlier import put_aside
 from .hosted_plan import HostedPlan, check_dates, check_max_cost, hosted_folder, plan_job, provider_of
 from .hosted_words import endpoint_table, result_text
-from .train import alone_in, put_aside
+from .train import alone_in
 
 if TYPE_CHECKING:
     from ...train import Client, HostedJob, Pauses
@@ -27,7 +26,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 @dataclass(frozen=True, repr=False)
 class HostedTraining:
-    """The result of a training at a provider: `summary` is `train/summary.json`, `record` `train/hosted/job.json`."""
+    """The result of training at a provider: `summary` is `train/summary.json`, `record` is `train/hosted/job.json`."""
 
     run: Run
     summary: dict[str, Any]
@@ -36,7 +35,7 @@ class HostedTraining:
     connected: bool = False
 
     def data(self) -> dict[str, Any]:
-        """The result as JSON can hold it."""
+        """The result as JSON values."""
         return {"run": str(self.run.folder), **self.summary, "evaluate": self.table, "connected": self.connected}
 
     def __str__(self) -> str:
@@ -67,17 +66,17 @@ def train_hosted(
     max_cost: Decimal | None = None, connect: bool = False, confirm: Callable[[HostedPlan], None] | None = None,
     today: date | None = None, pauses: "Pauses | None" = None, seed: int | None = None, talk: Talk | None = None,
 ) -> HostedTraining:  # fmt: skip
-    """Train on a run's train split at the provider `on`; what was begun is taken up, and never begun twice.
+    """Train on a run's train split at the provider `on`; a job that was started is resumed, never started twice.
 
-    `confirm` is called with the plan before anything is sent, and raises to stop; a call from Python without it agrees to the
-    cost. `connect` writes the tuned model's endpoint into `[evaluate.tuned]` of the project file.
+    `confirm` is called with the plan before anything is sent, and raises to stop; without it, the caller agrees to the cost.
+    `connect` writes the tuned model's endpoint into `[evaluate.tuned]` of the project file.
 
     Raises: as `plan_hosted` before anything is sent; RunBroken if the job failed or the provider stopped answering.
     """
     opened = open_run(project, run, allow_code=False, talk=console_for(talk, seed))
     with alone_in(opened.folder):
         plan = _planned(opened, on, drop_long=drop_long, again=again, today=_today(today))
-        _check_connect(opened, connect)
+        check_connect(opened, connect)
         if not _begun(plan):
             check_max_cost(plan, max_cost)
             read_key(_key_env(plan))
@@ -93,9 +92,9 @@ def train_hosted(
 def cancel_hosted(
     project: At = None, *, on: str, run: str | None = None, pauses: "Pauses | None" = None, talk: Talk | None = None
 ) -> str:
-    """Stop the job of a run at its provider; what then is the case, in words.
+    """Cancel the job of a run at its provider; returns its state in words.
 
-    Raises: ConfigError if the run has no job there; as any request if the provider does not answer.
+    Raises: ConfigError if the run has no job there; RunBroken if the provider does not answer.
     """
     from ...train import cost_in, read_job
 
@@ -114,10 +113,10 @@ def cancel_hosted(
         return (
             f"The job {record['job']} has ended: {state.status}{paid}. Providers charge for the steps that were done."
         )
-    return f"The job {record['job']} was told to stop and is now: {state.word}{paid}. Run the command again to look once more."
+    return f"The job {record['job']} was asked to stop and is now: {state.word}{paid}. Run the command again to check."
 
 
-# --- before it starts ---------------------------------------------------------------------------------------------
+# --- before training ----------------------------------------------------------------------------------------------
 
 
 def _today(stated: date | None) -> date:
@@ -125,7 +124,7 @@ def _today(stated: date | None) -> date:
 
 
 def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) -> HostedPlan:
-    """The plan, compared with what the run holds already."""
+    """The plan, checked against what the run already holds."""
     from ...train import read_job
 
     folder = run.folder / "train"
@@ -133,7 +132,7 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
     runs = record.get("step") == "creating" or (record.get("job") and record.get("status") not in ENDED)
     if again and runs:
         raise ConfigError(
-            f"the job {record['job'] or ''} of {run.folder} is still running and costing\n"
+            f"the job {record['job'] or ''} of {run.folder} is still running and costs money\n"
             "Wait for it (the same command without --again), or stop it with --cancel first."
         )
     earlier = len(list(run.folder.glob("train-[0-9]*/hosted/job.json")))
@@ -142,17 +141,17 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
         raise ConfigError(_changed(run, record, plan))
     if not again and not record and any((folder / name).is_file() for name in ("preflight.json", "summary.json")):
         raise ConfigError(
-            f"{run.folder} was trained on this machine already, or in part.\nTo train it at {provider.title} and set that "
-            "training aside, add --again; for a new run, run `tuneworth curate`."
+            f"{run.folder} was already trained on this machine, at least in part.\nTo train it at {provider.title} and set "
+            "that training aside, add --again; for a new run, run `tuneworth curate`."
         )
-    if record.get("job") and not again:  # it was created before any day that was announced
-        known = f"the run has this job already: {record['job']} ({record.get('word') or record['status'] or 'created'})"
+    if record.get("job") and not again:  # announced dates do not affect an existing job
+        known = f"the run already has this job: {record['job']} ({record.get('word') or record['status'] or 'created'})"
         return replace(plan, warnings=[*plan.warnings, known])
     return replace(plan, warnings=[*plan.warnings, *check_dates(provider, plan.request.model, today)])
 
 
 def _changed(run: Run, record: Mapping[str, Any], plan: HostedPlan) -> str:
-    """What differs between the run's job and the one that is wanted."""
+    """The error for a run whose job differs from the requested one, with the differences."""
     now = {"provider": plan.provider.name, "model": plan.request.model, **plan.request.hyperparameters()}
     then = {"provider": record["provider"], "model": record["model"], **record["hyperparameters"]}
     changes = [
@@ -170,14 +169,14 @@ def _changed(run: Run, record: Mapping[str, Any], plan: HostedPlan) -> str:
 
 
 def _begun(plan: HostedPlan) -> bool:
-    """Whether this job was agreed to, and may have been sent in part."""
+    """Whether this job was agreed to, so that parts of it may have been sent."""
     from ...train import read_job
 
     return read_job(hosted_folder(plan.run)).get("key") == plan.request.key
 
 
 def _set_up(plan: HostedPlan, *, again: bool) -> None:
-    """Write the files to be sent and the record of the job, after the person agreed."""
+    """Write the files to send and the record of the job, once the user has agreed."""
     if again:
         put_aside(plan.run)
     _write_files(plan)
@@ -185,7 +184,7 @@ def _set_up(plan: HostedPlan, *, again: bool) -> None:
 
 
 def _write_files(plan: HostedPlan) -> None:
-    """Write the files to be sent, unless they are there; their content is part of the job's key."""
+    """Write the files to send, unless they exist; their content is part of the job's key."""
     for one in plan.uploads:
         if not one.path.is_file() or sha256_file(one.path) != one.sha256:
             one.path.parent.mkdir(parents=True, exist_ok=True)
@@ -211,11 +210,11 @@ def _client_of(run: Run, on: str, pauses: "Pauses | None") -> Iterator["Client"]
 
 
 def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None", max_cost: Decimal | None = None) -> "HostedJob":
-    """The job of a plan. A stated limit is what was agreed to, else the limit of the bill as it was when that was agreed to."""
+    """The job of a plan. Its cost limit is `max_cost`, else the maximum of the bill that the user agreed to."""
     from ...train import HostedJob, Pauses, read_job
 
-    said = (read_job(hosted_folder(plan.run)).get("bill") or {}).get("cost_at_most")
-    agreed = max_cost or (plan.bill.most if said is None else Decimal(str(said)))
+    recorded = (read_job(hosted_folder(plan.run)).get("bill") or {}).get("cost_at_most")
+    agreed = max_cost or (plan.bill.most if recorded is None else Decimal(str(recorded)))
     return HostedJob(
         hosted_folder(plan.run), plan.provider, client, plan.request, plan.uploads,
         lambda text: plan.run.talk.note(f"train: {text}"), agreed, pauses or Pauses(),
@@ -223,23 +222,18 @@ def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None", max_cost: Decim
 
 
 def _recorded_job(run: Run, record: Mapping[str, Any], client: Any, pauses: "Pauses | None") -> "HostedJob":
-    """The job of a record alone: enough to find it again and to stop it."""
+    """The job of a record, with enough to find and cancel it."""
     from ...train import HostedJob, JobRequest, Pauses
 
     request = JobRequest(key=record["key"], model=record["model"], suffix=record["suffix"], **record["hyperparameters"])
     provider = provider_of(run.project, record["provider"])
     return HostedJob(
-        hosted_folder(run),
-        provider,
-        client,
-        request,
-        (),
-        lambda text: run.talk.note(f"train: {text}"),
+        hosted_folder(run), provider, client, request, (), lambda text: run.talk.note(f"train: {text}"),
         pauses=pauses or Pauses(),
-    )
+    )  # fmt: skip
 
 
-# --- afterwards ---------------------------------------------------------------------------------------------------
+# --- after training -----------------------------------------------------------------------------------------------
 
 
 def _finished(plan: HostedPlan, record: dict[str, Any], *, connect: bool) -> HostedTraining:
@@ -252,12 +246,12 @@ def _finished(plan: HostedPlan, record: dict[str, Any], *, connect: bool) -> Hos
     run.update(seconds={"train": summary["seconds"]}, hosted={key: hosted[key] for key in kept})
     table = endpoint_table(provider.chat_url, str(record["tuned_model"]), _key_env(plan))
     if connect:
-        _connect(run, table)
+        connect_endpoint(run, table)
     return HostedTraining(run, summary, record, table, connect)
 
 
 def _summary(plan: HostedPlan, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of `train/summary.json`; what only a training on this machine knows is not in it."""
+    """The content of `train/summary.json`, without what is only known about local training."""
     cost, source = _cost(plan, record)
     provider, run = plan.provider, plan.run
     return {
@@ -280,7 +274,7 @@ def _summary(plan: HostedPlan, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost(plan: HostedPlan, record: Mapping[str, Any]) -> tuple[Decimal | None, str | None]:
-    """The cost in USD and where it comes from: the provider, or its trained tokens times the price."""
+    """The cost in USD and its source: the provider, or the tokens that it trained times the price."""
     from ...train import cost_in, cost_of
 
     if (stated := cost_in(record)) is not None:
@@ -297,39 +291,3 @@ def _seconds(record: Mapping[str, Any]) -> float:
         span = datetime.fromisoformat(record["ended"]) - datetime.fromisoformat(record["created"])
         return max(0.0, span.total_seconds())
     return 0.0
-
-
-# --- the tuned model's endpoint in the project file ---------------------------------------------------------------
-
-
-def _check_connect(run: Run, connect: bool) -> None:
-    """Raises: ConfigError before anything is sent if `[evaluate.tuned]` is taken."""
-    if connect:
-        _with_table(run.project.folder / PROJECT_FILE, endpoint_table("https://example.com", "name", "KEY"))
-
-
-def _connect(run: Run, table: str) -> None:
-    file = run.project.folder / PROJECT_FILE
-    write_whole(file, _with_table(file, table))
-
-
-def _with_table(file: Path, table: str) -> str:
-    """The project file with the table at its end; every line that is there stays.
-
-    Raises: ConfigError if it has such a table already.
-    """
-    text = read_written(file, what="project file")
-    present = tomllib.loads(text).get("evaluate") or {}
-    added = tomllib.loads(table)["evaluate"]["tuned"]
-    if present.get("tuned") == added:
-        return text
-    joined = f"{text.rstrip()}\n\n{table}\n"
-    try:
-        if "tuned" not in present and tomllib.loads(joined)["evaluate"]["tuned"] == added:
-            return joined
-    except (tomllib.TOMLDecodeError, KeyError):
-        pass
-    raise ConfigError(
-        f"{file} has settings for the tuned variant already, which --connect does not change\n"
-        "Leave out --connect, and put endpoint, model and key_env into [evaluate.tuned] yourself when the training is done."
-    )

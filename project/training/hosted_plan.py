@@ -1,4 +1,4 @@
-"""A training at a provider before anything is sent: its files checked by the provider's rules, its bill, its warnings."""
+"""Plans training at a provider, before anything is sent: files checked by the provider's rules, bill, warnings."""
 
 import hashlib
 import json
@@ -28,14 +28,14 @@ PROVIDERS = ("together", "fireworks", "openai")
 EXAMPLE = {
     "together": "Qwen/Qwen3-8B", "fireworks": "accounts/fireworks/models/qwen3-8b", "openai": "gpt-4.1-mini-2025-04-14",
 }  # fmt: skip
-RULE_BATCH = 8  # pairs a step, for the rule of epochs; providers choose their own
+RULE_BATCH = 8  # pairs per step that the rule for epochs assumes; providers choose their own
 
 
 @dataclass(frozen=True, repr=False)
 class HostedPlan:
-    """What a training at a provider would send and cost. Nothing was sent or written.
+    """What training at a provider would send and cost; nothing was sent or written.
 
-    `contents` are the bytes of each file by its role, `dropped` the pairs that are longer than an example may be.
+    `contents` are the bytes of each file by role, `dropped` the pairs that exceed the maximum length of an example.
     """
 
     run: Run
@@ -50,11 +50,11 @@ class HostedPlan:
 
     @property
     def host(self) -> str:
-        """The host that gets the files."""
+        """The host that receives the files."""
         return host_of(self.provider.base_url)
 
     def data(self) -> dict[str, Any]:
-        """The plan as JSON can hold it."""
+        """The plan as JSON values."""
         return {
             "run": str(self.run.folder), "provider": self.provider.name, "title": self.provider.title, "host": self.host,
             "model": self.request.model, "key": self.request.key, **self.request.hyperparameters(),
@@ -72,14 +72,14 @@ class HostedPlan:
 
 
 def hosted_folder(run: Run) -> Path:
-    """Where a run keeps its job, its files and their fetched results."""
+    """The folder of a run for its job, its files and the fetched results."""
     return run.folder / "train" / "hosted"
 
 
 def provider_of(project: Project, name: str) -> "Provider":
     """The named provider, with the project's address and account.
 
-    Raises: ConfigError if there is none of this name, or `[train.hosted]` lacks what it needs.
+    Raises: ConfigError if there is no such provider, or `[train.hosted]` lacks what it needs.
     """
     from ...train import Fireworks, OpenAI, Together
 
@@ -102,15 +102,15 @@ def provider_of(project: Project, name: str) -> "Provider":
 
 
 def check_dates(provider: "Provider", model: str, today: date) -> list[str]:
-    """Warnings about announced days that are near.
+    """Warnings about announced shutdowns.
 
-    Raises: ConfigError if the provider takes no more jobs, or the base model no longer answers.
+    Raises: ConfigError if the provider accepts no more jobs, or the base model was shut down.
     """
     elsewhere = "Train at another provider (--on together, --on fireworks) or on this machine (without --on)."
     last, ends = provider.no_new_jobs, provider.retires.get(model)
     if last is not None and today >= last:
         raise ConfigError(
-            f"{provider.title} takes no new training jobs since {last} ({provider.announced})\n{elsewhere}"
+            f"{provider.title} has accepted no new training jobs since {last} ({provider.announced})\n{elsewhere}"
         )
     if ends is not None and today >= ends:
         raise ConfigError(
@@ -119,19 +119,19 @@ def check_dates(provider: "Provider", model: str, today: date) -> list[str]:
     warnings = []
     if last is not None:
         warnings.append(
-            f"{provider.title} takes no new training jobs from {last}, and already none from organisations that did not tune "
-            f"before ({provider.announced}); this model cannot be trained again there after that day"
+            f"{provider.title} will accept no new training jobs from {last}, and already accepts none from organisations that "
+            f"never tuned a model there ({provider.announced}); from that day, this model cannot be trained again there"
         )
     if ends is not None:
         warnings.append(
-            f"{model} and all models tuned from it are shut down on {ends}: {say.count((ends - today).days, 'day')} "
-            f"from today. State base_model_retires = {ends} in [roi.running]"
+            f"{model} and all models tuned from it will be shut down on {ends}, in {say.count((ends - today).days, 'day')}. "
+            f"State base_model_retires = {ends} in [roi.running]"
         )
     return warnings
 
 
 def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -> HostedPlan:
-    """The plan of a training in this run at a provider.
+    """The plan of training on this run's pairs at a provider.
 
     Raises: ConfigError for settings, a missing price and personal data; DataError with every problem of the files.
     """
@@ -146,7 +146,7 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
     price = price_for(provider, settings.model, settings.price)
     train, validation = training_pairs(run, project.train)
     tables = {"train": train, **({"validation": validation} if settings.validation and len(validation) else {})}
-    system_role = project.evaluate.of(project.evaluate.candidate).system_role  # it is tuned as it is asked
+    system_role = project.evaluate.of(project.evaluate.candidate).system_role  # so that training matches inference
     chats = {
         role: [line["messages"] for line in chat_lines(table, system_role=system_role)]
         for role, table in tables.items()
@@ -195,7 +195,7 @@ def check_max_cost(plan: HostedPlan, max_cost: Decimal | None) -> None:
 
 
 def _counted(chats: Sequence[Any], project: Project, provider: "Provider") -> "TokenCount":
-    """The tokens of each chat; a relative folder of a tokenizer is one beside the project file."""
+    """The tokens of each chat; a relative tokenizer folder is resolved from the project folder."""
     from ...train import count_tokens
 
     tokenizer = None if project.hosted is None else project.hosted.tokenizer
@@ -207,13 +207,13 @@ def _counted(chats: Sequence[Any], project: Project, provider: "Provider") -> "T
 
 def _content(chats: Sequence[Any]) -> bytes:
     lines = "".join(json.dumps({"messages": chat}, ensure_ascii=False) + "\n" for chat in chats)
-    return lines.encode("utf-8", "surrogatepass")  # the rules name what is not UTF-8
+    return lines.encode("utf-8", "surrogatepass")  # the provider's rules report what is not UTF-8
 
 
 def _without_long(
     tables: Any, chats: Any, counts: Any, longest: int | None
 ) -> tuple[Any, Any, Any, list[dict[str, Any]]]:
-    """The files without examples of more than `longest` tokens where they were counted, and these."""
+    """The files without examples that are known to have more than `longest` tokens, and the dropped examples."""
     dropped: list[dict[str, Any]] = []
     if longest is None:
         return tables, chats, counts, dropped
@@ -251,7 +251,7 @@ def _check_files(
 
 
 def _check_privacy(run: Run, provider: "Provider", tables: dict[str, pl.DataFrame]) -> None:
-    """Raises: ConfigError if personal data would be sent, as for endpoints; no values are named."""
+    """Raises: ConfigError if personal data would be sent, as for endpoints; it does not repeat them."""
     if run.project.evaluate.personal_data == "allow" or is_on_this_machine(provider.base_url):
         return
     texts = []
@@ -283,7 +283,7 @@ def _usual_epochs(pairs: int) -> int:
 
 
 def _suffix(name: str) -> str:
-    """A project's name as part of a model's name."""
+    """The project's name, in the form in which it can be part of a model's name."""
     kept = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name.lower())
     return "-".join(part for part in kept.split("-") if part)[:20].rstrip("-") or "tuned"
 

@@ -15,7 +15,7 @@ Data = Mapping[str, Any]
 
 
 def plan_text(plan: Data) -> str:
-    """The plan of a training at a provider: what goes where, and what it costs."""
+    """The plan of training at a provider: what is sent where, and what it costs."""
     return "\n".join([
         f"Plan for training {plan['model']} at {plan['title']}",
         "",
@@ -65,13 +65,13 @@ def _upto(likely: int, most: int) -> str:
 
 
 def hosting_text(preset: str | None, title: str) -> str:
-    """What the tuned model costs while it is served, and where that goes in the money."""
+    """What serving the tuned model costs, and which setting of [roi] accounts for it."""
     if preset is None:
         return f"by the token, at {title}'s prices for tuned models: model in [roi.tuned], with the tuned model's name"
     machine = PRESETS[preset]
     hourly = float(machine.hourly or 0)
     return (
-        f"the tuned model answers from a deployment of your own, paid from its start to its stop, asked or not: "
+        f"the tuned model runs on your own deployment, which is paid for from start to stop, whether it is used or not: "
         f"{say.money(hourly, 'USD')} an hour, {say.money(hourly / MINUTES, 'USD')} a minute, "
         f"{say.money(hourly * HOURS, 'USD')} a day "
         f'({machine.what}; {machine.source}, read on {machine.read}). preset = "{preset}" in [roi.tuned] counts it'
@@ -79,7 +79,7 @@ def hosting_text(preset: str | None, title: str) -> str:
 
 
 def result_text(summary: Data, table: str, *, deploy: bool, connected: bool) -> str:
-    """The result of a training at a provider: the model, its cost, and how to judge it."""
+    """The result of training at a provider: the model, its cost, and how to judge it."""
     hosted = summary["hosted"]
     lines = [
         f"Trained {hosted['model']} at {hosted['title']} on {say.count(summary['train_pairs'], 'pair')}",
@@ -96,12 +96,8 @@ def result_text(summary: Data, table: str, *, deploy: bool, connected: bool) -> 
         lines.append(_row("adapter", str(hosted["adapter"])))
     lines.append(_row("hosting", hosting_text(hosted["preset"], hosted["title"])))
     first = "Deploy the model, then judge" if deploy else "Judge"
-    told = (
-        "tuneworth.toml now has"
-        if connected
-        else f"{first} it at its endpoint: add this to tuneworth.toml (or use --connect)"
-    )
-    return "\n".join([*lines, "", told, "", table])
+    step = f"{first} it at its endpoint: add this to tuneworth.toml (or use --connect)"
+    return "\n".join([*lines, "", "tuneworth.toml now has" if connected else step, "", table])
 
 
 def _source(hosted: Data) -> str:

@@ -29,12 +29,11 @@ FILE = "learning_curve.json"
 
 
 def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
-    """Train on an eighth, a quarter and a half of the train pairs, generate outputs for the test pairs with each adapter and
-    with the run's, and write `train/learning_curve.json`.
+    """Train on an eighth, a quarter and a half of the train pairs, and write `train/learning_curve.json`.
 
-    The parts are nested, keep groups together and use the settings of the run's training. Existing adapters and outputs
-    are reused, so an interrupted run resumes. The curve is for information only: nothing is chosen by it, so using the
-    test set is safe.
+    Each adapter, and the run's own, generates outputs for the test pairs. The parts are nested, keep groups together and use
+    the settings of the run's training. Existing adapters and outputs are reused, so an interrupted run resumes. The curve
+    is for information only: nothing is chosen by it, so using the test set is safe.
 
     Raises: DataError if the run has too few pairs for the smallest part.
     """

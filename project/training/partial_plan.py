@@ -1,4 +1,4 @@
-"""What can be said about a training on a machine without the packages for it."""
+"""A plan of training on a machine without the packages for it."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -22,8 +22,8 @@ __all__ = ["PartialPlan", "preview_without_model"]
 class PartialPlan:
     """The pairs and steps of a run's training, as far as they are known without the model.
 
-    `epochs` is None if `max_steps` is stated. `characters` are those of input and output of a train pair: `median`,
-    `longest` and `total`. `missing` is the error that the training itself ends with on this machine.
+    `epochs` is None if `max_steps` is stated. `characters` of input and output of a train pair: `median`, `longest` and
+    `total`. `missing` is the error that training raises on this machine.
     """
 
     run: Run
@@ -36,7 +36,7 @@ class PartialPlan:
     missing: ModelError
 
     def data(self) -> dict[str, Any]:
-        """Everything as values that JSON can hold; what only the model tells is null."""
+        """Everything as JSON values; null for what depends on the model."""
         return {
             "run": str(self.run.folder), "model": self.settings.model, "pairs": self.pairs,
             "validation_pairs": self.validation_pairs, "epochs": self.epochs, "steps": self.steps,

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, alone, quote, read_stored, say, write_whole
+from ...core import ConfigError, DataError, Talk, alone, read_stored, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
 from ..runs import Stopwatch
 from ..serving.request import request_fields
+from .earlier import (
+    CHECKPOINT,
+    check_not_hosted,
+    check_same_settings,
+    put_aside_together,
+    with_earlier_micro_batch,
+)
 from .train_words import plan_lines, plan_text
 
 if TYPE_CHECKING:
@@ -24,10 +31,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Planned",
     "alone_in",
-    "check_not_hosted",
     "finished",
     "plan_training",
-    "put_aside",
     "shown_fit",
     "stated_settings",
     "train_in",
@@ -36,23 +41,19 @@ __all__ = [
 ]
 
 
-CHECKPOINT = "checkpoint.safetensors"
-# Settings that do not change the adapter, except for rounding.
-PREFLIGHT = "train/preflight.json"
-HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")
-# Required in every training summary: one without any of them is incomplete.
+# A training summary without one of these keys is incomplete.
 REQUIRED = (
     "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",
     "dtype", "trainable_parameters", "peak_memory_bytes",
 )  # fmt: skip
-QUIET_PARTS = 10  # without validation pairs and a terminal, a line after each tenth of the steps
+QUIET_PARTS = 10  # without validation pairs, a line after each tenth of the steps
 
 
 @dataclass(frozen=True, repr=False)
 class Planned:
-    """A run's training before it starts: its pairs, settings and model, and the findings about them.
+    """A run's training before it starts: its pairs, settings and model, and the preflight.
 
-    `stated` are the settings as the project and the command gave them, `settings` those that the fit takes.
+    `stated` are the settings of the project and the command, `settings` those that the fit uses.
     """
 
     run: Run
@@ -78,12 +79,12 @@ def plan_training(
     run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False,
     earlier: "Preflight | None" = None,
 ) -> Planned:  # fmt: skip
-    """What training in this run will do and need, with `again` from the start; nothing is written.
+    """What training in this run will do and need, from scratch if `again`; nothing is written.
 
-    The steps of an `earlier` preflight are not run again.
+    The steps of an `earlier` preflight are not repeated.
 
-    Raises: as `preflight` does, DataError if the run has no train pairs, and ConfigError if a fit that was
-    stopped had other settings or nothing can be written.
+    Raises: as `preflight`; DataError if the run has no train pairs; ConfigError if an interrupted fit had other settings,
+    or nothing can be written.
     """
     from ...train import Processes, preflight
 
@@ -92,18 +93,20 @@ def plan_training(
     if not again:
         check_not_hosted(run)
     _check_place(folder)
-    waits = not again and (folder / CHECKPOINT).is_file()
-    if waits:
-        _same_settings(run, stated, besides=("model", "drop_long"))  # fit compares weights and pairs
+    resumes = not again and (folder / CHECKPOINT).is_file()
+    if resumes:
+        check_same_settings(run, stated, ignored=("model", "drop_long"))  # fit compares weights and pairs
     train, validation = training_pairs(run, stated)
     loaded = loaded or load(run.project, run.talk)
-    settings = _as_begun(stated, folder) if waits else stated
+    settings = with_earlier_micro_batch(stated, folder) if resumes else stated
     with run.talk.progress("preflight"):
         found = preflight(train, validation, model=loaded, settings=settings, out=folder, earlier=earlier)
     settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
-    gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
+    dropped = {
+        split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")
+    }
     train, validation = (
-        table.filter(~pl.col("id").is_in(gone[split]))
+        table.filter(~pl.col("id").is_in(dropped[split]))
         for split, table in (("train", train), ("validation", validation))
     )
     return Planned(run, train, validation, stated, settings, loaded, found)
@@ -113,9 +116,9 @@ def train_stage(
     run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False,
     earlier: "Preflight | None" = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """An adapter in the run's `train` folder; the training summary. An interrupted training resumes.
+    """Train an adapter in the run's `train` folder, or resume; returns the training summary.
 
-    With `again` it starts over; the files of an earlier one are moved aside once the new one has passed all checks.
+    With `again`, training starts over; the files of an earlier one are moved aside once the new one has passed all checks.
     Raises: Locked if another training is active in the run.
     """
     from ...train import Processes
@@ -128,13 +131,13 @@ def train_in(
     run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False,
     earlier: "Preflight | None" = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The work of `train_stage` inside `alone_in`, done by each of several processes."""
+    """The work of `train_stage` inside `alone_in`, which each of several processes does."""
     from ...train import Processes, fit, run_facts
 
     watch, first = Stopwatch(), Processes.here().first
     planned = plan_training(run, loaded=loaded, drop_long=drop_long, again=again, earlier=earlier)
     if again:
-        _put_aside(run)
+        put_aside_together(run)
     for line in plan_lines(planned.data()):
         run.talk.note(f"train: {line}")
     run.talk.note(planned.preflight.preview)
@@ -142,7 +145,7 @@ def train_in(
         _write_plan(planned)
         model = planned.loaded
         facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        # Before the fit, for a kill right after it leaves a finished training; nothing is hosted of an earlier one.
+        # Before the fit, since a kill right after it leaves a finished training; `hosted` may be from an earlier one.
         run.update(model=facts, hosted=None)
     limit = limit_of(run, planned.loaded, planned.train)
     with shown_fit(run.talk, validates=bool(len(planned.validation))) as show:
@@ -158,10 +161,7 @@ def train_in(
 
 @contextmanager
 def alone_in(run: Path) -> Iterator[None]:
-    """Train in this run alone while the block lasts.
-
-    Raises: Locked if another training is active in it. A killed one holds no lock.
-    """
+    """Prevent other training in this run while the block lasts. Raises: Locked if there is some already."""
     with alone(run / ".training.lock", busy=f"{run}: another training is running in this run.", patience=0):
         yield
 
@@ -176,68 +176,9 @@ def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
     if not done or (folder / CHECKPOINT).is_file():
         return None
-    _same_settings(run, stated_settings(run, drop_long=drop_long))
+    check_same_settings(run, stated_settings(run, drop_long=drop_long))
     summary = read_stored(folder / "summary.json", "train/summary.json")
     return summary if all(key in summary for key in REQUIRED) else None
-
-
-def check_not_hosted(run: Run) -> None:
-    """Raises: ConfigError if the run was trained at a provider, or is being trained there."""
-    if (run.folder / "train" / "hosted" / "job.json").is_file():
-        raise ConfigError(
-            f"{run.folder} is trained at a provider (train/hosted).\nTo train it on this machine and set that training "
-            "aside, add --again; for a new run, run `tuneworth curate`."
-        )
-
-
-def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
-    """Compare the settings with those that the run's training started with.
-
-    Raises: ConfigError if one that changes the adapter differs.
-    """
-    made = read_stored(run.folder / "train" / "preflight.json", PREFLIGHT).get("stated") or {}
-    now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
-    changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
-    if not changed:
-        return
-    changes = ", ".join(f"{key} was {_setting(made[key])}, now {_setting(now[key])}" for key in changed)
-    interrupted = (run.folder / "train" / CHECKPOINT).is_file()
-    what = "an interrupted training" if interrupted else "an adapter"
-    where = quote(str(run.project.folder))
-    raise ConfigError(
-        f"{run.folder} holds {what} with other settings: {changes}.\nTo train again there and set the earlier one aside, run "
-        f"`tuneworth train {where} --run {run.name} --again`; for a new run, `tuneworth curate {where}`."
-    )
-
-
-def _put_aside(run: Run) -> None:
-    """Move files of an earlier training aside, if there are any, and report it; the first of several processes moves them."""
-    from ...train import Processes
-
-    processes = Processes.here()
-    if kept := processes.from_first(moved_aside(run) if processes.first else None):
-        _note_aside(run, kept)
-
-
-def put_aside(run: Run) -> None:
-    """As a training here does, without its packages: move an earlier training aside and report it."""
-    if kept := moved_aside(run):
-        _note_aside(run, kept)
-
-
-def moved_aside(run: Run) -> Path | None:
-    """Move files of an earlier training to `train-1` (`train-2`, ...); where to, None if there are none."""
-    folder = run.folder / "train"
-    if not folder.is_dir():
-        return None
-    number = next(n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists())
-    return folder.rename(run.folder / f"train-{number}")
-
-
-def _note_aside(run: Run, kept: Path) -> None:
-    run.talk.note(f"train: the earlier training was moved to {kept}")
-    if (run.folder / "results.json").is_file():
-        run.talk.note("train: the run's results still belong to the earlier adapter; evaluate again to replace them")
 
 
 # --- planning ---------------------------------------------------------------------------------------------------
@@ -245,7 +186,7 @@ def _note_aside(run: Run, kept: Path) -> None:
 
 def stated_settings(run: Run, *, drop_long: bool) -> "TrainSettings":
     """The project's settings with the command's options."""
-    # --seed, now or when the run started, applies to everything; without it training uses the project's own seed.
+    # --seed, now or when the run was created, applies to everything; without it, training uses the project's seed.
     seeded = run.talk.seed_given or run.facts.get("seed_stated")
     settings = replace(run.project.train, seed=run.seed) if seeded else run.project.train
     return replace(settings, drop_long=settings.drop_long or drop_long)
@@ -267,24 +208,13 @@ def training_pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, p
 
 
 def _check_place(folder: Path) -> None:
-    """Check that the result can be written before anything is loaded.
-
-    Raises: ConfigError if the folder is not writable.
-    """
+    """Raises: ConfigError, before anything is loaded, if the result cannot be written."""
     place = folder if folder.exists() else folder.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise ConfigError(
             f"{place}: cannot write there; expected a folder with write permission.\n"
             "Move away any file of that name, or grant the permission."
         )
-
-
-def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
-    """The settings with as many pairs in memory at once as the training had that the checkpoint belongs to."""
-    if settings.micro_batch is not None:
-        return settings
-    begun = read_stored(folder / "preflight.json", PREFLIGHT).get("settings") or {}
-    return replace(settings, micro_batch=begun.get("micro_batch"))
 
 
 def _write_plan(planned: Planned) -> None:
@@ -298,13 +228,9 @@ def _write_plan(planned: Planned) -> None:
 
 
 def _more(planned: Planned) -> dict[str, Any]:
-    """What the summary holds beyond the training itself."""
+    """What the summary holds besides the training itself."""
     found = planned.preflight
     return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
-
-
-def _setting(value: Any) -> str:
-    return "not set" if value is None else json.dumps(value)
 
 
 # --- in progress ------------------------------------------------------------------------------------------------
@@ -312,7 +238,7 @@ def _setting(value: Any) -> str:
 
 @contextmanager
 def shown_fit(talk: Talk, *, validates: bool) -> Iterator["Callback"]:
-    """A callback that moves a bar and prints a line at each measurement of the validation loss, else ten times."""
+    """A callback that advances the progress bar, and prints a line with each validation loss, or ten in all without one."""
     with talk.progress("training") as advance:
 
         def show(report: "StepReport") -> None:

@@ -1,4 +1,4 @@
-"""What `tuneworth train` prints: what will happen, and the result, in lines of at most 80 columns."""
+"""What `tuneworth train` prints: the plan and the result, in lines of at most 80 columns."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -189,12 +189,12 @@ def train_text(summary: Data, log: Sequence[Data], *, run: str) -> str:
 
 
 def trained_on(summary: Data) -> str:
-    """How many pairs a training had."""
+    """The number of pairs that were trained on."""
     return f"Trained on {say.count(summary['train_pairs'], 'pair')}"
 
 
 def result_rows(summary: Data, log: Sequence[Data]) -> Iterator[tuple[str, str]]:
-    """What a training took, its losses and what was kept, each with its name."""
+    """The steps, times, losses and the adapter that was kept, each with its label."""
     early = ", stopped early because the validation loss no longer fell" if summary["stopped_early"] else ""
     yield "steps", f"{summary['steps']:,}{early}"
     rate = f"{summary['tokens_per_second']:,.0f} tokens/s, {summary['dtype']}"
@@ -221,7 +221,7 @@ def _later(summary: Data) -> str:
 
 
 def _highest_loss_lines(pairs: Sequence[Data], *, run: str) -> Iterator[str]:
-    """The pairs with the highest losses: wrong or unusual outputs are among them."""
+    """The pairs with the highest losses, which are often wrong or unusual."""
     if not pairs:
         return
     yield ""

@@ -1,4 +1,4 @@
-"""What a training wrote to its run: the summary and the log, thinned."""
+"""The summary of a run's training with its thinned log."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from ...core import read_stored, read_stored_lines
 
 __all__ = ["thinned", "trained"]
 
-SUMMARY, LOG = "train/summary.json", "train/log.jsonl"  # kinds of files, as the schemas name them
-MOST_LINES = 300  # of the log: more than a chart of any width can show
-MOST_NOTICES = 20  # a full disk brings one at every checkpoint
+SUMMARY, LOG = "train/summary.json", "train/log.jsonl"
+MOST_LINES = 300  # of the log, more than any chart can show
+MOST_NOTICES = 20  # a full disk causes one at every checkpoint
 
 Line = Mapping[str, Any]
 
@@ -35,10 +35,10 @@ def trained(run: Path) -> dict[str, Any] | None:
 
 
 def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, Any]]:
-    """The whole log if it has at most `most` lines, else about that many of its lines.
+    """The log, thinned to about `most` lines if it has more.
 
-    It keeps the first and the last, every one with a validation loss, and others at even distances. Each of them then
-    also says `mean_train_loss`: the mean over its step and those omitted before it.
+    It keeps the first and the last line, all lines with a validation loss, and others at even distances. Each then has
+    `mean_train_loss`, the mean over its step and the omitted steps before it.
     """
     if len(log) <= most:
         return [dict(line) for line in log]

@@ -1,4 +1,4 @@
-"""One call to train the adapter of a project's run, merging included, and its result."""
+"""Trains the adapter of a project's run in one call, with merging and the learning curve, and describes the result."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,10 +75,9 @@ def train_adapter(
 ) -> Training:
     """Fit a LoRA adapter on the train split of a project's newest run, or of the one named `run`.
 
-    An interrupted training resumes; a finished one with the same settings is kept, unless it is to be
-    made `again`. `drop_long` drops pairs that are longer than the model's context. `merge` also writes the tuned
-    model as one, `gguf` the file that llama.cpp loads; `learning_curve` also trains on parts of the pairs; `cluster`
-    trains on the workers that [cluster] names.
+    An interrupted training resumes; a finished one with the same settings is kept, unless `again` is set. `drop_long` drops
+    pairs that are longer than the model's context. `merge` also writes the merged model, `gguf` a file for llama.cpp;
+    `learning_curve` also trains on parts of the pairs; `cluster` trains on the workers that [cluster] names.
 
     Raises: ConfigError, DataError or ModelError for errors found before it starts; RunBroken if training aborts.
     """
@@ -107,7 +106,7 @@ def preview_training(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Planned:
-    """What `train_adapter` would do and need; nothing is trained or written. Raises: as it does before it starts."""
+    """What `train_adapter` would do and need; nothing is trained or written. Raises: as `train_adapter`."""
     opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
     return plan_training(opened, drop_long=drop_long, again=again)
 
@@ -130,7 +129,7 @@ def _fitted(
 
 
 def _alone() -> bool:
-    """Leave the group of training processes, if there were several; whether this process continues."""
+    """Leave the group of training processes, if there are several; returns whether this process continues."""
     from ...train import Processes
 
     here = Processes.here()
@@ -144,9 +143,10 @@ def _alone() -> bool:
 def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
     """Merge the adapter of a run into `train/merged`, and with `gguf` also into `train/gguf`; returns the summary.
 
-    Nothing is trained. `merged` has the folder, its format and size and its agreement with the adapter; `gguf` the same for
-    the file, or None with the llama.cpp command (`gguf_command`) that converts the folder.
-    Raises: DataError if the run has no adapter; ModelError and RunBroken as `tuneworth.train.merge` does.
+    Nothing is trained. `merged` has the folder, its format, size and agreement with the adapter; `gguf` the same for the
+    file, or None together with the llama.cpp command (`gguf_command`) that converts the folder.
+
+    Raises: DataError if the run has no adapter; ModelError and RunBroken as `tuneworth.train.merge`.
     """
     project, adapter, out = run.project, run.adapter, run.folder / "train"
     if not adapter.is_dir():

@@ -67,9 +67,9 @@ def test_what_cannot_be_curated_again_says_how(command, pairs_file, tmp_path):
     pairs_file.unlink()
     gone = command("curate", clean, "--again")
     assert gone.code == 2
-    assert f"is not at {pairs_file} any more" in gone.err
+    assert f"is no longer at {pairs_file}" in gone.err
     assert f"tuneworth curate FILE --out {clean}, with the same options as before" in gone.err
     facts = json.loads((clean / "run.json").read_text())
     del facts["curated"]
     (clean / "run.json").write_text(json.dumps(facts))
-    assert "does not say which file it was made from" in command("curate", clean, "--again").err
+    assert "does not name the file it was made from" in command("curate", clean, "--again").err

@@ -127,7 +127,7 @@ def test_outputs_are_scored_by_todays_style(command, judged, tmp_path):
     style = (tmp_path / "style.yaml").read_text()
     (tmp_path / "style.yaml").write_text(style + "  - {kind: forbidden, any: [lamp], id: no-lamp}\n")
     done = command("report", judged)
-    assert "changed: the style; the outputs are scored by its rules of today" in done.err
+    assert "changed: the style; the outputs are scored by its current rules" in done.err
     results = stored(judged)
     assert results["quality"]["tuned"]["checks"]["no-lamp"]["fail"] > 20
     assert results["verdicts"][0]["changed"][0]["key"] == "style"

@@ -107,7 +107,7 @@ def test_what_models_here_need_is_said_before_an_endpoint_is_paid(command, hoste
         done = command("evaluate", project)
     assert (done.code, server.requests) == (2, [])
     assert '"plain": a model on this machine generates these outputs, which needs torch\n' in done.err
-    assert "only those that have outputs or an endpoint" in done.err
+    assert "only variants with outputs or an endpoint" in done.err
 
 
 @pytest.mark.slow

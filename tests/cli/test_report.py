@@ -182,7 +182,7 @@ def test_people_who_judged_live_count_without_an_option_and_the_report_says_so(c
     live(judged, "bob", seed=2, choice="right")
     done = command("report", judged)
     assert done.code == 0
-    assert f"judgements: those of 2 people in {judged / 'judgements'} count" in done.err
+    assert f"judgements: counting those of 2 people in {judged / 'judgements'}" in done.err
     found = results(judged)
     assert_described(found)
     assert [one["judge"] for one in found["judgements"]["judges"]] == ["bob", "zuzanna"]

@@ -50,7 +50,7 @@ def test_a_run_measures_every_rival_with_the_model_in_memory(command, project):
     for name in ASKED:
         assert results["quality"][name]["n"] == 6, name
         assert f"evaluate: {name}, " in done.err
-    assert "prompted + retry, 6 of 6 outputs asked again, 0 fixed, in " in done.err  # a random model mends nothing
+    assert "prompted + retry, 6 of 6 outputs retried, 0 fixed, in " in done.err  # a random model mends nothing
     assert done.err.count("model: loading") == 1
     assert not set(unmeasured(results)) & set(ASKED)
     rows = {row["name"]: row for row in results["rivals"]}
@@ -171,10 +171,10 @@ def test_paid_rivals_need_to_be_asked_for(command, hosted):
         assert again.code == 0, again.err
     assert "127.0.0.1 gets " in again.err
     assert (
-        "prompted + retry asks 127.0.0.1 again for each output that breaks a rule: at most 24 more requests; at most "
+        "prompted + retry retries each output that breaks a rule at 127.0.0.1: at most 24 more requests; at most "
         in again.err
     )
-    assert "prompted + retry, 12 of 12 outputs asked again, 12 fixed" in again.err
+    assert "prompted + retry, 12 of 12 outputs retried, 12 fixed" in again.err
     assert again.json["quality"]["prompted + retry"]["acceptable"]["share"] == 1
     wanted = [tuple(turn["content"] for turn in asked.body["messages"]) for asked in server.requests[first:]]
     assert max(Counter(wanted).values()) == 1

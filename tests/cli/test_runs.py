@@ -72,11 +72,11 @@ def test_a_page_is_written_and_named(command, tmp_path):
 
 def test_without_a_yes_nothing_is_removed_and_the_sentence_says_so(command, tmp_path):
     project = made_project(tmp_path, 3)
-    for words, why in (([], "there is no terminal to ask"), (["--json"], "which --json cannot ask for")):
+    for words, why in (([], "there is no terminal"), (["--json"], "which --json cannot ask for")):
         done = command("runs", "prune", project, "--keep", 1, *words)
         assert done.code == 2
-        assert f"tuneworth: removing runs needs a yes, {'and ' * (not words)}{why}" in done.err
-        assert "nothing was removed" in done.err
+        assert f"tuneworth: removing runs needs a confirmation, {'and ' * (not words)}{why}" in done.err
+        assert "Nothing was removed" in done.err
     assert len(list((project / "runs").glob("2*"))) == 3
     assert f"{run_name(1)}  Fine-tune, " in command("runs", "prune", project, "--keep", 1).out
 
@@ -85,7 +85,7 @@ def test_with_a_yes_the_old_ones_go(command, tmp_path):
     project = made_project(tmp_path, 3)
     done = command("runs", "prune", project, "--keep", 1, "--yes")
     assert done.code == 0
-    assert "2 runs go, " in done.out
+    assert "2 runs to remove, " in done.out
     assert "older than the newest run" in done.out
     assert "Removed 2 runs; " in done.out
     assert [path.name for path in (project / "runs").glob("2*")] == [run_name(3)]

@@ -82,7 +82,7 @@ def test_check_marks_the_place_of_a_violation(command, tmp_path):
     assert "a »cheap«⏎lamp" in done.out
     assert "x »cheap« y" in done.out
     assert max(map(len, done.out.splitlines())) < 300
-    assert "1 more break none, but a must rule could not score them" in done.out
+    assert "1 more break none, but could not be scored by a must rule" in done.out
     assert "not scored in 3:" in done.out
 
 

@@ -50,7 +50,7 @@ def test_rows_are_printed_for_programs_too(command, run):
 @pytest.mark.slow
 def test_a_decision_in_bulk_is_shown_first_and_one_undo_takes_it_back(command, run):
     shown = command("why", run, "--field", "kind=k1", "--decide", "drop")
-    assert "20 rows fit: 20 kept" in shown.out
+    assert "20 rows found: 20 kept" in shown.out
     assert "Nothing is decided yet." in shown.out
     assert not (run / "overrides.jsonl").exists()
     done = command(
@@ -67,7 +67,7 @@ def test_a_decision_in_bulk_is_shown_first_and_one_undo_takes_it_back(command, r
 
 def test_another_output_is_given_to_one_row(command, run):
     done = command("why", run, "two", "--text", "A better answer altogether", "--who", "Ada")
-    assert "keep, with another output" in done.out
+    assert "keep, with a new output" in done.out
     assert again(command, run)["conflict"] == 0
     told = command("why", run, "two")
     assert "Output:\n  A better answer altogether\nOutput as it was read:\n  It costs" in told.out
@@ -126,11 +126,11 @@ def test_the_mended_data_are_one_table_with_what_outputs_were_before(command, ru
         (["--decide", "drop"], "--decide needs ROW, or --outcome, --rule or --field"),
         (["--text", "x"], "--text is the output of one row"),
         (["one", "--csv"], "leave ROW out"),
-        (["one", "--undo"], "pass nothing else with it"),
+        (["one", "--undo"], "it takes no other option"),
         (["--yes"], "need --decide"),
         (["--outcome", "conflict", "--decide", "drop", "--csv"], "leave --decide out"),
         (["--field", "kind"], "expected NAME=VALUE"),
-        (["--field", "kind=k9", "--decide", "drop", "--yes"], "no row fits"),
+        (["--field", "kind=k9", "--decide", "drop", "--yes"], "no row matches"),
         (["one", "--decide", "drop", "--text", "x"], "cannot be given another output"),
     ],
 )

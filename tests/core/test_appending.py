@@ -1,4 +1,4 @@
-"""Lines that are appended whole, whatever was left of the line before them and whatever the disk takes."""
+"""Lines are appended completely or not at all, whatever a kill or the disk left of the line before."""
 
 import errno
 import io
@@ -33,7 +33,7 @@ def append(file: Path) -> None:
         (b"[" * 200_000, LINE),
     ],
 )
-def test_what_stood_there_is_kept_and_a_torn_line_is_not(before, after, tmp_path):
+def test_earlier_lines_are_kept_and_a_torn_one_is_removed(before, after, tmp_path):
     file = tmp_path / "lines.jsonl"
     if before is not None:
         file.write_bytes(before)
@@ -51,7 +51,7 @@ def test_a_kill_at_any_byte_loses_no_line_before_it(tmp_path_factory, tail, at):
     assert file.read_bytes().endswith(b"\n" + LINE)
 
 
-def test_what_the_disk_cuts_short_is_taken_back(tmp_path, monkeypatch):
+def test_a_write_that_the_disk_cuts_short_is_undone(tmp_path, monkeypatch):
     file = tmp_path / "lines.jsonl"
     file.write_bytes(LINE)
 

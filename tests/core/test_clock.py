@@ -1,9 +1,9 @@
-"""Seconds per step, and what is said of long work."""
+"""Seconds per step, and reports of long work."""
 
 from tuneworth.core import Clock
 
 
-def test_steps_are_timed_and_long_work_is_reported_each_five_seconds():
+def test_steps_are_timed_and_long_work_is_reported_every_five_seconds():
     now, lines, seconds = iter([0.0, 1.0, 5.5, 6.0, 10.0, 130.0]), [], {"read": 2.0}
     clock = Clock(seconds, lines.append, clock=lambda: next(now))
     for step in ("normalise", "check", "join", "join", "split"):

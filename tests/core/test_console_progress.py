@@ -10,14 +10,14 @@ import threading
 
 import pytest
 
-from tuneworth.core import Course, ExpectedStep, LongStep, Talk
+from tuneworth.core import ExpectedStep, StepProgress, Talk, Timetable
 from tuneworth.core.console import LastLine, follow
 
 
 def test_a_log_gets_a_line_before_thirty_seconds_of_silence_are_over(capsys: pytest.CaptureFixture[str]) -> None:
     now, printed = [0.0], []
     talk = Talk(last_line=LastLine(clock=lambda: now[0]))
-    step = LongStep("plain", clock=lambda: now[0])
+    step = StepProgress("plain", clock=lambda: now[0])
     step.advance(0, 80, "outputs")
 
     def wait(seconds: float) -> bool:
@@ -35,7 +35,7 @@ def test_a_log_gets_a_line_before_thirty_seconds_of_silence_are_over(capsys: pyt
     assert max(later - earlier for earlier, later in zip([0.0, *printed], printed, strict=False)) <= 30
 
 
-def test_another_line_of_the_command_puts_the_next_one_off(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_line_of_the_command_delays_the_next_one(capsys: pytest.CaptureFixture[str]) -> None:
     now, waits = [0.0], []
     talk = Talk(last_line=LastLine(clock=lambda: now[0]))
 
@@ -45,7 +45,7 @@ def test_another_line_of_the_command_puts_the_next_one_off(capsys: pytest.Captur
         talk.note("train: step 1 of 9")
         return len(waits) == 4
 
-    follow(LongStep("training", clock=lambda: now[0]), talk, wait)
+    follow(StepProgress("training", clock=lambda: now[0]), talk, wait)
     assert waits == [20, 20, 20, 20]
     assert "training" not in capsys.readouterr().err
 
@@ -57,7 +57,7 @@ class Closed(io.StringIO):
         raise BrokenPipeError
 
 
-def test_a_log_that_nobody_reads_ends_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_end_when_nobody_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waits = [0.0], []
     talk = Talk(last_line=LastLine(clock=lambda: now[0]))
     monkeypatch.setattr("sys.stderr", Closed())
@@ -67,12 +67,12 @@ def test_a_log_that_nobody_reads_ends_the_lines(monkeypatch: pytest.MonkeyPatch)
         waits.append(seconds)
         return len(waits) == 9
 
-    follow(LongStep("training", clock=lambda: now[0]), talk, wait)
+    follow(StepProgress("training", clock=lambda: now[0]), talk, wait)
     assert waits == [20]
 
 
 @pytest.mark.parametrize("talk", [Talk(), Talk(json=True), Talk(quiet=True)])
-def test_a_short_step_says_nothing_in_a_log_however_long_that_was_silent(
+def test_a_short_step_prints_nothing_however_long_the_log_was_silent(
     talk: Talk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk.last_line.at -= 100
@@ -99,20 +99,20 @@ def test_lines_go_to_standard_error_and_none_comes_after_the_step(
     assert json.loads(capsys.readouterr().out) == {"done": True}
 
 
-def test_a_course_follows_the_steps_of_a_quiet_log() -> None:
-    course = Course("demo", [ExpectedStep("plain", 50), ExpectedStep("report", 10)])
-    talk = Talk(course=course)
+def test_a_timetable_tracks_the_steps_of_a_quiet_log() -> None:
+    timetable = Timetable("demo", [ExpectedStep("plain", 50), ExpectedStep("report", 10)])
+    talk = Talk(timetable=timetable)
     with talk.progress("plain    "):
         pass
-    assert course.seconds_left(0.0) <= 10
+    assert timetable.seconds_left(0.0) <= 10
 
 
 SHOWN = """
 import time
-from tuneworth.core import Course, ExpectedStep, Talk, console, course
-course.WARM = console.SHORT = 0.0
+from tuneworth.core import ExpectedStep, Talk, Timetable, console, timetable
+timetable.WARM_UP = console.SHORT = 0.0
 console.LINES_APART = 0.1
-talk = Talk(quiet=QUIET, course=Course("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
+talk = Talk(quiet=QUIET, timetable=Timetable("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
 with talk.progress("plain") as advance:
     advance(0, 80, "outputs")
     time.sleep(0.01)

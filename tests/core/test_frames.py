@@ -25,7 +25,7 @@ TABLE = pl.DataFrame(
 )
 
 
-def test_the_values_are_those_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_equal_those_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # the method of polars would need it
     frame = to_pandas(TABLE)
     assert list(frame.columns) == TABLE.columns

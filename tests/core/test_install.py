@@ -1,4 +1,4 @@
-"""How to install what is missing, from where Tuneworth itself was installed."""
+"""The command that installs missing extras, from the source that Tuneworth was installed from."""
 
 import json
 import shlex
@@ -46,6 +46,6 @@ def test_the_command_names_the_source_of_the_installation(monkeypatch, source, c
 
 
 @pytest.mark.parametrize("found", [[], [Found("{")]])
-def test_several_extras_are_one_command(monkeypatch, found):
+def test_several_extras_are_installed_by_one_command(monkeypatch, found):
     monkeypatch.setattr(metadata, "distributions", lambda name: found)
     assert install_command("train", "cluster") == "pip install 'tuneworth[train,cluster]'"

@@ -1,4 +1,4 @@
-"""A key is never repeated: not in a text from outside, and not if it stands where a variable's name is expected."""
+"""A key is never repeated, neither in a foreign text nor if it is given instead of a variable's name."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_in_place_of_a_variables_name_is_recognised_and_not_repeated(key: str) -> None:
+def test_a_key_given_as_a_variables_name_is_recognised_and_not_repeated(key: str) -> None:
     with pytest.raises(ConfigError, match="look like a key") as wrong:
         read_key(key)
     assert key not in str(wrong.value)
@@ -65,12 +65,12 @@ def test_a_name_as_a_shell_writes_it_is_corrected(stated: str, said: str) -> Non
     assert problem.endswith(f'without "$": {said}')
 
 
-def test_an_empty_name_is_a_problem_and_none_is_not() -> None:
+def test_an_empty_name_is_a_problem_and_a_missing_one_is_not() -> None:
     assert "is empty" in key_env_problems(" ")[0]
     assert key_env_problems(None) == []
 
 
-def test_a_short_key_is_masked_where_it_stands_alone_and_not_inside_words() -> None:
+def test_a_short_key_is_masked_only_as_a_whole_word() -> None:
     key = Key("ai")
     assert key.mask("the key ai failed; see mail at [ai], ai-1, ai_2") == (
         "the key *** failed; see mail at [***], ***-1, ai_2"
@@ -79,7 +79,7 @@ def test_a_short_key_is_masked_where_it_stands_alone_and_not_inside_words() -> N
     assert Key("$a.b").mask("is $a.b, $axb") == "is ***, $axb"
 
 
-def test_a_key_is_masked_in_every_text_of_data_whatever_its_case_and_its_signs() -> None:
+def test_a_key_is_masked_in_every_text_in_any_case_and_with_any_characters() -> None:
     key = Key('a"b\\c0123456789')
     data = {"x": ['A"B\\C0123456789', 7, None, {'is a"b\\c0123456789!': True}]}
     assert key.mask_data(data) == {"x": ["***", 7, None, {"is ***!": True}]}

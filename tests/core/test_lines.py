@@ -62,7 +62,7 @@ def test_several_problems_of_a_file_are_in_the_order_of_its_lines():
     assert str(ConfigError.of([Problem("c", 30)], where="a.toml")) == "a.toml, line 30: c"
 
 
-def test_of_very_many_problems_the_first_are_named():
+def test_only_the_first_of_very_many_problems_are_named():
     said = str(ConfigError.of([Problem("wrong", line) for line in range(1, 5_001)], where="a.toml"))
     assert said.startswith("a.toml: 5,000 problems")
     assert said.endswith("  - line 100: wrong\n  and 4,900 more")

@@ -1,4 +1,4 @@
-"""Locks between processes: one at a time, a bounded wait, and a message that names who holds it."""
+"""Locks between processes: one holder at a time, a bounded wait, and a message that names the holder."""
 
 import os
 import signal
@@ -62,7 +62,7 @@ def test_a_killed_process_holds_no_lock(lock):
     assert not is_locked(lock)
 
 
-def test_what_is_raised_in_the_block_releases_the_lock(lock):
+def test_an_error_in_the_block_releases_the_lock(lock):
     with pytest.raises(KeyError), alone(lock, busy=""):
         raise KeyError
     assert not is_locked(lock)
@@ -83,10 +83,10 @@ def test_a_link_and_its_file_have_one_lock(entry: Callable, tmp_path):
 
 
 @pytest.mark.parametrize("note", ["4711\nhost\n", "half of a charac\xff"])
-def test_a_marker_that_is_not_ours_is_left_as_it_is(note, lock):
+def test_a_foreign_lock_file_is_not_changed(note, lock):
     """Where a network's disk has no locks, filelock keeps its own marker in the file."""
     lock.parent.mkdir()
     lock.write_bytes(note.encode("latin-1"))
     locks._sign(lock)
     assert lock.read_bytes() == note.encode("latin-1")
-    assert locks._holder(lock) == "a process that did not leave its name"
+    assert locks._holder(lock) == "an unknown process"

@@ -1,4 +1,4 @@
-"""What a machine tells, and what happens where it does not."""
+"""Facts that a machine reports, and what happens where it does not."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ def no_kill(process: int, number: int) -> None:
     raise AssertionError(f"os.kill({process}, {number}) ends that process on Windows")
 
 
-def test_a_process_that_ended_is_told_from_one_that_runs() -> None:
+def test_an_ended_process_is_distinguished_from_a_running_one() -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-c", "import os; print(os.getpid())"], capture_output=True, check=True
     )
@@ -44,7 +44,9 @@ def test_no_signal_is_sent_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert has_ended(os.getpid()) is None
 
 
-def test_without_an_answer_what_a_writer_left_goes_by_its_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_processes_cannot_be_checked_leftovers_go_by_their_age(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "has_ended", lambda process: None)
     old, new = (tmp_path / f".a.txt.{files._MACHINE}.1.{mark}.part" for mark in ("0000", "1111"))
     for left in (old, new):
@@ -84,7 +86,7 @@ def test_the_machine_is_described() -> None:
     assert (peak_bytes() or 0) > 10**7
 
 
-def test_a_machine_that_tells_nothing_is_described_as_far_as_it_goes(
+def test_a_machine_that_reports_nothing_is_described_as_far_as_possible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_STATUS", "_RESET", "_PROCESSOR"):
@@ -102,7 +104,7 @@ def test_a_machine_that_tells_nothing_is_described_as_far_as_it_goes(
     assert processor_name()
 
 
-def test_a_disk_that_cannot_sync_a_folder_is_no_fault_and_one_that_fails_is(
+def test_a_disk_that_cannot_sync_folders_is_accepted_and_one_that_fails_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for code, passes in ((errno.EINVAL, True), (errno.EIO, False)):

@@ -9,7 +9,7 @@ from tuneworth.core import notebook_page
 HOSTILE = '</td><img src=x onerror="alert(1)">\x1b[2J\u202e $a$'
 
 
-def test_everything_from_the_data_stays_text():
+def test_everything_in_the_data_is_shown_as_text():
     table = pl.DataFrame({HOSTILE: [HOSTILE], "n": [1]})
     told = [(HOSTILE, HOSTILE)]
     page = notebook_page(HOSTILE, notes=[HOSTILE], figures=told, table=table, texts=told, folded=told)
@@ -20,11 +20,11 @@ def test_everything_from_the_data_stays_text():
     }  # fmt: skip
 
 
-def test_prices_in_dollars_are_no_formula():
+def test_prices_in_dollars_are_not_taken_for_formulas():
     assert notebook_page("from $5 to $6").startswith('<div class="tex2jax_ignore mathjax_ignore"')
 
 
-def test_no_colour_but_that_of_the_notebook():
+def test_only_the_colours_of_the_notebook_are_used():
     page = notebook_page("a", figures=[("b", "c")], table=pl.DataFrame({"d": [1]}), texts=[("e", "f")])
     assert re.findall(r"color:|background|#[0-9a-f]{3}", page) == []
 
@@ -41,5 +41,5 @@ def test_a_table_shows_its_first_rows_and_how_many_more_there_are():
     assert "more" not in notebook_page("lead", table=table, rows=7)
 
 
-def test_what_is_missing_leaves_nothing():
+def test_missing_parts_leave_no_trace():
     assert notebook_page("lead", table=pl.DataFrame()).endswith("<p><strong>lead</strong></p></div>")

@@ -1,4 +1,4 @@
-"""Numbers as text: the forms, and what holds for all of them."""
+"""Numbers as text: their formats, and properties of all of them."""
 
 import doctest
 import importlib
@@ -18,7 +18,7 @@ SHARES = st.floats(0, 1)
 SUMS = st.floats(-1e14, 1e14)
 
 
-def test_the_examples_in_the_docstrings_are_true():
+def test_the_examples_in_the_docstrings_hold():
     found = doctest.testmod(importlib.import_module("tuneworth.core.numbers"))
     assert found.attempted > 5
     assert found.failed == 0
@@ -88,7 +88,7 @@ def test_a_sum_of_money_is_the_same_with_the_noise_of_floats():
     (say.stated(None), "–"), (say.stated("a"), "a"), (say.stated(True), "True"), (say.stated(10**20), f"{10**20:,}"),
     (say.stated_share(0.075), "7.5%"), (say.stated_share(0.8625), "86.25%"),
 ])  # fmt: skip
-def test_every_other_form(said, expected):
+def test_every_other_format(said, expected):
     assert said == expected
 
 

@@ -1,4 +1,4 @@
-"""Paths that are no regular files are refused at once, in words."""
+"""Paths that are not regular files are refused at once, with a clear message."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ def test_a_regular_file_and_a_link_to_one_are_read(tmp_path):
 
 
 @posix
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+def test_a_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path / "link"):
@@ -28,7 +28,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 
 
 @posix
-def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(tmp_path, monkeypatch):
+def test_a_pipe_that_replaces_a_file_is_refused_without_waiting(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
     seen = (tmp_path / "file").stat()
@@ -51,13 +51,13 @@ def test_sockets_devices_and_folders_are_named(tmp_path, monkeypatch):
                 need_regular(Path(path), what="guide", error=ConfigError)
 
 
-def test_standard_input_is_no_file(tmp_path, monkeypatch):
+def test_standard_input_is_not_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="standard input is not read"):
         open_regular(Path("-"))
 
 
-def test_what_is_missing_stays_an_error_of_the_system(tmp_path):
+def test_a_missing_file_is_still_a_system_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "none")
 

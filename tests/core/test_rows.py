@@ -33,7 +33,7 @@ def test_each_unit_has_its_form(row, text):
 
 
 @pytest.mark.parametrize("unit", ["share", "points", "days", "EUR"])
-def test_a_range_that_says_no_more_than_the_value_is_left_out(unit):
+def test_a_range_equal_to_the_value_is_omitted(unit):
     assert range_text(Row("a", "", 0.5, unit, 0.5, 0.5)) == range_text(Row("a", "", 0.5, unit)) == ""
 
 
@@ -48,7 +48,7 @@ def test_lines_fit_the_terminal_and_lose_no_word(text, columns, indent):
     assert all(len(line) <= columns or len(line.split()) == 1 for line in lines)
 
 
-def test_labels_stand_in_a_column_and_numbers_stay_with_their_units():
+def test_labels_form_a_column_and_numbers_keep_their_units():
     rows = [Row("a", "Saved", 0.4, "share", note="x" * 30 + " 200 EUR"), Row("b", "Payback", None, "days")]
     lines = row_lines(rows, label=10, columns=48)
     assert lines == [f"Saved      40%, {'x' * 30}", f"{'':11}200 EUR", "Payback    never"]

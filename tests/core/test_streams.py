@@ -11,7 +11,7 @@ import pytest
 
 from tuneworth.cli.main import JOBS, main
 from tuneworth.core import print_anywhere
-from tuneworth.core.streams import IN_PLACE
+from tuneworth.core.streams import SUBSTITUTES
 from tuneworth.examples import example_path
 
 from ..cli.test_help import EVERY
@@ -52,8 +52,8 @@ def test_every_sign_in_our_own_texts_is_readable_in_ascii():
                     signs |= {sign for part in parts for sign in str(part) if not sign.isascii()}
     marks = {sign for sign in signs if unicodedata.category(sign)[0] in "PSZ"}
     assert "…" in marks
-    assert not marks - set(IN_PLACE)
-    assert all(text.isascii() for text in IN_PLACE.values())
+    assert not marks - set(SUBSTITUTES)
+    assert all(text.isascii() for text in SUBSTITUTES.values())
 
 
 @pytest.mark.parametrize("name", ["", *EVERY])

@@ -1,4 +1,4 @@
-"""What is wrong with a TOML file is said with its line, in words that help."""
+"""Mistakes in a TOML file are explained with their line."""
 
 from decimal import Decimal
 
@@ -25,30 +25,30 @@ def refusal(tmp_path, text):
         ('[data]\npath = "pairs.jsonl\ngroup = 1\n', 2, "no closing quote"),
         ('a = 1\nb = """\nlong\nc = 2\n', 2, 'not closed with """'),
         ('path = "C:\\Users\\x"', 1, "single quotes"),
-        ("[a]\nx = 1\ny = 2\nx = 3\n", 4, "x is stated in line 2 already"),
-        ("[a]\nx = 1\n[b]\n[a]\ny = 1\n", 4, "[a] begins in line 1 already"),
-        ("a = [1,\n2\n[b]\nc = 1\n", 1, 'list that begins here is not closed with "]"'),
+        ("[a]\nx = 1\ny = 2\nx = 3\n", 4, "x is already set in line 2"),
+        ("[a]\nx = 1\n[b]\n[a]\ny = 1\n", 4, "[a] already starts in line 1"),
+        ("a = [1,\n2\n[b]\nc = 1\n", 1, 'list that starts here is not closed with "]"'),
         ("a = True", 1, "write true"),
         ("a = No", 1, "write false"),
         ("a = null", 1, "leave the key out"),
         ("a =", 1, "value is missing"),
-        ("a == 1", 1, '"=" too many'),
-        ("price = 0,5", 1, "point in place of the comma"),
-        ("code = 007", 1, "does not begin with 0"),
-        ("limit = 64 GB", 1, "a unit is not written"),
+        ("a == 1", 1, 'an extra "="'),
+        ("price = 0,5", 1, "written with a point"),
+        ("code = 007", 1, "must not begin with 0"),
+        ("limit = 64 GB", 1, "units are left out"),
         ('a = "say "hi" now"', 1, "ends the text"),
-        ('a = "x" b = 2', 1, "line of its own"),
+        ('a = "x" b = 2', 1, "its own line"),
         ("a: 1", 1, "looks like YAML"),
         ("\n{\n", 2, "looks like JSON"),
         ("<<<<<<< HEAD\na = 1", 1, "merge conflict"),
-        ("a = {b = 1\n}", 1, "stands in one line"),
+        ("a = {b = 1\n}", 1, "must be on one line"),
         ("a = {b = 1, b = 2}", 1, "twice"),
         ("= 1", 1, "key is missing"),
-        ('a = "x\x01"', 1, "cannot be seen"),
+        ('a = "x\x01"', 1, "the invisible character"),
         (b"a = 1\nb = 'f\xfcr'", 2, "save the file as UTF-8"),
     ],
 )
-def test_each_usual_fault_is_said_with_its_line(tmp_path, text, line, said):
+def test_each_common_mistake_is_explained_with_its_line(tmp_path, text, line, said):
     found = refusal(tmp_path, text)
     assert found.startswith(f"line {line}: ")
     assert said in found
@@ -73,7 +73,7 @@ def test_the_value_of_a_key_is_not_shown(tmp_path):
         assert "line" in found
 
 
-def test_a_file_that_is_none_is_named(tmp_path):
+def test_a_missing_or_unreadable_file_is_named(tmp_path):
     (tmp_path / "wide.toml").write_bytes("a = 1".encode("utf-16"))
     for path, said in (
         (tmp_path, "is a folder"),
@@ -84,7 +84,7 @@ def test_a_file_that_is_none_is_named(tmp_path):
             read_toml(path)
 
 
-def test_numbers_are_exact_and_a_byte_order_mark_is_nothing(tmp_path):
+def test_numbers_are_exact_and_a_byte_order_mark_is_ignored(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("\ufeffprice = 0.1\r\n", encoding="utf-8")
     assert read_toml(file) == {"price": Decimal("0.1")}
@@ -107,7 +107,7 @@ def test_what_is_too_deep_or_too_long_is_refused_with_its_line(tmp_path, text, l
     assert said in found
 
 
-def test_a_line_of_prose_is_not_taken_for_a_deep_key(tmp_path):
+def test_a_line_of_prose_is_not_mistaken_for_a_deep_key(tmp_path):
     assert 'there is no "=" after the key' in refusal(tmp_path, "many words " * 40)
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_too_large_is_refused_with_its_size(tmp_path):
     )
 
 
-def test_what_is_as_deep_and_long_as_allowed_is_read(tmp_path):
+def test_the_allowed_depth_and_length_are_read(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("a = " + "[" * 32 + "]" * 32 + "\n" + ".".join("bcde" * 8) + f" = {'9' * 1_000}\n#" + " " * 240_000)
     assert set(read_toml(file)) == {"a", "b"}

@@ -229,4 +229,4 @@ def test_the_command_writes_says_and_refuses(run, tmp_path):
     ]
     failed = CliRunner().invoke(tuneworth, ["export", str(run), "--format", "trl", "--with-guide"])
     assert isinstance(failed.exception, ConfigError)
-    assert "curating removed no system message" in str(failed.exception)
+    assert "curation removed no system message" in str(failed.exception)

@@ -1,4 +1,4 @@
-"""Commands that speak with a server, one request at a time."""
+"""Commands that send requests to a server, one at a time."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from ..cli.test_endpoint import PROJECT as VARIANTS
 from ..cli.test_train_hosted import MODELS
 from ..cli.test_train_hosted import PROJECT as HOSTED
 from ..train.hosted_server import HostedServer
-from .harness import Situation
+from .situation import Situation
 from .situations import after, named, write_pairs_and_style
 
 __all__ = ["at_a_provider", "at_an_endpoint"]
@@ -21,7 +21,7 @@ ANSWERS = ("*answers.jsonl", "*.sent.jsonl", "*generated.jsonl", "*asking/*.json
 
 
 def at_an_endpoint(url: str) -> tuple[Situation, ...]:
-    """A project whose variants are at a server: judged, searched, and its served model checked and watched."""
+    """A project whose variants run on a server: the race, a search, and the check and watch of its served model."""
 
     def project(folder: Path) -> None:
         write_pairs_and_style(folder)
@@ -48,7 +48,7 @@ def at_an_endpoint(url: str) -> tuple[Situation, ...]:
 
 
 def at_a_provider(server: HostedServer) -> Situation:
-    """A project that is trained at a provider, which forgets all before the command runs for the first time."""
+    """A project that is trained at a provider, whose server is emptied before the command runs for the first time."""
 
     def project(folder: Path) -> None:
         write_pairs_and_style(folder)

@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .harness import Done, Prepared, Situation, Tried, ends_wrong, is_left_by, prepared, reruns_wrong, tree_of
+from .harness import Coverage, Snapshot, exit_problems, rerun_problems, snapshots
+from .situation import Outcome, Situation
+from .trees import partial_file_problems, tree_of
 
 __all__ = ["killed_problems", "memory_problems"]
 
@@ -32,32 +34,32 @@ finally:
 """
 
 
-def memory_problems(situation: Situation, home: Path, *, most: int | None) -> tuple[Tried, list[str]]:
+def memory_problems(situation: Situation, home: Path, *, most: int | None) -> tuple[Coverage, list[str]]:
     """The limits of memory that were tried, and a line for each thing that was not as it should be.
 
     The limits halve the widest gap between those before, from where Python begins to what the command takes at most.
     """
-    before, whole = prepared(situation, home)
+    before, whole = snapshots(situation, home)
     peak = _peak(situation, home, before)
     tried, found = 0, []
     for limit in _halving(FLOOR, peak, most):
         folder = Path(shutil.copytree(before.folder, home / "fails" / "project", symlinks=True))
         done = _limited(situation, folder, limit)
-        wrong = [*is_left_by(tree_of(folder, situation), before.tree, whole.tree, situation)]
+        wrong = [*partial_file_problems(tree_of(folder, situation), before.tree, whole.tree, situation)]
         if done.code != HANGS:  # a thread that a library could not start is waited for; docs/limits.md says so
-            wrong += ends_wrong(done)
+            wrong += exit_problems(done)
         if done.code not in (0, 3, HANGS) or (done.code == 3 and "out of memory" not in done.err):
             wrong.append(f"exits with {done.code}: {done.err.strip()[-300:]}")
-        wrong += reruns_wrong(folder, situation, whole.tree)
+        wrong += rerun_problems(folder, situation, whole.tree)
         found += [f"{situation.name}, with {limit >> 20} of {peak >> 20} MB: {what}" for what in wrong]
         shutil.rmtree(folder)
         tried += 1
-    return Tried(f"{situation.name}, with too little memory", Counter(memory=tried), tried), found
+    return Coverage(f"{situation.name}, with too little memory", Counter(memory=tried), tried), found
 
 
-def killed_problems(situation: Situation, home: Path, *, times: int, seed: int) -> tuple[Tried, list[str]]:
+def killed_problems(situation: Situation, home: Path, *, times: int, seed: int) -> tuple[Coverage, list[str]]:
     """As `memory_problems`, of a process that is killed after a random time."""
-    before, whole = prepared(situation, home)
+    before, whole = snapshots(situation, home)
     chance, takes, found = random.Random(seed), 1.0, []
     for _ in range(times):
         folder = Path(shutil.copytree(before.folder, home / "fails" / "project", symlinks=True))
@@ -71,11 +73,11 @@ def killed_problems(situation: Situation, home: Path, *, times: int, seed: int) 
             except subprocess.TimeoutExpired:
                 process.kill()
                 takes = max(takes, 1.5 * after)
-        wrong = [*is_left_by(tree_of(folder, situation), before.tree, whole.tree, situation)]
-        wrong += reruns_wrong(folder, situation, whole.tree)
+        wrong = [*partial_file_problems(tree_of(folder, situation), before.tree, whole.tree, situation)]
+        wrong += rerun_problems(folder, situation, whole.tree)
         found += [f"{situation.name}, killed after {after:.2f} s: {what}" for what in wrong]
         shutil.rmtree(folder)
-    return Tried(f"{situation.name}, killed", Counter(kill=times), times), found
+    return Coverage(f"{situation.name}, killed", Counter(kill=times), times), found
 
 
 def _halving(low: int, high: int, most: int | None) -> Iterator[int]:
@@ -90,7 +92,7 @@ def _halving(low: int, high: int, most: int | None) -> Iterator[int]:
         made += 1
 
 
-def _limited(situation: Situation, folder: Path, limit: int) -> Done:
+def _limited(situation: Situation, folder: Path, limit: int) -> Outcome:
     def limits() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -101,11 +103,11 @@ def _limited(situation: Situation, folder: Path, limit: int) -> Done:
             text=True, errors="replace", timeout=LONGEST, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Done(HANGS, f"still runs after {LONGEST} s")
-    return Done(done.returncode, done.stderr)
+        return Outcome(HANGS, f"still runs after {LONGEST} s")
+    return Outcome(done.returncode, done.stderr)
 
 
-def _peak(situation: Situation, home: Path, before: Prepared) -> int:
+def _peak(situation: Situation, home: Path, before: Snapshot) -> int:
     """The bytes of addresses that the whole command takes."""
     folder = Path(shutil.copytree(before.folder, home / "peak" / "project", symlinks=True))
     asked = [sys.executable, "-c", PEAK, *situation.words]

@@ -1,4 +1,4 @@
-"""The commands whose every step is let go wrong, each in a folder as small as it can be."""
+"""The commands whose steps are made to fail, each in a folder as small as possible."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..conftest import STYLE, pair, write_collected_project, write_pairs, write_project
-from .harness import Situation, run
+from .situation import Situation, run
 
 __all__ = ["CLEAN", "WITHOUT_MODEL", "after", "judged_project", "named", "with_a_model", "write_pairs_and_style"]
 
@@ -37,13 +37,13 @@ AGAIN = (*JUDGE[:-1], "again")
 
 
 def after(make: Callable[[Path], None], *commands: tuple[str, ...]) -> Callable[[Path], None]:
-    """A folder in which these commands were run already."""
+    """Prepares a folder in which these commands have run."""
 
     def made(folder: Path) -> None:
         make(folder)
         for words in commands:
-            done = run(folder, words)
-            assert done.code == 0, done.err
+            outcome = run(folder, words)
+            assert outcome.code == 0, outcome.err
 
     return made
 
@@ -52,6 +52,8 @@ CLEAN = ("curate", "pairs.jsonl", "--style", "style.yaml", "--out", "clean")
 
 
 def named(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Prepares a folder whose only run is called `run`."""
+
     def made(folder: Path) -> None:
         make(folder)
         (only,) = (path for path in (folder / "runs").iterdir() if path.is_dir())
@@ -129,7 +131,7 @@ WITHOUT_MODEL = (
 
 
 def with_a_model(model: Path) -> tuple[Situation, ...]:
-    """Training it, and racing it with what was trained."""
+    """Training this model, racing the tuned model against it, and exporting the result."""
 
     def project(folder: Path) -> None:
         settings = write_project(folder, model) / "tuneworth.toml"

@@ -1,7 +1,7 @@
-"""Counts the steps of a command that touch its folder, a lock, a socket or a process, and lets a chosen one go wrong.
+"""Counts the steps of a command that touch its folder, a lock, a socket or a process, and makes a chosen one fail.
 
-A step is one call of the operating system as Python makes it: opening, reading, writing, syncing, renaming, removing,
-making a folder, locking; a table that polars writes; a request; a subprocess.
+A step is a call to the operating system as Python makes it (to open, read, write, sync, rename, remove or lock a file, or
+to make a folder), a table that polars writes, a request, or a subprocess.
 """
 
 import builtins
@@ -27,8 +27,8 @@ __all__ = ["Steps", "counted"]
 class Steps:
     """The steps of this process under `folder`, in order.
 
-    Number `fails` does half of what it does and raises its error. Before each step in `tells` is done, or when half of
-    its bytes are written, `tell` gets its number.
+    Step number `fails` does half of its work, if it can be halved, and raises its error. `tell` gets the number of each step
+    in `tells` before that step, or when half of its bytes are written.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class Steps:
         self._fails, self._tells, self._tell = fails, tells, tell
         self._lock = threading.RLock()
         self._telling = False
-        self.opened: dict[int, str] = {}  # files of the folder that were opened by a number, with their paths
+        self.opened: dict[int, str] = {}  # the paths of open file descriptors
 
     def concerns(self, path: Any) -> bool:
         """Whether this is a path in the folder of the command."""
         if not isinstance(path, str | bytes | os.PathLike):
             return False
-        place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - a link stays what it is
-        return place.startswith(self._folder)
+        absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - links are not followed
+        return absolute.startswith(self._folder)
 
     def step(self, name: str, error: Callable[[], Exception], *, half: Callable[[], Any] | None = None) -> bool:
-        """Count a step, and let it go wrong if it is the chosen one; whether half of it is done by now."""
+        """Count a step, and make it fail if it is the chosen one. Returns whether `half` of it is done."""
         with self._lock:
-            if self._telling:  # what is done to look at the folder is no step of the command
+            if self._telling:  # `tell` copies the folder, which is not a step of the command
                 return False
             self.names.append(name)
             number = len(self.names)
@@ -76,7 +76,7 @@ class Steps:
 
 @contextmanager
 def counted(steps: Steps) -> Iterator[Steps]:
-    """Count in this block, in all threads."""
+    """Count the steps of all threads while the block lasts."""
     with pytest.MonkeyPatch.context() as patch:
         opened = _opening(steps)
         patch.setattr(io, "open", opened)
@@ -84,9 +84,9 @@ def counted(steps: Steps) -> Iterator[Steps]:
         for owner, functions in (
             (os, {**_of_paths(steps), **_of_files(steps)}),
             (pl.DataFrame, _of_tables(steps)),
-            (httpx2.AsyncClient, {"send": _requesting(steps, httpx2.AsyncClient.send)}),
-            (httpx2.Client, {"send": _requesting_here(steps, httpx2.Client.send)}),
-            (subprocess, {"Popen": _starting(steps)}),
+            (httpx2.AsyncClient, {"send": _sending_async(steps, httpx2.AsyncClient.send)}),
+            (httpx2.Client, {"send": _sending(steps, httpx2.Client.send)}),
+            (subprocess, {"Popen": _starting_process(steps)}),
             (fcntl, {"flock": _locking(steps)}),
         ):
             for name, function in functions.items():
@@ -94,7 +94,11 @@ def counted(steps: Steps) -> Iterator[Steps]:
         yield steps
 
 
-def _refused(path: Any) -> OSError:
+def _connection_reset() -> httpx2.ConnectError:
+    return httpx2.ConnectError("the connection was reset")
+
+
+def _disk_full(path: Any) -> OSError:
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fsdecode(path))
 
 
@@ -106,7 +110,7 @@ def _unreadable(path: Any) -> OSError:
 
 
 def _opening(steps: Steps) -> Any:
-    """`open`, whose files of the folder count their reads and writes."""
+    """An `open` that counts the reads and writes of files in the folder."""
     plain = io.open
     places: dict[int, str] = {}
 
@@ -115,7 +119,7 @@ def _opening(steps: Steps) -> Any:
             whole = bytes(data)
             middle = len(whole) // 2
             half = partial(super().write, whole[:middle])
-            begun = steps.step("write", lambda: _refused(self.place()), half=half)
+            begun = steps.step("write", lambda: _disk_full(self.place()), half=half)
             return middle * begun + super().write(whole[middle:] if begun else whole)
 
         def place(self) -> str:
@@ -142,7 +146,7 @@ def _opening(steps: Steps) -> Any:
         if isinstance(file, int) and file in steps.opened:
             places[file] = steps.opened.pop(file)
         elif steps.concerns(file):
-            steps.step("open", lambda: (_refused if writes else _unreadable)(file))
+            steps.step("open", lambda: (_disk_full if writes else _unreadable)(file))
         else:
             return plain(file, mode, buffering, encoding, errors, newline, closefd, opener)
         raw = Counted(file, "".join(letter for letter in mode if letter not in "bt"), closefd, opener)
@@ -169,18 +173,18 @@ def _of_paths(steps: Steps) -> dict[str, Any]:
 
         return called
 
-    made = {name: stepped(name, _refused) for name in ("replace", "rename", "mkdir", "link", "symlink", "truncate")}
+    made = {name: stepped(name, _disk_full) for name in ("replace", "rename", "mkdir", "link", "symlink", "truncate")}
     return made | {name: stepped(name, _unreadable) for name in ("unlink", "remove", "rmdir")}
 
 
 def _of_files(steps: Steps) -> dict[str, Any]:
-    """The functions of `os` that open a file of the folder by a number, write to it and sync it."""
+    """The functions of `os` that open a file of the folder, and write to and sync its descriptor."""
     opened, wrote, synced, cut = os.open, os.write, os.fsync, os.ftruncate
 
     def open_(path: Any, flags: int, *args: Any, **more: Any) -> int:
         if not steps.concerns(path):
             return opened(path, flags, *args, **more)
-        steps.step("open", lambda: (_refused if flags & (os.O_WRONLY | os.O_RDWR) else _unreadable)(path))
+        steps.step("open", lambda: (_disk_full if flags & (os.O_WRONLY | os.O_RDWR) else _unreadable)(path))
         file = opened(path, flags, *args, **more)
         steps.opened[file] = os.fsdecode(path)
         return file
@@ -190,22 +194,22 @@ def _of_files(steps: Steps) -> dict[str, Any]:
             return wrote(file, data)
         whole = bytes(data)
         middle = len(whole) // 2
-        begun = steps.step("write", lambda: _full(errno.ENOSPC), half=lambda: wrote(file, whole[:middle]))
+        begun = steps.step("write", lambda: _os_error(errno.ENOSPC), half=lambda: wrote(file, whole[:middle]))
         return middle * begun + wrote(file, whole[middle:] if begun else whole)
 
     def fsync(file: Any) -> None:
-        steps.step("fsync", lambda: _full(errno.EIO))
+        steps.step("fsync", lambda: _os_error(errno.EIO))
         synced(file)
 
     def ftruncate(file: int, size: int) -> None:
         if file in steps.opened:
-            steps.step("truncate", lambda: _full(errno.EIO))
+            steps.step("truncate", lambda: _os_error(errno.EIO))
         cut(file, size)
 
     return {"open": open_, "write": write, "fsync": fsync, "ftruncate": ftruncate}
 
 
-def _full(number: int) -> OSError:
+def _os_error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
 
 
@@ -223,7 +227,7 @@ def _of_tables(steps: Steps) -> dict[str, Any]:
                     function(frame, file, *args, **more)
                     os.truncate(file, Path(file).stat().st_size // 2)
 
-                steps.step(name, lambda: _refused(file), half=half)
+                steps.step(name, lambda: _disk_full(file), half=half)
             return function(frame, file, *args, **more)
 
         return written
@@ -239,7 +243,7 @@ def _locking(steps: Steps) -> Any:
 
     @wraps(function)
     def locked(file: Any, how: int) -> Any:
-        if how & fcntl.LOCK_UN:  # needs nothing of the system
+        if how & fcntl.LOCK_UN:  # never fails
             return function(file, how)
         steps.step("lock", lambda: OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)))
         return function(file, how)
@@ -247,25 +251,25 @@ def _locking(steps: Steps) -> Any:
     return locked
 
 
-def _requesting(steps: Steps, function: Any) -> Any:
+def _sending_async(steps: Steps, function: Any) -> Any:
     @wraps(function)
-    async def requested(*args: Any, **more: Any) -> Any:
-        steps.step("request", lambda: httpx2.ConnectError("the connection was reset"))
+    async def sent(*args: Any, **more: Any) -> Any:
+        steps.step("request", _connection_reset)
         return await function(*args, **more)
 
-    return requested
+    return sent
 
 
-def _requesting_here(steps: Steps, function: Any) -> Any:
+def _sending(steps: Steps, function: Any) -> Any:
     @wraps(function)
-    def requested(*args: Any, **more: Any) -> Any:
-        steps.step("request", lambda: httpx2.ConnectError("the connection was reset"))
+    def sent(*args: Any, **more: Any) -> Any:
+        steps.step("request", _connection_reset)
         return function(*args, **more)
 
-    return requested
+    return sent
 
 
-def _starting(steps: Steps) -> Any:
+def _starting_process(steps: Steps) -> Any:
     class Counted(subprocess.Popen):
         def __init__(self, *args: Any, **more: Any) -> None:
             steps.step("process", lambda: OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))

@@ -1,4 +1,4 @@
-"""Every step of a command fails, or kills it: nothing half-written is taken for whole, and run again it ends the same."""
+"""When any step of a command fails or is killed, nothing half-written passes for complete, and a rerun gives the same."""
 
 import json
 import os
@@ -14,32 +14,33 @@ from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
 from ..train.hosted_server import KEY, HostedServer
 from .at_servers import at_a_provider, at_an_endpoint
-from .harness import Situation, Tried, problems_of
+from .harness import Coverage, find_problems
+from .situation import Situation
 from .situations import WITHOUT_MODEL, with_a_model
 from .workbench import AT_THE_WORKBENCH
 
-# A sample of the steps, the same each time in CI. STEPS=all tries every one of them, STEPS=40 so many.
+# A sample of the steps, always the same one in CI. STEPS=all tries every step, STEPS=40 at most 40 of each command.
 STEPS = os.environ.get("STEPS", "2")
-ALL = "STEPS" in os.environ  # all situations; else without those that others contain
+ALL = "STEPS" in os.environ  # all situations; otherwise those that are part of others are left out
 OFTEN = [situation for situation in WITHOUT_MODEL if situation.name != "run the rest of a run"]
 MOST = None if STEPS == "all" else int(STEPS)
 SEED = 0 if "CI" in os.environ else int.from_bytes(os.urandom(4))
 
 
 def problems(situation: Situation, folder: Path) -> list[str]:
-    """What went wrong in a sample of faults; how many were tried, and by which seed, stands in the test's output."""
+    """The problems that a sample of faults revealed; the test's output has the number of faults and the seed."""
     start = process_time()
-    tried, found = problems_of(situation, folder, most=MOST, seed=SEED)
-    print(f"{situation.name}: {tried.faults} faults, seed {SEED}")
-    record(tried, found, seconds=process_time() - start)
+    coverage, found = find_problems(situation, folder, most=MOST, seed=SEED)
+    print(f"{situation.name}: {coverage.faults} faults, seed {SEED}")
+    record(coverage, found, seconds=process_time() - start)
     return found
 
 
-def record(tried: Tried, found: list[str], *, seconds: float) -> None:
-    """Add a line to the file in which benchmarks/faults.py counts, if there is one."""
+def record(coverage: Coverage, found: list[str], *, seconds: float) -> None:
+    """Append a line to the file that benchmarks/faults.py reads, if it named one."""
     if "FAULTS" in os.environ:
         with Path(os.environ["FAULTS"]).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**vars(tried), "problems": found, "seconds": seconds}) + "\n")
+            file.write(json.dumps({**vars(coverage), "problems": found, "seconds": seconds}) + "\n")
 
 
 @pytest.mark.slow(25)

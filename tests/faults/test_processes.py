@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .harness import Situation, run
 from .processes import killed_problems, memory_problems
+from .situation import Situation, run
 from .situations import CLEAN, WITHOUT_MODEL, write_pairs_and_style
 from .test_every_step import ALL, MOST, SEED, record
 

@@ -1,4 +1,4 @@
-"""What a person does in `tuneworth review`: each request as the page sends it, answered in this process."""
+"""The actions of a person in `tuneworth review`: the requests that the page sends, answered in this process."""
 
 import asyncio
 import json
@@ -19,29 +19,29 @@ from tuneworth.review.server.security import Served
 from tuneworth.review.server.server import application
 
 from ..review.small_runs import all_kinds, write_project
-from .harness import Situation, run
+from .situation import Situation, run
 from .situations import after, judged_project, named
 
 __all__ = ["AT_THE_WORKBENCH"]
 
 RUN = "runs/run"
-CODES = {200: 0, 507: 3}  # of statuses; what a person can settle has 2, and what nobody expected says so
+CODES = {200: 0, 507: 3}  # exit codes by status; any other status is an error that the user can fix: 2
 
 
 class Page:
-    """The page of one person, on a desk of its own."""
+    """The page of one person, with a server of its own."""
 
     def __init__(self, app: Any) -> None:
         self.app, self.status = app, 200
 
-    def get(self, name: str, **asked: Any) -> Any:
-        return self._sent("GET", name, query=urlencode(asked).encode())
+    def get(self, name: str, **parameters: Any) -> Any:
+        return self._send("GET", name, query=urlencode(parameters).encode())
 
-    def post(self, name: str, **asked: Any) -> Any:
-        return self._sent("POST", name, body=json.dumps({"who": "someone", **asked}).encode())
+    def post(self, name: str, **content: Any) -> Any:
+        return self._send("POST", name, body=json.dumps({"who": "someone", **content}).encode())
 
-    def _sent(self, method: str, name: str, *, query: bytes = b"", body: bytes = b"") -> Any:
-        found: list[Any] = []
+    def _send(self, method: str, name: str, *, query: bytes = b"", body: bytes = b"") -> Any:
+        messages: list[Any] = []
         scope = {
             "type": "http", "method": method, "path": f"/token/api/{name}", "query_string": query, "http_version": "1.1",
             "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "",
@@ -55,23 +55,23 @@ class Page:
             return {"type": "http.request", "body": body}
 
         async def send(message: Any) -> None:
-            found.append(message)
+            messages.append(message)
 
         asyncio.run(self.app(scope, receive, send))
-        self.status = found[0]["status"]
-        answer = json.loads(b"".join(part.get("body", b"") for part in found[1:]))
+        self.status = messages[0]["status"]
+        answer = json.loads(b"".join(part.get("body", b"") for part in messages[1:]))
         if self.status != 200:
             raise Refused(self.status, answer["error"])
         return answer
 
 
 class Refused(Exception):
-    """An answer that is no success."""
+    """A response with an error status."""
 
 
 @contextmanager
 def page() -> Iterator[Page]:
-    """The workbench of the run in this folder, whose threads beside the page do not start."""
+    """The workbench of the run in this folder, without its background threads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tuneworth.review.server.opened._LATER", 1e6)
         desk = Desk(Run(RUN))
@@ -82,13 +82,13 @@ def page() -> Iterator[Page]:
             desk.close()
 
 
-def act(does: Callable[[Page], Any]) -> int:
-    """Open the workbench and do something there: the exit code and message that a command would have."""
+def act(action: Callable[[Page], Any]) -> int:
+    """Open the workbench and perform an action there, with the exit code and message that a command would have."""
     from tuneworth.cli.main import _end
 
     try:
         with page() as opened:
-            does(opened)
+            action(opened)
     except Refused as refused:
         status, error = refused.args
         print(f"tuneworth: {error}", file=sys.stderr)
@@ -98,11 +98,11 @@ def act(does: Callable[[Page], Any]) -> int:
     return 0
 
 
-# --- what is done ---------------------------------------------------------------------------------------------------
+# --- actions --------------------------------------------------------------------------------------------------------
 
 
 def first(page: Page, kind: str) -> Any:
-    """The first item of a kind, whether or not it is decided."""
+    """The first item of a kind, decided or not."""
     (entry,) = page.get("queue", kind=kind, limit=1, left=0)["entries"]
     return page.get("item", kind=kind, key=entry["key"])
 
@@ -135,7 +135,7 @@ def judge(page: Page) -> None:
     page.post("judging", id="p50", choice="left", seconds=1, marks={})
 
 
-# --- where ----------------------------------------------------------------------------------------------------------
+# --- folders --------------------------------------------------------------------------------------------------------
 
 
 def parts(folder: Path) -> None:

@@ -67,8 +67,8 @@ def test_a_row_that_is_no_pair_leaves_the_texts_with_their_own(style_file: Path)
     ("outputs", "words"),
     [
         (BAD.tolist()[:9], "9 texts for 24 pairs"),
-        (BAD.set_axis(range(1, 25)), r"other labels than that of the pairs\nPass \.to_list\(\)"),
-        (BAD.set_axis([0] * 24), "other labels"),
+        (BAD.set_axis(range(1, 25)), r"different labels from that of the pairs\nPass \.to_list\(\)"),
+        (BAD.set_axis([0] * 24), "different labels"),
         (PAIRS[["sku"]], 'no column "output"'),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.core import ConfigError, Course, Talk
+from tuneworth.core import ConfigError, Talk, Timetable
 from tuneworth.project import PROJECT_FILE, create_example, read_project, run_demo, run_project
 from tuneworth.project.demo.measuring import measure_demo
 from tuneworth.project.demo.sizing import DemoPlan, DemoSizes, plan_demo
@@ -85,14 +85,14 @@ def test_the_work_is_that_of_the_project_and_nothing_is_written(rivalled: Path, 
     assert plan.sizes == (20, 6)
     # The run takes the steps of the plan, in its order, under the titles of their progress.
     begun: list[str] = []
-    talk = Talk(course=Followed("demo", plan.steps, begun=begun))
+    talk = Talk(timetable=Followed("demo", plan.steps, begun=begun))
     run_project(rivalled, loaded=tiny_model, talk=talk)
     assert begun == [step.title for step in plan.steps]
 
 
 @dataclass
-class Followed(Course):
-    """A course that notes which of its steps begin."""
+class Followed(Timetable):
+    """A timetable that notes which of its steps begin."""
 
     begun: list[str] = field(default_factory=list)
 

@@ -130,7 +130,7 @@ def test_what_a_project_file_states_stays() -> None:
         (plan_demo(WORK, slower(1.7)), r"trains 506 tokens a second: 200 pairs and 67 requests, about 6 minutes$"),
         (
             plan_demo(WORK, slower(30)),
-            r"trains only 29 tokens a second: even 150 pairs and 60 requests, the fewest that say something, take about "
+            r"trains only 29 tokens a second: even 150 pairs and 60 requests, the fewest that are useful, take about "
             r"\d+ minutes; `tuneworth demo --collected` takes seconds$",
         ),
         (

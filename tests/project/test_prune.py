@@ -219,7 +219,7 @@ def test_never_fewer_than_asked_for_are_left(tmp_path_factory: pytest.TempPathFa
 
 
 def test_nothing_to_keep_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--keep: at least 1 run stays, found 0"):
+    with pytest.raises(ConfigError, match="--keep: expected at least 1, found 0"):
         plan_prune(made_project(tmp_path, 1), keep=0)
     assert plan_prune(made_project(tmp_path / "empty"), keep=1).fates == ()
 
@@ -255,7 +255,7 @@ def test_a_run_that_cannot_be_moved_stays_whole_and_is_named(tmp_path: Path, mon
     monkeypatch.setattr(Path, "rename", refuse)
     done = prune_runs(plan_prune(project, keep=1))
     assert done.removed == (run_name(2),)
-    assert done.failed == ((run_name(1), "it stays, as it cannot be moved (Read-only file system)"),)
+    assert done.failed == ((run_name(1), "it cannot be moved (Read-only file system)"),)
     assert _names(project) == [run_name(1), run_name(3)]
     assert count_uses(project / "runs" / "new", [])[1] == 1
 
@@ -264,7 +264,7 @@ def test_one_prune_works_at_a_time(tmp_path: Path) -> None:
     project = made_project(tmp_path, 3)
     with (
         FileLock(project / "runs" / ".prune.lock"),
-        pytest.raises(ConfigError, match="another prune is at work"),
+        pytest.raises(ConfigError, match="another prune is running"),
     ):
         prune_runs(plan_prune(project, keep=1))
     assert len(_names(project)) == 3

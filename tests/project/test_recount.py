@@ -100,6 +100,6 @@ def test_a_run_of_a_table_is_counted_if_its_style_is_known(pairs_file, style_fil
         row["split"] = ("train", "train", "test")[n % 3]
     curate_pairs(rows, out=tmp_path / "split")
     with pytest.raises(
-        ConfigError, match=r"split was made from a table; curate again to see the counts: the rows state splits"
+        ConfigError, match=r"split was made from a table; curate again to see the counts: the data state splits"
     ):
         open_recount(Run(tmp_path / "split"))

@@ -33,7 +33,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_a_project_without_a_run_names_the_command_that_makes_one(tmp_path: Path) -> None:
     (tmp_path / "tuneworth.toml").touch()
-    with pytest.raises(DataError, match=f"has no run yet\nMake one: tuneworth curate {tmp_path}"):
+    with pytest.raises(DataError, match=f"has no run yet\nCreate one: tuneworth curate {tmp_path}"):
         Run(tmp_path)
     with pytest.raises(DataError, match="neither a run"):
         Run(tmp_path / "elsewhere")
@@ -94,7 +94,7 @@ def test_stages_that_have_not_run_are_empty(labels: Path) -> None:
     (labels / "runs" / "later" / "run.json").write_text('{"seed": 3}', encoding="utf-8")
     bare = Run(labels / "runs" / "later")
     assert (bare.curation, bare.seed) == ({}, 3)
-    assert "Nothing was curated" in repr(bare)
+    assert "Nothing has been curated" in repr(bare)
     with pytest.raises(DataError):
         _ = bare.train
 

@@ -114,7 +114,7 @@ def test_several_files_of_the_data_have_one_fingerprint_in_any_order(tmp_path: P
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no record": (lambda run: (run / "run.json").unlink(), "there is no run.json in it"),
+    "no record": (lambda run: (run / "run.json").unlink(), "it has no run.json"),
     "a record cut off": (lambda run: (run / "run.json").write_text('{"created": '), "run.json is damaged"),
     "a list": (lambda run: (run / "run.json").write_text("[]"), "run.json is not an object"),
     "too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "nested too deeply"),

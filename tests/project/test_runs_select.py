@@ -57,7 +57,7 @@ def test_a_run_that_never_pays_back_is_beyond_every_limit_and_an_unknown_one_fit
         ("candidate", 'expected KEY=VALUE or a comparison such as "candidate>=0.8", found "candidate"'),
         ("candidat=1", 'no key "candidat"; did you mean "candidate"?'),
         ("candidate>=many", 'candidate is a number, such as candidate>=0.8; found "many"'),
-        ("verdict>fine", "verdict is a text, which = and != compare, not >"),
+        ("verdict>fine", "verdict is a text, which can be compared with = and !=, not >"),
         ("=1", "expected KEY=VALUE"),
     ],
 )

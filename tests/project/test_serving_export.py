@@ -74,7 +74,7 @@ def test_texts_with_a_guide_examples_and_their_own_system_messages_are_asked_as_
     (curl,) = re.findall(r"^curl .*$", text, re.MULTILINE)
     words = shlex.split(curl)
     assert json.loads(words[words.index("-d") + 1])["messages"] == prompts_of(model.recorded.variant, pairs)[0]
-    assert "system messages of their own" in text
+    assert "their own system messages" in text
     assert "texts without fields" in text
     says = "import json, request, sys\nfor t, s in json.load(sys.stdin): print(json.dumps(request.messages(t, s)))"
     asked = json.dumps(list(pairs.select("input", "system").iter_rows()))
@@ -178,9 +178,9 @@ def test_a_folder_with_other_things_is_left_alone(judged: Run, tmp_path: Path):
 def test_an_export_that_is_killed_leaves_no_folder_taken_for_whole(judged: Run, tmp_path: Path):
     code_ = (
         "import os, signal, sys\nfrom tuneworth.project.serving import export\n"
-        "put = export._put\n"
+        "put = export._link_or_copy\n"
         "def stop(file, target):\n    put(file, target)\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "export._put = stop\nexport.export_serving(sys.argv[1], 'vllm', out=sys.argv[2])\n"
+        "export._link_or_copy = stop\nexport.export_serving(sys.argv[1], 'vllm', out=sys.argv[2])\n"
     )
     done = subprocess.run([sys.executable, "-c", code_, str(judged.folder), str(tmp_path / "cut")], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -199,7 +199,7 @@ def test_a_run_without_a_judged_adapter_says_what_is_possible(judged: Run, train
         export_serving(Run(judged.folder), "ollama")
     shutil.rmtree(judged.adapter)
     results.write_text(json.dumps(table))
-    with pytest.raises(ModelError, match="is not there any more"):
+    with pytest.raises(ModelError, match="no longer exists"):
         export_serving(Run(judged.folder), "ollama")
 
 

@@ -111,7 +111,7 @@ def test_a_server_that_answers_half_of_the_rows_is_no_evidence(run, server):
     (standing,) = weekly(run, server, [lambda asked: swapped(asked) if number_of(asked) % 2 else error(400, "no")])
     assert (standing["looks"], standing["spent"]) == (0, 0.0)
     (one,) = History(run).read()
-    assert "of 40 rows were answered; the first that was not: 400: no" in one["reason"]
+    assert "of 40 rows were answered; the first failure: 400: no" in one["reason"]
 
 
 def test_an_endpoint_that_never_answered_is_wrong_input(run, server):
@@ -364,7 +364,7 @@ def test_models_are_named_once_for_all_endpoints_or_once_each_or_not_at_all(run,
     urls = [server.url, "http://127.0.0.1:9/v1"]
     assert [one.model for one in served_at(run, urls, ["a"])] == ["a", "a"]
     assert [one.model for one in served_at(run, urls, ["a", "b"])] == ["a", "b"]
-    with pytest.raises(ConfigError, match="2 endpoints need one name for all, or one each; found 3"):
+    with pytest.raises(ConfigError, match="expected one name for all 2 endpoints, or one for each; found 3"):
         served_at(run, urls, ["a", "b", "c"])
     weekly(run, server, [honest])
     assert [one.model for one in served_at(run, [server.url], [])] == ["small"]
@@ -382,6 +382,6 @@ def test_collected_outputs_have_no_model_to_ask_but_a_verdict_to_give_again(run,
     judged = judge_outputs(
         pairs, {"prompted": outputs, "tuned": outputs}, run.parent.parent / "style.yaml", out=tmp_path / "out"
     )
-    with pytest.raises(ConfigError, match="only its verdict can be given again"):
+    with pytest.raises(ConfigError, match="only its verdict can be updated"):
         watch_run(judged.folder, WatchSettings(served=[Served("http://127.0.0.1:9/v1", "small")]))
     assert watch_run(judged.folder, WatchSettings()).answer == "as judged"

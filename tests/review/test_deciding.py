@@ -314,4 +314,4 @@ def test_a_run_whose_file_is_gone_says_how_to_curate_it(command, pairs_file, tmp
         client.post("curate")
         state = client.curated()
     assert state["curate"]["state"] == "failed"
-    assert f"is not at {pairs_file} any more" in state["curate"]["lines"][0]
+    assert f"is no longer at {pairs_file}" in state["curate"]["lines"][0]

@@ -1,4 +1,4 @@
-"""Whoever takes a path opens regular files only: a pipe or a device would be waited for, or never end."""
+"""Code that takes a path opens only regular files, since a pipe or device would make it wait or never end."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from .test_imports import modules
 OPENS = {"open", "read_text", "read_bytes", "read_excel", "read_csv", "read_ipc", "read_ipc_stream", "read_ndjson"} | {
     "read_parquet", "scan_csv", "scan_ipc", "scan_ndjson", "scan_parquet", "safe_open"
 }  # fmt: skip
-# The one place that opens what a user names, and those that check a path there before a library opens it.
+# The module that opens paths named by users, and those that use it to check a path before a library opens it.
 CHECKED = {
     "core.disk.regular", "curate.read.formats.opened", "curate.read.formats.workbook", "curate.read.formats.tables",
     "evaluate.outputs.models", "evaluate.outputs.workers",
@@ -24,15 +24,15 @@ WRITTEN = {
     "project.evaluation.judgements", "project.evaluation.verdicts", "project.history.cache", "project.history.index",
     "project.run",
 }  # fmt: skip
-# What comes with Tuneworth, what the system has, and what is no file on a disk.
-BROUGHT = {
+# Files that come with Tuneworth or the system, and things that are not files on disk.
+SHIPPED = {
     "core.install", "core.machine", "core.stored.run_files", "curate.jobs.curate", "curate.read.formats.records",
     "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
     "project.demo.example", "project.evaluation.gate_paths", "project.serving.request", "review.server.server",
 }  # fmt: skip
-# After `is_file`: what is beside the project, to compare or to look through.
-PASSED_OVER = {"project.create", "project.history.keeping", "train.trial.checks"}
-KNOWN = CHECKED | WRITTEN | BROUGHT | PASSED_OVER
+# After `is_file`: files next to the project, which are compared or searched.
+SEARCHED = {"project.create", "project.history.keeping", "train.trial.checks"}
+KNOWN = CHECKED | WRITTEN | SHIPPED | SEARCHED
 
 
 @cache

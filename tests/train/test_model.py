@@ -16,7 +16,7 @@ from tuneworth.core import ModelError
 from tuneworth.evaluate.outputs.generate import generate
 from tuneworth.train import TrainSettings, chat_messages, find_model, fit, load_model, token_counter
 from tuneworth.train.examples import to_examples
-from tuneworth.train.model import load as embedded
+from tuneworth.train.model import embedded
 from tuneworth.train.model.checks import fit_together
 
 

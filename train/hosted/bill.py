@@ -1,4 +1,4 @@
-"""What a training at a provider will cost: its tokens, counted or bounded, times its price."""
+"""The cost of training at a provider: its tokens, counted or bounded, times its price."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -31,7 +31,7 @@ class Bill:
     exact: bool
 
     def data(self) -> dict[str, Any]:
-        """The bill as JSON can hold it."""
+        """The bill as JSON values."""
         return {
             "epoch_tokens": self.epoch_tokens, "epoch_tokens_most": self.epoch_tokens_most,
             "trained_tokens": self.trained_tokens, "trained_tokens_most": self.trained_tokens_most,
@@ -68,9 +68,9 @@ def cost_of(tokens: int, price: TrainingPrice) -> Decimal:
 
 
 def price_for(provider: Provider, model: str, stated: Decimal | None) -> TrainingPrice:
-    """The stated price, or that of the table.
+    """The stated price, or the one in the table.
 
-    Raises: ConfigError if neither is there.
+    Raises: ConfigError if there is neither.
     """
     listed = provider.price(model)
     if stated is not None:

@@ -1,6 +1,6 @@
 """Fireworks AI's fine-tuning API, as its reference and its Python package 1.2 describe it (read on 28 November 2026).
 
-Datasets and jobs have ids that the caller chooses, so nothing can be made twice: `POST .../datasets`, then `:upload` (below
+The caller chooses the ids of datasets and jobs, so nothing can be created twice: `POST .../datasets`, then `:upload` (below
 150 MB) or a signed address (`:getUploadEndpoint`, `:validateUpload`); `POST .../supervisedFineTuningJobs`. The adapter's
 files are at the addresses of `.../models/MODEL:getDownloadEndpoint`.
 """
@@ -54,7 +54,7 @@ class Fireworks:
 
     @property
     def chat_url(self) -> str:
-        """Where the tuned model answers, once it is deployed."""
+        """The address of the tuned model, once it is deployed."""
         return f"{self.base_url.removesuffix('/v1')}/inference/v1"
 
     @property
@@ -62,15 +62,15 @@ class Fireworks:
         return f"/accounts/{self.account}"
 
     def price(self, model: str) -> TrainingPrice | None:
-        """The price of training this base model, None if the table of this repository does not have it."""
+        """The price of training this base model; None if it is not in this repository's table."""
         return FIREWORKS.get(model)
 
     def longest_tokens(self, model: str) -> int | None:
-        """Fireworks lists the limits of its models only on a page that is made from its registry."""
+        """None: Fireworks lists the limits of its models only on a page generated from its registry."""
         return None
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
-        """An account that is not the key's own is answered as forbidden."""
+        """What to do about "forbidden", which is the answer for an account that the key does not belong to."""
         if status == 403:
             return 'Check the key, and "account" in [train.hosted]: the id that `firectl whoami` prints.'
         return None
@@ -79,15 +79,15 @@ class Fireworks:
         return upload.name.removesuffix(".jsonl")
 
     def find_file(self, client: Client, upload: Upload) -> str | None:
-        """The dataset of this content, if its upload was completed."""
+        """The dataset with this content, if its upload was completed."""
         found = client.get(f"{self._home}/datasets/{self._file_id(upload)}", absent=True)
         return self._file_id(upload) if found is not None and found.get("state") == "READY" else None
 
     def create_file(self, client: Client, upload: Upload) -> str:
-        """Create the dataset, unless it exists without content, and send its file; returns its id."""
+        """Create the dataset, unless an empty one exists, and send its file; returns its id."""
         file = self._file_id(upload)
         record = {"displayName": file, "format": "CHAT", "exampleCount": str(upload.lines), "userUploaded": {}}
-        with suppress(Conflict):  # a stopped upload left the record
+        with suppress(Conflict):  # an interrupted upload left the record
             client.post(f"{self._home}/datasets", {"datasetId": file, "dataset": record})
         place = f"{self._home}/datasets/{file}"
         if upload.size < DIRECT:
@@ -106,7 +106,7 @@ class Fireworks:
         return file
 
     def file_state(self, client: Client, file: str) -> FileState:
-        """Whether the dataset was read."""
+        """Whether the dataset was processed."""
         found = client.get(f"{self._home}/datasets/{file}")
         status = found.get("status") or {}
         if status.get("code") not in (None, "OK"):
@@ -122,11 +122,11 @@ class Fireworks:
         return job if client.get(f"{self._home}/supervisedFineTuningJobs/{job}", absent=True) is not None else None
 
     def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
-        """Fireworks AI estimates a job only once it was created."""
+        """None: Fireworks AI estimates the cost of a job only after its creation."""
         return None
 
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
-        """Create the job with the request's own id; one that exists is the same one."""
+        """Create the job under the request's id; an existing one is the same job."""
         job = self._job_id(request)
         body: dict[str, Any] = {
             "displayName": job,
@@ -151,7 +151,7 @@ class Fireworks:
         return f"{request.suffix[: IDS - 17].rstrip('-')}-{request.key[:16]}"
 
     def state(self, client: Client, job: str) -> JobState:
-        """Where the job is, with Fireworks' own estimate of the cost, which its dataset's tokens make."""
+        """The state of the job, with Fireworks' own estimate of the cost from the tokens of the dataset."""
         found = client.get(f"{self._home}/supervisedFineTuningJobs/{job}")
         word = str(found.get("state"))
         message = str((found.get("status") or {}).get("message") or "")
@@ -161,7 +161,7 @@ class Fireworks:
         )  # fmt: skip
 
     def cancel(self, client: Client, job: str) -> None:
-        """Stop the job."""
+        """Cancel the job."""
         client.post(f"{self._home}/supervisedFineTuningJobs/{job}:cancel", {}, again=True)
 
     def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:

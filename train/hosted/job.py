@@ -1,7 +1,7 @@
-"""One job at a provider, from its files to its adapter: each step is recorded before and after it, so that none is done twice.
+"""One job at a provider, from its files to its adapter; each step is recorded, so that none is done twice.
 
-The record is `job.json`. What is about to be created is written down first; a process that is killed in between leaves that
-note, and the next one asks the provider for what carries the request's key before it creates anything.
+The record is `job.json`. It is written before and after anything is created. If a process is killed in between, the next one
+asks the provider for whatever carries the request's key before it creates anything.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ __all__ = ["JOB_FILE", "HostedJob", "cost_in", "job_key", "read_job"]
 
 JOB_FILE = "job.json"
 SCHEMA = "tuneworth/hosted-job/1"
-LOOKS = 3  # for what may have been created: a provider's list may be a moment behind
+LOOKS = 3  # attempts to find what may have been created, since a provider's list may lag behind
 CENT = Decimal("0.01")
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -31,9 +31,9 @@ ENDED = ("succeeded", "failed", "cancelled")
 def job_key(
     files: Mapping[str, str], *, provider: str, model: str, hyperparameters: Mapping[str, Any], attempt: int
 ) -> str:
-    """The hash of a job's content: the files by their hashes, the model and the hyperparameters, at one provider.
+    """The hash of a job's content (files, model, hyperparameters) at one provider.
 
-    `attempt` tells a job that is wanted again from the same one.
+    `attempt` distinguishes a repeated job from the first one.
     """
     content = json.dumps([provider, model, dict(sorted(files.items())), dict(sorted(hyperparameters.items())), attempt])
     return hashlib.sha256(content.encode()).hexdigest()
@@ -42,16 +42,16 @@ def job_key(
 def read_job(folder: Path) -> dict[str, Any]:
     """The record in a run's `train/hosted` folder; {} if there is none.
 
-    Raises: DataError if it is damaged, as a job that is not known would be created and paid for again.
+    Raises: DataError if it is damaged, since an unknown job would be created and paid for again.
     """
     return read_stored(folder / JOB_FILE, "train/hosted/job.json")
 
 
 @dataclass(frozen=True)
 class HostedJob:
-    """A job of this request at this provider, with its record in `folder`; `note` gets lines of progress.
+    """A job for this request at this provider, with its record in `folder`; `note` gets lines of progress.
 
-    No job is created of which the provider itself expects that it costs more than what was `agreed` to, in USD.
+    No job is created that the provider expects to cost more than the `agreed` limit, in USD.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class HostedJob:
     # --- the record -----------------------------------------------------------------------------------------------
 
     def begin(self, **facts: Any) -> None:
-        """Write the record of a job of which nothing was sent yet, unless it exists; `facts` are kept in it."""
+        """Write the record of a job before anything is sent, unless it exists; it includes the `facts`."""
         if read_job(self.folder).get("key") == self.request.key:
             return
         files = {
@@ -100,7 +100,7 @@ class HostedJob:
     # --- the steps ------------------------------------------------------------------------------------------------
 
     def run(self, adapter: Path) -> dict[str, Any]:
-        """Do what is left to do, up to the adapter where the provider gives it; returns the record.
+        """Do the remaining steps, up to the adapter if the provider offers it; returns the record.
 
         Raises: RunBroken if the job failed or was cancelled, or the provider does not answer; ConfigError if it refuses.
         """
@@ -114,7 +114,7 @@ class HostedJob:
         return self._update(step="done")
 
     def _files(self) -> dict[str, str]:
-        """The provider's ids of the files, sent unless it has them, and read by it."""
+        """The provider's ids of the files, which are sent unless it has them, and then processed."""
         ids = {}
         for upload in self.uploads:
             known = self.record["files"][upload.role]["id"]
@@ -143,17 +143,17 @@ class HostedJob:
             pause = min(self.pauses.looks_at_most, 1.5 * pause)
         if state.status == "bad":
             raise RunBroken(
-                f"{self.provider.title} cannot use the {upload.role} file: {_told(state.message)}\nNo job was created. Compare "
-                f"{upload.path} with the provider's rules ({self.provider.rules.source})."
+                f"{self.provider.title} cannot use the {upload.role} file: {_readable(state.message)}\nNo job was created. "
+                f"Compare {upload.path} with the provider's rules ({self.provider.rules.source})."
             )
 
     def _create(self, files: Mapping[str, str]) -> None:
-        """Create the job, or take up the one that an earlier process created."""
-        waits = self.record["step"] == "creating"  # an earlier process may have been stopped while it created it
+        """Create the job, or resume the one that an earlier process created."""
+        interrupted = self.record["step"] == "creating"  # an earlier process may have created it
         self._update(step="creating")
-        job = self._look(LOOKS if waits else 1)
+        job = self._look(LOOKS if interrupted else 1)
         if job is not None:
-            self.note(f"job: taking up {job}, which was created with the same content")
+            self.note(f"job: resuming {job}, which was created with the same content")
         else:
             self._check_estimate(files)
             try:
@@ -165,18 +165,18 @@ class HostedJob:
         self._update(step="created", job=job, created=self.clock().isoformat())
 
     def _check_estimate(self, files: Mapping[str, str]) -> None:
-        """Raises: ConfigError if the provider expects a higher cost than what was agreed to."""
+        """Raises: ConfigError if the provider expects a higher cost than was agreed to."""
         expected = self.provider.estimate(self.client, self.request, files)
         if expected is None or self.agreed is None or expected <= self.agreed:
             return
         more, most = (say.money(float(amount), CURRENCY) for amount in (expected, self.agreed))
         raise ConfigError(
-            f"{self.provider.title} itself expects the job to cost {more}, more than the {most} that were agreed to\n"
+            f"{self.provider.title} expects the job to cost {more}, more than the {most} that you agreed to\n"
             f"The files were sent, but no job was created. To agree to it, add --max-cost {expected.quantize(CENT, ROUND_UP)}."
         )
 
     def _look(self, times: int) -> str | None:
-        """The job with this request's key, looked for several times."""
+        """The job with this request's key, after several attempts to find it."""
         for number in range(times):
             if number:
                 self.pauses.sleep(self.pauses.after(number))
@@ -185,7 +185,7 @@ class HostedJob:
         return None
 
     def _follow(self) -> JobState | None:
-        """Wait for the end of the job; None if the record has a good end already."""
+        """Wait for the end of the job; None if the record shows that it succeeded."""
         record = self.record
         if record["status"] == "succeeded":
             return None
@@ -195,13 +195,13 @@ class HostedJob:
                 if state.word != word:
                     word = state.word
                     self._update(status="running", word=word)
-                    self.note(f"job: {_told(word)}")
+                    self.note(f"job: {_readable(word)}")
                 self.pauses.sleep(pause)
                 pause = min(self.pauses.looks_at_most, 1.25 * pause)
         except KeyboardInterrupt:
             self.note(
-                f"job: {record['job']} goes on at {self.provider.title} and goes on costing. The same command "
-                "takes it up again; with --cancel it stops it"
+                f"job: {record['job']} is still running at {self.provider.title} and costs money. The same command "
+                "resumes waiting; with --cancel, it cancels the job"
             )
             raise
         if state.status == "succeeded" and not state.tuned_model:
@@ -221,19 +221,23 @@ class HostedJob:
         )  # fmt: skip
 
     def _ended_badly(self, state: JobState) -> str:
-        what = f"failed: {_told(state.message) or _told(state.word)}" if state.status == "failed" else "was cancelled"
+        what = (
+            f"failed: {_readable(state.message) or _readable(state.word)}"
+            if state.status == "failed"
+            else "was cancelled"
+        )
         cost = (
             ""
             if state.cost is None
             else f" {self.provider.title} states a cost of {say.money(float(state.cost), CURRENCY)}."
         )
         return (
-            f"{self.provider.title}: the job {self.record['job']} {what}.{cost}\nThe same command starts no second job. "
+            f"{self.provider.title}: the job {self.record['job']} {what}.{cost}\nThe same command does not start a second job. "
             "Correct what the message names, then run it with --again to start another one."
         )
 
     def _fetch(self, adapter: Path) -> None:
-        """Put the adapter's files in place, all of them or none."""
+        """Store the adapter's files, all of them or none."""
         record, title = self._update(step="fetching"), self.provider.title
         self.note(f"adapter: fetching it from {title}")
         state = JobState("succeeded", "", tuned_model=record["tuned_model"])
@@ -243,7 +247,7 @@ class HostedJob:
         self._update(step="fetched")
 
     def cancel(self) -> JobState | None:
-        """Stop the job; returns its state then, None if none was created.
+        """Cancel the job; returns its state, None if no job was created.
 
         Raises: RunBroken or ConfigError as for any request.
         """
@@ -263,7 +267,7 @@ class HostedJob:
         return state
 
     def _after_cancel(self, job: str) -> JobState:
-        """The state of a job that was told to stop, looked at until it has, a few times."""
+        """The state of a cancelled job, polled a few times until it has ended."""
         state = self.provider.state(self.client, job)
         for number in range(1, LOOKS + 1):
             if state.status in ENDED:
@@ -280,6 +284,6 @@ def cost_in(record: Mapping[str, Any]) -> Decimal | None:
     return None
 
 
-def _told(text: str) -> str:
-    """A text of the provider for a person: one line, harmless to a terminal, without its full stop."""
+def _readable(text: str) -> str:
+    """A text from the provider for people: one line, safe for a terminal, without a final full stop."""
     return shortened(text).rstrip(".")

@@ -1,6 +1,6 @@
 """OpenAI's fine-tuning API, as its reference and its Python package 3.57 describe it (read on 28 November 2026).
 
-`POST /files` and `GET /files`; `POST`, `GET /fine_tuning/jobs` with metadata by which a job is found again; `GET` and
+`POST /files` and `GET /files`; `POST`, `GET /fine_tuning/jobs` with metadata that identify a job; `GET` and
 `POST .../cancel` of a job. The weights stay at OpenAI.
 """
 
@@ -21,7 +21,7 @@ __all__ = ["OpenAI"]
 
 END = {"succeeded": "succeeded", "failed": "failed", "cancelled": "cancelled"}
 METADATA = "tuneworth"
-ENDS = date(2027, 1, 14)  # GPT-4o, GPT-4o mini, GPT-4.1 and GPT-4.1 mini, and what is tuned from them
+ENDS = date(2027, 1, 14)  # GPT-4o, GPT-4o mini, GPT-4.1 and GPT-4.1 mini, and models tuned from them
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,23 @@ class OpenAI:
 
     @property
     def chat_url(self) -> str:
-        """Where the tuned model answers."""
+        """The address of the tuned model."""
         return self.base_url
 
     def price(self, model: str) -> TrainingPrice | None:
-        """The price of training this base model, None if the table of this repository does not have it."""
+        """The price of training this base model; None if it is not in this repository's table."""
         return OPENAI.get(model)
 
     def longest_tokens(self, model: str) -> int | None:
-        """The length of a training example that is published for GPT-4o and GPT-4.1 (Microsoft's table of the same models)."""
+        """The published maximum length of a training example for GPT-4o and GPT-4.1 (Microsoft's table of these models)."""
         return 65_536 if model in OPENAI else None
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
-        """OpenAI closes the platform organisation by organisation."""
+        """What to do about an error that means that the platform is closed for the organisation."""
         if "training_not_available" in complaint.codes or "winding down" in complaint.message:
             return (
-                "OpenAI takes no more jobs of this organisation. Train at another provider (--on together, --on fireworks) or "
-                "on this machine (without --on)."
+                "OpenAI accepts no more jobs from this organisation. Train at another provider (--on together, --on fireworks) "
+                "or on this machine (without --on)."
             )
         return None
 
@@ -81,7 +81,7 @@ class OpenAI:
         return _id(made, "a file")
 
     def file_state(self, client: Client, file: str) -> FileState:
-        """`status` is deprecated, and a file that cannot be used fails its job; an error that is stated is believed."""
+        """Whether the file is usable: `status` is deprecated, so only a stated error counts; a bad file fails its job."""
         found = client.get(f"/files/{file}")
         if found.get("status") == "error":
             return FileState("bad", str(found.get("status_details") or "the file has an error"))
@@ -95,7 +95,7 @@ class OpenAI:
         return None
 
     def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
-        """OpenAI names no price before a job is done."""
+        """None: OpenAI does not state the cost of a job before it is done."""
         return None
 
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
@@ -119,7 +119,7 @@ class OpenAI:
         return _id(client.post("/fine_tuning/jobs", body), "a job")
 
     def state(self, client: Client, job: str) -> JobState:
-        """Where the job is; `trained_tokens` are those that are billed."""
+        """The state of the job; `trained_tokens` are those that are billed."""
         found = client.get(f"/fine_tuning/jobs/{job}")
         word = str(found.get("status"))
         tokens, tuned = found.get("trained_tokens"), found.get("fine_tuned_model")
@@ -129,12 +129,12 @@ class OpenAI:
         )  # fmt: skip
 
     def cancel(self, client: Client, job: str) -> None:
-        """Stop the job."""
+        """Cancel the job."""
         client.post(f"/fine_tuning/jobs/{job}/cancel", again=True)
 
     def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:
-        """OpenAI gives no weights."""
-        raise RunBroken("OpenAI gives no weights; evaluate the tuned model at its endpoint.")
+        """Never called: OpenAI does not offer the weights."""
+        raise RunBroken("OpenAI does not offer the weights; evaluate the tuned model at its endpoint.")
 
 
 def _pages(client: Client, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

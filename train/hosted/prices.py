@@ -1,7 +1,7 @@
 """What providers charge for training: a few models each, dated and sourced. `[train.hosted] price` overrides it.
 
-No provider was asked. Prices that a provider's page shows only to a browser come from copies of that page or from people
-who published what they paid; `source` says which.
+Nothing was confirmed with a provider. Prices that a page shows only in a browser come from copies of that page, or from
+people who published what they paid; `source` says which.
 """
 
 from datetime import date
@@ -11,7 +11,7 @@ from .provider import TrainingPrice
 
 __all__ = ["FIREWORKS", "OPENAI", "STALE_DAYS", "TOGETHER"]
 
-STALE_DAYS = 180  # an older price has most likely changed; the same as for the price list of hosted models
+STALE_DAYS = 180  # an older price has probably changed; the same as for the price list of hosted models
 
 _OPENAI = "openai.com/api/pricing in a copy of late 2025; the page no longer lists training (read on 28 November 2026)"
 OPENAI = {

@@ -1,4 +1,4 @@
-"""What a provider of hosted training offers, and the values that pass between it and a job."""
+"""The interface of a provider of hosted training, and the values exchanged with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CURRENCY = "USD"  # of every provider here
 
 @dataclass(frozen=True)
 class TrainingPrice:
-    """What a provider charges per million training tokens, in USD, and at least for a job; where that was stated and when."""
+    """A price per million training tokens, in USD, the minimum for a job, and the source and date of both."""
 
     per_million: Decimal
     source: str
@@ -28,7 +28,7 @@ class TrainingPrice:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file of chat lines on this machine, as it will be sent. Its name at the provider follows from its content."""
+    """A local file of chat lines, as it will be sent. Its name at the provider is derived from its content."""
 
     role: Literal["train", "validation"]
     path: Path
@@ -44,7 +44,7 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """One job: `key` is the hash of its files, model and hyperparameters. What is None is left to the provider."""
+    """One job: `key` is the hash of its files, model and hyperparameters. The provider chooses values that are None."""
 
     key: str
     model: str
@@ -56,7 +56,7 @@ class JobRequest:
     batch_size: int | None = None
 
     def hyperparameters(self) -> dict[str, int | float | None]:
-        """What the job's content depends on beside the files and the model."""
+        """The hyperparameters that are part of the job's content."""
         return {
             "epochs": self.epochs, "evaluations": self.evaluations, "learning_rate": self.learning_rate,
             "rank": self.rank, "batch_size": self.batch_size,
@@ -65,7 +65,7 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class FileState:
-    """Whether the provider has read a file; `message` says why it is "bad"."""
+    """Whether the provider has processed a file; `message` says why it is "bad"."""
 
     status: Literal["ready", "waiting", "bad"]
     message: str = ""
@@ -73,7 +73,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class JobState:
-    """Where a job is. `word` is the provider's own word; `cost` in USD and `tokens` only where the provider states them."""
+    """The state of a job. `word` is the provider's own; `cost` (in USD) and `tokens` are None unless it states them."""
 
     status: Literal["running", "succeeded", "failed", "cancelled"]
     word: str
@@ -84,20 +84,20 @@ class JobState:
 
 
 class Provider(Protocol):
-    """One provider: its file rules and prices, and its API as it publishes it.
+    """One provider: its file rules, its prices and its API.
 
-    `preset` is the name of the machine-hour in the money that serves its tuned models, None if they are billed by the token
-    alone. On the day that `retires` names for a base model, the models tuned from it stop answering too.
+    `preset` is the name of the machine-hour in [roi] for serving its tuned models, None if they are billed by the token. On
+    the day that `retires` names for a base model, the models tuned from it are shut down too.
     """
 
     @property
     def name(self) -> str:
-        """The word for `--on`."""
+        """The value of `--on`."""
         ...
 
     @property
     def title(self) -> str:
-        """The name in sentences."""
+        """The name for messages."""
         ...
 
     @property
@@ -117,32 +117,32 @@ class Provider(Protocol):
 
     @property
     def rules(self) -> FileRules:
-        """What it accepts as a file."""
+        """Its rules for files."""
         ...
 
     @property
     def preset(self) -> str | None:
-        """Its machine-hour in the money."""
+        """Its machine-hour in [roi]."""
         ...
 
     @property
     def gives_adapter(self) -> bool:
-        """Whether it gives the weights."""
+        """Whether the weights can be downloaded."""
         ...
 
     @property
     def bills_validation(self) -> bool:
-        """Whether it evaluates on the validation file as often as it is asked, and charges for that."""
+        """Whether it evaluates on the validation file as often as requested, and charges for it."""
         ...
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The hyperparameters of `[train.hosted]` that it does not take."""
+        """The hyperparameters of `[train.hosted]` that it does not support."""
         ...
 
     @property
     def no_new_jobs(self) -> date | None:
-        """The day from which it takes no jobs."""
+        """The day from which it accepts no jobs."""
         ...
 
     @property
@@ -156,19 +156,19 @@ class Provider(Protocol):
         ...
 
     def price(self, model: str) -> TrainingPrice | None:
-        """The price of training this base model, None if the table of this repository does not have it."""
+        """The price of training this base model; None if it is not in this repository's table."""
         ...
 
     def longest_tokens(self, model: str) -> int | None:
-        """The most tokens of one example, None if the provider publishes no number."""
+        """The maximum tokens of one example; None if the provider does not publish it."""
         ...
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
-        """What to do about an error that this provider alone has; None for the usual words."""
+        """What to do about an error that is specific to this provider; None for the usual advice."""
         ...
 
     def find_file(self, client: Client, upload: Upload) -> str | None:
-        """The id of a complete file with this name and size, None if the provider has none."""
+        """The id of a complete file with this name and size; None if there is none."""
         ...
 
     def create_file(self, client: Client, upload: Upload) -> str:
@@ -176,11 +176,11 @@ class Provider(Protocol):
         ...
 
     def file_state(self, client: Client, file: str) -> FileState:
-        """Whether the provider has read the file."""
+        """Whether the provider has processed the file."""
         ...
 
     def find_job(self, client: Client, request: JobRequest) -> str | None:
-        """The id of the job that was created with this request's key, None if there is none."""
+        """The id of the job that was created with this request's key; None if there is none."""
         ...
 
     def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
@@ -188,17 +188,17 @@ class Provider(Protocol):
         ...
 
     def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
-        """Create the job, which costs money from then on; returns its id. `files` are the ids by role."""
+        """Create the job, which then costs money; returns its id. `files` are their ids by role."""
         ...
 
     def state(self, client: Client, job: str) -> JobState:
-        """Where the job is."""
+        """The state of the job."""
         ...
 
     def cancel(self, client: Client, job: str) -> None:
-        """Stop the job."""
+        """Cancel the job."""
         ...
 
     def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:
-        """Write the adapter's files into an empty folder. Raises: RunBroken if something else comes."""
+        """Download the adapter's files into an empty folder. Raises: RunBroken if they are not an adapter."""
         ...

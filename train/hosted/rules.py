@@ -15,10 +15,10 @@ KEYS, MESSAGE_KEYS = {"messages"}, {"role", "content"}
 
 @dataclass(frozen=True, kw_only=True)
 class FileRules:
-    """What a provider accepts as a training file: JSON objects with chat messages, one a line, in UTF-8.
+    """A provider's rules for a training file: JSON objects with chat messages, one per line, in UTF-8.
 
-    `alternates`: after an optional system message come user and assistant in turn. `apart`: no example may be in the
-    training and in the validation file. `source` is where the rules stand, with the day on which they were read.
+    `alternates`: after an optional system message, user and assistant must alternate. `apart`: no example may be in both
+    the training and the validation file. `source` is where the rules are published, with the day on which they were read.
     """
 
     least_examples: int
@@ -40,13 +40,13 @@ def file_problems(
     longest_tokens: int | None = None,
     other: bytes | None = None,
 ) -> list[str]:
-    """Every problem of a training or validation file, with the numbers of its lines and the names of their pairs.
+    """All problems of a training or validation file, with the numbers of the lines and the names of their pairs.
 
-    `name` gives that of a line by its index. `tokens` are those of each line where they are known; `other` is the training
-    file, for a validation file.
+    `name` returns the name of a line by its index. `tokens` are those of each line, if known; `other` is the training file,
+    if this is the validation file.
     """
     lines = content.split(b"\n")
-    if lines and not lines[-1]:  # the end of the last line
+    if lines and not lines[-1]:  # after the line feed of the last line
         lines.pop()
     found: dict[str, list[int]] = {}
     elsewhere = set() if other is None or not rules.apart else set(other.split(b"\n")) - {b""}

@@ -1,7 +1,8 @@
 """Together AI's fine-tuning API, as its reference and its Python package 3.1 describe it (read on 28 November 2026).
 
-A file: `POST /files` answers with the place to put it and its id, then `POST /files/ID/preprocess`. `POST`, `GET /fine-tunes`;
-a job is found again by the key in its suffix. `GET /finetune/download?checkpoint=adapter` is an archive of the adapter.
+A file: `POST /files` answers with its id and the address to put it at, then `POST /files/ID/preprocess`. `POST`,
+`GET /fine-tunes`; a job is identified by the key in its suffix. `GET /finetune/download?checkpoint=adapter` returns an
+archive of the adapter.
 """
 
 from collections.abc import Mapping
@@ -50,25 +51,25 @@ class Together:
 
     @property
     def chat_url(self) -> str:
-        """Where the tuned model answers, once it is deployed."""
+        """The address of the tuned model, once it is deployed."""
         return self.base_url
 
     def price(self, model: str) -> TrainingPrice | None:
-        """The price of training this base model, None if the table of this repository does not have it."""
+        """The price of training this base model; None if it is not in this repository's table."""
         return TOGETHER.get(model)
 
     def longest_tokens(self, model: str) -> int | None:
-        """Together tells the limit of a model only to those who ask with a key."""
+        """None: Together states the limit of a model only in answers to requests with a key."""
         return None
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
-        """A file above the free credit is answered as a wrong key."""
+        """What to do about "wrong key", which is also the answer for a file that exceeds the free credit."""
         if status == 401 and "credit" in complaint.message.lower():
             return "Add credit at api.together.ai under Settings, then Billing, and run the same command again."
         return None
 
     def find_file(self, client: Client, upload: Upload) -> str | None:
-        """The id of a complete file with this name and size; one whose upload was cut has another size."""
+        """The id of a complete file with this name and size; an interrupted upload has another size."""
         for file in client.get("/files").get("data") or []:
             if file.get("filename") != upload.name or file.get("bytes") != upload.size:
                 continue
@@ -78,7 +79,7 @@ class Together:
         return None
 
     def create_file(self, client: Client, upload: Upload) -> str:
-        """Announce the file, put it where the answer says, and have it read; returns its id."""
+        """Announce the file, upload it to the address in the answer, and have it processed; returns its id."""
         fields = {
             "purpose": "fine-tune", "file_name": upload.name, "file_type": "jsonl", "checksum": upload.sha256,
         }  # fmt: skip
@@ -100,7 +101,7 @@ class Together:
             client.post(f"/files/{file}/preprocess", again=True)
 
     def file_state(self, client: Client, file: str) -> FileState:
-        """Whether the file was read and found valid."""
+        """Whether the file was processed and found valid."""
         found = client.get(f"/files/{file}")
         word = found.get("processing_status")
         if word in BAD:
@@ -108,7 +109,7 @@ class Together:
         return FileState("ready" if word in (None, "COMPLETED") else "waiting")
 
     def find_job(self, client: Client, request: JobRequest) -> str | None:
-        """The job whose suffix, or the name of whose model, holds the request's key."""
+        """The job whose suffix or model name contains the request's key."""
         for job in client.get("/fine-tunes").get("data") or []:
             named = f"{job.get('suffix') or ''} {job.get('model_output_name') or ''}"
             if request.key[:KEY] in named:
@@ -116,7 +117,7 @@ class Together:
         return None
 
     def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
-        """What Together AI itself expects the job to cost, once it has read the files.
+        """The cost that Together AI itself estimates once it has processed the files.
 
         Raises: RunBroken if the account may not spend that.
         """
@@ -156,7 +157,7 @@ class Together:
         return made["id"]
 
     def state(self, client: Client, job: str) -> JobState:
-        """Where the job is, with the price once it is known."""
+        """The state of the job, with its price once known."""
         found = client.get(f"/fine-tunes/{job}")
         word = str(found.get("status"))
         tokens, price = found.get("token_count"), found.get("total_price")
@@ -178,7 +179,7 @@ class Together:
         return told[-1] if told else ""
 
     def cancel(self, client: Client, job: str) -> None:
-        """Stop the job."""
+        """Cancel the job."""
         client.post(f"/fine-tunes/{job}/cancel", again=True)
 
     def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:

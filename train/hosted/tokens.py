@@ -1,4 +1,4 @@
-"""The tokens of chat lines: counted where a tokenizer is at hand, bounded by their bytes where it is not."""
+"""The tokens of chat lines: counted if a tokenizer is available, otherwise bounded by their bytes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from ...core import ModelError, install_command
 
 __all__ = ["TokenCount", "count_tokens"]
 
-# Tokens that a chat template may add: marks for each message, and a default system text (the longest known ones take about
-# 200); as in the budget of requests. All other tokens are at least one byte of the text.
+# Tokens that a chat template may add: markers for each message, and a default system text (the longest known ones have
+# about 200 tokens); as in the budget of requests. Every other token stands for at least one byte of the text.
 MARKS_PER_MESSAGE, TEMPLATE_TOKENS = 16, 256
-BYTES_PER_TOKEN = 4  # of English text, for what is likely
+BYTES_PER_TOKEN = 4  # of English text, for the likely count
 # OpenAI's Cookbook, "How to count tokens": each message is framed by 3 tokens and its role, a chat is primed by 3.
 FRAME, PRIMER = 3, 3
 Chats = Sequence[Sequence[Mapping[str, str]]]
@@ -20,7 +20,7 @@ Chats = Sequence[Sequence[Mapping[str, str]]]
 
 @dataclass(frozen=True)
 class TokenCount:
-    """Tokens of each example: `most` is never too small, `likely` the best guess; the same where they were counted."""
+    """Tokens of each example: `most` is an upper bound, `likely` an estimate; equal if they were counted."""
 
     most: Sequence[int]
     likely: Sequence[int]
@@ -29,9 +29,9 @@ class TokenCount:
 
 
 def count_tokens(chats: Chats, *, tokenizer: str | None, framed: bool = False) -> TokenCount:
-    """The tokens of each chat: by the named tokenizer, else by bytes.
+    """The tokens of each chat: by the named tokenizer, otherwise by bytes.
 
-    The tokenizer's own chat template renders the chats; `framed` counts them as OpenAI frames them instead.
+    Chats are rendered with the tokenizer's own chat template or, if `framed`, with the frame that OpenAI uses.
 
     Raises: ModelError if the named tokenizer cannot be read or has no template.
     """
@@ -51,7 +51,7 @@ def count_tokens(chats: Chats, *, tokenizer: str | None, framed: bool = False) -
 
 
 def _tokenizer(name: str) -> Any:
-    """The named tokenizer: the embedded model's, a folder's, or one from the hub, of which only the tokenizer is fetched.
+    """The named tokenizer: of the embedded model, of a folder, or from the hub, where only the tokenizer is downloaded.
 
     Raises: ModelError if transformers is not installed, or the tokenizer cannot be read.
     """
@@ -59,7 +59,7 @@ def _tokenizer(name: str) -> Any:
         from transformers import AutoTokenizer
     except ImportError:
         raise ModelError(f"counting tokens needs transformers\nInstall with: {install_command('train')}") from None
-    from ..model.load import EMBEDDED_NAME, embedded_folder
+    from ..model.embedded import EMBEDDED_NAME, embedded_folder
 
     try:
         place = embedded_folder() if name == EMBEDDED_NAME else name
@@ -79,7 +79,7 @@ def _rendered(tokenizer: Any, chats: Chats, name: str) -> list[int]:
 
     if not getattr(tokenizer, "chat_template", None):
         raise ModelError(
-            f'the tokenizer "{name}" has no chat template\nName that of the tuned chat model in [train.hosted].'
+            f'the tokenizer "{name}" has no chat template\nName the tokenizer of the tuned chat model in [train.hosted].'
         )
     texts = [render_text(tokenizer, [*map(dict, chat[:-1])], answer=chat[-1]["content"]) for chat in chats]
     return _lengths(tokenizer, texts)

@@ -1,4 +1,4 @@
-"""An adapter that a provider gives: safe names, limited size, safetensors only, and nothing that Python would run."""
+"""Unpacks an adapter from a provider: safe names, limited size, safetensors only, and nothing that could run code."""
 
 import json
 import tarfile
@@ -12,7 +12,7 @@ from ...core import RunBroken, disk_refusals, printable, read_object, say
 
 __all__ = ["MOST_BYTES", "check_adapter_files", "checked_names", "unpack"]
 
-MOST_BYTES = 16 * 2**30  # of an adapter: rank 64 on all layers of a model of 400 billion parameters takes 7 GiB
+MOST_BYTES = 16 * 2**30  # of an adapter: rank 64 on all layers of a model with 400 billion parameters takes 7 GiB
 MOST_FILES = 200
 HEADER = 100 * 2**20  # bytes of a safetensors header, as its own library limits it
 NEEDED = ("adapter_config.json", "adapter_model.safetensors")
@@ -24,9 +24,9 @@ PIECE = 2**20
 
 
 def checked_names(paths: Iterable[str], *, title: str) -> dict[str, str]:
-    """The name under which each file is kept, those left out that an adapter does not need.
+    """The name under which to store each file, without files that an adapter does not need.
 
-    Raises: RunBroken if a path leads elsewhere, two files have one name, or weights would have to be unpickled.
+    Raises: RunBroken if a path leads outside, two files have the same name, or weights would have to be unpickled.
     """
     names: dict[str, str] = {}
     for number, path in enumerate(paths):
@@ -54,7 +54,7 @@ def checked_names(paths: Iterable[str], *, title: str) -> dict[str, str]:
 def unpack(archive: Path, into: Path, *, title: str) -> None:
     """Write the files of a tar archive, plain or compressed by zstd or gzip, into a folder.
 
-    Raises: RunBroken if it is no archive, holds links or other paths, or is larger than an adapter can be.
+    Raises: RunBroken if it is not an archive, contains links or outside paths, or is larger than an adapter can be.
     """
     seen: list[str] = []
     rest = MOST_BYTES
@@ -81,7 +81,7 @@ def unpack(archive: Path, into: Path, *, title: str) -> None:
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[IO[bytes]]:
-    """The archive without its compression, read from front to back."""
+    """The decompressed archive, as a stream."""
     with archive.open("rb") as file:
         kind = next((name for magic, name in MAGIC.items() if file.peek(4).startswith(magic)), None)  # type: ignore[attr-defined]
         if kind == "gzip":
@@ -113,7 +113,7 @@ def _copy(source: IO[bytes], to: Path) -> None:
 def check_adapter_files(folder: Path, *, title: str) -> None:
     """Check that the folder holds a LoRA adapter in PEFT format with readable weights.
 
-    Raises: RunBroken if a file is missing or something else.
+    Raises: RunBroken if a file is missing or invalid.
     """
     if missing := [name for name in NEEDED if not (folder / name).is_file()]:
         raise RunBroken(f"{title} sent no {' and no '.join(missing)}, so there is no adapter; nothing was kept.")
@@ -125,7 +125,7 @@ def check_adapter_files(folder: Path, *, title: str) -> None:
 
 
 def _tensor_problem(file: Path) -> str | None:
-    """What is wrong with a safetensors file: 8 bytes with the header's length, the header as JSON, the numbers."""
+    """What is wrong with a safetensors file (8 bytes with the header's length, the header as JSON, the tensors)."""
     size = file.stat().st_size
     with file.open("rb") as content:
         length = int.from_bytes(content.read(8), "little")

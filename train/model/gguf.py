@@ -13,9 +13,11 @@ import polars as pl
 
 from ...core import ModelError, quote
 from .adapter import new_folder
+from .agreement import Agreement, compare, row_logits
 from .chat import end_of_turn
-from .load import EMBEDDED_NAME, LoadedModel, wheel_file
-from .merge import Agreement, adapter_logits, check_disk, check_place, compare, row_logits
+from .embedded import EMBEDDED_NAME, wheel_file
+from .load import LoadedModel
+from .merge import adapter_logits, check_disk, check_place
 from .provenance import SCHEMA, base_record, read_record, write_record
 
 __all__ = ["GgufResult", "conversion_command", "gguf_source", "interleaved", "write_gguf"]
@@ -39,7 +41,7 @@ class GgufResult:
     agreement: Agreement
 
     def summary(self) -> dict[str, Any]:
-        """The result as JSON can hold it."""
+        """The result as JSON values."""
         return {**asdict(self), "file": str(self.file)}
 
 

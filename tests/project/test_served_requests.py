@@ -1,4 +1,4 @@
-"""A judged model is asked again, elsewhere: what was asked at judging, and no answer twice."""
+"""Requests to a deployed model: the same as at judging, and none is sent twice after its answer."""
 
 import json
 from collections.abc import Callable
@@ -6,13 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tuneworth import ConfigError, DataError, Run, RunBroken
 from tuneworth.core import Talk
-from tuneworth.evaluate import TokenPrice
-from tuneworth.project.serving.asking import Served, ask, price_of
-from tuneworth.project.serving.recorded import recorded
+from tuneworth.evaluate import TokenPrice, open_answers
+from tuneworth.project.serving.recorded import Recorded, recorded
+from tuneworth.project.serving.requests import Served, check_requests, plan_requests, price_of, send_requests
 
 from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, error
@@ -24,6 +25,17 @@ def sent(requests: list[Asked], model: str) -> list[str]:
     """What each request for an output says, but for the model's name, in any order."""
     bodies = [asked.body for asked in requests if asked.body["model"] == model and asked.text != "."]
     return sorted(json.dumps({key: value for key, value in body.items() if key != "model"}) for body in bodies)
+
+
+def ask(
+    run: Run, was: Recorded, served: Served, pairs: pl.DataFrame, *, store: Path, max_cost: Decimal | None,
+    price: TokenPrice | None, talk: Talk, samples: int = 1,
+) -> pl.DataFrame:  # fmt: skip
+    """The served model's outputs for these pairs."""
+    plan = plan_requests(run, was, served, pairs, max_cost=max_cost, price=price, samples=samples)
+    with open_answers(store) as answers:
+        check_requests(run, [plan], answers)
+        return send_requests(run, plan, answers, max_cost=max_cost, talk=talk)
 
 
 def asker(run: Run, name: str | None = None, **own: Any) -> Callable[[EndpointServer], Any]:
@@ -127,7 +139,7 @@ def test_outputs_of_no_model_cannot_be_asked_again(judged: Run) -> None:
     variants = judged.folder / "evaluate" / "variants.json"
     stored = json.loads(variants.read_text())
     variants.write_text(json.dumps([one | {"source": "outputs"} for one in stored]))
-    with pytest.raises(DataError, match="cannot be asked again"):
+    with pytest.raises(DataError, match="cannot be called again"):
         recorded(judged)
     with pytest.raises(DataError, match='no variant "tune"; did you mean "tuned"'):
         recorded(judged, "tune")

@@ -1,8 +1,8 @@
-"""The time left of a long step, and of the work that it is a part of."""
+"""The remaining time of a long step, and of the longer work that it belongs to."""
 
 import pytest
 
-from tuneworth.core import Course, ExpectedStep, LongStep
+from tuneworth.core import ExpectedStep, StepProgress, Timetable
 
 
 class Now:
@@ -20,8 +20,8 @@ def now() -> Now:
     return Now()
 
 
-def test_a_step_takes_the_rest_at_the_pace_since_its_first_report(now: Now) -> None:
-    step = LongStep("training", clock=now)
+def test_the_time_left_is_at_the_pace_since_the_first_report(now: Now) -> None:
+    step = StepProgress("training", clock=now)
     now.seconds += 50  # what comes before the first report, such as reading prompts, is not its pace
     step.advance(40, 100, "steps, loss 1.5")
     assert step.seconds_left() is None
@@ -34,14 +34,14 @@ def test_a_step_takes_the_rest_at_the_pace_since_its_first_report(now: Now) -> N
     assert step.line() == "training: 50 of 100 steps, loss 1.4, about 1 min 40 s left"
 
 
-def test_a_step_without_reports_says_how_long_it_has_taken(now: Now) -> None:
-    step = LongStep("model", clock=now)
+def test_a_step_without_reports_shows_the_time_so_far(now: Now) -> None:
+    step = StepProgress("model", clock=now)
     now.seconds += 25
     assert step.line() == "model: 25 s so far"
 
 
-def test_a_part_of_an_output_counts_for_the_time_and_is_not_shown(now: Now) -> None:
-    step = LongStep("plain    ", clock=now)
+def test_a_fraction_of_an_output_counts_for_the_time_but_is_not_shown(now: Now) -> None:
+    step = StepProgress("plain    ", clock=now)
     step.advance(0, 80, "outputs")
     now.seconds += 10
     step.advance(0.5, 80, "outputs")
@@ -49,13 +49,13 @@ def test_a_part_of_an_output_counts_for_the_time_and_is_not_shown(now: Now) -> N
     assert step.line() == "plain: 0 of 80 outputs, about 26 min 30 s left"
 
 
-def course(now: Now) -> Course:
+def timetable(now: Now) -> Timetable:
     steps = [("training", 100.0), ("plain", 50.0), ("nearest", 500.0), ("report", 10.0)]
-    return Course("demo", [ExpectedStep(*step) for step in steps], clock=now)
+    return Timetable("demo", [ExpectedStep(*step) for step in steps], clock=now)
 
 
-def test_the_whole_is_what_is_expected_of_the_steps_to_come(now: Now) -> None:
-    whole = course(now)
+def test_the_time_left_of_the_whole_is_the_sum_of_the_remaining_steps(now: Now) -> None:
+    whole = timetable(now)
     assert whole.seconds_left(0.0) == pytest.approx(660)
     with whole.running("training"):
         assert whole.seconds_left(0.0) == pytest.approx(660)
@@ -65,15 +65,15 @@ def test_the_whole_is_what_is_expected_of_the_steps_to_come(now: Now) -> None:
     assert whole.seconds_left(0.0) < 560  # it took less than expected, and so will the others
 
 
-def test_steps_to_come_take_longer_where_those_so_far_did(now: Now) -> None:
-    whole = course(now)
+def test_remaining_steps_are_expected_to_be_as_slow_as_the_finished_ones(now: Now) -> None:
+    whole = timetable(now)
     with whole.running("training"):
         now.seconds += 230
     assert whole.seconds_left(0.0) == pytest.approx(560 * (230 + 30) / (100 + 30))
 
 
-def test_a_step_that_never_begins_is_passed_over_and_one_that_is_unknown_takes_no_part(now: Now) -> None:
-    whole = course(now)
+def test_a_step_that_never_starts_is_skipped_and_an_unknown_one_ignored(now: Now) -> None:
+    whole = timetable(now)
     with whole.running("plain"):
         now.seconds += 50
     with whole.running("prune"):
@@ -87,9 +87,9 @@ def test_a_step_that_never_begins_is_passed_over_and_one_that_is_unknown_takes_n
         assert whole.seconds_left(0.0) == 0
 
 
-def test_a_step_of_a_course_says_both_times(now: Now) -> None:
-    whole = course(now)
-    step = LongStep("plain", whole, clock=now)
+def test_a_step_of_a_timetable_shows_both_times(now: Now) -> None:
+    whole = timetable(now)
+    step = StepProgress("plain", whole, clock=now)
     with whole.running("plain"):
         step.advance(0, 80, "outputs")
         now.seconds += 30

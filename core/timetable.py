@@ -1,4 +1,4 @@
-"""The time left of a long step, and of the longer work that it is a part of."""
+"""The remaining time of a long step, and of the longer work that it belongs to."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,28 +8,28 @@ from typing import NamedTuple
 
 from .numbers import say
 
-__all__ = ["Course", "ExpectedStep", "LongStep"]
+__all__ = ["ExpectedStep", "StepProgress", "Timetable"]
 
 Clock = Callable[[], float]  # seconds
 
-DAMPING = 30.0  # seconds of work as expected that the pace starts with, so that one short step does not set it
-WARM = 5.0  # seconds after the first report before which the pace of a step says little
-RELIABLE = 0.1  # from this share on, a step's own pace says more about its end than what was expected of it
+DAMPING = 30.0  # seconds of work at the expected pace to start from, so that one short step does not set the pace
+WARM_UP = 5.0  # seconds after the first report in which the pace of a step is not yet meaningful
+RELIABLE = 0.1  # the share from which a step's own pace predicts its end better than the expectation
 
 
 class ExpectedStep(NamedTuple):
-    """A step of a longer piece of work, by the title of its progress, and the seconds expected of it."""
+    """A step of longer work: the title of its progress, and the seconds that it is expected to take."""
 
     title: str
     seconds: float
 
 
 @dataclass
-class Course:
-    """Long work in known steps, such as the demo; mutable, as it follows the work.
+class Timetable:
+    """The steps of long work, such as the demo, with their expected times; mutable, as it tracks the work.
 
-    A step that never begins, like a rival that is left out, is passed over when a later one begins. Where the steps so
-    far took longer than expected, so will those to come.
+    A step that never starts, such as a rival that is left out, is skipped when a later one starts. If the steps so far took
+    longer than expected, the remaining ones are expected to as well.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Course:
 
     @contextmanager
     def running(self, title: str) -> Iterator[None]:
-        """Follow the step of this title while the block lasts; a step that is not on the list takes no part."""
+        """Track the step with this title while the block lasts; a step that is not in the timetable is ignored."""
         place = next((n for n in range(self._next, len(self.steps)) if self.steps[n].title == title), None)
         if place is None:
             yield
@@ -69,16 +69,18 @@ class Course:
 
 
 @dataclass
-class LongStep:
-    """One step in progress: how much of it is done, and how long the rest takes at the pace so far."""
+class StepProgress:
+    """A step in progress: how much of it is done, and how long the rest will take at the pace so far."""
 
     title: str
-    course: Course | None = None
+    timetable: Timetable | None = None
     clock: Clock = time.monotonic
     done: float = 0.0
     total: int = 0
     text: str = ""
-    _first: tuple[float, float] | None = None  # done and the time at the first report: a resumed step starts half-way
+    _first: tuple[float, float] | None = (
+        None  # what was done at the first report, and when: a resumed step starts midway
+    )
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,10 +88,10 @@ class LongStep:
         self._began = self.clock()
 
     def advance(self, done: float, total: int, text: str) -> None:
-        """Note that `done` of `total` is done; a part of a unit counts for the time, and is not shown.
+        """Report that `done` of `total` is done; fractions count for the remaining time, but are not shown.
 
-        `text` follows the count: the unit, and what else there is to say. The pace is that since the first call: what
-        comes before it, such as reading prompts or what an earlier run did, is not repeated.
+        `text` follows the count: the unit, and any further status. The pace is measured from the first call, since what
+        came before, such as reading prompts or the work of an earlier run, does not recur.
         """
         self._first = self._first or (done, self.clock())
         self.done, self.total, self.text = done, total, text
@@ -99,30 +101,30 @@ class LongStep:
         return self.clock() - self._began
 
     def seconds_left(self) -> float | None:
-        """The seconds to the end of this step; None while that is unknown."""
+        """The seconds to the end of this step; None while unknown."""
         first, since = self._first or (0.0, self.clock())
         worked, seconds = self.done - first, self.clock() - since
-        if worked <= 0 or seconds < WARM:
+        if worked <= 0 or seconds < WARM_UP:
             return None
         return seconds / worked * max(0.0, self.total - self.done)
 
     def state(self) -> str:
-        """What is done and how long the rest takes, or how long it has taken so far; then the time left of the course."""
+        """What is done, with the time left or, while unknown, the time so far; then the time left in the timetable."""
         count = f"{int(self.done):,} of {self.total:,} {self.text}".strip() if self.total else ""
         left = self.seconds_left()
         own = f"{say.duration(int(self.seconds()))} so far" if left is None else f"{_about(left)} left"
         words = f"{count}, {own}" if count else own
-        if self.course is None:
+        if self.timetable is None:
             return words
         share = min(1.0, self.done / self.total) if self.total else 0.0
-        return f"{words}; {self.course.name}: {_about(self.course.seconds_left(share))} left"
+        return f"{words}; {self.timetable.name}: {_about(self.timetable.seconds_left(share))} left"
 
     def line(self) -> str:
-        """The step as a line of a log."""
+        """The step as a log line."""
         return f"{self.title}: {self.state()}"
 
 
 def _about(seconds: float) -> str:
-    """A forecast to five seconds, above two minutes to half a minute: more digits would change with each look."""
+    """A forecast rounded to 5 seconds, above two minutes to 30: a more precise one would change all the time."""
     each = 5 if seconds < 120 else 30
     return f"about {say.duration(max(each, round(seconds / each) * each))}"

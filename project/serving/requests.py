@@ -1,9 +1,8 @@
-"""Asks a deployed model what the judged one was asked: the bill first, each answer stored as it arrives."""
+"""Requests to a deployed model, the same as at judging, with their cost, and with each answer stored as it arrives."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,7 +18,6 @@ from ...evaluate import (
     VariantSettings,
     check_keys,
     check_privacy,
-    open_answers,
     plan_remote,
     price_of_variant,
     remote_lines,
@@ -29,15 +27,18 @@ from ...evaluate import (
 from ..run import Run
 from .recorded import Recorded
 
-__all__ = ["Served", "ask", "bill", "budget_of", "check_asking", "plan_asking", "price_of", "request"]
+__all__ = ["Served", "budget_of", "check_requests", "cost_lines", "plan_requests", "price_of", "send_requests"]
 
 AGAIN = "run the same command"
 
 
 @dataclass(frozen=True)
 class Served:
-    """A model behind an OpenAI-compatible address. `key_env` names the environment variable with the key; `parameters` are
-    sent with each request, over those of the judged variant."""
+    """A model at an OpenAI-compatible address.
+
+    `key_env` names the environment variable with the key; `parameters` are sent with each request and override those of the
+    judged variant.
+    """
 
     url: str
     model: str
@@ -45,39 +46,20 @@ class Served:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def ask(
-    run: Run, recorded: Recorded, served: Served, pairs: pl.DataFrame, *, store: Path, max_cost: Decimal | None,
-    price: TokenPrice | None, talk: Talk, samples: int = 1,
-) -> pl.DataFrame:  # fmt: skip
-    """The served model's outputs for these pairs (columns of OUTPUT_SCHEMA), `samples` for each, asked as at judging.
-
-    The messages, the temperature and the token limit are those of the recorded outputs. The bill is said before anything is
-    sent. Answers are appended to `store` as they arrive, and an answer that is there is not requested again. A request that
-    failed after all tries has an `error` in its row.
-
-    Raises: ConfigError before the first request if a key or a price is missing, or personal data would leave this machine;
-    RunBroken if `max_cost` or the endpoint stops the requests. Answers received until then are kept.
-    """
-    plan = plan_asking(run, recorded, served, pairs, max_cost=max_cost, price=price, samples=samples)
-    with open_answers(store) as answers:
-        check_asking(run, [plan], answers)
-        for line in bill(run, [plan], answers, max_cost=max_cost):
-            talk.note(line)
-        return request(run, plan, answers, max_cost=max_cost, talk=talk)
-
-
 def price_of(run: Run, recorded: Recorded) -> TokenPrice | None:
     """The token price of the judged variant by the project's [roi]; None if it states none."""
     return price_of_variant(run.project.roi_settings, recorded.variant)
 
 
-def plan_asking(
+def plan_requests(
     run: Run, recorded: Recorded, served: Served, pairs: pl.DataFrame, *, max_cost: Decimal | None,
     price: TokenPrice | None, samples: int = 1,
 ) -> RemotePlan:  # fmt: skip
-    """The requests for these pairs; nothing is sent.
+    """The requests for these pairs, `samples` for each; nothing is sent.
 
-    Raises: ConfigError if the address is not one, or `max_cost` is set and there is no price.
+    Messages, temperature and token limit are those of the recorded outputs.
+
+    Raises: ConfigError if the address is invalid, or `max_cost` is set without a price.
     """
     variant = _at_endpoint(recorded.variant, served)
     if max_cost is not None and price is None:
@@ -94,9 +76,9 @@ def plan_asking(
 
 
 def _at_endpoint(variant: Variant, served: Served) -> Variant:
-    """The variant, prompted as it was, at the served address.
+    """The variant, with the same prompt, at the address of the served model.
 
-    The settings of a judged endpoint (waits, parameters) hold for this one too; those of a local model are the defaults.
+    The settings of a judged endpoint (waits, parameters) apply to this one too; for a local model, the defaults do.
     """
     judged = variant.settings
     own = {"endpoint": served.url, "model": served.model, "key_env": served.key_env}
@@ -110,36 +92,40 @@ def _at_endpoint(variant: Variant, served: Served) -> Variant:
     )  # fmt: skip
 
 
-def check_asking(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore) -> None:
-    """Check the keys, and that no personal data would be sent unless the project allows it.
+def check_requests(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore) -> None:
+    """Check the keys, and that no personal data would be sent, unless the project allows it.
 
-    Raises: ConfigError.
+    Raises: ConfigError if a key is missing, or personal data would leave this machine.
     """
     check_keys([plan for plan in plans if plan.missing(answers)])
     if run.project.evaluate.personal_data == "refuse":
         check_privacy(plans, store=answers)
 
 
-def bill(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, max_cost: Decimal | None) -> list[str]:
-    """A line with the requests, the tokens and the cost of what is still to be asked."""
-    longest = max((len(text.encode(errors="replace")) for text in run.train["output"]), default=0)
-    return remote_lines(
-        plans, answers, budget_of(run, plans, answers, max_cost=max_cost), longest_output=longest, all_hosts=True
-    )
+def cost_lines(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, max_cost: Decimal | None) -> list[str]:
+    """A line with the requests still to send, their tokens and their cost."""
+    budget = budget_of(run, plans, answers, max_cost=max_cost)
+    return remote_lines(plans, answers, budget, longest_output=run.longest_output, all_hosts=True)
 
 
 def budget_of(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, max_cost: Decimal | None) -> Budget:
-    """The limit, and what the stored answers cost."""
-    roi = run.project.roi_settings
-    currency, price = "EUR" if roi is None else roi.currency, next((plan.price for plan in plans), None)
+    """The limit, and the cost of the stored answers."""
+    currency, price = run.project.currency, next((plan.price for plan in plans), None)
     spent = spent_on(answers.lines.values(), currency=currency, price=lambda line: price)
     return Budget(
         max_cost, currency=currency, spent=spent, sent=answers.sent, setting="--max-cost", again=AGAIN
     )  # fmt: skip
 
 
-def request(run: Run, plan: RemotePlan, answers: AnswerStore, *, max_cost: Decimal | None, talk: Talk) -> pl.DataFrame:
-    """The outputs of a checked plan: the missing ones are requested, the others read from the store. Raises: as `ask`."""
+def send_requests(
+    run: Run, plan: RemotePlan, answers: AnswerStore, *, max_cost: Decimal | None, talk: Talk
+) -> pl.DataFrame:
+    """The outputs of a checked plan (columns of OUTPUT_SCHEMA): the missing ones are requested, the others were stored.
+
+    A request that failed after all attempts has an `error` in its row.
+
+    Raises: RunBroken if `max_cost` or the endpoint stops the requests; answers received until then are kept.
+    """
     budget = budget_of(run, [plan], answers, max_cost=max_cost)
     with talk.progress(plan.host) as advance:
         return request_chats(
