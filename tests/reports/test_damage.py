@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 
+from tuneworth import __version__
 from tuneworth.core import DataError
 from tuneworth.curate import curate, write_curated
-from tuneworth.reports import write_report
+from tuneworth.reports import read_run, write_report
+
+from .described import SCHEMA
 
 WRONG: dict[str, Any] = {
     "null": None, "a text": "x", "a number": -7, "a list": [None], "an object": {}, "not a number": float("nan"),
     "endless": float("inf"), "huge": 1e300,
 }  # fmt: skip
+
+
+OPTIONAL: set[tuple[Any, ...]] = set()
 
 
 def paths(value: Any, depth: int, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -46,6 +52,11 @@ def shortened(run: Path) -> dict[str, Any]:
     return json.loads((run / "results.json").read_text(encoding="utf-8"))
 
 
+def of_another_version(results: dict[str, Any]) -> dict[str, Any]:
+    """The results as if another version of Tuneworth had written them."""
+    return altered(results, ("provenance", "versions", "tuneworth"), lambda part, key: part.__setitem__(key, "0.0.9"))
+
+
 def page_or_error(run: Path, results: dict[str, Any], place: tuple[Any, ...], name: str = "results.json") -> bool:
     """Whether the results gave a page; an error must be one of the file in three lines at most."""
     (run / name).write_text(json.dumps(results), encoding="utf-8")
@@ -64,12 +75,50 @@ def page_or_error(run: Path, results: dict[str, Any], place: tuple[Any, ...], na
 @pytest.mark.slow
 def test_any_one_part_may_be_missing_and_any_third_within_two_others(evaluated_run: Callable[..., Path]) -> None:
     run = evaluated_run(n=42, variants=("plain", "prompted", "short", "rival", "tuned"))
-    results = shortened(run)
+    results = of_another_version(shortened(run))
     deep = [place for place in paths(results, 3) if len(place) == 3]
     places = [*paths(results, 2), *deep[::3]]
     given = [page_or_error(run, altered(results, place, lambda part, key: part.pop(key)), place) for place in places]
     assert len(places) > 200
     assert sum(given) > 0.85 * len(places)
+
+
+@pytest.mark.slow
+def test_any_part_that_this_version_wrote_is_missed(evaluated_run: Callable[..., Path]) -> None:
+    run = evaluated_run(n=42)
+    results = shortened(run)
+    within = [place for part in ("rivals", "validity", "risks", "verdict") for place in paths({part: results[part]}, 3)]
+    places = [(key,) for key in SCHEMA["required"]] + [place for place in within if isinstance(place[-1], str)]
+    said = {place: refusal(run, results, place) for place in places}
+    assert len(places) > 70
+    missed = [place for place, words in said.items() if f'lacks the key "{place[-1]}"' not in words]
+    assert set(missed) <= OPTIONAL
+
+
+def refusal(run: Path, results: dict[str, Any], place: tuple[Any, ...]) -> str:
+    """Why results without what is at this place are refused; empty if they are read."""
+    changed = altered(results, place, lambda part, key: part.pop(key))
+    (run / "results.json").write_text(json.dumps(changed), encoding="utf-8")
+    try:
+        read_run(run)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(("place", "said"), [
+    (("quality", "tuned", "n"), '"quality.tuned" lacks the key "n"'),
+    (("comparison", "candidate"), '"comparison" lacks the key "candidate"'),
+    (("rivals", 0, "name"), '"rivals.0" lacks the key "name"'),
+    (("money", "currency"), '"money" lacks the key "currency"'),
+    (("style", "discrimination", "own"), '"style.discrimination" lacks the key "own"'),
+])  # fmt: skip
+def test_what_the_readers_need_of_another_version_is_named(
+    evaluated_run: Callable[..., Path], place: tuple[Any, ...], said: str
+) -> None:
+    run = evaluated_run(n=42)
+    results = of_another_version(shortened(run))
+    assert said in refusal(run, results, place)
 
 
 @pytest.mark.slow
@@ -122,7 +171,8 @@ def test_what_newer_versions_added_may_be_missing_as_a_whole(evaluated_run: Call
 
     for name in ("results.json", "run.json"):
         path = run / name
-        path.write_text(json.dumps(older(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
+        text = path.read_text(encoding="utf-8").replace(f'"tuneworth": "{__version__}"', '"tuneworth": "0.0.9"')
+        path.write_text(json.dumps(older(json.loads(text))), encoding="utf-8")
     assert "pays back" in write_report(run)[0].read_text(encoding="utf-8")
 
 
