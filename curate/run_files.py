@@ -25,6 +25,7 @@ __all__ = [
     "ledger_files",
     "ledger_rows",
     "pair_lines",
+    "pairs_kind",
     "part_name",
     "parts_of_ids",
     "read_ledger",
@@ -117,6 +118,11 @@ def pair_lines(run: Path) -> Iterator[dict[str, Any]]:
 def part_name(part: int, suffix: str) -> str:
     """The name of a part's file, numbered from 0."""
     return f"part-{part:05d}{suffix}"
+
+
+def pairs_kind(path: Path) -> str:
+    """The kind of a file of pairs, as the schemas name it: of those that were kept, or of those that were not."""
+    return SET_ASIDE if "set_aside" in (path.stem, path.parent.name) else PAIRS
 
 
 def read_summary(run: Path) -> dict[str, Any]:

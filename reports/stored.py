@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, damage, decimals_beside, open_regular, read_stored, read_stored_lines, stored_line
+from ..core import DataError, damage, decimals_beside, open_stored, read_stored, read_stored_lines, stored_line
 from ..curate import (
     GIVEN,
     PAIRS,
@@ -265,7 +265,7 @@ def _read_pairs(files: Iterable[Path], ids: Collection[str]) -> dict[str, dict[s
     for path in files:
         if len(found) == len(wanted):
             continue
-        with open_regular(path) as lines:
+        with open_stored(path, PAIRS) as lines:
             for number, line in enumerate(lines, start=1):
                 # A line starts with {"id": "...", "input": ; only the requested lines are parsed.
                 if line[7 : line.find(b', "input": ')] in wanted:

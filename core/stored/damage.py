@@ -61,7 +61,7 @@ def _remedy(path: Path, kind: str) -> str:
     make = "Remove it, then make it again:" if path.exists() or path.is_symlink() else "Make it again:"
     again = run_files()[kind].again
     if not again:
-        return "Restore it from a copy."
+        return run_files()[kind].remedy
     stage = kind.partition("/")[0]
     run = next((part.parent for part in path.parents if part.name == stage), path.parent)
     project = run.resolve().parent.parent

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..errors import DataError
 from .damage import brief, damage, schema_words
 from .run_files import checker, checkers_of_other_versions, run_files
 
-__all__ = ["read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
+__all__ = ["open_stored", "read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
 
 _CHUNK = 50_000  # lines whose values are in memory at once, as columns take a fraction of it
 
@@ -51,9 +51,13 @@ def _content(path: Path, kind: str) -> bytes | None:
         with _opened(path, kind) as file:
             return file.read()
     except FileNotFoundError:
-        if path.is_symlink():
-            raise damage(path, kind, "it is a link to a file that is missing") from None
+        _check_link(path, kind)
         return None
+
+
+def _check_link(path: Path, kind: str) -> None:
+    if path.is_symlink():
+        raise damage(path, kind, "it is a link to a file that is missing")
 
 
 @contextmanager
@@ -77,6 +81,21 @@ def _opened(path: Path, kind: str) -> Iterator[IO[bytes]]:
             raise damage(path, kind, f"cannot be read ({error.strerror or error})") from None
 
 
+@contextmanager
+def open_stored(path: Path, kind: str) -> Iterator[IO[bytes]]:
+    """The bytes of a file that the run must have, for readers that parse only some of its lines, by `stored_line`.
+
+    Raises: DataError if it is missing, or cannot be read.
+    """
+    with ExitStack() as held:
+        try:
+            file = held.enter_context(_opened(path, kind))
+        except FileNotFoundError:
+            _check_link(path, kind)
+            raise damage(path, kind, "the file is missing") from None
+        yield file
+
+
 # --- lines ----------------------------------------------------------------------------------------------------------
 
 
@@ -89,14 +108,16 @@ def read_stored_lines(path: Path, kind: str, *, torn: bool = False) -> Iterator[
     """
     try:
         with _opened(path, kind) as file:
-            for number, line in enumerate(file, start=1):
+            longest = run_files()[kind].longest
+            for number, line in enumerate(iter(lambda: file.readline(longest), b""), start=1):
+                if len(line) == longest:
+                    raise damage(path, kind, f"it has {longest:,} bytes or more", line=f", line {number}")
                 if torn and not line.endswith(b"\n") and not _is_json(line):
                     return
                 if line.strip():
                     yield stored_line(line, kind, path=path, number=number)
     except FileNotFoundError:
-        if path.is_symlink():
-            raise damage(path, kind, "it is a link to a file that is missing") from None
+        _check_link(path, kind)
 
 
 def stored_line(

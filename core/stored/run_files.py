@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = ["MASK", "RunFile", "checker", "checkers_of_other_versions", "run_files"]
 
+_LONGEST = 2**31  # bytes of a line; no pair that curating reads has as many
 MASK = "\x01"  # stands for the value in the message of a validator
 
 
@@ -16,22 +17,25 @@ MASK = "\x01"  # stands for the value in the message of a validator
 class RunFile:
     """A kind of file that a run has.
 
-    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`. versioned: whether the
+    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`,
+    of at most `longest` bytes. versioned: whether the
     schema holds only for files that this version of Tuneworth wrote; those of others are checked by `any_version`, for
     the types of what is there, and by `needed`, for what the readers cannot do without. finite: the parts in which NaN
     is damage; elsewhere it is read as null. again: the command that makes it again from the others; "" where only a
-    copy can bring it back.
+    copy can bring it back. remedy: what a person can do instead.
     """
 
     name: str
     about: str
     schema: Mapping[str, Any]
     lines: bool
+    longest: int
     versioned: bool
     any_version: Mapping[str, Any]
     needed: Mapping[str, Any]
     finite: tuple[str, ...]
     again: str
+    remedy: str
 
 
 @cache
@@ -49,9 +53,10 @@ def run_files() -> Mapping[str, RunFile]:
         schema = {**own, "$defs": shared["$defs"]}
         found[name] = RunFile(
             name, file["about"], schema,
-            lines=file.get("lines", False), versioned=name in parts,
+            lines=file.get("lines", False), longest=file.get("longest", _LONGEST), versioned=name in parts,
             any_version=_of_any_version(schema, file.get("earlier", {})), needed=file.get("needed", {}),
             finite=tuple(file.get("finite", ())), again=file.get("again", ""),
+            remedy=file.get("remedy", "Restore it from a copy."),
         )  # fmt: skip
     return found
 

@@ -10,7 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, read_key, read_written, say, sha256_file, write_synced, write_whole
+from ...core import (
+    ConfigError,
+    Talk,
+    damage_is_named,
+    read_key,
+    read_written,
+    say,
+    sha256_file,
+    write_synced,
+    write_whole,
+)  # fmt: skip
 from ..project import PROJECT_FILE
 from ..run import At, Run, console_for, open_run
 from .hosted_plan import HostedPlan, check_dates, check_max_cost, hosted_folder, plan_job, provider_of
@@ -226,7 +236,10 @@ def _recorded_job(run: Run, record: Mapping[str, Any], client: Any, pauses: "Pau
     """The job of a record alone: enough to find it again and to stop it."""
     from ...train import HostedJob, JobRequest, Pauses
 
-    request = JobRequest(key=record["key"], model=record["model"], suffix=record["suffix"], **record["hyperparameters"])
+    with damage_is_named(hosted_folder(run) / "job.json", "train/hosted/job.json"):
+        request = JobRequest(
+            key=record["key"], model=record["model"], suffix=record["suffix"], **record["hyperparameters"]
+        )
     provider = provider_of(run.project, record["provider"])
     return HostedJob(
         hosted_folder(run),

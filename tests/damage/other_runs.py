@@ -92,7 +92,7 @@ def searched_and_watched(url: str) -> Kind:
         "searched and watched",
         make,
         ("runs",),
-        (SEARCH, watch.words, watch.words, check.words, ("watch", workbench.RUN), ("report", workbench.RUN)),
+        (SEARCH, watch.words, ("watch", workbench.RUN), ("report", workbench.RUN)),
     )
 
 
