@@ -67,6 +67,7 @@ from .read.sources import table_batches as table_batches
 from .recount import Recount as Recount
 from .row_contents import contents_as_read as contents_as_read
 from .row_contents import row_contents as row_contents
+from .run_files import CURATED_SUMMARY as CURATED_SUMMARY
 from .run_files import GIVEN as GIVEN
 from .run_files import LEDGER_SCHEMA as LEDGER_SCHEMA
 from .run_files import PAIRS as PAIRS
@@ -76,6 +77,7 @@ from .run_files import pairs_kind as pairs_kind
 from .run_files import parts_of_ids as parts_of_ids
 from .run_files import read_ledger as read_ledger
 from .run_files import read_ledger_file as read_ledger_file
+from .run_files import read_summary as read_summary
 from .run_files import set_aside_files as set_aside_files
 from .run_files import split_files as split_files
 from .run_files import table_name as table_name

@@ -16,6 +16,7 @@ from .split import SPLITS
 
 __all__ = [
     "CURATED",
+    "CURATED_SUMMARY",
     "GIVEN",
     "LEDGER_SCHEMA",
     "LINES",
@@ -53,7 +54,7 @@ LEDGER_SCHEMA = {
     "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
 _ADDED = ("content", "placed", "fixed")  # columns that ledgers of earlier versions lack
-LEDGER = "curate/ledger.parquet"
+LEDGER, CURATED_SUMMARY = "curate/ledger.parquet", "curate/summary.json"
 # Kinds of files, as the schemas name them.
 PAIRS, SET_ASIDE, GIVEN = "curate/SPLIT.jsonl", "curate/set_aside.jsonl", "evaluate/pairs.jsonl"
 _KINDS = {"ledger.parquet": LEDGER, "set_aside.jsonl": SET_ASIDE}
@@ -127,7 +128,7 @@ def pairs_kind(path: Path) -> str:
 
 def read_summary(run: Path) -> dict[str, Any]:
     """The numbers of curating the run; empty if there are none. Raises: DataError if the file is damaged."""
-    return read_stored(Path(run) / "curate" / "summary.json", "curate/summary.json")
+    return read_stored(Path(run) / CURATED_SUMMARY, CURATED_SUMMARY)
 
 
 def scan_ledger(run: Path) -> pl.LazyFrame:

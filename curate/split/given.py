@@ -249,6 +249,12 @@ class PinnedSplits:
         )
         return PinnedSplits(pl.concat([kept, dropped]))
 
+    def joined(self, other: "PinnedSplits") -> "PinnedSplits":
+        """The lines, and those of `other` whose content is not among them."""
+        return PinnedSplits(
+            pl.concat([self.lines, other.lines.join(self.lines, on="content", how="anti", maintain_order="left")])
+        )
+
     @property
     def _kept(self) -> pl.DataFrame:
         return self.lines.filter(~pl.col("dropped"))
@@ -286,8 +292,8 @@ def _lines(rows: pl.DataFrame) -> bytes:
     return "".join(line % row for row in zip(*columns, strict=True)).encode()
 
 
-def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
-    """Add the splits of a ledger to the file, which was read as `before`; lines added meanwhile are kept.
+def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> int:
+    """Add the splits of a ledger to the file, which had the rows `before`, and count its lines; those added meanwhile stay.
 
     Raises:
         RunBroken: another run meanwhile put some of these rows into another split.
@@ -304,4 +310,6 @@ def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
                     f"{path} changed meanwhile: another run put {apart:,} of these rows into another split\n"
                     "Nothing was written. Run the same command again to use the new splits."
                 )
-        write_splits(path, now.grown(ledger))
+        grown = now.joined(before).grown(ledger)
+        write_splits(path, grown)
+        return len(grown.lines)
