@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, damage, need_regular, read_stored, read_stored_lines
+from ..core import DataError, damage, need_regular, read_stored, read_stored_lines, say
 from .split import SPLITS
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "OUTCOMES",
     "PAIRS",
     "SET_ASIDE",
+    "check_count",
     "ledger_files",
     "ledger_rows",
     "pair_lines",
@@ -110,10 +111,22 @@ def pair_lines(run: Path) -> Iterator[dict[str, Any]]:
     Raises: DataError if a line is damaged.
     """
     for split in SPLITS:
+        found = 0
         for path in split_files(run, split):
-            yield from read_stored_lines(path, PAIRS)
+            for pair in read_stored_lines(path, PAIRS):
+                found += 1
+                yield pair
+        check_count(run, split, found)
     for path in set_aside_files(run):
         yield from read_stored_lines(path, SET_ASIDE)
+
+
+def check_count(run: Path, split: str, found: int) -> None:
+    """Raises: DataError if a split has other than the `found` pairs that were read, as curating counted them."""
+    counted = (read_summary(run).get("splits") or {}).get(split, found)
+    if counted != found:
+        what = f"{say.count(found, 'pair')}, but curating wrote {counted:,}: it was cut or changed"
+        raise damage(split_files(run, split)[0], PAIRS, what)
 
 
 def part_name(part: int, suffix: str) -> str:

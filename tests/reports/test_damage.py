@@ -46,10 +46,14 @@ def altered(results: dict[str, Any], place: tuple[Any, ...], change: Callable[[A
 
 def shortened(run: Path) -> dict[str, Any]:
     """The run's results, and a few rows left of its outputs, so that a page takes no time."""
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    for scored in results["quality"].values():
+        scored["n"] = 3
     for path in (run / "evaluate").glob("*.jsonl"):
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        path.write_text("".join(lines[:3]), encoding="utf-8")
-    return json.loads((run / "results.json").read_text(encoding="utf-8"))
+        kept = list(dict.fromkeys(json.loads(line)["id"] for line in lines))[:3]
+        path.write_text("".join(line for line in lines if json.loads(line)["id"] in kept), encoding="utf-8")
+    return results
 
 
 def of_another_version(results: dict[str, Any]) -> dict[str, Any]:
