@@ -16,7 +16,7 @@ from ..errors import DataError
 from .damage import brief, damage, schema_words
 from .run_files import checker, checkers_of_other_versions, run_files
 
-__all__ = ["open_stored", "read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
+__all__ = ["open_stored", "parsed_line", "read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
 
 _CHUNK = 50_000  # lines whose values are in memory at once, as columns take a fraction of it
 
@@ -128,13 +128,24 @@ def stored_line(
     Raises: DataError if it is not; with the line.
     """
     try:
+        return parsed_line(line, kind)
+    except ValueError as error:
+        raise damage(path, kind, str(error), line=_numbered(path, number, start)) from None
+
+
+def parsed_line(line: bytes, kind: str) -> dict[str, Any]:
+    """The object in one line of a file, with null for each NaN. Raises: ValueError with what is wrong, in words."""
+    try:
         value = _parsed(line)
     except (ValueError, RecursionError) as error:
         shown = brief(error).replace(" at line 1 column ", ", column ")
-        raise damage(path, kind, f"not readable as JSON ({shown})", line=_numbered(path, number, start)) from None
+        raise ValueError(f"not readable as JSON ({shown})") from None
     if checker(kind).is_valid(value):
         return value
-    return _mended(value, path, kind, _numbered(path, number, start))
+    value = _without_nan(value)
+    if checker(kind).is_valid(value):
+        return value
+    raise ValueError(schema_words(checker(kind).iter_errors(value), value))
 
 
 def read_stored_table(path: Path, kind: str, schema: Mapping[str, Any], *, torn: bool = False) -> pl.DataFrame:
@@ -187,7 +198,7 @@ def _parsed(content: bytes) -> Any:
 def _checked(value: Any, path: Path, kind: str) -> Any:
     """The value with null for each NaN. Raises: DataError if it is not as its schema says."""
     if not run_files()[kind].versioned or _is_of_this_version(value, path):
-        return value if checker(kind).is_valid(value) else _mended(value, path, kind, "")
+        return value if checker(kind).is_valid(value) else _mended(value, path, kind)
     present, needed = checkers_of_other_versions(kind)
     _check_finite(value, path, kind)
     value = _without_nan(value)
@@ -220,13 +231,13 @@ def _own_version() -> str | None:
         return None
 
 
-def _mended(value: Any, path: Path, kind: str, line: str) -> Any:
+def _mended(value: Any, path: Path, kind: str) -> Any:
     """The value with null for each NaN, if its schema allows that. Raises: DataError if it is not as its schema says."""
     _check_finite(value, path, kind)
     value = _without_nan(value)
     if checker(kind).is_valid(value):
         return value
-    raise damage(path, kind, schema_words(checker(kind).iter_errors(value), value), line=line)
+    raise damage(path, kind, schema_words(checker(kind).iter_errors(value), value))
 
 
 def _check_finite(value: Any, path: Path, kind: str) -> None:
