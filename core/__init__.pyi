@@ -102,6 +102,8 @@ from .shell import quote as quote
 from .shell import split_command as split_command
 from .stored.damage import damage as damage
 from .stored.damage import damage_is_named as damage_is_named
+from .stored.reading import open_stored as open_stored
+from .stored.reading import parsed_line as parsed_line
 from .stored.reading import read_stored as read_stored
 from .stored.reading import read_stored_lines as read_stored_lines
 from .stored.reading import read_stored_table as read_stored_table

@@ -3,12 +3,11 @@
 import hashlib
 import json
 from codecs import BOM_UTF8
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from ..core import ConfigError, DataError, nearest, read_regular
+from ..core import ConfigError, DataError, nearest, parsed_line, read_regular
 from .read import clean_text
 
 __all__ = [
@@ -109,7 +108,7 @@ def parse_lines(data: bytes, *, where: Path, after: int = 0) -> Lines:
         if not is_blank(line):
             try:
                 found.append(_override(line.removeprefix(BOM_UTF8)))
-            except (ConfigError, ValueError, RecursionError) as error:
+            except (ConfigError, ValueError) as error:
                 problems.append(f"line {number}: {error}")
     if problems:
         raise DataError.of(problems, where=str(where))
@@ -172,26 +171,8 @@ def file_bytes(path: Path) -> bytes:
 
 
 def _override(line: bytes) -> Override:
-    try:
-        value = json.loads(line.decode())
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8; save the file in that encoding") from None
-    except ValueError:
-        raise ValueError('is not JSON; expected {"id": ..., "decision": ..., "who": ..., "why": ...}') from None
-    if not isinstance(value, Mapping):
-        raise ValueError('expected an object with "id" and "decision"')
-    if problems := _problems(value):
-        raise ValueError("; ".join(problems))
+    value = parsed_line(line, "overrides.jsonl")
+    if unknown := [name for name in value if name not in _KEYS]:
+        raise ValueError("; ".join(f'unknown key "{name}"; {nearest(name, list(_KEYS))}' for name in unknown))
     # An id that the data hold as a number is text everywhere else.
     return Override(**{name: str(value[name]) for name in _KEYS if value.get(name) is not None})  # type: ignore[arg-type]
-
-
-def _problems(value: Mapping[str, Any]) -> list[str]:
-    missing = [f'"{name}" is missing' for name in ("id", "decision") if value.get(name) in (None, "")]
-    unknown = [f'unknown key "{name}"; {nearest(name, list(_KEYS))}' for name in value if name not in _KEYS]
-    wrong = [
-        f'"{name}" must be a text, found {json.dumps(value[name], ensure_ascii=False)[:60]}'
-        for name in _KEYS
-        if isinstance(value.get(name), dict | list | bool)
-    ]
-    return [*missing, *unknown, *wrong]

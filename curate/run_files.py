@@ -11,20 +11,23 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, damage, need_regular, read_stored, read_stored_lines
+from ..core import DataError, damage, need_regular, read_stored, read_stored_lines, say
 from .split import SPLITS
 
 __all__ = [
     "CURATED",
+    "CURATED_SUMMARY",
     "GIVEN",
     "LEDGER_SCHEMA",
     "LINES",
     "OUTCOMES",
     "PAIRS",
     "SET_ASIDE",
+    "check_count",
     "ledger_files",
     "ledger_rows",
     "pair_lines",
+    "pairs_kind",
     "part_name",
     "parts_of_ids",
     "read_ledger",
@@ -52,7 +55,7 @@ LEDGER_SCHEMA = {
     "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
 _ADDED = ("content", "placed", "fixed")  # columns that ledgers of earlier versions lack
-LEDGER = "curate/ledger.parquet"
+LEDGER, CURATED_SUMMARY = "curate/ledger.parquet", "curate/summary.json"
 # Kinds of files, as the schemas name them.
 PAIRS, SET_ASIDE, GIVEN = "curate/SPLIT.jsonl", "curate/set_aside.jsonl", "evaluate/pairs.jsonl"
 _KINDS = {"ledger.parquet": LEDGER, "set_aside.jsonl": SET_ASIDE}
@@ -108,10 +111,22 @@ def pair_lines(run: Path) -> Iterator[dict[str, Any]]:
     Raises: DataError if a line is damaged.
     """
     for split in SPLITS:
+        found = 0
         for path in split_files(run, split):
-            yield from read_stored_lines(path, PAIRS)
+            for pair in read_stored_lines(path, PAIRS):
+                found += 1
+                yield pair
+        check_count(run, split, found)
     for path in set_aside_files(run):
         yield from read_stored_lines(path, SET_ASIDE)
+
+
+def check_count(run: Path, split: str, found: int) -> None:
+    """Raises: DataError if a split has other than the `found` pairs that were read, as curating counted them."""
+    counted = (read_summary(run).get("splits") or {}).get(split, found)
+    if counted != found:
+        what = f"{say.count(found, 'pair')}, but curating wrote {counted:,}: it was cut or changed"
+        raise damage(split_files(run, split)[0], PAIRS, what)
 
 
 def part_name(part: int, suffix: str) -> str:
@@ -119,9 +134,14 @@ def part_name(part: int, suffix: str) -> str:
     return f"part-{part:05d}{suffix}"
 
 
+def pairs_kind(path: Path) -> str:
+    """The kind of a file of pairs, as the schemas name it: of those that were kept, or of those that were not."""
+    return SET_ASIDE if "set_aside" in (path.stem, path.parent.name) else PAIRS
+
+
 def read_summary(run: Path) -> dict[str, Any]:
     """The numbers of curating the run; empty if there are none. Raises: DataError if the file is damaged."""
-    return read_stored(Path(run) / "curate" / "summary.json", "curate/summary.json")
+    return read_stored(Path(run) / CURATED_SUMMARY, CURATED_SUMMARY)
 
 
 def scan_ledger(run: Path) -> pl.LazyFrame:

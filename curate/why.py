@@ -3,6 +3,7 @@
 import mmap
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, notebook_page, open_regular, printable, read_stored_lines, stored_line
+from ..core import DataError, notebook_page, open_stored, printable, read_stored_lines, stored_line
 from ..style import field_text, render_fields
 from .match import GRAM
 from .read import comparable, comparable_fields
@@ -287,10 +288,12 @@ def _pair(run: Path, entry: dict[str, Any]) -> dict[str, Any] | None:
 
 def _lines_of(path: Path, row: int, kind: str) -> Iterator[dict[str, Any]]:
     """Lines of this row. The bytes are searched first: parsing all lines of a large file would take a minute."""
-    if not path.exists() or not path.stat().st_size:
-        return
     wanted = f'"row": {row},'.encode()
-    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with ExitStack() as held:
+        file = held.enter_context(open_stored(path, kind))
+        if not path.stat().st_size:  # it cannot be mapped
+            return
+        data = held.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         at = data.find(wanted)
         while at >= 0:
             start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 import polars as pl
 
-from ..core import DataError, damage, disk_refusals, read_stored_lines, say, whole_folder, write_whole
+from ..core import DataError, disk_refusals, read_stored_lines, whole_folder, write_whole
 from .jobs.tasks import Result, Table, Task, Work
 from .pipeline import PART_TABLES, Curated, CuratedParts, with_decisions
 from .read import PAIR_SCHEMA, REJECTED_SCHEMA, RawPairs
@@ -23,9 +23,9 @@ from .run_files import (
     GIVEN,
     PAIRS,
     SET_ASIDE,
+    check_count,
     part_name,
     read_ledger,
-    read_summary,
     set_aside_files,
     split_files,
     tested_files,
@@ -182,10 +182,7 @@ def read_split(run: Path, split: str) -> pl.DataFrame:
 def _read_split(run: Path, split: str, files: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
     """The pairs of a split. Raises: DataError if a line is damaged, or lines were cut off or added since curating."""
     pairs = _read(files, schema)
-    counted = (read_summary(run).get("splits") or {}).get(split, len(pairs))
-    if counted != len(pairs):
-        what = f"{say.count(len(pairs), 'pair')}, but curating wrote {counted:,}: it was cut or changed"
-        raise damage(files[0], PAIRS, what)
+    check_count(run, split, len(pairs))
     return pairs
 
 

@@ -44,7 +44,7 @@ def section(file: RunFile) -> Iterator[str]:
     """What a file is, and its keys."""
     yield f"## `{file.name}`\n"
     yield f"{file.about}{' One JSON object on each line.' if file.lines else ''} Made again by: {_AGAIN[file.again]}.\n"
-    if not file.strict:
+    if file.versioned:
         return
     whole = _resolved(file.schema, file.schema)
     keys = _resolved(whole.get("items", whole), file.schema)

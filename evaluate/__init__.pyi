@@ -44,6 +44,7 @@ from .money.recount import read_inputs as read_inputs
 from .money.volumes import BREAK_EVEN as BREAK_EVEN
 from .money.volumes import break_even as break_even
 from .outputs.actors import start_actors as start_actors
+from .outputs.batches import damaged_batches as damaged_batches
 from .outputs.files import read_outputs as read_outputs
 from .outputs.generate import Requests as Requests
 from .outputs.generate import plan_requests as plan_requests

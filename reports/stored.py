@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, damage, decimals_beside, open_regular, read_stored, read_stored_lines, stored_line
+from ..core import DataError, damage, decimals_beside, open_stored, read_stored, read_stored_lines, stored_line
 from ..curate import (
     GIVEN,
     PAIRS,
     SPLITS,
+    check_count,
     ledger_files,
     parts_of_ids,
     read_ledger_file,
@@ -117,15 +119,31 @@ class StoredRun:
 def read_run(run: Path) -> StoredRun:
     """The stored run. Raises DataError if results.json is missing, broken or of another schema."""
     results = _read_results(run / "results.json")
-    kind = GIVEN if (run / GIVEN).exists() else PAIRS
-    pairs = {str(pair["id"]): pair for file in tested_files(run) for pair in read_stored_lines(file, kind, torn=True)}
+    files = tested_files(run)
+    is_given = run / GIVEN in files
+    lines = [pair for file in files for pair in read_stored_lines(file, GIVEN if is_given else PAIRS)]
+    if files and not is_given:
+        check_count(run, "test", len(lines))
+    pairs = {str(pair["id"]): pair for pair in lines}
     outputs: dict[tuple[str, str], dict[str, Any]] = {}
-    for line in read_stored_lines(run / OUTPUTS, OUTPUTS, torn=True):
+    for line in read_stored_lines(run / OUTPUTS, OUTPUTS):
         key = (line["id"], line["variant"])
         if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
             outputs[key] = line
+    _check_complete(run / OUTPUTS, Counter(name for _, name in outputs), results["quality"])
     facts = read_stored(run / "run.json", "run.json")
     return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs, facts=facts)
+
+
+def _check_complete(file: Path, counts: Counter[str], quality: Mapping[str, Any]) -> None:
+    """Raises: DataError if a scored variant lacks outputs: all have the same requests. A run may be kept without any."""
+    most = max((counts[name] for name in quality), default=0)
+    for name, scored in quality.items() if most else ():
+        if counts[name] < max(most, scored["n"]):
+            what = (
+                f'"{name}" has outputs for {counts[name]:,} of {max(most, scored["n"]):,} requests: lines are missing'
+            )
+            raise damage(file, OUTPUTS, what)
 
 
 def scored_lines(run: Path, variant: str) -> dict[str, list[dict[str, Any]]]:
@@ -135,7 +153,7 @@ def scored_lines(run: Path, variant: str) -> dict[str, list[dict[str, Any]]]:
     """
     path = run / OUTPUTS
     found: dict[str, dict[int, dict[str, Any]]] = {}
-    for line in read_stored_lines(path, OUTPUTS, torn=True):
+    for line in read_stored_lines(path, OUTPUTS):
         if line["variant"] != variant:
             continue
         samples, sample = found.setdefault(line["id"], {}), line.get("sample") or 0
@@ -265,7 +283,7 @@ def _read_pairs(files: Iterable[Path], ids: Collection[str]) -> dict[str, dict[s
     for path in files:
         if len(found) == len(wanted):
             continue
-        with open_regular(path) as lines:
+        with open_stored(path, PAIRS) as lines:
             for number, line in enumerate(lines, start=1):
                 # A line starts with {"id": "...", "input": ; only the requested lines are parsed.
                 if line[7 : line.find(b', "input": ')] in wanted:

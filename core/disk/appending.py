@@ -13,6 +13,7 @@ from typing import BinaryIO
 from ..errors import named_errors
 from ..machine import sync_folder
 from .locks import PATIENCE, writing
+from .regular import need_regular
 
 __all__ = ["Appending", "appending"]
 
@@ -32,9 +33,11 @@ class Appending:
         A last line that a kill cut short is removed first, so that it does not merge with the new ones; one that lacks only
         its line feed gets it.
 
-        Raises: OSError if the disk refuses; the file then holds what it held before.
+        Raises: DataError if it is no regular file; OSError if the disk refuses; the file then holds the lines that it held.
         """
         is_new = not self.path.exists()
+        if not is_new:
+            need_regular(self.path)
         self._is_new |= is_new
         with self.path.open("w+b" if is_new else "r+b", buffering=0) as file:
             end = _end_of_lines(file)

@@ -2,7 +2,7 @@
 
 import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ _SHAPE = (
     pl.exceptions.PolarsError,
 )  # fmt: skip
 _SUFFIXES = {"object": "an object", "array": "a list", "string": "a text", "null": "null"}
+_KEYS = ("required", "additionalProperties")
 _PROJECT = "tuneworth.toml"
 _CODE = str(Path(__file__).parents[2])
 
@@ -60,7 +61,7 @@ def _remedy(path: Path, kind: str) -> str:
     make = "Remove it, then make it again:" if path.exists() or path.is_symlink() else "Make it again:"
     again = run_files()[kind].again
     if not again:
-        return "Restore it from a copy."
+        return run_files()[kind].remedy
     stage = kind.partition("/")[0]
     run = next((part.parent for part in path.parents if part.name == stage), path.parent)
     project = run.resolve().parent.parent
@@ -73,12 +74,18 @@ def _remedy(path: Path, kind: str) -> str:
     return f"{make} the same `tuneworth {again}` as before."
 
 
-def schema_words(error: Any, value: Any) -> str:
-    """What a validator found, in words: the place, what is there, what was expected."""
+def schema_words(errors: Iterable[Any], value: Any) -> str:
+    """What a validator found, in words: the place, what is there, what was expected. Of several errors, a value of the
+    wrong kind comes before keys that are missing or unknown, and then the first."""
+    error = min(errors, key=lambda error: error.kind.name in _KEYS)
+    while error.kind.name in ("anyOf", "oneOf"):
+        error = _closest(error)
     place = ".".join(str(part) for part in error.instance_path)
     name = f'"{place}"' if place else "it"
     if error.kind.name == "required":
         return f'{f"{name} lacks" if place else "lacks"} the key "{error.kind.property}"'
+    if error.kind.name == "additionalProperties":
+        return f"{f'{name} has' if place else 'has'} the key {_shown(error.kind.unexpected[0])}, which is unknown"
     found = value
     for part in error.instance_path:
         found = found[part]
@@ -88,6 +95,12 @@ def schema_words(error: Any, value: Any) -> str:
     if error.kind.name == "const":
         return f"{name} is {_shown(found)}; expected {_shown(error.kind.expected_value)}"
     return f"{name} is {_shown(found)}, which {brief(error.message.replace(MASK, '').strip())}"
+
+
+def _closest(error: Any) -> Any:
+    """The first error of the alternative that fits best: one that fails within the value rather than at its type."""
+    firsts = [branch[0] for branch in error.kind.context if branch]
+    return min(firsts, key=lambda first: (first.kind.name == "type", -len(list(first.instance_path))))
 
 
 def _shown(value: Any) -> str:

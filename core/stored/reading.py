@@ -3,7 +3,9 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,9 +14,9 @@ import polars as pl
 from ..disk.regular import open_regular
 from ..errors import DataError
 from .damage import brief, damage, schema_words
-from .run_files import checker, run_files
+from .run_files import checker, checkers_of_other_versions, run_files
 
-__all__ = ["read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
+__all__ = ["open_stored", "parsed_line", "read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
 
 _CHUNK = 50_000  # lines whose values are in memory at once, as columns take a fraction of it
 
@@ -40,9 +42,7 @@ def read_stored(path: Path, kind: str) -> Any:
             value = _parsed(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
         except (ValueError, RecursionError) as worse:
             raise damage(path, kind, f"not readable as JSON ({brief(worse)})") from None
-    if checker(kind).is_valid(_present(value, kind)):
-        return value
-    return _mended(value, path, kind, "")
+    return _checked(value, path, kind)
 
 
 def _content(path: Path, kind: str) -> bytes | None:
@@ -51,9 +51,13 @@ def _content(path: Path, kind: str) -> bytes | None:
         with _opened(path, kind) as file:
             return file.read()
     except FileNotFoundError:
-        if path.is_symlink():
-            raise damage(path, kind, "it is a link to a file that is missing") from None
+        _check_link(path, kind)
         return None
+
+
+def _check_link(path: Path, kind: str) -> None:
+    if path.is_symlink():
+        raise damage(path, kind, "it is a link to a file that is missing")
 
 
 @contextmanager
@@ -77,6 +81,21 @@ def _opened(path: Path, kind: str) -> Iterator[IO[bytes]]:
             raise damage(path, kind, f"cannot be read ({error.strerror or error})") from None
 
 
+@contextmanager
+def open_stored(path: Path, kind: str) -> Iterator[IO[bytes]]:
+    """The bytes of a file that the run must have, for readers that parse only some of its lines, by `stored_line`.
+
+    Raises: DataError if it is missing, or cannot be read.
+    """
+    with ExitStack() as held:
+        try:
+            file = held.enter_context(_opened(path, kind))
+        except FileNotFoundError:
+            _check_link(path, kind)
+            raise damage(path, kind, "the file is missing") from None
+        yield file
+
+
 # --- lines ----------------------------------------------------------------------------------------------------------
 
 
@@ -89,14 +108,16 @@ def read_stored_lines(path: Path, kind: str, *, torn: bool = False) -> Iterator[
     """
     try:
         with _opened(path, kind) as file:
-            for number, line in enumerate(file, start=1):
+            longest = run_files()[kind].longest
+            for number, line in enumerate(iter(lambda: file.readline(longest), b""), start=1):
+                if len(line) == longest:
+                    raise damage(path, kind, f"it has {longest:,} bytes or more", line=f", line {number}")
                 if torn and not line.endswith(b"\n") and not _is_json(line):
                     return
                 if line.strip():
                     yield stored_line(line, kind, path=path, number=number)
     except FileNotFoundError:
-        if path.is_symlink():
-            raise damage(path, kind, "it is a link to a file that is missing") from None
+        _check_link(path, kind)
 
 
 def stored_line(
@@ -107,13 +128,24 @@ def stored_line(
     Raises: DataError if it is not; with the line.
     """
     try:
+        return parsed_line(line, kind)
+    except ValueError as error:
+        raise damage(path, kind, str(error), line=_numbered(path, number, start)) from None
+
+
+def parsed_line(line: bytes, kind: str) -> dict[str, Any]:
+    """The object in one line of a file, with null for each NaN. Raises: ValueError with what is wrong, in words."""
+    try:
         value = _parsed(line)
     except (ValueError, RecursionError) as error:
         shown = brief(error).replace(" at line 1 column ", ", column ")
-        raise damage(path, kind, f"not readable as JSON ({shown})", line=_numbered(path, number, start)) from None
+        raise ValueError(f"not readable as JSON ({shown})") from None
     if checker(kind).is_valid(value):
         return value
-    return _mended(value, path, kind, _numbered(path, number, start))
+    value = _without_nan(value)
+    if checker(kind).is_valid(value):
+        return value
+    raise ValueError(schema_words(checker(kind).iter_errors(value), value))
 
 
 def read_stored_table(path: Path, kind: str, schema: Mapping[str, Any], *, torn: bool = False) -> pl.DataFrame:
@@ -163,21 +195,55 @@ def _parsed(content: bytes) -> Any:
     return from_json(content, cache_strings="keys")
 
 
-def _mended(value: Any, path: Path, kind: str, line: str) -> Any:
-    """The value with null for each number that is none; raises DataError if it is still not as the schema says."""
+def _checked(value: Any, path: Path, kind: str) -> Any:
+    """The value with null for each NaN. Raises: DataError if it is not as its schema says."""
+    if not run_files()[kind].versioned or _is_of_this_version(value, path):
+        return value if checker(kind).is_valid(value) else _mended(value, path, kind)
+    present, needed = checkers_of_other_versions(kind)
+    _check_finite(value, path, kind)
+    value = _without_nan(value)
+    for schema, part in ((present, _without_nulls(value)), (needed, value)):
+        if not schema.is_valid(part):
+            raise damage(path, kind, schema_words(schema.iter_errors(part), part))
+    return value
+
+
+def _is_of_this_version(value: Any, path: Path) -> bool:
+    """Whether this version of Tuneworth made the run, as its results say, or else run.json beside or above the file."""
+    versions = _versions(value.get("provenance")) if isinstance(value, dict) else None
+    if versions is None:
+        file = next((folder / "run.json" for folder in path.parents[:2] if (folder / "run.json").is_file()), None)
+        versions = None if file is None else _versions(read_stored(file, "run.json"))
+    return versions is not None and versions.get("tuneworth") == _own_version()
+
+
+def _versions(facts: Any) -> dict[str, Any] | None:
+    versions = facts.get("versions") if isinstance(facts, dict) else None
+    return versions if isinstance(versions, dict) else None
+
+
+@cache
+def _own_version() -> str | None:
+    """As run.json has it."""
+    try:
+        return metadata.version("tuneworth")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _mended(value: Any, path: Path, kind: str) -> Any:
+    """The value with null for each NaN, if its schema allows that. Raises: DataError if it is not as its schema says."""
+    _check_finite(value, path, kind)
+    value = _without_nan(value)
+    if checker(kind).is_valid(value):
+        return value
+    raise damage(path, kind, schema_words(checker(kind).iter_errors(value), value))
+
+
+def _check_finite(value: Any, path: Path, kind: str) -> None:
     for part in run_files()[kind].finite if isinstance(value, dict) else ():
         if place := next(_not_finite(value.get(part), part), None):
             raise damage(path, kind, f"{brief(place)} is not a finite number")
-    value = _without_nan(value)
-    error = next(iter(checker(kind).iter_errors(_present(value, kind))), None)
-    if error is None:
-        return value
-    raise damage(path, kind, schema_words(error, value), line=line)
-
-
-def _present(value: Any, kind: str) -> Any:
-    """What the schema is about: of a file that another version may have written, the parts that are there."""
-    return value if run_files()[kind].strict else _without_nulls(value)
 
 
 def _without_nulls(value: Any) -> Any:
@@ -187,7 +253,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _not_finite(value: Any, place: str) -> Iterator[str]:
-    """The places of the numbers that are none."""
+    """The places of NaN and infinite numbers."""
     if isinstance(value, float) and not math.isfinite(value):
         yield place
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

@@ -7,8 +7,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["MASK", "RunFile", "checker", "run_files"]
+__all__ = ["MASK", "RunFile", "checker", "checkers_of_other_versions", "run_files"]
 
+_LONGEST = 2**31  # bytes of a line; no pair that curating reads has as many
 MASK = "\x01"  # stands for the value in the message of a validator
 
 
@@ -16,19 +17,25 @@ MASK = "\x01"  # stands for the value in the message of a validator
 class RunFile:
     """A kind of file that a run has.
 
-    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`. strict: whether it must
-    have all keys that the schema requires; else other versions may have written it. finite: the parts in which a number
-    that is none (NaN) is damage; elsewhere it is null. again: the command that makes it
-    again from the others; "" where only a copy can bring it back.
+    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`,
+    of at most `longest` bytes. versioned: whether the
+    schema holds only for files that this version of Tuneworth wrote; those of others are checked by `any_version`, for
+    the types of what is there, and by `needed`, for what the readers cannot do without. finite: the parts in which NaN
+    is damage; elsewhere it is read as null. again: the command that makes it again from the others; "" where only a
+    copy can bring it back. remedy: what a person can do instead.
     """
 
     name: str
     about: str
     schema: Mapping[str, Any]
     lines: bool
-    strict: bool
+    longest: int
+    versioned: bool
+    any_version: Mapping[str, Any]
+    needed: Mapping[str, Any]
     finite: tuple[str, ...]
     again: str
+    remedy: str
 
 
 @cache
@@ -44,11 +51,12 @@ def run_files() -> Mapping[str, RunFile]:
     for name, file in described["files"].items():
         own, shared = (parts[name], results) if name in parts else (file["schema"], described)
         schema = {**own, "$defs": shared["$defs"]}
-        for part in file.get("tolerated", ()):  # shown as far as it can be; nothing is decided by it
-            schema["properties"] = {**schema["properties"], part: {}}
         found[name] = RunFile(
-            name, file["about"], schema, file.get("lines", False), name not in parts, tuple(file.get("finite", ())),
-            file.get("again", ""),
+            name, file["about"], schema,
+            lines=file.get("lines", False), longest=file.get("longest", _LONGEST), versioned=name in parts,
+            any_version=_of_any_version(schema, file.get("earlier", {})), needed=file.get("needed", {}),
+            finite=tuple(file.get("finite", ())), again=file.get("again", ""),
+            remedy=file.get("remedy", "Restore it from a copy."),
         )  # fmt: skip
     return found
 
@@ -59,18 +67,35 @@ def _json_of(folder: str, name: str) -> dict[str, Any]:
 
 @cache
 def checker(kind: str) -> Any:
-    """The validator of a kind of file."""
+    """The validator of a kind of file, as this version writes it."""
+    return _validator(run_files()[kind].schema)
+
+
+@cache
+def checkers_of_other_versions(kind: str) -> tuple[Any, Any]:
+    """The validators of a `versioned` file that another version wrote: of what is there, and of what the readers need."""
+    file = run_files()[kind]
+    return _validator(file.any_version), _validator(file.needed)
+
+
+def _validator(schema: Mapping[str, Any]) -> Any:
     import jsonschema_rs
 
-    file = run_files()[kind]
-    return jsonschema_rs.validator_for(dict(file.schema) if file.strict else _of_any_version(file.schema), mask=MASK)
+    return jsonschema_rs.validator_for(dict(schema), mask=MASK)
 
 
-def _of_any_version(schema: Any) -> Any:
-    """A schema for a file that another version may have written: it may have other keys, and lack some. What is there
-    must be of its type."""
+def _of_any_version(schema: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a file that another version may have written: it may have other keys and lack some, but what is
+    there must be of its type, or of the one that it had in `earlier` versions."""
+    found = _loosened(schema)
+    for name, other in earlier.items():
+        found["properties"][name] = {"anyOf": [found["properties"][name], other]}
+    return found
+
+
+def _loosened(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [_of_any_version(part) for part in schema]
+        return [_loosened(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if isinstance(words := schema.get("enum"), list):  # another version may know others
@@ -78,7 +103,7 @@ def _of_any_version(schema: Any) -> Any:
     versions = {"required": list, "additionalProperties": bool, "enum": list}  # not where a property has that name
     names = {"oneOf": "anyOf"}  # without their required keys, several may fit
     return {
-        names.get(key, key): _of_any_version(part)
+        names.get(key, key): _loosened(part)
         for key, part in schema.items()
         if not isinstance(part, versions.get(key, ()))
     }

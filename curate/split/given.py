@@ -1,18 +1,14 @@
 """Keeps splits given by the data, an earlier run or a decision, and drops rows that would leak."""
 
-import io
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from json.encoder import encode_basestring
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ...core import DataError, RunBroken, open_regular, write_synced, writing
+from ...core import RunBroken, read_stored_table, write_synced, writing
 from ..match.join import SimilarPairs
 from .assign import SPLITS
 
@@ -253,6 +249,12 @@ class PinnedSplits:
         )
         return PinnedSplits(pl.concat([kept, dropped]))
 
+    def joined(self, other: "PinnedSplits") -> "PinnedSplits":
+        """The lines, and those of `other` whose content is not among them."""
+        return PinnedSplits(
+            pl.concat([self.lines, other.lines.join(self.lines, on="content", how="anti", maintain_order="left")])
+        )
+
     @property
     def _kept(self) -> pl.DataFrame:
         return self.lines.filter(~pl.col("dropped"))
@@ -272,41 +274,10 @@ def _updated(lines: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_splits(path: Path) -> PinnedSplits:
-    """The pinned rows of a file; empty if there is no such file.
-
-    Raises:
-        DataError: naming the lines without a valid split.
-    """
-    tables, problems = [pl.DataFrame(schema=_SCHEMA)], []
-    try:
-        with open_regular(path) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
-            lines = _numbered(text, path)
-            while some := list(islice(lines, _CHUNK)):
-                rows = [(number, _row(line)) for number, line in some if line.strip()]
-                problems += [number for number, row in rows if row is None]
-                tables.append(pl.DataFrame([row for _, row in rows if row], schema=_SCHEMA, orient="row"))
-    except FileNotFoundError:
-        return PinnedSplits()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error})\n{_RESTORE}") from None
-    if problems:
-        lines_ = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
-        more = [f"and {len(problems) - 3:,} more lines"] if len(problems) > 3 else []
-        raise DataError(f"{DataError.of([*lines_, *more], where=str(path))}\n{_RESTORE}")
-    return PinnedSplits(pl.concat(tables, rechunk=True))
-
-
-def _numbered(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, str]]:
-    """Each line with its number. Raises: DataError for one that no row has, before all of it is in memory."""
-    for number, line in enumerate(iter(lambda: text.readline(_LONGEST), ""), start=1):
-        if len(line) == _LONGEST:
-            raise DataError(f"{path}, line {number}: it has {_LONGEST:,} characters or more\n{_RESTORE}")
-        yield number, line
-
-
-_LONGEST = 1_000_000
-_RESTORE = "The file keeps test rows out of train: restore its last good version. Without it all rows get new splits."
+    """The pinned rows of a file; empty if there is no such file. Raises: DataError if a line is damaged, with its number."""
+    return PinnedSplits(
+        read_stored_table(path, "splits.jsonl", _SCHEMA).with_columns(pl.col("dropped").fill_null(False))
+    )
 
 
 def write_splits(path: Path, pinned: PinnedSplits) -> None:
@@ -321,8 +292,8 @@ def _lines(rows: pl.DataFrame) -> bytes:
     return "".join(line % row for row in zip(*columns, strict=True)).encode()
 
 
-def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
-    """Add the splits of a ledger to the file, which was read as `before`; lines added meanwhile are kept.
+def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> int:
+    """Add the splits of a ledger to the file, which had the rows `before`, and count its lines; those added meanwhile stay.
 
     Raises:
         RunBroken: another run meanwhile put some of these rows into another split.
@@ -339,14 +310,6 @@ def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
                     f"{path} changed meanwhile: another run put {apart:,} of these rows into another split\n"
                     "Nothing was written. Run the same command again to use the new splits."
                 )
-        write_splits(path, now.grown(ledger))
-
-
-def _row(line: str) -> tuple[str, str, str, bool] | None:
-    try:
-        value: Any = json.loads(line)
-        row = (value["content"], value["id"], value["split"])
-        dropped = value.get("dropped") is True
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    return (*row, dropped) if all(isinstance(part, str) for part in row) and row[2] in SPLITS else None
+        grown = now.joined(before).grown(ledger)
+        write_splits(path, grown)
+        return len(grown.lines)

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Container
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import Appending, RunBroken
+from ...core import Appending, RunBroken, read_stored_lines
 
 __all__ = ["NotStored", "SentRequests", "sent_file"]
 
@@ -32,10 +32,8 @@ class SentRequests:
         self.path, self._file = path, file
         self._answered = answered
         self._amounts: dict[str, list[tuple[str, Decimal]]] = {}
-        if path.exists():
-            with path.open("rb") as lines:
-                for line in lines:
-                    self._note(_parsed(line))
+        for line in read_stored_lines(path, "evaluate/answers.sent.jsonl", torn=True):
+            self._note(line)
 
     def add(self, key: str, worst: Decimal, currency: str) -> None:
         """Note that a request is about to be sent.
@@ -79,21 +77,9 @@ class SentRequests:
             ) from error
         self._note(line)
 
-    def _note(self, line: dict[str, Any] | None) -> None:
-        if line is None:
-            return
+    def _note(self, line: dict[str, Any]) -> None:
         amounts, worst = self._amounts.setdefault(line["key"], []), Decimal(line["worst"])
         if worst > 0:
             amounts.append((line["currency"], worst))
         elif amounts:
             amounts.pop()
-
-
-def _parsed(text: bytes) -> dict[str, Any] | None:
-    """A line of the file; None for anything else, such as a line cut short."""
-    try:
-        line = json.loads(text)
-        usable = all(isinstance(line[name], str) for name in ("key", "worst", "currency"))
-        return line if usable and Decimal(line["worst"]).is_finite() else None
-    except (ValueError, RecursionError, TypeError, KeyError, InvalidOperation):
-        return None

@@ -7,18 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core import Appending, appending
+from ...core import Appending, appending, read_stored_lines
 from .sent import NotStored, SentRequests, sent_file
 
 __all__ = ["AnswerStore", "open_answers"]
 
 SYNC_SECONDS = 1.0  # a kill loses no answer; a power cut loses at most the answers of the last second
-_TEXT, _COUNT = (str, type(None)), (int, type(None))
-# The keys that make a line an answer.
-_FIELDS: Mapping[str, tuple[type, ...]] = {
-    "output": _TEXT, "finish_reason": _TEXT, "model": _TEXT, "input_tokens": _COUNT, "cached_tokens": _COUNT,
-    "output_tokens": _COUNT, "reasoning_tokens": _COUNT, "seconds": (int, float, type(None)),
-}  # fmt: skip
 
 
 class AnswerStore:
@@ -93,28 +87,8 @@ def open_answers(path: Path) -> Iterator[AnswerStore]:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The first line of each key; anything else, such as a line cut short, is skipped."""
+    """The first line of each key, without a last line that a kill cut short. Raises: DataError if a line is damaged."""
     lines: dict[str, dict[str, Any]] = {}
-    if not path.exists():
-        return lines
-    with path.open("rb") as file:
-        for text in file:
-            line = _parsed(text)
-            if line is not None:
-                lines.setdefault(line["key"], line)
+    for line in read_stored_lines(path, "evaluate/answers.jsonl", torn=True):
+        lines.setdefault(line["key"], line)
     return lines
-
-
-def _parsed(text: bytes) -> dict[str, Any] | None:
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(line, dict) or not isinstance(line.get("key"), str) or "output" not in line:
-        return None
-    return line if all(_fits(line.get(name), kinds) for name, kinds in _FIELDS.items()) else None
-
-
-def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
-    counts = not isinstance(value, int) or 0 <= value < 2**63
-    return isinstance(value, kinds) and not isinstance(value, bool) and counts

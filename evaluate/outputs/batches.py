@@ -1,14 +1,15 @@
 """Generated batches on disk, so that an interrupted evaluation resumes after the last complete one."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ...core import appending, disk_refusals
+from ...core import DataError, appending, disk_refusals, open_stored, say, stored_line
 from .generate import Generation
 
-__all__ = ["keep_batch", "kept_batches"]
+__all__ = ["damaged_batches", "keep_batch", "kept_batches"]
 
 Batch = tuple[int, int]  # number of the batch in its list of requests, sample
 
@@ -36,17 +37,32 @@ def kept_batches(
 ) -> dict[Batch, list[Generation]]:
     """The complete batches in the store under `key`, each with its outputs.
 
-    `batches` are those of the list of requests. A line that is cut short, damaged or of other batches is skipped.
+    `batches` are those of the list of requests. Other lines are left out; `damaged_batches` names those that are damaged.
     """
     found: dict[Batch, list[Generation]] = {}
-    if not store.is_file():
-        return found
     marked = json.dumps(key).encode()
-    with store.open("rb") as file:
-        for text in file:
-            if marked in text and (batch := _whole(text, key, batches)) and batch[0].sample in samples:
-                found[batch[0].batch, batch[0].sample] = batch
+    for text in _lines(store):
+        if marked in text and (batch := _whole(text, key, batches)) and batch[0].sample in samples:
+            found[batch[0].batch, batch[0].sample] = batch
     return found
+
+
+def damaged_batches(store: Path) -> str:
+    """A sentence about the damaged lines of the store, whose outputs are generated again; empty if there are none."""
+    damaged = []
+    for number, line in enumerate(_lines(store), start=1):
+        try:
+            stored_line(line, "evaluate/generated.jsonl", path=store, number=number)
+        except DataError as error:
+            damaged.append(str(error).partition("\n")[0])
+    return f"{say.count(len(damaged), 'damaged line')} left out: {damaged[0]}" if damaged else ""
+
+
+def _lines(store: Path) -> Iterator[bytes]:
+    """The lines of the store but for a last one that a kill cut short; none if there is no such file."""
+    if os.path.lexists(store):
+        with open_stored(store, "evaluate/generated.jsonl") as file:
+            yield from (line for line in file if line.endswith(b"\n"))
 
 
 def _whole(text: bytes, key: str, batches: Sequence[Sequence[int]]) -> list[Generation] | None:

@@ -11,6 +11,7 @@ from ..project import Project
 from ..run import Run
 from ..runs import ProjectFiles, Stopwatch
 from .curate import note_warnings, read_decisions, record_splits, wants_tokens, warned
+from .lost_lines import pinned_rows, with_counts
 
 if TYPE_CHECKING:
     from ...curate import ClusterSettings, Executor
@@ -44,14 +45,12 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
     from ...curate import (
         CurateRequest,
         Job,
-        PinnedSplits,
         bucket_count,
         curate_files,
         file_parts,
         find_files,
         fingerprint,
         open_storage,
-        read_splits,
         unchanged,
         write_parts,
     )
@@ -60,13 +59,13 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
     settings = cluster_settings(project)
     files = files or ProjectFiles.of_project(project.folder)
     data = project.reading
-    overrides, cut = read_decisions(files)
+    overrides, cut = read_decisions(files, run.talk)
     request = CurateRequest(
         project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
         overrides=overrides,
         count_tokens=_token_counter(project),
     )  # fmt: skip
-    assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
+    assigned, lost = pinned_rows(files.splits)
     seed, path = run.seed, (project.folder / data.path).resolve()
     parts = file_parts(find_files(str(path)), data)
     with _executor(settings) as executor:
@@ -75,11 +74,13 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
             curated = curate_files(job, path, data, request, pinned=assigned, seed=seed, buckets=buckets, parts=parts)
-            curated = replace(curated, summary=warned(curated.summary, cut))
+            curated = replace(curated, summary=warned(curated.summary, override_cut=cut, splits_lost=lost))
             note_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")
-            record_splits(files, assigned, curated.ledger)
+            lines = record_splits(files, assigned, curated.ledger)
+            summary = with_counts(curated.summary, splits=lines, decisions=len(overrides))
+            curated = replace(curated, summary=summary)
             write_parts(job, curated, run.folder)
             job.remove()
         finally:

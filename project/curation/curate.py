@@ -22,7 +22,6 @@ from ...curate import (
     proposing_columns,
     read_frame,
     read_pairs,
-    read_splits,
     unchanged,
     write_curated,
 )
@@ -33,6 +32,7 @@ from ..load import counts_tokens, model_name
 from ..project import Project
 from ..run import Run, console_for
 from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
+from .lost_lines import pinned_rows, removed_decisions, with_counts
 
 __all__ = [
     "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs",
@@ -170,13 +170,14 @@ def curate_stage(
     """
     watch, project = Stopwatch(), run.project
     files = files or ProjectFiles.of_project(project.folder)
-    raw, assigned, curated = _curated(
+    raw, assigned, curated, decisions = _curated(
         project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
     )  # fmt: skip
     inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
     with unchanged(raw.stamps), disk_refusals(run.folder):  # so that the fingerprints are of what was read
         run.update(inputs=inputs, data_guide=raw.guide)
-    record_splits(files, assigned, curated.ledger)
+    lines = record_splits(files, assigned, curated.ledger)
+    curated = replace(curated, summary=with_counts(curated.summary, splits=lines, decisions=decisions))
     write_curated(curated, run.folder)
     with disk_refusals(run.folder):
         run.update(seconds={"curate": watch.seconds()})
@@ -186,11 +187,14 @@ def curate_stage(
 
 def _curated(
     project: Project, talk: Talk, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
-) -> tuple[RawPairs, PinnedSplits, Curated]:
-    """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
+) -> tuple[RawPairs, PinnedSplits, Curated, int]:
+    """The pairs as read, the split assignments of earlier runs, the result of curating, and how many decisions there are.
+
+    Nothing is written.
+    """
     data = project.reading
-    overrides, cut = read_decisions(files)
-    assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
+    overrides, cut = read_decisions(files, talk)
+    assigned, lost = pinned_rows(files.splits)
     source = project.folder / data.path if table is None else table
     with talk.progress("curate"):
         with proposing_columns(source, data):
@@ -201,25 +205,28 @@ def _curated(
             pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
             report=lambda line: talk.note(f"curate: {line}"),
         )  # fmt: skip
-    curated = replace(curated, summary=warned(curated.summary, cut))
+    curated = replace(curated, summary=warned(curated.summary, override_cut=cut, splits_lost=lost))
     note_warnings(curated.summary, talk)
-    return raw, assigned, curated
+    return raw, assigned, curated, len(overrides)
 
 
-def read_decisions(files: ProjectFiles) -> tuple[tuple[Override, ...], str]:
-    """The decisions to replay, and a sentence about a half-written last line, which is left out.
+def read_decisions(files: ProjectFiles, talk: Talk) -> tuple[tuple[Override, ...], str]:
+    """The decisions to replay, and a warning about a half-written last line, which is left out.
 
     Raises: DataError naming every line that is not a decision.
     """
     if files.overrides is None:
         return (), ""
     log = DecisionLog(files.overrides)
-    return log.read(), log.cut()
+    decisions, cut = log.read(), log.cut()
+    if note := removed_decisions(files, decisions):
+        talk.note(f"note: {note}")
+    return decisions, f"Left out {cut}" if cut else ""
 
 
-def warned(summary: Mapping[str, Any], cut: str) -> dict[str, Any]:
-    """The summary with a warning about a half-written decision, if there was one."""
-    more = [{"code": "override_cut", "text": f"Left out {cut}"}] if cut else []
+def warned(summary: Mapping[str, Any], **texts: str) -> dict[str, Any]:
+    """The summary of a curation with further warnings by code; an empty text is none."""
+    more = [{"code": code, "text": text} for code, text in texts.items() if text]
     return {**summary, "warnings": [*summary["warnings"], *more]}
 
 
@@ -231,15 +238,16 @@ def curate_unwritten(
     return _curated(project, talk, seed=talk.seed, files=files, thresholds=thresholds, table=table)[2]
 
 
-def record_splits(files: ProjectFiles, assigned: PinnedSplits, ledger: pl.DataFrame) -> None:
-    """Add the split assignments to splits.jsonl, before the run is written.
+def record_splits(files: ProjectFiles, assigned: PinnedSplits, ledger: pl.DataFrame) -> int | None:
+    """Add the split assignments to splits.jsonl, before the run is written, and count its lines; None without such a file.
 
     Without a record of this run's test set, the next run could train on its test rows. Raises: RunBroken for disk errors,
     or if another run assigned rows differently in the meantime.
     """
-    if files.splits is not None:
-        with disk_refusals(files.splits):
-            pin_splits(files.splits, assigned, ledger)
+    if files.splits is None:
+        return None
+    with disk_refusals(files.splits):
+        return pin_splits(files.splits, assigned, ledger)
 
 
 def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ...core import ConfigError
-from ...curate import CurateRequest, RawPairs, Recount, read_original, read_pairs, read_splits
+from ...curate import CurateRequest, RawPairs, Recount, read_original, read_pairs
 from ..project import PROJECT_FILE, Project
 from ..run import Run
 from ..runs import ProjectFiles, to_path, with_inputs
 from ..stages import stated_project
 from .curate import counter_of_tokens, project_of_pairs
+from .lost_lines import pinned_rows
 
 __all__ = ["open_recount"]
 
@@ -30,7 +31,7 @@ def open_recount(run: Run, *, allow_code: bool = False) -> Recount:
     request = CurateRequest(
         project.style, project.curate, data.identifiers, data.date, count_tokens=lambda: counter_of_tokens(project)
     )
-    pinned = read_splits(files.splits or run.folder / "splits.jsonl")
+    pinned, _ = pinned_rows(files.splits or run.folder / "splits.jsonl")
     return Recount.of(_rows(run, project), request, pinned=pinned, seed=int(run.facts.get("seed", 0)))
 
 

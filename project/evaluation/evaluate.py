@@ -82,6 +82,15 @@ def plan_evaluation(
     return output_sets, remote, store, planned_rivals(opened, output_sets, store)
 
 
+def _note_damaged(run: Run) -> None:
+    """Say which stored outputs are generated again, as their lines are damaged."""
+    if run.generated.exists():
+        from ...evaluate import damaged_batches  # loads the packages of models
+
+        if damaged := damaged_batches(run.generated):
+            run.talk.note(f"note: {damaged}; those outputs are generated again")
+
+
 def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False) -> dict[str, Any]:
     """Write `outputs.jsonl` and `results.json` of the run; returns the results.
 
@@ -97,6 +106,7 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
         run.talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
     if (roi := project.roi_settings) is not None:
         check_roi(roi, settings.variants, required=compared(project))
+    _note_damaged(run)
     watch = Stopwatch()
     with _cluster(project, variants) if on_cluster else nullcontext() as ray:
         gathered = gather(run, output_sets, loaded=loaded, probed=_probed(settings, variants), ray=ray)

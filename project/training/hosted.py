@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, read_key, say, sha256_file, write_synced, write_whole
+from ...core import ConfigError, Talk, damage_is_named, read_key, say, sha256_file, write_synced, write_whole
 from ..run import At, Run, console_for, open_run
 from .connect import check_connect, connect_endpoint
 from .earlier import put_aside
@@ -225,7 +225,10 @@ def _recorded_job(run: Run, record: Mapping[str, Any], client: Any, pauses: "Pau
     """The job of a record, with enough to find and cancel it."""
     from ...train import HostedJob, JobRequest, Pauses
 
-    request = JobRequest(key=record["key"], model=record["model"], suffix=record["suffix"], **record["hyperparameters"])
+    with damage_is_named(hosted_folder(run) / "job.json", "train/hosted/job.json"):
+        request = JobRequest(
+            key=record["key"], model=record["model"], suffix=record["suffix"], **record["hyperparameters"]
+        )
     provider = provider_of(run.project, record["provider"])
     return HostedJob(
         hosted_folder(run), provider, client, request, (), lambda text: run.talk.note(f"train: {text}"),

@@ -5,6 +5,7 @@ the page's own function, so a person may go on here with a file from there, and 
 """
 
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -181,8 +182,9 @@ class Judging:
     def _compared(self) -> _Compared | None:
         """What the run compares, read again when it changes; None if it compares nothing."""
         files = [self._run.folder / "results.json", self._run.folder / "evaluate" / "outputs.jsonl"]
-        if not all(file.is_file() for file in files):
+        if not all(map(os.path.lexists, files)):
             return None
+        files = [file for file in files if file.exists()]  # of a link to nothing, the reader says what is wrong
         with self._lock:
             return self._run.once("compared outputs", files, lambda: _compared(read_run(self._run.folder)))
 

@@ -65,7 +65,7 @@ class Disagreements:
 
     def _changed(self) -> list[tuple[Path, int, int]]:
         """What is other when a judgement is added: names, times and sizes of the files."""
-        files = sorted((self._run.folder / JUDGEMENTS).glob("*.json"))
+        files = sorted(file for file in (self._run.folder / JUDGEMENTS).glob("*.json") if file.exists())
         return [(file, stat.st_mtime_ns, stat.st_size) for file in files for stat in (file.stat(),)]
 
 

@@ -13,9 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ...core import DataError, open_regular, stored_line
-from ...curate import PAIRS, set_aside_files, split_files
-from ...curate import SET_ASIDE as SET_ASIDE_LINES
+from ...core import DataError, open_stored, stored_line
+from ...curate import pairs_kind, set_aside_files, split_files
 
 __all__ = ["SET_ASIDE", "Pair", "Texts", "chunks"]
 
@@ -52,7 +51,7 @@ class Texts:
         """The pairs of these rows (all by default) one after the other, for many rows of a file."""
         wanted = None if rows is None else set(rows)
         for path in self._files(file)[0]:
-            with open_regular(path) as lines:
+            with open_stored(path, pairs_kind(path)) as lines:
                 for number, line in enumerate(lines, start=1):
                     if wanted is None or not wanted.isdisjoint(_rows_written(line)):
                         pair = _read(line, path, number=number)
@@ -64,7 +63,7 @@ class Texts:
         written = json.dumps(text, ensure_ascii=False)[1:-1]
         found = set()
         for path in self._files(file)[0]:
-            with open_regular(path) as lines:
+            with open_stored(path, pairs_kind(path)) as lines:
                 for number, line in enumerate(lines, start=1):
                     if written in line.decode(errors="replace").casefold():
                         pair = _read(line, path, number=number)
@@ -93,7 +92,7 @@ class Texts:
 
 
 def _first_row(path: Path) -> int | None:
-    with open_regular(path) as lines:
+    with open_stored(path, pairs_kind(path)) as lines:
         line = lines.readline()
     return _read(line, path, number=1)["row"] if line.strip() else None
 
@@ -101,7 +100,7 @@ def _first_row(path: Path) -> int | None:
 @contextmanager
 def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
     """The bytes of a file; None for an empty one, which cannot be mapped."""
-    with open_regular(path) as file:
+    with open_stored(path, pairs_kind(path)) as file:
         if not path.stat().st_size:
             yield None
             return
@@ -139,8 +138,7 @@ def _rows_written(line: bytes) -> Iterator[int]:
 
 
 def _read(line: bytes, path: Path, *, number: int | None = None, start: int | None = None) -> Pair:
-    kind = SET_ASIDE_LINES if SET_ASIDE in (path.stem, path.parent.name) else PAIRS
-    return stored_line(line, kind, path=path, number=number, start=start)
+    return stored_line(line, pairs_kind(path), path=path, number=number, start=start)
 
 
 def chunks(pairs: Iterable[Pair], most: int) -> Iterator[list[Pair]]:

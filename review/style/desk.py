@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core import ConfigError, TuneworthError
+from ...core import ConfigError, DataError, TuneworthError
 from ...curate import read_overrides
 from ...project import Run, decisions_file
 from ...style import Check, StyleSchema, check_table, frequent_values, parse_style
@@ -105,6 +105,8 @@ class StyleDesk:
                 self._count(self._style(self._source()), seconds=_AT_A_TIME)
         except TuneworthError as error:
             self._problem = error
+        except OSError as error:
+            self._problem = DataError(f"{error.filename or self._run.folder}: {error.strerror or error}")
 
     def _count(self, style: StyleSchema, *, seconds: float | None = None) -> dict[str, Applied]:
         found = self._results.of(style, seconds=seconds)

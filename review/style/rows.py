@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import DataError, open_regular, stored_line
-from ...curate import PAIRS, SET_ASIDE, SPLITS, set_aside_files, split_files, tested_files
+from ...core import DataError, open_stored, stored_line
+from ...curate import SPLITS, pairs_kind, set_aside_files, split_files, tested_files
 from ...style import Columns
 
 __all__ = ["MOST_ROWS", "StyleRows", "read_style_rows"]
@@ -66,7 +66,7 @@ def _texts(pair: Mapping[str, Any], given: Mapping[str, str]) -> tuple[str | Non
 
 
 def _lines(file: Path) -> int:
-    with open_regular(file) as lines:
+    with open_stored(file, pairs_kind(file)) as lines:
         return sum(1 for _ in lines)
 
 
@@ -77,11 +77,10 @@ def _drawn(files: Sequence[Path], counts: Sequence[int], drawn: np.ndarray) -> I
         wanted = iter((drawn[(drawn >= first) & (drawn < first + count)] - first).tolist())
         first += count
         at = next(wanted, None)
-        with open_regular(file) as lines:
+        with open_stored(file, pairs_kind(file)) as lines:
             for number, line in enumerate(lines):
                 if number != at:
                     continue
-                kind = SET_ASIDE if "set_aside" in (file.stem, file.parent.name) else PAIRS
-                yield stored_line(line, kind, path=file, number=number + 1)
+                yield stored_line(line, pairs_kind(file), path=file, number=number + 1)
                 if (at := next(wanted, None)) is None:
                     break

@@ -151,12 +151,12 @@ def test_what_was_never_confirmed_is_left_out_then_cut_and_named(file, torn):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"id": "a", "decision": "ke\n', "line 2: is not JSON"),
-        ('{"id": "a", "decision": "ke\n{"id": "b", "decision": "keep"}\n', "line 2: is not JSON"),
+        ('{"id": "a", "decision": "ke\n', "line 2: not readable as JSON"),
+        ('{"id": "a", "decision": "ke\n{"id": "b", "decision": "keep"}\n', "line 2: not readable as JSON"),
         ('{"id": "a", "decision": "kepe"}', 'line 2: unknown decision "kepe"'),
-        ("keep row 7", "line 2: is not JSON"),
+        ("keep row 7", "line 2: not readable as JSON"),
         ("[" * 10_000, "line 2"),
-        ('{"id": "a\0", "decision": "keep"}\n', "line 2: is not JSON"),
+        ('{"id": "a\0", "decision": "keep"}\n', "line 2: not readable as JSON"),
     ],
 )
 def test_a_line_that_a_person_got_wrong_is_an_error_and_is_never_cut(file, text, said):
@@ -172,7 +172,7 @@ def test_a_line_that_a_person_got_wrong_is_an_error_and_is_never_cut(file, text,
 def test_a_file_in_another_encoding_is_refused_and_left_alone(file):
     was = '{"id": "a", "decision": "keep"}\n{"id": "b", "decision": "keep"}\n'.encode("utf-16")
     file.write_bytes(was)
-    with pytest.raises(DataError, match="line 1: is not UTF-8"):
+    with pytest.raises(DataError, match="line 1: not readable as JSON"):
         DecisionLog(file).recover()
     assert file.read_bytes() == was
 

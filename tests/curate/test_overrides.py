@@ -197,8 +197,8 @@ def test_a_wrong_file_names_every_line(tmp_path):
         read_overrides(file)
     said = str(found.value)
     for words in (
-        "7 problems", "line 2: is not JSON", 'line 3: unknown decision "kepe"; did you mean "keep"', "line 4",
-        'line 5: "id" is missing', 'line 6: unknown key "because"', 'line 7: "id" must be a text', "line 8",
+        "7 problems", "line 2: not readable as JSON", 'line 3: unknown decision "kepe"; did you mean "keep"', "line 4",
+        'line 5: lacks the key "id"', 'line 6: unknown key "because"', 'line 7: "id" is a list; expected', "line 8",
     ):  # fmt: skip
         assert words in said
     with pytest.raises(DataError):

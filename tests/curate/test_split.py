@@ -348,9 +348,8 @@ def test_small_strata_of_tied_rows_do_not_all_go_to_train():
     assert np.abs(np.bincount(side, minlength=3) - split_targets(300, SHARES)).max() <= 6
 
 
-def test_a_line_of_splits_that_no_row_has_ends_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneworth.curate.split.given._LONGEST", 1000)
+def test_a_line_of_splits_that_no_row_has_ends_reading(tmp_path: Path) -> None:
     file = tmp_path / "splits.jsonl"
-    file.write_text('{"content": "c", "id": "a", "split": "train"}\n' + "x" * 5000 + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"splits\.jsonl, line 2: it has 1,000 characters or more\n"):
+    file.write_text('{"content": "c", "id": "a", "split": "train"}\n' + "x" * 1_000_000 + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"splits\.jsonl, line 2: it has 1,000,000 bytes or more\n"):
         read_splits(file)

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from ..cli.test_endpoint import MONEY
 from ..cli.test_endpoint import PROJECT as ENDPOINTS
-from ..conftest import STYLE, pair, write_collected_project, write_pairs, write_project
-from ..faults.harness import run
+from ..conftest import pair, write_collected_project, write_project
+from ..faults.harness import Act, run
+from ..faults.situations import write_pairs_and_style
 
-__all__ = ["Kind", "at_an_endpoint", "curated_file", "judged_outputs", "judged_project", "trained_project"]
+__all__ = [
+    "CURATE", "DECIDE", "NAME", "RUN", "Kind", "at_an_endpoint", "curated_file", "judged_outputs", "judged_project",
+    "trained_project",
+]  # fmt: skip
 
 Words = tuple[str, ...]
 NAME = "20260101-120000-abcd"  # older than any that a command makes now
@@ -24,18 +28,13 @@ class Kind:
     name: str
     make: Callable[[Path], None]
     damaged: tuple[str, ...]
-    commands: tuple[Words, ...]
+    commands: tuple[Act, ...]
 
 
 def _done(folder: Path, *commands: Words) -> None:
     for words in commands:
         done = run(folder, words)
         assert done.code == 0, done.err
-
-
-def _pairs(folder: Path) -> None:
-    write_pairs(folder / "pairs.jsonl")
-    (folder / "style.yaml").write_text(STYLE, encoding="utf-8")
 
 
 def _one_name(folder: Path) -> None:
@@ -52,7 +51,7 @@ def curated_file() -> Kind:
     """A file that was curated into a folder, with a decision."""
 
     def make(folder: Path) -> None:
-        _pairs(folder)
+        write_pairs_and_style(folder)
         _done(folder, CURATE, DECIDE, CURATE)
 
     return Kind(
@@ -83,7 +82,7 @@ def judged_outputs() -> Kind:
     """Outputs from elsewhere that were judged, twice."""
 
     def make(folder: Path) -> None:
-        _pairs(folder)
+        write_pairs_and_style(folder)
         for name, end in (("prompted", "."), ("tuned", "")):
             rows = [{"id": f"p{n}", "output": pair(n)["output"] + end} for n in range(60)]
             (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -106,7 +105,7 @@ def judged_project() -> Kind:
     """A project whose variants are files of outputs, with two runs."""
 
     def make(folder: Path) -> None:
-        _pairs(folder)
+        write_pairs_and_style(folder)
         write_collected_project(folder, style="style.yaml")
         with (folder / "tuneworth.toml").open("a", encoding="utf-8") as settings:
             settings.write(MONEY)
@@ -164,7 +163,7 @@ def at_an_endpoint(url: str) -> Kind:
     """A project whose variants are at a server."""
 
     def make(folder: Path) -> None:
-        _pairs(folder)
+        write_pairs_and_style(folder)
         (folder / "guide.txt").write_text("Write a label.", encoding="utf-8")
         settings = ENDPOINTS.format(url=url, more="").replace("endpoint =", "concurrency = 1\nendpoint =") + MONEY
         (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")

@@ -9,16 +9,23 @@ import re
 import shlex
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tuneworth.train import Pauses
+
 from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
-from ..faults.harness import run
+from ..faults.harness import Act, run
+from ..train.hosted_server import KEY, HostedServer
 from .mutations import damage
+from .other_runs import at_a_provider, in_parts, judged_by_people, reviewed, searched_and_watched
 from .runs import (
     NAME,
     RUN,
@@ -59,15 +66,25 @@ def damaged_files(kind: Kind, folder: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [curated_file, judged_outputs, judged_project])
+@pytest.mark.parametrize("make", [curated_file, in_parts, judged_outputs, judged_project, reviewed, judged_by_people])
 def test_a_damaged_file_is_named_or_does_not_matter(make: Callable[[], Kind], tmp_path: Path) -> None:
     assert attack(make(), tmp_path) == []
 
 
 @pytest.mark.slow
-def test_a_damaged_file_is_named_where_variants_are_at_an_endpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [at_an_endpoint, searched_and_watched])
+def test_a_damaged_file_is_named_where_variants_are_at_an_endpoint(make: Callable[[str], Kind], tmp_path: Path) -> None:
     with EndpointServer(labels) as server:
-        assert attack(at_an_endpoint(server.url), tmp_path) == []
+        assert attack(make(server.url), tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_damaged_file_is_named_where_a_provider_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOSTED_KEY", KEY)
+    monkeypatch.setattr(Pauses.__init__, "__defaults__", (0.001, 0.001, 0.001, 0.001, 3, time.sleep))
+    with HostedServer("openai") as server:
+        kind, situation = at_a_provider(server)
+        assert attack(kind, tmp_path, situation.fresh) == []
 
 
 @pytest.mark.model
@@ -75,8 +92,19 @@ def test_a_damaged_file_is_named_where_a_model_was_trained(tiny_folder: Path, tm
     assert attack(trained_project(tiny_folder), tmp_path) == []
 
 
-def attack(kind: Kind, tmp_path: Path) -> list[str]:
-    """Damage one file after the other, and run a command that reads it: what was not as it should be."""
+def shown(act: Act) -> str:
+    """A command, or what is done in the workbench, in words."""
+    if not callable(act):
+        return " ".join(act)
+    does = act.args[0] if isinstance(act, partial) else act
+    return shown(does) if isinstance(does, partial) else does.__name__
+
+
+def attack(kind: Kind, tmp_path: Path, fresh: Callable[[], Any] = lambda: None) -> list[str]:
+    """Damage one file after the other, and run a command that reads it: what was not as it should be.
+
+    `fresh` makes a server again what it was before the command.
+    """
     rng = random.Random(SEED)
     whole, folder = tmp_path / "whole", tmp_path / "damaged"
     whole.mkdir()
@@ -87,12 +115,13 @@ def attack(kind: Kind, tmp_path: Path) -> list[str]:
         file, words = rng.choice(files), rng.choice(kind.commands)
         shutil.copytree(whole, folder)
         what = damage(folder / file, rng)
+        fresh()
         with alarmed():
             done = run(folder, words)
         breaks = done.code not in (0, 1, 2, 4) or "unexpected error" in done.err or "Traceback" in done.err
         is_named = file.name in done.err or str(file.parent) in done.err
         if breaks or (done.code == 2 and not is_named):
-            problems.append(f"seed {SEED}: {' '.join(words)} with {file} ({what}): {done.code} {done.err[-400:]}")
+            problems.append(f"seed {SEED}: {shown(words)} with {file} ({what}): {done.code} {done.err[-400:]}")
         shutil.rmtree(folder)
     return problems
 

@@ -4,17 +4,19 @@ import json
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.core import ConfigError
+from tuneworth.core import ConfigError, DataError
 from tuneworth.evaluate import AnswerStore, open_answers
 
 HOLDS = """
 import sys
+from decimal import Decimal
 from pathlib import Path
 from tuneworth.evaluate import open_answers
 
@@ -76,8 +78,28 @@ def test_wherever_the_file_is_cut_complete_lines_are_kept_and_the_next_is_comple
     assert [again[str(n)]["output"] for n in range(whole)] == texts[:whole]
 
 
-@pytest.mark.parametrize("count", [-1, 2**70, True, "7", 1.5])
-def test_a_line_with_an_invalid_count_is_not_an_answer(file, count):
+@pytest.mark.parametrize("line", [
+    *(json.dumps({"key": "k", "output": "x", "input_tokens": count}) for count in (-1, 2**70, True, "7", 1.5)),
+    '{"key": "k"}', '{"output": "x"}', "[]", "no",
+])  # fmt: skip
+def test_a_damaged_answer_is_refused_with_its_line_as_it_was_paid_for(file, line):
     file.parent.mkdir()
-    file.write_text(json.dumps({"key": "k", "output": "x", "input_tokens": count}) + "\n")
-    assert "k" not in AnswerStore(file)
+    file.write_text(json.dumps({"key": "j", "output": "x"}) + "\n" + line + "\n")
+    with pytest.raises(DataError, match=r"answers\.jsonl, line 2: (.|\n)*its request is then sent, and paid, again"):
+        AnswerStore(file)
+
+
+@pytest.mark.parametrize("worst", [None, 1, "one", "NaN", "1e5x", ""])
+def test_a_damaged_note_of_a_paid_request_is_refused_with_its_line(file, worst):
+    file.parent.mkdir()
+    sent = file.with_suffix(".sent.jsonl")
+    sent.write_text(json.dumps({"key": "k", "worst": worst, "currency": "EUR"}) + "\n")
+    with pytest.raises(DataError, match=r'answers\.sent\.jsonl, line 1: "worst"'):
+        AnswerStore(file)
+
+
+@pytest.mark.parametrize("worst", [Decimal("0.00001"), Decimal("1E-12"), Decimal("-3.20"), Decimal("1E+3")])
+def test_every_amount_that_is_noted_is_read_again(file, worst):
+    with open_answers(file) as store:
+        store.sent.add("k", worst, "EUR")
+    assert AnswerStore(file).sent.unanswered("EUR") == max(worst, Decimal(0))

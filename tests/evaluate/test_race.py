@@ -224,6 +224,24 @@ def _without_seconds(store: Path, line: bytes) -> bytes:
     return last if both[0] == both[1] else line
 
 
+def test_damaged_lines_of_the_store_are_counted_and_named(tmp_path: Path) -> None:
+    from tuneworth.evaluate import damaged_batches
+    from tuneworth.evaluate.outputs.batches import keep_batch, kept_batches
+    from tuneworth.evaluate.outputs.generate import Generation
+
+    store = tmp_path / "generated.jsonl"
+    assert damaged_batches(store) == ""
+    for number in range(3):
+        batch = [Generation(number, "a", 1, 1, 0.1, "stop", batch=number)]
+        keep_batch(store, batch, key="k", variant="v", ids=["x", "y", "z"])
+    assert damaged_batches(store) == ""
+    lines = store.read_bytes().splitlines(keepends=True)
+    store.write_bytes(lines[0] + b"no\n" + lines[1][:40] + b"\n" + lines[2] + lines[2][:40])
+    assert damaged_batches(store).startswith(f"2 damaged lines left out: {store}, line 2: not readable as JSON")
+    kept = kept_batches(store, key="k", batches=[(0,), (1,), (2,)], samples=range(1))
+    assert sorted(kept) == [(0, 0), (2, 0)]
+
+
 def test_line_separators_and_broken_characters_do_not_break_lines(tmp_path: Path) -> None:
     from tuneworth.evaluate.outputs.batches import keep_batch, kept_batches
     from tuneworth.evaluate.outputs.generate import Generation

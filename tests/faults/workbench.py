@@ -22,7 +22,9 @@ from ..review.small_runs import all_kinds, write_project
 from .situation import Situation, run
 from .situations import after, judged_project, named
 
-__all__ = ["AT_THE_WORKBENCH"]
+__all__ = [
+    "AT_THE_WORKBENCH", "RUN", "Page", "Refused", "act", "decide", "decide_all", "decided", "judge", "save_style", "undo",
+]  # fmt: skip
 
 RUN = "runs/run"
 CODES = {200: 0, 507: 3}  # exit codes by status; any other status is an error that the user can fix: 2
@@ -70,11 +72,11 @@ class Refused(Exception):
 
 
 @contextmanager
-def page() -> Iterator[Page]:
-    """The workbench of the run in this folder, without its background threads."""
+def page(folder: str = RUN) -> Iterator[Page]:
+    """The workbench of a run in this folder, without its background threads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tuneworth.review.server.opened._LATER", 1e6)
-        desk = Desk(Run(RUN))
+        desk = Desk(Run(folder))
         try:
             served = Served("token", frozenset({"127.0.0.1"}), 80)
             yield Page(application(desk, served, Talk(quiet=True)))
@@ -82,12 +84,12 @@ def page() -> Iterator[Page]:
             desk.close()
 
 
-def act(action: Callable[[Page], Any]) -> int:
+def act(action: Callable[[Page], Any], folder: str = RUN) -> int:
     """Open the workbench and perform an action there, with the exit code and message that a command would have."""
     from tuneworth.cli.main import _end
 
     try:
-        with page() as opened:
+        with page(folder) as opened:
             action(opened)
     except Refused as refused:
         status, error = refused.args

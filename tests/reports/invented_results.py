@@ -311,7 +311,7 @@ def _variants() -> dict[str, Any]:
 def _provenance() -> dict[str, Any]:
     """What the run was made of."""
     return {
-        "versions": {"tuneworth": "0.1.0", "python": "3.11.2", "torch": "2.13.0", "transformers": "5.24.0"},
+        "versions": {"tuneworth": "0.0.9", "python": "3.11.2", "torch": "2.13.0", "transformers": "5.24.0"},
         "seed": 0,
         "inputs": [{"path": "pairs.jsonl", "sha256": "9f2c" * 16}, {"path": "style.yaml", "sha256": "41ab" * 16}],
         "hardware": {"cpu": "AMD EPYC, 2 cores", "memory": "24 GiB"},

@@ -73,7 +73,7 @@ def test_the_lines_of_a_real_run_are_in_the_order_that_bisection_needs(tmp_path:
 def test_a_damaged_file_says_what_to_do(tmp_path: Path):
     write_lines(tmp_path, {1: "a", 2: "b"})
     (tmp_path / "curate" / "train.jsonl").write_text('{"id": 1}\n')
-    with pytest.raises(DataError, match=r"train.jsonl, line 1: lacks the key"):
+    with pytest.raises(DataError, match=r'train\.jsonl, line 1: "id" is 1; expected a text'):
         Texts(tmp_path).pair("train", 1)
     with pytest.raises(DataError, match="is missing; curate again"):
         Texts(tmp_path).pair("test", 1)

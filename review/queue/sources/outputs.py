@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from rapidfuzz import fuzz, process
 
-from ....core import damage, open_regular, read_stored_table, stored_line
+from ....core import damage, open_stored, read_stored_table, stored_line
 from .entries import as_entries, entries_of
 
 __all__ = ["Outputs", "unlike"]
@@ -31,7 +31,7 @@ class Outputs:
     def at(self, line: int) -> str:
         """The output of a line, counted from 0. Raises: DataError if there is none by now."""
         try:
-            with open_regular(self.file) as lines:
+            with open_stored(self.file, _KIND) as lines:
                 lines.seek(self._starts[line])
                 return stored_line(lines.readline(), _KIND, path=self.file, number=line + 1)["output"] or ""
         except (OSError, IndexError, ValueError):
