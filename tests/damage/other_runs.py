@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..curate.in_parts import cut
 from ..faults import at_servers, workbench
-from ..faults.harness import Situation, run
+from ..faults.situation import Situation, run
 from ..faults.situations import write_pairs_and_style
 from ..faults.workbench import Page, Refused, act
 from ..train.hosted_server import HostedServer

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..cli.test_endpoint import MONEY
 from ..cli.test_endpoint import PROJECT as ENDPOINTS
 from ..conftest import pair, write_collected_project, write_project
-from ..faults.harness import Act, run
+from ..faults.situation import Command, run
 from ..faults.situations import write_pairs_and_style
 
 __all__ = [
@@ -28,7 +28,7 @@ class Kind:
     name: str
     make: Callable[[Path], None]
     damaged: tuple[str, ...]
-    commands: tuple[Act, ...]
+    commands: tuple[Command, ...]
 
 
 def _done(folder: Path, *commands: Words) -> None:

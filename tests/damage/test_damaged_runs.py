@@ -22,7 +22,7 @@ from tuneworth.train import Pauses
 
 from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
-from ..faults.harness import Act, run
+from ..faults.situation import Command, run
 from ..train.hosted_server import KEY, HostedServer
 from .mutations import damage
 from .other_runs import at_a_provider, in_parts, judged_by_people, reviewed, searched_and_watched
@@ -92,7 +92,7 @@ def test_a_damaged_file_is_named_where_a_model_was_trained(tiny_folder: Path, tm
     assert attack(trained_project(tiny_folder), tmp_path) == []
 
 
-def shown(act: Act) -> str:
+def shown(act: Command) -> str:
     """A command, or what is done in the workbench, in words."""
     if not callable(act):
         return " ".join(act)

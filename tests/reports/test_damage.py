@@ -88,6 +88,44 @@ def test_any_one_part_may_be_missing_and_a_sample_of_those_within_two_others(
 
 
 @pytest.mark.slow
+def test_any_part_that_this_version_wrote_is_missed(evaluated_run: Callable[..., Path]) -> None:
+    run = evaluated_run(n=42)
+    results = shortened(run)
+    within = [place for part in ("rivals", "validity", "risks", "verdict") for place in paths({part: results[part]}, 3)]
+    places = [(key,) for key in SCHEMA["required"]] + [place for place in within if isinstance(place[-1], str)]
+    said = {place: refusal(run, results, place) for place in places}
+    assert len(places) > 70
+    missed = [place for place, words in said.items() if f'lacks the key "{place[-1]}"' not in words]
+    assert set(missed) <= OPTIONAL
+
+
+def refusal(run: Path, results: dict[str, Any], place: tuple[Any, ...]) -> str:
+    """Why results without what is at this place are refused; empty if they are read."""
+    changed = altered(results, place, lambda part, key: part.pop(key))
+    (run / "results.json").write_text(json.dumps(changed), encoding="utf-8")
+    try:
+        read_run(run)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(("place", "said"), [
+    (("quality", "tuned", "n"), '"quality.tuned" lacks the key "n"'),
+    (("comparison", "candidate"), '"comparison" lacks the key "candidate"'),
+    (("rivals", 0, "name"), '"rivals.0" lacks the key "name"'),
+    (("money", "currency"), '"money" lacks the key "currency"'),
+    (("style", "discrimination", "own"), '"style.discrimination" lacks the key "own"'),
+])  # fmt: skip
+def test_what_the_readers_need_of_another_version_is_named(
+    evaluated_run: Callable[..., Path], place: tuple[Any, ...], said: str
+) -> None:
+    run = evaluated_run(n=42)
+    results = of_another_version(shortened(run))
+    assert said in refusal(run, results, place)
+
+
+@pytest.mark.slow(15)
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_part_within_a_part_of_another_kind_gives_a_page_or_an_error(
     evaluated_run: Callable[..., Path], wrong: Any
