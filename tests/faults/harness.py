@@ -60,9 +60,11 @@ def find_problems(situation: Situation, home: Path, *, most: int | None, seed: i
     before, after = snapshots(situation, home)
     names = after.steps.names
     chosen = _chosen_steps(len(names), most, seed)
-    problems = []
+    problems, faults = [], 0
 
     def check(fault: str, step: int, folder: Path, outcome: Outcome | None = None) -> None:
+        nonlocal faults
+        faults += 1
         found = list(exit_problems(outcome)) if outcome else []
         found += partial_file_problems(tree_of(folder, situation), before.tree, after.tree, situation)
         found += rerun_problems(folder, situation, after.tree)
@@ -73,12 +75,16 @@ def find_problems(situation: Situation, home: Path, *, most: int | None, seed: i
     for step in chosen:
         folder = _copied(before.folder, home / "fails")
         situation.fresh()
-        outcome = run(folder, situation.words, Steps(folder, fails=step))
+        steps = Steps(folder, fails=step)
+        outcome = run(folder, situation.words, steps)
+        if len(steps.names) < step:  # how often a thread polls varies, so a run may have fewer steps
+            shutil.rmtree(folder)
+            continue
         _orphan_temporary_files(folder)
         check("failed", step, folder, outcome)
     for step, folder in _killed(situation, before.folder, home, set(chosen)):
         check("killed at", step, folder)
-    return Coverage(situation.name, Counter(names), 2 * len(chosen)), problems
+    return Coverage(situation.name, Counter(names), faults), problems
 
 
 def exit_problems(outcome: Outcome) -> Iterator[str]:
@@ -109,7 +115,7 @@ def _chosen_steps(total: int, most: int | None, seed: int) -> list[int]:
 
 
 def _killed(situation: Situation, before: Path, home: Path, steps: set[int]) -> Iterator[tuple[int, Path]]:
-    """The folder just before each of these steps, moved to where the command ran."""
+    """The folder just before each of these steps that the run reaches, moved to where the command ran."""
     folder = _copied(before, home / "fails")
 
     def copy(step: int) -> None:
@@ -122,7 +128,8 @@ def _killed(situation: Situation, before: Path, home: Path, steps: set[int]) -> 
     assert outcome.code == 0, outcome.err
     shutil.rmtree(folder)
     for step in sorted(steps):
-        yield step, (home / f"killed-{step}" / "project").rename(folder)
+        if (killed := home / f"killed-{step}" / "project").is_dir():
+            yield step, killed.rename(folder)
 
 
 def _orphan_temporary_files(folder: Path) -> None:
