@@ -30,15 +30,15 @@ OF_TABLES |= {"find_many", "replace", "replace_all", "replace_many", "split", "s
 OF_TEXTS = {"count", "find", "index", "partition", "replace", "rfind", "rpartition", "split", "splitlines", "translate"}
 
 
-def scanning() -> dict[tuple[str, str], int]:
-    """The functions whose source searches a text or reads it sign by sign: file and qualified name, with the line."""
-    found = {}
+def scanning() -> set[tuple[str, str]]:
+    """The functions whose source searches a text or reads it sign by sign: file and qualified name."""
+    found = set()
     for folder in FOLDERS:
         for file in sorted((ROOT / folder).rglob("*.py")):
             tree = ast.parse(file.read_text(encoding="utf-8"))
             for name, function in _functions(tree, ""):
                 if any(_scans(node, _texts(function)) for node in _own(function)):
-                    found[file.relative_to(ROOT).as_posix(), name] = function.lineno
+                    found.add((file.relative_to(ROOT).as_posix(), name))
     return found
 
 
@@ -87,7 +87,15 @@ def _scans(node: ast.AST, texts: set[str]) -> bool:
 
 
 def reached(run: Callable[[], Any]) -> set[tuple[str, str]]:
-    """The functions of the package that are called while `run` runs: file and qualified name."""
+    """The functions of the package that are called while `run` runs: file and qualified name.
+
+    What the package has kept from earlier calls is forgotten first, as a kept result calls nothing.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("tuneworth."):
+            for value in list(vars(module).values()):
+                if callable(forget := getattr(value, "cache_clear", None)):
+                    forget()
     codes: set[Any] = set()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
