@@ -1,8 +1,9 @@
 """Measures how the time of every text scan grows with the text, on texts that repeat one piece.
 
-Run: python benchmarks/linear_scans.py [--pieces 3] [--seed 0] [--only WORDS]; it writes benchmarks/linear_scans.md. The scans
-and the pieces are those of tests/linear, which counts calls where this counts seconds of the processor; each scan gets some
-pieces at random, and the slowest of them is shown. Timed: one scan of a text of 50,000, 100,000 and 200,000 characters,
+Run: python benchmarks/linear_scans.py [--pieces 3] [--seed 0] [--only WORDS]; it writes benchmarks/linear_scans.md. The scans,
+the whole commands and the pieces are those of tests/linear, which counts calls where this counts seconds of the processor.
+Each scan gets some pieces at random, each of them alone or before a new word each time, and the slowest is shown. Timed: one
+scan of a text of 50,000, 100,000 and 200,000 characters (of a tenth for a command, whose file holds the text ten times),
 after one of a few hundred. A scan that takes over `--limit` seconds is not tried on a longer text.
 """
 
@@ -13,16 +14,18 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "linear"))
 
-from repeats import REPEATS, repeated
+from commands import COMMANDS
+from repeats import REPEATS, repeated, varied
 from scans import SCANS, Scan
 
+ALL = SCANS | {name: lambda text, run=run: run(text[: len(text) // 10]) for name, run in COMMANDS.items()}
 SIZES = (50_000, 100_000, 200_000)
 MOST_GROWTH = 2.5
 SHORTEST = 0.05  # seconds: what takes less says nothing about growth
@@ -34,6 +37,7 @@ class Timed(NamedTuple):
 
     scan: str
     piece: str
+    varied: bool
     seconds: tuple[float | None, ...]
 
     @property
@@ -48,15 +52,15 @@ class Timed(NamedTuple):
         return tried[-1] / tried[-2] if len(tried) > 1 and tried[-2] >= SHORTEST else None
 
 
-def timed(scan: Scan, piece: str, limit: float) -> Iterator[float | None]:
+def timed(scan: Scan, piece: str, made: Callable[[str, int], str], limit: float) -> Iterator[float | None]:
     """The seconds of the processor for each size, the faster of two runs where one is short."""
-    scan(repeated(piece, 300))
+    scan(made(piece, 300))
     last = 0.0
     for size in SIZES:
         if last > limit:
             yield None
             continue
-        text, tries = repeated(piece, size), []
+        text, tries = made(piece, size), []
         while not tries or (len(tries) < 2 and tries[0] < 1):
             start = time.process_time()
             scan(text)
@@ -69,10 +73,13 @@ def measured(pieces: int, seed: int, only: str, limit: float) -> list[Timed]:
     """Every scan on some pieces each; of each scan the slowest one."""
     draw = random.Random(seed)
     rows = []
-    for name, scan in SCANS.items():
-        chosen = draw.sample(sorted(REPEATS), pieces)
+    for name, scan in ALL.items():
+        chosen = [(piece, draw.choice((repeated, varied))) for piece in draw.sample(sorted(REPEATS), pieces)]
         if only in name:
-            runs = [Timed(name, piece, tuple(timed(scan, REPEATS[piece], limit))) for piece in chosen]
+            runs = [
+                Timed(name, piece, made is varied, tuple(timed(scan, REPEATS[piece], made, limit)))
+                for piece, made in chosen
+            ]
             rows.append(max(runs, key=lambda run: run.last))
             print(*rows[-1], flush=True)
     return rows
@@ -86,7 +93,8 @@ def table(rows: list[Timed]) -> str:
         seconds = ["-" if second is None else f"{second:.2f} s" for second in row.seconds]
         growth = "-" if row.growth is None else f"{row.growth:.1f}"
         lines.append(
-            f"| {row.scan} | `` {row.piece.replace('|', chr(92) + '|')} `` | {' | '.join(seconds)} | {growth} |"
+            f"| {row.scan} | `` {row.piece.replace('|', chr(92) + '|')} ``{' varied' if row.varied else ''} | "
+            f"{' | '.join(seconds)} | {growth} |"
         )
     return "\n".join(lines)
 
@@ -108,7 +116,8 @@ def main() -> None:
         Path(__file__).with_suffix(".md").write_text(
             "# Text scans: time by length\n\n"
             f"{datetime.date.today()}, {machine}. `python benchmarks/linear_scans.py --pieces {args.pieces} --seed {args.seed}`: "
-            f"{len(rows)} scans on texts that repeat one of {len(REPEATS)} pieces, {args.pieces} pieces each. Seconds of the "
+            f"{len(rows)} scans on texts that repeat one of {len(REPEATS)} pieces, {args.pieces} for each scan, alone or "
+            f"(varied) each time before a new word. Seconds of the "
             f"processor, all threads together; growth is that of the last doubling, shown where the shorter text takes "
             f"{SHORTEST} s. The {min(SHOWN, len(rows))} slowest are shown.\n\n"
             f"Growing by more than {MOST_GROWTH} for the last doubling: {worst}.\n\n{table(rows)}\n",

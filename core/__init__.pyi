@@ -45,6 +45,14 @@ from .faults import fault_of_exception as fault_of_exception
 from .faults import fault_of_status as fault_of_status
 from .faults import requested_wait as requested_wait
 from .frames import to_pandas as to_pandas
+from .http import StaleAnswerError as StaleAnswerError
+from .http import TooLargeError as TooLargeError
+from .http import body_pieces as body_pieces
+from .http import fetch as fetch
+from .http import open_client as open_client
+from .http import read_body as read_body
+from .http import send_request as send_request
+from .http import tls_context as tls_context
 from .install import install_command as install_command
 from .keys import Key as Key
 from .keys import key_env_problems as key_env_problems

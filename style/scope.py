@@ -118,9 +118,11 @@ def pieces_of(texts: pl.Series, *, each: str | None = None, part: str | None = N
 def _pieces(texts: pl.Series, unit: str) -> pl.DataFrame:
     """Every piece of every text without blank margins, in order: index, start, end, text."""
     cut = {"sentence": _sentences, "line": _lines, "bullet": _bullets, "paragraph": _paragraphs, "item": _items}[unit]
-    spans = cut(texts).cast(pl.Schema(_SCHEMA))
-    size = pl.col("end") - pl.col("start")
-    spans = spans.with_columns(text=pl.lit(texts.gather(spans["index"])).str.slice("start", size))
+    spans = cut(texts).cast(pl.Schema(_SCHEMA)).drop_nulls()  # a null text has no pieces
+    whole = texts.to_list()  # a slice of polars reads a text from its start for each of its pieces
+    spans = spans.with_columns(
+        text=pl.Series([whole[index][start:end] for index, start, end in spans.iter_rows()], dtype=pl.String)
+    )
     text = pl.col("text")
     before = text.str.len_chars().cast(pl.Int64) - text.str.strip_chars_start().str.len_chars().cast(pl.Int64)
     trimmed = spans.with_columns(text=text.str.strip_chars(), start=pl.col("start") + before)

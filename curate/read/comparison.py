@@ -100,8 +100,8 @@ def _json_fields(text: str) -> dict[str, Any] | None:
 
 
 def _bracket_fields(text: str) -> dict[str, str] | None:
-    fields, at = {}, 0
-    while at < len(text.rstrip()):
+    fields, at, end = {}, 0, len(text.rstrip())
+    while at < end:
         found = _BRACKETS.match(text, at)
         if found is None or found[1] in fields:
             return None

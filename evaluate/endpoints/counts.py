@@ -72,6 +72,9 @@ class Counted:
 
 
 MOST_LOW = 0.05  # of the answers; a few odd counts are unknown by themselves
+# Tokens of the system message that a chat template writes where none is sent, so that a short guide can take fewer than
+# no guide: SmolLM2's takes about 17, which llama.cpp counts.
+MOST_DEFAULT = 64
 FEWEST_SAME, FEWEST_BYTES = 5, 40  # so many prompts, so different in length, do not take the same number of tokens
 
 
@@ -111,8 +114,8 @@ def _nothing_for_a_part(prompts: Mapping[str, Counted | None]) -> str | None:
         without = prompts.get(name)
         if whole is None or without is None or whole.prompt is None or without.prompt is None:
             continue
-        least = max(1, whole.prompt_least - without.prompt_least)
-        if whole.prompt - without.prompt < least:
+        added, least = whole.prompt - without.prompt, whole.prompt_least - without.prompt_least
+        if added == 0 or added < least - (MOST_DEFAULT if name == "unguided" else 0):
             return f"{say.count(whole.prompt, 'prompt token')} with {part}, {without.prompt:,} without"
     return None
 

@@ -3,19 +3,32 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Self
 
-from ...core import Complaint, Fault, Key, RunBroken, fault_of_exception, fault_of_status, models_url
-from .client import LARGEST, StaleAnswerError, TooLargeError, fetch, open_client
+from ...core import (
+    Complaint,
+    Fault,
+    Key,
+    RunBroken,
+    StaleAnswerError,
+    TooLargeError,
+    fault_of_exception,
+    fault_of_status,
+    fetch,
+    models_url,
+)
+from .connections import Connections
 from .endpoint import Call, Endpoint
 from .parameters import Parameters
 from .responses import NOTHING_COUNTED, Answer, load_json, nearest_of, read_answer, read_error_body, read_models
 
 __all__ = ["Exchange"]
 
+LARGEST = 8 * 2**20  # bytes of an answer, as sent and unpacked; the longest outputs of today's models take 1 MiB
 MODELS_SECONDS = 2.0  # for the endpoint's list of models, which only completes an error
+
+STALE = Fault("stale", "the connection held a second answer to an earlier request", again=True, billed=True)
 
 
 class Exchange:
@@ -28,14 +41,13 @@ class Exchange:
         self.endpoint, self.url = endpoint, endpoint.calls_url
         self.key, self.parameters = key, parameters
         self.took_system = False  # whether a chat with a system message was answered
-        self._open, self._alone = AsyncExitStack(), False
+        self.connections = Connections(endpoint.url)
 
     async def __aenter__(self) -> Self:
-        self.client = await self._open.enter_async_context(open_client(self.endpoint))
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._open.aclose()
+        await self.connections.aclose()
 
     async def request(self, call: Call) -> Answer | Fault:
         """The answer to one request, or why there is none. Raises: errors of this program alone."""
@@ -48,22 +60,23 @@ class Exchange:
     async def _asked(self, call: Call, stated: Mapping[str, Any]) -> Answer | Fault:
         body = {"model": self.endpoint.model, "messages": call.messages, **self.parameters.of_sample(call.sample)}
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        request = self.client.build_request("POST", self.url, content=content, headers=self.key.headers)
-        try:
-            response, content = await fetch(self.client, request)
-        except TooLargeError:
-            text = f"an answer of more than {LARGEST // 2**20} MiB\nCheck the address {self.url}."
-            return Fault("too large", text, stop=RunBroken, only_first=True, billed=True)
-        except StaleAnswerError:
-            if not self._alone:  # such a server gets a connection for each request
-                self._alone = True
-                self.client = await self._open.enter_async_context(open_client(self.endpoint, reuse=False))
-            text = "the connection held a second answer to an earlier request"
-            return Fault("stale", text, again=True, billed=True)
-        if 200 <= response.status_code < 300:
-            outcome = read_answer(content, url=self.url, key=self.key)
-        else:
-            outcome = read_error_body(content, response.status_code, key=self.key)
+        headers = {"Content-Type": "application/json", **self.key.headers}
+        async with self.connections.one() as connection:
+            request = connection.client.build_request("POST", self.url, content=content, headers=headers)
+            try:
+                response, content = await fetch(connection.client, request, largest=LARGEST)
+            except TooLargeError:
+                text = f"an answer of more than {LARGEST // 2**20} MiB\nCheck the address {self.url}."
+                return Fault("too large", text, stop=RunBroken, only_first=True, billed=True)
+            except StaleAnswerError:
+                self.connections.separate()
+                return STALE
+            if 200 <= response.status_code < 300:
+                outcome = read_answer(content, url=self.url, key=self.key)
+            else:
+                outcome = read_error_body(content, response.status_code, key=self.key)
+            if isinstance(outcome, Answer) and not self.connections.accept(connection, outcome.id):
+                return STALE
         if isinstance(outcome, Complaint):
             return self._status(outcome, response.headers, call, stated)
         self.took_system = self.took_system or (isinstance(outcome, Answer) and _has_system(call))
@@ -92,11 +105,11 @@ class Exchange:
         """The models that the endpoint lists, in words; nothing if it lists none."""
         try:
             async with asyncio.timeout(MODELS_SECONDS):
-                request = self.client.build_request("GET", models_url(self.url), headers=self.key.headers)
-                _, content = await fetch(self.client, request)
-                names = [
-                    str(entry["id"]) for entry in read_models(self.key.mask_data(load_json(content))) if entry.get("id")
-                ]
+                async with self.connections.one() as connection:
+                    request = connection.client.build_request("GET", models_url(self.url), headers=self.key.headers)
+                    _, content = await fetch(connection.client, request, largest=LARGEST)
+                models = read_models(self.key.mask_data(load_json(content)))
+                names = [str(entry["id"]) for entry in models if entry.get("id")]
         except Exception:  # it only completes an error, which must not be replaced by another one
             return ""
         return f"; {nearest_of(self.endpoint.model, names)}" if names else ""

@@ -110,7 +110,7 @@ LONGEST_USAGE = 10_000  # characters; the counts take a few hundred
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete answer: `output` is None if the model gave none."""
+    """A complete answer: `output` is None if the model gave none. `id` is the endpoint's name for this answer."""
 
     output: str | None
     finish_reason: str | None
@@ -118,6 +118,7 @@ class Answer:
     usage: dict[str, Any] | None
     tokens: Tokens
     system_fingerprint: str | None = None
+    id: str | None = None
 
 
 class _NotAnAnswerError(ValueError):
@@ -247,6 +248,7 @@ def _read(data: Mapping[str, Any]) -> Answer:
         usage if isinstance(usage, dict) and len(json.dumps(usage)) <= LONGEST_USAGE else None,
         read_usage(usage, wrote=bool(output)),
         _name(data.get("system_fingerprint")),
+        _name(data.get("id")) or None,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = ["Template", "learn_template", "template_table"]
 INPUT = "input"  # the place of an input that is one text without fields
 LEARNED_FROM = 200  # train pairs: a template has a handful of choices
 MOST_FIELDS = 12
+FIRST_WORDS = 40  # of a value; that many show whether an output mentions it
 USUAL = 0.5  # the share of train outputs from which a habit is usual
 GAIN = 0.02  # in the share of acceptable outputs; less is no reason to leave the usual fields
 SEPARATORS = (", ", "; ", " | ", " - ", "\n", " ")
@@ -157,11 +159,11 @@ def _usual_order(rows: Sequence[Row], outputs: Sequence[str]) -> dict[str, tuple
 
 
 def _place(value: str, text: str) -> float | None:
-    """Where the output mentions the value, or its first word that it has; None if nowhere."""
+    """Where the output mentions the value, or the first of its first words that it has; None if nowhere."""
     lower, whole = text.casefold(), value.casefold().strip()
     if not whole or not lower:
         return None
-    words = (match[0] for match in _WORD.finditer(whole))
+    words = (match[0] for match in islice(_WORD.finditer(whole), FIRST_WORDS))
     at = next((at for part in (whole, *words) if (at := lower.find(part)) >= 0), None)
     return None if at is None else at / len(lower)
 

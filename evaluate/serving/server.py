@@ -10,9 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ConfigError, Key, address_problems, calls_url, models_url, read_key
-from ..endpoints.client import StaleAnswerError, TooLargeError, fetch, open_client
-from ..endpoints.endpoint import Endpoint
+from ...core import (
+    ConfigError,
+    Key,
+    StaleAnswerError,
+    address_problems,
+    calls_url,
+    fetch,
+    models_url,
+    open_client,
+    read_key,
+    tls_context,
+)
+from ..endpoints.exchange import LARGEST
 from ..endpoints.responses import load_json, named_models, read_models
 
 __all__ = ["Declared", "Server", "open_server"]
@@ -97,13 +107,13 @@ class Server:
 
         try:
             return self._portal.call(self._fetch, method, url, body)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, TooLargeError, StaleAnswerError):
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, StaleAnswerError):
             return None
 
     async def _fetch(self, method: str, url: str, body: Mapping[str, Any] | None) -> Any:
         request = self._client.build_request(method, url, json=body, headers=self._key.headers)
         async with asyncio.timeout(SECONDS):
-            response, content = await fetch(self._client, request)
+            response, content = await fetch(self._client, request, largest=LARGEST)
         return self._key.mask_data(load_json(content)) if response.status_code == 200 else None
 
 
@@ -120,7 +130,7 @@ def open_server(url: str, *, key_env: str | None = None) -> Iterator[Server]:
     key = read_key(key_env)
     # A portal, as the limit for a whole answer needs a loop, which may run already, as in a notebook.
     with key.masked_logs(), start_blocking_portal() as portal:
-        client = open_client(Endpoint(url=url, model="any", concurrency=1))
+        client = open_client(url, tls=tls_context(), kept=0)
         with portal.wrap_async_context_manager(client):
             yield Server(portal, client, url, key)
 

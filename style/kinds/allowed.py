@@ -16,6 +16,7 @@ __all__ = ["ALLOWED"]
 
 _SEPARATORS = re.compile(r"(?:(?<!\s)\s+)?[,;|\n]\s*")  # between the values of a field that is written as one text
 _SHOWN = 8
+_LONGEST = 200  # characters of a value in a message, which thousands of violations may repeat
 # Proposed for labels: short outputs with few values, each of which recurs.
 _FEWEST_ROWS, _LABEL_CHARACTERS, _LABEL_WORDS, _SHARE = 20, 60, 5, 0.8
 
@@ -54,12 +55,14 @@ def _find_allowed(check: Check, columns: Columns) -> Findings:
     fold = str.casefold if check.ignore_case else str
     always = {fold(value) for value in p.values}
     fields = _field_values(columns, p.field)
+    right = [{fold(value) for value in values} for values in fields]
+    expected = [_expected(p, values) for values in fields]
+    unnamed = _expected(p, ())
     rows: list[tuple[int, str | None, int | None, int | None, str]] = []
     for index, text, start, end in parts:
-        given = fields[index] if fields else ()
-        if fold(text) not in always and not any(fold(value) == fold(text) for value in given):
-            expected = _expected(p, given)
-            rows.append((index, text, start, end, expected) if text else (index, None, None, None, expected))
+        if fold(text) not in always and not (fields and fold(text) in right[index]):
+            wanted = expected[index] if fields else unnamed
+            rows.append((index, text, start, end, wanted) if text else (index, None, None, None, wanted))
     stated = None if p.field is None or p.values else columns.field(p.field).is_not_null()
     if p.regex is not None:  # an output in which the pattern does not occur has nothing to be checked
         some = pl.Series(range(len(columns.output)), dtype=pl.UInt32).is_in([part[0] for part in parts])
@@ -98,11 +101,11 @@ def _matched(outputs: pl.Series, pattern: str) -> list[Part]:
     return parts
 
 
-def _field_values(columns: Columns, name: str | None) -> list[tuple[str, ...]]:
+def _field_values(columns: Columns, name: str | None) -> list[list[str]]:
     """The values of the field of each row; empty if no field is named."""
     if name is None:
         return []
-    rows: list[tuple[str, ...]] = [()] * len(columns.output)
+    rows: list[list[str]] = [[] for _ in range(len(columns.output))]
     split: dict[str, tuple[str, ...]] = {}
     for index, item in columns.field_items(name).iter_rows():
         if item not in split:
@@ -117,6 +120,7 @@ def _expected(p: AllowedParameters, given: Sequence[str]) -> str:
 
 
 def _listed(values: Sequence[str]) -> str:
+    values = [value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…" for value in values]
     if len(values) <= _SHOWN:
         return one_of(values)
     return f"{', '.join(map(quoted, values[:_SHOWN]))} and {len(values) - _SHOWN:,} more"

@@ -160,7 +160,7 @@ def _size(word: str) -> Literal["small", "capital"] | None:
 
 def _named(word: str, request: str) -> bool:
     """Whether the request writes the word this way."""
-    return word in request and word in _words(request)
+    return word in _words(request)
 
 
 def _opens(text: str, start: int) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
@@ -23,6 +23,7 @@ __all__ = ["CONTRADICTS"]
 
 # Proposed for fields with a few values that recur and that the outputs say.
 _FEWEST_ROWS, _MOST_VALUES, _RECURS, _SAID_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
+_LONGEST_NAME = 200  # characters; longer words without white space are no name
 _NEAR_SHARE = 0.1  # of the outputs of a value that say another one, which is then near to it rather than an error
 _JOINED = re.compile(r"(?<!\s)\s++(?:and|und|or|oder)\s+|(?:(?<!\s)\s++)?[,/&+]\s*")
 _POSSESSIVE = re.compile(r"['’]s?$")
@@ -114,14 +115,18 @@ def _wrong(
         return []
     others = {other: field_text(value) for other, value in fields.items() if other != name}
     value = field_text(fields.get(name))
+    # Once for each wording, as a long text may state one thousands of times.
+    wordings = {mention.text.casefold(): mention.text for mention in wrong}
+    on_scale = {folded: same_on_a_scale(text, value) for folded, text in wordings.items()}
+    stating = {folded: _stating(text, others.values()) for folded, text in wordings.items()}
     return [
         mention
         for mention in wrong
         if not (is_degree(mention.text, name) and affirmed & own)
-        and not same_on_a_scale(mention.text, value)
+        and not on_scale[mention.text.casefold()]
         and not _says_own(mention, own)
         and not is_of_another_field(output, mention.start, mention.end, field=name, others=others)
-        and not _stated_elsewhere(mention, output, [*others.values()])
+        and not _stated_elsewhere(mention, output, stating[mention.text.casefold()])
     ]
 
 
@@ -131,22 +136,31 @@ def _says_own(mention: Mention, own: frozenset[str]) -> bool:
     return len(pieces) > 1 and any(value_key(piece) in own for piece in pieces)
 
 
-def _stated_elsewhere(mention: Mention, output: str, others: Sequence[str]) -> bool:
-    """Whether another field states the words of a mention: as its value, in a longer text, or in a name used there.
+def _stating(wording: str, others: Iterable[str]) -> list[str] | None:
+    """The names in other fields that hold a wording, so that it may belong to one of them; None if a field states it.
 
-    A qualifier of that value may be left out: "Angola" for "Angola, Indiana".
+    A field states it as its value or in a longer text. A qualifier of the value may be left out: "Angola" for "Angola,
+    Indiana".
     """
-    said = _POSSESSIVE.sub("", mention.text)
+    said = _POSSESSIVE.sub("", wording)
     word = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)", re.IGNORECASE)
+    names = []
     for text in others:
         if len(text) < len(said) or not word.search(text):
             continue
-        plain = _QUALIFIER.sub("", text)
-        if len(text.split()) > _MOST_WORDS or said.casefold() in (text.casefold(), plain.casefold()):
-            return True
-        if _inside(mention, output, text) or _neighboured(mention, output, said, text):
-            return True
-    return False
+        is_name = len(text) <= _LONGEST_NAME and len(text.split()) <= _MOST_WORDS
+        if not is_name or said.casefold() in (text.casefold(), _QUALIFIER.sub("", text).casefold()):
+            return None
+        names.append(text)
+    return names
+
+
+def _stated_elsewhere(mention: Mention, output: str, names: Sequence[str] | None) -> bool:
+    """Whether another field states the words of a mention, or they are a part of one of the `names` of such a field."""
+    if names is None:
+        return True
+    said = _POSSESSIVE.sub("", mention.text)
+    return any(_inside(mention, output, name) or _neighboured(mention, output, said, name) for name in names)
 
 
 def _neighboured(mention: Mention, output: str, said: str, text: str) -> bool:

@@ -1,6 +1,7 @@
 """A real HTTP server on 127.0.0.1 that acts as an OpenAI-compatible endpoint, well or badly."""
 
 import asyncio
+import itertools
 import json
 import socket
 import ssl
@@ -14,6 +15,8 @@ from typing import Any, Self
 
 from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
 from tuneworth.evaluate.endpoints.sending import send_calls
+
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Step:
     body: an object is sent as JSON, bytes as they are. wait: seconds before the first byte. drip: seconds between single
     bytes. cut_after: bytes of the whole response after which the connection is cut; 0 cuts it unanswered; with `reset`, by
     a reset in place of an orderly end. raw: the whole response with its head, in place of all that. twice: the response is
-    sent two times. endless: what follows until the caller has had enough, with `drip` between two pieces.
+    sent two times; late: the second time once the next request has come on the connection. endless: what follows until the
+    caller has had enough, with `drip` between two pieces.
     """
 
     status: int = 200
@@ -52,6 +56,7 @@ class Step:
     reset: bool = False
     raw: bytes | None = None
     twice: bool = False
+    late: bool = False
     endless: bytes | None = None
 
     @property
@@ -62,11 +67,11 @@ class Step:
 
 
 def completion(output: Any = "fine", **changes: Any) -> dict[str, Any]:
-    """The body of a chat answer; `message`, `finish_reason`, `usage` and `model` may be changed."""
+    """The body of a chat answer with an id of its own; that, `message`, `finish_reason`, `usage`, `model` may be changed."""
     message = changes.get("message", {"role": "assistant", "content": output})
     usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
     return {
-        "id": "chatcmpl-1",
+        "id": changes.get("id", f"chatcmpl-{next(_NUMBERS)}"),
         "object": "chat.completion",
         "model": changes.get("model", "tiny-2026"),
         "choices": [{"index": 0, "message": message, "finish_reason": changes.get("finish_reason", "stop")}],
@@ -160,6 +165,7 @@ class EndpointServer:
                 await writer.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
+        left = b""
         while True:
             first = await reader.readexactly(1)
             if first == b"\x16":  # a TLS handshake on a port without TLS
@@ -172,6 +178,8 @@ class EndpointServer:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             step = self.behave(asked)
+            writer.write(left)
+            left = _response(step) if step.late else b""
             try:
                 await _wait(reader, step.wait)
                 whole = await _send(writer, step)
@@ -200,11 +208,7 @@ async def _wait(reader: asyncio.StreamReader, seconds: float) -> None:
 
 async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
     """Send a response; returns whether it was sent completely."""
-    content = step.body if isinstance(step.body, bytes) else json.dumps(step.body).encode()
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **step.headers}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    response = f"HTTP/1.1 {step.status} Whatever\r\n{head}\r\n".encode("latin-1") + content
-    response = response if step.raw is None else step.raw
+    response = _response(step)
     if step.drip is not None and step.endless is None:
         for byte in response:
             writer.write(bytes([byte]))
@@ -221,6 +225,15 @@ async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
         linger = struct.pack("ii", 1, 0)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     return step.cut_after is None and step.raw is None
+
+
+def _response(step: Step) -> bytes:
+    if step.raw is not None:
+        return step.raw
+    content = step.body if isinstance(step.body, bytes) else json.dumps(step.body).encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **step.headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {step.status} Whatever\r\n{head}\r\n".encode("latin-1") + content
 
 
 def ask_all(

@@ -155,7 +155,8 @@ CONNECTIONS = (
         lambda: Step(raw=HEAD + b"Content-Length: 5\r\nContent-Length: 7\r\n\r\nhello"),
     ),
     Fault("it speaks HTTP/1.0", "", lambda: Step(raw=b"HTTP/1.0 200 OK\r\n\r\n" + WHOLE)),
-    Fault("it answers one request twice", "", lambda: Step(body=completion(), twice=True)),
+    Fault("it answers one request twice at once", "", lambda: Step(body=completion(), twice=True)),
+    Fault("it answers one request again during the next", "", lambda: Step(body=completion(), late=True)),
 )
 
 STATUSES = (

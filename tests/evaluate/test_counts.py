@@ -49,6 +49,21 @@ def test_counts_that_can_be_true_are_used(tmp_path):
     assert found.outputs["input_tokens"].null_count() == 0
 
 
+def test_a_system_message_that_the_server_adds_where_none_is_sent_gives_no_doubt(tmp_path):
+    """As llama.cpp does with SmolLM2's template: a request without a guide takes more tokens than one with a short guide."""
+    pairs = some_pairs(12).with_columns(input=some_pairs(12)["input"] + " and more" * 3)
+
+    def behave(asked: Asked) -> Step:
+        sent = sum(len(message["content"].split()) for message in asked.body["messages"])
+        sent += 0 if asked.body["messages"][0]["role"] == "system" else 17
+        usage = {"prompt_tokens": sent, "completion_tokens": 5, "total_tokens": sent + 5}
+        return Step(body=completion("fine", usage=usage))
+
+    with EndpointServer(behave) as server:
+        (found,) = race(the_plans(a_variant(server.url, guide="Write a line."), pairs=pairs), tmp_path / "answers")
+    assert found.doubt is None
+
+
 @pytest.mark.parametrize(
     ("behave", "said"),
     [

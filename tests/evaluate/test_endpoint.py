@@ -132,7 +132,7 @@ def test_calls_are_taken_as_slots_become_free_and_never_exceed_the_limit() -> No
     assert len(answered) == 60
     assert max(index - done for index, done in enumerate(taken)) <= 5
     assert 2 <= server.most_at_once <= 5
-    assert server.connections <= 5
+    assert server.connections <= 5 + 1  # the first is not kept: one answer does not show that ids differ
 
 
 def test_the_first_call_is_sent_alone() -> None:

@@ -261,6 +261,32 @@ def test_an_answer_too_many_is_never_taken_for_that_of_the_next_request() -> Non
     assert sent <= 44  # once it is known, each request has its own connection
 
 
+def shared_id(asked: Asked) -> Step:
+    return Step(body=completion(asked.text.upper(), id="chatcmpl-0"), late=asked.text == "text 2")
+
+
+def without_id(asked: Asked) -> Step:
+    return Step(body=completion(asked.text.upper(), id=None), late=asked.text == "text 2")
+
+
+def own_id(asked: Asked) -> Step:
+    return replace(echo(asked), late=asked.number % 3 == 2)
+
+
+def refused_first(asked: Asked) -> Step:
+    return replace(error(503), late=True) if asked.attempt == 1 and int(asked.text[-1]) > 4 else echo(asked)
+
+
+@pytest.mark.parametrize("behave", [own_id, shared_id, without_id, refused_first])
+def test_a_second_answer_after_the_next_request_is_never_taken_for_its_answer(behave: Any) -> None:
+    with EndpointServer(behave) as server:
+        replies = ask_all(server, [f"text {n}" for n in range(10)], concurrency=1).replies
+        sent, opened = len(server.requests), server.connections
+    assert [reply.output for reply in replies] == [f"TEXT {n}" for n in range(10)]
+    assert sent == {own_id: 11, refused_first: 15}.get(behave, 10)
+    assert opened == {own_id: 9, refused_first: 7}.get(behave, 10)
+
+
 @pytest.mark.parametrize(
     "place", ["https://elsewhere.example/v1/chat/completions", "/v2/chat/completions", "http://[", ""]
 )

@@ -2,10 +2,17 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tuneworth.cli.words.fix import diff_lines
+from tuneworth.core import Key, TuneworthError, marked_line, quote, split_command
+from tuneworth.core import printable as terminal_text
+from tuneworth.core.console import _json
+from tuneworth.core.written.toml_lines import find_excess
 from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
@@ -13,20 +20,43 @@ from tuneworth.curate.check.quality import find_faults
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.match.words import _Words
 from tuneworth.curate.read.comparison import comparable, text_fields, visible
+from tuneworth.curate.read.dates import pair_dates
+from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
+from tuneworth.curate.why import _named
+from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
+from tuneworth.evaluate.outputs.thoughts import without_thoughts
+from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
+from tuneworth.evaluate.risks.memorisation import copies_of
 from tuneworth.evaluate.scores.causes import _loops
 from tuneworth.evaluate.scores.similarity import similarities
+from tuneworth.evaluate.scores.two_sample import two_sample
+from tuneworth.evaluate.serving.agreement import words
+from tuneworth.evaluate.watching.traits import traits_of
+from tuneworth.project.serving.live_logs import _spelt
+from tuneworth.project.serving.readme import code, fenced
+from tuneworth.reports.junit import _clean
 from tuneworth.reports.markdown import _code, _literal
+from tuneworth.reports.page import compact_html
 from tuneworth.reports.sections.curation.certificate import differing
 from tuneworth.reports.sections.examples.marks import mark_text
 from tuneworth.reports.words import printable, quoted, short, typeset_parts, without_folders
+from tuneworth.review.queue.marks import mark_differences
+from tuneworth.review.queue.sides import title_of
+from tuneworth.review.style.desk import _diff
 from tuneworth.style import check_outputs, infer_style, pair_columns, parse_style, refused, repair, stated_numbers
+from tuneworth.style.check import explain
 from tuneworth.style.cues import is_of_another_field
 from tuneworth.style.facts.names import names_in, words_of
 from tuneworth.style.facts.number_words import words_in
 from tuneworth.style.facts.numbers import facts_in
 from tuneworth.style.kinds.json_text import as_json
 from tuneworth.style.parts import facts_of, lines_of, parts_of
+from tuneworth.style.spelling import spelling_variants
+from tuneworth.style.yaml_text import read_yaml
+from tuneworth.train.model.card import _line, _plain
+from tuneworth.train.serving.go_template import go_literal, ollama_prompt
+from tuneworth.train.serving.modelfile import _checked
 
 __all__ = ["SCANS", "Scan"]
 
@@ -64,6 +94,18 @@ CHECKS = {
 FIELDS = {"part": "box", "package": "SOT-23", "size": "5 V", "x": "a", "y": "b"}
 UNITS = ("sentence", "line", "bullet", "paragraph", "item")
 _EXAMPLES = 30
+_DATES = ("2024-05", "31.12.2024", "12/31/2024", "Mon, 1 Jan 2024 10:00:00 +0000", "1700000000")
+_ASKED = {"value": 7, "any": ["a"], "not_before": ["b"], "count": 3, "regex": "a+", "each": "a+"}
+
+
+class _Thinking:
+    """As much of a tokenizer as shows that its model writes its thoughts."""
+
+    chat_template = "<think>"
+
+    @staticmethod
+    def encode(text: str, **how: Any) -> list[int]:
+        return [1] * len(text.split())
 
 
 def _pairs(output: str, request: str, fields: Mapping[str, str] | None) -> pl.DataFrame:
@@ -104,6 +146,31 @@ def _spread(text: str) -> Any:
 def _marked(text: str) -> Any:
     found = [{"check": "a", "start": at, "end": at + 2} for at in range(0, len(text), 10)]
     return mark_text(text, found)
+
+
+def _or_refused(scan: Scan) -> Scan:
+    """The scan, where a refusal is a result as well."""
+
+    def run(text: str) -> Any:
+        with suppress(TuneworthError, ValueError):
+            return scan(text)
+
+    return run
+
+
+def _explained(text: str) -> list[str]:
+    """What each kind says of the first violations that it finds in a text."""
+    said = []
+    for kind, entries in CHECKS.items():
+        style = parse_style(f"checks: [{{kind: {kind}{', ' if entries[0] else ''}{entries[0]}}}]")
+        found = check_outputs(_pairs(text, "box", FIELDS), style).violations.head(3)
+        said += [explain(style.checks[0], row["found"], row["expected"]) for row in found.iter_rows(named=True)]
+    return said
+
+
+def _answered(text: str) -> list[bool]:
+    checks = [{"kind": kind, **_ASKED, **({"value": {}} if kind == "json" else {})} for kind in CHECK_KINDS]
+    return [meets(check, answer, prompt=text) for check in checks for answer in (text, f"<think>{text}</think>{text}")]
 
 
 SCANS: dict[str, Scan] = {
@@ -149,4 +216,35 @@ SCANS: dict[str, Scan] = {
     "printable": printable,
     "markdown": _literal,
     "markdown code": _code,
+    "dates": _or_refused(lambda text: pair_dates([text, text[1:], *_DATES], "date")),
+    "csv dialect": _or_refused(lambda text: find_dialect(text, Path("a.csv"), delimiter=None, wanted=())),
+    "thoughts": lambda text: without_thoughts(f"<think>{text}", 1, tokenizer=_Thinking, margins=("", "")),
+    "answers": _answered,
+    "copies": lambda text: copies_of([text, text[1:]], [text[2:], "a b c"]),
+    "two_sample": lambda text: two_sample(pl.Series([text, "a"] * 20), pl.Series([text[1:], "b"] * 20)),
+    "traits": lambda text: traits_of(_pairs(text, text, FIELDS)),
+    "agreement": words,
+    "spelling": lambda text: spelling_variants(pl.Series([text, f"e-mail email {text}"]), fewest_rows=1),
+    "explain": _explained,
+    "differences": lambda text: mark_differences(text, f"a {text[: len(text) // 2]} b {text[len(text) // 2 :]}"),
+    "repaired lines": lambda text: list(diff_lines(text, f"a\n{text[1:]}b")),
+    "edited lines": lambda text: _diff(text, f"a\n{text[1:]}b", "style.yaml"),
+    "fenced": lambda text: (fenced(text, ""), code(text)),
+    "model card": lambda text: _plain(_line(text)),
+    "junit": _clean,
+    "terminal": terminal_text,
+    "terminal JSON": _json,
+    "shell": lambda text: (quote(text), _or_refused(split_command)(text)),
+    "key": lambda text: Key(text[: len(text) // 2]).mask(text),
+    "page": compact_html,
+    "line": lambda text: marked_line(text, 1, 1),
+    "yaml": _or_refused(lambda text: read_yaml(text, where="a.yaml")),
+    "toml": find_excess,
+    "ollama": _or_refused(lambda text: ollama_prompt(text, [{"role": "user", "content": text}])),
+    "ollama literal": lambda text: ollama_prompt(go_literal(text), []),
+    "modelfile": _or_refused(_checked),
+    "log": lambda text: _spelt(text, {"a", "A"}),
+    "names of rows": lambda text: (title_of(text, text), _named(text)),
+    "answer": lambda text: read_answer(text.encode()),
+    "error of an endpoint": lambda text: read_error_body(text.encode(), 400),
 }

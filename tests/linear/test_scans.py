@@ -6,6 +6,7 @@ is measured by `benchmarks/linear_scans.py`.
 """
 
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from types import FrameType
 from typing import Any
@@ -16,7 +17,10 @@ from hypothesis import strategies as st
 
 from tuneworth.style.facts.numbers import facts_in
 
-from .repeats import REPEATS, repeated
+from .bounded import BOUNDED
+from .commands import COMMANDS
+from .reached import reached, scanning
+from .repeats import REPEATS, SYMBOLS, repeated, varied
 from .scans import SCANS, Scan
 
 MOST_GROWTH = 2.5  # of the work when the text is twice as long
@@ -40,20 +44,67 @@ def calls(scan: Scan, text: str) -> int:
     return count
 
 
-def grows_too_fast(scan: Scan, piece: str) -> list[int]:
+def grows_too_fast(scan: Scan, piece: str, text: Callable[[str, int], str] = repeated) -> list[int]:
     """The calls for texts of growing length if they grow faster than the text; else none."""
-    scan(repeated(piece, SHORT))  # fills caches
-    counts = [calls(scan, repeated(piece, times * SHORT)) for times in (1, 2, 4)]
+    scan(text(piece, SHORT))  # fills caches
+    counts = [calls(scan, text(piece, times * SHORT)) for times in (1, 2, 4)]
     fast = all(after > MOST_GROWTH * before + FREE for before, after in pairwise(counts))
     return counts if fast else []
 
 
+pieces = st.sampled_from(sorted(REPEATS.values())) | st.text(SYMBOLS, min_size=1, max_size=4)
+texts = st.sampled_from([repeated, varied])
+
+
 @pytest.mark.slow
-@settings(max_examples=75)
-@given(st.sampled_from(sorted(SCANS)), st.lists(st.sampled_from(sorted(REPEATS)), min_size=2, max_size=2, unique=True))
-def test_the_calls_of_a_scan_grow_with_the_text_alone(name: str, pieces: list[str]):
-    found = {piece: counts for piece in pieces if (counts := grows_too_fast(SCANS[name], REPEATS[piece]))}
-    assert not found, f"{name}: the calls at {SHORT}, {2 * SHORT} and {4 * SHORT} characters"
+@settings(max_examples=100)
+@given(st.sampled_from(sorted(SCANS)), pieces, texts)
+def test_the_calls_of_a_scan_grow_with_the_text_alone(name: str, piece: str, text: Callable[[str, int], str]):
+    counts = grows_too_fast(SCANS[name], piece, text)
+    assert not counts, f"{name}: the calls at {SHORT}, {2 * SHORT} and {4 * SHORT} characters are {counts}"
+
+
+@pytest.mark.slow
+@settings(max_examples=1)
+@pytest.mark.parametrize("name", COMMANDS)
+@given(pieces, texts)
+def test_the_calls_of_a_command_grow_with_the_text_alone(name: str, piece: str, text: Callable[[str, int], str]):
+    assert not grows_too_fast(COMMANDS[name], piece, text)
+
+
+PROSE = """Sure, here is the text: Die LDO box (SOT-23) has 5 V, 1,000 mA and 10^6 cycles; v1.2.3 at 12:30 on 3 May 2026 or
+03/04/2026, 5 m² ½ "red" — it's www.a.b/c a@b.de, (555) 123-4567, +49 30 123456. Not for 7 V! Great! Great!
+- item one: 10 % box
+1. item 2: 20 %
+# Part
+Part: box, {part} {{x}} [TODO] &amp; %20 Ã¼ as requested. Let me know if you need more!
+```x```
+<p class='x'>a &amp; b</p><ul><li>a</li></ul>
+Key: value
+
+A Title In Title Case Without red box AND big letters; colour color e-mail email GitHub Github
+"""
+READ = (
+    PROSE, '{"b": {"c": [1, "red", 2.50]}, "size": "5 V"}', '{"a": 1, "b": 2, "a": 3} x',
+    "The part box works. The part box works: SOT-89, 5 V",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_every_function_that_searches_a_text_is_reached_or_its_texts_are_bounded():
+    """Add a scan to SCANS for a new function, or its reason to BOUNDED."""
+    runs = [(scan, text) for scan in SCANS.values() for text in READ]
+    runs += [(command, PROSE) for command in COMMANDS.values()]
+    left = scanning() - reached(lambda: [run(text) for run, text in runs])
+    unknown = {(file, name) for file, name in left if not {name, "*"} & BOUNDED.get(file, {}).keys()}
+    assert not unknown
+    needless = {
+        (file, name)
+        for file, names in BOUNDED.items()
+        for name in names
+        if (file, name) not in left and not (name == "*" and any(other == file for other, _ in left))
+    }
+    assert not needless
 
 
 def test_the_counter_sees_a_loop_within_a_loop():

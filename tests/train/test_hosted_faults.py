@@ -182,12 +182,14 @@ EMPTY = b"Content-Encoding: gzip\r\n"
     ("step", "said"),
     [
         (Step(body=[*range(30)], drip=0.01), "no complete answer within"),
+        (Step(raw=b"HTTP/1.1 200 OK\r\n", endless=b"X-More: a\r\n", drip=0.01), "no complete answer within"),
+        (Step(raw=b"", endless=b"HTTP/1.1 100 Continue\r\n\r\n", drip=0.01), "no complete answer within"),
         (Step(raw=ENDLESS % b"", endless=b" " * 65536), "more than"),
         (Step(raw=ENDLESS % EMPTY + gzip.compress(b"{}"), endless=bytes(65536)), "more than"),
         (Step(body=b"[" * 100_000), "not JSON"),
         (Step(400, b"[" * 100_000), "400"),
     ],
-    ids=["a drip", "endless", "endless in gzip", "deep", "a deep error"],
+    ids=["a drip", "a drip of headers", "a drip of 100 Continue", "endless", "endless in gzip", "deep", "a deep error"],
 )
 def test_no_answer_of_a_provider_can_hold_the_machine(step: Step, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuneworth.train.hosted.client.SECONDS", 0.3)
@@ -198,6 +200,25 @@ def test_no_answer_of_a_provider_can_hold_the_machine(step: Step, said: str, mon
         pytest.raises((RunBroken, ConfigError), match=said),
     ):
         client.get("/files")
+
+
+def test_a_slow_download_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tuneworth.train.hosted.client.SECONDS", 0.1)
+    with (
+        EndpointServer(lambda asked: Step(raw=ENDLESS % b"", endless=b"a", drip=0.01)) as server,
+        Client(server.url, Key(KEY), title="P", pauses=replace(FAST, tries=1)) as client,
+        pytest.raises(RunBroken, match="no complete answer within"),
+    ):
+        client.download("/adapter", tmp_path / "adapter", most=10**6)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_answer_is_never_taken_for_that_to_the_next_request() -> None:
+    with (
+        EndpointServer(lambda asked: Step(body={"number": asked.number}, late=True)) as server,
+        Client(server.url, Key(KEY), title="P", pauses=FAST) as client,
+    ):
+        assert [client.get("/job") for _ in range(3)] == [{"number": number} for number in range(3)]
 
 
 def test_a_download_beyond_its_limit_is_not_kept_and_not_tried_again(tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 """Requests to a provider: repeated where that is safe, with failures in words. The key is in no message and no log."""
 
 import json
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -18,22 +16,29 @@ from ...core import (
     Fault,
     Key,
     RunBroken,
+    StaleAnswerError,
+    TooLargeError,
     TuneworthError,
+    body_pieces,
     disk_refusals,
     fault_of_exception,
     fault_of_status,
-    host_of,
     is_near,
     is_on_this_machine,
+    open_client,
+    read_body,
     read_complaint,
     say,
+    send_request,
     shortened,
+    tls_context,
 )
 
 __all__ = ["Client", "Conflict", "Pauses", "Unanswered"]
 
 LARGEST = 64 * 2**20  # bytes of a JSON answer: a list of ten thousand files takes about 3 MB
-CONNECT_SECONDS, SECONDS = 20.0, 300.0  # to connect, and between two pieces of a transfer
+SECONDS = 300.0  # between two pieces of a transfer, for the head of an answer, and for the body of a JSON answer
+SLOWEST = 1024  # bytes per second of a download, after its first SECONDS
 LONG_PAUSE = 10.0  # seconds; a shorter one is not reported
 PIECE = 2**20
 MOST_HOPS = 5  # redirects of one file
@@ -85,21 +90,18 @@ class Client:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        import httpx2
+        from anyio.from_thread import start_blocking_portal
 
         self._open.enter_context(self.key.masked_logs())
-        host = host_of(self.base_url)
-        local = {f"all://{f'[{host}]' if ':' in host else host}": None} if is_on_this_machine(self.base_url) else {}
-        self._http = self._open.enter_context(
-            httpx2.Client(
-                headers={"Accept-Encoding": "gzip", "User-Agent": f"tuneworth/{version('tuneworth')}"},
-                timeout=httpx2.Timeout(SECONDS, connect=CONNECT_SECONDS), mounts=local, follow_redirects=False,
-            )
-        )  # fmt: skip
+        # A portal, as limits of time need an event loop, and one may run already, as in a notebook.
+        self._portal = self._open.enter_context(start_blocking_portal())
+        # Each request has its own connection, so that a second answer to one is never taken for that to the next.
+        http = open_client(self.base_url, tls=tls_context(), kept=0, pause=SECONDS)
+        self._http = self._open.enter_context(self._portal.wrap_async_context_manager(http))
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._open.close()
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)  # with the error, so that Ctrl-C ends a request under way
 
     # --- requests ------------------------------------------------------------------------------------------------
 
@@ -194,20 +196,23 @@ class Client:
         into = how.pop("into", None)
         headers = {**({} if signed else self.key.headers), **how.pop("headers", {})}
         if signed and body is not None:
-            how["content"] = iter(lambda: body.read(PIECE), b"")
+            how["content"] = _in_pieces(body)
         try:
-            with self._http.stream(method, url, headers=headers, **how) as answer:
-                good = answer.is_success or (redirect and answer.is_redirect)
-                if answer.is_success and into is not None:
-                    return _saved(answer, *into)
-                content = _limited(answer)
+            request = self._http.build_request(method, url, headers=headers, **how)
+            return self._portal.call(self._exchange, request, redirect, into)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             return _Failed(self._fault(error, url), unknown=False)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError, StaleAnswerError) as error:
             return _Failed(self._fault(error, url), unknown=True)
-        if good:
+
+    async def _exchange(self, request: Any, redirect: bool, into: tuple[Path, int] | None) -> "_Answer | _Failed":
+        async with send_request(self._http, request, seconds=SECONDS) as answer:
+            if answer.is_success and into is not None:
+                return await _saved(answer, *into)
+            content = await read_body(answer, LARGEST, seconds=SECONDS)
+        if answer.is_success or (redirect and answer.is_redirect):
             return _Answer(answer.headers, content, answer.is_redirect)
-        return self._refused(answer.status_code, answer.headers, content, url)
+        return self._refused(answer.status_code, answer.headers, content, str(request.url))
 
     def _refused(self, status: int, headers: Any, content: bytes, url: str) -> "_Failed":
         try:
@@ -269,53 +274,25 @@ class _Failed:
     complaint: Complaint = Complaint()  # noqa: RUF009 - frozen
 
 
-class _TooLargeError(OSError):
-    """More bytes than an answer may have."""
-
-
-def _limited(answer: Any) -> bytes:
-    """The body of a JSON answer. Raises: OSError if it is too large, or takes too long."""
-    return b"".join(_pieces(answer, LARGEST, SECONDS))
-
-
-def _pieces(answer: Any, most: int, seconds: float = math.inf) -> Iterator[bytes]:
-    """The body piece by piece, as long as neither the bytes that come nor those that they unpack to are more than `most`.
-
-    Raises: _TooLargeError once they are; TimeoutError after so many `seconds`.
-    """
-    import httpx2
-
-    class Bounded(httpx2.SyncByteStream):
-        def __init__(self, stream: Any) -> None:
-            self.stream, self.size, self.end = stream, 0, time.monotonic() + seconds
-
-        def __iter__(self) -> Iterator[bytes]:
-            for piece in self.stream:
-                self.size += len(piece)
-                if self.size > most:
-                    raise _TooLargeError(f"an answer of more than {say.size(most)}")
-                if time.monotonic() > self.end:
-                    raise TimeoutError
-                yield piece
-
-        def close(self) -> None:
-            self.stream.close()
-
-    answer.stream, size = Bounded(answer.stream), 0
-    for piece in answer.iter_bytes():
-        size += len(piece)
-        if size > most:
-            raise _TooLargeError(f"an answer of more than {say.size(most)}")
+async def _in_pieces(file: Any) -> AsyncIterator[bytes]:
+    while piece := file.read(PIECE):
         yield piece
 
 
-def _saved(answer: Any, to: Path, most: int) -> _Answer:
-    """Write the body into the file. Raises: RunBroken if it is larger than `most`."""
+async def _saved(answer: Any, to: Path, most: int) -> _Answer:
+    """Write the body into the file.
+
+    Raises: RunBroken if it is larger than `most` bytes; TimeoutError if it comes more slowly than SLOWEST.
+    """
+    started, size = time.monotonic(), 0
     try:
         with disk_refusals(to.parent), _removed_on_error(to), to.open("wb") as file:
-            for piece in _pieces(answer, most):
+            async for piece in body_pieces(answer, most):
                 file.write(piece)
-    except _TooLargeError:
+                size += len(piece)
+                if time.monotonic() - started > SECONDS + size / SLOWEST:
+                    raise TimeoutError
+    except TooLargeError:
         raise RunBroken(
             f"{to.name} is larger than {say.size(most)}, the limit for an adapter; it was not kept."
         ) from None

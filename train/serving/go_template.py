@@ -44,9 +44,10 @@ def ollama_prompt(template: str, messages: Sequence[Message]) -> str:
 
 def render_go(template: str, values: Mapping[str, Any]) -> str:
     """The template filled in. Raises: ValueError for what this renderer does not know."""
-    nodes, rest = _parse(list(_parts(template)))
-    if rest:
-        raise ValueError(f"unexpected {rest[0]}")
+    parts = list(_parts(template))[::-1]
+    nodes = _parse(parts)
+    if parts:
+        raise ValueError(f"unexpected {parts[-1]}")
     return "".join(_rendered(nodes, values, {"$": values}))
 
 
@@ -97,36 +98,29 @@ def _action(template: str, begin: int) -> tuple[list[str], int, bool]:
     return tokens, place + 2, False
 
 
-def _parse(parts: list[Part]) -> tuple[list[Any], list[Part]]:
-    """The nodes up to an `else` or `end` that belongs to an outer block, and the parts from there on."""
+def _parse(parts: list[Part]) -> list[Any]:
+    """The nodes up to an `else` or `end` that belongs to an outer block; takes their parts from the end of the list."""
     nodes: list[Any] = []
-    while parts:
-        part, *rest = parts
-        if isinstance(part, str) or not part or part[0] not in ("if", "range", "else", "end"):
-            nodes.append(part)
-            parts = rest
-        elif part[0] in ("else", "end"):
-            return nodes, parts
-        else:
-            block, parts = _block(part[0], part[1:], rest)
-            nodes.append(block)
-    return nodes, []
+    while parts and parts[-1][:1] not in (["else"], ["end"]):
+        part = parts.pop()
+        is_block = isinstance(part, list) and part[:1] in (["if"], ["range"])
+        nodes.append(_block(part[0], list(part[1:]), parts) if is_block else part)
+    return nodes
 
 
-def _block(kind: str, tokens: list[str], parts: list[Part]) -> tuple[Block, list[Part]]:
-    body, parts = _parse(parts)
+def _block(kind: str, tokens: list[str], parts: list[Part]) -> Block:
+    body = _parse(parts)
     if not parts:
         raise ValueError(f"{kind} without an end")
-    end, *rest = parts
+    end = parts.pop()
     if end == ["end"]:
-        return Block(kind, tokens, body), rest
+        return Block(kind, tokens, body)
     if len(end) > 1:  # else if ...: a block of its own, which takes the end
-        inner, rest = _block(end[1], list(end[2:]), rest)
-        return Block(kind, tokens, body, [inner]), rest
-    other, parts = _parse(rest)
-    if parts[:1] != [["end"]]:
+        return Block(kind, tokens, body, [_block(end[1], list(end[2:]), parts)])
+    other = _parse(parts)
+    if not parts or parts.pop() != ["end"]:
         raise ValueError(f"{kind} without an end")
-    return Block(kind, tokens, body, other), parts[1:]
+    return Block(kind, tokens, body, other)
 
 
 # --- filling in -------------------------------------------------------------------------------------------------
