@@ -33,5 +33,4 @@ def commonest(counts: Mapping[str, int]) -> list[str]:
 
 def text_fields(columns: Columns) -> list[str]:
     """Of the common fields, those that hold text or a number (no list, no object) in every row that has them."""
-    lists = {name for row in columns.fields for name, value in row.items() if isinstance(value, list | dict)}
-    return [name for name in common_fields(columns) if name not in lists]
+    return [name for name in common_fields(columns) if name not in columns.nested_fields]
