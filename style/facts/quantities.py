@@ -252,7 +252,9 @@ class Quantity:
     def _scaled(self) -> Sequence[Value]:
         if self.powers == (0,):  # of nearly all numbers
             return self.values
-        return [scaled(value, power_of_ten(power)) if power else value for value in self.values for power in self.powers]
+        return [
+            scaled(value, power_of_ten(power)) if power else value for value in self.values for power in self.powers
+        ]
 
 
 def read_number(match: re.Match[str]) -> Quantity | None:

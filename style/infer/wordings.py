@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from ..facts.names import JOINERS
 from ..fields import text_fields
 from ..schema import Columns, field_text
@@ -47,6 +49,39 @@ class _Row:
         return self.words.difference(_words(field_text(self.fields.get(name))))
 
 
+@dataclass(frozen=True)
+class _Phrases:
+    """The phrases of all outputs: their texts `(p,)`, where each output's begin `(n + 1,)` in the numbers of its phrases."""
+
+    texts: Sequence[str]
+    starts: np.ndarray
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[_Row]) -> "_Phrases":
+        known: dict[str, int] = {}
+        numbers = [known.setdefault(text, len(known)) for row in rows for text in row.phrases]
+        starts = np.cumsum([0, *(len(row.phrases) for row in rows)])
+        return cls(list(known), starts, np.array(numbers, np.int64))
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        """The number of outputs `(p,)` with each phrase."""
+        return np.bincount(self.numbers, minlength=len(self.texts))
+
+    def telling(self, rows: Sequence[int]) -> set[str]:
+        """The phrases that tell these rows from all others: they are common in their outputs, and rare elsewhere."""
+        others = len(self.starts) - 1 - len(rows)
+        if others < _FEWEST_ROWS:
+            return set()
+        numbers = [self.numbers[self.starts[row] : self.starts[row + 1]] for row in rows]
+        within = np.bincount(np.concatenate(numbers), minlength=len(self.texts))
+        outside = self._counts - within
+        ratio = ((within + 0.5) / (len(rows) + 1)) / ((outside + 0.5) / (others + 1))
+        telling = (ratio >= _LIKELIER) & (within >= _PRECISION * (within + outside))
+        return {self.texts[number] for number in np.flatnonzero(telling)}
+
+
 def propose_wordings(columns: Columns) -> dict[str, dict[str, list[str]]]:
     """For fields with a few recurring values, the phrases that outputs use in place of a value: field -> value -> texts.
 
@@ -58,8 +93,8 @@ def propose_wordings(columns: Columns) -> dict[str, dict[str, list[str]]]:
     if not names:
         return {}
     rows = _rows(some)
-    everywhere = Counter(chain.from_iterable(row.phrases for row in rows))
-    found = {name: _of_field(some, name, rows, everywhere) for name in names}
+    phrases = _Phrases.of(rows)
+    found = {name: _of_field(some, name, rows, phrases) for name in names}
     fields = Counter(
         chain.from_iterable({text for texts in values.values() for text in texts} for values in found.values())
     )
@@ -116,10 +151,8 @@ def _denies(word: str) -> bool:
     return word in DENIALS or word.endswith(("n't", "n’t"))
 
 
-def _of_field(
-    columns: Columns, name: str, rows: Sequence[_Row], everywhere: Mapping[str, int]
-) -> dict[str, list[str]]:
-    """The wordings of each value of one field; `everywhere` counts the outputs with each phrase."""
+def _of_field(columns: Columns, name: str, rows: Sequence[_Row], phrases: "_Phrases") -> dict[str, list[str]]:
+    """The wordings of each value of one field."""
     given = columns.field(name).to_list()
     found = mentions(columns, vocabulary(name, {}, rows=columns.field(name).drop_nulls()), name)
     named = {mention.row for mention in found if mention.key == value_key(given[mention.row] or "")}
@@ -131,28 +164,17 @@ def _of_field(
     for number, value in enumerate(given):
         rows_of[value].append(number)
     proposed = {}
-    for value, count in sorted(counts.items()):
+    for value in sorted(counts):
         if not _NAMED.search(value):  # a number has no other name
             continue
         own = rows_of[value]
-        within = Counter(chain.from_iterable(rows[number].phrases for number in own))
-        telling = {
-            text
-            for text, n in within.items()
-            if text not in taken and _tells(n, count, everywhere[text] - n, len(rows) - count)
-        }
+        telling = phrases.telling(own) - taken
         unnamed = [rows[number] for number in own if number not in named]
         telling = _in_its_place(telling, value, unnamed, [rows[number] for number in own if number in named])
         outputs = [row.phrases & telling - _foreign(row.phrases & telling, row, name) for row in unnamed]
         if texts := _cover(outputs, max(_SHARE * len(unnamed), _FEWEST)):
             proposed[value] = texts
     return proposed
-
-
-def _tells(within: int, rows: int, outside: int, others: int) -> bool:
-    """Whether a phrase tells a value: it is in `within` of its `rows` outputs, and in `outside` of the `others`."""
-    ratio = ((within + 0.5) / (rows + 1)) / ((outside + 0.5) / (others + 1))
-    return others >= _FEWEST_ROWS and ratio >= _LIKELIER and within >= _PRECISION * (within + outside)
 
 
 def _in_its_place(texts: set[str], value: str, unnamed: Sequence[_Row], named: Sequence[_Row]) -> set[str]:

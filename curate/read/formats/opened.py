@@ -20,7 +20,6 @@ __all__ = [
     "opened",
     "reading_errors",
     "unchanged",
-    "unpacked_bytes",
 ]
 
 PACKED = (".gz", ".zst")
@@ -185,18 +184,3 @@ def check_unpacked(path: Path, unpacked: int, packed: int, limits: Limits, *, ro
         of_rows = f" in {rows:,} rows, which take {say.size(taken)}" if rows * ROW_BYTES > unpacked else ""
         what = f"its first {say.size(packed)} unpack to {say.size(unpacked)}{of_rows}, {ratio:,.0f} times as much"
         raise limits.exceeded(path, "ratio", what, needed=int(2 * ratio))
-
-
-def unpacked_bytes(path: Path, limits: Limits, *, most: int) -> int:
-    """The bytes of a file once decompressed; counting ends above `most`, and nothing is kept.
-
-    Raises:
-        DataError: the file cannot be read, or unpacks to more than a limit.
-    """
-    if not is_packed(path):
-        return file_stamp(path).size
-    count = 0
-    with opened(path, limits) as file:
-        while count <= most and (block := file.read(_BLOCK)):
-            count += len(block)
-    return count
