@@ -49,7 +49,10 @@ def test_blocks_give_the_lines_of_the_text(text, size):
     assert [line.strip() for line in found] == [line.strip() for line in text.split("\n")]
 
 
-@given(text=TEXTS, size=st.integers(1, 8))
+RUNS = st.lists(st.sampled_from(["a", " ", "\r", "\n", "\n" * 70, "\r\n" * 40, "\r" * 64]), max_size=8).map("".join)
+
+
+@given(text=TEXTS | RUNS, size=st.integers(1, 8) | st.integers(60, 200))
 def test_blocks_give_the_lines_of_a_csv_file(text, size):
     found = []
     for line in any_lines(blocks_of(text, size), 10**6, [].append):
@@ -104,6 +107,15 @@ def test_an_open_quote_takes_no_more_than_a_record(tmp_path):
     raw = read(written(tmp_path, "p.csv", 'input,output\na,"open\n' + "b,c\n" * 200), record=400)
     assert len(raw.pairs) == 200
     assert "a quote is opened and never closed within 400 bytes" in raw.rejected["evidence"][0]
+
+
+def test_blank_lines_after_an_open_quote_are_passed_over_at_once(tmp_path):
+    text = 'input,output\na,"open\n' + "\n" * 300_000 + "b,c\n"
+    raw = read(written(tmp_path, "p.csv", text), record=100_000)
+    assert raw.pairs["input"].to_list() == ["b"]
+    assert raw.rejected["evidence"][0].startswith(
+        "line 2 cannot be read as one record: a quote is opened and never closed"
+    )
 
 
 def test_an_open_quote_before_a_long_line_leaves_both_as_rows(tmp_path):
@@ -239,7 +251,7 @@ def test_a_document_is_read_in_blocks_within_any_limit_of_what_is_in_memory(tmp_
 def test_a_document_may_be_one_record(tmp_path, document):
     path = written(tmp_path, "p.json", json.dumps(document))
     assert read(path).pairs.select("input", "output").rows() == [("a", "b")]
-    with pytest.raises(DataError, match="record 1 has .* and the limit is 20 bytes"):
+    with pytest.raises(DataError, match=r"record 1 has .* and the limit is 20 bytes"):
         read(path, record=20)
 
 
@@ -251,7 +263,7 @@ def test_a_long_value_beside_the_records_does_not_matter(tmp_path):
 def test_a_fault_late_in_a_document_is_named_by_its_line(tmp_path, monkeypatch):
     monkeypatch.setattr("tuneworth.curate.read.formats.document._BATCH", 100)
     text = json.dumps(OBJECTS, indent=0).replace('"question 29",', '"question 29"')
-    with pytest.raises(DataError, match=r"p\.json is not JSON: Expecting ',' delimiter: line 119 column 1 \(char"):
+    with pytest.raises(DataError, match=r"p\.json is not JSON: Expecting ',' delimiter: line 120 column 1 \(char"):
         read(written(tmp_path, "p.json", text))
 
 

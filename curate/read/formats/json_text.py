@@ -103,10 +103,11 @@ class JsonText:
             except (ValueError, RecursionError) as error:
                 raise JsonFault(str(error)) from None
             else:
-                cut = end == len(self._text) and type(value) in (int, float) and not self._ended  # 1 may become 12
+                # 1 may become 12, 1.5 or 1e+2
+                cut = not self._ended and type(value) in (int, float) and len(self._text) - end < len("e+2")
                 if not cut:
                     if end - start > self._most:
-                        value = LongLine(end - start, self._text[start : start + EXCERPT + 1])
+                        value = LongLine(end - start, self._text[start : min(end, start + EXCERPT + 1)])
                     self.at = end
                     return value
                 problem, place = "", end
@@ -185,7 +186,7 @@ class JsonText:
             end, depth, within = _end_of_value(self._text, self.at, depth, within)
             if end is not None:
                 self.at = end
-                return LongLine(self.place - place, beginning)
+                return LongLine(length := self.place - place, beginning[:length])
             self._skipped(len(self._text) - self.at)
             self.at = len(self._text) - (within and _ends_in_escape(self._text))
             if not self.more():
