@@ -7,7 +7,7 @@ import click
 
 from ..core import Talk
 from .help import Grouped
-from .options import Amount, code_option, common_options
+from .options import Amount, code_option, common_options, limit_option
 
 __all__ = ["command"]
 
@@ -17,7 +17,7 @@ DECIDE_AGAIN = 4  # exit code
 _GROUPS = {
     "Options": "--endpoint --logs --dry-run --max-cost",
     "The served model": "--model --key-env --rows",
-    "The log of live requests": "--log-share",
+    "The log of live requests": "--log-share --limit",
     "Output": "--markdown --gate",
 }
 
@@ -47,11 +47,13 @@ _GROUPS = {
 @click.option("--dry-run", is_flag=True, help="Show the requests and their cost; send none.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the answer as Markdown, for an issue.")
 @click.option("--gate", is_flag=True, help="Exit with code 1 if the answer is not `as judged`.")
+@limit_option
 @code_option
 @common_options
 def command(
     run: Path, endpoints: tuple[str, ...], models: tuple[str, ...], key_env: str | None, log: Path | None, log_share: float,
-    rows: int, max_cost: Decimal | None, dry_run: bool, markdown: Path | None, gate: bool, allow_code: bool, talk: Talk,
+    rows: int, max_cost: Decimal | None, dry_run: bool, markdown: Path | None, gate: bool, limits: dict[str, str | int] | None,
+    allow_code: bool, talk: Talk,
 ) -> int:  # fmt: skip
     """Check whether a verdict still holds: the served model, live requests, prices, dates and volume.
 
@@ -68,7 +70,7 @@ def command(
     from ..reports import watch_markdown, watch_text, watch_title
 
     served = served_at(run, endpoints, models, key_env=key_env)
-    settings = WatchSettings(served, log, rows, max_cost, log_share)
+    settings = WatchSettings(served, log, rows, max_cost, log_share, limits)
     if dry_run:
         lines = plan_watch(run, settings, allow_code=allow_code, talk=talk)
         talk.answer("\n".join(lines) or "No endpoint is named, so nothing would be sent.", {"plan": lines})

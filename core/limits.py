@@ -74,6 +74,13 @@ class Limits:
             raise ValueError(f'unknown limit "{unknown[0][:60]}"; {nearest(unknown[0], known)}')
         return cls(**limits)  # type: ignore[arg-type] - checked when they are made
 
+    def but(self, limits: Mapping[str, str | int] | None) -> "Limits":
+        """These limits with some others, stated by their names.
+
+        Raises: ValueError if there is no such limit, or one is wrong.
+        """
+        return self.stated({**self.changed(), **limits}) if limits else self
+
     def of(self, name: str) -> int:
         """The limit of this name in bytes, or as a count."""
         size = read_size(getattr(self, name))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
 
 from .schema import Columns
 
@@ -14,12 +15,12 @@ MOST_FIELDS = 200
 
 def given_fields(columns: Columns) -> list[str]:
     """The names of all fields, in order of first appearance."""
-    return list(dict.fromkeys(name for row in columns.fields for name in row))
+    return list(dict.fromkeys(chain.from_iterable(columns.fields)))
 
 
 def common_fields(columns: Columns) -> list[str]:
     """The names of all fields, or of the `MOST_FIELDS` that most rows have, in order of first appearance."""
-    return columns.once("common fields", lambda: commonest(Counter(name for row in columns.fields for name in row)))
+    return columns.once("common fields", lambda: commonest(Counter(chain.from_iterable(columns.fields))))
 
 
 def commonest(counts: Mapping[str, int]) -> list[str]:
@@ -33,5 +34,4 @@ def commonest(counts: Mapping[str, int]) -> list[str]:
 
 def text_fields(columns: Columns) -> list[str]:
     """Of the common fields, those that hold text or a number (no list, no object) in every row that has them."""
-    lists = {name for row in columns.fields for name, value in row.items() if isinstance(value, list | dict)}
-    return [name for name in common_fields(columns) if name not in lists]
+    return [name for name in common_fields(columns) if name not in columns.nested_fields]

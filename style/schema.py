@@ -293,6 +293,11 @@ class Columns:
         """What one check found in these texts and others look for too."""
         return {}
 
+    @cached_property
+    def nested_fields(self) -> frozenset[str]:
+        """The fields that are a list or an object in some row."""
+        return frozenset(name for row in self.fields for name, value in row.items() if type(value) in (list, dict))
+
     def field(self, name: str) -> pl.Series:
         """The values of one field as text; null where it is absent or empty."""
         if name not in self._texts:
@@ -304,15 +309,14 @@ class Columns:
         """The values of one field, one row for each item of a list: `index`, `item` (no empty ones)."""
         if ("items", name) in self.memory:
             return self.memory["items", name]
-        indexes: list[int] = []
-        items: list[str] = []
-        for index, row in enumerate(self.fields):
-            value = row.get(name)
-            for item in value if isinstance(value, list) else (value,):
-                if text := field_text(item):
-                    indexes.append(index)
-                    items.append(text)
-        table = pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
+        table = self.field(name).alias("item").to_frame().with_row_index()
+        if name in self.nested_fields:
+            lists = [
+                list(map(field_text, value)) if isinstance(value := row.get(name), list) else [field_text(value)]
+                for row in self.fields
+            ]
+            table = table.with_columns(item=pl.Series(lists, dtype=pl.List(pl.String))).explode("item")
+        table = table.filter(pl.col("item") != "")
         self.memory["items", name] = table
         return table
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
-__all__ = ["EXCERPT", "ROWS", "Batch", "excerpt", "object_batches", "plain_values", "too_deep"]
+__all__ = ["EXCERPT", "ROWS", "Batch", "excerpt", "object_batch", "object_batches", "plain_values", "too_deep"]
 
 ROWS = 20_000
 _DEEPEST = 100  # levels of nesting; deeper than real data, and far below Python's recursion limit
@@ -73,18 +73,23 @@ class Batch:
 
 
 def object_batches(values: Sequence[Any]) -> Iterator[Batch]:
-    """Batches of objects in memory; objects that are not mappings, or are nested too deeply, are problems."""
+    """Batches of objects in memory, as from `object_batch`."""
     for start in range(0, len(values), ROWS):
-        numbers, good, problems = [], [], []
-        for number, value in enumerate(values[start : start + ROWS], start=start + 1):
-            if not isinstance(value, Mapping):
-                problems.append((number, f"record {number} is not an object but {excerpt(_shown(value))}"))
-            elif too_deep(value):
-                problems.append((number, f"record {number} is nested more than {_DEEPEST} levels deep"))
-            else:
-                numbers.append(number)
-                good.append(value)
-        yield Batch(numbers, good, problems)
+        yield object_batch(values[start : start + ROWS], start + 1)
+
+
+def object_batch(values: Sequence[Any], first: int) -> Batch:
+    """Objects numbered from `first`; those that are not mappings, or are nested too deeply, are problems."""
+    numbers, good, problems = [], [], []
+    for number, value in enumerate(values, start=first):
+        if not isinstance(value, Mapping):
+            problems.append((number, f"record {number} is not an object but {excerpt(_shown(value))}"))
+        elif too_deep(value):
+            problems.append((number, f"record {number} is nested more than {_DEEPEST} levels deep"))
+        else:
+            numbers.append(number)
+            good.append(value)
+    return Batch(numbers, good, problems)
 
 
 def plain_values(table: pl.DataFrame) -> pl.DataFrame | list[dict[str, Any]]:

@@ -182,10 +182,8 @@ def _reading(
     if given is not None and not isinstance(given, str):
         stated["input"] = tuple(given)
     data = replace(DataSettings(path="") if project is None else project.data, **stated)
-    if not limits:
-        return data
     try:
-        return replace(data, limits=Limits.stated({**data.limits.changed(), **limits}))
+        return replace(data, limits=data.limits.but(limits))
     except ValueError as error:
         raise ConfigError(f"limits: {error}") from None
 

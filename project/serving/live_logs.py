@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError
-from ...curate import RawPairs, read_pairs
+from ...curate import DataSettings, RawPairs, read_pairs
 from ..run import Run
 
 __all__ = ["LiveLog", "new_since", "read_log"]
@@ -46,12 +46,14 @@ class LiveLog:
         return hashlib.sha256(json.dumps(texts).encode(errors="replace")).hexdigest()[:16]
 
 
-def read_log(path: Path, run: Run) -> LiveLog:
+def read_log(path: Path, run: Run, limits: Mapping[str, str | int] | None = None) -> LiveLog:
     """The requests of a log with their outputs, read by the project's [data], or else as recognised.
 
-    A request without an output is a row with an empty one. Raises: DataError if the log cannot be read either way.
+    A request without an output is a row with an empty one. `limits` replace those of [data.limits].
+
+    Raises: DataError if the log cannot be read either way.
     """
-    raw = _read(path, run)
+    raw = _read(path, run, limits)
     empty = raw.rejected.filter(pl.col("rule") == "empty_output").select(pl.col("row").cast(pl.Int64))
     context = [_time_and_model(text) for text in raw.pairs["meta"]]
     rows = raw.pairs.select(pl.col("row").cast(pl.Int64), "id", "input", "fields", "output").with_columns(
@@ -66,12 +68,13 @@ def read_log(path: Path, run: Run) -> LiveLog:
     return LiveLog(_with_fields(rows, run), len(raw.rejected) - len(empty), raw.shape)
 
 
-def _read(path: Path, run: Run) -> RawPairs:
-    reading = replace(run.project.reading, path=str(path), split=None, group=None, id=None)
+def _read(path: Path, run: Run, limits: Mapping[str, str | int] | None) -> RawPairs:
+    of_project = run.project.reading
+    within = of_project.limits.but(limits)
     try:
-        return read_pairs(path, reading)
+        return read_pairs(path, replace(of_project, path=str(path), split=None, group=None, id=None, limits=within))
     except DataError:  # a log rarely has the columns of the training file
-        return read_pairs(path)
+        return read_pairs(path, DataSettings(path=str(path), limits=within))
 
 
 def _time_and_model(meta: str | None) -> tuple[datetime | None, str | None]:

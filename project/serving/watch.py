@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, Talk, printable
+from ...core import ConfigError, Limits, Talk, printable
 from ...evaluate import RETIRES_SOON, AnswerStore, decided_again, open_server, volume_of
 from ...reports import watch_text, watched_html
 from ..evaluation.again import ElsewhereError, evaluate_again
@@ -28,13 +28,15 @@ BUSY = "another tuneworth watch is running on this run"
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """What to watch. rows: test rows per look. log_share: the share of all requests that the log holds."""
+    """What to watch. rows: test rows per look. log_share: the share of all requests that the log holds. limits: those of the
+    log, in place of [data.limits]."""
 
     served: Sequence[Served] = ()
     log: Path | None = None
     rows: int = 40
     max_cost: Decimal | None = None
     log_share: float = 1.0
+    limits: Mapping[str, str | int] | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -46,6 +48,10 @@ class WatchSettings:
             raise ConfigError(f"--max-cost: expected 0 or more, found {self.max_cost}")
         if len({(one.url, one.model) for one in self.served}) < len(self.served):
             raise ConfigError("--endpoint: the same address and model is named twice")
+        try:
+            Limits().but(self.limits)
+        except ValueError as error:
+            raise ConfigError(f"limits: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def watch_run(
     run = _opened(path, settings, allow_code=allow_code, talk=console_for(talk, seed))
     history, now = History(run.folder), now or datetime.now(UTC)
     file = settings.log
-    log = None if file is None else read_log(file, run)
+    log = None if file is None else read_log(file, run, settings.limits)
     with history.alone() as alone:
         if not alone:
             run.talk.note(f"note: {BUSY}; nothing was sent")

@@ -249,10 +249,12 @@ class Quantity:
         """Sets of keys that also state the number, each only as a whole: the numbers of a list."""
         return tuple(("v", part, "*") for part in self.parts)
 
-    def _scaled(self) -> Iterator[Value]:
-        for value in self.values:
-            for power in self.powers:
-                yield scaled(value, power_of_ten(power)) if power else value
+    def _scaled(self) -> Sequence[Value]:
+        if self.powers == (0,):  # of nearly all numbers
+            return self.values
+        return [
+            scaled(value, power_of_ten(power)) if power else value for value in self.values for power in self.powers
+        ]
 
 
 def read_number(match: re.Match[str]) -> Quantity | None:

@@ -1,10 +1,14 @@
 """Other ways in which outputs say the values of a field, found by what they have in common."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
+from typing import Any
+
+import numpy as np
 
 from ..facts.names import JOINERS
 from ..fields import text_fields
@@ -30,15 +34,52 @@ _DENIED_WITHIN = 3  # words after a denial
 
 @dataclass(frozen=True)
 class _Row:
-    """An output: the phrases in it, and the words that other fields of its request have."""
+    """An output: the phrases in it, and the fields of its request."""
 
     phrases: frozenset[str]
-    fields: Mapping[str, frozenset[str]]
+    fields: Mapping[str, Any]
 
-    def foreign(self, name: str) -> set[str]:
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words of all values; read for the few rows that need them, since a request may have hundreds of fields."""
+        return frozenset(_words("\n".join(map(field_text, self.fields.values()))))
+
+    def foreign(self, name: str) -> frozenset[str]:
         """The words of the values of other fields that the value of the field `name` does not share."""
-        others = (words for field, words in self.fields.items() if field != name)
-        return set(chain.from_iterable(others)) - self.fields.get(name, frozenset())
+        return self.words.difference(_words(field_text(self.fields.get(name))))
+
+
+@dataclass(frozen=True)
+class _Phrases:
+    """The phrases of all outputs: their texts `(p,)`, where each output's begin `(n + 1,)` in the numbers of its phrases."""
+
+    texts: Sequence[str]
+    starts: np.ndarray
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[_Row]) -> "_Phrases":
+        known: dict[str, int] = {}
+        numbers = [known.setdefault(text, len(known)) for row in rows for text in row.phrases]
+        starts = np.cumsum([0, *(len(row.phrases) for row in rows)])
+        return cls(list(known), starts, np.array(numbers, np.int64))
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        """The number of outputs `(p,)` with each phrase."""
+        return np.bincount(self.numbers, minlength=len(self.texts))
+
+    def telling(self, rows: Sequence[int]) -> set[str]:
+        """The phrases that tell these rows from all others: they are common in their outputs, and rare elsewhere."""
+        others = len(self.starts) - 1 - len(rows)
+        if others < _FEWEST_ROWS:
+            return set()
+        numbers = [self.numbers[self.starts[row] : self.starts[row + 1]] for row in rows]
+        within = np.bincount(np.concatenate(numbers), minlength=len(self.texts))
+        outside = self._counts - within
+        ratio = ((within + 0.5) / (len(rows) + 1)) / ((outside + 0.5) / (others + 1))
+        telling = (ratio >= _LIKELIER) & (within >= _PRECISION * (within + outside))
+        return {self.texts[number] for number in np.flatnonzero(telling)}
 
 
 def propose_wordings(columns: Columns) -> dict[str, dict[str, list[str]]]:
@@ -52,7 +93,8 @@ def propose_wordings(columns: Columns) -> dict[str, dict[str, list[str]]]:
     if not names:
         return {}
     rows = _rows(some)
-    found = {name: _of_field(some, name, rows) for name in names}
+    phrases = _Phrases.of(rows)
+    found = {name: _of_field(some, name, rows, phrases) for name in names}
     fields = Counter(
         chain.from_iterable({text for texts in values.values() for text in texts} for values in found.values())
     )
@@ -77,13 +119,11 @@ def _rows(columns: Columns) -> list[_Row]:
     ]
     seen = Counter(chain.from_iterable(set(chain.from_iterable(parts)) for parts in clauses))
     common = {word for word, count in seen.items() if count >= _COMMON * len(clauses)}
-    return [
-        _Row(
-            frozenset(chain.from_iterable(_phrases(words, common) for words in parts)),
-            {name: frozenset(_words(field_text(value))) for name, value in fields.items()},
-        )
-        for parts, fields in zip(clauses, columns.fields, strict=True)
-    ]
+    phrases = [frozenset(chain.from_iterable(_phrases(words, common) for words in parts)) for parts in clauses]
+    counts = Counter(chain.from_iterable(phrases))
+    # A rarer phrase can be no wording, and most are rarer.
+    frequent = {text for text, count in counts.items() if count >= _FEWEST}
+    return [_Row(texts & frequent, fields) for texts, fields in zip(phrases, columns.fields, strict=True)]
 
 
 def _words(text: str) -> list[str]:
@@ -111,7 +151,7 @@ def _denies(word: str) -> bool:
     return word in DENIALS or word.endswith(("n't", "n’t"))
 
 
-def _of_field(columns: Columns, name: str, rows: Sequence[_Row]) -> dict[str, list[str]]:
+def _of_field(columns: Columns, name: str, rows: Sequence[_Row], phrases: "_Phrases") -> dict[str, list[str]]:
     """The wordings of each value of one field."""
     given = columns.field(name).to_list()
     found = mentions(columns, vocabulary(name, {}, rows=columns.field(name).drop_nulls()), name)
@@ -120,30 +160,21 @@ def _of_field(columns: Columns, name: str, rows: Sequence[_Row]) -> dict[str, li
     if len(named) < _SAID * counts.total() and not {value_key(value) for value in counts} <= {"yes", "no"}:
         return {}
     taken = {" ".join(_words(value)) for value in counts}
-    everywhere = Counter(chain.from_iterable(row.phrases for row in rows))
+    rows_of: defaultdict[str | None, list[int]] = defaultdict(list)
+    for number, value in enumerate(given):
+        rows_of[value].append(number)
     proposed = {}
-    for value, count in sorted(counts.items()):
+    for value in sorted(counts):
         if not _NAMED.search(value):  # a number has no other name
             continue
-        own = [row for row, text in zip(rows, given, strict=True) if text == value]
-        within = Counter(chain.from_iterable(row.phrases for row in own))
-        telling = {
-            text
-            for text, n in within.items()
-            if text not in taken and _tells(n, count, everywhere[text] - n, len(rows) - count)
-        }
-        unnamed = [rows[n] for n, text in enumerate(given) if text == value and n not in named]
-        telling = _in_its_place(telling, value, unnamed, [rows[n] for n in named if given[n] == value])
+        own = rows_of[value]
+        telling = phrases.telling(own) - taken
+        unnamed = [rows[number] for number in own if number not in named]
+        telling = _in_its_place(telling, value, unnamed, [rows[number] for number in own if number in named])
         outputs = [row.phrases & telling - _foreign(row.phrases & telling, row, name) for row in unnamed]
         if texts := _cover(outputs, max(_SHARE * len(unnamed), _FEWEST)):
             proposed[value] = texts
     return proposed
-
-
-def _tells(within: int, rows: int, outside: int, others: int) -> bool:
-    """Whether a phrase tells a value: it is in `within` of its `rows` outputs, and in `outside` of the `others`."""
-    ratio = ((within + 0.5) / (rows + 1)) / ((outside + 0.5) / (others + 1))
-    return others >= _FEWEST_ROWS and ratio >= _LIKELIER and within >= _PRECISION * (within + outside)
 
 
 def _in_its_place(texts: set[str], value: str, unnamed: Sequence[_Row], named: Sequence[_Row]) -> set[str]:
@@ -170,6 +201,8 @@ def _in_its_place(texts: set[str], value: str, unnamed: Sequence[_Row], named: S
 
 def _foreign(texts: frozenset[str], row: _Row, name: str) -> set[str]:
     """The phrases with a word that the request has in another field."""
+    if not texts:
+        return set()
     others = row.foreign(name)
     return {text for text in texts if not others.isdisjoint(text.split())}
 

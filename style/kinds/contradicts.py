@@ -197,12 +197,14 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
     """A check for each field with a few recurring values of its own that most outputs say."""
     proposals = []
     names = text_fields(columns)
-    fields = Counter(value_key(value) for name in names for value in columns.field_items(name)["item"].unique())
-    for name in names:
+    recurring = [name for name in names if _recurs(columns.field_items(name)["item"])]
+    # Counted in all fields, of which wide tables have hundreds, only where it matters.
+    fields = Counter(
+        value_key(value) for name in names if recurring for value in columns.field_items(name)["item"].unique()
+    )
+    for name in recurring:
         items = columns.field_items(name)
-        values = items["item"].value_counts()
-        if len(items) < _FEWEST_ROWS or not 2 <= len(values) <= min(_MOST_VALUES, len(items) / _RECURS):
-            continue
+        values = items["item"].n_unique()
         words = vocabulary(name, {}, rows=items["item"])
         keys = dict(items.unique("index").iter_rows())
         found = mentions(columns, words, name)
@@ -210,13 +212,18 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         # A value that two fields have ("high") may be said of the other one.
         listed = sorted(text for text, keyed in words.texts.items() if fields[keyed[name]] == 1)
         if len(said) >= _SAID_SHARE * len(keys) and len(listed) > 1:
-            note = f"{len(values)} values; the outputs say their own in {len(said):,} of {len(keys):,}"
+            note = f"{values} values; the outputs say their own in {len(said):,} of {len(keys):,}"
             entry = {"field": name, "values": listed}
             if near := _near(keys, found, {words.texts[text][name] for text in listed}):
                 entry["near"] = near
             silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
             proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
     return tuple(proposals)
+
+
+def _recurs(items: pl.Series) -> bool:
+    """Whether a field has a few values that recur."""
+    return len(items) >= _FEWEST_ROWS and 2 <= items.n_unique() <= min(_MOST_VALUES, len(items) / _RECURS)
 
 
 def _near(keys: Mapping[int, str], found: Sequence[Mention], listed: Collection[str]) -> dict[str, list[str]]:

@@ -172,8 +172,8 @@ def _explain_covers(check: Check, found: str | None, expected: str) -> str:
 
 def _propose_covers(columns: Columns) -> Sequence[Proposal]:
     """A check for each field whose values occur in most of the outputs."""
-    output, request, fields = (c.head(_PROPOSE_FROM) for c in (columns.output, columns.input, columns.fields_json))
-    some = Columns(output, request, fields)
+    output = columns.output.head(_PROPOSE_FROM)
+    some = columns.changed(range(len(output)), output)
     proposals = []
     for name in common_fields(some):
         given = int(some.field(name).is_not_null().sum())

@@ -71,7 +71,8 @@ _STEP = r"(?-u:\b)([Ss]tep |[Tt]ip |[Oo]ption |[Qq]uestion |[Rr]eason |[Pp]oint 
 _DIGIT = r"[0-9¼½¾⅐-⅞]"
 _WIDTHS = (1, 2, 3)
 _HAS_ITEM = "|".join(pattern.replace("{digits}", "[0-9]{1,3}") for pattern in (_ITEM, _STEP))
-_BATCH = 5_000  # rows whose spans are held as Python lists at once
+_BATCH = 500  # rows whose spans are held as Python lists at once, and looked up twice while they are remembered
+_MOST_KEYS = 100_000  # held at a time: where all facts differ, they take memory and are of no use
 _FEW = 40  # spans of a request up to which checking each is faster than building one set of them
 _SEARCHED = 100  # spans of a request that are searched for it
 _SHOWN = 20  # violations of one output for which the nearest fact of the request is searched
@@ -111,10 +112,12 @@ def _ungrounded_facts(
     Nearly all facts are among the plain keys of the request; number words and shortened codes are only examined for
     outputs with a fact that is not.
     """
-    spans, terms = Spans(p.facts), {term.casefold() for term in p.allow}
-    allowed = frozenset[int]().union(*(spans.all_given(words_in(term), spans_in(term)) for term in p.allow))
+    terms = {term.casefold() for term in p.allow}
+    spans, allowed = _allowed(p)
     rows = pl.DataFrame({"output": outputs, "input": requests}).with_row_index()
     for batch in rows.filter(outputs.str.contains(_DIGIT)).iter_slices(_BATCH):
+        if len(spans.numbers) > _MOST_KEYS:
+            spans, allowed = _allowed(p)
         found = batch.select(pl.col("output", "input").str.extract_all(SPAN))
         stated, known = found["output"].to_list(), found["input"].to_list()
         doubtful = _doubtful(stated, known, spans, allowed)
@@ -125,6 +128,12 @@ def _ungrounded_facts(
             wrong = _wrong_facts(output, stated[place], given, spans, terms)
             for (fact, start), text in zip(wrong, _expected([fact for fact, _ in wrong], known[place]), strict=True):
                 yield index, fact.text, start, start + len(fact.text), text
+
+
+def _allowed(p: GroundedParameters) -> tuple[Spans, frozenset[int]]:
+    """A memory of spans, and the ids in it of what every output may state."""
+    spans = Spans(p.facts)
+    return spans, frozenset[int]().union(*(spans.all_given(words_in(term), spans_in(term)) for term in p.allow))
 
 
 def _doubtful(

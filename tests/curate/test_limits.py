@@ -49,7 +49,10 @@ def test_blocks_give_the_lines_of_the_text(text, size):
     assert [line.strip() for line in found] == [line.strip() for line in text.split("\n")]
 
 
-@given(text=TEXTS, size=st.integers(1, 8))
+RUNS = st.lists(st.sampled_from(["a", " ", "\r", "\n", "\n" * 70, "\r\n" * 40, "\r" * 64]), max_size=8).map("".join)
+
+
+@given(text=TEXTS | RUNS, size=st.integers(1, 8) | st.integers(60, 200))
 def test_blocks_give_the_lines_of_a_csv_file(text, size):
     found = []
     for line in any_lines(blocks_of(text, size), 10**6, [].append):
@@ -106,6 +109,15 @@ def test_an_open_quote_takes_no_more_than_a_record(tmp_path):
     assert "a quote is opened and never closed within 400 bytes" in raw.rejected["evidence"][0]
 
 
+def test_blank_lines_after_an_open_quote_are_passed_over_at_once(tmp_path):
+    text = 'input,output\na,"open\n' + "\n" * 300_000 + "b,c\n"
+    raw = read(written(tmp_path, "p.csv", text), record=100_000)
+    assert raw.pairs["input"].to_list() == ["b"]
+    assert raw.rejected["evidence"][0].startswith(
+        "line 2 cannot be read as one record: a quote is opened and never closed"
+    )
+
+
 def test_an_open_quote_before_a_long_line_leaves_both_as_rows(tmp_path):
     raw = read(written(tmp_path, "p.csv", f'input,output\na,"open\nb,{"x" * 500}\nc,d\n'), record=400)
     assert raw.rejected["row"].to_list() == [1, 2]
@@ -118,7 +130,7 @@ RECORDS = [{"input": "a", "output": "b"}, {"input": "c", "output": "x" * 500}, {
 def test_a_long_element_of_a_json_document_is_a_row_with_its_reason(tmp_path):
     raw = read(written(tmp_path, "p.json", json.dumps(RECORDS)), record=400)
     assert (raw.pairs["row"].to_list(), raw.rejected["row"].to_list()) == ([1, 3], [2])
-    assert raw.rejected["evidence"][0].startswith("record 2 has 512 characters")
+    assert raw.rejected["evidence"][0].startswith("record 2 has 528 characters")
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])
@@ -210,12 +222,64 @@ def test_a_small_file_may_compress_as_well_as_it_can(tmp_path):
 # --- documents ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "size"), [("p.json", "124 bytes"), ("p.json.gz", "more than 124 bytes")])
-def test_a_json_document_beyond_the_limit_is_not_read(tmp_path, name, size):
-    path = written(tmp_path, name, json.dumps(RECORDS[::2] * 2))
-    with pytest.raises(DataError, match=rf"read at once.* and has {size}; the limit is 100 bytes\n.*document = "):
-        read(path, document=100)
-    assert len(read(path, document=124).pairs) == 4
+OBJECTS = [{"input": f"question {n}", "output": "an answer"} for n in range(30)]
+
+
+@pytest.mark.parametrize("block", [7, 300, 1 << 22])
+@pytest.mark.parametrize(
+    "document",
+    [
+        OBJECTS,
+        {"version": 2, "vocabulary": ["a", "b"], "data": OBJECTS, "notes": {"by": []}},
+        {name: [row[name] for row in OBJECTS] for name in ("input", "output")},
+    ],
+    ids=["a list", "a list under a name", "columns"],
+)
+def test_a_document_is_read_in_blocks_within_any_limit_of_what_is_in_memory(tmp_path, monkeypatch, document, block):
+    monkeypatch.setattr(decode, "_BLOCK", block)
+    path = written(tmp_path, "p.json", json.dumps(document, indent=2))
+    assert read(path, document=100, gap=1_000, record=200).pairs.select("input", "output").to_dicts() == OBJECTS
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+        {"input": "a", "output": "b"},
+    ],
+    ids=["a conversation", "a pair"],
+)
+def test_a_document_may_be_one_record(tmp_path, document):
+    path = written(tmp_path, "p.json", json.dumps(document))
+    assert read(path).pairs.select("input", "output").rows() == [("a", "b")]
+    with pytest.raises(DataError, match=r"record 1 has .* and the limit is 20 bytes"):
+        read(path, record=20)
+
+
+def test_a_long_value_beside_the_records_does_not_matter(tmp_path):
+    path = written(tmp_path, "p.json", json.dumps({"index": {"x" * 300: ["]"]}, "text": "y" * 300, "data": OBJECTS}))
+    assert len(read(path, record=200).pairs) == 30
+
+
+def test_a_fault_late_in_a_document_is_named_by_its_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("tuneworth.curate.read.formats.document._BATCH", 100)
+    text = json.dumps(OBJECTS, indent=0).replace('"question 29",', '"question 29"')
+    with pytest.raises(DataError, match=r"p\.json is not JSON: Expecting ',' delimiter: line 120 column 1 \(char"):
+        read(written(tmp_path, "p.json", text))
+
+
+def test_blank_text_in_a_document_is_a_gap(tmp_path, monkeypatch):
+    monkeypatch.setattr(decode, "_BLOCK", 64)
+    path = written(tmp_path, "p.json", f"[{json.dumps(OBJECTS[0])}" + " " * 5_000 + "]")
+    with pytest.raises(DataError, match=r"there is no record in .* of its text.*\n.*gap = "):
+        read(path, gap=1_000)
+
+
+def test_elements_that_are_no_objects_end_at_the_limit(tmp_path):
+    path = written(tmp_path, "p.json", json.dumps([*OBJECTS, *range(50)]))
+    assert len(read(path, unreadable=50).rejected) == 50
+    with pytest.raises(DataError, match="50 of its records cannot be read"):
+        read(path, unreadable=49)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "feather"])
@@ -327,9 +391,7 @@ def test_a_command_refuses_an_attack_in_little_memory(tmp_path, what):
     ],
 )
 def test_a_limit_is_stated_on_the_command_line(command, pairs_file, style_file, tmp_path, words):
-    file = written(
-        tmp_path, "long.json", json.dumps([json.loads(line) for line in pairs_file.read_text().splitlines()])
-    )
+    file = written(tmp_path, "long.jsonl.gz", pairs_file.read_text())
     places = {
         "FILE": str(file),
         "FOLDER": str(tmp_path / "new"),
@@ -340,11 +402,11 @@ def test_a_limit_is_stated_on_the_command_line(command, pairs_file, style_file, 
     words = [places.get(word, word) for word in words] + (
         ["--style", str(style_file)] if words[0] == "evaluate" else []
     )
-    done = command(*words, "--limit", "document=1 kB")
+    done = command(*words, "--limit", "unpacked=1 kB")
     assert done.code == 2
     assert "the limit is 1 kB" in done.err
-    assert "--limit document=" in done.err
-    assert command(*words, "--limit", "document=1MB", "--limit", "ratio=300").code == 0
+    assert "--limit unpacked=" in done.err
+    assert command(*words, "--limit", "unpacked=1MB", "--limit", "ratio=300").code == 0
 
 
 @pytest.mark.parametrize(

@@ -319,6 +319,14 @@ def test_requests_of_another_kind_are_drift_and_named(run, tmp_path):
     assert 'New values of "colour": violet (85)' in watch_text(content)
 
 
+def test_the_limits_of_a_log_are_stated_for_it_alone(run, tmp_path):
+    file = log_of(tmp_path / "log.jsonl", range(60))
+    with pytest.raises(DataError, match="record"):  # every line is beyond it
+        watch_run(run, WatchSettings(log=file, limits={"record": 20}), now=START + timedelta(days=15))
+    with pytest.raises(ConfigError, match='limits: unknown limit "recrod"'):
+        WatchSettings(log=file, limits={"recrod": 20})
+
+
 def test_an_output_that_is_missing_from_the_log_counts_against_the_model(run, tmp_path):
     empty = lambda n, row: row | {"output": "" if n % 2 else row["output"]}  # noqa: E731
     content = watched_log(run, log_of(tmp_path / "log.jsonl", range(170), changes=empty))

@@ -13,7 +13,7 @@ class Intake:
     record, in characters."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        self._path, self._limits = path, limits
+        self.path, self._limits = path, limits
         self.gap, self._unreadable = 0, 0
         self._most_gap, self._most_unreadable = limits.of("gap"), limits.of("unreadable")
         self.most = limits.of("record")
@@ -25,14 +25,14 @@ class Intake:
         self._unreadable += len(batch.problems)
         if self._unreadable > self._most_unreadable:
             what = f"{self._unreadable:,} of its records cannot be read, such as: {batch.problems[0][1]}"
-            raise self._limits.exceeded(self._path, "unreadable", what)
+            raise self._limits.exceeded(self.path, "unreadable", what)
 
     def passed(self, characters: int) -> None:
         """Text without a record was passed over. Raises: DataError if it is more than the limit since the last record."""
         self.gap += characters
         if self.gap > self._most_gap:
             what = f"there is no record in {say.size(self.gap)} of its text, which is blank or unreadable"
-            raise self._limits.exceeded(self._path, "gap", what)
+            raise self._limits.exceeded(self.path, "gap", what)
 
     @property
     def limit(self) -> str:

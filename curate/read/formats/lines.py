@@ -1,6 +1,7 @@
 """Cuts text into lines; of a line that is longer than the limit, only its length and its beginning are kept."""
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -80,8 +81,8 @@ def feed_lines(
 def any_lines(blocks: Iterable[str], most: int, passed: Callable[[int], object]) -> Iterator[str | LongLine]:
     """Lines with their ends (\\n, \\r\\n or \\r); only these three end a line of a CSV file.
 
-    A line of more than `most` characters is a `LongLine`; `passed` gets the length of each block within one. A block of
-    nothing but line ends is one text.
+    A line of more than `most` characters is a `LongLine`; `passed` gets the length of each block within one. Many blank
+    lines in a row are one text.
     """
     rest = _Unfinished(most, passed)
     held = ""  # a \r at the end of a block may be the first half of \r\n
@@ -94,7 +95,7 @@ def any_lines(blocks: Iterable[str], most: int, passed: Callable[[int], object])
         if not rest and text.isspace() and not text.strip("\r\n"):
             yield text
             continue
-        lines = list(io.StringIO(text, newline=""))
+        lines = _split(text)
         last = "" if not lines or lines[-1].endswith(("\n", "\r")) else lines.pop()
         if lines:
             rest.add(lines[0])
@@ -106,8 +107,24 @@ def any_lines(blocks: Iterable[str], most: int, passed: Callable[[int], object])
         yield rest.take()
 
 
+# A run begins where a line ends, so that each character is looked at once.
+_BLANK_LINES = re.compile(r"(?<![\r\n])[\r\n]{64,}+")
+
+
+def _split(text: str) -> list[str]:
+    """The lines of a block; many blank ones in a row are one text."""
+    lines, at = list[str](), 0
+    for run in _BLANK_LINES.finditer(text):
+        blank = run.start() + (2 if run[0].startswith("\r\n") else 1)  # after the end of the line before
+        lines += [*io.StringIO(text[at:blank], newline=""), text[blank : run.end()]]
+        at = run.end()
+    return [*lines, *io.StringIO(text[at:], newline="")]
+
+
 def _limited(lines: list[str], most: int, length: int) -> list[str | LongLine]:
     """The lines of a block of this length, each held to the limit."""
     if length <= most:
         return lines  # type: ignore[return-value] - of texts alone
-    return [line if len(line) <= most else LongLine(len(line), line[: EXCERPT + 1]) for line in lines]
+    return [
+        line if len(line) <= most or line[0] in "\r\n" else LongLine(len(line), line[: EXCERPT + 1]) for line in lines
+    ]

@@ -20,11 +20,11 @@ __all__ = [
     "opened",
     "reading_errors",
     "unchanged",
-    "unpacked_bytes",
 ]
 
 PACKED = (".gz", ".zst")
 _BLOCK = 1 << 20  # bytes per read where they are only counted
+_MOST_IDLE = 1 << 18  # packed bytes without one that comes out: some 30,000 empty parts, which take a second to open
 ROW_BYTES = 100  # that a row takes beside its texts; so short rows without end are refused as early as long ones
 
 
@@ -104,14 +104,12 @@ def opened(path: Path, limits: Limits | None = None) -> Iterator[IO[bytes]]:
     kind = path.suffix.lower()
     try:
         with reading_errors(path), open_regular(path) as raw:
-            if kind == ".gz":
-                with gzip.GzipFile(fileobj=raw) as file:
-                    yield _Unpacked(path, raw, file, limits)  # type: ignore[misc]
-            elif kind == ".zst":
-                with _open_zstd(raw) as file:
-                    yield _Unpacked(path, raw, file, limits)  # type: ignore[misc]
-            else:
+            if kind not in PACKED:
                 yield raw
+                return
+            packed = _Packed(path, raw)
+            with _unpacker(packed, kind) as file:
+                yield _Unpacked(path, packed, file, limits)  # type: ignore[misc]
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: is not a complete {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
     except DataError as error:
@@ -130,25 +128,55 @@ def _zstd_problem(error: str) -> str:
     return f"is not a complete zstd file ({error})"
 
 
-def _open_zstd(raw: IO[bytes]) -> IO[bytes]:
+def _unpacker(packed: "_Packed", kind: str) -> Any:
+    if kind == ".gz":
+        return gzip.GzipFile(fileobj=packed)  # type: ignore[arg-type] - it needs no more than `read`
     if sys.version_info >= (3, 14):
         from compression import zstd  # type: ignore[import-not-found]
     else:
         from backports import zstd
-    return zstd.open(raw)  # type: ignore[return-value]
+    return zstd.open(packed)  # type: ignore[arg-type] - as above
+
+
+class _Packed:
+    """The bytes of a compressed file; `idle` counts those that went in since the last byte came out."""
+
+    def __init__(self, path: Path, raw: IO[bytes]) -> None:
+        self._path, self._raw = path, raw
+        self.idle = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises: DataError if the last ones unpacked to nothing."""
+        if self.idle > _MOST_IDLE:
+            raise DataError(
+                f"{self._path}: {say.size(self.idle)} of it unpack to nothing; the limit is {say.size(_MOST_IDLE)}, and it "
+                "is fixed\nNo program writes so many empty parts: unpack the file and compress it again."
+            )
+        block = self._raw.read(size)
+        self.idle += len(block)
+        return block
+
+    def tell(self) -> int:
+        """How many bytes went in."""
+        return self._raw.tell()
 
 
 class _Unpacked:
-    """What comes out of a compressed file, counted: `raw` is the packed file, which tells how much of it went in."""
+    """What comes out of a compressed file, counted."""
 
-    def __init__(self, path: Path, raw: IO[bytes], file: IO[bytes], limits: Limits | None) -> None:
-        self._path, self._raw, self._file, self._limits = path, raw, file, limits
+    def __init__(self, path: Path, packed: _Packed, file: Any, limits: Limits | None) -> None:
+        self._path, self._packed, self._file, self._limits = path, packed, file, limits
         self._bytes = self._lines = 0
         self._looked_ahead = False
 
     def read(self, size: int) -> bytes:
         """The next bytes. Raises: DataError if they are more than the limits allow."""
-        block = self._file.read(size)
+        blocks, missing = [], size
+        while missing and (some := self._file.read1(missing)):
+            self._packed.idle = 0
+            blocks.append(some)
+            missing -= len(some)
+        block = b"".join(blocks)
         self._bytes += len(block)
         self._lines += block.count(b"\n")
         if self._limits is not None:
@@ -157,7 +185,7 @@ class _Unpacked:
 
     def held(self, limits: Limits) -> None:
         """Raise if more came out so far than the limits allow."""
-        check_unpacked(self._path, self._bytes, self._raw.tell(), limits, rows=self._lines)
+        check_unpacked(self._path, self._bytes, self._packed.tell(), limits, rows=self._lines)
 
     @property
     def taken(self) -> int:
@@ -166,7 +194,7 @@ class _Unpacked:
 
     def _check(self, limits: Limits) -> None:
         self.held(limits)
-        if self.taken > limits.of("ratio") * self._raw.tell() and not self._looked_ahead:
+        if self.taken > limits.of("ratio") * self._packed.tell() and not self._looked_ahead:
             # Parsing the first megabytes of a file that is refused after them would take seconds.
             self._looked_ahead = True
             with opened(self._path) as file:
@@ -185,18 +213,3 @@ def check_unpacked(path: Path, unpacked: int, packed: int, limits: Limits, *, ro
         of_rows = f" in {rows:,} rows, which take {say.size(taken)}" if rows * ROW_BYTES > unpacked else ""
         what = f"its first {say.size(packed)} unpack to {say.size(unpacked)}{of_rows}, {ratio:,.0f} times as much"
         raise limits.exceeded(path, "ratio", what, needed=int(2 * ratio))
-
-
-def unpacked_bytes(path: Path, limits: Limits, *, most: int) -> int:
-    """The bytes of a file once decompressed; counting ends above `most`, and nothing is kept.
-
-    Raises:
-        DataError: the file cannot be read, or unpacks to more than a limit.
-    """
-    if not is_packed(path):
-        return file_stamp(path).size
-    count = 0
-    with opened(path, limits) as file:
-        while count <= most and (block := file.read(_BLOCK)):
-            count += len(block)
-    return count

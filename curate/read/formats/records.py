@@ -4,16 +4,16 @@ import codecs
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
-from ....core import DataError, Limits, say
-from ..batch import ROWS, Batch, excerpt, object_batches, too_deep
+from ....core import DataError, Limits
+from ..batch import ROWS, Batch, excerpt, too_deep
 from .csv import read_csv
 from .decode import HEAD, find_encoding, read_head, text_blocks
+from .document import document_batches
 from .intake import Intake
-from .lengths import text_lengths, without_long
+from .json_text import JsonFault, scan_value
 from .lines import BlankLines, LongLine, feed_lines
-from .opened import PACKED, is_packed, unpacked_bytes
+from .opened import PACKED
 from .tables import TABLES, table_records
 from .workbook import sheet_records
 
@@ -46,7 +46,7 @@ def read_records(
     """The records of one file in batches, in order, and guesses about the file for the user.
 
     `wanted` are the columns named in `[data]`: they help to detect the delimiter. The file is read lazily, some
-    megabytes of text at a time; only a .json document and a `sheet` (by name; the first one) of a workbook are read at once.
+    megabytes of text at a time; only a `sheet` (by name; the first one) of a workbook is read at once.
 
     `span` is where a part of the file begins and ends: in rows of a Parquet or Arrow file, or in bytes of uncompressed lines in
     UTF-8. Its records are numbered from `first`, the number of its first record in the file. A record beyond the `limits`
@@ -82,29 +82,11 @@ def read_records(
         )
         return batches, [*notices, *guesses]
     if kind == ".json":
-        return _from_json(path, encoding, limits, intake), notices
+        return _from_json(path, encoding, limits), notices
     return _from_lines(text_blocks(path, encoding, limits), intake), notices
 
 
 # --- JSON lines ---------------------------------------------------------------------------------------------------
-
-
-def _no_number(name: str) -> str | None:
-    """Null for NaN, text for infinities: Python and pandas write them, but JSON has no such numbers."""
-    return None if name == "NaN" else name
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object; a repeated name would silently drop one of its values."""
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f'an object names "{twice[:80]}" twice')
-    return value
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 
 def _from_lines(blocks: Iterator[str], intake: Intake, number: int = 1) -> Iterator[Batch]:
@@ -126,7 +108,6 @@ def _from_lines(blocks: Iterator[str], intake: Intake, number: int = 1) -> Itera
 
 def _parsed(lines: list[str | LongLine], first: int, intake: Intake) -> Batch:
     numbers, values, problems = [], [], []
-    scan: Any = _decoder.scan_once  # type: ignore[attr-defined] — what `decode` calls; its own steps take as long again
     for number, line in enumerate(lines, start=first):
         if type(line) is LongLine:
             problems.append((number, intake.too_long(f"line {number}", *line)))
@@ -135,7 +116,7 @@ def _parsed(lines: list[str | LongLine], first: int, intake: Intake) -> Batch:
         if not line:
             continue
         try:
-            value, end = scan(line, 0)
+            value, end = scan_value(line, 0)
             if end != len(line):
                 raise json.JSONDecodeError("Extra data", line, end)
         except (ValueError, StopIteration, RecursionError) as error:
@@ -167,54 +148,28 @@ def _not_json(number: int, line: str, error: Exception) -> str:
 # --- one JSON document --------------------------------------------------------------------------------------------
 
 
-def _from_json(path: Path, encoding: str, limits: Limits, intake: Intake) -> Iterator[Batch]:
-    most = limits.of("document")
-    size = unpacked_bytes(path, limits, most=most)  # before any of it is kept
-    if size > most:
-        more = "more than " if is_packed(path) else ""
-        what = f"this JSON document is read at once, other than one object per line (.jsonl), and has {more}{say.size(size)}"
-        raise limits.exceeded(path, "document", what, needed=size)
-    text = "".join(text_blocks(path, encoding, limits))
+def _from_json(path: Path, encoding: str, limits: Limits) -> Iterator[Batch]:
+    """The records of a document; of objects on lines of their own, if it is not JSON as a whole."""
+
+    def blocks() -> Iterator[str]:
+        return text_blocks(path, encoding, limits)
+
+    begun = False
     try:
-        value = _decoder.decode(text)
-    except (ValueError, RecursionError) as error:
-        batches = _lines_of_document(text, Intake(path, limits))
-        if batches is None:
+        for batch in document_batches(blocks, Intake(path, limits)):
+            begun = True
+            yield batch
+    except JsonFault as fault:
+        if begun or not _has_lines_of_objects(blocks(), Intake(path, limits)):
             raise DataError(
-                f"{path} is not JSON: {error}; expected a list of objects, or one object per line"
+                f"{path} is not JSON: {fault}; expected a list of objects, or one object per line"
             ) from None
-        yield from batches
-        return
-    records = _records_of(value)
-    if records is None:
-        raise DataError(f"{path}: expected a list of objects, found {excerpt(text)}")
-    long = len(text) > intake.most
-    del text, value
-    for batch in object_batches(records):
-        yield without_long(batch, text_lengths(batch.values), intake) if long else batch
+        yield from _from_lines(blocks(), Intake(path, limits))
 
 
-def _lines_of_document(text: str, intake: Intake) -> list[Batch] | None:
-    """The batches of a file that has one object per line, under the name .json; None if no line is one."""
+def _has_lines_of_objects(blocks: Iterator[str], intake: Intake) -> bool:
+    """Whether some line is an object."""
     try:
-        batches = list(_from_lines(iter([text]), intake))
+        return any(len(batch.values) for batch in _from_lines(blocks, intake))
     except DataError:
-        return None
-    return batches if any(len(batch.values) for batch in batches) else None
-
-
-def _records_of(value: Any) -> list[Any] | None:
-    """The records in a document: a list, a list under one name, columns of equal length, or one record."""
-    if isinstance(value, list):
-        return value
-    if not isinstance(value, dict):
-        return None
-    lists = [inner for inner in value.values() if isinstance(inner, list) and inner]
-    objects = [inner for inner in lists if isinstance(inner[0], dict)]
-    if "messages" in value or "conversations" in value:
-        return [value]
-    if len(objects) == 1:
-        return objects[0]
-    if not objects and len(lists) == len(value) > 1 and len({len(column) for column in lists}) == 1:
-        return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
-    return [value]
+        return False
