@@ -3,8 +3,10 @@
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
 from ..train.hosted_server import KEY, HostedServer
 from .at_servers import at_a_provider, at_an_endpoint
-from .harness import Situation, Tried, problems_of
+from .harness import Situation, problems_of
 from .situations import WITHOUT_MODEL, with_a_model
 from .workbench import AT_THE_WORKBENCH
 
@@ -31,15 +33,15 @@ def problems(situation: Situation, folder: Path) -> list[str]:
     start = process_time()
     tried, found = problems_of(situation, folder, most=MOST, seed=SEED)
     print(f"{situation.name}: {tried.faults} faults, seed {SEED}")
-    record(tried, found, seconds=process_time() - start)
+    record(vars(tried) | {"problems": found, "seconds": process_time() - start})
     return found
 
 
-def record(tried: Tried, found: list[str], *, seconds: float) -> None:
+def record(entry: Mapping[str, Any]) -> None:
     """Add a line to the file in which benchmarks/faults.py counts, if there is one."""
     if "FAULTS" in os.environ:
         with Path(os.environ["FAULTS"]).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**vars(tried), "problems": found, "seconds": seconds}) + "\n")
+            file.write(json.dumps(entry) + "\n")
 
 
 @pytest.mark.slow

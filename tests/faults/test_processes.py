@@ -2,41 +2,89 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from os import times, times_result
 from pathlib import Path
 
 import pytest
 
+from tuneworth.train import Pauses
+
+from ..cli.test_endpoint import labels
+from ..evaluate.endpoint_server import EndpointServer
+from ..train.hosted_server import KEY, HostedServer
+from .at_servers import at_a_provider, at_an_endpoint
+from .forked import Forks
 from .harness import Situation, run
-from .processes import killed_problems, memory_problems
-from .situations import CLEAN, WITHOUT_MODEL, write_pairs_and_style
+from .processes import Endings, Try, killed_problems, memory_problems, start_problems
+from .situations import CLEAN, WITHOUT_MODEL, with_a_model, write_pairs_and_style
 from .test_every_step import ALL, MOST, SEED, record
+from .workbench import AT_THE_WORKBENCH
 
-NAMED = {situation.name: situation for situation in WITHOUT_MODEL}
-CHOSEN = WITHOUT_MODEL if ALL else [NAMED["curate a file"]]
+NAMED = {situation.name: situation for situation in (*WITHOUT_MODEL, *AT_THE_WORKBENCH)}
+CHOSEN = list(NAMED.values()) if ALL else [NAMED["curate a file"], NAMED["decide"]]
 
 
-def _since(start: times_result) -> float:
-    """The seconds of a core that this process and its children have taken."""
-    return sum(times()[:4]) - sum(start[:4])
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks() as made:
+        yield made
+
+
+def problems(situation: Situation, home: Path, forks: Forks) -> list[str]:
+    """What went wrong under limits of memory, and after kills."""
+    start = times()
+    tries = Try(situation, home)
+    found = [*memory_problems(tries, forks, most=MOST), *killed_problems(tries, forks, times=MOST or 20, seed=SEED)]
+    note(tries.endings, found, start)
+    return found
+
+
+def note(endings: Endings, found: list[str], start: times_result) -> None:
+    """Record what was tried since `start`, by the seconds of a core of this process and its children."""
+    record(vars(endings) | {"problems": found, "seconds": sum(times()[:4]) - sum(start[:4])})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("situation", CHOSEN, ids=lambda situation: situation.name)
-def test_a_command_without_enough_memory_says_so_and_loses_nothing(situation: Situation, tmp_path: Path) -> None:
+def test_memory_that_is_too_small_to_load_the_libraries(tmp_path: Path) -> None:
     start = times()
-    tried, found = memory_problems(situation, tmp_path, most=MOST)
-    record(tried, found, seconds=_since(start))
+    tries = Try(NAMED["curate a file"], tmp_path)
+    tries.endings.name += ", from its start"
+    found = list(start_problems(tries, most=MOST))
+    note(tries.endings, found, start)
     assert found == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("situation", CHOSEN, ids=lambda situation: situation.name)
-def test_a_command_that_is_killed_loses_nothing(situation: Situation, tmp_path: Path) -> None:
-    start = times()
-    tried, found = killed_problems(situation, tmp_path, times=MOST or 20, seed=SEED)
-    record(tried, found, seconds=_since(start))
-    assert found == []
+def test_too_little_memory_or_a_kill_loses_nothing(situation: Situation, tmp_path: Path, forks: Forks) -> None:
+    assert problems(situation, tmp_path, forks) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", range(4) if ALL else [0])
+def test_too_little_memory_or_a_kill_at_an_endpoint(which: int, tmp_path: Path, forks: Forks) -> None:
+    with EndpointServer(labels) as server:
+        assert problems(at_an_endpoint(server.url)[which], tmp_path, forks) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ALL, reason="on request")
+def test_too_little_memory_or_a_kill_at_a_provider(
+    tmp_path: Path, forks: Forks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSTED_KEY", KEY)
+    monkeypatch.setattr(Pauses.__init__, "__defaults__", (0.001, 0.001, 0.001, 0.001, 3, time.sleep))
+    with HostedServer("openai") as server:
+        assert problems(at_a_provider(server), tmp_path, forks) == []
+
+
+@pytest.mark.model
+@pytest.mark.skipif(not ALL, reason="on request")
+@pytest.mark.parametrize("which", range(3))
+def test_too_little_memory_or_a_kill_with_a_model(which: int, tiny_folder: Path, tmp_path: Path, forks: Forks) -> None:
+    assert problems(with_a_model(tiny_folder)[which], tmp_path, forks) == []
 
 
 # Forks what decides after it has imported most of what the command needs: fifty interpreters would take a minute.
