@@ -22,6 +22,14 @@ __all__ = ["OUT_OF_MEMORY", "code_of_child", "has_room", "is_limited", "is_out_o
 OUT_OF_MEMORY = """tuneworth: out of memory. Files that were written completely are kept.
 Close other programs, or use a smaller model or file, and run the command again."""
 _BY_LOADER = ("failed to map segment", "cannot allocate memory", "cannot apply additional memory protection")
+_BY_TORCH = (
+    "can't allocate memory",  # its allocator on a CPU
+    "not enough memory",  # the same, on Windows
+    "could not allocate",  # oneDNN
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDA error: out of memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 # OpenBLAS, of which numpy and scipy each bring a copy: the library itself, then a buffer for each thread and one for the
 # first call; a thread takes its stack, too. Any of these modules loads its package's copy.
 _OPENBLAS = {
@@ -34,13 +42,14 @@ _FROM_OUTSIDE = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGPIPE")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python, the system or the loader of a library ran out of memory, or of room for threads."""
+    """Whether Python, torch, the system or the loader of a library ran out of memory, or of room for threads."""
     if getattr(error, "name", None) == "plr" or "Polars' Rust module" in str(error):
         return _polars_is_too_large()
     if isinstance(error, ImportError):  # only the loader's message tells
         return any(words in str(error).lower() for words in _BY_LOADER)
-    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return True
+    if isinstance(error, RuntimeError):
+        by_torch = type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in _BY_TORCH)
+        return by_torch or "can't start new thread" in str(error)
     return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
@@ -108,7 +117,10 @@ def code_of_child(work: Callable[[], int]) -> int:
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
+        import logging
+
         os.close(reads)
+        logging.getLogger().addHandler(logging.NullHandler())  # hashlib logs a traceback if its library does not load
         sys.meta_path.insert(0, _RoomForOpenBLAS())
         try:
             code = work()

@@ -20,6 +20,9 @@ BEGIN = "import os, sys; from tuneworth.core import code_of_child; sys.exit(code
         (OSError(errno.ENOENT, "No such file"), False),
         (RuntimeError("can't start new thread"), True),
         (RuntimeError("another"), False),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
+        (RuntimeError("could not allocate memory"), True),
+        (type("OutOfMemoryError", (RuntimeError,), {})("of a GPU"), True),
         (ImportError("libx.so: failed to map segment from shared object"), True),
         (ImportError("no module"), False),
         (NameError("name 'plr' is not defined", name="plr"), False),  # the library of polars can be loaded here

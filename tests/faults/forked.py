@@ -38,8 +38,8 @@ class Forks:
 
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.forked"], cwd=ROOT, env=os.environ | SINGLE_THREADED, bufsize=0,  # `select` sees no buffer
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-m", "tests.faults.forked"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            cwd=ROOT, env=os.environ | SINGLE_THREADED, bufsize=0,  # `select` sees no buffer
         )  # fmt: skip
         self.base = self._number()
         return self
@@ -73,7 +73,7 @@ class Forks:
         start = time.monotonic()
         done = self.run(situation, folder)
         assert done.code == 0, done.err
-        return int(done.err.rsplit(maxsplit=1)[1]), time.monotonic() - start
+        return int(done.err.split()[-1]), time.monotonic() - start
 
     def _number(self, timeout: float = LONGEST) -> Any:
         """The next number that the process prints; None if it prints none in time."""
@@ -106,9 +106,7 @@ def _import_all() -> None:
                 import_module(".".join(("tuneworth", *names)).removesuffix(".__init__"))
     for name in ("scipy.stats", "jinja2", "torch", "transformers", "peft"):
         import_module(name)
-    threads = [
-        Path(f"/proc/self/task/{task}/comm").read_text(encoding="utf-8") for task in os.listdir("/proc/self/task")
-    ]
+    threads = [task.read_text(encoding="utf-8") for task in Path("/proc/self/task").glob("*/comm")]
     assert not any(name.startswith("polars-0") for name in threads), "a module uses polars while it is imported"
 
 

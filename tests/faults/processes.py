@@ -15,7 +15,7 @@ from pathlib import Path
 from .forked import HANGS, KILLED, LONGEST, SINGLE_THREADED, Forks
 from .harness import Done, Situation, ends_wrong, is_left_by, prepared, reruns_wrong, tree_of
 
-__all__ = ["Endings", "Try", "killed_problems", "memory_problems", "start_problems"]
+__all__ = ["Endings", "Try", "problems_in_forks", "start_problems"]
 
 COMMAND = (sys.executable, "-m", "tuneworth.cli")
 FLOOR = 20 << 20  # bytes in which Python begins, and little else
@@ -59,28 +59,26 @@ class Try:
         shutil.rmtree(folder)
 
 
-def memory_problems(tries: Try, forks: Forks, *, most: int | None) -> Iterator[str]:
-    """A line for each thing that is wrong when the command, its libraries loaded, gets less memory than it takes."""
-    peak, _ = forks.peak(tries.situation, folder := tries.copied())
+def problems_in_forks(tries: Try, forks: Forks, *, limits: int | None, kills: int, seed: int) -> Iterator[str]:
+    """A line for each thing that is wrong after too little memory, or a kill, of a process with its libraries loaded."""
+    peak, seconds = forks.peak(tries.situation, folder := tries.copied())
     shutil.rmtree(folder)
     yield from _limited(
-        tries, lambda folder, limit: forks.run(tries.situation, folder, limit=limit), forks.base, peak, most
+        tries, lambda folder, limit: forks.run(tries.situation, folder, limit=limit), forks.base, peak, limits
     )
+    yield from _killed(tries, forks, kills, seconds, random.Random(seed))
 
 
 def start_problems(tries: Try, *, most: int | None) -> Iterator[str]:
-    """As `memory_problems`, of processes that load their libraries under the limit, too."""
+    """The same for processes that have to load their libraries within the limit."""
     peak = _peak(tries.situation, folder := tries.copied())
     shutil.rmtree(folder)
     yield from _limited(tries, lambda folder, limit: _started(tries.situation, folder, limit), FLOOR, peak, most)
 
 
-def killed_problems(tries: Try, forks: Forks, *, times: int, seed: int) -> Iterator[str]:
-    """As `memory_problems`, of a process that is killed after a random time."""
-    chance = random.Random(seed)
-    _, seconds = forks.peak(tries.situation, folder := tries.copied())
-    shutil.rmtree(folder)
-    for _ in range(times):
+def _killed(tries: Try, forks: Forks, kills: int, seconds: float, chance: random.Random) -> Iterator[str]:
+    """Kill the command after a random part of the seconds that it takes."""
+    for _ in range(kills):
         after = seconds * chance.random()
         done = forks.run(tries.situation, folder := tries.copied(), kill_after=after)
         tries.endings.kill["killed" if done.code == KILLED else "done"] += 1

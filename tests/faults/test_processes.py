@@ -17,7 +17,7 @@ from ..train.hosted_server import KEY, HostedServer
 from .at_servers import at_a_provider, at_an_endpoint
 from .forked import Forks
 from .harness import Situation, run
-from .processes import Endings, Try, killed_problems, memory_problems, start_problems
+from .processes import Endings, Try, problems_in_forks, start_problems
 from .situations import CLEAN, WITHOUT_MODEL, with_a_model, write_pairs_and_style
 from .test_every_step import ALL, MOST, SEED, record
 from .workbench import AT_THE_WORKBENCH
@@ -36,7 +36,7 @@ def problems(situation: Situation, home: Path, forks: Forks) -> list[str]:
     """What went wrong under limits of memory, and after kills."""
     start = times()
     tries = Try(situation, home)
-    found = [*memory_problems(tries, forks, most=MOST), *killed_problems(tries, forks, times=MOST or 20, seed=SEED)]
+    found = list(problems_in_forks(tries, forks, limits=MOST, kills=MOST or 20, seed=SEED))
     note(tries.endings, found, start)
     return found
 
