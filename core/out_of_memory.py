@@ -133,6 +133,8 @@ def code_of_child(work: Callable[[], int]) -> int:
         with suppress(OSError, ValueError):
             sys.stdout.flush()
         os.write(writes, bytes([code]))
+        if code == 3:  # the message is printed; without memory, what libraries do at exit prints tracebacks
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         return code
     os.close(writes)
     os.set_blocking(reads, False)  # a process that the child started may hold the other end

@@ -1,9 +1,11 @@
 """Out of memory: noticed in each of its forms, and told by a parent where a library ends the process."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,54 @@ def test_running_out_of_memory_has_many_forms(error, expected):
 def test_the_end_of_the_child_is_told_by_its_parent(work, code, said):
     done = subprocess.run([sys.executable, "-c", BEGIN.format(work)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, said)
+
+
+# Sets a limit that leaves room for the library of OpenBLAS, but not for its first buffer.
+LOAD_OPENBLAS = """
+import resource, sys, types
+import numpy, scipy, tuneworth.core
+from tuneworth.core import code_of_child
+
+sys.modules["scipy.linalg"] = parent = types.ModuleType("scipy.linalg")  # whose other modules take memory, too
+parent.__path__ = [scipy.__path__[0] + "/linalg"]
+size = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
+resource.setrlimit(resource.RLIMIT_AS, (size + int(sys.argv[1]),) * 2)
+sys.exit(code_of_child(lambda: __import__("scipy.linalg._fblas") and 0))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("left", "code", "said"), [(55 << 20, 3, OUT_OF_MEMORY + "\n"), (200 << 20, 0, "")])
+def test_openblas_is_loaded_only_if_its_buffers_fit(left: int, code: int, said: str) -> None:
+    """OpenBLAS 0.3.30 asks for its buffer for ever, on a whole core."""
+    asked = [sys.executable, "-c", LOAD_OPENBLAS, str(left)]
+    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, env=alone, timeout=60)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+FAIL_WITHOUT_ROOM = """
+import resource, sys
+import polars  # what the report of an error imports
+from tuneworth.cli.main import _end
+
+if sys.argv[1] == "limited":
+    size = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
+    resource.setrlimit(resource.RLIMIT_AS, (size + (8 << 20),) * 2)
+sys.exit(_end(SystemError("error return without exception set"), debug=False))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limited", ["limited", "unlimited"])
+def test_an_error_of_python_itself_is_lack_of_memory_only_at_the_limit(limited: str, tmp_path: Path) -> None:
+    asked = [sys.executable, "-c", FAIL_WITHOUT_ROOM, limited]
+    done = subprocess.run(
+        asked, capture_output=True, text=True, check=False, env=os.environ | {"TMPDIR": str(tmp_path)}
+    )
+    assert done.returncode == 3
+    assert (done.stderr == OUT_OF_MEMORY + "\n") is (limited == "limited")
+    assert ("unexpected error" in done.stderr) is (limited != "limited")
 
 
 @pytest.mark.slow

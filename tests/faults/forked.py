@@ -33,7 +33,8 @@ LONGEST = 300.0  # seconds for a command that takes a few on a quiet machine
 class Forks:
     """Runs commands in children of one process, for the time of a `with` block.
 
-    base: the bytes of address space that the process takes, and so each child from its start.
+    base: the bytes of address space that the process takes, and so each child from its start. seconds: of a core, that
+    all children together took.
     """
 
     def __enter__(self) -> Self:
@@ -41,7 +42,7 @@ class Forks:
             [sys.executable, "-m", "tests.faults.forked"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             cwd=ROOT, env=os.environ | SINGLE_THREADED, bufsize=0,  # `select` sees no buffer
         )  # fmt: skip
-        self.base = self._number()
+        self.base, self.seconds = self._number(), 0.0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,11 +63,14 @@ class Forks:
         assert self._server.stdin is not None
         self._server.stdin.write(json.dumps(asked).encode() + b"\n")
         child = self._number()
-        code = self._number(kill_after or LONGEST)
-        if code is None:
+        took = self._number(kill_after or LONGEST)
+        hangs = took is None and kill_after is None
+        if took is None:
             os.killpg(child, signal.SIGKILL)  # under a limit the command is a child of this child
-            code = self._number() if kill_after else HANGS  # or it ended just before
-        return Done(code, err.read_text(encoding="utf-8", errors="replace"))
+            took = self._number()
+        self.seconds += took / 1000
+        code = self._number()
+        return Done(HANGS if hangs else code, err.read_text(encoding="utf-8", errors="replace"))
 
     def peak(self, situation: Situation, folder: Path) -> tuple[int, float]:
         """The most bytes of address space that the whole command takes, and its seconds."""
@@ -85,7 +89,7 @@ class Forks:
 
 
 def serve() -> None:
-    """Import everything and print the size, then answer each line of JSON by a child's number and its exit code."""
+    """Import everything and print the size, then answer each line of JSON by a child: its id, milliseconds, exit code."""
     _import_all()
     acts = _acts()
     print(_status("VmSize"), flush=True)
@@ -94,7 +98,9 @@ def serve() -> None:
         if (child := os.fork()) == 0:
             _become(asked, acts)
         print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        _, status, usage = os.wait4(child, 0)
+        print(round(1000 * (usage.ru_utime + usage.ru_stime)), flush=True)
+        print(os.waitstatus_to_exitcode(status), flush=True)
 
 
 def _import_all() -> None:

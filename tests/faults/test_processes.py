@@ -34,16 +34,20 @@ def forks() -> Iterator[Forks]:
 
 def problems(situation: Situation, home: Path, forks: Forks) -> list[str]:
     """What went wrong under limits of memory, and after kills."""
-    start = times()
+    start, forked = times(), forks.seconds
     tries = Try(situation, home)
     found = list(problems_in_forks(tries, forks, limits=MOST, kills=MOST or 20, seed=SEED))
-    note(tries.endings, found, start)
+    note(tries.endings, found, _since(start) + forks.seconds - forked)
     return found
 
 
-def note(endings: Endings, found: list[str], start: times_result) -> None:
-    """Record what was tried since `start`, by the seconds of a core of this process and its children."""
-    record(vars(endings) | {"problems": found, "seconds": sum(times()[:4]) - sum(start[:4])})
+def note(endings: Endings, found: list[str], seconds: float) -> None:
+    record(vars(endings) | {"problems": found, "seconds": seconds})
+
+
+def _since(start: times_result) -> float:
+    """The seconds of a core that this process and its children have taken."""
+    return sum(times()[:4]) - sum(start[:4])
 
 
 @pytest.mark.slow
@@ -52,7 +56,7 @@ def test_memory_that_is_too_small_to_load_the_libraries(tmp_path: Path) -> None:
     tries = Try(NAMED["curate a file"], tmp_path)
     tries.endings.name += ", from its start"
     found = list(start_problems(tries, most=MOST))
-    note(tries.endings, found, start)
+    note(tries.endings, found, _since(start))
     assert found == []
 
 
