@@ -2,13 +2,16 @@
 
 Python raises MemoryError, but libraries in Rust, C and Fortran abort, exit with a code of their own, or retry for ever.
 Where a limit is set (`ulimit -v`, `ulimit -d`), a small parent process therefore waits for the command and reports how
-it ended, and a library that would retry for ever is loaded only if there is room for its buffers.
+it ended, or ends it if its threads wait for each other. A library that would retry for ever is loaded only if there is
+room for its buffers.
 """
 
 import errno
 import os
+import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -16,6 +19,7 @@ from importlib.abc import MetaPathFinder
 from types import FrameType
 
 from .machine import allowed_cores
+from .stalled import is_deadlocked
 
 __all__ = ["OUT_OF_MEMORY", "code_of_child", "has_room", "is_limited", "is_out_of_memory"]
 
@@ -109,10 +113,11 @@ def _openblas_bytes() -> int:
     return _OPENBLAS_LIBRARY + (threads + 1) * _OPENBLAS_BUFFER + (threads - 1) * _STACK
 
 
-def code_of_child(work: Callable[[], int]) -> int:
+def code_of_child(work: Callable[[], int], *, patience: float = 30.0) -> int:
     """The exit code of `work`, which is done by a child of this process; 3, and the message, if it ends without one.
 
-    The child is stopped as this process is, and a signal from outside that ends the child ends this process, too.
+    The child is stopped as this process is, and a signal from outside that ends the child ends this process, too. A child
+    whose threads have waited for each other for `patience` seconds is ended.
     """
     reads, writes = os.pipe()
     child = os.fork()
@@ -139,16 +144,36 @@ def code_of_child(work: Callable[[], int]) -> int:
     os.close(writes)
     os.set_blocking(reads, False)  # a process that the child started may hold the other end
     _forward_to(child)
+    deadlocked = _ends_deadlock(child, patience)
     _, status = os.waitpid(child, 0)
     with suppress(BlockingIOError):
         if stated := os.read(reads, 1):
             return stated[0]
-    if os.WIFSIGNALED(status) and signal.Signals(os.WTERMSIG(status)).name in _FROM_OUTSIDE:
+    if not deadlocked and os.WIFSIGNALED(status) and signal.Signals(os.WTERMSIG(status)).name in _FROM_OUTSIDE:
         with suppress(OSError):  # SIGKILL has no handler
             signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
     print(OUT_OF_MEMORY, file=sys.stderr)
     return 3
+
+
+def _ends_deadlock(child: int, patience: float) -> bool:
+    """Wait until the child ends; whether it had to be ended, because none of its threads could go on."""
+    try:
+        end = os.pidfd_open(child)
+    except (AttributeError, OSError):  # only Linux has it; without it, the child is waited for
+        return False
+    try:
+        since = time.monotonic()
+        while not select.select([end], [], [], min(1.0, patience / 4))[0]:
+            if not is_deadlocked(child):
+                since = time.monotonic()
+            elif time.monotonic() - since > patience:
+                os.kill(child, signal.SIGKILL)
+                return True
+        return False
+    finally:
+        os.close(end)
 
 
 def _forward_to(child: int) -> None:

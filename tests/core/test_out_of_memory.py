@@ -100,6 +100,53 @@ def test_an_error_of_python_itself_is_lack_of_memory_only_at_the_limit(limited: 
     assert ("unexpected error" in done.stderr) is (limited != "limited")
 
 
+# A child whose main thread waits for another one, beside one that keeps watch, as the one that reports progress.
+WAIT = """
+import select, socket, subprocess, sys, threading, time
+from tuneworth.core import code_of_child
+
+def lock():
+    twice = threading.Lock()
+    twice.acquire(), twice.acquire()
+
+def sleep(): time.sleep(5)
+def listen(): select.select([socket.socketpair()[0]], [], [], 5)
+def run(): subprocess.run([sys.executable, "-c", "import time; time.sleep(5)"])
+
+def poll():
+    poll, pair = select.epoll(), socket.socketpair()
+    poll.register(pair[0], select.EPOLLIN)
+    threading.Timer(5, lambda: pair[1].send(b"x")).start()
+    poll.poll()
+
+def calculate():
+    end = time.monotonic() + 5
+    while time.monotonic() < end: pass
+
+def watch():
+    while True: threading.Event().wait(0.5)
+
+def work():
+    threading.Thread(target=watch, daemon=True).start()
+    other = threading.Thread(target=globals()[sys.argv[1]], daemon=True)
+    other.start()
+    other.join()
+    return 0
+
+sys.exit(code_of_child(work, patience=2))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a thread waits for")
+@pytest.mark.parametrize(
+    ("does", "code"), [("lock", 3), ("sleep", 0), ("listen", 0), ("poll", 0), ("run", 0), ("calculate", 0)]
+)
+def test_a_child_is_ended_only_if_none_of_its_threads_can_go_on(does: str, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", WAIT, does], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (code, OUT_OF_MEMORY + "\n" if code else "")
+
+
 @pytest.mark.slow
 def test_what_asks_the_parent_to_end_reaches_the_child():
     waits = "(print('ready', flush=True), signal.signal(15, lambda *_: sys.exit(5)), time.sleep(60))[2]"
