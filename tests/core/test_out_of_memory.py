@@ -83,7 +83,7 @@ from tuneworth.cli.main import _end
 
 if sys.argv[1] == "limited":
     size = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
-    resource.setrlimit(resource.RLIMIT_AS, (size + (8 << 20),) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (size + (48 << 20),) * 2)
 sys.exit(_end(SystemError("error return without exception set"), debug=False))
 """
 

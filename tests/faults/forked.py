@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,15 +32,18 @@ LONGEST = 300.0  # seconds for a command that takes a few on a quiet machine
 
 
 class Forks:
-    """Runs commands in children of one process, for the time of a `with` block.
+    """Runs commands in children of one process, for the time of a `with` block; those with a model need `torch`.
 
     base: the bytes of address space that the process takes, and so each child from its start. seconds: of a core, that
     all children together took.
     """
 
+    def __init__(self, *, torch: bool) -> None:
+        self._words = [sys.executable, "-m", "tests.faults.forked", *(["torch"] if torch else [])]
+
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.forked"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             cwd=ROOT, env=os.environ | SINGLE_THREADED, bufsize=0,  # `select` sees no buffer
         )  # fmt: skip
         self.base, self.seconds = self._number(), 0.0
@@ -88,9 +92,9 @@ class Forks:
         return int(out.readline())
 
 
-def serve() -> None:
+def serve(*, torch: bool) -> None:
     """Import everything and print the size, then answer each line of JSON by a child: its id, milliseconds, exit code."""
-    _import_all()
+    _import_all(torch=torch)
     acts = _acts()
     print(_status("VmSize"), flush=True)
     for line in sys.stdin:
@@ -103,17 +107,37 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _import_all() -> None:
-    """All modules of the stages; on import none of them may start threads, which a fork would lose."""
+def _import_all(*, torch: bool) -> None:
+    """All modules that can be imported, without those that need `torch` unless it is wanted.
+
+    None of them may start threads, which a fork would lose.
+    """
+    if not torch:
+        sys.meta_path.insert(0, _NoTorch())
     for folder in ("core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if path.stem != "__main__":
                 names = path.relative_to(ROOT).with_suffix("").parts
-                import_module(".".join(("tuneworth", *names)).removesuffix(".__init__"))
+                _import(".".join(("tuneworth", *names)).removesuffix(".__init__"), torch=torch)
     for name in ("scipy.stats", "jinja2", "torch", "transformers", "peft"):
-        import_module(name)
+        _import(name, torch=torch)
+    if not torch:
+        del sys.meta_path[0]
     threads = [task.read_text(encoding="utf-8") for task in Path("/proc/self/task").glob("*/comm")]
     assert not any(name.startswith("polars-0") for name in threads), "a module uses polars while it is imported"
+
+
+class _NoTorch(MetaPathFinder):
+    """Refuses torch, and so what imports it."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        if fullname == "torch":
+            raise ModuleNotFoundError("not wanted", name=fullname)
+
+
+def _import(name: str, *, torch: bool) -> None:
+    with nullcontext() if torch else suppress(ImportError):
+        import_module(name)
 
 
 def _acts() -> dict[str, Callable[[], int]]:
@@ -158,4 +182,4 @@ def _status(name: str) -> int:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        serve()
+        serve(torch="torch" in sys.argv)

@@ -28,7 +28,7 @@ CHOSEN = list(NAMED.values()) if ALL else [NAMED["curate a file"], NAMED["decide
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
-    with Forks() as made:
+    with Forks(torch=ALL) as made:
         yield made
 
 
