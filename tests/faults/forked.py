@@ -70,7 +70,7 @@ class Forks:
         took = self._number(kill_after or LONGEST)
         hangs = took is None and kill_after is None
         if took is None:
-            os.killpg(child, signal.SIGKILL)  # under a limit the command is a child of this child
+            os.killpg(child, signal.SIGKILL)  # the child has one of its own under a limit
             took = self._number()
         self.seconds += took / 1000
         code = self._number()
@@ -101,6 +101,7 @@ def serve(*, torch: bool) -> None:
         asked = json.loads(line)
         if (child := os.fork()) == 0:
             _become(asked, acts)
+        os.setpgid(child, child)
         print(child, flush=True)
         _, status, usage = os.wait4(child, 0)
         print(round(1000 * (usage.ru_utime + usage.ru_stime)), flush=True)
@@ -148,12 +149,11 @@ def _acts() -> dict[str, Callable[[], int]]:
 
 
 def _become(asked: dict[str, Any], acts: dict[str, Callable[[], int]]) -> None:
-    """Turn this process into the command, which is the first of a group of its own."""
+    """Turn this process into the command."""
     from tuneworth.cli import main
     from tuneworth.core import code_of_child, is_limited
     from tuneworth.train import Pauses
 
-    os.setsid()
     os.environ |= asked["environment"]
     Pauses.__init__.__defaults__ = (0.001, 0.001, 0.001, 0.001, 3, time.sleep)
     for number, path in enumerate((os.devnull, os.devnull, asked["err"])):

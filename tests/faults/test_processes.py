@@ -23,12 +23,19 @@ from .test_every_step import ALL, MOST, SEED, record
 from .workbench import AT_THE_WORKBENCH
 
 NAMED = {situation.name: situation for situation in (*WITHOUT_MODEL, *AT_THE_WORKBENCH)}
-CHOSEN = list(NAMED.values()) if ALL else [NAMED["curate a file"], NAMED["decide"]]
+CHOSEN = list(NAMED.values()) if ALL else [NAMED["decide"], NAMED["judge outputs"]]
+LIMITS, KILLS = (MOST, MOST or 20) if ALL else (1, 1)
 
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
-    with Forks(torch=ALL) as made:
+    with Forks(torch=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def forks_with_torch() -> Iterator[Forks]:
+    with Forks(torch=True) as made:
         yield made
 
 
@@ -36,7 +43,7 @@ def problems(situation: Situation, home: Path, forks: Forks) -> list[str]:
     """What went wrong under limits of memory, and after kills."""
     start, forked = times(), forks.seconds
     tries = Try(situation, home)
-    found = list(problems_in_forks(tries, forks, limits=MOST, kills=MOST or 20, seed=SEED))
+    found = list(problems_in_forks(tries, forks, limits=LIMITS, kills=KILLS, seed=SEED))
     note(tries.endings, found, _since(start) + forks.seconds - forked)
     return found
 
@@ -55,7 +62,7 @@ def test_memory_that_is_too_small_to_load_the_libraries(tmp_path: Path) -> None:
     start = times()
     tries = Try(NAMED["curate a file"], tmp_path)
     tries.endings.name += ", from its start"
-    found = list(start_problems(tries, most=MOST))
+    found = list(start_problems(tries, most=LIMITS))
     note(tries.endings, found, _since(start))
     assert found == []
 
@@ -67,7 +74,8 @@ def test_too_little_memory_or_a_kill_loses_nothing(situation: Situation, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", range(4) if ALL else [0])
+@pytest.mark.skipif(not ALL, reason="on request")
+@pytest.mark.parametrize("which", range(4))
 def test_too_little_memory_or_a_kill_at_an_endpoint(which: int, tmp_path: Path, forks: Forks) -> None:
     with EndpointServer(labels) as server:
         assert problems(at_an_endpoint(server.url)[which], tmp_path, forks) == []
@@ -87,8 +95,10 @@ def test_too_little_memory_or_a_kill_at_a_provider(
 @pytest.mark.model
 @pytest.mark.skipif(not ALL, reason="on request")
 @pytest.mark.parametrize("which", range(3))
-def test_too_little_memory_or_a_kill_with_a_model(which: int, tiny_folder: Path, tmp_path: Path, forks: Forks) -> None:
-    assert problems(with_a_model(tiny_folder)[which], tmp_path, forks) == []
+def test_too_little_memory_or_a_kill_with_a_model(
+    which: int, tiny_folder: Path, tmp_path: Path, forks_with_torch: Forks
+) -> None:
+    assert problems(with_a_model(tiny_folder)[which], tmp_path, forks_with_torch) == []
 
 
 # Forks what decides after it has imported most of what the command needs: fifty interpreters would take a minute.
