@@ -240,13 +240,20 @@ def _disk_message(error: Exception) -> str | None:
 def _end(error: Exception, *, debug: bool) -> int:
     """Report an error and return its exit code. When out of memory, nothing more can be imported to report it."""
     try:
-        if debug or not is_out_of_memory(error):
+        if debug or not _lacks_memory(error):
             return _report(error, debug=debug)
     except Exception as another:
         if has_room() and not is_out_of_memory(another):
             raise
     print(OUT_OF_MEMORY, file=sys.stderr)
     return 3
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether memory ran out, also where the error that arrived here blames the input for it."""
+    cause = error.__cause__ or error.__context__
+    blames_input = getattr(error, "exit_code", 2) == 2
+    return is_out_of_memory(error) or (blames_input and cause is not None and _lacks_memory(cause))
 
 
 def _report(error: Exception, *, debug: bool) -> int:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 from types import FrameType
 
 from .machine import allowed_cores
@@ -139,7 +140,8 @@ def code_of_child(work: Callable[[], int], *, patience: float = 30.0) -> int:
             sys.stdout.flush()
         os.write(writes, bytes([code]))
         if code == 3:  # the message is printed; without memory, what libraries do at exit prints tracebacks
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            with Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), 2)
         return code
     os.close(writes)
     os.set_blocking(reads, False)  # a process that the child started may hold the other end

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -74,30 +73,6 @@ def test_openblas_is_loaded_only_if_its_buffers_fit(left: int, code: int, said: 
     alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(asked, capture_output=True, text=True, check=False, env=alone, timeout=60)
     assert (done.returncode, done.stderr) == (code, said)
-
-
-FAIL_WITHOUT_ROOM = """
-import resource, sys
-import polars  # what the report of an error imports
-from tuneworth.cli.main import _end
-
-if sys.argv[1] == "limited":
-    size = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
-    resource.setrlimit(resource.RLIMIT_AS, (size + (48 << 20),) * 2)
-sys.exit(_end(SystemError("error return without exception set"), debug=False))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("limited", ["limited", "unlimited"])
-def test_an_error_of_python_itself_is_lack_of_memory_only_at_the_limit(limited: str, tmp_path: Path) -> None:
-    asked = [sys.executable, "-c", FAIL_WITHOUT_ROOM, limited]
-    done = subprocess.run(
-        asked, capture_output=True, text=True, check=False, env=os.environ | {"TMPDIR": str(tmp_path)}
-    )
-    assert done.returncode == 3
-    assert (done.stderr == OUT_OF_MEMORY + "\n") is (limited == "limited")
-    assert ("unexpected error" in done.stderr) is (limited != "limited")
 
 
 # A child whose main thread waits for another one, beside one that keeps watch, as the one that reports progress.
