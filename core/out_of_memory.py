@@ -19,8 +19,8 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import FrameType
 
+from .deadlock import is_deadlocked
 from .machine import allowed_cores
-from .stalled import is_deadlocked
 
 __all__ = ["OUT_OF_MEMORY", "code_of_child", "has_room", "is_limited", "is_out_of_memory"]
 

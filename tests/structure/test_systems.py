@@ -85,7 +85,7 @@ def test_proc_and_sys_are_read_where_a_machine_is_asked_about() -> None:
             text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
             if " " not in text and text.lstrip("/").startswith(("proc/", "sys/")):
                 found.add(path.relative_to(ROOT).as_posix())
-    assert found == {"core/machine.py", "core/stalled.py", "train/model/memory.py"}
+    assert found == {"core/machine.py", "core/deadlock.py", "train/model/memory.py"}
 
 
 def test_each_text_has_an_encoding() -> None:
