@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..core import OUT_OF_MEMORY, code_of_child, is_limited, is_out_of_memory, quote
+from ..core import OUT_OF_MEMORY, code_of_child, has_room, is_limited, is_out_of_memory, quote
 from .help import write_groups
 
 __all__ = ["main"]
@@ -240,13 +240,20 @@ def _disk_message(error: Exception) -> str | None:
 def _end(error: Exception, *, debug: bool) -> int:
     """Report an error and return its exit code. When out of memory, nothing more can be imported to report it."""
     try:
-        if debug or not is_out_of_memory(error):
+        if debug or not _lacks_memory(error):
             return _report(error, debug=debug)
     except Exception as another:
-        if not is_out_of_memory(another):
+        if has_room() and not is_out_of_memory(another):
             raise
     print(OUT_OF_MEMORY, file=sys.stderr)
     return 3
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether memory ran out, also where the error that arrived here blames the input for it."""
+    cause = error.__cause__ or error.__context__
+    blames_input = getattr(error, "exit_code", 2) == 2
+    return is_out_of_memory(error) or (blames_input and cause is not None and _lacks_memory(cause))
 
 
 def _report(error: Exception, *, debug: bool) -> int:
@@ -264,7 +271,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     if message := _disk_message(error):
         print(printable(message), file=sys.stderr)
         return 3
-    if is_out_of_memory(error):
+    if is_out_of_memory(error) or not has_room():  # without memory, Python itself fails in ways of its own
         print(OUT_OF_MEMORY, file=sys.stderr)
         return 3
     message = f"tuneworth: unexpected error: {type(error).__name__}: {error}\nThe log is in {_write_failure(error)}"

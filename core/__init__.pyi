@@ -87,6 +87,7 @@ from .numbers import say as say
 from .numbers import unbroken as unbroken
 from .out_of_memory import OUT_OF_MEMORY as OUT_OF_MEMORY
 from .out_of_memory import code_of_child as code_of_child
+from .out_of_memory import has_room as has_room
 from .out_of_memory import is_limited as is_limited
 from .out_of_memory import is_out_of_memory as is_out_of_memory
 from .progress import Clock as Clock

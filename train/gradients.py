@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 
-from ..core import RunBroken
+from ..core import RunBroken, is_out_of_memory
 from .checkpoint import FitState
 from .examples import Example
 from .loss import LossPath, summed_loss
-from .model.memory import out_of_memory
 from .processes import Processes
 from .schedule import Schedule
 
@@ -37,7 +36,7 @@ class Gradients:
                 sums = self._in_parts(rows)
                 break
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 for parameter in self.parameters:
                     parameter.grad = None
@@ -75,7 +74,7 @@ class Gradients:
             try:
                 return summed_loss(self.path, examples, size=size)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if size == 1:
                     raise self._no_memory() from error

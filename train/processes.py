@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from ..core import ConfigError, RunBroken
-from .model.memory import out_of_memory
+from ..core import ConfigError, RunBroken, is_out_of_memory
 
 __all__ = ["ProcessLost", "Processes"]
 
@@ -163,7 +162,7 @@ class Processes:
         try:
             yield
         except RuntimeError as error:  # gloo: a closed connection, a time-out; nccl: DistBackendError
-            if out_of_memory(error):
+            if is_out_of_memory(error):
                 raise
             raise ProcessLost(
                 f"Another of the {self.count} processes of this fit ended or does not respond ({_reason(error)}).\n"

@@ -7,6 +7,7 @@ that the join has found, in bulk.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -28,9 +29,13 @@ _PLURAL = r"(\p{L}{3}[^s])s$"  # a request for "mugs" and an output about a "mug
 _EMPTY = "a an are be did do does is please s that the this was were what which who"
 # Words that join others. Their place says something: from A to B, from B to A.
 _JOINING = "and as at by for from had has have i in it its me of on or their there to with you"
-_EMPTY_WORDS = pl.Series(_EMPTY.split()).hash().to_numpy()
-_WORDING = pl.Series(f"{_EMPTY} {_JOINING}".split()).hash().to_numpy()
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+@cache
+def _hashes(words: str) -> np.ndarray:
+    """The hashes of these words; not computed on import, as polars then starts threads, which a fork would lose."""
+    return pl.Series(words.split()).hash().to_numpy()
 
 
 def by_facts(
@@ -76,7 +81,7 @@ def _other(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corp
     compared = np.unique(np.concatenate((left, right)))
     rows = subjects.rows_of(compared)
     first = rows[first_rows(np.searchsorted(compared, subjects.of_row[rows]))]
-    words = _Words.of(corpus.inputs(first)).without(_WORDING)
+    words = _Words.of(corpus.inputs(first)).without(_hashes(f"{_EMPTY} {_JOINING}"))
     sets = words.sets(np.unique(words.word))
     left, right = np.searchsorted(compared, left), np.searchsorted(compared, right)
     return _lacks(sets, left, sets, right) | _lacks(sets, right, sets, left)
@@ -177,10 +182,10 @@ class _Said:
         # Most words of a template are in all texts: they cannot be lacking.
         common = np.bincount(np.asarray(either.indices), minlength=len(vocabulary)) == len(requests.starts) - 1
         mirrored = np.bincount(np.asarray(both.indices), minlength=len(vocabulary)) > 0
-        telling = np.flatnonzero(mirrored & ~common & ~np.isin(vocabulary, _EMPTY_WORDS))
+        telling = np.flatnonzero(mirrored & ~common & ~np.isin(vocabulary, _hashes(_EMPTY)))
         both, either = sparse.csr_matrix(both[:, telling]), sparse.csr_matrix(either[:, telling])
         first = output[np.unique(subject, return_index=True)[1]]
-        requests, answers = requests.without(_EMPTY_WORDS), answers.without(_EMPTY_WORDS)
+        requests, answers = requests.without(_hashes(_EMPTY)), answers.without(_hashes(_EMPTY))
         words, orders = (requests.numbers(), answers.numbers()[first]), (requests.orders(), answers.orders()[first])
         return cls(both, either, words, orders)
 

@@ -7,23 +7,20 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .harness import Coverage, Snapshot, exit_problems, rerun_problems, snapshots
+from .forked import HANGS, KILLED, LONGEST, SINGLE_THREADED, Forks
+from .harness import exit_problems, rerun_problems, snapshots
 from .situation import Outcome, Situation
 from .trees import partial_file_problems, tree_of
 
-__all__ = ["killed_problems", "memory_problems"]
+__all__ = ["Endings", "Try", "problems_in_forks", "start_problems"]
 
 COMMAND = (sys.executable, "-m", "tuneworth.cli")
-# One thread each: their stacks and pools are most of the room for addresses that a process takes.
-ALONE = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
-LONGEST = 40  # seconds of a command that takes two
-HANGS = -1  # in place of an exit code
-FLOOR = 48 << 20  # bytes in which Python begins, and little else
+FLOOR = 20 << 20  # bytes in which Python begins, and little else
 PEAK = """
 import re, sys
 from tuneworth.cli import main
@@ -34,50 +31,78 @@ finally:
 """
 
 
-def memory_problems(situation: Situation, home: Path, *, most: int | None) -> tuple[Coverage, list[str]]:
-    """The limits of memory that were tried, and a line for each thing that was not as it should be.
+@dataclass
+class Endings:
+    """How the processes of a situation ended: by limits of memory and by kills."""
 
-    The limits halve the widest gap between those before, from where Python begins to what the command takes at most.
-    """
-    before, whole = snapshots(situation, home)
-    peak = _peak(situation, home, before)
-    tried, found = 0, []
-    for limit in _halving(FLOOR, peak, most):
-        folder = Path(shutil.copytree(before.folder, home / "fails" / "project", symlinks=True))
-        done = _limited(situation, folder, limit)
-        wrong = [*partial_file_problems(tree_of(folder, situation), before.tree, whole.tree, situation)]
-        if done.code != HANGS:  # a thread that a library could not start is waited for; docs/limits.md says so
-            wrong += exit_problems(done)
-        if done.code not in (0, 3, HANGS) or (done.code == 3 and "out of memory" not in done.err):
-            wrong.append(f"exits with {done.code}: {done.err.strip()[-300:]}")
-        wrong += rerun_problems(folder, situation, whole.tree)
-        found += [f"{situation.name}, with {limit >> 20} of {peak >> 20} MB: {what}" for what in wrong]
+    name: str
+    memory: Counter[str] = field(default_factory=Counter)  # "done", "out of memory"
+    kill: Counter[str] = field(default_factory=Counter)  # "done", "killed"
+
+
+class Try:
+    """A situation, prepared once, of which each try gets a copy of the folder."""
+
+    def __init__(self, situation: Situation, home: Path) -> None:
+        self.situation, self.endings = situation, Endings(situation.name)
+        self._home = home
+        self._before, self._whole = snapshots(situation, home)
+
+    def copied(self) -> Path:
+        """The folder as it is before the command, always in the same place."""
+        self.situation.fresh()
+        return Path(shutil.copytree(self._before.folder, self._home / "fails" / "project", symlinks=True))
+
+    def left(self, folder: Path) -> Iterator[str]:
+        """What is wrong in the folder that a process left, and after the command has run again; removes the folder."""
+        now = tree_of(folder, self.situation)
+        yield from partial_file_problems(now, self._before.tree, self._whole.tree, self.situation)
+        yield from rerun_problems(folder, self.situation, self._whole.tree)
         shutil.rmtree(folder)
-        tried += 1
-    return Coverage(f"{situation.name}, with too little memory", Counter(memory=tried), tried), found
 
 
-def killed_problems(situation: Situation, home: Path, *, times: int, seed: int) -> tuple[Coverage, list[str]]:
-    """As `memory_problems`, of a process that is killed after a random time."""
-    before, whole = snapshots(situation, home)
-    chance, takes, found = random.Random(seed), 1.0, []
-    for _ in range(times):
-        folder = Path(shutil.copytree(before.folder, home / "fails" / "project", symlinks=True))
-        start, after = time.monotonic(), takes * chance.random() ** 0.5  # rather late, for it begins with imports
-        with subprocess.Popen(
-            [*COMMAND, *situation.words], cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        ) as process:
-            try:
-                process.wait(after)
-                takes = time.monotonic() - start
-            except subprocess.TimeoutExpired:
-                process.kill()
-                takes = max(takes, 1.5 * after)
-        wrong = [*partial_file_problems(tree_of(folder, situation), before.tree, whole.tree, situation)]
-        wrong += rerun_problems(folder, situation, whole.tree)
-        found += [f"{situation.name}, killed after {after:.2f} s: {what}" for what in wrong]
-        shutil.rmtree(folder)
-    return Coverage(f"{situation.name}, killed", Counter(kill=times), times), found
+def problems_in_forks(tries: Try, forks: Forks, *, limits: int | None, kills: int, seed: int) -> Iterator[str]:
+    """A line for each thing that is wrong after too little memory, or a kill, of a process with its libraries loaded."""
+    peak, seconds = forks.peak(tries.situation, folder := tries.copied())
+    shutil.rmtree(folder)
+    yield from _limited(
+        tries, lambda folder, limit: forks.run(tries.situation, folder, limit=limit), forks.base, peak, limits
+    )
+    yield from _killed(tries, forks, kills, seconds, random.Random(seed))
+
+
+def start_problems(tries: Try, *, most: int | None) -> Iterator[str]:
+    """The same for processes that have to load their libraries within the limit."""
+    peak = _peak(tries.situation, folder := tries.copied())
+    shutil.rmtree(folder)
+    yield from _limited(tries, lambda folder, limit: _started(tries.situation, folder, limit), FLOOR, peak, most)
+
+
+def _killed(tries: Try, forks: Forks, kills: int, seconds: float, chance: random.Random) -> Iterator[str]:
+    """Kill the command after a random part of the seconds that it takes."""
+    for _ in range(kills):
+        after = seconds * chance.random()
+        done = forks.run(tries.situation, folder := tries.copied(), kill_after=after)
+        tries.endings.kill["killed" if done.code == KILLED else "done"] += 1
+        yield from (f"{tries.situation.name}, killed after {after:.2f} s: {what}" for what in tries.left(folder))
+
+
+def _limited(tries: Try, run: Callable[[Path, int], Outcome], low: int, high: int, most: int | None) -> Iterator[str]:
+    """Try limits that halve the widest gap between those before."""
+    for limit in _halving(low, high, most):
+        done = run(folder := tries.copied(), limit)
+        tries.endings.memory["done" if done.code == 0 else "out of memory"] += 1
+        place = f"{tries.situation.name}, with {limit >> 20} of {high >> 20} MB"
+        yield from (f"{place}: {what}" for what in itertools.chain(_unlike_out_of_memory(done), tries.left(folder)))
+
+
+def _unlike_out_of_memory(done: Outcome) -> Iterator[str]:
+    if done.code == HANGS:
+        yield f"has not ended after {LONGEST:.0f} s: {done.err.strip()[-300:]}"
+    elif done.code not in (0, 3) or (done.code == 3 and "out of memory" not in done.err):
+        yield f"exits with {done.code}: {done.err.strip()[-300:]}"
+    else:
+        yield from exit_problems(done)
 
 
 def _halving(low: int, high: int, most: int | None) -> Iterator[int]:
@@ -85,32 +110,32 @@ def _halving(low: int, high: int, most: int | None) -> Iterator[int]:
     limits, made = [low, high], 0
     while made != most:
         gap, start = max((after - one, one) for one, after in itertools.pairwise(limits))
-        if gap <= 16 << 20:
+        if most is None and gap <= 16 << 20:
             return
         yield (middle := start + gap // 2)
         limits = sorted([*limits, middle])
         made += 1
 
 
-def _limited(situation: Situation, folder: Path, limit: int) -> Outcome:
+def _started(situation: Situation, folder: Path, limit: int) -> Outcome:
     def limits() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
     try:
         done = subprocess.run(
-            [*COMMAND, *situation.words], cwd=folder, env=os.environ | ALONE, preexec_fn=limits, capture_output=True,
-            text=True, errors="replace", timeout=LONGEST, check=False,
+            [*COMMAND, *situation.words], cwd=folder, env=os.environ | SINGLE_THREADED, preexec_fn=limits,
+            capture_output=True, text=True, errors="replace", timeout=LONGEST, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Outcome(HANGS, f"still runs after {LONGEST} s")
+        return Outcome(HANGS, "")
     return Outcome(done.returncode, done.stderr)
 
 
-def _peak(situation: Situation, home: Path, before: Snapshot) -> int:
-    """The bytes of addresses that the whole command takes."""
-    folder = Path(shutil.copytree(before.folder, home / "peak" / "project", symlinks=True))
+def _peak(situation: Situation, folder: Path) -> int:
+    """The bytes of address space that the whole command takes."""
     asked = [sys.executable, "-c", PEAK, *situation.words]
-    done = subprocess.run(asked, cwd=folder, env=os.environ | ALONE, capture_output=True, text=True, check=True)
-    shutil.rmtree(folder)
+    done = subprocess.run(
+        asked, cwd=folder, env=os.environ | SINGLE_THREADED, capture_output=True, text=True, check=True
+    )
     return int(done.stderr.rsplit(maxsplit=1)[1]) << 10

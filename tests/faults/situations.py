@@ -74,7 +74,12 @@ def _three_runs(folder: Path) -> None:
 
 WITHOUT_MODEL = (
     Situation("init", ("init", "labels", "--from", "pairs.jsonl"), write_pairs_and_style),
-    Situation("style infer", ("style", "infer", "pairs.jsonl", "--out", "inferred.yaml"), write_pairs_and_style),
+    Situation(
+        "style infer",
+        ("style", "infer", "pairs.jsonl", "--out", "inferred.yaml"),
+        write_pairs_and_style,
+        may_refuse=("already exists",),
+    ),
     Situation("curate a file", CLEAN, write_pairs_and_style),
     Situation("curate it again", CLEAN, after(write_pairs_and_style, CLEAN)),
     Situation("judge a project", ("evaluate",), after(judged_project, ("curate",))),
@@ -114,7 +119,12 @@ WITHOUT_MODEL = (
     ),
     Situation("page of runs", ("runs", ".", "--page", "runs.html"), _three_runs, ignores=(".index.json",)),
     Situation("check page", ("check", "pairs.jsonl", "--page", "check.html"), write_pairs_and_style),
-    Situation("fix", ("fix", "pairs.jsonl", "--style", "style.yaml", "--out", "fixed.jsonl"), _outputs),
+    Situation(
+        "fix",
+        ("fix", "pairs.jsonl", "--style", "style.yaml", "--out", "fixed.jsonl"),
+        _outputs,
+        may_refuse=("already exists",),
+    ),
     Situation("judge outputs", JUDGE, _outputs),
     Situation("report", ("report", "judged"), after(_outputs, JUDGE)),
     Situation("export csv", ("export", "clean", "--format", "csv"), after(write_pairs_and_style, CLEAN)),

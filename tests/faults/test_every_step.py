@@ -3,8 +3,10 @@
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import EndpointServer
 from ..train.hosted_server import KEY, HostedServer
 from .at_servers import at_a_provider, at_an_endpoint
-from .harness import Coverage, find_problems
+from .harness import find_problems
 from .situation import Situation
 from .situations import WITHOUT_MODEL, with_a_model
 from .workbench import AT_THE_WORKBENCH
@@ -32,15 +34,15 @@ def problems(situation: Situation, folder: Path) -> list[str]:
     start = process_time()
     coverage, found = find_problems(situation, folder, most=MOST, seed=SEED)
     print(f"{situation.name}: {coverage.faults} faults, seed {SEED}")
-    record(coverage, found, seconds=process_time() - start)
+    record(vars(coverage) | {"problems": found, "seconds": process_time() - start})
     return found
 
 
-def record(coverage: Coverage, found: list[str], *, seconds: float) -> None:
+def record(entry: Mapping[str, Any]) -> None:
     """Append a line to the file that benchmarks/faults.py reads, if it named one."""
     if "FAULTS" in os.environ:
         with Path(os.environ["FAULTS"]).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**vars(coverage), "problems": found, "seconds": seconds}) + "\n")
+            file.write(json.dumps(entry) + "\n")
 
 
 @pytest.mark.slow(25)

@@ -2,18 +2,54 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from os import times, times_result
 from pathlib import Path
 
 import pytest
 
-from .processes import killed_problems, memory_problems
-from .situation import Situation, run
-from .situations import CLEAN, WITHOUT_MODEL, write_pairs_and_style
-from .test_every_step import ALL, MOST, SEED, record
+from tuneworth.train import Pauses
 
-NAMED = {situation.name: situation for situation in WITHOUT_MODEL}
-CHOSEN = WITHOUT_MODEL if ALL else [NAMED["curate a file"]]
+from ..cli.test_endpoint import labels
+from ..evaluate.endpoint_server import EndpointServer
+from ..train.hosted_server import KEY, HostedServer
+from .at_servers import at_a_provider, at_an_endpoint
+from .forked import Forks
+from .processes import Endings, Try, problems_in_forks, start_problems
+from .situation import Situation, run
+from .situations import CLEAN, WITHOUT_MODEL, with_a_model, write_pairs_and_style
+from .test_every_step import ALL, MOST, SEED, record
+from .workbench import AT_THE_WORKBENCH
+
+NAMED = {situation.name: situation for situation in (*WITHOUT_MODEL, *AT_THE_WORKBENCH)}
+CHOSEN = list(NAMED.values()) if ALL else [NAMED["decide"], NAMED["judge outputs"]]
+LIMITS, KILLS = (MOST, MOST or 20) if ALL else (1, 1)
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks(torch=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def forks_with_torch() -> Iterator[Forks]:
+    with Forks(torch=True) as made:
+        yield made
+
+
+def problems(situation: Situation, home: Path, forks: Forks) -> list[str]:
+    """What went wrong under limits of memory, and after kills."""
+    start, forked = times(), forks.seconds
+    tries = Try(situation, home)
+    found = list(problems_in_forks(tries, forks, limits=LIMITS, kills=KILLS, seed=SEED))
+    note(tries.endings, found, _since(start) + forks.seconds - forked)
+    return found
+
+
+def note(endings: Endings, found: list[str], seconds: float) -> None:
+    record(vars(endings) | {"problems": found, "seconds": seconds})
 
 
 def _since(start: times_result) -> float:
@@ -22,21 +58,47 @@ def _since(start: times_result) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("situation", CHOSEN, ids=lambda situation: situation.name)
-def test_a_command_without_enough_memory_says_so_and_loses_nothing(situation: Situation, tmp_path: Path) -> None:
+def test_memory_that_is_too_small_to_load_the_libraries(tmp_path: Path) -> None:
     start = times()
-    tried, found = memory_problems(situation, tmp_path, most=MOST)
-    record(tried, found, seconds=_since(start))
+    tries = Try(NAMED["curate a file"], tmp_path)
+    tries.endings.name += ", from its start"
+    found = list(start_problems(tries, most=LIMITS))
+    note(tries.endings, found, _since(start))
     assert found == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("situation", CHOSEN, ids=lambda situation: situation.name)
-def test_a_command_that_is_killed_loses_nothing(situation: Situation, tmp_path: Path) -> None:
-    start = times()
-    tried, found = killed_problems(situation, tmp_path, times=MOST or 20, seed=SEED)
-    record(tried, found, seconds=_since(start))
-    assert found == []
+def test_too_little_memory_or_a_kill_loses_nothing(situation: Situation, tmp_path: Path, forks: Forks) -> None:
+    assert problems(situation, tmp_path, forks) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ALL, reason="on request")
+@pytest.mark.parametrize("which", range(4))
+def test_too_little_memory_or_a_kill_at_an_endpoint(which: int, tmp_path: Path, forks: Forks) -> None:
+    with EndpointServer(labels) as server:
+        assert problems(at_an_endpoint(server.url)[which], tmp_path, forks) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ALL, reason="on request")
+def test_too_little_memory_or_a_kill_at_a_provider(
+    tmp_path: Path, forks: Forks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSTED_KEY", KEY)
+    monkeypatch.setattr(Pauses.__init__, "__defaults__", (0.001, 0.001, 0.001, 0.001, 3, time.sleep))
+    with HostedServer("openai") as server:
+        assert problems(at_a_provider(server), tmp_path, forks) == []
+
+
+@pytest.mark.model
+@pytest.mark.skipif(not ALL, reason="on request")
+@pytest.mark.parametrize("which", range(3))
+def test_too_little_memory_or_a_kill_with_a_model(
+    which: int, tiny_folder: Path, tmp_path: Path, forks_with_torch: Forks
+) -> None:
+    assert problems(with_a_model(tiny_folder)[which], tmp_path, forks_with_torch) == []
 
 
 # Forks what decides after it has imported most of what the command needs: fifty interpreters would take a minute.

@@ -11,7 +11,9 @@ import pytest
 from tuneworth import __version__
 from tuneworth.core import DataError
 from tuneworth.curate import curate, write_curated
-from tuneworth.reports import write_report
+from tuneworth.reports import read_run, write_report
+
+from .described import SCHEMA
 
 WRONG: dict[str, Any] = {
     "null": None, "a text": "x", "a number": -7, "a list": [None], "an object": {}, "not a number": float("nan"),

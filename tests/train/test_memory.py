@@ -7,8 +7,9 @@ import psutil
 import pytest
 import torch
 
+from tuneworth.core import is_out_of_memory
 from tuneworth.train.model import memory
-from tuneworth.train.model.memory import MemoryAtHand, memory_at_hand, memory_in_use, out_of_memory, peak_memory_bytes
+from tuneworth.train.model.memory import MemoryAtHand, memory_at_hand, memory_in_use, peak_memory_bytes
 
 GB = 10**9
 
@@ -159,24 +160,10 @@ def test_processes_of_one_machine_share_it(tmp_path: Path, monkeypatch: pytest.M
 # --- when there is no more --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("error", "is_it"),
-    [
-        (MemoryError(), True),
-        (torch.OutOfMemoryError("CUDA out of memory"), True),
-        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
-        (RuntimeError("could not allocate memory"), True),
-        (RuntimeError("shapes do not match"), False),
-    ],
-)
-def test_the_signs_of_no_memory(error: BaseException, is_it: bool) -> None:
-    assert out_of_memory(error) is is_it
-
-
 def test_an_allocation_that_really_fails_is_a_sign() -> None:
     with pytest.raises(RuntimeError) as failed:
         torch.empty(2**60, dtype=torch.uint8)
-    assert out_of_memory(failed.value)
+    assert is_out_of_memory(failed.value)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Memory: the peak of this process, what is still available, and how to detect that it ran out."""
+"""Memory: the peak of this process, and what is still available."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core import peak_bytes
 
-__all__ = ["MemoryAtHand", "memory_at_hand", "memory_in_use", "out_of_memory", "peak_memory_bytes"]
+__all__ = ["MemoryAtHand", "memory_at_hand", "memory_in_use", "peak_memory_bytes"]
 
 # A control group (version 2, version 1) by its files: the limit, what is used, and the statistics' name for cached
 # file contents that the system gives back when memory is wanted.
@@ -16,14 +16,6 @@ VERSIONS = {
     "": ("memory.max", "memory.current", "inactive_file"),
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 }
-SIGNS = (
-    "can't allocate memory",  # torch's allocator on a CPU
-    "not enough memory",  # the same, on Windows
-    "could not allocate",  # oneDNN
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDA error: out of memory",
-    "CUDNN_STATUS_ALLOC_FAILED",
-)
 
 
 @dataclass(frozen=True)
@@ -74,13 +66,6 @@ def peak_memory_bytes() -> int:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     return peak_bytes() or 0
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether torch (on a GPU or a CPU) or Python says that memory ran out."""
-    import torch
-
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:

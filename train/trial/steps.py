@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
+from ...core import is_out_of_memory
 from ..batches import Batch
 from ..examples import Example
 from ..loss import LossPath, summed_loss
 from ..model.attention import LONGEST
 from ..model.kernels import lora_layers, recomputed
 from ..model.loss import chunk_rows
-from ..model.memory import MemoryAtHand, out_of_memory
+from ..model.memory import MemoryAtHand
 from ..settings import TrainSettings
 
 __all__ = ["MARGIN", "MemoryForecast", "Sizes", "Step", "Trial", "Work", "kept_bytes"]
@@ -197,7 +198,7 @@ class Trial:
             with recomputed(self.path.base) if again else nullcontext():
                 self.steps.append(self._step(self.path.batch(examples), counted=not again))
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             self.optimizer.zero_grad()
             return False
