@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..core import OUT_OF_MEMORY, code_of_child, is_limited, is_out_of_memory, quote
+from ..core import OUT_OF_MEMORY, code_of_child, fill_closed_streams, is_limited, is_out_of_memory, quote
 from .help import write_groups
 
 __all__ = ["main"]
@@ -55,6 +55,7 @@ JOBS = {
 COMMANDS = {name: command for commands in JOBS.values() for name, command in commands.items()}
 
 
+_PANIC = "PanicException"  # what a panic in Rust raises; its class is no Exception, and importing it imports polars
 _ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
@@ -111,6 +112,7 @@ def tuneworth() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted, 4 decide again."""
+    fill_closed_streams()
     if arguments is None and is_limited() and not _is_one_of_several():
         sys.exit(code_of_child(lambda: _code_of(sys.argv[1:])))
     sys.exit(_code_of(sys.argv[1:] if arguments is None else arguments))
@@ -124,6 +126,7 @@ def _code_of(arguments: list[str]) -> int:
         from ..core import print_anywhere
 
         print_anywhere()
+        _check_threads()
         with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
@@ -134,11 +137,25 @@ def _code_of(arguments: list[str]) -> int:
         code = 3
     except BrokenPipeError:
         code = 3
-    except Exception as error:
+    except BaseException as error:
+        if not (isinstance(error, Exception) or type(error).__name__ == _PANIC):
+            raise
         code = _end(error, debug="--debug" in arguments)
         if resume := _resume_command(arguments, error):
             print(f"Resume with: {resume}", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _check_threads() -> None:
+    """Raises: ConfigError if polars would panic, with a traceback, as no thread may work for it."""
+    stated = os.environ.get("POLARS_MAX_THREADS", "")
+    if stated.isdecimal() and not int(stated):
+        from ..core import ConfigError
+
+        raise ConfigError(
+            f"the environment variable POLARS_MAX_THREADS is {stated}, so no thread could work\n"
+            "Unset it to use every core, or set the number of threads."
+        )
 
 
 def _is_one_of_several() -> bool:
@@ -156,7 +173,8 @@ def _one_process_prints(arguments: list[str]) -> Iterator[None]:
     from ..train import Processes
 
     streams = sys.stdout, sys.stderr
-    if os.environ.get("RANK") != "0":
+    rank = os.environ.get("RANK", "")
+    if rank.isdecimal() and int(rank):  # any other process may have to tell that its environment is incomplete
         _silence()
     processes = Processes.here()
     signal.signal(signal.SIGTERM, _raise_stopped)
@@ -217,7 +235,7 @@ def _resume_command(arguments: list[str], stopped: BaseException | None) -> str 
     return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
-def _disk_message(error: Exception) -> str | None:
+def _disk_message(error: BaseException) -> str | None:
     from ..core import disk_refusal
 
     reason, name = disk_refusal(error), getattr(error, "filename", None)
@@ -237,7 +255,7 @@ def _disk_message(error: Exception) -> str | None:
     )
 
 
-def _end(error: Exception, *, debug: bool) -> int:
+def _end(error: BaseException, *, debug: bool) -> int:
     """Report an error and return its exit code. When out of memory, nothing more can be imported to report it."""
     try:
         if debug or not is_out_of_memory(error):
@@ -249,7 +267,7 @@ def _end(error: Exception, *, debug: bool) -> int:
     return 3
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def _report(error: BaseException, *, debug: bool) -> int:
     """Print an expected error's message, or an unexpected error with the path of a log that holds the traceback."""
     from ..core import TuneworthError, printable
 
@@ -272,7 +290,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     return 3
 
 
-def _write_failure(error: Exception) -> Path:
+def _write_failure(error: BaseException) -> Path:
     """Write the traceback to a new file in the temporary folder and return its path."""
     import tempfile
     import traceback

@@ -1,12 +1,13 @@
 """Output on a terminal, or into a file, whose encoding lacks characters of a text."""
 
 import codecs
+import os
 import sys
 import unicodedata
 from io import TextIOWrapper
 from typing import TextIO
 
-__all__ = ["holds_everything", "print_anywhere", "write_documents"]
+__all__ = ["fill_closed_streams", "holds_everything", "print_anywhere", "write_documents"]
 
 # What is printed in place of a character that an encoding lacks; other letters lose their accents, and what is left
 # becomes the escape of its code point.
@@ -21,6 +22,19 @@ IN_PLACE = {
     "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "đ": "d", "ı": "i",
 }  # fmt: skip
 _HANDLER = "tuneworth.in_place"
+
+
+def fill_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller closed (`2>&-`).
+
+    Otherwise the next file to be opened gets the number of that stream, and a library that prints to it writes into the
+    file.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: that of the stream
+            os.set_inheritable(null, True)  # the processes that a command starts need it as well
+            setattr(sys, name, os.fdopen(null, mode, encoding="utf-8"))
 
 
 def print_anywhere() -> None:
