@@ -59,7 +59,17 @@ _PANIC = "PanicException"  # what a panic in Rust raises; its class is no Except
 _ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
+class _ReaderGone(Exception):
+    """What reads the output is gone, such as `head`; click would end with 1, which stands for a gate."""
+
+
 class _Lazy(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -135,7 +145,8 @@ def _code_of(arguments: list[str]) -> int:
     except click.Abort as stopped:
         print(_stopped(arguments, stopped.__cause__), file=sys.stderr)
         code = 3
-    except BrokenPipeError:
+    except _ReaderGone:
+        _drop_output()
         code = 3
     except BaseException as error:
         if not (isinstance(error, Exception) or type(error).__name__ == _PANIC):
@@ -198,6 +209,16 @@ def _one_process_prints(arguments: list[str]) -> Iterator[None]:
 
 def _silence() -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
+
+
+def _drop_output() -> None:
+    """Drop what waits for a reader that is gone, which Python would try to print when it ends, with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with open(os.devnull, "w", encoding="utf-8") as null:  # noqa: PTH123
+                os.dup2(null.fileno(), stream.fileno())
 
 
 def _raise_stopped(*_: Any) -> None:
@@ -285,8 +306,11 @@ def _report(error: BaseException, *, debug: bool) -> int:
     if is_out_of_memory(error):
         print(OUT_OF_MEMORY, file=sys.stderr)
         return 3
-    message = f"tuneworth: unexpected error: {type(error).__name__}: {error}\nThe log is in {_write_failure(error)}"
-    print(printable(message), file=sys.stderr)
+    try:
+        log = f"The log is in {_write_failure(error)}"
+    except OSError as refused:
+        log = f"Its log cannot be written ({refused.strerror}); run the command again with --debug."
+    print(printable(f"tuneworth: unexpected error: {type(error).__name__}: {error}\n{log}"), file=sys.stderr)
     return 3
 
 

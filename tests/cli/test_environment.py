@@ -1,8 +1,12 @@
 """Commands in an environment that cannot work."""
 
+import os
+import sys
+
 import polars as pl
 import pytest
 
+from tuneworth.cli import main
 from tuneworth.train import processes
 
 
@@ -36,3 +40,29 @@ def test_the_environment_of_a_broken_launcher_is_named(command, pairs_file, monk
     done = command("check", pairs_file)
     assert done.code == 2
     assert "RANK, MASTER_ADDR, MASTER_PORT are missing or not a number" in done.err
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_reader_that_leaves_is_no_gate_that_failed(pairs_file, tmp_path, name):
+    reads, writes = os.pipe()
+    os.close(reads)
+    with pytest.MonkeyPatch.context() as patch, os.fdopen(writes, "w", encoding="utf-8") as stream:
+        patch.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as left:
+            main(["style", "infer", str(pairs_file), "--out", str(tmp_path / "style.yaml")])
+        stream.flush()  # as Python does when it ends
+    assert left.value.code == 3
+
+
+def test_an_unexpected_error_is_told_even_if_its_log_cannot_be_written(command, pairs_file, monkeypatch, tmp_path):
+    def breaks(*_, **__):
+        raise AssertionError("a fault of ours")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr("tuneworth.project.check_data", breaks)
+    done = command("check", pairs_file)
+    assert done.code == 3
+    assert done.err.splitlines() == [
+        "tuneworth: unexpected error: AssertionError: a fault of ours",
+        "Its log cannot be written (No such file or directory); run the command again with --debug.",
+    ]
