@@ -1,6 +1,8 @@
 """The entry point: loads each sub-command when it is called and turns errors into exit codes."""
 
+import errno
 import os
+import re
 import signal
 import sys
 import warnings
@@ -256,6 +258,20 @@ def _resume_command(arguments: list[str], stopped: BaseException | None) -> str 
     return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
+_MISPLACED = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_LOOP = re.compile("Symlink loop from '(.*)'")  # from Path.resolve, before Python 3.13
+
+
+def _path_message(error: BaseException) -> str | None:
+    """The message for a path that is none of what it should be, such as a file in place of a folder; else None."""
+    name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+    if isinstance(error, RuntimeError) and (loop := _LOOP.fullmatch(str(error))):
+        name, reason = loop[1], os.strerror(errno.ELOOP)
+    elif not name or getattr(error, "errno", None) not in _MISPLACED:
+        return None
+    return f"tuneworth: {name}: {reason}\nRemove, rename or replace it, then run the same command again."
+
+
 def _disk_message(error: BaseException) -> str | None:
     from ..core import disk_refusal
 
@@ -300,6 +316,9 @@ def _report(error: BaseException, *, debug: bool) -> int:
         if not debug:
             print(printable(f"tuneworth: {error}"), file=sys.stderr)
         return error.exit_code
+    if message := _path_message(error):
+        print(printable(message), file=sys.stderr)
+        return 2
     if message := _disk_message(error):
         print(printable(message), file=sys.stderr)
         return 3

@@ -66,3 +66,24 @@ def test_an_unexpected_error_is_told_even_if_its_log_cannot_be_written(command, 
         "tuneworth: unexpected error: AssertionError: a fault of ours",
         "Its log cannot be written (No such file or directory); run the command again with --debug.",
     ]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("loop", "symbolic links"), ("file", "Not a directory")])
+def test_a_path_that_is_not_what_it_should_be_is_the_users_to_mend(command, pairs_file, tmp_path, name, reason):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    done = command("curate", pairs_file, "--out", tmp_path / name / "clean")
+    assert done.code == 2
+    assert str(tmp_path / name) in done.err
+    assert reason in done.err
+    assert done.err.endswith("Remove, rename or replace it, then run the same command again.\n")
+
+
+def test_outputs_behind_a_link_to_itself_are_the_users_to_mend(command, pairs_file, style_file, tmp_path):
+    loop = tmp_path / "loop.jsonl"
+    loop.symlink_to(loop.name)
+    outputs = ("--outputs", f"a={loop}", "--outputs", f"b={loop}")
+    done = command("evaluate", "--pairs", pairs_file, *outputs, "--style", style_file, "--out", tmp_path / "judged")
+    assert done.code == 2
+    assert f"{loop}: " in done.err
+    assert "symbolic links" in done.err
