@@ -135,13 +135,14 @@ def _code_of(arguments: list[str]) -> int:
     # Said by polars if its library cannot be loaded; what follows tells why.
     warnings.filterwarnings("ignore", message="Polars binary is missing")
     try:
-        from ..core import print_anywhere
+        from ..core import print_anywhere, printable
 
         print_anywhere()
         _check_threads()
         with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
+        error.message = printable(error.message)
         error.show()
         code = 2
     except click.Abort as stopped:
@@ -258,7 +259,7 @@ def _resume_command(arguments: list[str], stopped: BaseException | None) -> str 
     return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
-_MISPLACED = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_MISPLACED = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _LOOP = re.compile("Symlink loop from '(.*)'")  # from Path.resolve, before Python 3.13
 
 

@@ -79,6 +79,19 @@ def test_a_path_that_is_not_what_it_should_be_is_the_users_to_mend(command, pair
     assert done.err.endswith("Remove, rename or replace it, then run the same command again.\n")
 
 
+def test_a_file_in_place_of_a_new_folder_is_the_users_to_mend(command, pairs_file):
+    done = command("init", pairs_file)
+    assert done.code == 2
+    assert f"{pairs_file}: File exists" in done.err
+
+
+def test_an_option_is_repeated_without_characters_that_control_a_terminal(command, pairs_file):
+    done = command("check", pairs_file, "--limit", "\x1b[31m\u202eabc")
+    assert done.code == 2
+    assert "\\x1b[31m\\u202eabc" in done.err
+    assert "\x1b" not in done.err
+
+
 def test_outputs_behind_a_link_to_itself_are_the_users_to_mend(command, pairs_file, style_file, tmp_path):
     loop = tmp_path / "loop.jsonl"
     loop.symlink_to(loop.name)
