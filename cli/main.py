@@ -1,6 +1,7 @@
 """The entry point: loads each sub-command when it is called and turns errors into exit codes."""
 
 import errno
+import io
 import os
 import re
 import signal
@@ -15,7 +16,15 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..core import OUT_OF_MEMORY, code_of_child, fill_closed_streams, is_limited, is_out_of_memory, quote
+from ..core import (
+    OUT_OF_MEMORY,
+    code_of_child,
+    fill_closed_streams,
+    is_limited,
+    is_out_of_memory,
+    printable,
+    quote,
+)
 from .help import write_groups
 
 __all__ = ["main"]
@@ -135,15 +144,15 @@ def _code_of(arguments: list[str]) -> int:
     # Said by polars if its library cannot be loaded; what follows tells why.
     warnings.filterwarnings("ignore", message="Polars binary is missing")
     try:
-        from ..core import print_anywhere, printable
+        from ..core import print_anywhere
 
         print_anywhere()
         _check_threads()
         with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
-        error.message = printable(error.message)
-        error.show()
+        error.show(shown := io.StringIO())
+        print(printable(shown.getvalue()), end="", file=sys.stderr)
         code = 2
     except click.Abort as stopped:
         print(_stopped(arguments, stopped.__cause__), file=sys.stderr)
@@ -307,7 +316,7 @@ def _end(error: BaseException, *, debug: bool) -> int:
 
 def _report(error: BaseException, *, debug: bool) -> int:
     """Print an expected error's message, or an unexpected error with the path of a log that holds the traceback."""
-    from ..core import TuneworthError, printable
+    from ..core import TuneworthError
 
     if debug:
         import traceback
