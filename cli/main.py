@@ -1,6 +1,9 @@
 """The entry point: loads each sub-command when it is called and turns errors into exit codes."""
 
+import errno
+import io
 import os
+import re
 import signal
 import sys
 import warnings
@@ -13,7 +16,16 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..core import OUT_OF_MEMORY, code_of_child, has_room, is_limited, is_out_of_memory, quote
+from ..core import (
+    OUT_OF_MEMORY,
+    code_of_child,
+    fill_closed_streams,
+    has_room,
+    is_limited,
+    is_out_of_memory,
+    printable,
+    quote,
+)
 from .help import write_groups
 
 __all__ = ["main"]
@@ -55,10 +67,21 @@ JOBS = {
 COMMANDS = {name: command for commands in JOBS.values() for name, command in commands.items()}
 
 
+_PANIC = "PanicException"  # what a panic in Rust raises; its class is no Exception, and importing it imports polars
 _ASKING = ("serve-check", "watch")  # they resume by themselves
 
 
+class _ReaderGone(Exception):
+    """What reads the output is gone, such as `head`; click would end with 1, which stands for a gate."""
+
+
 class _Lazy(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -111,6 +134,7 @@ def tuneworth() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted, 4 decide again."""
+    fill_closed_streams()
     if arguments is None and is_limited() and not _is_one_of_several():
         sys.exit(code_of_child(lambda: _code_of(sys.argv[1:])))
     sys.exit(_code_of(sys.argv[1:] if arguments is None else arguments))
@@ -124,21 +148,38 @@ def _code_of(arguments: list[str]) -> int:
         from ..core import print_anywhere
 
         print_anywhere()
+        _check_threads()
         with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        error.show(shown := io.StringIO())
+        print(printable(shown.getvalue()), end="", file=sys.stderr)
         code = 2
     except click.Abort as stopped:
         print(_stopped(arguments, stopped.__cause__), file=sys.stderr)
         code = 3
-    except BrokenPipeError:
+    except _ReaderGone:
+        _drop_output()
         code = 3
-    except Exception as error:
+    except BaseException as error:
+        if not (isinstance(error, Exception) or type(error).__name__ == _PANIC):
+            raise
         code = _end(error, debug="--debug" in arguments)
         if resume := _resume_command(arguments, error):
             print(f"Resume with: {resume}", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _check_threads() -> None:
+    """Raises: ConfigError if polars would panic, with a traceback, as no thread may work for it."""
+    stated = os.environ.get("POLARS_MAX_THREADS", "")
+    if stated.isdecimal() and not int(stated):
+        from ..core import ConfigError
+
+        raise ConfigError(
+            f"the environment variable POLARS_MAX_THREADS is {stated}, so no thread could work\n"
+            "Unset it to use every core, or set the number of threads."
+        )
 
 
 def _is_one_of_several() -> bool:
@@ -156,7 +197,8 @@ def _one_process_prints(arguments: list[str]) -> Iterator[None]:
     from ..train import Processes
 
     streams = sys.stdout, sys.stderr
-    if os.environ.get("RANK") != "0":
+    rank = os.environ.get("RANK", "")
+    if rank.isdecimal() and int(rank):  # any other process may have to tell that its environment is incomplete
         _silence()
     processes = Processes.here()
     signal.signal(signal.SIGTERM, _raise_stopped)
@@ -180,6 +222,16 @@ def _one_process_prints(arguments: list[str]) -> Iterator[None]:
 
 def _silence() -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
+
+
+def _drop_output() -> None:
+    """Drop what waits for a reader that is gone, which Python would try to print when it ends, with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with open(os.devnull, "w", encoding="utf-8") as null:  # noqa: PTH123
+                os.dup2(null.fileno(), stream.fileno())
 
 
 def _raise_stopped(*_: Any) -> None:
@@ -217,7 +269,21 @@ def _resume_command(arguments: list[str], stopped: BaseException | None) -> str 
     return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
-def _disk_message(error: Exception) -> str | None:
+_MISPLACED = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_LOOP = re.compile("Symlink loop from '(.*)'")  # from Path.resolve, before Python 3.13
+
+
+def _path_message(error: BaseException) -> str | None:
+    """The message for a path that is none of what it should be, such as a file in place of a folder; else None."""
+    name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+    if isinstance(error, RuntimeError) and (loop := _LOOP.fullmatch(str(error))):
+        name, reason = loop[1], os.strerror(errno.ELOOP)
+    elif not name or getattr(error, "errno", None) not in _MISPLACED:
+        return None
+    return f"tuneworth: {name}: {reason}\nRemove, rename or replace it, then run the same command again."
+
+
+def _disk_message(error: BaseException) -> str | None:
     from ..core import disk_refusal
 
     reason, name = disk_refusal(error), getattr(error, "filename", None)
@@ -237,7 +303,7 @@ def _disk_message(error: Exception) -> str | None:
     )
 
 
-def _end(error: Exception, *, debug: bool) -> int:
+def _end(error: BaseException, *, debug: bool) -> int:
     """Report an error and return its exit code. When out of memory, nothing more can be imported to report it."""
     try:
         if debug or not _lacks_memory(error):
@@ -256,9 +322,9 @@ def _lacks_memory(error: BaseException) -> bool:
     return is_out_of_memory(error) or (blames_input and cause is not None and _lacks_memory(cause))
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def _report(error: BaseException, *, debug: bool) -> int:
     """Print an expected error's message, or an unexpected error with the path of a log that holds the traceback."""
-    from ..core import TuneworthError, printable
+    from ..core import TuneworthError
 
     if debug:
         import traceback
@@ -268,18 +334,24 @@ def _report(error: Exception, *, debug: bool) -> int:
         if not debug:
             print(printable(f"tuneworth: {error}"), file=sys.stderr)
         return error.exit_code
+    if message := _path_message(error):
+        print(printable(message), file=sys.stderr)
+        return 2
     if message := _disk_message(error):
         print(printable(message), file=sys.stderr)
         return 3
     if is_out_of_memory(error) or not has_room():  # without memory, Python itself fails in ways of its own
         print(OUT_OF_MEMORY, file=sys.stderr)
         return 3
-    message = f"tuneworth: unexpected error: {type(error).__name__}: {error}\nThe log is in {_write_failure(error)}"
-    print(printable(message), file=sys.stderr)
+    try:
+        log = f"The log is in {_write_failure(error)}"
+    except OSError as refused:
+        log = f"Its log cannot be written ({refused.strerror}); run the command again with --debug."
+    print(printable(f"tuneworth: unexpected error: {type(error).__name__}: {error}\n{log}"), file=sys.stderr)
     return 3
 
 
-def _write_failure(error: Exception) -> Path:
+def _write_failure(error: BaseException) -> Path:
     """Write the traceback to a new file in the temporary folder and return its path."""
     import tempfile
     import traceback

@@ -119,6 +119,7 @@ from .stored.reading import read_stored_table as read_stored_table
 from .stored.reading import stored_line as stored_line
 from .stored.run_files import RunFile as RunFile
 from .stored.run_files import run_files as run_files
+from .streams import fill_closed_streams as fill_closed_streams
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents

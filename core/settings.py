@@ -158,7 +158,7 @@ def _fit_scalar(value: Any, hint: type) -> tuple[Any, bool]:
     if isinstance(value, bool):
         return value, hint is bool
     if hint is float and isinstance(value, int | float | Decimal):
-        return float(value), True
+        return float(Decimal(value)), True  # a whole number beyond all floats is infinite, as 1e400 is
     if hint is Decimal and isinstance(value, int | float | Decimal):
         return Decimal(str(value)), True
     return value, isinstance(value, hint)

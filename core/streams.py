@@ -1,12 +1,13 @@
 """Output to a terminal or file whose encoding lacks some characters."""
 
 import codecs
+import os
 import sys
 import unicodedata
 from io import TextIOWrapper
 from typing import TextIO
 
-__all__ = ["holds_everything", "print_anywhere", "write_documents"]
+__all__ = ["fill_closed_streams", "holds_everything", "print_anywhere", "write_documents"]
 
 # Substitutes for characters that an encoding lacks. Other letters lose their accents; anything else is escaped.
 SUBSTITUTES = {
@@ -20,6 +21,19 @@ SUBSTITUTES = {
     "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "đ": "d", "ı": "i",
 }  # fmt: skip
 _HANDLER = "tuneworth.substitute"
+
+
+def fill_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller closed (`2>&-`).
+
+    Otherwise the next file to be opened gets the number of that stream, and a library that prints to it writes into the
+    file.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: that of the stream
+            os.set_inheritable(null, True)  # the processes that a command starts need it as well
+            setattr(sys, name, os.fdopen(null, mode, encoding="utf-8"))
 
 
 def print_anywhere() -> None:

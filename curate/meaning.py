@@ -65,13 +65,13 @@ def _carried() -> Embedding:
 
 
 def _local(folder: Path) -> Embedding:
+    if not (folder / "modules.json").is_file():  # before the import, which takes long
+        raise ConfigError(f"[curate] meaning: {folder} is no folder of a sentence-transformers model (no modules.json)")
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
         message = f'[curate] meaning = "{folder}" needs sentence-transformers: pip install sentence-transformers'
         raise ConfigError(message) from None
-    if not (folder / "modules.json").is_file():
-        raise ConfigError(f"[curate] meaning: {folder} is no folder of a sentence-transformers model (no modules.json)")
     try:
         model = SentenceTransformer(str(folder), local_files_only=True, device="cpu")
     # Not every release looks at what modules.json lists before it uses it.

@@ -14,6 +14,7 @@ from .discrimination import Discrimination as Discrimination
 from .discrimination import discriminates as discriminates
 from .discrimination import measure_discrimination as measure_discrimination
 from .facts.number_words import stated_numbers as stated_numbers
+from .facts.numbers import UNSPACED as UNSPACED
 from .fields import MOST_FIELDS as MOST_FIELDS
 from .fields import commonest as commonest
 from .fields import given_fields as given_fields

@@ -65,6 +65,17 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=f"{_TOO_MANY} {MAX_VALUES:,} values", problem_mark=begins)
         return node
 
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        try:
+            node.value.encode()
+        except UnicodeEncodeError:
+            try:  # two escapes for one character, as JSON writes it
+                node.value = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                raise yaml.MarkedYAMLError(problem=_HALF, problem_mark=node.start_mark) from None
+        return node
+
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         first: dict[tuple[str, str], int] = {}
@@ -93,6 +104,7 @@ class _Loader(yaml.SafeLoader):
         table.lines.update((self.construct_object(key), key.start_mark.line + 1) for key, _ in node.value)
 
 
+_HALF = r"an escape from \ud800 to \udfff is half a character; write the other half behind it, or remove it"
 _TOO_MANY = "with what its aliases (*name) repeat, it holds more than"
 _INT, _MAP = "tag:yaml.org,2002:int", "tag:yaml.org,2002:map"
 _Loader.add_constructor(_MAP, _Loader.construct_table)

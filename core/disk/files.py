@@ -140,7 +140,7 @@ def disk_refusals(place: Path) -> Iterator[None]:
         ) from error
 
 
-def disk_refusal(error: Exception) -> str | None:
+def disk_refusal(error: BaseException) -> str | None:
     """The reason for a disk error in words; None for any other error."""
     code = getattr(error, "errno", None)
     if code is None and (code_match := _BY_RUST.search(str(error))):

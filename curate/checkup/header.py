@@ -16,10 +16,12 @@ _FEWEST = 3  # rows from which they say something about the first line
 _MOST = 0.8  # of the values of a column that look like its name
 _REPEATED = 0.02  # of the rows that have the name as their value: a lamp among lamps
 _SENTENCE_WORDS = 5
+_LONGEST = 200  # characters of a name; questions of surveys, which are names as well, are shorter
 _YEAR = re.compile(r"(?:19|20|21)\d\d")  # also the name of a column
 _TYPED = {
     "number": re.compile(r"[-+]?[€$£]?\s?\d+(?:[.,\s]\d+)*\s?[€$£%]?"),
     "date": re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T ].*)?"),
+    "UUID": re.compile(r"(?i)(?:[a-z]+[-_:])?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
     "address": re.compile(r"(?i)https?://\S+|[^@\s]+@[^@\s]+\.\w+"),
 }
 
@@ -39,9 +41,11 @@ def value_as_name(batch: Batch, path: Path) -> str | None:
 
 
 def _is_value(name: str, texts: Sequence[str]) -> bool:
-    """Whether a name is one of the values of its column, or of the same form as nearly all of them."""
+    """Whether a name is one of the values of its column, of the same form as nearly all of them, or as long as a text."""
     if _YEAR.fullmatch(name):
         return False
+    if len(name) > _LONGEST:
+        return True
     if texts.count(name) > max(1, _REPEATED * len(texts)):
         return True
     if any(form.fullmatch(name) and _share(form, texts) >= _MOST for form in _TYPED.values()):

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, nearest
+from ...core import DataError, nearest, say
 from ...style import field_text
 from ..settings import DataSettings
 from .batch import Batch
@@ -230,11 +230,12 @@ def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataF
         names = pl.Series(_free_names(table["id"].to_list()), dtype=pl.String)
     later = renamed.filter(pl.col("use") > 1)
     example = later["old"][0]
+    repeating = f"{say.count(len(later), 'row')} {'repeats' if len(later) == 1 else 'repeat'}"
     text = (
-        f"{len(later):,} rows repeat the texts of an earlier row, and their ids are hashes of their texts: later ones are "
+        f"{repeating} the texts of an earlier row, and ids are hashes of the texts: later ones are "
         f'renamed to "{example}#2" and so on'
         if of_texts
-        else f'{len(later):,} rows repeat an id (for example "{example}"); later ones are renamed to "{example}#2" and so on'
+        else f'{repeating} an id (for example "{example}"); later ones are renamed to "{example}#2" and so on'
     )
     return table.with_columns(id=names), [{"code": "repeated_ids", "text": text}]
 

@@ -83,7 +83,7 @@ def _named_by(project: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     for path in _project_files(project):
         shown = os.path.relpath(path, project)
         if path.is_symlink():
-            target = path.resolve()
+            target = Path(os.path.realpath(path))  # unlike Path.resolve, it accepts links that lead to themselves
             if target.is_relative_to(home) and target != home:
                 yield target.relative_to(home).parts[0], f"the link {shown}"
         elif (text := _text_of(path)) is not None:

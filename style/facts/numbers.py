@@ -13,6 +13,7 @@ from .quantities import MULTIPLIERS, NUMBER, UNIT_WORDS, Quantity, read_number, 
 
 __all__ = [
     "SPAN",
+    "UNSPACED",
     "Fact",
     "Key",
     "code_keys",
@@ -58,6 +59,10 @@ _PART = re.compile(r"[0-9]+|[^\W\d_]+|\d")
 _LEADING = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?![A-Z][A-Za-z]*{_SPACE})")
 _NAMED = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?=[0-9])")
 _MONTH = re.compile(MONTHS, re.IGNORECASE)
+# Letters of scripts that write words without spaces, or endings at words, as Korean does. They are no part of a number or
+# code beside them: 第5步 states 5, BC547을 states BC547.
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
+_UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
 _MOST_PARTS = 8  # of a code; in a longer one, windows of this many parts count
 # A small word that a space should part from a number: `the5`, `5of5`. No name or code is made of these.
 _STUCK = re.compile(
@@ -141,6 +146,8 @@ def _scan(span: str) -> list[Fact]:
     # The words before numbers are far more varied than the numbers: what follows is read once for all of them.
     if (rest := without_leading_word(span)) != span:
         return _after(span, rest)
+    if not span.isascii():
+        span = _UNSPACED_LETTER.sub(";", span)  # which ends any number or code, as a space between digits does not
     span = _STUCK.sub(lambda match: " " * len(match.group()), span)
     dates, times = DATE.search(span) is not None, TIME.search(span) is not None
     facts: list[Fact] = []

@@ -19,6 +19,7 @@ _WORD = re.compile(r"\w+")
 _SLICE_CHARACTERS = 20_000_000
 # A rule about phrases of six words means nothing for outputs that are hardly longer.
 _PROPOSE_WORDS = 12
+_MOST_WORDS = 1000  # of a phrase: each is hashed at every word of an output
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class NoRepeatsParameters:
     of_input: bool = False
 
     def __post_init__(self) -> None:
-        if self.words < 2:
-            raise ConfigError('"words" must be at least 2')
+        if not 2 <= self.words <= _MOST_WORDS:
+            raise ConfigError(f'"words" must be from 2 to {_MOST_WORDS}')
 
 
 def _find_repeats(check: Check, columns: Columns) -> Findings:

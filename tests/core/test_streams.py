@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -15,6 +16,7 @@ from tuneworth.core.streams import SUBSTITUTES
 from tuneworth.examples import example_path
 
 from ..cli.test_help import EVERY
+from ..conftest import write_pairs
 
 HOME = Path(__file__).parents[2]
 
@@ -93,3 +95,36 @@ def test_a_document_in_a_file_is_utf_8_in_any_locale(monkeypatch, tmp_path):
 
 def test_the_lines_of_commands_are_plain_ascii():
     assert all(line.isascii() for commands in JOBS.values() for _, line in commands.values())
+
+
+@pytest.mark.parametrize("closed", [(1,), (0, 1, 2)])
+def test_no_file_gets_the_number_of_a_closed_stream(closed, tmp_path):
+    code = f"""
+import os, sys
+from tuneworth.core import fill_closed_streams
+fill_closed_streams()
+with open({str(tmp_path / "file")!r}, "w") as file:
+    assert file.fileno() > 2
+    os.write(1, b"printed by a library")
+    os.write(2, b"printed by a library")
+    assert sys.stdin.read() == ""
+    print("printed", file=sys.stderr)
+    print("printed", flush=True)
+"""
+    shell = f'exec "$0" "$@" {" ".join(f"{number}>&-" for number in closed)}'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_command_works_without_a_stream(name, monkeypatch, tmp_path):
+    pairs = write_pairs(tmp_path / "pairs.jsonl")
+    monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit) as left:
+        main(["style", "infer", str(pairs), "--out", str(tmp_path / "style.yaml")])
+    assert not left.value.code
+    assert (tmp_path / "style.yaml").exists()
+    getattr(sys, name).close()

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 
 import numpy as np
 import polars as pl
@@ -209,4 +210,10 @@ def test_a_folder_that_is_no_model_is_an_error_that_names_it(tmp_path, content):
     if content is not None:
         (tmp_path / "modules.json").write_text(content)
     with pytest.raises(ConfigError, match=str(tmp_path)):
+        load_embedding(str(tmp_path))
+
+
+def test_a_missing_model_is_noticed_before_anything_slow_is_imported(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)  # its import would fail
+    with pytest.raises(ConfigError, match=r"no modules\.json"):
         load_embedding(str(tmp_path))

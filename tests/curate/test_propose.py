@@ -88,6 +88,8 @@ def test_a_first_line_of_data_is_said_with_what_to_do(tmp_path, columns):
         {"https://shop.example/1": "https://shop.example/2", "a text": "x"},
         {"AB-12": "CD-345", "a text": "x"},
         {"lamp": "lamp", "a text": "x"},
+        {"dlg-0b6efd14-1d2e-4e38-a1ce-5a4ae8b4a2c5": "dlg-9e107d9d-3721-4bc0-8f3a-0f1d6f5b7c1e", "a text": "x"},
+        {"<U>I would like to see a film <A>Which one " * 5: "<U>Is anything on tonight", "reply": "x"},
     ],
 )
 def test_a_name_like_its_values_is_one(tmp_path, first):

@@ -46,6 +46,12 @@ def test_a_full_section_is_read():
     assert {"exchange.USD", "prompted.model", "investment.compute_hours"} <= settings.stated
 
 
+@pytest.mark.parametrize("written", ["2027-01-14", '"2027-01-14"', "2027-01-14T07:32:00Z", "2027-01-14T07:32:00"])
+def test_a_day_may_be_written_in_each_way_of_toml(written):
+    table = tomllib.loads(f"running.base_model_retires = {written}")
+    assert read_roi(table, on=date(2026, 11, 25)).running.base_model_retires == date(2027, 1, 14)
+
+
 def test_all_problems_are_reported_at_once_with_their_location():
     text = problems(
         {

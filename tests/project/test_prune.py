@@ -202,6 +202,12 @@ def test_a_linked_run_stays_and_so_does_what_it_links_to(tmp_path: Path) -> None
     assert (theirs / "run.json").is_file()
 
 
+def test_a_link_to_itself_names_no_run(tmp_path: Path) -> None:
+    project = made_project(tmp_path, 3)
+    (project / "loop").symlink_to("loop")
+    assert len(plan_prune(project, keep=1).going) == 2
+
+
 def test_links_inside_a_run_are_removed_and_what_they_link_to_is_not(tmp_path: Path) -> None:
     project = made_project(tmp_path / "p", 2)
     (tmp_path / "model").mkdir()

@@ -68,3 +68,9 @@ def test_what_was_found_is_said_as_the_file_has_it(value, told):
     problems: list[str] = []
     build_settings(Outer, {"path": "x", "rank": value}, where="t", problems=problems)
     assert problems == [f"t.rank: expected a whole number, {told}"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_whole_number_beyond_all_floats_is_infinite(sign):
+    built = build_settings(Inner, {"share": sign * 10**400}, where="t", problems=[])
+    assert built == Inner(sign * float("inf"))

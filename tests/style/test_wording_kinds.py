@@ -129,7 +129,8 @@ def test_phrases_of_the_request_count_where_they_are_asked_for():
         ("{kind: language, is: en, min_characters: 0}", "must be at least 1"),
         ("{kind: readability}", 'needs "grade_min" or "grade_max"'),
         ("{kind: readability, grade_min: 9, grade_max: 5}", "is above"),
-        ("{kind: no_repeats, words: 1}", "must be at least 2"),
+        ("{kind: no_repeats, words: 1}", "must be from 2 to 1000"),
+        ("{kind: no_repeats, words: 18446744073709551616}", "must be from 2 to 1000"),
         ("{kind: python, call: rules.f}", "pass --allow-code"),
     ],
 )

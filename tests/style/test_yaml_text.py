@@ -1,5 +1,7 @@
 """What is wrong with a YAML file is said with its line, in words that help."""
 
+import json
+
 import pytest
 import yaml
 
@@ -33,6 +35,8 @@ from tuneworth.style.yaml_text import read_yaml
         ("a: 1\n---\nb: 2", 2, "a second document"),
         ("{[a]: 1}: 2", 1, "needs quotes"),
         ("a: 1\nb: \x01", 2, "U+0001 is not allowed"),
+        ('a: 1\nb: "\\ud83d and more"', 2, "half a character"),
+        ('"\\udc68": 1', 1, "half a character"),
     ],
 )
 def test_each_usual_fault_is_said_with_its_line(text, line, said):
@@ -40,6 +44,11 @@ def test_each_usual_fault_is_said_with_its_line(text, line, said):
         read_yaml(text, where="style.yaml")
     assert str(refused.value).startswith(f"style.yaml, line {line}: not valid YAML: ")
     assert said in str(refused.value)
+
+
+def test_two_escapes_of_json_are_one_character():
+    written = {"a \U0001f468": ["\U0001f600", "ä"]}
+    assert read_yaml(json.dumps(written), where="style.yaml") == written
 
 
 def test_the_place_is_marked_below_the_line():

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -306,7 +306,9 @@ def refuse(problems: list[str]) -> None:
 
 
 def as_day(value: date | str | None) -> date | None:
-    """A date from TOML, or parsed from text."""
+    """A date from TOML, or parsed from text; of a time, its day."""
+    if isinstance(value, datetime):
+        return value.date()
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
