@@ -64,7 +64,7 @@ def _next_steps(results: Mapping[str, Any]) -> list[str]:
     """The first steps with what each would bring; empty without any."""
     steps, lines = steps_of(results), ["What to do next"]
     for n, step in enumerate(steps[:MOST_STEPS], start=1):
-        found = brings(step, say)
+        found = brings(step, say, results=results)
         lines += filled(f"  {n}. {step['do']}{f' ({found})' if found else ''}", indent=5)
     if len(steps) > MOST_STEPS:
         lines.append(f"  and {len(steps) - MOST_STEPS} more, in the report")

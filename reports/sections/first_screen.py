@@ -16,6 +16,7 @@ from ..words import capital, named, typeset, typeset_parts
 from .decision import decision_label, without_label
 from .money.assumptions import LINE, anchor
 from .money.costs import change_words, cheaper_way, cost_range, counted_cost
+from .next_steps import brings, steps_of
 
 __all__ = ["Headline", "Number", "Side", "cost_number", "headline", "plain_sentence", "three_numbers"]
 
@@ -23,6 +24,8 @@ LEVELS = {"low": 1, "fair": 2, "high": 3}
 # Longer sentences are set smaller, to fit three lines of a wide screen where possible.
 LONG = (165, 250, 400)
 LONGEST_NAME = 32
+# Costs have the range that follows from their share's; a payback has the 5th to 95th percentiles of the scenarios.
+OF_SHARES, OF_SCENARIOS = "95%", "90%"
 NOTHING_SCORED = "No request could be scored for every variant."
 
 
@@ -52,13 +55,22 @@ class Side:
 
 @dataclass(frozen=True)
 class Number:
-    """One of the three numbers: both sides or a single figure, the change with a link to its origin, a picture."""
+    """One of the three numbers: both sides or a single figure, the change with a link to its origin, a picture.
+
+    `ranges` says what the ranges of the sides are.
+    """
 
     title: str
     sides: tuple[Side, ...]
     change: str
     picture: Markup
     change_origin: str = ""
+    ranges: str = ""
+
+
+def _ranges(sides: Sequence[Side], share: str) -> str:
+    """What the ranges of these sides are, if any has one."""
+    return f"{share} ranges" if any(side.row.low is not None for side in sides) else ""
 
 
 def three_numbers(run: StoredRun) -> tuple[Number, Number, Number]:
@@ -96,7 +108,9 @@ def _acceptable(run: StoredRun) -> Number:
     elif sides:
         change = f"of {say.count(run.results['quality'][_sides(run)[-1][0]].get('n'), 'output')}"
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
-    return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin)
+    return Number(
+        "Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin, _ranges(sides, OF_SHARES)
+    )
 
 
 def cost_number(run: StoredRun) -> Number | None:
@@ -127,7 +141,7 @@ def cost_number(run: StoredRun) -> Number | None:
     hosted = [money["variants"][name] for name, _ in _sides(run) if money["variants"][name].get("machine_cost_per_day")]
     if hosted:
         change, origin = _hosted_change(money, hosted, change), "#money"
-    return Number(title, tuple(sides), change, picture, origin)
+    return Number(title, tuple(sides), change, picture, origin, _ranges(sides, OF_SHARES))
 
 
 def _hosted_change(money: Mapping[str, Any], hosted: Sequence[Mapping[str, Any]], change: str) -> str:
@@ -188,7 +202,8 @@ def _payback(run: StoredRun) -> Number:
     row = Row("payback_days", label, middle, "days", low, high, note)
     drawn_at = "#payback" if money.get("payback_distribution") else "#money"
     side = Side(row, "candidate", _line(money, "payback_days"))
-    return Number(title, (side,), change, _payback_picture(middle, low, high, target), drawn_at if change else "")
+    picture, ranges = _payback_picture(middle, low, high, target), _ranges((side,), OF_SCENARIOS)
+    return Number(title, (side,), change, picture, drawn_at if change else "", ranges)
 
 
 def _no_days(value: str, why: str) -> Side:
@@ -224,18 +239,18 @@ def _payback_picture(middle: float | None, low: float | None, high: float | None
 def _daily(money: Mapping[str, Any]) -> str:
     """The saving per day, shown if there is no range."""
     saving, currency = money.get("saving_per_day"), money.get("currency") or ""
-    if saving is None:
-        return ""
-    if saving <= 0:
-        return f"costs {say.money(-saving, currency)} more per day" if saving < 0 else "saves nothing"
-    return f"saves {say.money(saving, currency)} per day"
+    if not saving:
+        return "" if saving is None else "saves nothing"
+    at = f"per day, at {say.count(money['requests_per_day'], 'request')}"
+    return f"saves {say.money(saving, currency)} {at}" if saving > 0 else f"costs {say.money(-saving, currency)} more {at}"
 
 
 @dataclass(frozen=True)
 class Headline:
     """Everything on the first screen.
 
-    `sure` states the confidence in a few words, `sure_level` as 1 to 3 (0: not stated), and `sure_why` its reason.
+    `brings` is what the next step brings, if that is known. `sure` states the confidence in a few words, `sure_level` as
+    1 to 3 (0: not stated), and `sure_why` its reason.
     """
 
     label: str
@@ -244,6 +259,7 @@ class Headline:
     numbers: tuple[Number, ...]
     doubt: str
     next_step: str
+    brings: str = ""
     sure: str = ""
     sure_level: int = 0
     sure_why: str = ""
@@ -274,6 +290,7 @@ def headline(run: StoredRun) -> Headline:
             piece if odd % 2 else _shortened(run, piece)
             for odd, piece in enumerate(_next_step(run, verdict).split("`"))
         ),
+        brings=_shortened(run, _brings(run.results)),
         sure=sure,
         sure_level=level,
         sure_why=typeset(_shortened(run, why)),
@@ -319,6 +336,11 @@ def _plain_doubt(run: StoredRun) -> str:
     if run.baseline is None:
         return "This run has only one variant, so it does not show whether another would do better."
     return "This run recorded no doubt. The ranges of the numbers show their uncertainty."
+
+
+def _brings(results: Mapping[str, Any]) -> str:
+    steps = steps_of(results)
+    return brings(steps[0], results=results) if steps else ""
 
 
 def _next_step(run: StoredRun, verdict: Mapping[str, Any]) -> str:

@@ -79,9 +79,9 @@ def test_cases_show_the_chance_that_they_settle_it():
 
 @pytest.mark.parametrize(("steps", "said"), [
     ([USE, step()], "The first of 2 steps brings +71 points, +2,172 EUR a month, −1,460 EUR once."),
-    ([USE], "One step is left, which brings +71 points, +2,172 EUR a month, −1,460 EUR once."),
-    ([step()], "One step is left; what it brings shows only afterwards."),
-    ([step(), USE], "The first of 2 steps comes before anything else; what it brings shows only afterwards."),
+    ([USE], "The only step brings +71 points, +2,172 EUR a month, −1,460 EUR once."),
+    ([step()], "There is one step; what it brings shows only afterwards."),
+    ([step(), USE], "The first step comes before all others; what it brings shows only afterwards."),
 ])  # fmt: skip
 def test_the_lead_says_what_the_first_brings(steps, said):
     assert plain(lead(run_of(*steps))) == said
