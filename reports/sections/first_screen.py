@@ -108,9 +108,7 @@ def _acceptable(run: StoredRun) -> Number:
     elif sides:
         change = f"of {say.count(run.results['quality'][_sides(run)[-1][0]].get('n'), 'output')}"
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
-    return Number(
-        "Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin, _ranges(sides, OF_SHARES)
-    )
+    return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin, _ranges(sides, OF_SHARES))
 
 
 def cost_number(run: StoredRun) -> Number | None:
@@ -242,7 +240,9 @@ def _daily(money: Mapping[str, Any]) -> str:
     if not saving:
         return "" if saving is None else "saves nothing"
     at = f"per day, at {say.count(money['requests_per_day'], 'request')}"
-    return f"saves {say.money(saving, currency)} {at}" if saving > 0 else f"costs {say.money(-saving, currency)} more {at}"
+    return (
+        f"saves {say.money(saving, currency)} {at}" if saving > 0 else f"costs {say.money(-saving, currency)} more {at}"
+    )
 
 
 @dataclass(frozen=True)

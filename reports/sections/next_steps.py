@@ -53,7 +53,9 @@ def lead(run: StoredRun) -> str:
     found = brings(steps[0], results=run.results)
     if not found:
         later = "what it brings shows only afterwards"
-        return f"There is one step; {later}." if len(steps) == 1 else f"The first step comes before all others; {later}."
+        return (
+            f"There is one step; {later}." if len(steps) == 1 else f"The first step comes before all others; {later}."
+        )
     return f"{'The only step' if len(steps) == 1 else f'The first of {say.count(len(steps))} steps'} brings {found}."
 
 
@@ -86,7 +88,10 @@ def _compared_with(step: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     other = comparison.get("baseline") if used == comparison.get("candidate") else today
     if other is None or other == used:
         return ""
-    return f" compared with {named(other)}{', which is in use today' if other == today else ''}"
+    name = named(other)
+    if other == today:
+        name = f"today's {name.removeprefix('the ').removeprefix('a ')}"
+    return f" compared with {name}"
 
 
 def _row(step: Mapping[str, Any]) -> StepRow:
