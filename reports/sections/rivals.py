@@ -78,7 +78,7 @@ def lead(run: StoredRun) -> str:
     count = "none" if not beaten else "all" if beaten == len(rows) else say.count(beaten)
     return (
         f"{who} is clearly better than {count} of {say.count(len(rows), 'way')} without training; the strongest is {other}, "
-        f"with {share}."
+        f"at {share} acceptable."
     )
 
 
