@@ -73,7 +73,7 @@ def test_the_worst_come_first_and_what_nobody_looked_at_last():
     ([risk(), risk("memorisation")], "Of two risks, none is over its limit."),
     ([risk(status="over"), risk("memorisation", "over"), risk("forgetting", "warn")],
      "Of three risks, two are over their limit and one is near its limit."),
-    ([risk(status="not checked", measured=False)] * 7, "None of the seven risks was checked."),
+    ([risk(status="not checked", measured=False)] * 7, "Not one of the seven risks was checked."),
     ([risk("upkeep", "warn", measured=False), risk(status="not checked", measured=False)],
      "Of two risks, none is over its limit, one is a concern by stated numbers and one was not checked."),
 ])  # fmt: skip
