@@ -196,9 +196,7 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
     assumed = [*defaults, *_other_assumptions(money, entries)]
     lines = filled(f"Assumed: {'; '.join(assumed)}.", indent=2) if assumed else []
     lines += _listed_prices(entries)
-    measured = [words(key) for key, entry in entries.items() if entry["source"] == "measured"]
-    if run and measured:
-        lines += filled(f"Measured in run {run}: {', '.join(measured)}.", indent=2)
+    lines += _measured(entries, run) if run else []
     overridden = [
         words(key) for key, e in entries.items() if "in place of what the run measured" in (e.get("detail") or "")
     ]
@@ -211,6 +209,20 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
             f"{text[0].upper()}{text[1:]}; state what applies, or 0, so that there can be a verdict.", indent=2
         )
     return [*lines, "Everything else is stated; --json lists every number with its source."]
+
+
+def _measured(entries: Mapping[str, Any], run: str) -> list[str]:
+    """What the run measured of each variant; variants with the same figures share a line."""
+    figures: dict[str, list[str]] = {}
+    for key, entry in entries.items():
+        if entry["source"] == "measured":
+            owner, _, figure = words(key).rpartition(": ")
+            figures.setdefault(owner, []).append(figure)
+    owners: dict[tuple[str, ...], list[str]] = {}
+    for owner, found in figures.items():
+        owners.setdefault(tuple(found), []).append(owner)
+    lines = [": ".join(filter(None, (f"  {'; '.join(names)}", ", ".join(found)))) for found, names in owners.items()]
+    return [f"Measured in run {run}:", *(line for text in lines for line in filled(text, indent=4))] if lines else []
 
 
 def _other_assumptions(money: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:

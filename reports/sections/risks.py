@@ -84,7 +84,9 @@ def lead(run: StoredRun) -> str:
     near = sum(risk.get("measured") is not False for risk, tone in zip(found, tones, strict=True) if tone == "open")
     if unchecked == len(found):
         return (
-            f"Not one of the {_word(unchecked)} risks was checked." if unchecked > 1 else "The one risk was not checked."
+            f"Not one of the {_word(unchecked)} risks was checked."
+            if unchecked > 1
+            else "The one risk was not checked."
         )
     counts = (
         (over, f"over {_its(over)} limit"),

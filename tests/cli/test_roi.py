@@ -301,8 +301,7 @@ def test_a_changed_price_shows_without_racing_again(judged, command):
 def test_measured_numbers_and_those_stated_in_their_place_are_named(judged, command):
     project, run = judged
     out = " ".join(command("roi", project).out.split())
-    assert f"Measured in run {run.name}: " in out
-    assert "tuned: acceptable outputs" in out
+    assert f"Measured in run {run.name}: prompted; tuned: " in out
     file = project / "tuneworth.toml"
     file.write_text(file.read_text(encoding="utf-8") + "acceptance = 0.5\n", encoding="utf-8")
     assert "Stated, although the run measured it: tuned: acceptable outputs." in " ".join(
