@@ -132,7 +132,7 @@ def _headline(checkup: Checkup, command: str) -> Headline:
             _number("Distinct outputs", checkup.distinct_outputs, _words(checkup, "output")),
         ),
         doubt=typeset(worst.title if worst and worst.severity != "low" else "A check-up sees form and repetition, not truth."),
-        next_step=f'Run "{command}".',
+        next_step=f'Run "{command}".' if "`" in command else f"Run `{command}`.",
     )  # fmt: skip
 
 
