@@ -14,7 +14,7 @@ from ..charts.axes import Axis, linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.trend import FEW, Strip, TrendLine, TrendPoint, trend_chart
 from ..page import Section, render_page
-from ..sections.first_screen import LEVELS, Headline, Number, Side
+from ..sections.first_screen import LEVELS, OF_SHARES, Headline, Number, Side
 from ..words import date_words, short, typeset, variant_label
 from .entry import CHANGES, RunEntry, RunSide, by_time, with_changes
 from .runs_text import changed_words, hash_text, names_differ, share_decimals, share_of, stage_text, uses_text
@@ -109,7 +109,7 @@ def _acceptable(entry: RunEntry) -> Number:
         for role, side in _sides(entry)
     )
     change = "" if entry.difference is None else f"{say.signed_points(entry.difference, decimals)} in the newest run"
-    return Number("Acceptable outputs", sides, change, Markup(""))
+    return Number("Acceptable outputs", sides, change, Markup(""), level=OF_SHARES)
 
 
 def _cost(entry: RunEntry) -> Number:

@@ -18,7 +18,7 @@ from .money.assumptions import LINE, anchor
 from .money.costs import change_words, cheaper_way, cost_range, counted_cost
 from .next_steps import brings, steps_of
 
-__all__ = ["Headline", "Number", "Side", "cost_number", "headline", "plain_sentence", "three_numbers"]
+__all__ = ["OF_SHARES", "Headline", "Number", "Side", "cost_number", "headline", "plain_sentence", "three_numbers"]
 
 LEVELS = {"low": 1, "fair": 2, "high": 3}
 # Longer sentences are set smaller, to fit three lines of a wide screen where possible.
@@ -57,7 +57,7 @@ class Side:
 class Number:
     """One of the three numbers: both sides or a single figure, the change with a link to its origin, a picture.
 
-    `ranges` says what the ranges of the sides are.
+    `level` is that of the ranges of the sides: 95%.
     """
 
     title: str
@@ -65,12 +65,12 @@ class Number:
     change: str
     picture: Markup
     change_origin: str = ""
-    ranges: str = ""
+    level: str = ""
 
-
-def _ranges(sides: Sequence[Side], share: str) -> str:
-    """What the ranges of these sides are, if any has one."""
-    return f"{share} ranges" if any(side.row.low is not None for side in sides) else ""
+    @property
+    def ranges(self) -> str:
+        """What the ranges are; empty if no side has one."""
+        return f"{self.level} ranges" if self.level and any(side.row.low is not None for side in self.sides) else ""
 
 
 def three_numbers(run: StoredRun) -> tuple[Number, Number, Number]:
@@ -108,7 +108,7 @@ def _acceptable(run: StoredRun) -> Number:
     elif sides:
         change = f"of {say.count(run.results['quality'][_sides(run)[-1][0]].get('n'), 'output')}"
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
-    return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin, _ranges(sides, OF_SHARES))
+    return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin, OF_SHARES)
 
 
 def cost_number(run: StoredRun) -> Number | None:
@@ -139,7 +139,7 @@ def cost_number(run: StoredRun) -> Number | None:
     hosted = [money["variants"][name] for name, _ in _sides(run) if money["variants"][name].get("machine_cost_per_day")]
     if hosted:
         change, origin = _hosted_change(money, hosted, change), "#money"
-    return Number(title, tuple(sides), change, picture, origin, _ranges(sides, OF_SHARES))
+    return Number(title, tuple(sides), change, picture, origin, OF_SHARES)
 
 
 def _hosted_change(money: Mapping[str, Any], hosted: Sequence[Mapping[str, Any]], change: str) -> str:
@@ -200,8 +200,8 @@ def _payback(run: StoredRun) -> Number:
     row = Row("payback_days", label, middle, "days", low, high, note)
     drawn_at = "#payback" if money.get("payback_distribution") else "#money"
     side = Side(row, "candidate", _line(money, "payback_days"))
-    picture, ranges = _payback_picture(middle, low, high, target), _ranges((side,), OF_SCENARIOS)
-    return Number(title, (side,), change, picture, drawn_at if change else "", ranges)
+    picture = _payback_picture(middle, low, high, target)
+    return Number(title, (side,), change, picture, drawn_at if change else "", OF_SCENARIOS)
 
 
 def _no_days(value: str, why: str) -> Side:
