@@ -79,7 +79,13 @@ def way_rows(run: StoredRun) -> list[Row]:
     found = [Row("", shortened(run.label(row["name"]), LONGEST), _way(run, row)) for row in rows[:MOST_WAYS]]
     if len(rows) > MOST_WAYS:
         found.append(Row("", f"and {len(rows) - MOST_WAYS} more", "in the report"))
-    left_out = [row["name"] for row in run.results.get("rivals") or [] if not row.get("measured")]
+    trained = set(run.variants) - {row["name"] for row in run.rivals}
+    left_out = [
+        row["name"]
+        for row in run.results.get("rivals") or []
+        # `tuned + short guide` is a form of the tuned model, not a way without training.
+        if not row.get("measured") and row["name"].partition(" + ")[0] not in trained
+    ]
     return found + [Row("", shortened(run.label(name), LONGEST), "not measured") for name in left_out]
 
 

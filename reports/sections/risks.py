@@ -71,7 +71,11 @@ def section(run: StoredRun) -> Section | None:
     reduce = sum(row.tone in ("fix", "open") for row in rows)
     details = ["What each one means and what was found"]
     details += [f"how to reduce {say.count(reduce)}"] if reduce else []
-    details += [f"how to check the other {'one' if len(unchecked) == 1 else say.count(len(unchecked))}"] if unchecked and checked else []
+    details += (
+        [f"how to check the other {'one' if len(unchecked) == 1 else say.count(len(unchecked))}"]
+        if unchecked and checked
+        else []
+    )
     shown = {"risks": rows, "checked": checked, "unchecked": unchecked, "details": sentence("; ".join(details))}
     return Section("risks", "Risks", lead(run), "risks", shown)
 
