@@ -9,7 +9,8 @@ from ..core import Row, filled, say, write_whole
 from ..core import unbroken as unbroken_say
 from ..curate import SEVERITIES, Checkup, Finding
 from .page import Section, render_page
-from .sections.first_screen import Headline, Number, Side
+from .sections.first_screen import Headline
+from .sections.three_numbers import Number, Side
 from .words import short, typeset
 
 __all__ = ["checkup_brief", "checkup_text", "write_checkup"]

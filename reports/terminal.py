@@ -8,12 +8,13 @@ from typing import Any
 from ..core import UNKNOWN, Row, filled, row_lines, say
 from .charts.axes import shortened
 from .sections.decision import verdict_sentence
-from .sections.first_screen import Number, plain_sentence, three_numbers
+from .sections.first_screen import plain_sentence
 from .sections.money.assumptions import words
 from .sections.money.costs import alternative_rows, cost_rows
 from .sections.money.money import money_rows
 from .sections.next_steps import brings, steps_of
 from .sections.rules import cause_rows
+from .sections.three_numbers import Number, three_numbers
 from .stored import StoredRun
 from .words import capital, short, variant_label
 

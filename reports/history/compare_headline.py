@@ -9,8 +9,9 @@ from ...core import Row, row_text
 from ...core import unbroken as say
 from ..charts.axes import Axis, linear_axis, shortened
 from ..charts.rows import Bar, Mark, mini_rows
-from ..sections.first_screen import OF_SHARES, Headline, Number, Side
+from ..sections.first_screen import Headline
 from ..sections.money.costs import change_words
+from ..sections.three_numbers import OF_SHARES, Number, Side
 from ..words import typeset
 from . import compare_cost as costs
 from . import compare_words as words

@@ -14,7 +14,8 @@ from ..charts.axes import Axis, linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.trend import FEW, Strip, TrendLine, TrendPoint, trend_chart
 from ..page import Section, render_page
-from ..sections.first_screen import LEVELS, OF_SHARES, Headline, Number, Side
+from ..sections.first_screen import LEVELS, Headline
+from ..sections.three_numbers import OF_SHARES, Number, Side
 from ..words import date_words, short, typeset, variant_label
 from .entry import CHANGES, RunEntry, RunSide, by_time, with_changes
 from .runs_text import changed_words, hash_text, names_differ, share_decimals, share_of, stage_text, uses_text

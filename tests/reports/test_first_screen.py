@@ -10,7 +10,8 @@ import pytest
 
 from tuneworth.reports import read_run, write_report
 from tuneworth.reports.sections import why
-from tuneworth.reports.sections.first_screen import Headline, headline, three_numbers
+from tuneworth.reports.sections.first_screen import Headline, headline
+from tuneworth.reports.sections.three_numbers import three_numbers
 from tuneworth.reports.stored import StoredRun
 from tuneworth.reports.words import typeset, typeset_parts
 

@@ -12,7 +12,7 @@ from ...page import Section
 from ...stored import StoredRun
 from ...words import named, quoted, sentence, variant_label
 from .. import rivals
-from ..first_screen import Side, cost_number
+from ..three_numbers import Side, cost_number
 from .assumptions import LINE, derivation_lines, derivation_steps, traced
 from .costs import alternative_rows, change_words, costed, hosts_machines, linked_cost_rows
 from .money_charts import (
