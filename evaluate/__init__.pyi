@@ -156,6 +156,7 @@ from .verdict.sentences import both_shares as both_shares
 from .verdict.sentences import discordant_clause as discordant_clause
 from .verdict.sentences import futures_clause as futures_clause
 from .verdict.sentences import gap_clause as gap_clause
+from .verdict.sentences import listed as listed
 from .verdict.sentences import repaired as repaired
 from .verdict.sentences import scored_name as scored_name
 from .verdict.sentences import variant_name as variant_name

@@ -9,7 +9,8 @@ from ..core import Row, filled, say, write_whole
 from ..core import unbroken as unbroken_say
 from ..curate import SEVERITIES, Checkup, Finding
 from .page import Section, render_page
-from .sections.first_screen import Headline, Number, Side
+from .sections.first_screen import Headline
+from .sections.three_numbers import Number, Side
 from .words import short, typeset
 
 __all__ = ["checkup_brief", "checkup_text", "write_checkup"]
@@ -132,7 +133,7 @@ def _headline(checkup: Checkup, command: str) -> Headline:
             _number("Distinct outputs", checkup.distinct_outputs, _words(checkup, "output")),
         ),
         doubt=typeset(worst.title if worst and worst.severity != "low" else "A check-up sees form and repetition, not truth."),
-        next_step=f'Run "{command}".',
+        next_step=f'Run "{command}".' if "`" in command else f"Run `{command}`.",
     )  # fmt: skip
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from ..core import UNKNOWN, Row, filled, row_lines, say
 from .charts.axes import shortened
 from .sections.decision import verdict_sentence
-from .sections.first_screen import Number, plain_sentence, three_numbers
+from .sections.first_screen import plain_sentence
 from .sections.money.assumptions import words
 from .sections.money.costs import alternative_rows, cost_rows
 from .sections.money.money import money_rows
 from .sections.next_steps import brings, steps_of
 from .sections.rules import cause_rows
+from .sections.three_numbers import Number, three_numbers
 from .stored import StoredRun
 from .words import capital, short, variant_label
 
@@ -64,7 +65,7 @@ def _next_steps(results: Mapping[str, Any]) -> list[str]:
     """The first steps with what each would bring; empty without any."""
     steps, lines = steps_of(results), ["What to do next"]
     for n, step in enumerate(steps[:MOST_STEPS], start=1):
-        found = brings(step, say)
+        found = brings(step, say, results=results)
         lines += filled(f"  {n}. {step['do']}{f' ({found})' if found else ''}", indent=5)
     if len(steps) > MOST_STEPS:
         lines.append(f"  and {len(steps) - MOST_STEPS} more, in the report")
@@ -79,7 +80,13 @@ def way_rows(run: StoredRun) -> list[Row]:
     found = [Row("", shortened(run.label(row["name"]), LONGEST), _way(run, row)) for row in rows[:MOST_WAYS]]
     if len(rows) > MOST_WAYS:
         found.append(Row("", f"and {len(rows) - MOST_WAYS} more", "in the report"))
-    left_out = [row["name"] for row in run.results.get("rivals") or [] if not row.get("measured")]
+    trained = set(run.variants) - {row["name"] for row in run.rivals}
+    left_out = [
+        row["name"]
+        for row in run.results.get("rivals") or []
+        # `tuned + short guide` is a form of the tuned model, not a way without training.
+        if not row.get("measured") and row["name"].partition(" + ")[0] not in trained
+    ]
     return found + [Row("", shortened(run.label(name), LONGEST), "not measured") for name in left_out]
 
 
@@ -196,9 +203,7 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
     assumed = [*defaults, *_other_assumptions(money, entries)]
     lines = filled(f"Assumed: {'; '.join(assumed)}.", indent=2) if assumed else []
     lines += _listed_prices(entries)
-    measured = [words(key) for key, entry in entries.items() if entry["source"] == "measured"]
-    if run and measured:
-        lines += filled(f"Measured in run {run}: {', '.join(measured)}.", indent=2)
+    lines += _measured(entries, run) if run else []
     overridden = [
         words(key) for key, e in entries.items() if "in place of what the run measured" in (e.get("detail") or "")
     ]
@@ -211,6 +216,20 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
             f"{text[0].upper()}{text[1:]}; state what applies, or 0, so that there can be a verdict.", indent=2
         )
     return [*lines, "Everything else is stated; --json lists every number with its source."]
+
+
+def _measured(entries: Mapping[str, Any], run: str) -> list[str]:
+    """What the run measured of each variant; variants with the same figures share a line."""
+    figures: dict[str, list[str]] = {}
+    for key, entry in entries.items():
+        if entry["source"] == "measured":
+            owner, _, figure = words(key).rpartition(": ")
+            figures.setdefault(owner, []).append(figure)
+    owners: dict[tuple[str, ...], list[str]] = {}
+    for owner, found in figures.items():
+        owners.setdefault(tuple(found), []).append(owner)
+    lines = [": ".join(filter(None, (f"  {'; '.join(names)}", ", ".join(found)))) for found, names in owners.items()]
+    return [f"Measured in run {run}:", *(line for text in lines for line in filled(text, indent=4))] if lines else []
 
 
 def _other_assumptions(money: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:

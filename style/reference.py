@@ -124,7 +124,7 @@ EXAMPLES = [
     ),
     KindExample(
         "that the output names no other value of a field than the pair's own; with `silent`, none where the field is not given. "
-        "What stands beside the name of another field is that field's (`low prices` is no rating)",
+        "A value next to the name of another field belongs to that field (`low prices` is not a rating)",
         {"kind": "contradicts", "field": "package", "values": ["TO-92", "SOT-23"]}, "NPN transistor, TO-92",
         "NPN transistor, SOT-23", "each field with a limited set of values that the outputs name", PART,
     ),

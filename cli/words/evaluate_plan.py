@@ -29,7 +29,8 @@ def print_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: b
     lines = [f"{row['variant']}: {_where(row)}" for row in rows] + remote.lines(store, all_hosts=True)
     lines += [f"{rival.name}: {_rival_words(rival, budget.currency)}" for rival in rivals]
     talk.answer("\n".join(lines), {**data, "variants": rows, "rivals": [asdict(rival) for rival in rivals]})
-    talk.next(f"nothing was sent; to send it: tuneworth evaluate {quote(str(project.folder))} --run {quote(run.name)}")
+    what = "nothing was sent; to send it" if any(row["host"] for row in rows) else "to evaluate"
+    talk.next(f"{what}: tuneworth evaluate {quote(str(project.folder))} --run {quote(run.name)}")
 
 
 def _row(

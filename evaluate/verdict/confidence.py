@@ -71,7 +71,7 @@ def confidence(
     clauses = [serious[doubt.kind] for doubt in doubts if doubt.kind in serious]
     lowered = max(LOW, level - len(clauses))
     if lowered < level:
-        facts += f"; not {LEVELS[level]}, since {' and '.join(clauses[: level - lowered])}"
+        facts += f"; the confidence is not {LEVELS[level]} because {' and '.join(clauses[: level - lowered])}"
     return {"level": LEVELS[lowered], "sentence": f"{LEVELS[lowered].capitalize()}: {facts}."}
 
 
@@ -82,7 +82,7 @@ def _to_fix(results: Results, margin: float) -> Judged:
 def _surely_worse(results: Results, margin: float) -> Judged:
     rival = worse_rivals(results, margin)[0]
     name = variant_name(compared(results)[1])
-    text = f"even at the best end of the range {name} is {say.points(rival.high)} worse"
+    text = f"even at the best end of the range, {name} is {say.points(rival.high)} worse"
     return HIGH if rival.high <= -margin else FAIR, text if rival.strongest else f"{text} than {rival.label}"
 
 

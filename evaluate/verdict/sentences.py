@@ -190,13 +190,13 @@ def difference_line(results: Results, rival: Any = None) -> str:
 
 
 def discordant_clause(results: Results) -> str:
-    """How many cases only one of the two got right; with repeats, which one was right more often."""
+    """How many cases only one of the two is acceptable in; with repeats, which one is acceptable more often."""
     comparison = results["comparison"]
     baseline, candidate = compared(results)
     won, lost = say.count(comparison["only_candidate"], "case"), comparison["only_baseline"]
     if any((results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (baseline, candidate)):
-        return f"{variant_name(candidate)} was right more often in {won}, {variant_name(baseline)} in {lost}"
-    return f"only {variant_name(candidate)} was right in {won}, only {variant_name(baseline)} in {lost}"
+        return f"{variant_name(candidate)} is acceptable more often in {won}, {variant_name(baseline)} in {lost}"
+    return f"only {variant_name(candidate)} is acceptable in {won}, only {variant_name(baseline)} in {lost}"
 
 
 def rules_unlike_people(found: Results, raters: Results | None) -> str:

@@ -9,8 +9,9 @@ from ...core import Row, row_text
 from ...core import unbroken as say
 from ..charts.axes import Axis, linear_axis, shortened
 from ..charts.rows import Bar, Mark, mini_rows
-from ..sections.first_screen import Headline, Number, Side
+from ..sections.first_screen import Headline
 from ..sections.money.costs import change_words
+from ..sections.three_numbers import OF_SHARES, Number, Side
 from ..words import typeset
 from . import compare_cost as costs
 from . import compare_words as words
@@ -49,7 +50,8 @@ def _acceptable(step: Mapping[str, Any]) -> Number:
         row_text(Row("difference", "", unit="points", decimals=decimals, **step["difference"]), say) if marks else ""
     )
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
-    return Number("Acceptable outputs", sides, change, mini_rows(marks, axis), "#changed" if step["rows"] else "")
+    origin = "#changed" if step["rows"] else ""
+    return Number("Acceptable outputs", sides, change, mini_rows(marks, axis), origin, OF_SHARES)
 
 
 def _changed(step: Mapping[str, Any]) -> Number:

@@ -8,16 +8,17 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ...core import NBSP, Row, decimals_beside, range_text, write_whole
+from ...core import NBSP, Row, range_text, write_whole
 from ...core import unbroken as say
 from ..charts.axes import Axis, linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.trend import FEW, Strip, TrendLine, TrendPoint, trend_chart
 from ..page import Section, render_page
-from ..sections.first_screen import LEVELS, Headline, Number, Side
+from ..sections.first_screen import LEVELS, Headline
+from ..sections.three_numbers import OF_SHARES, Number, Side
 from ..words import date_words, short, typeset, variant_label
 from .entry import CHANGES, RunEntry, RunSide, by_time, with_changes
-from .runs_text import changed_words, hash_text, names_differ, share_of, stage_text, uses_text
+from .runs_text import changed_words, hash_text, names_differ, share_decimals, share_of, stage_text, uses_text
 
 __all__ = ["write_runs_page"]
 
@@ -98,8 +99,7 @@ def _sides(entry: RunEntry) -> Iterator[tuple[str, RunSide]]:
 
 
 def _acceptable(entry: RunEntry) -> Number:
-    known = [side.acceptable for _, side in _sides(entry)]
-    decimals = decimals_beside(*known) if len(known) == len(ROLES) else 0
+    decimals = share_decimals(entry)
     sides = tuple(
         Side(
             Row(
@@ -110,7 +110,7 @@ def _acceptable(entry: RunEntry) -> Number:
         for role, side in _sides(entry)
     )
     change = "" if entry.difference is None else f"{say.signed_points(entry.difference, decimals)} in the newest run"
-    return Number("Acceptable outputs", sides, change, Markup(""))
+    return Number("Acceptable outputs", sides, change, Markup(""), level=OF_SHARES)
 
 
 def _cost(entry: RunEntry) -> Number:
@@ -168,7 +168,7 @@ def _trend(entries: Sequence[RunEntry]) -> Iterator[Section]:
 def _shares_figure(entries: Sequence[RunEntry]) -> Markup:
     lines = _lines(entries, lambda side: (side.acceptable, side.low, side.high))
     rows = tuple(
-        (entry.name, share_of(entry.baseline) or "–", share_of(entry.candidate) or "–", changed_words(entry) or "–")
+        (entry.name, *(share_of(entry, role) or "–" for role in ROLES), changed_words(entry) or "–")
         for entry in entries
     )
     how = "Each mark has its range" if len(entries) <= FEW else "Bands are the ranges"
@@ -264,8 +264,7 @@ def _row(entry: RunEntry, link: str, named: Mapping[str, bool]) -> dict[str, Any
         "link": link,
         "about": ", ".join([*([f"{entry.time:%Y-%m-%d %H:%M}"] if entry.time else []), *files]),
         "verdict": stage_text(entry),
-        "baseline": _share(entry.baseline, named=named["baseline"]),
-        "candidate": _share(entry.candidate, named=named["candidate"]),
+        **{role: _share(entry, role, named=named[role]) for role in ROLES},
         "cost": (candidate, f"baseline {baseline.partition(NBSP)[0]}" if baseline else "", ""),
         "payback": ("", "", "")
         if entry.pays_back is None
@@ -276,11 +275,16 @@ def _row(entry: RunEntry, link: str, named: Mapping[str, bool]) -> dict[str, Any
     }
 
 
-def _share(side: RunSide | None, *, named: bool) -> tuple[str, str, str]:
+def _share(entry: RunEntry, role: str, *, named: bool) -> tuple[str, str, str]:
+    side: RunSide | None = getattr(entry, role)
     if side is None or side.acceptable is None:
         return "", "", ""
     span = range_text(Row("", "", side.acceptable, "share", side.low, side.high), say)
-    return say.percent(side.acceptable), span, short(variant_label(side.name), NAME) if named else ""
+    return (
+        say.percent(side.acceptable, share_decimals(entry)),
+        span,
+        short(variant_label(side.name), NAME) if named else "",
+    )
 
 
 def _cost_of(side: RunSide | None, currency: str) -> str:

@@ -6,13 +6,13 @@ from functools import cached_property
 
 from rich.cells import cell_len
 
-from ...core import Row, filled, printable, range_text, say
+from ...core import Row, decimals_beside, filled, printable, range_text, say
 from ..words import short, variant_label
 from .entry import CHANGES, RunEntry, RunSide
 
 __all__ = [
     "changed_words", "cost_text", "hash_text", "local_time", "names_differ", "payback_text", "runs_cells", "runs_summary",
-    "runs_text", "share_of", "stage_text", "uses_text",
+    "runs_text", "share_decimals", "share_of", "stage_text", "uses_text",
 ]  # fmt: skip
 
 GAP = "  "
@@ -54,7 +54,7 @@ def _line_of(text: str) -> str:
 def runs_summary(entries: Sequence[RunEntry], hidden: int = 0, left_out: Sequence[str] = ()) -> str:
     """How many runs there are, with their size, and what the table does not show."""
     total = say.size(sum(entry.disk_bytes for entry in entries))
-    parts = [f"{say.count(len(entries), 'run')}, {total} on the disk"]
+    parts = [f"{say.count(len(entries), 'run')}, {total} on disk"]
     damaged = sum(bool(entry.damage) for entry in entries)
     parts += [f"{damaged} damaged"] if damaged else []
     parts += [f"{say.count(hidden, 'run')} left out by the filter"] if hidden else []
@@ -79,13 +79,19 @@ def stage_text(entry: RunEntry) -> str:
     return f"{entry.stage.capitalize()}, no verdict" if entry.stage == "evaluated" else f"Only {entry.stage}"
 
 
-def share_of(side: RunSide | None) -> str:
-    """The acceptable share with its range: `38% (28 to 49%)`; empty if it was not measured."""
+def share_of(entry: RunEntry, role: str) -> str:
+    """The acceptable share of the baseline or the candidate with its range: `38% (28 to 49%)`; empty if not measured."""
+    side: RunSide | None = getattr(entry, role)
     if side is None or side.acceptable is None:
         return ""
-    row = Row("acceptable", "", side.acceptable, "share", side.low, side.high)
-    span = range_text(row)
-    return f"{say.percent(side.acceptable)} ({span})" if span else say.percent(side.acceptable)
+    share = say.percent(side.acceptable, share_decimals(entry))
+    span = range_text(Row("acceptable", "", side.acceptable, "share", side.low, side.high))
+    return f"{share} ({span})" if span else share
+
+
+def share_decimals(entry: RunEntry) -> int:
+    """The decimals with which both shares of a run and their difference add up."""
+    return decimals_beside(*(side and side.acceptable for side in (entry.baseline, entry.candidate)))
 
 
 def names_differ(entries: Sequence[RunEntry], role: str) -> bool:
@@ -180,12 +186,13 @@ def _columns(entries: Sequence[RunEntry]) -> list[_Column]:
 
 def _shares(entries: Sequence[RunEntry], role: str) -> list[str]:
     """The share of each run's side, with the name of the variant where runs differ in it."""
-    sides: list[RunSide | None] = [getattr(entry, role) for entry in entries]
     several = names_differ(entries, role)
-    return [
-        f"{short(variant_label(side.name), LONGEST)} {share_of(side)}" if several and side else share_of(side)
-        for side in sides
-    ]
+    return [_named_share(entry, role) if several else share_of(entry, role) for entry in entries]
+
+
+def _named_share(entry: RunEntry, role: str) -> str:
+    side: RunSide | None = getattr(entry, role)
+    return "" if side is None else f"{short(variant_label(side.name), LONGEST)} {share_of(entry, role)}"
 
 
 def _width(columns: Sequence[_Column]) -> int:
@@ -205,12 +212,12 @@ def _line(columns: Sequence[_Column], cells: Sequence[str]) -> str:
 
 def _block(entry: RunEntry, columns: int) -> list[str]:
     """A run on several lines, none wider than the terminal."""
-    sides = [f"{short(variant_label(side.name), LONGEST)} {share_of(side)}" for side in _sides(entry)]
+    sides = [_named_share(entry, role) for role in ("baseline", "candidate") if share_of(entry, role)]
     cost, payback = cost_text(entry), payback_text(entry, span=True)
     uses = {None: "", 1: "test set used once"}.get(entry.uses, f"test set used {entry.uses} times")
     lines = [
         f"damaged: {entry.damage}" if entry.damage else "",
-        ", ".join(sides),
+        "; ".join(sides),  # names may hold commas
         f"{entry.cost_of[:1].lower()}{entry.cost_of[1:]}: {cost}" if cost else "",
         f"payback: {payback}" if payback else "",
         ", ".join(part for part in (local_time(entry), say.size(entry.disk_bytes), uses) if part),
@@ -222,7 +229,3 @@ def _block(entry: RunEntry, columns: int) -> list[str]:
         *filled(head, indent=INDENT, columns=columns),
         *(part for line in lines if line for part in filled(f"{pad}{line}", indent=INDENT + 2, columns=columns)),
     ]
-
-
-def _sides(entry: RunEntry) -> list[RunSide]:
-    return [side for side in (entry.baseline, entry.candidate) if side is not None and side.acceptable is not None]

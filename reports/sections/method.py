@@ -25,10 +25,10 @@ Values = dict[str, Any]
 def section(run: StoredRun) -> Section:
     """The methods of an evaluated run, its key settings, and the assumptions about money."""
     methods, settings = methods_of(run), settings_of(run.results, run.facts)
-    lead = f"The {len(methods)} methods behind the numbers, each with its name and source"
+    lead = f"The {len(methods)} methods behind the numbers, with their sources"
     if settings:
         stated = sum(setting.source == "stated" for setting in settings)
-        lead += f", and the key settings, {stated or 'none'} of {len(settings)} of them stated by the team"
+        lead += f", and {say.count(len(settings), 'key setting')}, {stated or 'none'} of them stated by the team"
     shown = {
         "methods": methods,
         "settings": settings,

@@ -8,7 +8,7 @@ from ...core import Numbers
 from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredRun
-from ..words import finite, mapping, sentence, typeset, typeset_parts, without_folders
+from ..words import finite, mapping, named, sentence, typeset, typeset_parts, without_folders
 
 __all__ = ["StepRow", "brings", "lead", "section", "step_rows", "steps_of"]
 
@@ -50,13 +50,13 @@ def section(run: StoredRun) -> Section | None:
 def lead(run: StoredRun) -> str:
     """How many steps there are, and what the first brings."""
     steps = steps_of(run.results)
-    found = brings(steps[0])
-    first = f"brings {found}" if found else "comes before anything else; what it brings shows only afterwards"
-    if len(steps) == 1:
+    found = brings(steps[0], results=run.results)
+    if not found:
+        later = "what it brings shows only afterwards"
         return (
-            f"One step is left, which {first}." if found else "One step is left; what it brings shows only afterwards."
+            f"There is one step; {later}." if len(steps) == 1 else f"The first step comes before all others; {later}."
         )
-    return f"The first of {say.count(len(steps))} steps {first}."
+    return f"{'The only step' if len(steps) == 1 else f'The first of {say.count(len(steps))} steps'} brings {found}."
 
 
 def steps_of(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -69,10 +69,29 @@ def step_rows(run: StoredRun) -> list[StepRow]:
     return [_row(step) for step in steps_of(run.results)]
 
 
-def brings(step: Mapping[str, Any], numbers: Numbers = say) -> str:
-    """What a step brings in words: `+71 points, +2,172 EUR a month`; empty if that is unknown."""
+def brings(step: Mapping[str, Any], numbers: Numbers = say, *, results: Mapping[str, Any] | None = None) -> str:
+    """What a step brings in words: `+71 points, +2,172 EUR a month`; empty if that is unknown.
+
+    With `results`, the words name what the gain of acting on the verdict is compared with.
+    """
     parts = [_points(step, numbers)[0], *_money(step, numbers), _chance(step, numbers)]
-    return ", ".join(part for part in parts if part)
+    found = ", ".join(part for part in parts if part)
+    return f"{found}{_compared_with(step, results or {})}" if found else ""
+
+
+def _compared_with(step: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """The tuned model gains over its strongest rival, any other way over the variant in use today."""
+    if step.get("kind") != "act":
+        return ""
+    comparison, used = mapping(results.get("comparison")), str(step.get("id")).removeprefix("act:")
+    today = next((row["name"] for row in results.get("rivals") or [] if row.get("today")), None)
+    other = comparison.get("baseline") if used == comparison.get("candidate") else today
+    if other is None or other == used:
+        return ""
+    name = named(other)
+    if other == today:
+        name = f"today's {name.removeprefix('the ').removeprefix('a ')}"
+    return f" compared with {name}"
 
 
 def _row(step: Mapping[str, Any]) -> StepRow:

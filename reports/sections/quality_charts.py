@@ -36,7 +36,7 @@ def shares_figure(run: StoredRun) -> Markup:
     lines = _share_lines(run, "acceptable")
     drawn = [line for line in lines if line.role != "other"]
     drawn += [line for line in lines if line.role == "other"][: max(DRAWN - len(drawn), 0)]
-    note = "The mark is the measured share; the band is the range in which the true share plausibly lies."
+    note = "The mark is the measured share, the band its 95% range."
     if rest := len(lines) - len(drawn):
         note += f" {say.count(rest)} more {'is' if rest == 1 else 'are'} in the numbers of this chart."
     rows = [Row(line.name, line.marks, line.value) for line in lines if line in drawn]

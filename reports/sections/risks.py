@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from ...evaluate import RISK_ADVICE
+from ...evaluate import RISK_ADVICE, listed
 from ..charts.axes import Axis
 from ..charts.rows import Mark, mini_rows
 from ..page import Section
@@ -71,57 +71,45 @@ def section(run: StoredRun) -> Section | None:
     reduce = sum(row.tone in ("fix", "open") for row in rows)
     details = ["What each one means and what was found"]
     details += [f"how to reduce {say.count(reduce)}"] if reduce else []
-    details += [f"how to check the other {say.count(len(unchecked))}"] if unchecked and checked else []
+    details += (
+        [f"how to check the other {'one' if len(unchecked) == 1 else say.count(len(unchecked))}"]
+        if unchecked and checked
+        else []
+    )
     shown = {"risks": rows, "checked": checked, "unchecked": unchecked, "details": sentence("; ".join(details))}
     return Section("risks", "Risks", lead(run), "risks", shown)
 
 
 def lead(run: StoredRun) -> str:
-    """How many risks were measured, how many are over their limits, how many were not checked."""
+    """How many risks are over or near their limits, how many are a concern, how many were not checked."""
     found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
     tones = [STATUS.get(str(risk.get("status")), ("", "none"))[1] for risk in found]
-    checked = [risk for risk, tone in zip(found, tones, strict=True) if tone != "none"]
-    measured = sum(risk.get("measured") is not False for risk in checked)
-    stated, open_ = len(checked) - measured, len(found) - len(checked)
-    over, watched = tones.count("fix"), tones.count("open")
-    if not checked:
+    over, open_, unchecked = (tones.count(tone) for tone in ("fix", "open", "none"))
+    near = sum(risk.get("measured") is not False for risk, tone in zip(found, tones, strict=True) if tone == "open")
+    if unchecked == len(found):
         return (
-            f"Not one of the {_word(len(found))} risks was checked."
-            if len(found) > 1
+            f"Not one of the {_word(unchecked)} risks was checked."
+            if unchecked > 1
             else "The one risk was not checked."
         )
-    all_of = (
-        f"All {_word(len(found))}"
-        if measured == len(found)
-        else f"{_word(measured).capitalize()} of {_word(len(found))}"
+    counts = (
+        (over, f"over {_its(over)} limit"),
+        (near, f"near {_its(near)} limit"),
+        (open_ - near, "a concern by stated numbers"),
     )
-    first = f"{all_of} risks {_was(measured)} measured"
-    if measured == 0:
-        first = f"Not one of the {_word(len(found))} risks was measured"
-    if stated:
-        judged = f"{_word(stated)} judged by stated numbers"
-        first += f" and {judged}" if measured else f", {judged.replace(' judged', f' {_was(stated)} judged', 1)}"
-    limits = (
-        f"{_word(over)} {_is(over)} over {'its' if over == 1 else 'their'} limit" if over else "none is over its limit"
-    )
-    near = sum(risk.get("measured") is not False for risk, tone in zip(found, tones, strict=True) if tone == "open")
-    if near:
-        limits += f", {_word(near)} {_is(near)} near {'its' if near == 1 else 'their'} limit"
-    if watched > near:
-        limits += f", {_word(watched - near)} {_is(watched - near)} a concern by stated numbers"
-    return f"{first}; {limits}{f'; {_word(open_)} {_was(open_)} not checked' if open_ else ''}."
+    parts = [f"{_word(n)} {'is' if n == 1 else 'are'} {what}" for n, what in counts if n]
+    parts = parts if over else ["none is over its limit", *parts]
+    if unchecked:
+        parts.append(f"{_word(unchecked)} {'was' if unchecked == 1 else 'were'} not checked")
+    return f"Of {_word(len(found))} risk{'s' if len(found) > 1 else ''}, {listed(parts, most=len(parts))}."
 
 
 def _word(n: int) -> str:
     return NUMBERS[n] if n < len(NUMBERS) else say.count(n)
 
 
-def _is(n: int) -> str:
-    return "is" if n == 1 else "are"
-
-
-def _was(n: int) -> str:
-    return "was" if n == 1 else "were"
+def _its(n: int) -> str:
+    return "its" if n == 1 else "their"
 
 
 def risk_rows(run: StoredRun) -> list[RiskRow]:

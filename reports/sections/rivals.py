@@ -77,8 +77,8 @@ def lead(run: StoredRun) -> str:
         )
     count = "none" if not beaten else "all" if beaten == len(rows) else say.count(beaten)
     return (
-        f"{who} is clearly better than {count} of {say.count(len(rows), 'way')} without training; the strongest of them is "
-        f"{other}, with {share} acceptable outputs."
+        f"{who} is clearly better than {count} of {say.count(len(rows), 'way')} without training; the strongest is {other}, "
+        f"at {share} acceptable."
     )
 
 

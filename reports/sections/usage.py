@@ -123,7 +123,7 @@ def _tokens_words(run: StoredRun) -> str:
     if answered is not None:
         words += f" and {say.count(round(answered))} out"
     before = _sent(theirs)
-    if run.baseline is None or before is None:
+    if before is None or not _baseline_calls(run):
         return words
     fewer = round(before) - round(sent)
     if not fewer:
@@ -143,7 +143,14 @@ def _time_words(run: StoredRun) -> str:
         return ""
     whose = "half of its answers" if _tokens_words(run) else f"Half of the answers of {named(run.candidate)}"
     words = f"{whose} took less than {say.duration(ours)}"
-    return words if theirs is None else f"{words}, compared with {say.duration(theirs)} for {named(run.baseline)}"
+    if theirs is None or not _baseline_calls(run):
+        return words
+    return f"{words}, compared with {say.duration(theirs)} for {named(run.baseline)}"
+
+
+def _baseline_calls(run: StoredRun) -> bool:
+    """Whether the baseline calls a model: a comparison with a template's nothing says nothing."""
+    return run.baseline is not None and run.way(run.baseline) != "template"
 
 
 def _sent(found: Mapping[str, Any]) -> float | None:

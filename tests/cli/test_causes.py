@@ -174,6 +174,8 @@ def test_training_answers_that_are_in_the_test_are_no_result(command, style_file
             for n, one in enumerate(test)
         ]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    planned = command("evaluate", tmp_path, "--dry-run")
+    assert "Next: to evaluate: tuneworth evaluate " in planned.out + planned.err
     done = command("evaluate", tmp_path, "--json")
     verdict, risks = done.json["verdict"], {risk["id"]: risk for risk in done.json["risks"]}
     assert (verdict["decision"], verdict["what"]) == ("fix first", "data")

@@ -95,6 +95,7 @@ def test_the_page_has_each_finding_and_needs_no_network(command, products, tmp_p
     done = command("check", products, "--page", page, "--json")
     text = page.read_text(encoding="utf-8")
     assert done.json["page"] == str(page)
+    assert "Run <code>tuneworth curate " in text
     assert [f'id="{finding["key"]}"' in text for finding in done.json["findings"]] == [True] * len(
         done.json["findings"]
     )

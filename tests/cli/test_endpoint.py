@@ -242,6 +242,7 @@ def test_a_dry_run_says_what_would_be_asked_and_asks_nothing(command, hosted):
     done = command("evaluate", project, "--dry-run")
     assert done.code == 0, done.err
     assert "prompted: base at api.example.com" in done.out
+    assert "Next: nothing was sent; to send it: tuneworth evaluate " in done.out + done.err
     assert "api.example.com gets 28 requests (prompted 15, tuned 13); about " in done.out
     told = command("evaluate", project, "--dry-run", "--json").json
     assert [(row["variant"], row["requests"], row["there"]) for row in told["variants"]] == [

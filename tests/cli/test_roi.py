@@ -1,6 +1,7 @@
 """`tuneworth roi`: the figures in 80 columns, what is assumed, the derivation, and a run's numbers under today's [roi]."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -301,8 +302,9 @@ def test_a_changed_price_shows_without_racing_again(judged, command):
 def test_measured_numbers_and_those_stated_in_their_place_are_named(judged, command):
     project, run = judged
     out = " ".join(command("roi", project).out.split())
-    assert f"Measured in run {run.name}: " in out
-    assert "tuned: acceptable outputs" in out
+    measured = out.partition(f"Measured in run {run.name}: ")[2].partition("Everything else")[0]
+    assert re.search(r"\btuned\b[^:]*: tokens in the request, tokens in the answer, acceptable outputs", measured)
+    assert "; " in measured  # variants with the same figures share a line
     file = project / "tuneworth.toml"
     file.write_text(file.read_text(encoding="utf-8") + "acceptance = 0.5\n", encoding="utf-8")
     assert "Stated, although the run measured it: tuned: acceptable outputs." in " ".join(

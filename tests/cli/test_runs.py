@@ -50,7 +50,7 @@ def test_the_project_is_the_current_folder_unless_one_is_named(command, tmp_path
 
 def test_a_width_is_that_of_the_terminal(command, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    assert "    prompted 50% (40 to 60%), tuned 80% (70 to 90%)" in command("runs", made_project(tmp_path, 1)).out
+    assert "    prompted 50% (40 to 60%); tuned 80% (70 to 90%)" in command("runs", made_project(tmp_path, 1)).out
 
 
 def test_a_page_is_written_and_named(command, tmp_path):

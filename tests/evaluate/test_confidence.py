@@ -28,7 +28,7 @@ CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_toke
 TABLE = [
     ("surely better and paid back", later(BETTER, roi=costs()), "high", "the gap of 24 points"),
     ("as good, for less", later(EQUAL, roi=costs()), "high", "at most 1 point worse"),
-    ("a weak baseline", later((20, 100, 0, 80), roi=costs()), "fair", "not high, since the baseline is weak"),
+    ("a weak baseline", later((20, 100, 0, 80), roi=costs()), "fair", "not high because the baseline is weak"),
     ("a weak baseline and few cases", later((4, 20, 0, 16), roi=costs()), "low", "weak and there are few"),
     ("a test set that was used often",
      later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "fair", "the test set has been used often"),

@@ -54,12 +54,12 @@ def invented(kinds: list[str], *, names: tuple[str, ...] = ("base", "new")) -> S
     ("kinds", "said"),
     [
         (["won"] * 30 + ["lost"] * 8 + ["both"] * 46,
-         "The two differ on 38 of 84 requests: only “new” was right in 30 cases, only “base” in 8."),
+         "The two differ on 38 of 84 requests: only “new” is acceptable in 30 cases, only “base” in 8."),
         (["both"] * 84, "“new” and “base” are both acceptable on all 84 requests."),
         (["neither"] * 2, "Neither “new” nor “base” is acceptable on any of 2 requests."),
         (["neither", "both"],
          "The two do equally well on each of 2 requests: both are acceptable on 1, neither on 1."),
-        (["won"], "The two differ on 1 of 1 request: only “new” was right in 1 case, only “base” in 0."),
+        (["won"], "The two differ on 1 of 1 request: only “new” is acceptable in 1 case, only “base” in 0."),
     ],
 )  # fmt: skip
 def test_the_section_opens_with_what_it_found(kinds: list[str], said: str):

@@ -10,7 +10,8 @@ import pytest
 
 from tuneworth.reports import read_run, write_report
 from tuneworth.reports.sections import why
-from tuneworth.reports.sections.first_screen import Headline, headline, three_numbers
+from tuneworth.reports.sections.first_screen import Headline, headline
+from tuneworth.reports.sections.three_numbers import three_numbers
 from tuneworth.reports.stored import StoredRun
 from tuneworth.reports.words import typeset, typeset_parts
 
@@ -244,3 +245,27 @@ def test_texts_of_a_run_stay_texts_on_the_first_screen(make_run: Callable[..., P
     assert html.count("&lt;img src=x") >= 6
     assert "<img" not in html
     assert "<b>x</b>" not in html
+
+
+@pytest.mark.slow
+def test_each_number_says_what_its_ranges_are(runs: Callable[[str], Path]) -> None:
+    assert [number.ranges for number in three_numbers(read_run(runs("pays")))] == [
+        "95% ranges",
+        "95% ranges",
+        "90% ranges",
+    ]
+    assert three_numbers(read_run(runs("no prices")))[1].ranges == ""
+    assert "Payback 90% ranges" in words((runs("pays") / "report.html").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_the_next_step_says_what_it_brings_where_that_is_known(make_run: Any) -> None:
+    known = {"id": "act:x", "kind": "act", "do": "Use x.", "points": {"value": 0.2, "low": None, "high": None}}
+    for points, shown in ((known["points"], True), (None, False)):
+        step = {**known, "points": points}
+        run = make_run(
+            change=lambda results, step=step: results.update(verdict={**results["verdict"], "steps": [step]})
+        )
+        page = write_report(run)[0].read_text(encoding="utf-8")
+        first = page[page.index('id="verdict"') : page.index('class="body"')]
+        assert ("+20 points" in words(first)) == shown

@@ -161,5 +161,5 @@ def test_hostile_names_stay_text_and_odd_parts_give_a_page(make_run):
 
 def test_the_lead_counts_methods_and_stated_settings():
     run = stored(quality(), {"seed": 1, "seed_stated": True, "config": {}})
-    said = "The 3 methods behind the numbers, each with its name and source, and the key settings, "
-    assert section(run).lead == f"{said}1 of 1 of them stated by the team."
+    said = "The 3 methods behind the numbers, with their sources, and "
+    assert section(run).lead == f"{said}1 key setting, 1 of them stated by the team."

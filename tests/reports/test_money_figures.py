@@ -12,6 +12,7 @@ from tuneworth.reports import read_run
 from tuneworth.reports.sections.money.money import lead
 from tuneworth.reports.sections.money.money_charts import (
     axis_words,
+    part_label,
     parts_figure,
     payback_figure,
     scenarios,
@@ -116,9 +117,11 @@ def test_the_waterfall_goes_from_one_cost_to_the_other(stored):
     )
 
 
-def test_a_part_that_costs_more_is_hatched_with_a_plus(stored):
+def test_a_part_that_costs_more_is_hatched_with_a_plus_and_named_for_it(stored):
     run = stored({"parts": {"guide": 0.003, "model": -0.001, "failures": 0.0}})
     drawn = parts_figure(run)
+    assert "Shorter prompt" in drawn
+    assert (part_label("failures", 0.002), part_label("failures", -0.002)) == ("Fewer failures", "More failures")
     assert "+0.001\u00a0EUR" in drawn
     assert drawn.count('class="bar r-loss"') == 1
     assert "no change" in drawn

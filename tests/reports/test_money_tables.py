@@ -15,9 +15,9 @@ import pytest
 from tuneworth.evaluate import compute_money, read_roi
 from tuneworth.examples import example_path
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.sections.first_screen import three_numbers
 from tuneworth.reports.sections.money.assumptions import MARKS, anchor, input_value, link, words
 from tuneworth.reports.sections.money.costs import cost_range, costed, linked_cost_rows
+from tuneworth.reports.sections.three_numbers import three_numbers
 
 ROW = re.compile(r"<tr(?P<attributes>[^>]*)>(?P<cells>.*?)(?=<tr|</table)", re.DOTALL)
 RUNNING = {"monitoring_hours_per_month": 2, "monitoring_hourly": 60, "retrain_every_days": 100, "retrain_cost": 200}

@@ -79,12 +79,30 @@ def test_cases_show_the_chance_that_they_settle_it():
 
 @pytest.mark.parametrize(("steps", "said"), [
     ([USE, step()], "The first of 2 steps brings +71 points, +2,172 EUR a month, −1,460 EUR once."),
-    ([USE], "One step is left, which brings +71 points, +2,172 EUR a month, −1,460 EUR once."),
-    ([step()], "One step is left; what it brings shows only afterwards."),
-    ([step(), USE], "The first of 2 steps comes before anything else; what it brings shows only afterwards."),
+    ([USE], "The only step brings +71 points, +2,172 EUR a month, −1,460 EUR once."),
+    ([step()], "There is one step; what it brings shows only afterwards."),
+    ([step(), USE], "The first step comes before all others; what it brings shows only afterwards."),
 ])  # fmt: skip
 def test_the_lead_says_what_the_first_brings(steps, said):
     assert plain(lead(run_of(*steps))) == said
+
+
+COMPARED = {"candidate": "tuned", "baseline": "template"}
+
+
+@pytest.mark.parametrize(("id_", "kind", "today", "said"), [
+    ("act:template", "act", "prompted", "+71 points compared with today's prompted model"),
+    ("act:tuned", "act", "template", "+71 points compared with today's template without any model"),
+    ("act:tuned", "act", "prompted", "+71 points compared with a template without any model"),
+    ("act:prompted", "act", "prompted", "+71 points"),
+    ("act:template", "act", None, "+71 points"),
+    ("form:tuned", "form", "prompted", "+71 points"),
+])  # fmt: skip
+def test_the_gain_of_acting_on_the_verdict_says_what_it_is_compared_with(id_, kind, today, said):
+    gained = step(kind=kind, points=amount(0.7125)) | {"id": id_}
+    results = {"comparison": COMPARED, "rivals": [{"name": today, "today": True}] if today else []}
+    assert brings(gained, say, results=results) == said
+    assert brings(gained, say) == "+71 points"
 
 
 def test_columns_without_a_figure_are_left_out_and_later_steps_are_folded():
@@ -116,7 +134,8 @@ def test_the_terminal_has_the_first_three_with_what_they_bring():
     assert len(steps) > 3
     for n, each in enumerate(steps[:3], start=1):
         assert f"{n}. {each['do']}" in told
-        assert not brings(each, say) or f"({brings(each, say)})" in told
+        found = brings(each, say, results=results)
+        assert not found or f"({found})" in told
     assert f"and {len(steps) - 3} more, in the report" in told
     assert max(map(len, lines)) <= 80
 

@@ -74,7 +74,10 @@ def test_each_page_has_its_header_and_number_and_nothing_is_cut(
     assert [names[int(name)] for name, at in pages_of.items() if len(at) > 1] == []
 
 
-TITLES = "[...document.querySelectorAll('h2')].filter(h => h.checkVisibility() && !h.closest('dialog')).map(h => h.textContent)"
+TITLES = (
+    "[...document.querySelectorAll('h2')].filter(h => h.checkVisibility() && !h.closest('dialog'))"
+    ".map(h => h.firstChild.textContent.trim())"  # without the note beside it
+)
 NEVER = ("Judge blind", "Show all", "Skip to the answer", "Back to the top")
 
 

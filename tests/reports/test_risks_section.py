@@ -69,14 +69,13 @@ def test_the_worst_come_first_and_what_nobody_looked_at_last():
 
 @pytest.mark.parametrize(("risks", "said"), [
     ([risk(), risk("upkeep", measured=False), risk("drift", "not checked", measured=False)],
-     "One of three risks was measured and one judged by stated numbers; none is over its limit; one was not checked."),
-    ([risk(), risk("memorisation")], "All two risks were measured; none is over its limit."),
+     "Of three risks, none is over its limit and one was not checked."),
+    ([risk(), risk("memorisation")], "Of two risks, none is over its limit."),
     ([risk(status="over"), risk("memorisation", "over"), risk("forgetting", "warn")],
-     "All three risks were measured; two are over their limit, one is near its limit."),
+     "Of three risks, two are over their limit and one is near its limit."),
     ([risk(status="not checked", measured=False)] * 7, "Not one of the seven risks was checked."),
     ([risk("upkeep", "warn", measured=False), risk(status="not checked", measured=False)],
-     "Not one of the two risks was measured, one was judged by stated numbers; none is over its limit, "
-     "one is a concern by stated numbers; one was not checked."),
+     "Of two risks, none is over its limit, one is a concern by stated numbers and one was not checked."),
 ])  # fmt: skip
 def test_the_lead_counts_what_stands_below(risks: list[dict[str, Any]], said: str):
     assert lead(stored(*risks)) == said

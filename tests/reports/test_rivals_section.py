@@ -119,8 +119,8 @@ def test_a_payback_that_never_comes_is_never_and_a_batch_has_a_gain() -> None:
     [
         (
             [TEMPLATE, REPAIRED, RETRIED],
-            "The tuned model after repair is clearly better than 2 of 3 ways without training; the strongest of them is the "
-            "prompted model after repair, with 88% acceptable outputs.",
+            "The tuned model after repair is clearly better than 2 of 3 ways without training; the strongest is the "
+            "prompted model after repair, at 88% acceptable.",
         ),
         (
             [TEMPLATE | {"strongest": True}, RETRIED],

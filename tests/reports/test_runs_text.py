@@ -41,7 +41,15 @@ def test_a_wide_terminal_shows_a_row_for_each_run() -> None:
     assert "Damaged" in lines[3]
     assert "Only curated" in lines[4]
     assert lines[6] == "broken: results.json is damaged (Expecting value: line 1 column 1 (char 0))"
-    assert lines[-1] == "4 runs, 52.8 MB on the disk; 1 damaged."
+    assert lines[-1] == "4 runs, 52.8 MB on disk; 1 damaged."
+
+
+@pytest.mark.parametrize("columns", [60, 220])
+def test_shares_have_the_decimals_with_which_they_and_their_difference_add_up(columns: int) -> None:
+    entry = replace(ENTRY, baseline=RunSide("template", 1.0, 0.94, 1.0), candidate=RunSide("tuned", 0.875, 0.77, 0.94))
+    text = " ".join(runs_text([entry], columns=columns).split())
+    assert "100% (94 to 100%)" in text
+    assert "87.5% (77 to 94%)" in text
 
 
 def test_variants_are_named_where_the_runs_do_not_compare_the_same() -> None:
@@ -61,7 +69,7 @@ def test_a_narrow_one_has_a_few_lines_for_each_run() -> None:
     text = runs_text([ENTRY], columns=60)
     assert text.splitlines()[:3] == [
         "20261003-120000-0003  Fine-tune (fair)",
-        "    prompted 50% (40 to 60%), tuned 80% (70 to 90%)",
+        "    prompted 50% (40 to 60%); tuned 80% (70 to 90%)",
         "    cost per output, including repair: 0.08, 0.02 EUR",
     ]
     assert "payback: 20 days (10 to 40 days)" in text

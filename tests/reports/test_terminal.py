@@ -4,6 +4,7 @@ import pytest
 
 from tuneworth.evaluate import decide
 from tuneworth.reports import curated_text, verdict_text
+from tuneworth.reports.terminal import run_of, way_rows
 
 from ..evaluate.situations import costs, situation
 
@@ -107,3 +108,12 @@ def test_curating_says_what_became_of_the_rows_and_each_borderline_pair_once(tab
     assert "No held-out request has a training example with the same facts at a similarity of 0.8 or more." in said
     assert said.count('is dropped in favour of "b"') == shown
     assert ("At 0.80" in said) == bool(shown)
+
+
+def test_forms_of_the_tuned_model_are_no_ways_without_training():
+    quality = {name: {"acceptable": {"share": 0.5}} for name in ("prompted", "plain", "tuned")}
+    rivals = [{"name": name, "measured": name in quality, "acceptable": {"share": 0.5}}
+              for name in ("prompted", "plain", "nearest", "prompted + retry", "tuned + short guide")]  # fmt: skip
+    comparison = {"baseline": "prompted", "candidate": "tuned"}
+    found = way_rows(run_of({"quality": quality, "rivals": rivals, "comparison": comparison}))
+    assert [row.label for row in found] == ["prompted", "plain", "nearest examples", "prompted, retried"]

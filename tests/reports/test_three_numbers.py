@@ -9,7 +9,7 @@ from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
 from tuneworth.reports.markdown import money_lines
 from tuneworth.reports.sections import why
-from tuneworth.reports.sections.first_screen import Number, three_numbers
+from tuneworth.reports.sections.three_numbers import Number, three_numbers
 from tuneworth.reports.stored import StoredRun
 
 from .real_run import ROI, write_real_run

@@ -47,9 +47,10 @@ def dropped_line(data: Mapping[str, Any]) -> str:
         return f"{say.count(dropped, 'row')}."
     most = max(sorted(rules), key=lambda name: rules[name])
     words = short(rule_words(most, sentences_of(data), brief=True), REASON).rstrip(".")
+    words = f"{words[:1].lower()}{words[1:]}"
     if len(rules) == 1:
-        return f"{say.count(dropped, 'row')} for one reason: {words}."
-    return f"{say.count(dropped, 'row')}; the most frequent reason, for {say.count(rules[most])}: {words}."
+        return f"{say.count(dropped, 'row')}, all for one reason: {words}."
+    return f"{say.count(dropped, 'row')}; the most frequent reason, for {say.count(rules[most])} of them: {words}."
 
 
 def _style_line(style: Mapping[str, Any]) -> str:

@@ -13,7 +13,8 @@ from ...charts.rows import Bar, mini_rows
 from ...page import Section
 from ...stored import StoredCuration
 from ...words import capital, sentence, short, typeset
-from ..first_screen import Headline, Number, Side
+from ..first_screen import Headline
+from ..three_numbers import Number, Side
 from .accepts import accepted_rows, accepts_sentence
 from .brief import dropped_line
 from .certificate import certificate, certificate_facts, certificate_values, held_out, near_values, similarity_text

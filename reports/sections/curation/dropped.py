@@ -140,7 +140,7 @@ def rule_words(rule: str | None, sentences: Mapping[str, Mapping[str, Any]], *, 
         name = rule.removeprefix("style:")
         sentence = (sentences.get(name) or {}).get("sentence")
         if brief:
-            return f"Breaks: {sentence or name}"
+            return f"Breaks “{(sentence or name).rstrip('.')}”"
         return f"Breaks a style rule: {sentence}" if sentence else f"Breaks the style rule “{name}”"
     plain = RULES.get(rule) or rule.removeprefix("quality:").replace("_", " ").replace("-", " ")
     return capital(plain)

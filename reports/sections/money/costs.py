@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ....core import UNKNOWN, Row, range_text, roughly, value_text
+from ....core import UNKNOWN, Row, decimals_beside, range_text, roughly, value_text
 from ....core import unbroken as say
 from ....evaluate import read_inputs
 from ...stored import StoredRun
@@ -210,9 +210,15 @@ def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
     shared = any(variant.get("cost_with_machines") is not None for variant in hosted)
     counts = "cost_with_machines" if shared else ends
 
+    sides = ((variants.get(money.get(side)) or {}).get("acceptance") for side in ("baseline", "candidate"))
+    decimals = decimals_beside(*sides)
+
     def row(key: str, label: str, unit: str, *, missing: str = UNKNOWN, origin: str = LINE) -> CostRow:
         values = (variants[name].get(key) for name in names)
-        cells = (value_text(Row(key, "", missing if value is None else value, unit), say) for value in values)
+        shown = decimals if unit == "share" else 0
+        cells = (
+            value_text(Row(key, "", missing if value is None else value, unit, decimals=shown), say) for value in values
+        )
         return CostRow(key, label, tuple(cells), total=key == counts, origin=origin)
 
     rows = [

@@ -12,11 +12,11 @@ from ...page import Section
 from ...stored import StoredRun
 from ...words import named, quoted, sentence, variant_label
 from .. import rivals
-from ..first_screen import Side, cost_number
+from ..three_numbers import Side, cost_number
 from .assumptions import LINE, derivation_lines, derivation_steps, traced
 from .costs import alternative_rows, change_words, costed, hosts_machines, linked_cost_rows
 from .money_charts import (
-    PARTS,
+    part_label,
     parts_figure,
     payback_figure,
     tornado_figure,
@@ -189,7 +189,7 @@ def _saving_rows(money: Mapping[str, Any]) -> list[Row]:
     parts = money.get("parts") or {}
     if parts and None not in parts.values():
         made = [
-            f"{str(PARTS.get(key, key)).lower()} {say.money(value, currency)}" for key, value in parts.items() if value
+            f"{part_label(key, value).lower()} {say.money(value, currency)}" for key, value in parts.items() if value
         ]
         rows.append(Row("parts", "  made up of", ", ".join(made) or "nothing"))
     spent = [money.get(f"spend_per_day_{side}") for side in ("baseline", "candidate")]

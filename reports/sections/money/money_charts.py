@@ -16,10 +16,15 @@ from ...stored import StoredRun
 from .assumptions import input_value, words
 from .costs import hosts_machines
 
-__all__ = ["parts_figure", "payback_figure", "scenarios", "tornado_figure"]
+__all__ = ["part_label", "parts_figure", "payback_figure", "scenarios", "tornado_figure"]
 __all__ += ["tornado_finding", "volume_figure", "volume_rows"]
 
-PARTS = {"guide": "Shorter prompt", "model": "Different prices and lengths", "failures": "Fewer failures"}
+# The parts of a saving, each with its name where it costs more instead, if that differs.
+PARTS = {
+    "guide": ("Shorter prompt", "Longer prompt"),
+    "model": ("Different prices and lengths",) * 2,
+    "failures": ("Fewer failures", "More failures"),
+}
 # The curve is drawn this far around today's volume and the break-even. The stored curve extends farther, where gains ten
 # times as large would flatten this part.
 NEAR, FAR = 4, 3
@@ -34,13 +39,17 @@ DRAWS = "Each scenario draws every uncertain number at random within its range."
 HOW = ("money", "How the scenarios are simulated")
 
 
+def part_label(key: str, saved: float) -> str:
+    """A part of the saving in words; `saved` is negative where it costs more instead."""
+    more, less = PARTS.get(key, (key, key))
+    return less if saved < 0 else more
+
+
 def parts_figure(run: StoredRun) -> Markup:
     """What each part adds to or subtracts from the baseline's cost of a request to give the candidate's."""
     money = run.results["money"]
     currency, variants = money.get("currency") or "", money.get("variants") or {}
-    known = [
-        (PARTS.get(key, str(key)), value) for key, value in (money.get("parts") or {}).items() if value is not None
-    ]
+    known = [(part_label(key, value), value) for key, value in (money.get("parts") or {}).items() if value is not None]
     start, end = (
         (variants.get(name or "") or {}).get("effective_cost_per_request") for name in (run.baseline, run.candidate)
     )
