@@ -1,10 +1,13 @@
 """Runs to report on, and a browser to read the reports in."""
 
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from ..shared import share
 from .chromium import Window, chromium_window
@@ -40,9 +43,15 @@ def window() -> Iterator[Window]:
 
 
 @pytest.fixture(scope="session")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The finished page of each kind of run, by kind."""
-    home = tmp_path_factory.mktemp("pages")
-    found = write_kinds(home)
+def pages(home_of_runs: None) -> dict[str, Path]:
+    """The finished page of each kind of run, by kind; made once for all workers."""
+    HOME[0].mkdir(exist_ok=True)
+    home, made = HOME[0] / "pages", HOME[0] / "pages.json"
+    with FileLock(f"{home}.lock"):
+        if not made.exists():
+            shutil.rmtree(home, ignore_errors=True)  # what a failure left
+            home.mkdir()
+            found = {kind: str(page) for kind, page in write_kinds(home).items()}
+            made.write_text(json.dumps(found), encoding="utf-8")
     share("pages", home)
-    return found
+    return {kind: Path(page) for kind, page in json.loads(made.read_text(encoding="utf-8")).items()}

@@ -267,7 +267,8 @@ def clean_scripts(html: str) -> int:
     return len(re.findall(r"<script>|<script type=\"application/json\"", html))
 
 
-@pytest.mark.parametrize("kind", ["invented", pytest.param("real", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["invented", "real"])
 def test_without_examples_no_piece_of_any_text_is_in_any_file(make_run: Make, evaluated_run: Make, kind: str):
     run = make_run() if kind == "invented" else evaluated_run(roi=None)
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
