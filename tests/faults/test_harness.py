@@ -8,8 +8,7 @@ import pytest
 
 from .harness import find_problems
 from .situation import Situation
-
-pytestmark = pytest.mark.slow
+from .trees import partial_file_problems
 
 
 def command(write: Callable[[int], None]) -> Callable[[], int]:
@@ -33,6 +32,7 @@ def write_whole() -> None:
     Path("file.part").replace("file")
 
 
+@pytest.mark.slow
 def test_a_command_that_writes_atomically_has_no_problems(tmp_path: Path) -> None:
     coverage, problems = find_problems(
         Situation("atomic", command(lambda run: write_whole()), lambda folder: None), tmp_path, most=None, seed=0
@@ -41,6 +41,7 @@ def test_a_command_that_writes_atomically_has_no_problems(tmp_path: Path) -> Non
     assert coverage.faults == 2 * coverage.steps.total()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_written_in_place_is_reported_as_half_written(tmp_path: Path) -> None:
     def write_in_place(run: int) -> None:
         Path("file").write_text("text", encoding="utf-8")
@@ -50,6 +51,7 @@ def test_a_file_that_is_written_in_place_is_reported_as_half_written(tmp_path: P
     assert any("leaves file half-written" in problem for problem in problems)
 
 
+@pytest.mark.slow
 def test_a_step_that_a_run_does_not_reach_is_not_counted_as_a_fault(tmp_path: Path) -> None:
     def fewer(run: int) -> None:
         for _ in range(2 if run == 0 else 1):
@@ -60,3 +62,20 @@ def test_a_step_that_a_run_does_not_reach_is_not_counted_as_a_fault(tmp_path: Pa
     )
     assert problems == []
     assert coverage.faults == coverage.steps.total()
+
+
+@pytest.mark.parametrize(
+    ("left", "is_problem"),
+    [
+        (b"one\n", False),
+        (b"one\ntw", False),
+        (b"one\n\0wo\nthree\n", False),
+        (b"one\n2\nthree\n", True),
+        (b"\0ne\nt", False),
+        (b"o\0e\n", True),
+    ],
+)
+def test_decisions_may_end_with_a_batch_that_is_not_yet_valid(left: bytes, is_problem: bool) -> None:
+    situation = Situation("decide", (), lambda folder: None, appends=("overrides.jsonl",))
+    name, whole = "overrides.jsonl", b"one\ntwo\nthree\n"
+    assert bool([*partial_file_problems({name: left}, {}, {name: whole}, situation)]) == is_problem
