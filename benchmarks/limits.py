@@ -5,6 +5,7 @@ of its own that may take 6 GB of address space and 60 seconds of processor.
 """
 
 import argparse
+import gzip
 import json
 import os
 import platform
@@ -84,12 +85,36 @@ def _marks(mark: str) -> Callable[[Path], list[str]]:
     return make
 
 
-def _fields(folder: Path) -> list[str]:
-    with (folder / "pairs.jsonl").open("w") as file:
-        for row in range(5_000):
-            fields = {f"field {20 * row + n}": f"value {n}" for n in range(20)}
-            file.write(json.dumps({"input": fields, "output": f"Line {row}."}) + "\n")
-    return ["style", "infer", str(folder / "pairs.jsonl")]
+def _fields(*words: str, same: int = 0) -> Callable[[Path], list[str]]:
+    """A command on 5,000 rows that have 20 fields of their own each, or the `same` ones."""
+
+    def make(folder: Path) -> list[str]:
+        with (folder / "pairs.jsonl").open("w") as file:
+            for row in range(5_000):
+                own = {f"field {20 * row + n}": f"value {n}" for n in range(20)}
+                common = {f"field {n}": "yes" if (row + n) % 3 else "no" for n in range(same)}
+                file.write(json.dumps({"input": common or own, "output": f"Line {row}."}) + "\n")
+        return [*words, str(folder / "pairs.jsonl")]
+
+    return make
+
+
+def _parts(name: str) -> Callable[[Path], list[str]]:
+    """`check` of a compressed file of 2 MB that is made of empty parts."""
+
+    def make(folder: Path) -> list[str]:
+        from backports import zstd
+
+        empty = gzip.compress(b"") if name.endswith(".gz") else zstd.compress(b"")
+        (folder / name).write_bytes(empty * (2_000_000 // len(empty)))
+        return ["check", str(folder / name)]
+
+    return make
+
+
+def _open_quote(folder: Path) -> list[str]:
+    (folder / "p.csv").write_bytes(b'input,output\na,"open\n' + b"\n" * 40_000_000)
+    return ["check", str(folder / "p.csv")]
 
 
 def _aliases() -> str:
@@ -144,7 +169,12 @@ ATTACKS = (
     Attack("a named pipe as style file", "waits for ever", _pipe),
     Attack("a text of 400,000 backticks", "50 s", _marks("`")),
     Attack("a text of 400,000 dollar signs", "50 s", _marks("$")),
-    Attack("`style infer`, 5,000 rows with 100,000 fields", "7 GB after two minutes, killed", _fields),
+    Attack("`.zst` of 2 MB, empty frames", "6 s", _parts("p.jsonl.zst")),
+    Attack("`.gz` of 2 MB, empty members", NOT_REPORTED, _parts("p.jsonl.gz")),
+    Attack("`.csv`, an open quote before 40 MB of blank lines", "8.7 s", _open_quote),
+    Attack("`style infer`, 5,000 rows with 100,000 fields", "7 GB after two minutes, killed", _fields("style", "infer")),
+    Attack("`check` of the same", "10 s, 580 MB", _fields("check")),
+    Attack("`style infer`, 5,000 rows with the same 400 fields", "nothing after 100 s", _fields("style", "infer", same=400)),
 )  # fmt: skip
 
 

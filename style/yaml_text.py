@@ -53,7 +53,9 @@ class _Loader(yaml.SafeLoader):
         begins = self.peek_event().start_mark
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"it is nested deeper than {MAX_DEPTH} levels", problem_mark=begins)
+            raise yaml.MarkedYAMLError(
+                problem=f"it is nested deeper than {MAX_DEPTH} levels, a fixed limit", problem_mark=begins
+            )
         node = super().compose_node(parent, index)
         self._depth -= 1
         if alias is not None:
@@ -62,7 +64,9 @@ class _Loader(yaml.SafeLoader):
             return node
         self._values[id(node)] = values = 1 + sum(self._values[id(one)] for one in _inside(node))
         if values > MAX_VALUES:
-            raise yaml.MarkedYAMLError(problem=f"{_TOO_MANY} {MAX_VALUES:,} values", problem_mark=begins)
+            raise yaml.MarkedYAMLError(
+                problem=f"{_TOO_MANY} {MAX_VALUES:,} values, a fixed limit; write less by aliases", problem_mark=begins
+            )
         return node
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
@@ -92,7 +96,9 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             if isinstance(node, yaml.ScalarNode) and node.tag == _INT and len(node.value) > MAX_NUMBER:
-                raise ValueError(f"a number of {len(node.value):,} characters; at most {MAX_NUMBER:,} are read")
+                raise ValueError(
+                    f"a number of {len(node.value):,} characters; at most {MAX_NUMBER:,} are read, a fixed limit"
+                )
             return super().construct_object(node, deep)
         except ValueError as error:  # a date such as 2026-13-45
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None

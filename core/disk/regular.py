@@ -42,7 +42,7 @@ def read_regular(
         data = file.read(-1 if most is None else most + 1)
         if most is not None and len(data) > most:
             size = max(len(data), os.fstat(file.fileno()).st_size)
-            raise error(f"{path} has {size:,} bytes; the {what} may have at most {most:,}")
+            raise error(f"{path} has {size:,} bytes; the {what} may have at most {most:,}, a fixed limit")
         return data
 
 

@@ -99,7 +99,9 @@ def _scan(text: str) -> Iterator[_Statement | Excess]:
             dotted = False
         elif kind == "word":
             if len(piece) > MAX_NUMBER:
-                yield Excess(line, f"a number of {len(piece):,} characters; at most {MAX_NUMBER:,} are read")
+                yield Excess(
+                    line, f"a number of {len(piece):,} characters; at most {MAX_NUMBER:,} are read, a fixed limit"
+                )
         elif piece in _OPENING:
             if in_value:
                 depth += 1
@@ -116,7 +118,7 @@ def _scan(text: str) -> Iterator[_Statement | Excess]:
                 yield _Statement(line, "", tuple(names))
                 in_value = True
         if max(depth, len(names)) > MAX_DEPTH:
-            yield Excess(line, f"it is nested deeper than {MAX_DEPTH} levels")
+            yield Excess(line, f"it is nested deeper than {MAX_DEPTH} levels, a fixed limit; the settings need 4")
             return
         if piece == "\n" and depth <= 0:
             if opening and names:

@@ -60,7 +60,7 @@ def draw_sample(files: Sequence[Path], data: DataSettings, folder: Path, *, most
     """Write a sample of at most about `most` records to a folder; the same seed draws the same records.
 
     Lines of JSONL in UTF-8 and rows of Parquet are sampled from anywhere. CSV, compressed files and JSON documents
-    cannot be read from the middle, so their first records are taken; a JSON document is read in full.
+    cannot be read from the middle, so their first records are taken.
 
     Raises:
         DataError: a file cannot be read.

@@ -93,11 +93,23 @@ def test_numbers_are_exact_and_a_byte_order_mark_is_ignored(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("\na = " + "[" * 100_000 + "]" * 100_000, 2, "nested deeper than 32 levels"),
-        ("a = " + "{a = " * 20_000 + "1" + "}" * 20_000, 1, "nested deeper than 32 levels"),
-        (".".join(["a"] * 50_000) + " = 1", 1, "nested deeper than 32 levels"),
-        ("[" + ".".join(["a"] * 50_000) + "]", 1, "nested deeper than 32 levels"),
-        ("a = '''\n\n'''\nb = " + "9" * 5_000, 4, "a number of 5,000 characters; at most 1,000 are read"),
+        (
+            "\na = " + "[" * 100_000 + "]" * 100_000,
+            2,
+            "nested deeper than 32 levels, a fixed limit; the settings need 4",
+        ),
+        (
+            "a = " + "{a = " * 20_000 + "1" + "}" * 20_000,
+            1,
+            "nested deeper than 32 levels, a fixed limit; the settings need 4",
+        ),
+        (".".join(["a"] * 50_000) + " = 1", 1, "nested deeper than 32 levels, a fixed limit; the settings need 4"),
+        ("[" + ".".join(["a"] * 50_000) + "]", 1, "nested deeper than 32 levels, a fixed limit; the settings need 4"),
+        (
+            "a = '''\n\n'''\nb = " + "9" * 5_000,
+            4,
+            "a number of 5,000 characters; at most 1,000 are read, a fixed limit",
+        ),
         ("b = [0x" + "f" * 5_000 + "]", 1, "a number of 5,002 characters"),
     ],
 )
@@ -112,7 +124,7 @@ def test_a_line_of_prose_is_not_mistaken_for_a_deep_key(tmp_path):
 
 
 def test_a_file_that_is_too_large_is_refused_with_its_size(tmp_path):
-    assert "settings.toml has 250,005 bytes; the file may have at most 250,000" in refusal(
+    assert "settings.toml has 250,005 bytes; the file may have at most 250,000, a fixed limit" in refusal(
         tmp_path, "a = " + "1" * 250_001
     )
 

@@ -77,12 +77,20 @@ MERGED = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        (LAUGHS, 6, "with what its aliases (*name) repeat, it holds more than 125,000 values"),
-        (MERGED, 6, "with what its aliases (*name) repeat, it holds more than 125,000 values"),
+        (
+            LAUGHS,
+            6,
+            "with what its aliases (*name) repeat, it holds more than 125,000 values, a fixed limit; write less by aliases",
+        ),
+        (
+            MERGED,
+            6,
+            "with what its aliases (*name) repeat, it holds more than 125,000 values, a fixed limit; write less by aliases",
+        ),
         ("a: &a\n  b: [*a]\n", 2, "*a stands inside of itself"),
-        ("a:\n- " + "[" * 200 + "]" * 200, 2, "nested deeper than 100 levels"),
-        ("".join(f"{' ' * n}a:\n" for n in range(200)), 100, "nested deeper than 100 levels"),
-        ("a: 1\nb: 0x" + "f" * 5_000, 2, "a number of 5,002 characters; at most 1,000 are read"),
+        ("a:\n- " + "[" * 200 + "]" * 200, 2, "nested deeper than 100 levels, a fixed limit"),
+        ("".join(f"{' ' * n}a:\n" for n in range(200)), 100, "nested deeper than 100 levels, a fixed limit"),
+        ("a: 1\nb: 0x" + "f" * 5_000, 2, "a number of 5,002 characters; at most 1,000 are read, a fixed limit"),
         ("b: 1" + ":59" * 5_000, 1, "a number of 15,001 characters"),
     ],
 )
