@@ -18,6 +18,7 @@ from tuneworth.style import (
     parse_style,
     write_guide,
 )
+from tuneworth.style.kinds import contradicts
 
 WORDINGS = """
 wordings:
@@ -346,3 +347,13 @@ def test_infer_lists_values_that_go_together_in_many_outputs_as_near():
             [("navy", "blue" if n % 4 == 0 else "navy"), ("blue", "blue"), ("red", "blue" if n == 0 else "red")]]  # fmt: skip
     [entry] = [dict(one.entry) for one in KINDS["contradicts"].propose(pair_columns(pairs(*rows)))]
     assert entry == {"field": "colour", "values": ["blue", "navy", "red"], "near": {"navy": ["blue"]}}
+
+
+def test_a_wording_that_is_stated_often_is_looked_up_in_the_fields_once(monkeypatch):
+    """A field of any length would be searched again for each of thousands of places."""
+    searched: list[str] = []
+    looked_up = contradicts.same_on_a_scale
+    monkeypatch.setattr(contradicts, "same_on_a_scale", lambda *texts: searched.append(texts[0]) or looked_up(*texts))
+    _, found = result(COLOUR, "A navy, crimson, Navy, navy box.", {"colour": "green", "note": "crimson " * 30})
+    assert found == ["navy", "Navy", "navy"]
+    assert sorted(map(str.lower, searched)) == ["crimson", "navy"]
