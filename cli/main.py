@@ -268,7 +268,6 @@ def _resume_command(arguments: list[str], stopped: BaseException | None) -> str 
     return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
-_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _TOO_MANY_FILES = """tuneworth: too many open files. Files that were written completely are kept.
 Raise the limit of this shell (ulimit -n), or close other programs, then run the same command again."""
 _MISPLACED = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
@@ -329,7 +328,7 @@ def _report(error: BaseException, *, debug: bool) -> int:
         if not debug:
             print(printable(f"tuneworth: {error}"), file=sys.stderr)
         return error.exit_code
-    if getattr(error, "errno", None) in _OUT_OF_FILES or "Too many open files" in str(error):
+    if "Too many open files" in str(error):  # of the system, or of a library in Rust
         print(_TOO_MANY_FILES, file=sys.stderr)
         return 3
     if message := _path_message(error):
