@@ -269,6 +269,8 @@ def _resume_command(arguments: list[str], stopped: BaseException | None) -> str 
     return " ".join(["tuneworth", *map(quote, kept), "--run", quote(run.name)])
 
 
+_TOO_MANY_FILES = """tuneworth: too many open files. Files that were written completely are kept.
+Raise the limit of this shell (ulimit -n), or close other programs, then run the same command again."""
 _MISPLACED = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _LOOP = re.compile("Symlink loop from '(.*)'")  # from Path.resolve, before Python 3.13
 
@@ -334,6 +336,9 @@ def _report(error: BaseException, *, debug: bool) -> int:
         if not debug:
             print(printable(f"tuneworth: {error}"), file=sys.stderr)
         return error.exit_code
+    if "Too many open files" in str(error):  # of the system, or of a library in Rust
+        print(_TOO_MANY_FILES, file=sys.stderr)
+        return 3
     if message := _path_message(error):
         print(printable(message), file=sys.stderr)
         return 2

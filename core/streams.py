@@ -31,9 +31,10 @@ def fill_closed_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: that of the stream
-            os.set_inheritable(null, True)  # the processes that a command starts need it as well
-            setattr(sys, name, os.fdopen(null, mode, encoding="utf-8"))
+            # Until the process ends, under the lowest number that is free: that of the stream.
+            null = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123
+            os.set_inheritable(null.fileno(), True)  # the processes that a command starts need it as well
+            setattr(sys, name, null)
 
 
 def print_anywhere() -> None:

@@ -1,5 +1,6 @@
 """Commands in an environment that cannot work."""
 
+import errno
 import os
 import sys
 
@@ -15,6 +16,24 @@ def test_an_environment_without_threads_is_refused(command, pairs_file, monkeypa
     done = command("check", pairs_file)
     assert done.code == 2
     assert done.err.startswith("tuneworth: the environment variable POLARS_MAX_THREADS is 0, so no thread could work\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EMFILE, "Too many open files", "pairs.jsonl"),
+        pl.exceptions.PanicException('Os { code: 24, message: "Too many open files" }'),
+    ],
+)
+def test_too_many_open_files_are_the_limit_of_the_shell(command, pairs_file, monkeypatch, error):
+    def breaks(*_, **__):
+        raise error
+
+    monkeypatch.setattr("tuneworth.project.check_data", breaks)
+    done = command("check", pairs_file)
+    assert done.code == 3
+    assert done.err.startswith("tuneworth: too many open files. ")
+    assert "ulimit -n" in done.err
 
 
 def test_a_panic_is_an_unexpected_error_with_a_log(command, pairs_file, monkeypatch, tmp_path):
