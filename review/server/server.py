@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...core import RunBroken, Talk, TuneworthError
+from ...core import RunBroken, Talk, TuneworthError, has_room, is_out_of_memory
 from .desk import Desk, ElsewhereError, MissingError
 from .requests import Asked, read_body
 from .security import TOO_LARGE, Guard, Served, TooLargeError
@@ -107,13 +107,21 @@ def _answer(desk: Desk, work: Work, read: Callable[[], Asked], talk: Talk) -> Re
         return _json({"error": f"not saved: {error}"}, 507)
     except TuneworthError as error:
         return _json({"error": str(error)}, 400)
-    except OSError as error:  # a file of the run that is gone, or a disk that fails
+    except Exception as error:
+        return _failed(error, talk)
+
+
+def _failed(error: Exception, talk: Talk) -> Response:
+    """The answer after an error that is not about what was asked."""
+    if is_out_of_memory(error) or not has_room():
+        text = "out of memory; close other programs, look at what is saved, then try again"
+        return _json({"error": text}, 507)
+    if isinstance(error, OSError):  # a file of the run that is gone, or a disk that fails
         where = f"{error.filename}: " if error.filename else ""
         return _json({"error": f"{where}{error.strerror or error}; look at what is saved, then try again"}, 507)
-    except Exception as error:
-        talk.note("".join(traceback.format_exception(error)))
-        text = f"unexpected error: {type(error).__name__}; where `tuneworth review` runs, its cause is printed"
-        return _json({"error": text}, 500)
+    talk.note("".join(traceback.format_exception(error)))
+    text = f"unexpected error: {type(error).__name__}; where `tuneworth review` runs, its cause is printed"
+    return _json({"error": text}, 500)
 
 
 def _page(request: Request) -> Response:

@@ -148,7 +148,13 @@ def with_a_model(model: Path) -> tuple[Situation, ...]:
         settings.write_text(settings.read_text().replace("[train]", '[train]\ndtype = "float32"'), encoding="utf-8")
 
     return (
-        Situation("train", ("train",), after(project, ("curate",)), appends=("log.jsonl",)),
+        Situation(
+            "train",
+            ("train",),
+            after(project, ("curate",)),
+            appends=("log.jsonl",),
+            varies=("threads", "limit"),  # of the process that trains: `ulimit` is a limit of memory
+        ),
         Situation("race", ("evaluate",), after(project, ("curate",), ("train",)), appends=("generated.jsonl",)),
         Situation(
             "export for vllm",
