@@ -133,7 +133,7 @@ def _serving(project: Path) -> Iterator[str]:
 def _fewer_colours(path: Path) -> None:
     """A palette of 128 colours, which no eye tells apart here, where ImageMagick is there to make it."""
     if program := shutil.which("convert"):
-        subprocess.run([program, path, "-strip", "-colors", "128", f"PNG8:{path}"], check=True)
+        subprocess.run([program, path, "-strip", "+dither", "-colors", "128", f"PNG8:{path}"], check=True)
 
 
 if __name__ == "__main__":

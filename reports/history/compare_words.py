@@ -53,7 +53,7 @@ def answer(step: Step, say: Numbers) -> str:
 
 
 def changed_sentence(step: Step, say: Numbers) -> str:
-    """How many requests work now that did not, and the reverse."""
+    """How many requests work only now, and how many no longer work."""
     gained, lost = step["only_after"], step["only_before"]
     several = max(step["shared"]["samples"].values()) > 1
     if not gained and not lost:
@@ -61,8 +61,8 @@ def changed_sentence(step: Step, say: Numbers) -> str:
     if several:
         more, less = ("more often than before", "less often")
         return f"{say.count(gained, 'request')} {_is(gained)} acceptable {more}, {say.count(lost)} {less}."
-    now = f"{say.count(gained, 'request')} {'works' if gained == 1 else 'work'} now that did not"
-    return f"{now}; {say.count(lost)} {'works' if lost == 1 else 'work'} no longer."
+    now = f"{say.count(gained, 'request')} that did not work {'does' if gained == 1 else 'do'} now"
+    return f"{now}; {say.count(lost)} no longer {'works' if lost == 1 else 'work'}."
 
 
 def _is(number: float) -> str:
