@@ -108,25 +108,36 @@ def table_name(run: Path, file: str) -> str | None:
 def pair_lines(run: Path) -> Iterator[dict[str, Any]]:
     """All canonical pairs of a run: those of the splits, then those that were set aside.
 
-    Raises: DataError if a line is damaged.
+    Raises: DataError if a line is damaged, or a file has other lines than curating wrote.
     """
-    for split in SPLITS:
+    for table, files in [*((split, split_files(run, split)) for split in SPLITS), ("set_aside", set_aside_files(run))]:
         found = 0
-        for path in split_files(run, split):
-            for pair in read_stored_lines(path, PAIRS):
+        for path in files:
+            for pair in read_stored_lines(path, pairs_kind(path)):
                 found += 1
                 yield pair
-        check_count(run, split, found)
-    for path in set_aside_files(run):
-        yield from read_stored_lines(path, SET_ASIDE)
+        if files:
+            check_count(run, table, found)
 
 
-def check_count(run: Path, split: str, found: int) -> None:
-    """Raises: DataError if a split has other than the `found` pairs that were read, as curating counted them."""
-    counted = (read_summary(run).get("splits") or {}).get(split, found)
-    if counted != found:
+def check_count(run: Path, table: str, found: int) -> None:
+    """Raises: DataError if curating wrote other than the `found` pairs that were read of a split, or of `set_aside`."""
+    if table == "set_aside":
+        files, counted = set_aside_files(run), _set_aside_rows(run)
+    else:
+        files, counted = split_files(run, table), (read_summary(run).get("splits") or {}).get(table)
+    if counted not in (None, found):
         what = f"{say.count(found, 'pair')}, but curating wrote {counted:,}: it was cut or changed"
-        raise damage(split_files(run, split)[0], PAIRS, what)
+        raise damage(files[0], pairs_kind(files[0]), what)
+
+
+def _set_aside_rows(run: Path) -> int | None:
+    """The rows that were not kept but are pairs, which have a content in the ledger; None if it has no such column."""
+    ledger = scan_ledger(run)
+    if "content" not in ledger.collect_schema():
+        return None
+    rows = pl.col("outcome").ne("kept") & pl.col("content").is_not_null()
+    return _read(ledger, ledger_files(run)[0], ["outcome"], rows).height
 
 
 def part_name(part: int, suffix: str) -> str:
