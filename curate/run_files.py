@@ -23,7 +23,7 @@ __all__ = [
     "OUTCOMES",
     "PAIRS",
     "SET_ASIDE",
-    "check_count",
+    "check_rows",
     "ledger_files",
     "ledger_rows",
     "pair_lines",
@@ -111,33 +111,36 @@ def pair_lines(run: Path) -> Iterator[dict[str, Any]]:
     Raises: DataError if a line is damaged, or a file has other lines than curating wrote.
     """
     for table, files in [*((split, split_files(run, split)) for split in SPLITS), ("set_aside", set_aside_files(run))]:
-        found = 0
+        rows = []
         for path in files:
             for pair in read_stored_lines(path, pairs_kind(path)):
-                found += 1
+                rows.append(pair["row"])
                 yield pair
         if files:
-            check_count(run, table, found)
+            check_rows(run, table, rows)
 
 
-def check_count(run: Path, table: str, found: int) -> None:
-    """Raises: DataError if curating wrote other than the `found` pairs that were read of a split, or of `set_aside`."""
+def check_rows(run: Path, table: str, rows: Collection[int]) -> None:
+    """Raises: DataError if a split, or `set_aside`, lacks or has rows that curating wrote otherwise; `rows` are those read."""
     if table == "set_aside":
-        files, counted = set_aside_files(run), _set_aside_rows(run)
+        files = set_aside_files(run)
+        lost = len(_with_texts(run).difference(rows))
+        what = f"{say.count(lost, 'row')} of the ledger {'is' if lost == 1 else 'are'} missing: it was cut or changed"
     else:
-        files, counted = split_files(run, table), (read_summary(run).get("splits") or {}).get(table)
-    if counted not in (None, found):
-        what = f"{say.count(found, 'pair')}, but curating wrote {counted:,}: it was cut or changed"
+        files, counted = split_files(run, table), (read_summary(run).get("splits") or {}).get(table, len(rows))
+        lost = counted - len(rows)
+        what = f"{say.count(len(rows), 'pair')}, but curating wrote {counted:,}: it was cut or changed"
+    if lost:
         raise damage(files[0], pairs_kind(files[0]), what)
 
 
-def _set_aside_rows(run: Path) -> int | None:
-    """The rows that were not kept but are pairs, which have a content in the ledger; None if it has no such column."""
+def _with_texts(run: Path) -> set[int]:
+    """The rows that were not kept and are surely set aside with their texts: those with a content in the ledger."""
     ledger = scan_ledger(run)
-    if "content" not in ledger.collect_schema():
-        return None
+    if "content" not in ledger.collect_schema():  # of an earlier version
+        return set()
     rows = pl.col("outcome").ne("kept") & pl.col("content").is_not_null()
-    return _read(ledger, ledger_files(run)[0], ["outcome"], rows).height
+    return set(_read(ledger, ledger_files(run)[0], ["row"], rows)["row"])
 
 
 def part_name(part: int, suffix: str) -> str:

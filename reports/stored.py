@@ -16,7 +16,7 @@ from ..curate import (
     GIVEN,
     PAIRS,
     SPLITS,
-    check_count,
+    check_rows,
     ledger_files,
     parts_of_ids,
     read_ledger_file,
@@ -123,7 +123,7 @@ def read_run(run: Path) -> StoredRun:
     is_given = run / GIVEN in files
     lines = [pair for file in files for pair in read_stored_lines(file, GIVEN if is_given else PAIRS)]
     if files and not is_given:
-        check_count(run, "test", len(lines))
+        check_rows(run, "test", [pair["row"] for pair in lines])
     pairs = {str(pair["id"]): pair for pair in lines}
     outputs: dict[tuple[str, str], dict[str, Any]] = {}
     for line in read_stored_lines(run / OUTPUTS, OUTPUTS):

@@ -235,7 +235,6 @@ def test_a_table_that_was_cut_at_the_end_of_a_line_is_named(whole, tmp_path, tab
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     file = run / "curate" / f"{table}.jsonl"
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
-    with pytest.raises(DataError, match=rf"{table}\.jsonl: \d+ pairs?, but curating wrote \d+: it was cut or changed"):
-        list(pair_lines(run))
-    with pytest.raises(DataError, match=rf"{table}\.jsonl: \d+ pairs?, but curating wrote"):
-        read_original(run)
+    for read in (lambda: list(pair_lines(run)), lambda: read_original(run)):
+        with pytest.raises(DataError, match=rf"{table}\.jsonl: .*: it was cut or changed"):
+            read()
