@@ -177,6 +177,6 @@ def test_a_newer_run_without_its_run_json_is_not_passed_over(tmp_path: Path) -> 
     assert Run(tmp_path).folder == newest
     (newest / "run.json").unlink()
     with pytest.raises(DataError, match=r"bbbb/run\.json: the file is missing\nRestore it from a copy"):
-        Run(tmp_path).folder
+        Run(tmp_path)
     (newest / "curate").rmdir()  # a folder that a killed command began
     assert Run(tmp_path).folder.name == "20260101-000000-aaaa"
