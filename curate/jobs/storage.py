@@ -167,7 +167,7 @@ class Storage:
             frames = [pl.read_ipc(io.BytesIO(blob), columns=names) for blob in blobs]
             if [frame.height for frame in frames] != [piece.rows for piece in wanted]:
                 raise ValueError("rows are missing")
-        except (FileNotFoundError, pl.exceptions.ComputeError, ValueError, EOFError) as error:
+        except (FileNotFoundError, pl.exceptions.ComputeError, ValueError, TypeError, EOFError) as error:
             what = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({_first_line(error)})"
             raise RunBroken(
                 f"{self.at(path)} {what}\n"
@@ -185,7 +185,7 @@ class Storage:
         try:
             with self.refusals(name):
                 return json.loads(self.files.read(f"{self.prefix}{name}"))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
             return None
 
     def remove(self, name: str) -> None:
