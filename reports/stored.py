@@ -136,13 +136,11 @@ def read_run(run: Path) -> StoredRun:
 
 
 def _check_complete(file: Path, counts: Counter[str], quality: Mapping[str, Any]) -> None:
-    """Raises: DataError if a scored variant lacks outputs: all have the same requests. A run may be kept without any."""
+    """Raises: DataError if a scored variant lacks outputs: all have the same requests. A run may be kept without the file."""
     most = max((counts[name] for name in quality), default=0)
-    for name, scored in quality.items() if most else ():
-        if counts[name] < max(most, scored["n"]):
-            what = (
-                f'"{name}" has outputs for {counts[name]:,} of {max(most, scored["n"]):,} requests: lines are missing'
-            )
+    for name, scored in quality.items() if file.exists() else ():
+        if counts[name] < (asked := max(most, scored["n"])):
+            what = f'"{name}" has outputs for {counts[name]:,} of {asked:,} requests: lines are missing'
             raise damage(file, OUTPUTS, what)
 
 

@@ -255,7 +255,7 @@ def test_a_horizon_without_end_is_named_and_not_counted_through(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lost", [1, 42, 60])
+@pytest.mark.parametrize("lost", [1, 42, 60, 84])
 def test_outputs_that_were_cut_at_the_end_of_a_line_are_named(evaluated_run: Callable[..., Path], lost: int) -> None:
     run = evaluated_run(n=42)
     file = run / "evaluate" / "outputs.jsonl"
