@@ -184,7 +184,8 @@ class Storage:
         """The content of a small file; None if it is missing or incomplete."""
         try:
             with self.refusals(name):
-                return json.loads(self.files.read(f"{self.prefix}{name}"))
+                content = self.files.read(f"{self.prefix}{name}")
+            return json.loads(content)
         except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
             return None
 
