@@ -22,8 +22,8 @@ else ends the command with exit code 2 and one message: the file, the line, the 
 expected, and the command that makes the file again if the others allow it. Nothing is written before that.
 
 - **Versions.** `results.json` and `curate/summary.json` of a run that this version of Tuneworth made (`versions` in
-  `run.json`) must have every key of their schema and no other. Of another version, what is there must have its type, and
-  what the readers cannot do without must be there. In the other files, unknown keys are left alone.
+  `run.json`) must have every key of their schema. Of another version, what is there must have its type, and what the readers
+  cannot do without must be there. Unknown keys are left alone in every file.
 - **Missing rows.** A split with fewer or more lines than `curate/summary.json` counted, texts missing from
   `set_aside.jsonl`, a ledger with other rows than were read, and outputs that lack a request are damage too.
 - **`splits.jsonl` and `overrides.jsonl`** outlive a run. If they have fewer lines than after the last curation (`lines` in
