@@ -72,7 +72,7 @@ from .run_files import GIVEN as GIVEN
 from .run_files import LEDGER_SCHEMA as LEDGER_SCHEMA
 from .run_files import PAIRS as PAIRS
 from .run_files import SET_ASIDE as SET_ASIDE
-from .run_files import check_count as check_count
+from .run_files import check_rows as check_rows
 from .run_files import ledger_files as ledger_files
 from .run_files import pairs_kind as pairs_kind
 from .run_files import parts_of_ids as parts_of_ids

@@ -23,7 +23,7 @@ __all__ = [
     "OUTCOMES",
     "PAIRS",
     "SET_ASIDE",
-    "check_count",
+    "check_rows",
     "ledger_files",
     "ledger_rows",
     "pair_lines",
@@ -108,25 +108,39 @@ def table_name(run: Path, file: str) -> str | None:
 def pair_lines(run: Path) -> Iterator[dict[str, Any]]:
     """All canonical pairs of a run: those of the splits, then those that were set aside.
 
-    Raises: DataError if a line is damaged.
+    Raises: DataError if a line is damaged, or a file has other lines than curating wrote.
     """
-    for split in SPLITS:
-        found = 0
-        for path in split_files(run, split):
-            for pair in read_stored_lines(path, PAIRS):
-                found += 1
+    for table, files in [*((split, split_files(run, split)) for split in SPLITS), ("set_aside", set_aside_files(run))]:
+        rows = []
+        for path in files:
+            for pair in read_stored_lines(path, pairs_kind(path)):
+                rows.append(pair["row"])
                 yield pair
-        check_count(run, split, found)
-    for path in set_aside_files(run):
-        yield from read_stored_lines(path, SET_ASIDE)
+        if files:
+            check_rows(run, table, rows)
 
 
-def check_count(run: Path, split: str, found: int) -> None:
-    """Raises: DataError if a split has other than the `found` pairs that were read, as curating counted them."""
-    counted = (read_summary(run).get("splits") or {}).get(split, found)
-    if counted != found:
-        what = f"{say.count(found, 'pair')}, but curating wrote {counted:,}: it was cut or changed"
-        raise damage(split_files(run, split)[0], PAIRS, what)
+def check_rows(run: Path, table: str, rows: Collection[int]) -> None:
+    """Raises: DataError if a split, or `set_aside`, lacks or has rows that curating wrote otherwise; `rows` are those read."""
+    if table == "set_aside":
+        files = set_aside_files(run)
+        lost = len(_with_texts(run).difference(rows))
+        what = f"{say.count(lost, 'row')} of the ledger {'is' if lost == 1 else 'are'} missing: it was cut or changed"
+    else:
+        files, counted = split_files(run, table), (read_summary(run).get("splits") or {}).get(table, len(rows))
+        lost = counted - len(rows)
+        what = f"{say.count(len(rows), 'pair')}, but curating wrote {counted:,}: it was cut or changed"
+    if lost:
+        raise damage(files[0], pairs_kind(files[0]), what)
+
+
+def _with_texts(run: Path) -> set[int]:
+    """The rows that were not kept and are surely set aside with their texts: those with a content in the ledger."""
+    ledger = scan_ledger(run)
+    if "content" not in ledger.collect_schema():  # of an earlier version
+        return set()
+    rows = pl.col("outcome").ne("kept") & pl.col("content").is_not_null()
+    return set(_read(ledger, ledger_files(run)[0], ["row"], rows)["row"])
 
 
 def part_name(part: int, suffix: str) -> str:

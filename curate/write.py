@@ -23,7 +23,7 @@ from .run_files import (
     GIVEN,
     PAIRS,
     SET_ASIDE,
-    check_count,
+    check_rows,
     part_name,
     read_ledger,
     set_aside_files,
@@ -182,7 +182,7 @@ def read_split(run: Path, split: str) -> pl.DataFrame:
 def _read_split(run: Path, split: str, files: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
     """The pairs of a split. Raises: DataError if a line is damaged, or lines were cut off or added since curating."""
     pairs = _read(files, schema)
-    check_count(run, split, len(pairs))
+    check_rows(run, split, pairs["row"])
     return pairs
 
 
@@ -216,7 +216,9 @@ def read_tested(run: Path) -> pl.DataFrame:
 def read_set_aside(run: Path) -> pl.DataFrame:
     """The pairs that were not kept: a pair table with outcome and rule."""
     files = set_aside_files(run) or [Path(run) / "curate" / "set_aside.jsonl"]
-    return _read(files, {**PAIR_SCHEMA, "outcome": pl.String, "rule": pl.String}, SET_ASIDE)
+    pairs = _read(files, {**PAIR_SCHEMA, "outcome": pl.String, "rule": pl.String}, SET_ASIDE)
+    check_rows(run, "set_aside", pairs["row"])
+    return pairs
 
 
 def read_original(run: Path, guide: str | None = None) -> RawPairs:
@@ -228,7 +230,9 @@ def read_original(run: Path, guide: str | None = None) -> RawPairs:
         DataError: the run was not curated, or a file is damaged.
     """
     schema = {**PAIR_SCHEMA, "written": pl.String}
-    found = pl.concat([_read_splits(run), _read(set_aside_files(run), schema, SET_ASIDE)]).sort("row")
+    set_aside = _read(set_aside_files(run), schema, SET_ASIDE)
+    check_rows(run, "set_aside", set_aside["row"])
+    found = pl.concat([_read_splits(run), set_aside]).sort("row")
     no_name = pl.lit(None, pl.String)
     pairs = found.select(*PAIR_SCHEMA).with_columns(
         output=pl.coalesce(found["written"], found["output"]),

@@ -19,9 +19,18 @@ What each file is for is in [Runs](runs.md#the-files-of-a-run). Here are its key
 
 Every command reads these files by their schemas. A file that is cut, edited by another program, or replaced by something
 else ends the command with exit code 2 and one message: the file, the line, the place in it, what is there and what was
-expected, and the command that makes the file again if the others allow it. Nothing is written before that. Keys that a
-schema does not know are left alone, as a newer version may have written them. A split with fewer or more lines than
-`curate/summary.json` counted, a ledger with other rows than were read, and outputs that lack a request are damage too.
+expected, and the command that makes the file again if the others allow it. Nothing is written before that.
+
+- **Versions.** `results.json` and `curate/summary.json` of a run that this version of Tuneworth made (`versions` in
+  `run.json`) must have every key of their schema. Of another version, what is there must have its type, and what the readers
+  cannot do without must be there. Unknown keys are left alone in every file.
+- **Missing rows.** A split with fewer or more lines than `curate/summary.json` counted, texts missing from
+  `set_aside.jsonl`, a ledger with other rows than were read, and outputs that lack a request are damage too.
+- **`splits.jsonl` and `overrides.jsonl`** outlive a run. If they have fewer lines than after the last curation (`lines` in
+  its summary), lost rows are placed as in the ledger of that run, with the warning `splits_lost`; lost decisions are
+  noted. A file that you deleted loses nothing.
+- **Files that grow.** A last line that a kill cut short is left out. Any other damaged line of a paid answer or request is
+  refused, since it would be paid for again; of `generated.jsonl`, such lines are counted and their outputs generated again.
 
 This page is generated from the schemas by `docs/files.py`.
 """

@@ -256,7 +256,8 @@ def _outputs(file: Path) -> pl.DataFrame:
 
 
 def _stamp(files: Iterable[Path]) -> list[tuple[Path, int, int]]:
-    return [(file, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files]
+    there = [file for file in files if file.exists()]  # of a link to nothing, the reader says what is wrong
+    return [(file, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in there]
 
 
 def project_at(path: At, *, allow_code: bool = False) -> Project:

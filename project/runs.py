@@ -102,16 +102,26 @@ def no_partial_run(run: Path) -> Iterator[None]:
 def find_run(project: Project, name: str | None) -> Path:
     """The run called `name`, or the newest one.
 
-    Raises: ConfigError if there is none.
+    Raises: ConfigError if there is none; DataError if the newest one lost its run.json.
     """
     runs = sorted(path.name for path in project.runs.glob("*") if (path / "run.json").is_file())
     if name is None:
+        _check_newest(project.runs, runs)
         if not runs:
             raise ConfigError(f"no run in {project.runs}\nRun `tuneworth curate {quote(str(project.folder))}` first.")
         return project.runs / runs[-1]
     if name not in runs:
         raise ConfigError(f'no run "{name}" in {project.runs}; {nearest(name, runs) if runs else "there is none yet"}')
     return project.runs / name
+
+
+def _check_newest(folder: Path, runs: Sequence[str]) -> None:
+    """Raises: DataError if a newer folder than these runs holds results but no run.json: it is not to be passed over."""
+    for path in sorted(folder.glob("[!.]*"), reverse=True):
+        if path.name in runs:
+            return
+        if any((path / name).exists() for name in ("curate", "train", "evaluate", "results.json")):
+            raise damage(path / "run.json", "run.json", "the file is missing")
 
 
 def run_folder(path: Path) -> Path:
@@ -122,10 +132,10 @@ def run_folder(path: Path) -> Path:
     if (path / "run.json").is_file():
         return path
     runs = sorted(p.parent for p in (path / "runs").glob("*/run.json")) if (path / PROJECT_FILE).is_file() else []
+    if (path / PROJECT_FILE).is_file():
+        _check_newest(path / "runs", [run.name for run in runs])
     if not runs and (path / PROJECT_FILE).is_file():
-        rest = sorted(folder for folder in (path / "runs").glob("[!.]*") if folder.is_dir())
-        lost = f": {rest[-1]} has no run.json" if rest else ""
-        raise DataError(f"{path} has no run yet{lost}\nCreate one: tuneworth curate {quote(str(path))}")
+        raise DataError(f"{path} has no run yet\nCreate one: tuneworth curate {quote(str(path))}")
     if not runs:
         raise DataError(f"{path} is neither a run (a folder with run.json) nor a project with a run")
     return runs[-1]

@@ -16,7 +16,7 @@ from ..curate import (
     GIVEN,
     PAIRS,
     SPLITS,
-    check_count,
+    check_rows,
     ledger_files,
     parts_of_ids,
     read_ledger_file,
@@ -123,7 +123,7 @@ def read_run(run: Path) -> StoredRun:
     is_given = run / GIVEN in files
     lines = [pair for file in files for pair in read_stored_lines(file, GIVEN if is_given else PAIRS)]
     if files and not is_given:
-        check_count(run, "test", len(lines))
+        check_rows(run, "test", [pair["row"] for pair in lines])
     pairs = {str(pair["id"]): pair for pair in lines}
     outputs: dict[tuple[str, str], dict[str, Any]] = {}
     for line in read_stored_lines(run / OUTPUTS, OUTPUTS):
@@ -136,13 +136,11 @@ def read_run(run: Path) -> StoredRun:
 
 
 def _check_complete(file: Path, counts: Counter[str], quality: Mapping[str, Any]) -> None:
-    """Raises: DataError if a scored variant lacks outputs: all have the same requests. A run may be kept without any."""
+    """Raises: DataError if a scored variant lacks outputs: all have the same requests. A run may be kept without the file."""
     most = max((counts[name] for name in quality), default=0)
-    for name, scored in quality.items() if most else ():
-        if counts[name] < max(most, scored["n"]):
-            what = (
-                f'"{name}" has outputs for {counts[name]:,} of {max(most, scored["n"]):,} requests: lines are missing'
-            )
+    for name, scored in quality.items() if file.exists() else ():
+        if counts[name] < (asked := max(most, scored["n"])):
+            what = f'"{name}" has outputs for {counts[name]:,} of {asked:,} requests: lines are missing'
             raise damage(file, OUTPUTS, what)
 
 

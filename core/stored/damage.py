@@ -22,7 +22,6 @@ _SHAPE = (
     pl.exceptions.PolarsError,
 )  # fmt: skip
 _SUFFIXES = {"object": "an object", "array": "a list", "string": "a text", "null": "null"}
-_KEYS = ("required", "additionalProperties")
 _PROJECT = "tuneworth.toml"
 _CODE = str(Path(__file__).parents[2])
 
@@ -76,16 +75,14 @@ def _remedy(path: Path, kind: str) -> str:
 
 def schema_words(errors: Iterable[Any], value: Any) -> str:
     """What a validator found, in words: the place, what is there, what was expected. Of several errors, a value of the
-    wrong kind comes before keys that are missing or unknown, and then the first."""
-    error = min(errors, key=lambda error: error.kind.name in _KEYS)
+    wrong kind comes before missing keys, and then the first."""
+    error = min(errors, key=lambda error: error.kind.name == "required")
     while error.kind.name in ("anyOf", "oneOf"):
         error = _closest(error)
     place = ".".join(str(part) for part in error.instance_path)
     name = f'"{place}"' if place else "it"
     if error.kind.name == "required":
         return f'{f"{name} lacks" if place else "lacks"} the key "{error.kind.property}"'
-    if error.kind.name == "additionalProperties":
-        return f"{f'{name} has' if place else 'has'} the key {_shown(error.kind.unexpected[0])}, which is unknown"
     found = value
     for part in error.instance_path:
         found = found[part]

@@ -50,7 +50,7 @@ def run_files() -> Mapping[str, RunFile]:
     found = {}
     for name, file in described["files"].items():
         own, shared = (parts[name], results) if name in parts else (file["schema"], described)
-        schema = {**own, "$defs": shared["$defs"]}
+        schema = _opened({**own, "$defs": shared["$defs"]})
         found[name] = RunFile(
             name, file["about"], schema,
             lines=file.get("lines", False), longest=file.get("longest", _LONGEST), versioned=name in parts,
@@ -84,6 +84,15 @@ def _validator(schema: Mapping[str, Any]) -> Any:
     return jsonschema_rs.validator_for(dict(schema), mask=MASK)
 
 
+def _opened(schema: Any) -> Any:
+    """The schema without its refusals of unknown keys: a reader that does not know a key can leave it alone."""
+    if isinstance(schema, list):
+        return [_opened(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _opened(part) for key, part in schema.items() if (key, part) != ("additionalProperties", False)}
+
+
 def _of_any_version(schema: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a file that another version may have written: it may have other keys and lack some, but what is
     there must be of its type, or of the one that it had in `earlier` versions."""
@@ -100,7 +109,7 @@ def _loosened(schema: Any) -> Any:
         return schema
     if isinstance(words := schema.get("enum"), list):  # another version may know others
         schema = {**schema, "type": ["string", "null"] if None in words else "string"}
-    versions = {"required": list, "additionalProperties": bool, "enum": list}  # not where a property has that name
+    versions = {"required": list, "enum": list}  # not where a property has that name
     names = {"oneOf": "anyOf"}  # without their required keys, several may fit
     return {
         names.get(key, key): _loosened(part)

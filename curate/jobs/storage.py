@@ -167,7 +167,7 @@ class Storage:
             frames = [pl.read_ipc(io.BytesIO(blob), columns=names) for blob in blobs]
             if [frame.height for frame in frames] != [piece.rows for piece in wanted]:
                 raise ValueError("rows are missing")
-        except (FileNotFoundError, pl.exceptions.ComputeError, ValueError, EOFError) as error:
+        except (FileNotFoundError, pl.exceptions.ComputeError, ValueError, TypeError, EOFError) as error:
             what = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({_first_line(error)})"
             raise RunBroken(
                 f"{self.at(path)} {what}\n"
@@ -184,8 +184,9 @@ class Storage:
         """The content of a small file; None if it is missing or incomplete."""
         try:
             with self.refusals(name):
-                return json.loads(self.files.read(f"{self.prefix}{name}"))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+                content = self.files.read(f"{self.prefix}{name}")
+            return json.loads(content)
+        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
             return None
 
     def remove(self, name: str) -> None:

@@ -184,7 +184,6 @@ class Judging:
         files = [self._run.folder / "results.json", self._run.folder / "evaluate" / "outputs.jsonl"]
         if not all(map(os.path.lexists, files)):
             return None
-        files = [file for file in files if file.exists()]  # of a link to nothing, the reader says what is wrong
         with self._lock:
             return self._run.once("compared outputs", files, lambda: _compared(read_run(self._run.folder)))
 

@@ -1,6 +1,7 @@
 """A run in parts is read, written and asked as the one in one piece."""
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,9 +26,16 @@ from tuneworth.curate import (
     why,
     write_curated,
 )
-from tuneworth.curate.run_files import LINES, ledger_rows
+from tuneworth.curate.run_files import LINES, ledger_rows, pair_lines
 from tuneworth.curate.why import nearest_kept
-from tuneworth.curate.write import curated_folder, part_files, read_set_aside, write_part, write_summary
+from tuneworth.curate.write import (
+    curated_folder,
+    part_files,
+    read_original,
+    read_set_aside,
+    write_part,
+    write_summary,
+)  # fmt: skip
 from tuneworth.examples import example_path
 from tuneworth.style import read_style
 
@@ -221,3 +229,13 @@ def test_a_run_that_was_not_curated_has_no_files(tmp_path):
     assert table_name(tmp_path, "curate/train.jsonl") is None
     with pytest.raises(DataError, match="there is no ledger"):
         read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize("table", ["train", "validation", "test", "set_aside"])
+def test_a_table_that_was_cut_at_the_end_of_a_line_is_named(whole, tmp_path, table):
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    file = run / "curate" / f"{table}.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
+    for read in (lambda: list(pair_lines(run)), lambda: read_original(run)):
+        with pytest.raises(DataError, match=rf"{table}\.jsonl: .*: it was cut or changed"):
+            read()

@@ -166,3 +166,17 @@ def test_outputs_are_checked_for_the_values_of_all_pairs_of_the_run(labels: Path
     assert (shares["prompted"], shares["tuned"]) == (0, 1)
     judged = judge_outputs(labels / "test.jsonl", {"tuned": labels / "collected.jsonl"}, project=labels)
     assert judged.results["quality"]["tuned"]["acceptable"]["share"] == 0
+
+
+def test_a_newer_run_without_its_run_json_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "tuneworth.toml").touch()
+    for name in ("20260101-000000-aaaa", "20260102-000000-bbbb"):
+        (tmp_path / "runs" / name / "curate").mkdir(parents=True)
+        (tmp_path / "runs" / name / "run.json").write_text("{}", encoding="utf-8")
+    newest = tmp_path / "runs" / "20260102-000000-bbbb"
+    assert Run(tmp_path).folder == newest
+    (newest / "run.json").unlink()
+    with pytest.raises(DataError, match=r"bbbb/run\.json: the file is missing\nRestore it from a copy"):
+        Run(tmp_path)
+    (newest / "curate").rmdir()  # a folder that a killed command began
+    assert Run(tmp_path).folder.name == "20260101-000000-aaaa"

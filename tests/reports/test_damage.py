@@ -254,3 +254,13 @@ def test_a_horizon_without_end_is_named_and_not_counted_through(
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     results["money"]["formula_inputs"]["horizon_days"] = horizon
     assert not page_or_error(run, results, ("money", "formula_inputs", "horizon_days"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [1, 42, 60, 84])
+def test_outputs_that_were_cut_at_the_end_of_a_line_are_named(evaluated_run: Callable[..., Path], lost: int) -> None:
+    run = evaluated_run(n=42)
+    file = run / "evaluate" / "outputs.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-lost]))
+    with pytest.raises(DataError, match=r'outputs\.jsonl: ".*" has outputs for \d+ of 42 requests'):
+        read_run(run)

@@ -92,7 +92,7 @@ def test_tables_without_their_done_count_as_nothing(storage: Storage) -> None:
         storage.load("read", 0, "texts")
 
 
-@pytest.mark.parametrize("written", [b"", b'{"tables": {', b"[]", b'{"tables": {"a": {}}}', b"\xff"])
+@pytest.mark.parametrize("written", [b"", b'{"tables": {', b"[]", b'{"tables": {"a": {}}}', b"\xff", b"[" * 100_000])
 def test_a_done_that_is_not_whole_counts_as_nothing(storage: Storage, written: bytes) -> None:
     storage.store("read", 0, {"texts": TEXTS})
     storage.files.write("read/00000/done.json", written)
