@@ -24,7 +24,8 @@ WRITTEN = {
 }  # fmt: skip
 # What comes with Tuneworth, what the system has, and what is no file on a disk.
 BROUGHT = {
-    "core.install", "core.machine", "core.stored.run_files", "curate.jobs.curate", "curate.read.formats.records",
+    "core.install", "core.machine", "core.streams", "core.stored.run_files", "curate.jobs.curate",
+    "curate.read.formats.records",
     "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
     "project.demo.example", "project.evaluation.gate_paths", "project.serving.request", "review.server.server",
 }  # fmt: skip
