@@ -49,7 +49,10 @@ def _content(path: Path, kind: str) -> bytes | None:
     """The bytes of a file; None if there is none."""
     try:
         with _opened(path, kind) as file:
-            return file.read()
+            content = file.read(longest := run_files()[kind].longest)
+            if len(content) == longest:
+                raise damage(path, kind, f"it has {longest:,} bytes or more")
+            return content
     except FileNotFoundError:
         _check_link(path, kind)
         return None

@@ -10,6 +10,7 @@ from typing import Any
 __all__ = ["MASK", "RunFile", "checker", "checkers_of_other_versions", "run_files"]
 
 _LONGEST = 2**31  # bytes of a line; no pair that curating reads has as many
+_LARGEST = 2**28  # bytes of a document, which is parsed at once; results of five variants have 150,000
 MASK = "\x01"  # stands for the value in the message of a validator
 
 
@@ -17,8 +18,8 @@ MASK = "\x01"  # stands for the value in the message of a validator
 class RunFile:
     """A kind of file that a run has.
 
-    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`,
-    of at most `longest` bytes. versioned: whether the
+    name: its place in the run's folder. schema: of the value, or of each line if it has `lines`, in fewer than `longest`
+    bytes. versioned: whether the
     schema holds only for files that this version of Tuneworth wrote; those of others are checked by `any_version`, for
     the types of what is there, and by `needed`, for what the readers cannot do without. finite: the parts in which NaN
     is damage; elsewhere it is read as null. again: the command that makes it again from the others; "" where only a
@@ -53,7 +54,8 @@ def run_files() -> Mapping[str, RunFile]:
         schema = _opened({**own, "$defs": shared["$defs"]})
         found[name] = RunFile(
             name, file["about"], schema,
-            lines=file.get("lines", False), longest=file.get("longest", _LONGEST), versioned=name in parts,
+            lines=(lines := file.get("lines", False)), longest=file.get("longest", _LONGEST if lines else _LARGEST),
+            versioned=name in parts,
             any_version=_of_any_version(schema, file.get("earlier", {})), needed=file.get("needed", {}),
             finite=tuple(file.get("finite", ())), again=file.get("again", ""),
             remedy=file.get("remedy", "Restore it from a copy."),

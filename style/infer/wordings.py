@@ -79,7 +79,7 @@ class _Phrases:
         outside = self._counts - within
         ratio = ((within + 0.5) / (len(rows) + 1)) / ((outside + 0.5) / (others + 1))
         telling = (ratio >= _LIKELIER) & (within >= _PRECISION * (within + outside))
-        return {self.texts[number] for number in np.flatnonzero(telling)}
+        return {self.texts[number] for number in np.flatnonzero(telling).tolist()}
 
 
 def propose_wordings(columns: Columns) -> dict[str, dict[str, list[str]]]:

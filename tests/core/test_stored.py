@@ -159,3 +159,10 @@ def test_the_readers_of_decisions_and_splits_take_what_their_schemas_do(tmp_path
     file = tmp_path / "splits.jsonl"
     file.write_text('{"content": "c", "id": "a", "split": "test", "dropped": true}\n')
     assert len(list(read_stored_lines(file, "splits.jsonl"))) == len(read_splits(file).lines) == 1
+
+
+def test_a_document_beyond_its_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    with file.open("wb") as sparse:
+        sparse.truncate(3 * 10**9)
+    assert "it has 268,435,456 bytes or more" in refusal(lambda: read_stored(file, "results.json"))
