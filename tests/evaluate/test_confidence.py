@@ -32,7 +32,7 @@ TABLE = [
     ("a weak baseline and few cases", later((4, 20, 0, 16), roi=costs()), "low", "weak and there are few"),
     ("a test set that was used often",
      later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "fair", "the test set has been used often"),
-    ("worse beyond the margin", later(WORSE), "high", "even at the best end of the range the tuned model is 21"),
+    ("worse beyond the margin", later(WORSE), "high", "even at the best end of the range, the tuned model is 21"),
     ("worse, perhaps within the margin", later((9000, 200, 500, 300)), "fair", "2.5 points worse"),
     ("a weak baseline does not speak against keeping it", later((10, 2, 80, 108)), "high", "points worse"),
     ("it never pays", later(EQUAL, roi=costs(tuned=12)), "high", "within 90 days in almost none of the simulated"),

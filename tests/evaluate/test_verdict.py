@@ -400,11 +400,13 @@ def test_another_model_without_a_guide_shows_nothing_about_the_guide():
     assert "can be dropped" not in decide(results, margin=0.03)["sentence"]
 
 
-def test_with_repeats_the_reason_names_the_variant_that_was_right_more_often():
+def test_with_repeats_the_reason_names_the_variant_that_is_acceptable_more_often():
     results = situation((20, 4, 60, 116))
     assert "Only the tuned model is acceptable in 4 cases" in " ".join(decide(results, margin=0.03)["reasons"])
     results["quality"]["tuned"]["samples"] = 3
-    assert "The tuned model was right more often in 4 cases, the prompted model in 60." in decide(results)["reasons"]
+    assert (
+        "The tuned model is acceptable more often in 4 cases, the prompted model in 60." in decide(results)["reasons"]
+    )
 
 
 def test_a_single_group_is_in_the_singular():

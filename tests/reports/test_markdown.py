@@ -81,7 +81,7 @@ def test_variants_rules_money_and_risks_stand_in_short_tables(page: Callable[[st
     assert "| Investment | 1,560 EUR |" in text
     assert "| Saving per day | " in text
     assert "| rival (strongest) | 1 call, " in text
-    assert "“rival”, with 25% acceptable outputs." in text
+    assert "“rival”, at 25% acceptable." in text
     assert "## Rules that changed most" in text
     assert "Not checked: overfitting" in text
 
