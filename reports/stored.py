@@ -130,7 +130,8 @@ def read_run(run: Path) -> StoredRun:
         key = (line["id"], line["variant"])
         if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
             outputs[key] = line
-    _check_complete(run / OUTPUTS, Counter(name for _, name in outputs), results["quality"])
+    counts = Counter(name for id_, name in outputs if id_ in pairs or not pairs)
+    _check_complete(run / OUTPUTS, counts, results["quality"])
     facts = read_stored(run / "run.json", "run.json")
     return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs, facts=facts)
 

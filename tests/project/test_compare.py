@@ -332,7 +332,7 @@ def tuned(lines: list[dict]) -> dict:
         ("evaluate/outputs.jsonl", lambda lines: [{**tuned(lines), "id": "new"}, *lines], "not among the tested"),
         ("evaluate/outputs.jsonl", lambda lines: [{**line, "violations": "none"} for line in lines], "violations"),
         ("evaluate/outputs.jsonl", lambda lines: [{**line, "acceptable": "yes"} for line in lines], "acceptable"),
-        ("evaluate/outputs.jsonl", lambda lines: [], "no output"),
+        ("evaluate/outputs.jsonl", lambda lines: [], "has outputs for 0 of"),
         ("evaluate/pairs.jsonl", lambda lines: [*lines, lines[0]], "twice"),
     ],
 )  # fmt: skip

@@ -124,8 +124,8 @@ def test_a_repaired_candidate_stands_for_the_model_that_it_is_made_of(judged: Ru
     results = json.loads(file.read_text())
     results["comparison"]["candidate"] = "tuned, else prompted"
     made = {
-        "tuned + repair": {"of": ["tuned"], "repair": "safe"},
-        "tuned, else prompted": {"of": ["tuned + repair", "prompted"]},
+        "tuned + repair": {**results["variants"]["tuned"], "of": ["tuned"], "repair": "safe"},
+        "tuned, else prompted": {**results["variants"]["tuned"], "of": ["tuned + repair", "prompted"]},
     }
     results["variants"] |= made
     file.write_text(json.dumps(results))
