@@ -218,6 +218,19 @@ def test_a_small_file_may_compress_as_well_as_it_can(tmp_path):
     assert read(path).rows_read > 50_000
 
 
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_a_compressed_file_of_empty_parts_is_refused(tmp_path, monkeypatch, suffix):
+    zstd = pytest.importorskip("backports.zstd")
+    pack = gzip.compress if suffix == "gz" else zstd.compress
+    path = tmp_path / f"p.jsonl.{suffix}"
+    path.write_bytes((pack(b"") * 20 + pack(GOOD.encode())) * 30)
+    monkeypatch.setattr(opened, "_MOST_IDLE", 20_000)
+    assert len(read(path).pairs) == 30
+    path.write_bytes(path.read_bytes() + pack(b"") * 10_000 + pack(GOOD.encode()))
+    with pytest.raises(DataError, match=r"of it unpack to nothing; the limit is 20 kB, and it is fixed\nNo program"):
+        read(path)
+
+
 # --- documents ----------------------------------------------------------------------------------------------------
 
 
