@@ -150,7 +150,7 @@ ATTACKS = (
            packed("p.csv.zst", b'input,output\na,"', b"b\n", how="zstd_of")),
     Attack("`--outputs` of 2 MB, one line of 2 GB", NOT_REPORTED, _outputs),
     Attack("`.jsonl` of 2 GB without a line feed", NOT_REPORTED, lambda f: ["check", str(FILES["sparse"](f / "p.jsonl", PAIR))]),
-    Attack("`.json` of 2 GB", NOT_REPORTED, lambda f: ["check", str(FILES["sparse"](f / "p.json"))]),
+    Attack("`.json` of 2 GB, zero bytes", NOT_REPORTED, lambda f: ["check", str(FILES["sparse"](f / "p.json"))]),
     Attack("`.parquet` of 60 kB, one text of 1.9 GB", NOT_REPORTED,
            lambda f: ["check", str(FILES["page"](f / "p.parquet", size=1_900_000_000))]),
     Attack("`.feather` of 60 kB, one text of 1.9 GB", NOT_REPORTED,

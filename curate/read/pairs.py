@@ -90,8 +90,7 @@ class ReadParts:
 def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
     """The pairs of a file, of a folder or glob of files in name order, or of a saved `datasets` folder.
 
-    Files are read in blocks of some megabytes, so that their raw text is never in memory as a whole, except for a
-    `.json` document.
+    Files are read in blocks of some megabytes, so that their raw text is never in memory as a whole.
 
     Raises:
         DataError: nothing can be read there, a column is missing, the data are not pairs, or a file

@@ -1,6 +1,7 @@
 """No file holds the machine: each limit ends reading with what was found, the limit, and the way to raise it."""
 
 import gzip
+import hashlib
 import io
 import json
 import runpy
@@ -58,6 +59,11 @@ def test_blocks_give_the_lines_of_a_csv_file(text, size):
     for line in any_lines(blocks_of(text, size), 10**6, [].append):
         found += list(io.StringIO(line, newline="")) if line[0] in "\r\n" else [line]
     assert found == list(io.StringIO(text, newline=""))
+
+
+def test_many_blank_lines_within_a_block_are_one_text():
+    lines = list(any_lines(["a\r\n" + "\r\n" * 900 + "b\n" + "\n" * 900], 10, [].append))
+    assert [len(line) for line in lines] == [3, 1_800, 2, 900]
 
 
 @given(lengths=st.lists(st.integers(0, 30), min_size=1, max_size=6), size=st.integers(1, 40), most=st.integers(1, 20))
@@ -217,6 +223,23 @@ def test_a_small_file_may_compress_as_well_as_it_can(tmp_path):
     path = FILES["gzip_of"](tmp_path / "p.jsonl.gz", GOOD.encode(), GOOD.encode(), size=5_000_000)
     assert path.stat().st_size * 500 < 15_000_000
     assert read(path).rows_read > 50_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_a_compressed_file_of_empty_parts_is_refused(tmp_path, monkeypatch, suffix):
+    zstd = pytest.importorskip("backports.zstd")
+    pack = gzip.compress if suffix == "gz" else zstd.compress
+    path = tmp_path / f"p.jsonl.{suffix}"
+    texts = (hashlib.sha512(b"%d" % n).hexdigest() for n in range(3_000))
+    parts = [pack(json.dumps({"input": text, "output": text[::-1]}).encode() + b"\n") + pack(b"") for text in texts]
+    path.write_bytes(b"".join(parts))
+    assert path.stat().st_size > 400_000
+    monkeypatch.setattr(opened, "_MOST_IDLE", 150_000)
+    assert len(read(path).pairs) == 3_000
+    path.write_bytes(pack(b"") * (400_000 // len(pack(b""))) + pack(GOOD.encode()))
+    with pytest.raises(DataError, match=r"of it unpack to nothing; the limit is 150 kB, and it is fixed\nNo program"):
+        read(path)
 
 
 # --- documents ----------------------------------------------------------------------------------------------------
