@@ -90,7 +90,7 @@ def test_a_damaged_file_beside_the_project_is_refused(command, project):
     (project / "splits.jsonl").write_text('{"content": "x", "id": "p0", "split": "train"}\n{"content"\n')
     done = command("curate", project)
     assert done.code == 2
-    assert "splits.jsonl: line 2" in done.err
+    assert "splits.jsonl, line 2" in done.err
     assert not (project / "runs").exists()
     (project / "splits.jsonl").unlink()
     (project / "overrides.jsonl").write_text('{"id": "p0", "decision": "remove"}\n')

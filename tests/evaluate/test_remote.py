@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tuneworth.core import ConfigError, RunBroken
+from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.evaluate import token_limit_without_tokenizer
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 
@@ -169,12 +169,14 @@ def test_a_file_cut_anywhere_loses_only_the_last_answer(file):
 
 
 @pytest.mark.parametrize("line", ["[]", "7", '{"key": 7}', "\x00", '{"key": "KEY", "output": 5}', '{"key": "KEY"}'])
-def test_lines_that_are_not_answers_are_skipped(file, line):
+def test_a_line_that_is_no_answer_is_named_and_nothing_is_asked(file, line):
     with EndpointServer(words) as server:
         plans = the_plans(a_variant(server.url))
         file.parent.mkdir()
         file.write_text(line.replace("KEY", plans[0].requests[0].key) + "\n")
-        assert race(plans, file)[0].outputs["output"].to_list() == [f"ASK {n}" for n in range(5)]
+        with pytest.raises(DataError, match=r"answers.jsonl, line 1: .*\n.*remove this line"):
+            race(plans, file)
+        assert server.requests == []
 
 
 def test_pairs_with_the_same_request_get_separate_answers(file):

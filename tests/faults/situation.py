@@ -23,7 +23,8 @@ class Situation:
     appends: patterns of files that grow by whole lines, of which a fault may leave fewer. ignores: files that depend on the
     moment. repeats: files to which a rerun appends again if the command had finished. passing: files that a fault may leave
     and the rerun removes. varies: JSON keys whose values a fault may change, since a lost request may have been billed.
-    fresh: called before the command runs for the first time.
+    may_refuse: what a rerun may say, with exit code 2, if the command had finished. fresh: called before the command runs
+    for the first time.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Situation:
     repeats: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
     varies: tuple[str, ...] = ()
+    may_refuse: tuple[str, ...] = ()
     fresh: Callable[[], Any] = lambda: None
 
 

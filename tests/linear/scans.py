@@ -33,7 +33,7 @@ from tuneworth.evaluate.scores.similarity import similarities
 from tuneworth.evaluate.scores.two_sample import two_sample
 from tuneworth.evaluate.serving.agreement import words
 from tuneworth.evaluate.watching.traits import traits_of
-from tuneworth.project.serving.live_logs import _spelt
+from tuneworth.project.serving.live_logs import _fields_in
 from tuneworth.project.serving.readme import code, fenced
 from tuneworth.reports.junit import _clean
 from tuneworth.reports.markdown import _code, _literal
@@ -243,7 +243,7 @@ SCANS: dict[str, Scan] = {
     "ollama": _or_refused(lambda text: ollama_prompt(text, [{"role": "user", "content": text}])),
     "ollama literal": lambda text: ollama_prompt(go_literal(text), []),
     "modelfile": _or_refused(_checked),
-    "log": lambda text: _spelt(text, {"a", "A"}),
+    "log": lambda text: _fields_in(text, {"a", "A"}),
     "names of rows": lambda text: (title_of(text, text), _named(text)),
     "answer": lambda text: read_answer(text.encode()),
     "error of an endpoint": lambda text: read_error_body(text.encode(), 400),

@@ -5,7 +5,7 @@ Test data only: its outputs are the references themselves or altered copies, no 
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,10 +111,22 @@ def write_run(folder: Path, *, n: int = 60, change: Callable[[dict[str, Any]], N
     found = json.loads(texts["results.json"])
     if change:
         change(found)
+        texts = {
+            **texts,
+            "evaluate/outputs.jsonl": _outputs_of(found.get("quality") or (), texts["evaluate/outputs.jsonl"]),
+        }
     for name, text in {**texts, "results.json": json.dumps(found, ensure_ascii=False)}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+def _outputs_of(variants: Iterable[str], lines: str) -> str:
+    """The lines, and those of "tuned" once more for each variant that a change has added or renamed."""
+    rows = [json.loads(line) for line in lines.splitlines()]
+    added = set(variants) - {row["variant"] for row in rows}
+    tuned = [row for row in rows if row["variant"] == "tuned"]
+    return lines + _lines([{**row, "variant": name} for name in sorted(added) for row in tuned])
 
 
 @cache

@@ -147,12 +147,12 @@ def test_nothing_is_called_a_default_of_a_run_whose_settings_are_not_known():
     assert settings_of({"verdict": {"rule": 7}}, {}) == []
 
 
-def test_hostile_names_stay_text_and_odd_parts_give_a_page(make_run):
+def test_hostile_names_stay_text(make_run):
     def change(results: dict[str, Any]) -> None:
         results["variants"] = {ATTACK: {"source": ATTACK, "model": ATTACK, "settings": {ATTACK: ATTACK}}, "odd": None}
         results["style"]["name"] = ATTACK
         results["comparison"]["checks"] = {ATTACK: {"value": None, "p_value": None, "level": "must"}}
-        results["validity"] = [{"text": ATTACK}, "odd"]
+        results["validity"] = [{"text": ATTACK}]
         results["rivals"] = [{"name": ATTACK, "measured": True}, {"name": ATTACK, "measured": False, "why": ATTACK}]
 
     page = write_report(make_run(change=change))[0].read_text(encoding="utf-8")

@@ -268,13 +268,6 @@ def test_an_imported_run_shows_its_own_pairs(make_run: Callable[..., Path]) -> N
     assert "does not know how they were selected" in words(html)
 
 
-def test_a_line_torn_by_a_kill_is_left_out(make_run: Callable[..., Path]) -> None:
-    run = make_run()
-    with (run / "evaluate" / "outputs.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"id": "half')
-    assert read(run)[0].count('class="card') == 60
-
-
 def test_a_broken_line_in_the_middle_is_named(make_run: Callable[..., Path]) -> None:
     run = make_run()
     path = run / "evaluate" / "outputs.jsonl"

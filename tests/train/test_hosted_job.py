@@ -61,7 +61,7 @@ def run(server: HostedServer, folder: Path, *, key: str = KEY, pauses: Pauses = 
         provider.base_url, Key(key, "TEST_KEY"), title=provider.title, advice=provider.advice, pauses=pauses
     ) as client:
         job = HostedJob(folder, provider, client, request, uploads, lambda text: None, pauses=pauses)
-        job.begin()
+        job.begin(bill={"cost_at_most": 1.5}, dropped=0, epochs_by_rule=False)
         return job.run(folder.parent / "adapter")
 
 
