@@ -1,7 +1,7 @@
 """Whether a process waits for ever, because each of its threads waits for another one.
 
 Polars, for example, hands the reading of a file to a new thread. If the system cannot start one for lack of memory, the
-work is left in a queue that nobody serves, without an error. Only Linux shows what a thread waits for.
+work stays in a queue without a reader, and no error is raised. Only Linux shows what a thread waits for.
 """
 
 import platform

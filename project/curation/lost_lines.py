@@ -46,7 +46,7 @@ def removed_decisions(files: ProjectFiles, decisions: tuple[Override, ...]) -> s
         return ""
     return (
         f"{files.overrides} holds {say.count(len(decisions), 'decision')}, {removed:,} fewer than when {last} was curated; "
-        "if nobody took them back, restore the file"
+        "unless they were taken back, restore the file"
     )
 
 

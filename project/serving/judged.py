@@ -123,5 +123,5 @@ def _check_made_here(run: Run) -> None:
     if about.get("source") == "outputs":
         raise DataError(
             f'"{name}" was judged by outputs from a file: its weights are unknown here, so there is nothing to export\n'
-            "Serve the model as whoever made the outputs does; `tuneworth serve-check` needs a model that a run has called."
+            "Serve the model as it was served for those outputs; `tuneworth serve-check` needs a model that a run has called."
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth.cli.main import _end
+from tuneworth.cli.failures import report_failure
 from tuneworth.core import OUT_OF_MEMORY, ConfigError, RunBroken
 
 
@@ -28,18 +28,18 @@ def raised(error: Exception, cause: Exception) -> Exception:
     ],
 )
 def test_an_error_blames_the_input_only_if_memory_sufficed(error, code, said, capsys):
-    assert (_end(error, debug=False), capsys.readouterr().err) == (code, said + "\n")
+    assert (report_failure(error, debug=False), capsys.readouterr().err) == (code, said + "\n")
 
 
 FAIL_WITHOUT_ROOM = """
 import resource, sys
 import polars  # what the report of an error imports
-from tuneworth.cli.main import _end
+from tuneworth.cli.failures import report_failure
 
 if sys.argv[1] == "limited":
     size = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
     resource.setrlimit(resource.RLIMIT_AS, (size + (48 << 20),) * 2)
-sys.exit(_end(SystemError("error return without exception set"), debug=False))
+sys.exit(report_failure(SystemError("error return without exception set"), debug=False))
 """
 
 

@@ -86,7 +86,7 @@ def page(folder: str = RUN) -> Iterator[Page]:
 
 def act(action: Callable[[Page], Any], folder: str = RUN) -> int:
     """Open the workbench and perform an action there, with the exit code and message that a command would have."""
-    from tuneworth.cli.main import _end
+    from tuneworth.cli.failures import report_failure
 
     try:
         with page(folder) as opened:
@@ -96,7 +96,7 @@ def act(action: Callable[[Page], Any], folder: str = RUN) -> int:
         print(f"tuneworth: {error}", file=sys.stderr)
         return CODES.get(status, 2)
     except Exception as error:
-        return _end(error, debug=False)
+        return report_failure(error, debug=False)
     return 0
 
 
