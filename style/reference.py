@@ -141,7 +141,8 @@ EXAMPLES = [
     KindExample(
         "that the output is made of known words; numbers and codes do not count",
         {"kind": "known_words", "words": ["NPN", "transistor"]}, "NPN transistor, TO-92", "NPN transistoid, TO-92",
-        "the words that recur in the examples, where held-out examples use hardly any others",
+        "all words of the examples, without likely slips, where hardly an output has one of its own; else those that recur, as a "
+        "should rule",
     ),
     KindExample(
         "that HTML is well-formed, uses allowed tags, and has the required tags and structure",

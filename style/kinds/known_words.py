@@ -211,7 +211,7 @@ def _explain_known_words(check: Check, found: str | None, expected: str) -> str:
 def _propose_known_words(columns: Columns) -> list[Proposal]:
     """The words of the outputs, where they are so few that a person can look them over.
 
-    All of them, without likely slips, if hardly an output has a word of its own; else those that recur.
+    All of them, without likely slips, if hardly an output has a word of its own; else those that recur, as advice.
     """
     if len(columns.output) < _FEWEST_ROWS or mostly_json(columns.output):
         return []
@@ -226,7 +226,8 @@ def _propose_known_words(columns: Columns) -> list[Proposal]:
     listed = established_words(counts)
     if len(listed) > _MOST_WORDS or _with_own_words(table, counts) > _OWN_SHARE * len(columns.output):
         note = f"{len(recurring)} words that at least {_RECURS} outputs hold"
-        return [Proposal({"words": sorted(recurring)}, style=False, note=note)]
+        # The list lacks the rarer words by design, so it may advise but not reject.
+        return [Proposal({"words": sorted(recurring)}, style=False, note=note, most="should")]
     return [Proposal({"words": sorted(listed)}, style=False, note=f"the {len(listed)} words of the outputs")]
 
 
