@@ -101,14 +101,13 @@ def test_only_words_that_recur_are_listed_where_many_outputs_have_their_own():
 
 def test_a_list_that_lacks_rare_words_advises_and_never_rejects():
     """As in SQL, where a few outputs of a thousand hold AVG."""
-    own = [f"A red chair {''.join(chr(97 + n // 26**place % 26) for place in range(4))}" for n in range(7)]
-    requests = [f"chair {text.rsplit(' ', 1)[1]}" for text in own[:-1]] + ["none", *map(str, range(101))]
-    inferred = infer_style(
-        pl.DataFrame({"output": [*own, *(f"A blue chair, {n} cm" for n in range(101))], "input": requests})
-    )
+    own = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}vy" for n in range(40)]
+    outputs = [*(f"A red chair {word}" for word in own), *(f"A blue chair, {n} cm" for n in range(500))]
+    requests = ["none", *own[1:], *map(str, range(500))]
+    inferred = infer_style(pl.DataFrame({"output": outputs, "input": requests}))
     rule = next(one for one in inferred.evidence if one.check.kind == "known_words")
     assert rule.entry["words"] == ["a", "blue", "chair", "cm", "red"]
-    assert rule.share > 0.98
+    assert 0.995 < rule.share < 1
     assert rule.level == "should"
 
 
