@@ -1,8 +1,9 @@
 """Why the verdicts of compared runs differ, and what else does, as rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from ...core import Numbers
+from ...core import Numbers, decimals_beside
 from ..words import capital, typeset, variant_label
 from .compare_words import Step
 
@@ -67,12 +68,26 @@ def basis_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     """What the verdicts rest on that differs: what, before, after."""
     currency = step["cost"]["currency"] or ""
     found = {row["key"]: row for row in step["verdicts"]["basis"]}
+    decimals = max(_decimals(found, role) for role in ("before", "after"))
     rows = []
     for key, (title, kind) in BASIS.items():
         if key in found:
-            before, after = (_basis(kind, found[key][role], currency, say) for role in ("before", "after"))
+            before, after = (_basis(kind, found[key][role], currency, say, decimals) for role in ("before", "after"))
             rows.append((title, before, after))
     return rows
+
+
+def _decimals(found: Mapping[str, Any], role: str) -> int:
+    """The decimals with which a run's shares and difference add up; a share that did not change is not among the rows."""
+    candidate, strongest, difference = (
+        (found.get(key) or {}).get(role) for key in ("acceptable_candidate", "acceptable_strongest", "difference")
+    )
+    gap = difference and difference["value"]
+    if gap is not None and candidate is None and strongest is not None:
+        candidate = strongest + gap
+    elif gap is not None and strongest is None and candidate is not None:
+        strongest = candidate - gap
+    return decimals_beside(candidate, strongest)
 
 
 def setting_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
@@ -81,14 +96,17 @@ def setting_rows(step: Step, say: Numbers) -> list[tuple[str, str, str]]:
     return [(str(row["key"]), _stated(row["before"], say), _stated(row["after"], say)) for row in settings]
 
 
-def _basis(kind: str, value: Any, currency: str, say: Numbers) -> str:
+def _basis(kind: str, value: Any, currency: str, say: Numbers, decimals: int = 0) -> str:
     if kind == "days":
         return say.days(value)
     if value is None:
         return "–"
     if kind == "points":
-        return f"{say.signed_points(value['value'])} ({say.points_range(value['low'], value['high'])})"
-    plain = {"share": say.percent, "count": say.count, "money": lambda amount: say.money(amount, currency)}
+        return f"{say.signed_points(value['value'], decimals)} ({say.points_range(value['low'], value['high'])})"
+    plain = {
+        "share": lambda share: say.percent(share, decimals), "count": say.count,
+        "money": lambda amount: say.money(amount, currency),
+    }  # fmt: skip
     if kind in plain:
         return plain[kind](value)
     if kind == "list":

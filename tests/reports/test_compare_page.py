@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tuneworth.core import say
 from tuneworth.evaluate import ComparedJudged, compare_judged
 from tuneworth.reports import compared_text, write_comparison
+from tuneworth.reports.history.compare_basis import basis_rows
 from tuneworth.reports.history.compare_headline import compared_headline
 
 from ..evaluate.judged_sides import RULES, line, outcomes, side
@@ -106,6 +108,21 @@ def test_why_the_verdict_changed_is_said(first, second, words):
         for name, one in (("monday", first), ("today", second))
     ]
     assert words in " ".join(compared_text(whole(compare_judged(*runs))).split())
+
+
+@pytest.mark.parametrize("unchanged", ["acceptable_candidate", "acceptable_strongest", ""])
+def test_shares_behind_a_verdict_add_up_to_their_difference(unchanged):
+    before = {"acceptable_candidate": 0.875, "acceptable_strongest": 1.0}
+    after = {"acceptable_candidate": 0.75, "acceptable_strongest": 0.5} | {unchanged: before.get(unchanged)}
+    for run in (before, after):
+        gap = run["acceptable_candidate"] - run["acceptable_strongest"]
+        run["difference"] = {"value": gap, "low": gap, "high": gap}
+    rows = [{"key": key, "before": before[key], "after": after[key]} for key in before if key != unchanged]
+    step = {"verdicts": {"basis": rows}, "cost": {"currency": "EUR"}}
+    shown = {what: first for what, first, _ in basis_rows(step, say)}
+    texts = {"Acceptable, candidate": "87.5%", "Acceptable, strongest way without training": "100%"}
+    assert shown["Difference between them"].startswith("-12.5 points")
+    assert {what: shown[what] for what in texts if what in shown}.items() <= texts.items()
 
 
 def test_different_styles_are_the_strongest_doubt(tmp_path):
