@@ -112,8 +112,9 @@ def test_why_the_verdict_changed_is_said(first, second, words):
 
 @pytest.mark.parametrize("unchanged", ["acceptable_candidate", "acceptable_strongest", ""])
 def test_shares_behind_a_verdict_add_up_to_their_difference(unchanged):
-    before = {"acceptable_candidate": 0.875, "acceptable_strongest": 1.0}
-    after = {"acceptable_candidate": 0.75, "acceptable_strongest": 0.5} | {unchanged: before.get(unchanged)}
+    before: dict[str, Any] = {"acceptable_candidate": 0.875, "acceptable_strongest": 1.0}
+    after: dict[str, Any] = {"acceptable_candidate": 0.75, "acceptable_strongest": 0.5}
+    after |= {key: share for key, share in before.items() if key == unchanged}
     for run in (before, after):
         gap = run["acceptable_candidate"] - run["acceptable_strongest"]
         run["difference"] = {"value": gap, "low": gap, "high": gap}
