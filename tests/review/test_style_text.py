@@ -81,7 +81,7 @@ def edits(draw: st.DrawFn, style: StyleSchema) -> StyleEdit:
             return StyleEdit(check.id, level=draw(st.sampled_from(["must", "should"])))
         case "set":
             name = draw(st.sampled_from([name for name in numbers if name != "min"]))
-            return StyleEdit(check.id, {name: draw(st.integers(2, 10**6))})
+            return StyleEdit(check.id, {name: draw(st.integers(2, 1000))})
     return StyleEdit(check.id, add=(draw(st.sampled_from(sorted(lists))), draw(TEXTS)))
 
 
