@@ -22,7 +22,7 @@ def report_failure(error: BaseException, *, debug: bool) -> int:
         if debug or not _lacks_memory(error):
             return _report(error, debug=debug)
     except Exception as another:
-        if has_room() and not is_out_of_memory(another):
+        if not is_out_of_memory(another) and has_room():
             raise
     print(OUT_OF_MEMORY, file=sys.stderr)
     return 3

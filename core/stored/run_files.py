@@ -11,6 +11,7 @@ __all__ = ["MASK", "RunFile", "checker", "checkers_of_other_versions", "run_file
 
 _LONGEST = 2**31  # bytes of a line; no pair that curating reads has as many
 _LARGEST = 2**28  # bytes of a document, which is parsed at once; results of five variants have 150,000
+_WITHOUT_REQUIRED = {"oneOf": "anyOf"}  # without their required keys, several may fit
 MASK = "\x01"  # stands for the value in the message of a validator
 
 
@@ -69,8 +70,11 @@ def _json_of(folder: str, name: str) -> dict[str, Any]:
 
 @cache
 def checker(kind: str) -> Any:
-    """The validator of a kind of file, as this version writes it."""
-    return _validator(run_files()[kind].schema)
+    """The validator of a kind of file that this version wrote."""
+    file = run_files()[kind]
+    if not file.versioned:
+        return _validator(file.schema)
+    return _validator({**_required_to(1, file.schema), "allOf": [file.needed]})
 
 
 @cache
@@ -104,6 +108,28 @@ def _of_any_version(schema: Mapping[str, Any], earlier: Mapping[str, Any]) -> di
     return found
 
 
+def _required_to(depth: int, schema: Any) -> Any:
+    """The schema with the required keys of the file and of its parts, down to a depth.
+
+    Below, a rare state of a run may lack a key that all tested ones have: a run that can be read is not to be refused.
+    """
+    if isinstance(schema, list):
+        return [_required_to(depth, part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {}
+    for key, value in schema.items():
+        if key == "required" and isinstance(value, list) and depth < 0:
+            continue
+        if key in ("properties", "$defs") and isinstance(value, dict):
+            below = -1 if key == "$defs" else depth - 1
+            found[key] = {name: _required_to(below, part) for name, part in value.items()}
+        else:
+            below = depth - 1 if key == "additionalProperties" else depth
+            found[_WITHOUT_REQUIRED.get(key, key)] = _required_to(below, value)
+    return found
+
+
 def _loosened(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_loosened(part) for part in schema]
@@ -112,9 +138,8 @@ def _loosened(schema: Any) -> Any:
     if isinstance(words := schema.get("enum"), list):  # another version may know others
         schema = {**schema, "type": ["string", "null"] if None in words else "string"}
     versions = {"required": list, "enum": list}  # not where a property has that name
-    names = {"oneOf": "anyOf"}  # without their required keys, several may fit
     return {
-        names.get(key, key): _loosened(part)
+        _WITHOUT_REQUIRED.get(key, key): _loosened(part)
         for key, part in schema.items()
         if not isinstance(part, versions.get(key, ()))
     }

@@ -16,14 +16,17 @@ _OWN = "a text that Tuneworth wrote"
 
 # "*": every function of the file.
 BOUNDED: Mapping[str, Mapping[str, str]] = {
+    "cli/failures.py": {"_path_message": _MESSAGE},
     "cli/options.py": {"option_of": _SETTINGS},
     "cli/words/style.py": {"_one_line": _SHOWN},
     "cli/words/why.py": {"_typed": _NAME},
     "core/address.py": {"*": _NAME},
+    "core/complaints.py": {"*": _MESSAGE},
     "core/disk/files.py": {"disk_refusal": _MESSAGE},
     "core/faults.py": {"*": _MESSAGE},
     "core/keys.py": {"*": _SETTINGS},
     "core/lines.py": {"*": _SETTINGS},
+    "core/out_of_memory.py": {"*": _NAME},
     "core/progress.py": {"*": _OWN},
     "core/shell.py": {"_unquoted": _SETTINGS},
     "core/stored/damage.py": {"*": _OWN},
@@ -74,7 +77,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "project/history/compare.py": {"*": _NAME},
     "project/history/keeping.py": {"*": _NAME},
     "project/history/select.py": {"*": _SETTINGS},
-    "project/serving/check.py": {"*": _NAME},
+    "project/serving/check_plan.py": {"served_name": _NAME},
     "project/serving/judged.py": {"*": _NAME},
     "project/serving/request_file.py": {"*": "counts of literal texts"},
     "project/serving/watch_logs.py": {"*": _NAME},

@@ -22,6 +22,7 @@ from tuneworth.curate.match.words import _Words
 from tuneworth.curate.read.comparison import comparable, text_fields, visible
 from tuneworth.curate.read.dates import pair_dates
 from tuneworth.curate.read.formats.csv import find_dialect
+from tuneworth.curate.read.formats.json_text import JsonFault, JsonText
 from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
 from tuneworth.curate.why import _named
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
@@ -106,6 +107,16 @@ class _Thinking:
     @staticmethod
     def encode(text: str, **how: Any) -> list[int]:
         return [1] * len(text.split())
+
+
+def _read_json(text: str) -> None:
+    """Read a list in blocks whose long values are passed over, and a text that is hardly JSON."""
+    for whole in (json.dumps([text, [text], {"a": text}]), f'["", {text}', f'["{text}'):
+        blocks = (whole[at : at + 64] for at in range(0, len(whole), 64))
+        reader = JsonText(blocks, 100, lambda skipped: None)
+        with suppress(JsonFault):
+            list(reader.elements())
+            reader.end()
 
 
 def _pairs(output: str, request: str, fields: Mapping[str, str] | None) -> pl.DataFrame:
@@ -243,6 +254,7 @@ SCANS: dict[str, Scan] = {
     "ollama": _or_refused(lambda text: ollama_prompt(text, [{"role": "user", "content": text}])),
     "ollama literal": lambda text: ollama_prompt(go_literal(text), []),
     "modelfile": _or_refused(_checked),
+    "json": _read_json,
     "log": lambda text: _fields_in(text, {"a", "A"}),
     "names of rows": lambda text: (title_of(text, text), _named(text)),
     "answer": lambda text: read_answer(text.encode()),

@@ -120,7 +120,7 @@ def test_an_address_is_the_same_in_the_report_of_another_run(
     run = evaluated_run(n=42)
     first = write_report(run)[0].read_text(encoding="utf-8")
     lines = (run / "evaluate" / "outputs.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    (run / "evaluate" / "outputs.jsonl").write_text("".join(lines[3:]), encoding="utf-8")
+    (run / "evaluate" / "outputs.jsonl").write_text("".join(lines[::-1]), encoding="utf-8")
     window.open(write_report(run)[0])
     for anchor in window.value("[...document.querySelectorAll('.card')].map(card => card.id)"):
         assert f'id="{anchor}"' in first

@@ -101,7 +101,7 @@ def test_what_to_do_stands_where_it_is_needed_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e300, -1e300, 0, True, "much", None, [1], {"a": 1}])
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e300, -1e300, 0, None])
 def test_odd_numbers_are_never_drawn_beside_the_picture(odd: Any, make_run):
     run = make_run(change=lambda results: results.update(risks=[risk(value=odd, low=odd, high=odd), risk(limit=odd)]))
     html = write_report(run)[0].read_text(encoding="utf-8")
