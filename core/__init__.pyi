@@ -17,6 +17,7 @@ from .disk.appending import appending as appending
 from .disk.files import disk_refusal as disk_refusal
 from .disk.files import disk_refusals as disk_refusals
 from .disk.files import free_bytes as free_bytes
+from .disk.files import is_vacant as is_vacant
 from .disk.files import part_folder as part_folder
 from .disk.files import read_object as read_object
 from .disk.files import sha256_file as sha256_file

@@ -19,6 +19,7 @@ from ..core import (
     DataError,
     Talk,
     damage,
+    is_vacant,
     machine_memory,
     nearest,
     processor_name,
@@ -37,6 +38,7 @@ __all__ = [
     "SPLITS",
     "ProjectFiles",
     "Stopwatch",
+    "check_place",
     "decisions_file",
     "find_run",
     "from_run",
@@ -97,6 +99,14 @@ def no_partial_run(run: Path) -> Iterator[None]:
                 if folder.name in (run.name, "runs") and not any(folder.iterdir()):
                     folder.rmdir()
         raise
+
+
+def check_place(folder: Path) -> None:
+    """Raises: ConfigError if a run cannot be written there, as something else is."""
+    if not folder.exists() or (folder / "run.json").is_file():
+        return
+    if not folder.is_dir() or not is_vacant(folder):
+        raise ConfigError(f"{folder} already exists and is not a run of Tuneworth; pass another folder")
 
 
 def find_run(project: Project, name: str | None) -> Path:

@@ -26,6 +26,7 @@ __all__ = [
     "disk_refusal",
     "disk_refusals",
     "free_bytes",
+    "is_vacant",
     "part_folder",
     "read_object",
     "sha256_file",
@@ -40,6 +41,7 @@ _REFUSED = {
     errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK
 }  # fmt: skip
 _BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in its message
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.[0-9]+\.[0-9a-f]{8}\.(part|old)")  # as `_temporary` names them
 _DEAD = 3600  # seconds without a change after which a writer on another machine is taken to be gone
 # Seconds between attempts to replace a file. Windows refuses while another program, such as a virus scanner or an indexer,
 # has it open; other systems do not.
@@ -105,6 +107,11 @@ def _clear(path: Path) -> None:
         else:
             with suppress(OSError):
                 leftover.unlink()
+
+
+def is_vacant(folder: Path) -> bool:
+    """Whether a folder holds nothing, apart from what killed processes left in it."""
+    return all(_LEFTOVER.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _is_dead(leftover: Path) -> bool:

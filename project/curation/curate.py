@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ...core import ConfigError, Talk, disk_refusals
+from ...core import Talk, disk_refusals
 from ...curate import (
     Curated,
     CurateSettings,
@@ -31,7 +31,7 @@ from ...train import TrainSettings
 from ..load import counts_tokens, model_name
 from ..project import Project
 from ..run import Run, console_for
-from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, from_run, no_partial_run, start_run
+from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, check_place, from_run, no_partial_run, start_run
 from .lost_lines import pinned_rows, removed_decisions, with_counts
 
 __all__ = [
@@ -85,7 +85,8 @@ def curate_pairs(
     50
     """
     talk, out = console_for(talk, seed), None if out is None else Path(out)
-    _check_folder(out)
+    if out is not None:
+        check_place(out)
     path = pairs if isinstance(pairs, str | Path) else None
     columns: dict[str, Any] = {
         "input": tuple(input) if isinstance(input, Sequence) and not isinstance(input, str) else input,
@@ -110,14 +111,6 @@ def curate_pairs(
         return curate_stage(
             Run(out, project=project, talk=talk), files=files, thresholds=thresholds, table=table
         )  # fmt: skip
-
-
-def _check_folder(out: Path | None) -> None:
-    """Raises: ConfigError if the folder contains something other than a run."""
-    if out is None or not out.exists() or (out / "run.json").is_file():
-        return
-    if not out.is_dir() or any(out.iterdir()):
-        raise ConfigError(f"{out} already exists and is not a run of Tuneworth; pass another folder")
 
 
 def project_of_pairs(

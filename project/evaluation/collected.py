@@ -25,7 +25,7 @@ from ...evaluate import (
 from ...style import StyleSchema, read_style
 from ..project import PROJECT_FILE, Project, plain, read_project
 from ..run import Run, console_for
-from ..runs import Stopwatch, from_run, start_run, test_set_uses
+from ..runs import Stopwatch, check_place, from_run, start_run, test_set_uses
 from .finish import finish_evaluation
 from .gate_paths import gates_for
 from .roles import judged_by, with_settings
@@ -228,8 +228,7 @@ def _start(
     Raises: ConfigError if the folder contains something other than a run.
     """
     folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
-    if folder.exists() and not (folder / "run.json").is_file() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} already exists and is not a run of Tuneworth; pass another folder")
+    check_place(folder)
     pairs = sources[0][1]
     stem = Path(pairs).stem if isinstance(pairs, str | Path) else "pairs"
     config = dict(project.resolved) if project is not None else {}

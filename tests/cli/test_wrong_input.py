@@ -103,6 +103,14 @@ def test_a_foreign_folder_is_not_written_into(command, pairs_file, style_file, t
     assert_refused(command("demo", "--out", tmp_path / "mine"), "not a Tuneworth project")
 
 
+def test_what_a_killed_command_left_in_a_new_folder_does_not_stop_the_next(command, pairs_file, style_file, tmp_path):
+    leftover = tmp_path / "clean" / ".run.json.0123abcd.99999999.0123abcd.part"
+    leftover.parent.mkdir()
+    leftover.write_text('{"pro')
+    done = command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "clean")
+    assert done.code == 0, done.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [("why", "RUN", "999"), ("why", "RUN", "p999")])
 def test_an_unknown_row_is_refused(command, pairs_file, style_file, tmp_path, words):
