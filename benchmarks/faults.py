@@ -101,7 +101,7 @@ that is neither as before nor whole; another result when run again; something le
 
 A step is one call of the system by which a command touches its folder, a lock, a server or another process. Each that is
 tried fails once, half done where it can be, and once the process is killed there. Where fewer faults than twice the steps
-were tried, they are a sample.
+were tried, they are a sample, or a run took fewer steps than the one in which they were counted.
 
 {sums(steps, "steps", "faults tried", "problems")}
 
