@@ -38,7 +38,9 @@ class _Listing(Grouped):
 @click.option("--sort", metavar="KEY", help="Sort by a key, from the smallest; -KEY from the largest.")
 @click.option("--page", type=_PATH, help="Write an HTML page with the trend over the runs as well.")
 @click.option(
-    "--verify", is_flag=True, help="Read every file of every run, and say which are not as they were written."
+    "--verify",
+    is_flag=True,
+    help="Read every file of every run, and say which are not as written; PROJECT may be a run.",
 )
 @common_options
 def command(

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from ...core import DataError, check_digests, check_whole, printable
+from ...core import DataError, check_digests, check_whole, is_run, printable
 from ...reports import RunEntry, RunSide, by_time, entry_of, runs_html, runs_text, with_changes
 from ..project import find_project
 from ..run import At
@@ -77,14 +77,15 @@ def list_runs(project: At = None, *, filters: Iterable[str] = (), sort: str | No
 
 
 def verify_runs(project: At = None) -> dict[str, str]:
-    """What is wrong with each run of a project, by its name, after reading every file that its manifest lists.
+    """What is wrong with each run of a project, or with one run, after reading every file that its manifest lists.
 
-    Empty for a run that is as it was written. Raises: as `list_runs`.
+    By the name of the run; empty for one that is as it was written. Raises: as `list_runs`.
     """
-    folder, found = find_project(None if project is None else Path(project)), {}
-    for run in run_folders(folder / "runs"):
+    one, found = Path(project or "."), {}
+    runs = [one] if is_run(one) else [run.path for run in run_folders(find_project(one) / "runs")]
+    for run in runs:
         try:
-            check_digests(run.path)
+            check_digests(run)
             found[run.name] = ""
         except DataError as error:
             found[run.name] = str(error)
