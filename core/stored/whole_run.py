@@ -130,19 +130,6 @@ def check_digests(run: Path) -> None:
             raise _damaged(run, name, "its content is not what was written (its SHA-256 differs)")
 
 
-def _settled(run: Path) -> Manifest | None:
-    """The manifest of a run, with a committed change completed first: by the command that made it, or else here."""
-    deadline = time.monotonic() + PATIENCE
-    while (run / LATER).is_dir():
-        try:
-            with alone_in_run(run, patience=0.05):
-                pass
-        except Locked:  # that command may hold the lock for hours after it has completed the change
-            if time.monotonic() > deadline:
-                raise
-    return read_manifest(run)
-
-
 def read_unchanged(run: Path, read: Callable[[], Made]) -> Made:
     """What `read` returns about one state of the run; it is called again if the run was replaced meanwhile.
 
@@ -151,16 +138,38 @@ def read_unchanged(run: Path, read: Callable[[], Made]) -> Made:
     if NEXT in run.parts:
         return read()
     for _ in range(_TRIES):
-        before = _settled(run)
+        _settle(run)
+        before = _stamp(run)
         try:
             found = read()
         except (DataError, OSError):
-            if _settled(run) == before:
+            if before == _stamp(run):
                 raise
             continue
-        if not (run / LATER).is_dir() and read_manifest(run) == before:
+        if before == _stamp(run):
             return found
     raise DataError(f"{run} changes faster than it can be read\nWait for the other commands to end, then try again.")
+
+
+def _settle(run: Path) -> None:
+    """Let a committed change be completed first: by the command that made it, or else here."""
+    deadline = time.monotonic() + PATIENCE
+    while (run / LATER).is_dir():
+        try:
+            with alone_in_run(run, patience=0.05):
+                pass
+        except Locked:  # that command may hold the lock for hours after it has completed the change
+            if time.monotonic() > deadline:
+                raise
+
+
+def _stamp(run: Path) -> tuple[bool, int, int]:
+    """What differs after each change of the run, and while one is being completed."""
+    try:
+        found = (run / MANIFEST).stat()
+    except OSError:
+        return (run / LATER).is_dir(), 0, 0
+    return (run / LATER).is_dir(), found.st_ino, found.st_mtime_ns
 
 
 def _size(file: Path) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ...core import Talk, carry, changing, disk_refusals, sha256_file
+from ...core import Talk, carry, changing, disk_refusals, read_manifest, sha256_file
 from ...curate import (
     Curated,
     CurateSettings,
@@ -23,7 +23,6 @@ from ...curate import (
     proposing_columns,
     read_frame,
     read_pairs,
-    split_files,
     unchanged,
     write_curated,
 )
@@ -195,9 +194,18 @@ def replacing_curation(run: Path, talk: Talk) -> Iterator[Path]:
             set_aside()
 
 
-def _splits(run: Path) -> list[str]:
-    """The fingerprints of the files of all splits."""
-    return [sha256_file(file) for split in ("train", "validation", "test") for file in split_files(run, split)]
+def _splits(run: Path) -> dict[str, str]:
+    """The SHA-256 of each file of the splits, by its path in the run; as they were written, where there is a manifest."""
+    if (manifest := read_manifest(run)) is not None:
+        files = {name: listed.sha256 for name, listed in manifest.files.items()}
+    else:
+        paths = [path for path in (run / "curate").rglob("*.jsonl") if path.is_file()]
+        files = {path.relative_to(run).as_posix(): sha256_file(path) for path in paths}
+    return {
+        name: files[name]
+        for name in files
+        if name.startswith(tuple(f"curate/{split}" for split in ("train", "validation", "test")))
+    }
 
 
 def _curated(

@@ -10,6 +10,8 @@ import polars as pl
 
 LINES = ("train", "validation", "test", "set_aside")
 
+from ..shared import unsealed
+
 
 def cut(run: Path, to: Path, after: Sequence[int]) -> Path:
     """A copy of `run` whose curate folder is in parts, a part ending after each of these numbers of rows."""
@@ -32,4 +34,4 @@ def cut(run: Path, to: Path, after: Sequence[int]) -> Path:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     text = json.dumps({**summary, "parts": len(edges)}, ensure_ascii=False, indent=2) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")
-    return to
+    return unsealed(to)

@@ -10,10 +10,6 @@ from .test_imports import graph
 # The two files whose code adds to a file in place; all else goes through `core/disk/appending.py`.
 SYNCS = {"core/machine.py"}  # opens what is written already
 IN_PLACE = {"core/disk/appending.py", "curate/decision_log.py"}
-    "core/disk/appending.py",
-    "core/machine.py",
-    "curate/decision_log.py",
-}  # core/machine.py syncs what is written
 LOCKS = {"core/disk/locks.py"}
 OF_LOCKS = {"filelock", "fcntl", "msvcrt"}
 CHANGE = {"O_APPEND", "O_RDWR", "O_WRONLY", "ftruncate", "truncate"}
