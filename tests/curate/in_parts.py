@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-LINES = ("train", "validation", "test", "set_aside")
-
 from ..shared import unsealed
+
+LINES = ("train", "validation", "test", "set_aside")
 
 
 def cut(run: Path, to: Path, after: Sequence[int]) -> Path:
