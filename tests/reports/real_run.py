@@ -13,6 +13,8 @@ from filelock import FileLock
 from tuneworth.cli import main
 from tuneworth.examples import example_path
 
+from ..shared import unsealed
+
 # A provider's model with and without its guide; ranges, a cache and upkeep, so that every figure has something to say.
 ROI = """
 [roi]
