@@ -1,7 +1,8 @@
 """Edits of one output: what the rules suggest, which fit together, and the text that they make."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -10,10 +11,11 @@ import polars as pl
 
 from .kind import Broken, Edit, Fault
 from .kinds import KINDS
+from .protected import Span, cuts, protected_spans, same_spans, touched
 from .schema import Check, Columns, StyleSchema
 from .scope import in_pieces
 
-__all__ = ["Planned", "planned_edits", "subsets", "written"]
+__all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "written"]
 
 # Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
 # Of a long output fewer, since each try checks all of it again, and in later steps: thousands of edits of which some do
@@ -37,6 +39,7 @@ def planned_edits(
     """The edits that the rules suggest for each output: the safe ones, or else the unsafe ones that they allow."""
     planned: dict[int, list[Planned]] = {}
     broken = violations.partition_by("check", as_dict=True)
+    marked = set(columns.protected.marked(violations["index"].unique()))
     for check in style.checks:
         function = _function(check, safe=safe, unsafe=unsafe)
         faults = broken.get((check.id,))
@@ -50,9 +53,63 @@ def planned_edits(
                 for start, end, new in function(check, faulty)
                 if text[start:end] != new
             ]
+            if index in marked or any(_near_digit(text, edit.start - by, edit.end - by) for edit in edits):
+                edits = _sound(edits, columns.output[index], columns.protected[index], KINDS[check.kind].fix.spans)
             if edits:
                 planned.setdefault(index, []).extend(edits)
     return planned
+
+
+def _near_digit(text: str, start: int, end: int) -> bool:
+    """Whether an edit may touch a part number: it replaces a digit, or is within a word."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return any(map(str.isdigit, text[start:end])) or not (before in _BLANKS or after in _BLANKS)
+
+
+_BLANKS = frozenset(["", " ", "\n"])
+
+
+def _sound(edits: list[Planned], text: str, spans: Sequence[Span], own: Collection[str]) -> list[Planned]:
+    """The edits of a rule that cut no protected span and change none but its own kinds; what they move stays the same."""
+    whole = [edit for edit in edits if not cuts(spans, edit.start, edit.end)]
+    changes = [_changed(text, spans, edit, own) for edit in whole]
+    total: Counter[str] = Counter()
+    for change in changes:
+        total.update(change)
+    return [
+        edit for edit, change in zip(whole, changes, strict=True) if not any(total.values()) or not any(change.values())
+    ]
+
+
+def _changed(text: str, spans: Sequence[Span], edit: Planned, own: Collection[str]) -> Counter[str]:
+    """How many more or fewer of each protected span a text has after an edit, without those of the rule's own kinds."""
+    change = Counter(edit.text[at:end] for at, end, kind in protected_spans(edit.text) if kind not in own)
+    change.subtract(text[at:end] for at, end, kind in touched(spans, edit.start, edit.end) if kind not in own)
+    return change
+
+
+def keep_spans(
+    style: StyleSchema, columns: Columns, rows: list[int], edits: Sequence[Sequence[Planned]], after: pl.Series
+) -> pl.Series:
+    """Where edits of some rows change no protected spans but those of their rules' own kinds, and make no others."""
+    kept = same_spans(columns.output.gather(rows), after)
+    own = {check.id: KINDS[check.kind].fix.spans for check in style.checks}
+    unsure = (~kept).arg_true()
+    sure = [_keeps(columns.output[rows[at]], columns.protected[rows[at]], edits[at], after[at], own) for at in unsure]
+    return kept.scatter(unsure, sure)
+
+
+def _keeps(
+    text: str, spans: Sequence[Span], edits: Sequence[Planned], after: str, own: Mapping[str, Collection[str]]
+) -> bool:
+    of_rules: dict[str, Counter[str]] = {}
+    total = Counter(text[at:end] for at, end, _ in spans)
+    for edit in edits:
+        of_rules.setdefault(edit.rule, Counter()).update(_changed(text, spans, edit, own[edit.rule]))
+        total.update(_changed(text, spans, edit, ()))
+    whole = not any(cuts(spans, edit.start, edit.end) for edit in edits)
+    same = not any(any(change.values()) for change in of_rules.values())
+    return whole and same and +total == Counter(after[at:end] for at, end, _ in protected_spans(after))
 
 
 def _broken(check: Check, columns: Columns, faults: pl.DataFrame) -> Iterator[tuple[int, int, Broken]]:
@@ -62,7 +119,7 @@ def _broken(check: Check, columns: Columns, faults: pl.DataFrame) -> Iterator[tu
         yield from ((row, 0, Broken(texts[row], found, columns, row)) for row, found in _by_row(faults))
         return
     rows = faults["index"].unique().sort()
-    pieces = in_pieces(KINDS[check.kind].find, check, columns.changed(rows.to_list(), columns.output.gather(rows)))
+    pieces = in_pieces(KINDS[check.kind].look, check, columns.changed(rows.to_list(), columns.output.gather(rows)))
     places = [*zip(rows.gather(pieces.table["index"]), pieces.table["start"], pieces.table["text"], strict=True)]
     applies = pieces.findings.applicable
     for piece, found in _by_row(pieces.findings.violations.sort("index", maintain_order=True)):

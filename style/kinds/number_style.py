@@ -297,4 +297,5 @@ def _same_unit(found: str, units: Sequence[str]) -> tuple[str, str] | None:
 NUMBERS = Kind(
     "numbers", "form", NumbersParameters, _find_numbers, _say_numbers, _propose_numbers, _explain_numbers,
     Fix(_fix_numbers, says="Safe: corrects the space before a unit, the decimal mark, other signs for a unit (volts, V)."),
+    prose=True,
 )  # fmt: skip

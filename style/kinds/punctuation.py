@@ -225,17 +225,17 @@ def _fix_punctuation(check: Check, broken: Broken) -> Iterator[Edit]:
     marks = 0
     for found, start, end, expected in broken.faults:
         if expected.endswith(" at the end"):
-            yield from _fix_end(broken.text, p.end or "none")
+            yield from _fix_end(broken.prose, p.end or "none")
         elif found is None or start is None or end is None:
             continue
         elif expected.startswith(("no exclamation", "at most")):
             marks += 1
             if marks > (p.exclamation_marks or 0):
-                yield from _fix_exclamation(broken.text, start)
+                yield from _fix_exclamation(broken.prose, start)
         elif p.quotes not in (None, "none") and expected == _quotes_expected(p):
-            yield from _fix_quote(broken.text, start, p.quotes)
+            yield from _fix_quote(broken.prose, start, p.quotes)
         elif p.dashes not in (None, "none") and expected == _dashes_expected(p):
-            yield from _fix_dash(broken.text, start, end, p.dashes)
+            yield from _fix_dash(broken.prose, start, end, p.dashes)
 
 
 # A question stays one, and an ellipsis or colon may promise something: these marks alone say nothing.
@@ -307,4 +307,5 @@ PUNCTUATION = Kind(
         says="Safe: adds or removes the mark at the end, turns extra exclamation marks into full stops, replaces "
         "quotation marks and dashes. A question mark is kept.",
     ),
+    prose=True,
 )  # fmt: skip

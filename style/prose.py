@@ -1,0 +1,48 @@
+"""What checks of prose find outside of the protected spans of a text."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import polars as pl
+
+from .protected import cuts
+from .schema import Check, Columns, Findings
+
+__all__ = ["in_prose", "whole_terms"]
+
+Place = tuple[int, str, int, int]  # row, text found, start, end
+
+
+def in_prose(find: Callable[[Check, Columns], Findings], check: Check, columns: Columns) -> Findings:
+    """What a check finds in prose: texts that break it and may have protected spans are checked again without them."""
+    findings = find(check, columns)
+    rows = columns.protected.marked(findings.violations["index"].unique().sort())
+    if not len(rows):
+        return findings
+    prose = pl.Series("output", [columns.protected.prose(row) for row in rows], dtype=pl.String)
+    again = find(check, columns.changed(rows.to_list(), prose))
+    texts = columns.output.gather(rows).to_list()
+    places = again.violations.select("index", "found", "start", "end").iter_rows()
+    found = [text if start is None else texts[index][start:end] for index, text, start, end in places]
+    moved = again.violations.with_columns(
+        index=rows.gather(again.violations["index"]), found=pl.Series(found, dtype=pl.String)
+    )
+    others = findings.violations.filter(~pl.col("index").is_in(rows.implode()))
+    applicable = findings.applicable
+    if applicable is not None and again.applicable is not None:
+        applicable = applicable.clone().scatter(rows, again.applicable)
+    return Findings(pl.concat([others, moved]).sort("index", maintain_order=True), applicable, findings.unscored)
+
+
+def whole_terms(columns: Columns, places: Sequence[Place]) -> Iterator[Place]:
+    """The places of terms without those within a protected span; a term that is all of one counts."""
+    rows = pl.Series(sorted({row for row, *_ in places}), dtype=pl.UInt32)
+    marked = set(columns.protected.marked(rows))
+    texts = dict(zip(rows, columns.output.gather(rows), strict=True))
+    for row, found, start, end in places:
+        text = texts[row]
+        joined = text[start - 1 : start] in _JOINTS or text[end : end + 1] in _JOINTS
+        if not ((joined or row in marked) and cuts(columns.protected[row], start, end)):
+            yield row, found, start, end
+
+
+_JOINTS = frozenset("_.+/-")  # next to a term within a part number
