@@ -55,7 +55,7 @@ _PATTERNS: Sequence[tuple[str, tuple[str, ...], re.Pattern[str]]] = [
         ("mathematics", ("$",), r"\$\$[^$]++\$\$|(?<![\\$\w])\$(?![\s$])[^$\n]*[^\s$\\]\$(?![\w$])"),
         ("mathematics", ("\\",), r"\\\((?:[^\\]|\\[^()])*+\\\)|\\\[(?:[^\\]|\\[^\[\]])*+\\\]"),
         ("placeholder", ("{",), rf"\{{\s*[\w.]++\s*,\s*(?:plural|select|selectordinal)\s*,(?:[^{{}}]|{_INNER})*+\}}"
-                                r"|\{\{\{?[^{}]++\}?\}\}|\{%[^{}]*+%\}"
+                                r"|\{\{\{?[^{}]++\}?\}\}|\{%[^{}]*+\}"
                                 r"|[$#%@]?\{\s*[\w.$-]*+(?:\[\w*\])?\s*(?:![rsa])?(?:[:,][^{}\n]*+)?\}"),
         ("placeholder", ("%",), r"(?<![\d%])%(?:\(\w+\)|<\w+>)?(?:\d{1,3}\$)?[-+#0']{0,5}(?:\d{1,3}|\*)?(?:\.(?:\d{1,3}|\*))?"
                                 r"(?:hh?|ll?|[Lqjzt])?[sdiufFeEgGxXoObcCrap@n]|%[A-Z][A-Z_]++%"),
@@ -74,14 +74,15 @@ _PATTERNS: Sequence[tuple[str, tuple[str, ...], re.Pattern[str]]] = [
 _MARKED = (
     r"[`<@$%{\\&]|~~~|://|\bwww\.|mailto:|tel:|(?:^|[^\w:]):[A-Za-z_]|[\w-]\.[a-z][a-z0-9]|/[\w-][\w.-]*\.[A-Za-z]"
     r"|(?:^|[^\w/.<:~-])(?:~|\.{1,2})?/[\w.@~-]"
-    r"|[=\[(<>~DNSE]\s*[\"']|^\s*(?:SELECT|select|INSERT|insert|UPDATE|update|DELETE|delete|WITH|with)\b"
+    r"|[=\[(<>~DNSE]\s*[\"']|^\s*(?:SELECT|select|WITH|INSERT|UPDATE|DELETE|CREATE)\b|^\s*\["
 )
-# Code as a whole, in which each quoted text is a literal: JSON, a statement of SQL.
-_CODE = re.compile(
-    r"\s*(?:\{\s*[\"}]|\[\s*[\"{\[\d]|(?:SELECT|select)\b.*\b(?:FROM|from)\b|(?:INSERT|insert)\s+(?:INTO|into)\b"
-    r"|(?:UPDATE|update)\b.*\b(?:SET|set)\b|(?:DELETE|delete)\s+(?:FROM|from)\b|(?:WITH|with)\b.*\b(?:AS|as)\s*\()",
+# A text that is code as a whole: a statement of SQL, and JSON, in which each quoted text is a literal.
+_SQL = re.compile(
+    r"\s*(?:SELECT\b.*\b(?i:FROM)\b|select\s+[^\s,]+(?:\s*,\s*[^\s,]+)*+\s+from\b|WITH\b.*\bAS\s*\(|INSERT\s+INTO\b"
+    r"|UPDATE\b.*\bSET\b|DELETE\s+FROM\b|CREATE\s+(?:TABLE|VIEW|INDEX)\b)",
     re.DOTALL,
 )
+_JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\"{\[\d])")
 _LITERAL = re.compile(_STRING)
 _WORD = re.compile(r"\w+(?:[.+/-]+\w+)*+")
 
@@ -97,7 +98,9 @@ def _markup(text: str) -> Iterator[Span]:
         if any(mark in text for mark in marks):
             group = "span" if "span" in pattern.groupindex else 0
             yield from (Span(*match.span(group), kind) for match in pattern.finditer(text))
-    if ('"' in text or "'" in text) and _CODE.match(text):
+    if _SQL.match(text):
+        yield Span(len(text) - len(text.lstrip()), len(text.rstrip("; \t\r\n")), "code")
+    if _JSON.match(text):
         yield from (Span(*match.span(), "literal") for match in _LITERAL.finditer(text))
 
 

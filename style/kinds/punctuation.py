@@ -277,7 +277,7 @@ def _fix_exclamation(text: str, start: int) -> Iterator[Edit]:
 
 
 _PAIRS = {"straight": '""', "curly": "“”", "low": "„“", "angle": "«»"}
-_OPENING = " \t\n\u00a0([{—–-/"
+_OPENING, _CLOSING = " \t\n\u00a0([{—–-/", ")]}.,;:!?"
 
 
 def _fix_quote(text: str, start: int, quotes: str) -> Iterator[Edit]:
@@ -285,8 +285,8 @@ def _fix_quote(text: str, start: int, quotes: str) -> Iterator[Edit]:
     if text[start] not in '"“”„‟«»':
         return
     before, after = text[start - 1 : start], text[start + 1 : start + 2]
-    opens = (not before or before in _OPENING) and bool(after) and not after.isspace()
-    closes = not opens and bool(before) and not before.isspace()
+    opens = (not before or before in _OPENING) and bool(after) and not after.isspace() and after not in _CLOSING
+    closes = not opens and bool(before) and not before.isspace() and before not in "([{"
     if opens or closes:
         yield Edit(start, start + 1, _PAIRS[quotes][0 if opens else 1])
 
