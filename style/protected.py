@@ -53,7 +53,7 @@ _PATTERNS: Sequence[tuple[str, tuple[str, ...], re.Pattern[str]]] = [
                               r"[^\s<>\"`“”„«»，。、；：！？（）]*[^\s<>\"`“”„«»，。、；：！？（）.,;:!?'’)\]}…*_|]"),
         ("e-mail address", ("@",), r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"),
         ("mathematics", ("$",), r"\$\$[^$]++\$\$|(?<![\\$\w])\$(?![\s$])[^$\n]*[^\s$\\]\$(?![\w$])"),
-        ("mathematics", ("\\",), r"\\\((?:[^\\]|\\[^()])*+\\\)|\\\[(?:[^\\]|\\[^\[\]])*+\\\]"),
+        ("mathematics", ("\\",), r"(?<!\\)(?:\\\((?:[^\\]|\\(?![()]))*+\\\)|\\\[(?:[^\\]|\\(?![\[\]]))*+\\\])"),
         ("placeholder", ("{",), rf"\{{\s*[\w.]++\s*,\s*(?:plural|select|selectordinal)\s*,(?:[^{{}}]|{_INNER})*+\}}"
                                 r"|\{\{\{?[^{}]++\}?\}\}|\{%[^{}]*+\}"
                                 r"|[$#%@]?\{\s*[\w.$-]*+(?:\[\w*\])?\s*(?:![rsa])?(?:[:,][^{}\n]*+)?\}"),
@@ -116,6 +116,8 @@ def _codes(word: str) -> Sequence[tuple[int, int]]:
     """The codes of a word, as `grounded` reads them: `30V` is a number with its unit, and none."""
     if not any(map(str.isdigit, word)):
         return ()
+    if len(word) > _LONGEST:
+        return ((0, len(word)),)
     return tuple([(fact.start, fact.end) for fact in span_facts(word) if fact.kind == "codes"])
 
 
@@ -195,4 +197,5 @@ def same_spans(before: pl.Series, after: pl.Series) -> pl.Series:
     return (words["before"] == words["after"]) & ~marked
 
 
+_LONGEST = 120  # characters of a word that is read; a longer one is a key or a hash
 _WITH_DIGIT = r"(?:\w+[.+/-]+)*\w*[0-9]\w*(?:[.+/-]+\w+)*"
