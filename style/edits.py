@@ -11,7 +11,7 @@ import polars as pl
 
 from .kind import Broken, Edit, Fault
 from .kinds import KINDS
-from .protected import Span, cuts, protected_spans, same_spans, touched
+from .protected import Span, part_numbers, protected_spans, same_spans, touched
 from .schema import Check, Columns, StyleSchema
 from .scope import in_pieces
 
@@ -54,7 +54,9 @@ def planned_edits(
                 if text[start:end] != new
             ]
             if index in marked or any(_near_digit(text, edit.start - by, edit.end - by) for edit in edits):
-                edits = _sound(edits, columns.output[index], columns.protected[index], KINDS[check.kind].fix.spans)
+                whole = columns.output[index]
+                spans = columns.protected[index] if index in marked else [*part_numbers(whole)]
+                edits = _sound(edits, whole, spans, KINDS[check.kind].fix.spans)
             if edits:
                 planned.setdefault(index, []).extend(edits)
     return planned
@@ -63,29 +65,41 @@ def planned_edits(
 def _near_digit(text: str, start: int, end: int) -> bool:
     """Whether an edit may touch a part number: it replaces a digit, or is within a word."""
     before, after = text[start - 1 : start], text[end : end + 1]
-    return any(map(str.isdigit, text[start:end])) or not (before in _BLANKS or after in _BLANKS)
+    return not (before in _BLANKS or after in _BLANKS) or any(map(str.isdigit, text[start:end]))
 
 
 _BLANKS = frozenset(["", " ", "\n"])
 
 
+Spans = list[tuple[str, str]]  # the text and the kind of each
+
+
+def _change(text: str, spans: Sequence[Span], edit: Planned) -> tuple[Spans, Spans] | None:
+    """The protected spans that an edit replaces, and those of its own text; None if it cuts one."""
+    old = []
+    for start, end, kind in touched(spans, edit.start, edit.end):
+        if start < edit.start or end > edit.end:
+            return None
+        old.append((text[start:end], kind))
+    return old, [(edit.text[start:end], kind) for start, end, kind in protected_spans(edit.text)]
+
+
+def _equal(changes: Iterable[tuple[Spans, Spans]], own: Collection[str]) -> bool:
+    """Whether spans but those of a rule's own kinds are replaced by the same ones: what moves stays the same."""
+    old, new = zip(*changes, strict=True)
+    return _others(old, own) == _others(new, own)
+
+
+def _others(spans: Iterable[Spans], own: Collection[str]) -> list[str]:
+    return sorted([text for some in spans for text, kind in some if kind not in own])
+
+
 def _sound(edits: list[Planned], text: str, spans: Sequence[Span], own: Collection[str]) -> list[Planned]:
-    """The edits of a rule that cut no protected span and change none but its own kinds; what they move stays the same."""
-    whole = [edit for edit in edits if not cuts(spans, edit.start, edit.end)]
-    changes = [_changed(text, spans, edit, own) for edit in whole]
-    total: Counter[str] = Counter()
-    for change in changes:
-        total.update(change)
-    return [
-        edit for edit, change in zip(whole, changes, strict=True) if not any(total.values()) or not any(change.values())
-    ]
-
-
-def _changed(text: str, spans: Sequence[Span], edit: Planned, own: Collection[str]) -> Counter[str]:
-    """How many more or fewer of each protected span a text has after an edit, without those of the rule's own kinds."""
-    change = Counter(edit.text[at:end] for at, end, kind in protected_spans(edit.text) if kind not in own)
-    change.subtract(text[at:end] for at, end, kind in touched(spans, edit.start, edit.end) if kind not in own)
-    return change
+    """The edits of a rule that cut no protected span and change none but its own kinds."""
+    whole = [(edit, change) for edit in edits if (change := _change(text, spans, edit)) is not None]
+    if not whole or _equal([change for _, change in whole], own):
+        return [edit for edit, _ in whole]
+    return [edit for edit, change in whole if _equal([change], own)]
 
 
 def keep_spans(
@@ -102,14 +116,16 @@ def keep_spans(
 def _keeps(
     text: str, spans: Sequence[Span], edits: Sequence[Planned], after: str, own: Mapping[str, Collection[str]]
 ) -> bool:
-    of_rules: dict[str, Counter[str]] = {}
-    total = Counter(text[at:end] for at, end, _ in spans)
+    expected = Counter(text[start:end] for start, end, _ in spans)
+    of_rules: dict[str, list[tuple[Spans, Spans]]] = {}
     for edit in edits:
-        of_rules.setdefault(edit.rule, Counter()).update(_changed(text, spans, edit, own[edit.rule]))
-        total.update(_changed(text, spans, edit, ()))
-    whole = not any(cuts(spans, edit.start, edit.end) for edit in edits)
-    same = not any(any(change.values()) for change in of_rules.values())
-    return whole and same and +total == Counter(after[at:end] for at, end, _ in protected_spans(after))
+        if (change := _change(text, spans, edit)) is None:
+            return False
+        of_rules.setdefault(edit.rule, []).append(change)
+        expected.subtract(old for old, _ in change[0])
+        expected.update(new for new, _ in change[1])
+    same = all(_equal(changes, own[rule]) for rule, changes in of_rules.items())
+    return same and +expected == Counter(after[start:end] for start, end, _ in protected_spans(after))
 
 
 def _broken(check: Check, columns: Columns, faults: pl.DataFrame) -> Iterator[tuple[int, int, Broken]]:

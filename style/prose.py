@@ -15,10 +15,12 @@ Place = tuple[int, str, int, int]  # row, text found, start, end
 def in_prose(find: Callable[[Check, Columns], Findings], check: Check, columns: Columns) -> Findings:
     """What a check finds in prose: texts that break it and may have protected spans are checked again without them."""
     findings = find(check, columns)
-    rows = columns.protected.marked(findings.violations["index"].unique().sort())
+    marked = columns.protected.marked(findings.violations["index"].unique().sort())
+    prose = pl.Series("output", [columns.protected.prose(row) for row in marked], dtype=pl.String)
+    other = prose != columns.output.gather(marked)
+    rows, prose = marked.filter(other), prose.filter(other)
     if not len(rows):
         return findings
-    prose = pl.Series("output", [columns.protected.prose(row) for row in rows], dtype=pl.String)
     again = find(check, columns.changed(rows.to_list(), prose))
     texts = columns.output.gather(rows).to_list()
     places = again.violations.select("index", "found", "start", "end").iter_rows()
@@ -33,16 +35,12 @@ def in_prose(find: Callable[[Check, Columns], Findings], check: Check, columns: 
     return Findings(pl.concat([others, moved]).sort("index", maintain_order=True), applicable, findings.unscored)
 
 
-def whole_terms(columns: Columns, places: Sequence[Place]) -> Iterator[Place]:
-    """The places of terms without those within a protected span; a term that is all of one counts."""
+def whole_terms(columns: Columns, places: Sequence[Place], pattern: str) -> Iterator[Place]:
+    """The places of terms (matches of `pattern`) without those within a protected span; a term that is all of one counts."""
     rows = pl.Series(sorted({row for row, *_ in places}), dtype=pl.UInt32)
-    marked = set(columns.protected.marked(rows))
-    texts = dict(zip(rows, columns.output.gather(rows), strict=True))
+    # Within a part number, one of these marks is next to the term.
+    joined = rows.filter(columns.output.gather(rows).str.contains(rf"[_.+/-](?:{pattern})|(?:{pattern})[_.+/-]"))
+    doubtful = {*columns.protected.marked(rows), *joined}
     for row, found, start, end in places:
-        text = texts[row]
-        joined = text[start - 1 : start] in _JOINTS or text[end : end + 1] in _JOINTS
-        if not ((joined or row in marked) and cuts(columns.protected[row], start, end)):
+        if row not in doubtful or not cuts(columns.protected[row], start, end):
             yield row, found, start, end
-
-
-_JOINTS = frozenset("_.+/-")  # next to a term within a part number

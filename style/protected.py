@@ -11,7 +11,7 @@ import polars as pl
 
 from .facts.numbers import span_facts
 
-__all__ = ["PROTECTED", "Protected", "Span", "cuts", "protected_spans", "same_spans", "touched"]
+__all__ = ["PROTECTED", "Protected", "Span", "cuts", "part_numbers", "protected_spans", "same_spans", "touched"]
 
 # Each kind of span with the texts that show it in the reference.
 PROTECTED = {
@@ -39,42 +39,42 @@ class Span(NamedTuple):
 _STRING = r"(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|''|\\.)*+')"
 _STRINGS = rf"(?P<span>{_STRING}(?:\s*[,:]\s*{_STRING})*+)"
 _INNER = r"\{(?:[^{}]|\{[^{}]*+\})*+\}"
-# For each kind: marks without which no text has such a span, and the pattern, whose group `span` is it if there is one.
+# For each kind: signs without which no text has such a span, and the pattern, whose group `span` is it if there is one.
 # All are linear: an attempt that fails has read no further than the next place at which one could begin.
-_PATTERNS: Sequence[tuple[str, tuple[str, ...], re.Pattern[str]]] = [
+_PATTERNS: Sequence[tuple[str, str, re.Pattern[str]]] = [
     (kind, marks, re.compile(pattern, re.MULTILINE))
     for kind, marks, pattern in (
-        ("code", ("```", "~~~"), r"^ {0,3}(?P<fence>```|~~~)(?:(?!^ {0,3}(?P=fence)[`~ \t]*$)[^\n]*+(?:\n|\Z))++"
+        ("code", "`~", r"^ {0,3}(?P<fence>```|~~~)(?:(?!^ {0,3}(?P=fence)[`~ \t]*$)[^\n]*+(?:\n|\Z))++"
                                 r"(?: {0,3}(?P=fence)[`~]*)?"),
-        ("code", ("`",), r"``[^`\n]++``|(?<!`)`[^`\n]++`(?!`)"),
-        ("tag", ("<",), r"<!--(?:[^<-]|-(?!->)|<(?!!--))*+-->"),
-        ("tag", ("<",), r"<(?:/?[A-Za-z]|!(?!--)|\?)(?:(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')*+>|[^<>]*+>)|<\|[^<>|\s]++\|>"),
-        ("URL", (":", "www."), r"(?<![^\W_])(?:[A-Za-z][A-Za-z0-9+.-]{1,15}://|mailto:|tel:(?=[+0-9])|www\.)"
+        ("code", "`", r"``[^`\n]++``|(?<!`)`[^`\n]++`(?!`)"),
+        ("tag", "<", r"<!--(?:[^<-]|-(?!->)|<(?!!--))*+-->"),
+        ("tag", "<", r"<(?:/?[A-Za-z]|!(?!--)|\?)(?:(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')*+>|[^<>]*+>)|<\|[^<>|\s]++\|>"),
+        ("URL", ":.", r"(?<![^\W_])(?:[A-Za-z][A-Za-z0-9+.-]{1,15}://|mailto:|tel:(?=[+0-9])|www\.)"
                               r"[^\s<>\"`“”„«»，。、；：！？（）]*[^\s<>\"`“”„«»，。、；：！？（）.,;:!?'’)\]}…*_|]"),
-        ("e-mail address", ("@",), r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"),
-        ("mathematics", ("$",), r"\$\$[^$]++\$\$|(?<![\\$\w])\$(?![\s$])[^$\n]*[^\s$\\]\$(?![\w$])"),
-        ("mathematics", ("\\",), r"(?<!\\)(?:\\\((?:[^\\]|\\(?![()]))*+\\\)|\\\[(?:[^\\]|\\(?![\[\]]))*+\\\])"),
-        ("placeholder", ("{",), rf"\{{\s*[\w.]++\s*,\s*(?:plural|select|selectordinal)\s*,(?:[^{{}}]|{_INNER})*+\}}"
+        ("e-mail address", "@", r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"),
+        ("mathematics", "$", r"\$\$[^$]++\$\$|(?<![\\$\w])\$(?![\s$])[^$\n]*[^\s$\\]\$(?![\w$])"),
+        ("mathematics", "\\", r"(?<!\\)(?:\\\((?:[^\\]|\\(?![()]))*+\\\)|\\\[(?:[^\\]|\\(?![\[\]]))*+\\\])"),
+        ("placeholder", "{", rf"\{{\s*[\w.]++\s*,\s*(?:plural|select|selectordinal)\s*,(?:[^{{}}]|{_INNER})*+\}}"
                                 r"|\{\{\{?[^{}]++\}?\}\}|\{%[^{}]*+\}"
                                 r"|[$#%@]?\{\s*[\w.$-]*+(?:\[\w*\])?\s*(?:![rsa])?(?:[:,][^{}\n]*+)?\}"),
-        ("placeholder", ("%",), r"(?<![\d%])%(?:\(\w+\)|<\w+>)?(?:\d{1,3}\$)?[-+#0']{0,5}(?:\d{1,3}|\*)?(?:\.(?:\d{1,3}|\*))?"
+        ("placeholder", "%", r"(?<![\d%])%(?:\(\w+\)|<\w+>)?(?:\d{1,3}\$)?[-+#0']{0,5}(?:\d{1,3}|\*)?(?:\.(?:\d{1,3}|\*))?"
                                 r"(?:hh?|ll?|[Lqjzt])?[sdiufFeEgGxXoObcCrap@n]|%[A-Z][A-Z_]++%"),
-        ("placeholder", ("$",), r"(?<![\w$\\])\$(?:[A-Za-z_]\w*+|\d(?![\d.,]?\d))"),
-        ("placeholder", (":",), r"(?<![\w:/.)\]}]):[A-Za-z_]\w*+:?(?![\w:])"),
-        ("literal", ("'", '"'),
+        ("placeholder", "$", r"(?<![\w$\\])\$(?:[A-Za-z_]\w*+|\d(?![\d.,]?\d))"),
+        ("placeholder", ":", r"(?<![\w:/.)\]}]):[A-Za-z_]\w*+:?(?![\w:])"),
+        ("literal", "'\"",
          r"(?:=~?|[<>]=|<>|(?<=[\w)] )[<>]|[\[{]|\w\(|\b(?:LIKE|ILIKE|IN|VALUES|BETWEEN|AND|THEN|ELSE)\b\s*\(?)\s*" + _STRINGS),
-        ("entity", ("&",), r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]\w{1,31});"),
-        ("path", ("/", "\\"), r"(?<![\w/.<:~-])(?:~|\.{1,2})?/[\w.@~-]*[\w@~](?:/[\w.@%+~-]*[\w@~])*+/?"
+        ("entity", "&", r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]\w{1,31});"),
+        ("path", "/\\", r"(?<![\w/.<:~-])(?:~|\.{1,2})?/[\w.@~-]*[\w@~](?:/[\w.@%+~-]*[\w@~])*+/?"
                               r"|(?<![\w/.~-])\w[\w.-]*+(?:/[\w.-]+)*/[\w-][\w.-]*\.[A-Za-z]\w{0,4}\b"
                               r"|(?<!\w)[A-Za-z]:\\(?:[\w.~-]*\w\\?)*+|\\\\\w(?:[\w.$~-]*\w\\?)*+"),
-        ("path", (".",), r"(?<![\w.@/-])\w[\w-]*+(?:\.[\w-]++)*?\.[a-z][a-z0-9]{1,5}\b(?![.-]?\w)(?:/[\w.~%+-]*\w)*+/?"),
+        ("path", ".", r"(?<![\w.@/-])\w[\w-]*+(?:\.[\w-]++)*?\.[a-z][a-z0-9]{1,5}\b(?![.-]?\w)(?:/[\w.~%+-]*\w)*+/?"),
     )
 ]  # fmt: skip
 # Whether a text may have a span of these kinds: Rust syntax.
 _MARKED = (
-    r"[`<@$%{\\&]|~~~|://|\bwww\.|mailto:|tel:|(?:^|[^\w:]):[A-Za-z_]|[\w-]\.[a-z][a-z0-9]|/[\w-][\w.-]*\.[A-Za-z]"
-    r"|(?:^|[^\w/.<:~-])(?:~|\.{1,2})?/[\w.@~-]"
-    r"|[=\[(<>~DNSE]\s*[\"']|^\s*(?:SELECT|select|WITH|INSERT|UPDATE|DELETE|CREATE)\b|^\s*\["
+    r"[`<@$%{\\&]|~~~|://|www\.|mailto:|tel:|(?:^|[^0-9A-Za-z_:]):[A-Za-z_]|[^\s.]\.[a-z][a-z0-9]|/[^\s/]*\.[A-Za-z]"
+    r"|(?:^|[^0-9A-Za-z_/.<:~-])(?:~|\.{1,2})?/[^\s/]|[=\[(<>~DNSE]\s*[\"']"
+    r"|^\s*(?:SELECT|select|WITH|INSERT|UPDATE|DELETE|CREATE|\[)"
 )
 # A text that is code as a whole: a statement of SQL, and JSON, in which each quoted text is a literal.
 _SQL = re.compile(
@@ -83,19 +83,30 @@ _SQL = re.compile(
     re.DOTALL,
 )
 _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\"{\[\d])")
+_LONGEST = 120  # characters of a text that is remembered, and of a word that is read: a longer one is a key or a hash
 _LITERAL = re.compile(_STRING)
 _WORD = re.compile(r"\w+(?:[.+/-]+\w+)*+")
 
 
 def protected_spans(text: str) -> Sequence[Span]:
     """The protected spans of a text in order; those that overlap are one."""
-    return _apart([*_markup(text), *_part_numbers(text)])
+    return _short(text) if len(text) <= _LONGEST else _read(text)
+
+
+def _read(text: str) -> Sequence[Span]:
+    return _apart([*_markup(text), *part_numbers(text)])
+
+
+@lru_cache(maxsize=10_000)  # the texts of edits repeat
+def _short(text: str) -> Sequence[Span]:
+    return tuple(_read(text))
 
 
 def _markup(text: str) -> Iterator[Span]:
     """The spans of all kinds but part numbers."""
+    signs = set(text)
     for kind, marks, pattern in _PATTERNS:
-        if any(mark in text for mark in marks):
+        if not signs.isdisjoint(marks):
             group = "span" if "span" in pattern.groupindex else 0
             yield from (Span(*match.span(group), kind) for match in pattern.finditer(text))
     if _SQL.match(text):
@@ -104,7 +115,8 @@ def _markup(text: str) -> Iterator[Span]:
         yield from (Span(*match.span(), "literal") for match in _LITERAL.finditer(text))
 
 
-def _part_numbers(text: str) -> Iterator[Span]:
+def part_numbers(text: str) -> Iterator[Span]:
+    """The part numbers of a text."""
     for match in _WORD.finditer(text):
         word = match.group()
         if not word.isalpha() and not word.isdigit():
@@ -177,7 +189,7 @@ class Protected:
         return [Span(max(span.start - start, 0), min(span.end - start, size), span.kind) for span in spans]
 
     def prose(self, row: int) -> str:
-        """The text with blanks for its tags and signs for words for its other spans but part numbers."""
+        """The text of a row with blanks for its tags and signs for words for its other spans but part numbers."""
         pieces, at, text = [], 0, self._texts[row]
         for start, end, kind in self[row]:
             if kind != "part number":
@@ -197,5 +209,4 @@ def same_spans(before: pl.Series, after: pl.Series) -> pl.Series:
     return (words["before"] == words["after"]) & ~marked
 
 
-_LONGEST = 120  # characters of a word that is read; a longer one is a key or a hash
-_WITH_DIGIT = r"(?:\w+[.+/-]+)*\w*[0-9]\w*(?:[.+/-]+\w+)*"
+_WITH_DIGIT = r"[^\s,;()]*[0-9][^\s,;()]*"

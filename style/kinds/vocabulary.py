@@ -57,7 +57,7 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
         known = {fold(term): text for term, text in unwanted.items()}
         # Where case does not matter, a term is right in any case, unless another case of it is listed as a variant.
         good = {fold(term) for term in p.preferred} - known.keys()
-        for index, found, start, end in whole_terms(columns, regex_places(columns.output, pattern)):
+        for index, found, start, end in whole_terms(columns, regex_places(columns.output, pattern), pattern):
             if found not in p.preferred and (key := fold(found)) not in good:
                 rows.append((index, found, start, end, known[key]))
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
