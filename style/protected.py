@@ -20,6 +20,7 @@ PROTECTED = {
     "path": ("/usr/lib", "./src", "docs/style.md", "style.md", "C:\\temp"),
     "code": ("`a = 1`", "```\na = 1\n```"),
     "tag": ('<a href="x">', "</b>", "<!-- a -->"),
+    "escape": ("\\n", '\\"', "\\u00e9"),
     "entity": ("&amp;", "&#160;"),
     "placeholder": ("%s", "%(n)d", "{x}", "{{x}}", "${x}", "$1", ":name", "{n, plural, one {# row} other {# rows}}"),
     "literal": ('name="new york"', "city = 'new york'", "IN ('a', 'b')"),
@@ -63,6 +64,7 @@ _PATTERNS: Sequence[tuple[str, str, re.Pattern[str]]] = [
         ("placeholder", ":", r"(?<![\w:/.)\]}]):[A-Za-z_]\w*+:?(?![\w:])"),
         ("literal", "'\"",
          r"(?:=~?|[<>]=|<>|(?<=[\w)] )[<>]|[\[{]|\w\(|\b(?:LIKE|ILIKE|IN|VALUES|BETWEEN|AND|THEN|ELSE)\b\s*\(?)\s*" + _STRINGS),
+        ("escape", "\\", r"\\(?:[\"'\\nrt]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})"),
         ("entity", "&", r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]\w{1,31});"),
         ("path", "/\\", r"(?<![\w/.<:~-])(?:~|\.{1,2})?/[\w.@~-]*[\w@~](?:/[\w.@%+~-]*[\w@~])*+/?"
                               r"|(?<![\w/.~-])\w[\w.-]*+(?:/[\w.-]+)*/[\w-][\w.-]*\.[A-Za-z]\w{0,4}\b"

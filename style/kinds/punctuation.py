@@ -273,7 +273,7 @@ def _fix_exclamation(text: str, start: int) -> Iterator[Edit]:
     if text[start - 1 : start] in ("!", "！", "?", "."):
         yield Edit(start, start + 1, "")
     elif re.match(r"[!！]+[\"'”’)]*(?:\Z|\s+(?![a-z]))", text[start : start + 40]):
-        yield Edit(start, start + 1, "." if text[start] == "!" else "。")
+        yield Edit(len(text[:start].rstrip(" \u00a0\u202f")), start + 1, "." if text[start] == "!" else "。")
 
 
 _PAIRS = {"straight": '""', "curly": "“”", "low": "„“", "angle": "«»"}
