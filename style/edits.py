@@ -39,7 +39,11 @@ def planned_edits(
     """The edits that the rules suggest for each output: the safe ones, or else the unsafe ones that they allow."""
     planned: dict[int, list[Planned]] = {}
     broken = violations.partition_by("check", as_dict=True)
-    marked = set(columns.protected.marked(violations["index"].unique()))
+    rows = violations["index"].unique()
+    marked, numeric = (
+        set(columns.protected.marked(rows)),
+        set(rows.filter(columns.output.gather(rows).str.contains("[0-9]"))),
+    )
     for check in style.checks:
         function = _function(check, safe=safe, unsafe=unsafe)
         faults = broken.get((check.id,))
@@ -53,7 +57,8 @@ def planned_edits(
                 for start, end, new in function(check, faulty)
                 if text[start:end] != new
             ]
-            if index in marked or any(_near_digit(text, edit.start - by, edit.end - by) for edit in edits):
+            near = index in numeric and any(_near_digit(text, edit.start - by, edit.end - by) for edit in edits)
+            if near or index in marked:
                 whole = columns.output[index]
                 spans = columns.protected[index] if index in marked else [*part_numbers(whole)]
                 edits = _sound(edits, whole, spans, KINDS[check.kind].fix.spans)

@@ -1,6 +1,6 @@
 """What checks of prose find outside of the protected spans of a text."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -35,12 +35,10 @@ def in_prose(find: Callable[[Check, Columns], Findings], check: Check, columns: 
     return Findings(pl.concat([others, moved]).sort("index", maintain_order=True), applicable, findings.unscored)
 
 
-def whole_terms(columns: Columns, places: Sequence[Place], pattern: str) -> Iterator[Place]:
+def whole_terms(columns: Columns, places: Sequence[Place], pattern: str) -> Sequence[Place]:
     """The places of terms (matches of `pattern`) without those within a protected span; a term that is all of one counts."""
-    rows = pl.Series(sorted({row for row, *_ in places}), dtype=pl.UInt32)
+    rows = pl.Series([*dict.fromkeys([place[0] for place in places])], dtype=pl.UInt32)
     # Within a part number, one of these marks is next to the term.
     joined = rows.filter(columns.output.gather(rows).str.contains(rf"[_.+/-](?:{pattern})|(?:{pattern})[_.+/-]"))
     doubtful = {*columns.protected.marked(rows), *joined}
-    for row, found, start, end in places:
-        if row not in doubtful or not cuts(columns.protected[row], start, end):
-            yield row, found, start, end
+    return [place for place in places if place[0] not in doubtful or not cuts(columns.protected[place[0]], *place[2:])]

@@ -170,6 +170,7 @@ class Protected:
     def __init__(self, texts: pl.Series, whole: "tuple[Protected, pl.Series, pl.Series] | None" = None) -> None:
         self._texts, self._whole = texts, whole
         self._found: dict[int, Sequence[Span]] = {}
+        self._plain: set[int] = set()  # rows that are known to have part numbers alone
 
     def marked(self, rows: pl.Series) -> pl.Series:
         """Those of the rows whose texts may have spans other than part numbers."""
@@ -177,7 +178,9 @@ class Protected:
             whole, of_rows, _ = self._whole
             places = of_rows.gather(rows)
             return rows.filter(places.is_in(whole.marked(places.unique()).implode()))
-        return rows.filter(self._texts.gather(rows).str.contains(_MARKED))
+        marked = self._texts.gather(rows).str.contains(_MARKED)
+        self._plain.update(rows.filter(~marked))
+        return rows.filter(marked)
 
     def __getitem__(self, row: int) -> Sequence[Span]:
         if row not in self._found:
@@ -193,6 +196,8 @@ class Protected:
     def prose(self, row: int) -> str:
         """The text of a row with blanks for its tags and signs for words for its other spans but part numbers."""
         pieces, at, text = [], 0, self._texts[row]
+        if row in self._plain:
+            return text
         for start, end, kind in self[row]:
             if kind != "part number":
                 pieces += [text[at:start], (" " if kind == "tag" else _SIGN) * (end - start)]

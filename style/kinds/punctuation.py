@@ -222,20 +222,20 @@ def _propose_marks(
 def _fix_punctuation(check: Check, broken: Broken) -> Iterator[Edit]:
     """The mark at the end, the marks of exclamation beyond the limit, other quotation marks and dashes."""
     p: PunctuationParameters = check.parameters
-    marks = 0
+    marks, prose = 0, broken.prose
     for found, start, end, expected in broken.faults:
         if expected.endswith(" at the end"):
-            yield from _fix_end(broken.prose, p.end or "none")
+            yield from _fix_end(prose, p.end or "none")
         elif found is None or start is None or end is None:
             continue
         elif expected.startswith(("no exclamation", "at most")):
             marks += 1
             if marks > (p.exclamation_marks or 0):
-                yield from _fix_exclamation(broken.prose, start)
+                yield from _fix_exclamation(prose, start)
         elif p.quotes not in (None, "none") and expected == _quotes_expected(p):
-            yield from _fix_quote(broken.prose, start, p.quotes)
+            yield from _fix_quote(prose, start, p.quotes)
         elif p.dashes not in (None, "none") and expected == _dashes_expected(p):
-            yield from _fix_dash(broken.prose, start, end, p.dashes)
+            yield from _fix_dash(prose, start, end, p.dashes)
 
 
 # A question stays one, and an ellipsis or colon may promise something: these marks alone say nothing.
