@@ -79,7 +79,7 @@ _REST = [name for name in FAULT_SCHEMA if name != "index"]
 
 def find_violations(check: Check, columns: Columns) -> Findings:
     """What a check finds in a column, in the pieces that it is limited to; its condition (`when`) is not applied."""
-    return scoped(KINDS[check.kind].find, check, columns)
+    return scoped(KINDS[check.kind].look, check, columns)
 
 
 def _run(check: Check, columns: Columns) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:

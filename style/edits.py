@@ -1,7 +1,8 @@
 """Edits of one output: what the rules suggest, which fit together, and the text that they make."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -10,10 +11,11 @@ import polars as pl
 
 from .kind import Broken, Edit, Fault
 from .kinds import KINDS
+from .protected import Span, part_numbers, protected_spans, same_spans, touched
 from .schema import Check, Columns, StyleSchema
 from .scope import in_pieces
 
-__all__ = ["Planned", "planned_edits", "subsets", "written"]
+__all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "written"]
 
 # Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
 # Of a long output fewer, since each try checks all of it again, and in later steps: thousands of edits of which some do
@@ -37,6 +39,11 @@ def planned_edits(
     """The edits that the rules suggest for each output: the safe ones, or else the unsafe ones that they allow."""
     planned: dict[int, list[Planned]] = {}
     broken = violations.partition_by("check", as_dict=True)
+    rows = violations["index"].unique()
+    marked, numeric = (
+        set(columns.protected.marked(rows)),
+        set(rows.filter(columns.output.gather(rows).str.contains("[0-9]"))),
+    )
     for check in style.checks:
         function = _function(check, safe=safe, unsafe=unsafe)
         faults = broken.get((check.id,))
@@ -50,9 +57,80 @@ def planned_edits(
                 for start, end, new in function(check, faulty)
                 if text[start:end] != new
             ]
+            near = index in numeric and any(_near_digit(text, edit.start - by, edit.end - by) for edit in edits)
+            if near or index in marked:
+                whole = columns.output[index]
+                spans = columns.protected[index] if index in marked else [*part_numbers(whole)]
+                edits = _sound(edits, whole, spans, KINDS[check.kind].fix.spans)
             if edits:
                 planned.setdefault(index, []).extend(edits)
     return planned
+
+
+def _near_digit(text: str, start: int, end: int) -> bool:
+    """Whether an edit may touch a part number: it replaces a digit, or is within a word."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return not (before in _BLANKS or after in _BLANKS) or any(map(str.isdigit, text[start:end]))
+
+
+_BLANKS = frozenset(["", " ", "\n"])
+
+
+Spans = list[tuple[str, str]]  # the text and the kind of each
+
+
+def _change(text: str, spans: Sequence[Span], edit: Planned) -> tuple[Spans, Spans] | None:
+    """The protected spans that an edit replaces, and those of its own text; None if it cuts one."""
+    old = []
+    for start, end, kind in touched(spans, edit.start, edit.end):
+        if start < edit.start or end > edit.end:
+            return None
+        old.append((text[start:end], kind))
+    return old, [(edit.text[start:end], kind) for start, end, kind in protected_spans(edit.text)]
+
+
+def _equal(changes: Iterable[tuple[Spans, Spans]], own: Collection[str]) -> bool:
+    """Whether spans but those of a rule's own kinds are replaced by the same ones: what moves stays the same."""
+    old, new = zip(*changes, strict=True)
+    return _others(old, own) == _others(new, own)
+
+
+def _others(spans: Iterable[Spans], own: Collection[str]) -> list[str]:
+    return sorted([text for some in spans for text, kind in some if kind not in own])
+
+
+def _sound(edits: list[Planned], text: str, spans: Sequence[Span], own: Collection[str]) -> list[Planned]:
+    """The edits of a rule that cut no protected span and change none but its own kinds."""
+    whole = [(edit, change) for edit in edits if (change := _change(text, spans, edit)) is not None]
+    if not whole or _equal([change for _, change in whole], own):
+        return [edit for edit, _ in whole]
+    return [edit for edit, change in whole if _equal([change], own)]
+
+
+def keep_spans(
+    style: StyleSchema, columns: Columns, rows: list[int], edits: Sequence[Sequence[Planned]], after: pl.Series
+) -> pl.Series:
+    """Where edits of some rows change no protected spans but those of their rules' own kinds, and make no others."""
+    kept = same_spans(columns.output.gather(rows), after)
+    own = {check.id: KINDS[check.kind].fix.spans for check in style.checks}
+    unsure = (~kept).arg_true()
+    sure = [_keeps(columns.output[rows[at]], columns.protected[rows[at]], edits[at], after[at], own) for at in unsure]
+    return kept.scatter(unsure, sure)
+
+
+def _keeps(
+    text: str, spans: Sequence[Span], edits: Sequence[Planned], after: str, own: Mapping[str, Collection[str]]
+) -> bool:
+    expected = Counter(text[start:end] for start, end, _ in spans)
+    of_rules: dict[str, list[tuple[Spans, Spans]]] = {}
+    for edit in edits:
+        if (change := _change(text, spans, edit)) is None:
+            return False
+        of_rules.setdefault(edit.rule, []).append(change)
+        expected.subtract(old for old, _ in change[0])
+        expected.update(new for new, _ in change[1])
+    same = all(_equal(changes, own[rule]) for rule, changes in of_rules.items())
+    return same and +expected == Counter(after[start:end] for start, end, _ in protected_spans(after))
 
 
 def _broken(check: Check, columns: Columns, faults: pl.DataFrame) -> Iterator[tuple[int, int, Broken]]:
@@ -62,7 +140,7 @@ def _broken(check: Check, columns: Columns, faults: pl.DataFrame) -> Iterator[tu
         yield from ((row, 0, Broken(texts[row], found, columns, row)) for row, found in _by_row(faults))
         return
     rows = faults["index"].unique().sort()
-    pieces = in_pieces(KINDS[check.kind].find, check, columns.changed(rows.to_list(), columns.output.gather(rows)))
+    pieces = in_pieces(KINDS[check.kind].look, check, columns.changed(rows.to_list(), columns.output.gather(rows)))
     places = [*zip(rows.gather(pieces.table["index"]), pieces.table["start"], pieces.table["text"], strict=True)]
     applies = pieces.findings.applicable
     for piece, found in _by_row(pieces.findings.violations.sort("index", maintain_order=True)):

@@ -1,9 +1,10 @@
 """A kind of check: everything it can do, in one value."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .prose import in_prose
 from .schema import About, Check, Columns, Findings, Level
 
 __all__ = ["Broken", "Edit", "Fault", "Fix", "Kind", "Proposal", "explain_plainly", "propose_nothing"]
@@ -59,6 +60,11 @@ class Broken(NamedTuple):
     row: int
 
     @property
+    def prose(self) -> str:
+        """The text with signs of the same length in place of its protected spans but part numbers."""
+        return self.columns.protected.prose(self.row)
+
+    @property
     def request(self) -> str:
         """The input as text."""
         return self.columns.input[self.row]
@@ -87,11 +93,13 @@ class Fix:
 
     safe: the meaning of the text cannot change. unsafe: something that it says goes. The caller makes no edit that
     breaks another rule, and no safe one that changes a fact. says: what both do, for the reference of the kinds.
+    spans: the kinds of protected spans that they may change, each as a whole.
     """
 
     safe: Edits | None = None
     unsafe: Edits | None = None
     says: str = ""
+    spans: Collection[str] = ()
 
     @property
     def possible(self) -> tuple[str, ...]:
@@ -107,7 +115,7 @@ class Kind:
     the outputs of examples may follow, strictest first; the caller counts how many do. explain: one violation in a
     sentence. fix: how an output that breaks it is repaired, if it can be. loosens: the lists of which a longer one accepts
     all that a shorter one does. looked_for: those whose texts matter only where they occur in an output or a request.
-    "wordings" are those of the style.
+    "wordings" are those of the style. prose: it does not look at protected spans.
     """
 
     name: str
@@ -120,3 +128,8 @@ class Kind:
     fix: Fix = Fix()
     loosens: frozenset[str] = frozenset()
     looked_for: frozenset[str] = frozenset()
+    prose: bool = False
+
+    def look(self, check: Check, columns: Columns) -> Findings:
+        """The violations in a whole column, for a check of prose those in prose."""
+        return in_prose(self.find, check, columns) if self.prose else self.find(check, columns)

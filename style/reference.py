@@ -13,6 +13,7 @@ from .check import check_outputs, explain
 from .guide import check_sentence
 from .infer import entries_text
 from .kinds import KINDS
+from .protected import PROTECTED
 from .read import parse_style
 from .schema import StyleSchema, render_fields
 from .yaml_text import MAX_DEPTH, MAX_VALUES
@@ -250,7 +251,33 @@ def reference_page() -> str:
         "aliases (`*name`) repeat; no setting raises these limits. Long lists of words and JSON Schemas go into files of their "
         "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time."
     )
-    return "\n\n".join([head, *map(explain_kind, names)]) + "\n"
+    return "\n\n".join([head, _protected(), *map(explain_kind, names)]) + "\n"
+
+
+def _protected() -> str:
+    """The table of protected spans, and which kinds look at them or change them."""
+    rows = [
+        f"| {kind} | {', '.join(f'``` {_one_line(text)} ```' if '`' in text else f'`{text}`' for text in texts)} |"
+        for kind, texts in PROTECTED.items()
+    ]
+    prose = [f"`{name}`" for name, kind in KINDS.items() if kind.prose]
+    own = [f"`{name}`" for name, kind in KINDS.items() if set(kind.fix.spans) == set(PROTECTED)]
+    return (
+        "## Protected spans\n\n"
+        "Repairs, safe and unsafe, change prose alone. After a repair a text has the same protected spans as before; a repair "
+        "that would cut, change or remove one, or make a new one by joining words, is not made.\n\n"
+        "| span | examples |\n|---|---|\n" + "\n".join(rows) + "\n\n"
+        "A statement of SQL is code as a whole, and in JSON each quoted text is a literal. A number with its unit (`30V`, "
+        "`5-pin`) is no part number.\n\n"
+        f"- {', '.join(sorted(prose))} look at prose alone. So does `vocabulary`, except that a term which is a whole span "
+        "counts: "
+        "`SOT-89: [SOT-23]` finds `SOT-23`, not `SOT-23-5`, and `Node.js: [node.js]` finds `node.js`, not "
+        "`example.org/node.js`.\n"
+        "- All other kinds see the whole text: `html` its tags, `pattern` and `forbidden` all that they match, `grounded` part "
+        "numbers.\n"
+        f"- {', '.join(sorted(own))} may change a whole span that the rule concerns, such as a forbidden link or a fence around "
+        "the text; `grounded` may remove a part number that the request does not state."
+    )
 
 
 def _parameters(name: str) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from .check import check_columns, with_row_values
 from .collection import collection_paused
-from .edits import Planned, planned_edits, subsets, written
+from .edits import Planned, keep_spans, planned_edits, subsets, written
 from .preserved import preserved
 from .schema import Columns, StyleResults, StyleSchema, render_fields
 
@@ -137,6 +137,7 @@ class _Work:
             columns = state.columns.changed(rows, texts_after)
             results = check_columns(columns, self.style)
             good = _better(self.style, _only(state.results, rows), results)
+            good &= keep_spans(self.style, state.columns, rows, chosen, texts_after)
             if safe:
                 good &= _kept_where_good(before, columns, good)
             places = good.arg_true().to_list()

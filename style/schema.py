@@ -11,6 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from ..core import Fix
+from .protected import Protected
 
 __all__ = [
     "PATTERN_SLOT",
@@ -282,6 +283,11 @@ class Columns:
         if key not in done:
             done[key] = work()
         return done[key]
+
+    @cached_property
+    def protected(self) -> Protected:
+        """The protected spans of the outputs."""
+        return Protected(self.output)
 
     @cached_property
     def _texts(self) -> dict[str, pl.Series]:

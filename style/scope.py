@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from .protected import Protected
 from .schema import Check, Columns, Findings, StyleSchema, no_faults, regex_places
 from .words import ABBREVIATION, text_lines
 
@@ -75,6 +76,8 @@ def in_pieces(find: Callable[[Check, Columns], Findings], check: Check, columns:
     """What a check finds in its pieces, with places within the pieces."""
     table = pieces_of(columns.output, each=check.each, part=check.part)
     pieces = columns.with_outputs(table["text"], table["index"])
+    whole = (columns.protected, table["index"], table["start"])
+    pieces.__dict__["protected"] = Protected(table["text"], whole)
     # A kind need not know what to do without any text.
     return Pieces(pieces, find(check, pieces) if len(table) else Findings(no_faults()), table)
 

@@ -121,7 +121,8 @@ def _words() -> dict[str, list[Reading]]:
     for dimension, groups in _WORDS.items():
         for factor, names in groups:
             for name in names.split():
-                for form in (name, name + "s") if name.isalpha() and len(name) > 1 else (name,):
+                plural = name.isalpha() and len(name) > 1 and name not in ("ha", "in", "mi")  # has, ins, mis are words
+                for form in (name, name + "s") if plural else (name,):
                     table.setdefault(form, []).append((ratio_of(factor), dimension))
     return table
 

@@ -11,6 +11,7 @@ from ..facts.numbers import span_facts
 from ..fields import text_fields
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
+from ..protected import PROTECTED
 from ..schema import Check, Columns, Findings, faults, field_names
 from ..words import explain_slots, one_of
 
@@ -305,11 +306,11 @@ STARTS_WITH = Kind(
     "starts_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=True), lambda check: _say_affix(check, verb="Start"),
     lambda columns: _propose_affix(columns, at_start=True),
-    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=True), says=_AFFIX_SAYS),
+    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=True), says=_AFFIX_SAYS, spans=PROTECTED),
 )  # fmt: skip
 ENDS_WITH = Kind(
     "ends_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=False), lambda check: _say_affix(check, verb="End"),
     lambda columns: _propose_affix(columns, at_start=False),
-    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=False), says=_AFFIX_SAYS),
+    fix=Fix(lambda check, broken: _fix_affix(check, broken, at_start=False), says=_AFFIX_SAYS, spans=PROTECTED),
 )  # fmt: skip

@@ -199,7 +199,7 @@ def _is_unit(word: str, text: str, start: int) -> bool:
 
 
 def _has_digit(word: str) -> bool:
-    return not word.isalpha() and any(map(str.isdigit, word))
+    return not word.isalpha() and any(map(str.isnumeric, word))
 
 
 _SAYINGS = {
@@ -272,4 +272,5 @@ CASE = Kind(
         _fix_case, _lower_titles,
         "Safe: changes capital or small letters. Unsafe: changes to small letters where capitals may be names.",
     ),
+    prose=True,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from ...core import ConfigError
 from ..fields import text_fields
 from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
 from ..parts import without_spans
+from ..protected import PROTECTED
 from ..schema import Check, Columns, Findings, contained, faults, regex_places, text_places
 from ..words import explain_slots, one_of, quoted, ready_pattern
 
@@ -131,5 +132,6 @@ FORBIDDEN = Kind(
     Fix(
         _fix_forbidden, _remove_forbidden,
         "Safe: replaces unusual white space, removes decoration (®, *). Unsafe: removes any other text.",
+        PROTECTED,
     ),
 )  # fmt: skip

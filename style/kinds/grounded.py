@@ -283,6 +283,10 @@ def _remove_ungrounded(check: Check, broken: Broken) -> Iterator[Edit]:
 
 GROUNDED = Kind(
     "grounded", "facts", GroundedParameters, _find_grounded, _say_grounded, _propose_grounded, _explain_grounded,
-    Fix(unsafe=_remove_ungrounded, says="Unsafe: removes the sentence, or the comma-separated fact, that states it."),
+    Fix(
+        unsafe=_remove_ungrounded,
+        says="Unsafe: removes the sentence, or the comma-separated fact, that states it.",
+        spans=("part number",),
+    ),
     loosens=frozenset({"allow", "wordings"}),
 )  # fmt: skip

@@ -14,6 +14,7 @@ import polars as pl
 
 from ...core import ConfigError, read_written
 from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..protected import PROTECTED
 from ..schema import Check, Columns, Findings, faults
 from ..words import quoted
 from ..yaml_text import read_yaml
@@ -404,5 +405,6 @@ JSON = Kind(
     Fix(
         _fix_json,
         says="Safe: takes JSON out of a fence or prose and serialises it (quotes, commas, constants); values are kept.",
+        spans=PROTECTED,
     ),
 )  # fmt: skip

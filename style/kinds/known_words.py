@@ -263,5 +263,5 @@ def _is_slip(word: str, other: str, count: int, other_count: int) -> bool:
 
 KNOWN_WORDS = Kind(
     "known_words", "wording", KnownWordsParameters, _find_known_words, _say_known_words, _propose_known_words,
-    _explain_known_words, loosens=frozenset({"words", "allow"}),
+    _explain_known_words, loosens=frozenset({"words", "allow"}), prose=True,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..protected import PROTECTED
 from ..schema import Check, Columns, Findings, faults, regex_places
 
 __all__ = [
@@ -270,8 +271,7 @@ def _unfenced(text: str) -> Iterator[Edit]:
         and text[body:closing].strip()
         and re.fullmatch(r"```[\w+-]*\s*", text[opening:body])
     ):
-        yield Edit(begins, body, "")
-        yield Edit(max(ends, body), len(text), "")
+        yield Edit(begins, len(text), text[body : max(ends, body)])
 
 
 def _without_remarks(text: str) -> Iterator[Edit]:
@@ -302,5 +302,6 @@ CLEAN = Kind(
         _fix_clean,
         says="Safe: removes a fence around the text, remarks before and after it, special tokens and lines of the "
         "request, and decodes damaged letters. Refusals and placeholders are kept.",
+        spans=PROTECTED,
     ),
 )  # fmt: skip

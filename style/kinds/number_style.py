@@ -30,7 +30,7 @@ _HAS_UNIT = re.compile(r"\d[\s\u202f]*[-‐‑]?(?:[^\W\d_]|[^\w\s.,:;/+\-])")
 _BEGINS = re.compile(r"(?<![^\W_])\d|[¼½¾⅐-⅞]|\d[\"″”]?[xX×]\d")
 # Units that are words must be whole words; these may be a different word after a number ("2 in stock").
 _SHORT_WORDS = frozenset({"day", "days", "cup", "cups", "yen", "amp", "amps", "ohm", "bit", "bits"})
-_OTHER_WORDS = frozenset({"in", "bar", "mil", "mi", "d", "t", "min", "a", "mo", "sec"})
+_OTHER_WORDS = frozenset({"in", "bar", "mil", "mi", "d", "t", "min", "a", "mo", "sec", "us", "US", "pm", "PM"})
 _NO_MEASURES = frozenset({"d", "D", "st", "nd", "rd", "th"})  # 2D, 1st
 # Digits with marks between that touch no letter or code: "3,5", "1,000.5", "1.2.3". "(2,3)" may be a pair, so
 # after a bracket a unit is required.
@@ -82,7 +82,7 @@ def _find_numbers(check: Check, columns: Columns) -> Findings:
     for pattern, judge in ways:
         numbers, wrong = _judged(columns.output, pattern, judge)
         applicable |= numbers
-        rows += wrong if pattern == SPAN else _no_versions(columns.output, wrong)
+        rows += _no_other_meaning(columns.output, wrong, _is_elided if pattern == SPAN else _is_version)
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))), applicable)
 
 
@@ -125,10 +125,15 @@ def _decimal_expected(decimal: str | None) -> str:
     return f"{quoted(decimal or '')} before decimals"
 
 
-def _no_versions(texts: pl.Series, rows: Sequence[Row]) -> Iterator[Row]:
+def _no_other_meaning(texts: pl.Series, rows: Sequence[Row], other: Callable[[str, Row], bool]) -> Iterator[Row]:
     for index, group in groupby(rows, key=lambda row: row[0]):
         text = texts[index]
-        yield from (row for row in group if not _is_version(text, row))
+        yield from (row for row in group if not other(text, row))
+
+
+def _is_elided(text: str, row: Row) -> bool:
+    """Whether the unit is a French word without its vowel (`les 5 l'autres`)."""
+    return text[row[3] : row[3] + 1] in ("'", "’") and text[row[3] + 1 : row[3] + 2].isalpha()
 
 
 def _is_version(text: str, row: Row) -> bool:
@@ -297,4 +302,5 @@ def _same_unit(found: str, units: Sequence[str]) -> tuple[str, str] | None:
 NUMBERS = Kind(
     "numbers", "form", NumbersParameters, _find_numbers, _say_numbers, _propose_numbers, _explain_numbers,
     Fix(_fix_numbers, says="Safe: corrects the space before a unit, the decimal mark, other signs for a unit (volts, V)."),
+    prose=True,
 )  # fmt: skip

@@ -222,20 +222,20 @@ def _propose_marks(
 def _fix_punctuation(check: Check, broken: Broken) -> Iterator[Edit]:
     """The mark at the end, the marks of exclamation beyond the limit, other quotation marks and dashes."""
     p: PunctuationParameters = check.parameters
-    marks = 0
+    marks, prose = 0, broken.prose
     for found, start, end, expected in broken.faults:
         if expected.endswith(" at the end"):
-            yield from _fix_end(broken.text, p.end or "none")
+            yield from _fix_end(prose, p.end or "none")
         elif found is None or start is None or end is None:
             continue
         elif expected.startswith(("no exclamation", "at most")):
             marks += 1
             if marks > (p.exclamation_marks or 0):
-                yield from _fix_exclamation(broken.text, start)
+                yield from _fix_exclamation(prose, start)
         elif p.quotes not in (None, "none") and expected == _quotes_expected(p):
-            yield from _fix_quote(broken.text, start, p.quotes)
+            yield from _fix_quote(prose, start, p.quotes)
         elif p.dashes not in (None, "none") and expected == _dashes_expected(p):
-            yield from _fix_dash(broken.text, start, end, p.dashes)
+            yield from _fix_dash(prose, start, end, p.dashes)
 
 
 # A question stays one, and an ellipsis or colon may promise something: these marks alone say nothing.
@@ -273,11 +273,11 @@ def _fix_exclamation(text: str, start: int) -> Iterator[Edit]:
     if text[start - 1 : start] in ("!", "！", "?", "."):
         yield Edit(start, start + 1, "")
     elif re.match(r"[!！]+[\"'”’)]*(?:\Z|\s+(?![a-z]))", text[start : start + 40]):
-        yield Edit(start, start + 1, "." if text[start] == "!" else "。")
+        yield Edit(len(text[:start].rstrip(" \u00a0\u202f")), start + 1, "." if text[start] == "!" else "。")
 
 
 _PAIRS = {"straight": '""', "curly": "“”", "low": "„“", "angle": "«»"}
-_OPENING = " \t\n\u00a0([{—–-/"
+_OPENING, _CLOSING = " \t\n\u00a0([{—–-/", ")]}.,;:!?"
 
 
 def _fix_quote(text: str, start: int, quotes: str) -> Iterator[Edit]:
@@ -285,8 +285,8 @@ def _fix_quote(text: str, start: int, quotes: str) -> Iterator[Edit]:
     if text[start] not in '"“”„‟«»':
         return
     before, after = text[start - 1 : start], text[start + 1 : start + 2]
-    opens = (not before or before in _OPENING) and bool(after) and not after.isspace()
-    closes = not opens and bool(before) and not before.isspace()
+    opens = (not before or before in _OPENING) and bool(after) and not after.isspace() and after not in _CLOSING
+    closes = not opens and bool(before) and not before.isspace() and before not in "([{"
     if opens or closes:
         yield Edit(start, start + 1, _PAIRS[quotes][0 if opens else 1])
 
@@ -307,4 +307,5 @@ PUNCTUATION = Kind(
         says="Safe: adds or removes the mark at the end, turns extra exclamation marks into full stops, replaces "
         "quotation marks and dashes. A question mark is kept.",
     ),
+    prose=True,
 )  # fmt: skip

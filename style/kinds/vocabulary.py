@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from ...core import ConfigError
 from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
 from ..parts import without_spans
+from ..prose import whole_terms
+from ..protected import PROTECTED
 from ..schema import Check, Columns, Findings, faults, regex_places
 from ..spelling import spelling_variants
 from ..words import mostly_json, one_of, quoted, whole_words
@@ -55,7 +57,7 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
         known = {fold(term): text for term, text in unwanted.items()}
         # Where case does not matter, a term is right in any case, unless another case of it is listed as a variant.
         good = {fold(term) for term in p.preferred} - known.keys()
-        for index, found, start, end in regex_places(columns.output, pattern):
+        for index, found, start, end in whole_terms(columns, regex_places(columns.output, pattern), pattern):
             if found not in p.preferred and (key := fold(found)) not in good:
                 rows.append((index, found, start, end, known[key]))
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
@@ -120,5 +122,9 @@ def _remove_terms(check: Check, broken: Broken) -> Iterator[Edit]:
 VOCABULARY = Kind(
     "vocabulary", "wording", VocabularyParameters, _find_vocabulary, _say_vocabulary, _propose_vocabulary,
     _explain_vocabulary,
-    Fix(_fix_spelling, _remove_terms, "Safe: replaces a variant with the preferred spelling. Unsafe: removes a forbidden term."),
+    Fix(
+        _fix_spelling, _remove_terms,
+        "Safe: replaces a variant with the preferred spelling. Unsafe: removes a forbidden term.",
+        PROTECTED,
+    ),
 )  # fmt: skip
