@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, damage, say
+from ...core import DataError, damage, home_of, say
 from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
@@ -91,9 +91,9 @@ def evaluate_again(run: Run, *, roi: Mapping[str, Any] | None = None, allow_code
     """
     if (call := run.facts.get("judged")) is not None:
         return _collected(run, _with_roi(call, roi), roi, allow_code=allow_code)
-    folder = run.folder.resolve().parent.parent
+    folder = home_of(run.folder.resolve()).parent.parent
     if not (folder / PROJECT_FILE).is_file():
-        raise ElsewhereError(f"{run.folder} is not in a project, a folder with {PROJECT_FILE}")
+        raise ElsewhereError(f"{home_of(run.folder)} is not in a project, a folder with {PROJECT_FILE}")
     project = _priced(read_project(folder, allow_code=allow_code), roi)
     opened = Run(run.folder, project=project, talk=run.talk)
     pairs, raws = _inputs(opened, project.evaluate, opened.style)
@@ -115,15 +115,16 @@ def _with_roi(call: Mapping[str, Any], roi: Mapping[str, Any] | None) -> Mapping
 
 
 def _collected(run: Run, call: Mapping[str, Any], roi: Mapping[str, Any] | None, *, allow_code: bool) -> Today:
+    home = home_of(run.folder)
     for key in ("project", "style"):
-        if call[key] is not None and not (run.folder / call[key]).exists():
-            raise ElsewhereError(f"its {key} is no longer at {run.folder / call[key]}")
+        if call[key] is not None and not (home / call[key]).exists():
+            raise ElsewhereError(f"its {key} is no longer at {home / call[key]}")
     if call["project"] is None and call["style"] is None:
         raise ElsewhereError("its style was passed in Python and is in no file")
     project = None
     if call["project"] is not None:
-        project = _priced(read_project(run.folder / call["project"], allow_code=allow_code), roi)
-    stated_style = None if call["style"] is None else run.folder / call["style"]
+        project = _priced(read_project(home / call["project"], allow_code=allow_code), roi)
+    stated_style = None if call["style"] is None else home / call["style"]
     style = collected_style(project, stated_style, allow_code=allow_code)
     opened = Run(run.folder, project=project, talk=run.talk)
     pairs, raws = _inputs(opened, None, style)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...core import Row, quote
+from ...core import Row, home_of, quote
 from ...core import unbroken as say
 from ...curate import table_name
 from ..page import Section
@@ -248,7 +248,7 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
         "mask" not in rules
         or not data.get("path")
         or set(config) - {"data", "curate"}
-        or run.path.parent.name == "runs"
+        or home_of(run.path).parent.name == "runs"
     ):
         return ""
     words = [f"tuneworth curate {quote(_file_name(data['path']))}"]
