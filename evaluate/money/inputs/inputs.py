@@ -12,7 +12,7 @@ from .quantity import Quantity, quantity_of, stated_input
 from .settings import RoiSettings, Triangular, VariantMoney
 from .variant_inputs import variant_inputs
 
-__all__ = ["charged_cost", "collect_quantities", "conditions_of", "uncounted_cost"]
+__all__ = ["charged_cost", "collect_quantities", "conditions_of", "uncounted_cost", "unknown_prices"]
 
 
 def collect_quantities(
@@ -49,9 +49,33 @@ def collect_quantities(
             )
     for name in names:
         quantities += variant_inputs(settings, name, measured.get(name))
-    return {
-        quantity.key: quantity for quantity in quantities if quantity.value is not None or quantity.key in _REQUIRED
-    }
+    known = {q.key: q for q in quantities if q.value is not None or q.key in _REQUIRED}
+    return known | _unknown_cached_prices(settings, known)
+
+
+def _unknown_cached_prices(settings: RoiSettings, known: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """A range for each unknown price of cached tokens where some are cached: from 0 to the input price."""
+    found = {}
+    for key, quantity in known.items():
+        name, _, what = key.rpartition(".")
+        table = settings.variants.get(name)
+        if what not in ("cached_share", "cached_tokens") or not quantity.value or table is None or not table.metered:
+            continue
+        price = f"{table.like or name}.price_cached"
+        fresh = known.get(f"{table.like or name}.price_input")
+        if price not in known and fresh is not None and fresh.value is not None:
+            high = fresh.value if fresh.range is None else fresh.range.high
+            ends = Triangular(Decimal(0), fresh.value / 2, high)
+            found[price] = Quantity(price, ends.likely, fresh.unit, "default", ends, UNKNOWN_CACHED)
+    return found
+
+
+UNKNOWN_CACHED = "unknown, so from 0 to the input price, a range of Tuneworth's own; state it"
+
+
+def unknown_prices(quantities: Mapping[str, Quantity]) -> list[str]:
+    """The keys of the prices of cached tokens that are unknown."""
+    return [key for key, quantity in quantities.items() if quantity.detail == UNKNOWN_CACHED]
 
 
 _REQUIRED = ("requests_per_day",)
