@@ -22,7 +22,15 @@ _PLAN = (
     "horizon_days",
     "discount_rate",
 )
-_MEASURES = ("cached_share", "cached_tokens", "acceptance", "wrong_facts", "extra_calls", "rescued", "requests_per_second")
+_MEASURES = (
+    "cached_share",
+    "cached_tokens",
+    "acceptance",
+    "wrong_facts",
+    "extra_calls",
+    "rescued",
+    "requests_per_second",
+)
 _MACHINE = ("hourly", "min_replicas", "peak_factor")
 _PART = ": second call"
 
@@ -32,9 +40,9 @@ def formula_inputs(values: Account, settings: RoiSettings, unknown: Collection[s
 
     The report recomputes them in the browser when a reader changes one. They are the plan and the cost inputs of both
     variants, with prices in the currency of `[roi]`; None if a number is unknown. If the price of cached tokens or of a
-    cache write is None, it is the input price; one that is `price_cached_unknown` is half of it; a stated `cached_share` counts only from `min_cached_tokens` on;
-    `prices_like` is the variant whose prices these are, as this one has none of its own. A variant that is not `metered` pays
-    no tokens, a cascade has a `second` call for the share `sent`. The horizon ends after
+    cache write is None, it is the input price; one that is `price_cached_unknown` is half of it; a stated `cached_share`
+    counts only from `min_cached_tokens` on; `prices_like` is the variant whose prices these are, as this one has none of its
+    own. A variant that is not `metered` pays no tokens, a cascade has a `second` call for the share `sent`. The horizon ends after
     `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
     """
     conditions, plan = values.conditions, values.inputs
@@ -62,17 +70,17 @@ def formula_inputs(values: Account, settings: RoiSettings, unknown: Collection[s
     }
 
 
-def _formula_variant(
-    values: Account, settings: RoiSettings, unknown: Collection[str], name: str
-) -> dict[str, Any]:
+def _formula_variant(values: Account, settings: RoiSettings, unknown: Collection[str], name: str) -> dict[str, Any]:
     way = values.way(name)
     second = None if way.second is None else _formula_call(values, settings, unknown, way.second)
-    return {**_formula_call(values, settings, unknown, way), "sent": values.inputs.get(f"{name}.sent"), "second": second}
+    return {
+        **_formula_call(values, settings, unknown, way),
+        "sent": values.inputs.get(f"{name}.sent"),
+        "second": second,
+    }
 
 
-def _formula_call(
-    values: Account, settings: RoiSettings, unknown: Collection[str], way: Way
-) -> dict[str, Any]:
+def _formula_call(values: Account, settings: RoiSettings, unknown: Collection[str], way: Way) -> dict[str, Any]:
     name, table = way.variant, settings.variants.get(way.variant, VariantMoney())
 
     def inputs(*keys: str) -> dict[str, Any]:
@@ -107,7 +115,9 @@ def read_inputs(inputs: Mapping[str, Any]) -> Account:
     seconds = {f"{name}{_PART}": variant["second"] for name, variant in variants.items() if variant.get("second")}
     for name, variant in (calls := {**variants, **seconds}).items():
         keys = (*TOKENS, *PRICES, *_MEASURES, "min_cached_tokens", *_MACHINE)
-        plan |= {f"{name}.{key}": _exact(variant.get(key)) for key in keys} | {f"{name}.sent": _exact(variant.get("sent"))}
+        plan |= {f"{name}.{key}": _exact(variant.get(key)) for key in keys} | {
+            f"{name}.sent": _exact(variant.get("sent"))
+        }
     conditions = Conditions(
         inputs["baseline"],
         inputs["candidate"],

@@ -57,8 +57,8 @@ def _cached_request(way: Way) -> Any:
 def _terms(way: Way) -> list[tuple[str, Any]]:
     """The cost of a request's tokens, in millionths: each term in words and as a number.
 
-    g(1-h) p_in + g h p_cached + (u-k) p_in + k p_cached + o p_out; if the cache is used (h > 0) and writing to it costs more than the
-    input price, misses cost p_write.
+    g(1-h) p_in + g h p_cached + (u-k) p_in + k p_cached + o p_out, with k of the request's tokens cached; if the cache is
+    used (h > 0) and writing to it costs more than the input price, misses cost p_write.
     """
     known = [key for key in ("price_cached", "price_cache_write") if way.knows(key)]
     share = way("cached") if known else way.peek("cached")  # without cache prices the cache changes nothing

@@ -1,6 +1,6 @@
 """The shares of each variant with their intervals, and the paired comparison of two of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,6 @@ from .two_sample import two_sample
 __all__ = [
     "SHARES",
     "compare_variants",
-    "groups_by_id",
-    "groups_of",
     "quality_of",
     "quality_of_all",
     "scored_rows",
@@ -35,27 +33,6 @@ def scored_rows(scores: Mapping[str, Scores]) -> np.ndarray:
     """A mask of the items that every variant has a score for; only these are compared, so all variants have the same items."""
     masks = [s.items["acceptable"].is_not_null().to_numpy() for s in scores.values()]
     return np.logical_and.reduce(masks) if masks else np.zeros(0, dtype=bool)
-
-
-def groups_of(pairs: pl.DataFrame) -> np.ndarray | None:
-    """What each pair depends on with others: its group if groups are stated, else the tied set that the split kept together.
-
-    None if no group is stated and no two of these pairs are tied.
-    """
-    if pairs["group"].is_not_null().any():
-        return pairs["group"].to_numpy()
-    tied = pairs["component"] if "component" in pairs.columns else pl.Series([], dtype=pl.String)
-    return tied.to_numpy() if tied.drop_nulls().is_duplicated().any() else None
-
-
-def groups_by_id(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The same by id for pairs as stored: None where a pair depends on no other."""
-    rows = [(pair["id"], pair.get("group"), pair.get("component")) for pair in pairs]
-    table = pl.DataFrame(
-        rows, schema=dict.fromkeys(("id", "group", "component"), pl.String), orient="row", strict=False
-    )
-    groups = groups_of(table)
-    return dict(zip(table["id"], table["group"] if groups is None else groups, strict=True))
 
 
 def quality_of(

@@ -135,7 +135,10 @@ def evaluate_collected(
     rules, repairs = judged_by(names, call, project)
     settings = None if project is None else project.evaluate
     own = [with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
-    context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
+    context = RunContext(
+        provenance=provenance, project=run.facts["project"], created=run.facts["created"],
+        identifiers=() if project is None else project.data.identifiers,
+    )  # fmt: skip
     with run.talk.progress("scoring"):
         evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
     stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}

@@ -64,7 +64,6 @@ class MeasuredVariant:
         if self.second is not None and (len(self.of) != 2 or self.second.second is not None):
             raise ValueError(f"a cascade is made from two variants, neither of which is a cascade; found {self.of}")
 
-
     @property
     def cached_share(self) -> np.ndarray | None:
         """The share of the fixed prompt that came from the cache, per item; None if either is unknown."""
