@@ -42,8 +42,8 @@ def formula_inputs(values: Account, settings: RoiSettings, unknown: Collection[s
     variants, with prices in the currency of `[roi]`; None if a number is unknown. If the price of cached tokens or of a
     cache write is None, it is the input price; one that is `price_cached_unknown` is half of it; a stated `cached_share`
     counts only from `min_cached_tokens` on; `prices_like` is the variant whose prices these are, as this one has none of its
-    own. A variant that is not `metered` pays no tokens, a cascade has a `second` call for the share `sent`. The horizon ends after
-    `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
+    own. A variant that is not `metered` pays no tokens, a cascade has a `second` call for the share `sent`. The horizon ends
+    after `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
     """
     conditions, plan = values.conditions, values.inputs
     return {
