@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from ...curate import compared_inputs
+from ..statistics.intervals import Repeating
 
 __all__ = ["Requests", "grouped_requests", "groups_by_id", "groups_of", "joined"]
 
@@ -47,7 +48,10 @@ def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> 
     names = {root: f"request of {name}" for root, name in enumerate(pairs["id"])}
     names |= {root: label for root, label in zip(roots[::-1].tolist(), given[::-1], strict=True) if label is not None}
     tied = (sizes > 1) & (sizes <= LARGEST * len(pairs))
-    labels = [names[root] if one else label for root, one, label in zip(roots.tolist(), tied, given, strict=True)]
+    labels = [
+        Repeating(names[root], request) if one else label
+        for root, request, one, label in zip(roots.tolist(), requests, tied, given, strict=True)
+    ]
     found = defaultdict(set)
     for row, (request, label) in enumerate(zip(requests, labels, strict=True)):
         found[request].add(row if label is None else label)
@@ -105,4 +109,4 @@ def _requests(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[Any]:
 
 
 def _stored(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, Mapping) else value
+    return (json.dumps(value) if value else None) if isinstance(value, Mapping) else value
