@@ -11,7 +11,7 @@ import numpy as np
 from ...core import notebook_page, say
 from .comparison import Account
 from .flips import carrying_failure_cost, solve_flips
-from .inputs.inputs import collect_quantities, conditions_of, uncounted_cost, unknown_prices
+from .inputs.inputs import collect_quantities, conditions_of, uncounted_cost
 from .inputs.measured import MeasuredVariant, TrainingCost
 from .inputs.missing import missing_keys
 from .inputs.origins import with_origins
@@ -84,7 +84,7 @@ def compute_money(
     drawn = Account(draw_values(quantities, groups=groups, seed=seed, draws=draws), exact.conditions, "drawn")
     keys |= outcomes(drawn)
     keys |= spreads(drawn, target_days=float(values.get("target_payback_days", ZERO)))
-    possible, unknown = alternatives_of(settings, quantities, measured), unknown_prices(quantities)
+    possible = alternatives_of(settings, quantities, measured)
     keys["alternatives"] = [way.row(drawn) for way in possible.of(exact)]
     keys["volume_curve"] = with_bands(keys["volume_curve"], drawn)
     keys |= {
@@ -98,13 +98,14 @@ def compute_money(
         "failures": settings.failures,
         "failure_cost": values.get("failure_cost"),
         "already_spent": values.get("investment.already_spent", ZERO),
-        "formula_inputs": formula_inputs(exact, settings, unknown),
+        "formula_inputs": formula_inputs(exact, settings),
         "missing": missing_keys(settings, values, (baseline, candidate), measured),
         "assumptions": [_assumption(quantity) for quantity in quantities.values()],
     }
     warnings = warnings_of(settings, (baseline, candidate), today) + uncounted_cost(settings, training)
-    says = "cached tokens were counted at an unknown price, so it is drawn from 0 to the input price; state it"
-    return Money(keys | {"warnings": warnings + [f"roi.{key}: {says}" for key in unknown]})
+    assumed = [key for key, one in quantities.items() if one.source == "default" and key.endswith(".price_cached")]
+    warnings += [f"roi.{key} is unknown, so the price is drawn from 0 to the input price; state it" for key in assumed]
+    return Money(keys | {"warnings": warnings})
 
 
 def _assumption(quantity: Quantity) -> dict[str, Any]:

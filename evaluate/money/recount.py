@@ -1,6 +1,6 @@
 """The inputs in results.json from which every point figure can be recomputed, also with other numbers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -35,15 +35,16 @@ _MACHINE = ("hourly", "min_replicas", "peak_factor")
 _PART = ": second call"
 
 
-def formula_inputs(values: Account, settings: RoiSettings, unknown: Collection[str]) -> dict[str, Any]:
+def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
     """`money.formula_inputs`: the inputs from which every point figure can be recomputed, as plain numbers.
 
     The report recomputes them in the browser when a reader changes one. They are the plan and the cost inputs of both
     variants, with prices in the currency of `[roi]`; None if a number is unknown. If the price of cached tokens or of a
-    cache write is None, it is the input price; one that is `price_cached_unknown` is half of it; a stated `cached_share`
-    counts only from `min_cached_tokens` on; `prices_like` is the variant whose prices these are, as this one has none of its
-    own. A variant that is not `metered` pays no tokens, a cascade has a `second` call for the share `sent`. The horizon ends
-    after `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
+    cache write is None, it is the input price; where `price_cached_unknown`, it is half of that; a stated `cached_share`
+    counts only from `min_cached_tokens` on;
+    `prices_like` is the variant whose prices these are, as this one has none of its own. A variant that is not `metered` pays
+    no tokens, a cascade has a `second` call for the share `sent`. The horizon ends after
+    `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
     """
     conditions, plan = values.conditions, values.inputs
     return {
@@ -64,24 +65,20 @@ def formula_inputs(values: Account, settings: RoiSettings, unknown: Collection[s
         "investment": values.pair.value("invested"),
         "upkeep_per_day": values.value("upkeep_per_day"),
         "variants": {
-            name: _formula_variant(values, settings, unknown, name)
-            for name in (conditions.baseline, conditions.candidate)
+            name: _formula_variant(values, settings, name) for name in (conditions.baseline, conditions.candidate)
         },
     }
 
 
-def _formula_variant(values: Account, settings: RoiSettings, unknown: Collection[str], name: str) -> dict[str, Any]:
+def _formula_variant(values: Account, settings: RoiSettings, name: str) -> dict[str, Any]:
     way = values.way(name)
-    second = None if way.second is None else _formula_call(values, settings, unknown, way.second)
-    return {
-        **_formula_call(values, settings, unknown, way),
-        "sent": values.inputs.get(f"{name}.sent"),
-        "second": second,
-    }
+    second = None if way.second is None else _formula_call(values, settings, way.second)
+    return {**_formula_call(values, settings, way), "sent": values.inputs.get(f"{name}.sent"), "second": second}
 
 
-def _formula_call(values: Account, settings: RoiSettings, unknown: Collection[str], way: Way) -> dict[str, Any]:
+def _formula_call(values: Account, settings: RoiSettings, way: Way) -> dict[str, Any]:
     name, table = way.variant, settings.variants.get(way.variant, VariantMoney())
+    unlisted = table.price_cached is None and (table.listed is None or table.listed.cached is None)
 
     def inputs(*keys: str) -> dict[str, Any]:
         return {key: values.inputs.get(f"{name}.{key}") for key in keys}
@@ -90,7 +87,7 @@ def _formula_call(values: Account, settings: RoiSettings, unknown: Collection[st
         **inputs(*TOKENS),
         **{key: way.value(key) for key in PRICES},
         **inputs(*_MEASURES),
-        "price_cached_unknown": f"{table.like or name}.price_cached" in unknown,
+        "price_cached_unknown": unlisted and way.value("price_cached") is not None,
         "cached_share_stated": table.cached_share is not None,
         **inputs("min_cached_tokens"),
         "prices_like": table.like,

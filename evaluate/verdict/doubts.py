@@ -17,7 +17,7 @@ from .sentences import (
     variant_name,
 )
 
-__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip", "strongest_doubt", "unpriced_cache"]
+__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip", "strongest_doubt"]
 
 WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
@@ -31,7 +31,6 @@ OFTEN_USED = 3
 CLOSE_BY = 0.15  # most estimates are off by at least this much
 UNSTABLE = 0.1
 SHARES = ("acceptance", "cached_share")
-PRICE = ".price_cached"
 Results = Mapping[str, Any]
 
 
@@ -278,20 +277,15 @@ def _wide(results: Results, decision: str) -> str | None:
     return f"The difference is uncertain: it lies between {low} and {high}."
 
 
-def unpriced_cache(results: Results) -> str | None:
-    """The variant whose price of cached tokens is unknown; None if each is known."""
-    entries = (results.get("money") or {}).get("assumptions", [])
-    unknown = (entry["key"] for entry in entries if entry["source"] == "default")
-    return next((key.removesuffix(PRICE) for key in unknown if key.endswith(PRICE)), None)
-
-
 def _cached_price(results: Results, decision: str) -> str | None:
     """Tokens came from the cache at a price that is not known."""
-    name = unpriced_cache(results)
-    if name is None:
+    entries = (results.get("money") or {}).get("assumptions", [])
+    keys = [
+        entry["key"] for entry in entries if entry["source"] == "default" and entry["key"].endswith(".price_cached")
+    ]
+    if not keys:
         return None
-    tokens = f"the tokens that {variant_name(name)} reads from the cache"
-    return f"The price of {tokens} is unknown; it counts as between 0 and the input price."
+    return f"{capital(input_name(keys[0], results['money']))} is unknown; it counts as between 0 and the input price."
 
 
 def _stated(results: Results, decision: str) -> str | None:

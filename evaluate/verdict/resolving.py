@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core import say
-from .doubts import Doubt, nearest_flip, unpriced_cache
+from .doubts import Doubt, nearest_flip
 from .next_step import FACTS_ADVICE, NO_OUTPUT, NO_TIME, RISK_ADVICE, enough_cases_step, way_step
 from .rivals import cheaper_way, unmeasured
 from .sentences import compared, gap_decimals, listed, sentence, variant_name
@@ -171,7 +171,7 @@ def _stated(results: Results, kind: str, flips: Sequence[Results]) -> list[Step]
         do = f"verify the {flip['what']} before spending anything, state the range {again}"
         turns = f"At {say.count(flip['to'])} instead of {say.count(flip['from'])} the verdict is “{flip['decision']}”."
     if kind == "cached_price":
-        do = f"state `price_cached` under [roi.{unpriced_cache(results)}] and run `tuneworth roi`"
+        do = f"state `price_cached` {again}"
     if kind == "volume":
         do = f"state the requests a day as `[low, likely, high]` {again}"
     return [_check(kind, do, NO_OUTPUT, kind="state", command="tuneworth roi", money=turns)]

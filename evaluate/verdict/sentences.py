@@ -436,6 +436,8 @@ def input_name(key: str, money: Results) -> str:
         "acceptance": "the share of acceptable outputs",
         "price_input": "the input price",
         "price_output": "the output price",
+        "price_cached": "the price of cached tokens",
+        "cached_tokens": "the cached part of the inputs",
         "input_tokens": "the length of the inputs",
         "output_tokens": "the length of the outputs",
         "fixed_tokens": "the length of the fixed prompt",

@@ -82,7 +82,9 @@ def test_an_unknown_price_of_cached_tokens_is_a_range_that_is_named(tmp_path: Pa
     assert (line["source"], line["range"]) == ("default", [0.0, 1.25, 2.5])
     assert money["tornado"][0]["key"] == "prompted.price_cached"
     assert "roi.prompted.price_cached" in money["warnings"][-1]
-    assert "state `price_cached` under [roi.prompted]" in json.dumps(results["verdict"]).lower()
+    said = json.dumps(results["verdict"])
+    assert "State `price_cached` under [roi]" in said
+    assert "price of cached tokens of the prompted model is unknown" in said
 
 
 def test_a_cached_share_without_fixed_tokens_is_refused_and_names_both():

@@ -12,7 +12,7 @@ from .quantity import Quantity, quantity_of, stated_input
 from .settings import RoiSettings, Triangular, VariantMoney
 from .variant_inputs import variant_inputs
 
-__all__ = ["charged_cost", "collect_quantities", "conditions_of", "uncounted_cost", "unknown_prices"]
+__all__ = ["charged_cost", "collect_quantities", "conditions_of", "uncounted_cost"]
 
 
 def collect_quantities(
@@ -65,17 +65,10 @@ def _unknown_cached_prices(settings: RoiSettings, known: Mapping[str, Quantity])
         fresh = known.get(f"{table.like or name}.price_input")
         if price not in known and fresh is not None and fresh.value is not None:
             high = fresh.value if fresh.range is None else fresh.range.high
+            detail = "unknown, so from 0 to the input price, a range of Tuneworth's own; state it"
             ends = Triangular(Decimal(0), fresh.value / 2, high)
-            found[price] = Quantity(price, ends.likely, fresh.unit, "default", ends, UNKNOWN_CACHED)
+            found[price] = quantity_of(price, ends, fresh.unit, "default", detail)
     return found
-
-
-UNKNOWN_CACHED = "unknown, so from 0 to the input price, a range of Tuneworth's own; state it"
-
-
-def unknown_prices(quantities: Mapping[str, Quantity]) -> list[str]:
-    """The keys of the prices of cached tokens that are unknown."""
-    return [key for key, quantity in quantities.items() if quantity.detail == UNKNOWN_CACHED]
 
 
 _REQUIRED = ("requests_per_day",)

@@ -24,7 +24,7 @@ from .measured import MeasuredVariant
 from .origins import priced_by
 from .presets import CURRENCY, PRESETS, in_currency
 from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, tuned_sibling
-from .settings import RoiSettings, Triangular, VariantMoney, high_end, number_text
+from .settings import RoiSettings, Triangular, VariantMoney, number_text
 
 __all__ = ["check_roi", "read_roi", "warnings_of"]
 
@@ -95,8 +95,8 @@ def check_roi(
         if name not in variants
     ]
     for name, table in settings.variants.items():
-        share, uncounted = table.cached_share, name in whole or not measured
-        if share is not None and high_end(share) > 0 and uncounted and table.fixed_tokens is None:
+        uncounted = table.fixed_tokens is None and (name in whole or not measured)
+        if uncounted and table.cached_share not in (None, 0):
             problems.append(
                 f"roi.{toml_name(name)}: cached_share is a share of fixed_tokens, which no run counts apart here; "
                 "state fixed_tokens, or leave cached_share out to use the cached_tokens of the outputs"

@@ -9,17 +9,7 @@ from typing import Any, Literal, NamedTuple
 from ....core import ConfigError
 from .prices import ModelPrice
 
-__all__ = [
-    "CENTURY",
-    "Investment",
-    "Number",
-    "RoiSettings",
-    "Running",
-    "Triangular",
-    "VariantMoney",
-    "high_end",
-    "number_text",
-]
+__all__ = ["CENTURY", "Investment", "Number", "RoiSettings", "Running", "Triangular", "VariantMoney", "number_text"]
 
 
 class Triangular(NamedTuple):
