@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..core import Talk, quote
+from ..core import DataError, Talk, quote
 from .help import Grouped
 from .options import common_options
 
@@ -37,8 +37,15 @@ class _Listing(Grouped):
 )  # fmt: skip
 @click.option("--sort", metavar="KEY", help="Sort by a key, from the smallest; -KEY from the largest.")
 @click.option("--page", type=_PATH, help="Write an HTML page with the trend over the runs as well.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Read every file of every run, and say which are not as written; PROJECT may be a run.",
+)
 @common_options
-def command(project: Path | None, filters: tuple[str, ...], sort: str | None, page: Path | None, talk: Talk) -> None:
+def command(
+    project: Path | None, filters: tuple[str, ...], sort: str | None, page: Path | None, verify: bool, talk: Talk
+) -> None:  # fmt: skip
     """List the runs of PROJECT, the newest first: verdicts, shares, costs, what changed, and disk space.
 
     Keys: run, when, stage, verdict, confidence, baseline and candidate (acceptable shares), difference, cost, payback,
@@ -46,9 +53,18 @@ def command(project: Path | None, filters: tuple[str, ...], sort: str | None, pa
 
     `tuneworth runs prune PROJECT --keep N` removes old runs.
     """
-    from ..project import list_runs
+    from ..project import list_runs, verify_runs
     from ..reports import runs_text, write_runs_page
 
+    if verify:
+        verified = verify_runs(project)
+        text = "\n".join(
+            f"{name}: {problem or 'every file is as it was written'}" for name, problem in verified.items()
+        )
+        talk.answer(text or "no run yet", {"verified": {name: problem or None for name, problem in verified.items()}})
+        if any(verified.values()):
+            raise DataError(f"{sum(map(bool, verified.values()))} of {len(verified)} runs are not as they were written")
+        return
     found = list_runs(project, filters=filters, sort=sort)
     columns = shutil.get_terminal_size((_PIPED, 24)).columns
     text = runs_text(found.entries, columns=columns, hidden=found.hidden)

@@ -17,6 +17,7 @@ from .disk.appending import appending as appending
 from .disk.files import disk_refusal as disk_refusal
 from .disk.files import disk_refusals as disk_refusals
 from .disk.files import free_bytes as free_bytes
+from .disk.files import home_of as home_of
 from .disk.files import is_vacant as is_vacant
 from .disk.files import part_folder as part_folder
 from .disk.files import read_object as read_object
@@ -120,6 +121,18 @@ from .stored.reading import read_stored_table as read_stored_table
 from .stored.reading import stored_line as stored_line
 from .stored.run_files import RunFile as RunFile
 from .stored.run_files import run_files as run_files
+from .stored.whole_run import RUN_LOCK as RUN_LOCK
+from .stored.whole_run import adopt as adopt
+from .stored.whole_run import alone_in_run as alone_in_run
+from .stored.whole_run import carry as carry
+from .stored.whole_run import changing as changing
+from .stored.whole_run import check_digests as check_digests
+from .stored.whole_run import check_whole as check_whole
+from .stored.whole_run import is_run as is_run
+from .stored.whole_run import link_file as link_file
+from .stored.whole_run import new_id as new_id
+from .stored.whole_run import read_manifest as read_manifest
+from .stored.whole_run import read_unchanged as read_unchanged
 from .streams import fill_closed_streams as fill_closed_streams
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere

@@ -16,6 +16,7 @@ __all__ = [
     "peak_bytes",
     "processor_name",
     "reset_peak",
+    "sync_file",
     "sync_folder",
     "user_name",
 ]
@@ -78,11 +79,19 @@ def sync_folder(folder: Path) -> None:
 
     Raises: OSError if the disk refuses, except where it does not support the call, as some network disks.
     """
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    file = os.open(folder, os.O_RDONLY)
+    if hasattr(os, "O_DIRECTORY"):
+        _sync(folder, os.O_RDONLY)
+
+
+def sync_file(path: Path) -> None:
+    """Flush the content of a file to disk. Raises: as `sync_folder`."""
+    _sync(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # Windows syncs only what may be written
+
+
+def _sync(path: Path, flags: int) -> None:
+    file = os.open(path, flags)
     try:
-        with named_errors(folder):
+        with named_errors(path):
             os.fsync(file)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):

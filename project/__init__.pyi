@@ -36,6 +36,7 @@ from .history.compare import ComparedRuns as ComparedRuns
 from .history.compare import compare_runs as compare_runs
 from .history.index import Runs as Runs
 from .history.index import list_runs as list_runs
+from .history.index import verify_runs as verify_runs
 from .history.prune import Fate as Fate
 from .history.prune import Pruned as Pruned
 from .history.prune import PrunePlan as PrunePlan

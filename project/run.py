@@ -14,11 +14,14 @@ from ..core import (
     RunBroken,
     Talk,
     TuneworthError,
+    changing,
     damage_is_named,
+    home_of,
     notebook_page,
     printable,
     read_stored,
     read_stored_lines,
+    read_unchanged,
     to_pandas,
 )  # fmt: skip
 from ..curate import ledger_files, read_ledger, split_files
@@ -27,9 +30,22 @@ from .evaluation.gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, run_folder, update_run
 
-__all__ = ["QUIET", "At", "Run", "console_for", "open_run", "project_at", "resumable", "stopped_run"]
+__all__ = [
+    "CURATED",
+    "QUIET",
+    "TRAINED",
+    "At",
+    "Run",
+    "console_for",
+    "open_run",
+    "project_at",
+    "resumable",
+    "stopped_run",
+]
 
 QUIET = Talk(quiet=True)
+CURATED = ("run.json", "curate/")  # what training needs undamaged
+TRAINED = (*CURATED, "train/")  # what an evaluation needs undamaged
 NOTHING = "Nothing has been curated or evaluated yet."
 At = str | Path | None  # a project's folder or file; None for the current folder
 Made = TypeVar("Made")
@@ -44,23 +60,30 @@ def console_for(talk: Talk | None, seed: int | None) -> Talk:
 class Run:
     """An open run folder. It prints as its verdict or, before an evaluation, as the outcome of curation.
 
-    `path` is a run folder, or a project for its newest run. A table is read at its first use, and again only if its files
-    have changed.
+    `path` is a run folder, or a project for its newest run; `parts` are those that must be undamaged. A
+    table is read at its first use, and again only if its files have changed.
 
     Raises: DataError if there is no run.
     """
 
-    def __init__(self, path: str | Path, *, project: Project | None = None, talk: Talk | None = None) -> None:
-        self.folder = run_folder(Path(path))
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        project: Project | None = None,
+        talk: Talk | None = None,
+        parts: tuple[str, ...] = ("",),
+    ) -> None:
+        self.folder = run_folder(Path(path), parts)
         self.talk = talk or QUIET
         self.gate_error: TuneworthError | None = None
         self._project = project
         self._made: dict[Hashable, tuple[Any, Any]] = {}
 
     @classmethod
-    def of(cls, run: "str | Path | Run", *, talk: Talk | None = None) -> "Run":
+    def of(cls, run: "str | Path | Run", *, talk: Talk | None = None, parts: tuple[str, ...] = ("",)) -> "Run":
         """The run itself if it is open, else the run at a path."""
-        return run if isinstance(run, Run) else cls(run, talk=talk)
+        return run if isinstance(run, Run) else cls(run, talk=talk, parts=parts)
 
     @cached_property
     def project(self) -> Project:
@@ -68,12 +91,12 @@ class Run:
 
         Raises: ConfigError if the run is not in a project.
         """
-        return self._project or read_project(self.folder.resolve().parent.parent)
+        return self._project or read_project(home_of(self.folder.resolve()).parent.parent)
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return self.folder.name
+        return home_of(self.folder).name
 
     @property
     def adapter(self) -> Path:
@@ -88,7 +111,7 @@ class Run:
     @property
     def generated(self) -> Path:
         """The file of all outputs that models of this run generated, so that none is generated twice."""
-        return self.folder / "evaluate" / "generated.jsonl"
+        return home_of(self.folder) / "evaluate" / "generated.jsonl"
 
     # --- its contents ----------------------------------------------------------------------------------------
 
@@ -187,7 +210,7 @@ class Run:
         """The result of `make`, cached until one of these files changes."""
         stamp = _stamp(files)
         if what not in self._made or self._made[what][0] != stamp:
-            self._made[what] = stamp, make()
+            self._made[what] = stamp, read_unchanged(self.folder, make)
         return self._made[what][1]
 
     def sample(self, pairs: pl.DataFrame, most: int | None) -> pl.DataFrame:
@@ -206,6 +229,14 @@ class Run:
     ) -> None:
         """Add facts to `run.json`, as `update_run` does."""
         update_run(self.folder, seconds=seconds, inputs=inputs, **facts)
+
+    @contextmanager
+    def changing(self) -> Iterator["Run"]:
+        """The run in a folder of its own, whose files replace the run's when the block ends; as `core.changing`."""
+        with changing(self.folder) as stage:
+            staged = Run(stage, project=self._project, talk=self.talk)
+            staged._made = self._made
+            yield staged
 
     def keep(self, file: Path, content: dict[str, Any]) -> None:
         """Cache the content of a new file, so that it is not read back."""
@@ -257,7 +288,7 @@ def _outputs(file: Path) -> pl.DataFrame:
 
 def _stamp(files: Iterable[Path]) -> list[tuple[Path, int, int]]:
     there = [file for file in files if file.exists()]  # of a link to nothing, the reader says what is wrong
-    return [(file, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in there]
+    return [(home_of(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in there]
 
 
 def project_at(path: At, *, allow_code: bool = False) -> Project:
@@ -265,13 +296,13 @@ def project_at(path: At, *, allow_code: bool = False) -> Project:
     return read_project(None if path is None else Path(path), allow_code=allow_code)
 
 
-def open_run(project: At, name: str | None, *, allow_code: bool, talk: Talk) -> Run:
-    """The run called `name` of a project, or its newest one.
+def open_run(project: At, name: str | None, *, parts: tuple[str, ...], allow_code: bool, talk: Talk) -> Run:
+    """The run called `name` of a project, or its newest one, for a stage that needs these parts of it undamaged.
 
     Raises: ConfigError if there is none; else as `read_project`.
     """
     opened = project_at(project, allow_code=allow_code)
-    return Run(find_run(opened, name), project=opened, talk=talk)
+    return Run(find_run(opened, name), project=opened, talk=talk, parts=parts)
 
 
 # --- interruption --------------------------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,13 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from ..core import (
+    RUN_LOCK,
     ConfigError,
     DataError,
     Talk,
+    changing,
+    check_whole,
     damage,
+    home_of,
+    is_run,
     is_vacant,
     machine_memory,
     nearest,
+    new_id,
     processor_name,
     quote,
     read_regular,
@@ -43,7 +48,6 @@ __all__ = [
     "find_run",
     "from_run",
     "new_run",
-    "no_partial_run",
     "pruned_runs",
     "read_run",
     "run_folder",
@@ -58,20 +62,18 @@ __all__ = [
 _PACKAGES = ("tuneworth", "polars", "numpy", "scipy", "torch", "transformers", "peft", "genai-prices")
 
 
-def new_run(project: Project, talk: Talk, *, command: str) -> Path:
-    """A new run folder, named by time and a short hash, with its `run.json`."""
+def new_run(project: Project) -> Path:
+    """The folder of a new run, named by time and a short hash; nothing is written yet."""
     # The newest run is the last by name, so no two runs may start in the same second.
     while any(project.runs.glob(f"{(stamp := f'{datetime.now():%Y%m%d-%H%M%S}')}-*")):
         time.sleep(0.1)
-    run = project.runs / f"{stamp}-{secrets.token_hex(2)}"
-    run.mkdir(parents=True)
-    start_run(run, talk, config=project.resolved, command=command, name=project.name)
-    return run
+    return project.runs / f"{stamp}-{secrets.token_hex(2)}"
 
 
 def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str, name: str, **more: Any) -> None:
     """Write the first `run.json` of a run, with `more` facts."""
     facts = {
+        "id": new_id(),
         "project": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -87,23 +89,9 @@ def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str,
     write_whole(run / "run.json", json.dumps(facts, ensure_ascii=False, indent=2))
 
 
-@contextmanager
-def no_partial_run(run: Path) -> Iterator[None]:
-    """Remove the run folder if the work in the block fails before it writes anything but `run.json`."""
-    try:
-        yield
-    except BaseException:
-        if [path.name for path in run.glob("*")] == ["run.json"]:
-            (run / "run.json").unlink()
-            for folder in (run, run.parent):
-                if folder.name in (run.name, "runs") and not any(folder.iterdir()):
-                    folder.rmdir()
-        raise
-
-
 def check_place(folder: Path) -> None:
     """Raises: ConfigError if a run cannot be written there, as something else is."""
-    if not folder.exists() or (folder / "run.json").is_file():
+    if not folder.exists() or is_run(folder) or (folder / RUN_LOCK).exists():  # or a command was stopped there
         return
     if not folder.is_dir() or not is_vacant(folder):
         raise ConfigError(f"{folder} already exists and is not a run of Tuneworth; pass another folder")
@@ -114,7 +102,7 @@ def find_run(project: Project, name: str | None) -> Path:
 
     Raises: ConfigError if there is none; DataError if the newest one lost its run.json.
     """
-    runs = sorted(path.name for path in project.runs.glob("*") if (path / "run.json").is_file())
+    runs = sorted(path.name for path in project.runs.glob("*") if is_run(path))
     if name is None:
         _check_newest(project.runs, runs)
         if not runs:
@@ -134,20 +122,22 @@ def _check_newest(folder: Path, runs: Sequence[str]) -> None:
             raise damage(path / "run.json", "run.json", "the file is missing")
 
 
-def run_folder(path: Path) -> Path:
+def run_folder(path: Path, parts: tuple[str, ...] = ("",)) -> Path:
     """The run folder at a path: itself, or the newest run of the project there.
 
-    Raises: DataError if it is neither.
+    Raises: DataError if it is neither, or one of its `parts` is not whole.
     """
-    if (path / "run.json").is_file():
+    if is_run(path):
+        check_whole(path, parts)
         return path
-    runs = sorted(p.parent for p in (path / "runs").glob("*/run.json")) if (path / PROJECT_FILE).is_file() else []
+    runs = sorted(p for p in (path / "runs").glob("*") if is_run(p)) if (path / PROJECT_FILE).is_file() else []
     if (path / PROJECT_FILE).is_file():
         _check_newest(path / "runs", [run.name for run in runs])
     if not runs and (path / PROJECT_FILE).is_file():
         raise DataError(f"{path} has no run yet\nCreate one: tuneworth curate {quote(str(path))}")
     if not runs:
         raise DataError(f"{path} is neither a run (a folder with run.json) nor a project with a run")
+    check_whole(runs[-1], parts)
     return runs[-1]
 
 
@@ -170,12 +160,13 @@ def update_run(
     `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A path inside the run's project is relative to
     it; of other paths only the name is stored, as a run may be shared.
     """
-    content = read_run(run)
-    content["seconds"] = content.get("seconds", {}) | {
-        stage: round(value, 2) for stage, value in (seconds or {}).items()
-    }
-    content["inputs"] = with_inputs(content.get("inputs", []), run, inputs)
-    write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
+    with changing(run) as stage:
+        content = read_run(stage)
+        content["seconds"] = content.get("seconds", {}) | {
+            name: round(value, 2) for name, value in (seconds or {}).items()
+        }
+        content["inputs"] = with_inputs(content.get("inputs", []), run, inputs)
+        write_whole(stage / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
 
 
 def with_inputs(
@@ -191,8 +182,9 @@ def with_inputs(
 
 
 def _label(path: Path, run: Path) -> str:
-    project = run.resolve().parent.parent
-    if run.resolve().parent.name == "runs" and path.resolve().is_relative_to(project):
+    run = home_of(run.resolve())
+    project = run.parent.parent
+    if run.parent.name == "runs" and path.resolve().is_relative_to(project):
         return path.resolve().relative_to(project).as_posix()
     return path.name
 
@@ -200,14 +192,14 @@ def _label(path: Path, run: Path) -> str:
 def from_run(run: Path, path: Path) -> str:
     """The path relative to the run's folder, so that both can be moved together."""
     try:
-        return Path(os.path.relpath(path.resolve(), run.resolve())).as_posix()
+        return Path(os.path.relpath(path.resolve(), home_of(run.resolve()))).as_posix()
     except ValueError:  # on another drive
         return path.resolve().as_posix()
 
 
 def to_path(run: Path, stored: str) -> Path:
     """The path that `from_run` stored."""
-    return Path(os.path.normpath(run.resolve() / stored))
+    return Path(os.path.normpath(home_of(run.resolve()) / stored))
 
 
 def _fingerprint(path: Path) -> str:
@@ -225,6 +217,7 @@ def test_set_uses(run: Path, ids: list[str]) -> tuple[str, int]:
 
     Runs that were pruned count too.
     """
+    run = home_of(run)
     fingerprint = hashlib.sha256("\n".join(sorted(ids)).encode(errors="surrogatepass")).hexdigest()[:16]
     others = [read_run(path.parent) for path in run.parent.glob("*/run.json") if path.parent != run]
     others += [record for record in pruned_runs(run.parent) if not (run.parent / str(record.get("name"))).exists()]
@@ -301,6 +294,7 @@ class ProjectFiles:
 
 def decisions_file(run: Path) -> Path:
     """The file of decisions that a run replays: its project's, the one named by `--overrides`, or that in its folder."""
+    run = home_of(run)
     project = run.resolve().parent.parent
     if (project / PROJECT_FILE).is_file():
         return project / OVERRIDES

@@ -1,20 +1,20 @@
 """Curates a project into a run, and runs the whole pipeline: curate, train, evaluate, report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import UNKNOWN, ConfigError, Fix, Talk, disk_refusals, quote, say
+from ..core import UNKNOWN, ConfigError, Fix, Talk, alone_in_run, quote, read_regular, say, write_whole
 from ..curate import Curated
 from ..reports import curated_text
-from .curation.curate import curate_pairs, curate_stage, curate_unwritten
-from .evaluation.finish import finish_evaluation
-from .evaluation.gate_paths import project_gates
+from .curation.curate import curate_pairs, curate_stage, curate_unwritten, replacing_curation
+from .evaluation.gate_paths import Gate, project_gates
 from .load import check_project, load, runs_here
 from .project import PROJECT_FILE, Project
-from .run import At, Run, console_for, project_at, resumable
-from .runs import find_run, new_run, no_partial_run, to_path
+from .run import TRAINED, At, Run, console_for, project_at, resumable
+from .runs import find_run, new_run, start_run, to_path
 from .training.train import finished, train_stage
 
 __all__ = ["curate_again", "curate_project", "preview_curation", "run_project", "stated_project"]
@@ -45,18 +45,31 @@ def curate_project(
         from .curation.cluster_curate import cluster_settings
 
         cluster_settings(opened)
-    with disk_refusals(opened.runs):
-        folder = find_run(opened, run) if run else new_run(opened, talk, command="tuneworth curate")
-    curated = Run(folder, project=opened, talk=talk)
-    with no_partial_run(folder):
-        curated.update(curated={"mask": mask, "fix": fix, "cluster": cluster})
+    folder = find_run(opened, run) if run else new_run(opened)
+    with _curating(opened, folder, talk, "tuneworth curate", {"mask": mask, "fix": fix, "cluster": cluster}) as curated:
         if cluster:
             from .curation.cluster_curate import curate_on_cluster
 
             curate_on_cluster(curated)
         else:
             curate_stage(curated, thresholds=thresholds)
-    return curated
+    return Run(folder, project=opened, talk=talk)
+
+
+@contextmanager
+def _curating(
+    project: Project, folder: Path, talk: Talk, command: str, options: Mapping[str, Any] | None = None
+) -> Iterator[Run]:
+    """A run of this project to curate into, new or again, which is at `folder` once the block ends."""
+    with replacing_curation(folder, talk) as stage:
+        if (folder / "run.json").is_file():
+            write_whole(stage / "run.json", read_regular(folder / "run.json"))
+        else:
+            start_run(stage, talk, config=project.resolved, command=command, name=project.name)
+        run = Run(stage, project=project, talk=talk)
+        if options is not None:
+            run.update(curated=options)
+        yield run
 
 
 def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Talk | None = None) -> Run:
@@ -66,7 +79,7 @@ def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Talk 
 
     Raises: as `curate_project`; ConfigError if the run does not name the file it was made from, or that file is gone.
     """
-    opened = Run.of(run)
+    opened = Run.of(run, parts=("run.json",))
     facts, home = opened.facts, opened.folder.resolve().parent.parent
     stated = facts.get("curated") or {}
     options = {"allow_code": allow_code, "seed": facts["seed"] if facts.get("seed_stated") else None, "talk": talk}
@@ -134,13 +147,15 @@ def run_project(
     if not run:  # a resumed run may already have every answer
         check_addresses(opened_project)
     opened = _curated(opened_project, run, talk, command)
-    with resumable(opened):
-        _after_curating(opened, local=local, trains=trains, loaded=loaded, preflight=preflight)
-    return finish_evaluation(opened, conditions)
+    with alone_in_run(opened.folder), resumable(opened):
+        _after_curating(opened, conditions, local=local, trains=trains, loaded=loaded, preflight=preflight)
+    return opened
 
 
-def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any, preflight: Any) -> None:
-    """Train the run if necessary, and evaluate it."""
+def _after_curating(
+    opened: Run, gates: Sequence[Gate], *, local: bool, trains: bool, loaded: Any, preflight: Any
+) -> None:
+    """Train the run if necessary, evaluate it and write its report."""
     from .evaluation.evaluate import evaluate_stage
     from .gather.requests import check_endpoints
     from .gather.required import check_prompts, required_outputs
@@ -158,17 +173,16 @@ def _after_curating(opened: Run, *, local: bool, trains: bool, loaded: Any, pref
             f"{say.count(summary['tokens_per_second'])} tokens/s, "
             f"validation loss {UNKNOWN if loss is None else f'{loss:.3f}'} at step {summary['best_step']}"
         )
-    evaluate_stage(opened, loaded=loaded)
+    evaluate_stage(opened, gates, loaded=loaded)
 
 
 def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Run:
     """The run to resume, or a new one, curated if necessary."""
-    folder = find_run(project, name) if name else new_run(project, talk, command=command)
-    run = Run(folder, project=project, talk=talk)
+    folder = find_run(project, name) if name else new_run(project)
     if not (folder / "curate" / "summary.json").exists():
-        with no_partial_run(folder):
+        with _curating(project, folder, talk, command) as run:
             talk.note(curated_text(curate_stage(run).summary))
-    return run
+    return Run(folder, project=project, talk=talk, parts=TRAINED)
 
 
 def stated_project(path: At, *, allow_code: bool, mask: bool, fix: Fix | None) -> Project:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from ..core import damage_is_named, write_whole
+from ..core import damage_is_named, home_of, write_whole
 from ..core import unbroken as say
 from .curated_markdown import curated_markdown
 from .junit import junit_of_curation, junit_of_run
@@ -82,7 +82,7 @@ def _curated_pages(run: StoredCuration, *, texts: bool) -> dict[str, str]:
     keys = ("command", "seed", "hardware", "seconds", "versions", "inputs")
     origin = {key: run.facts[key] for key in keys if key in run.facts}
     context = {
-        "project": str(run.facts.get("project") or run.path.name),
+        "project": str(run.facts.get("project") or home_of(run.path).name),
         "created": date_words(run.facts.get("created")),
         "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
         "footer": f"Every number on this page is in curate/summary.json and {ledger_place(run.path)}.",
@@ -104,7 +104,7 @@ def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
     results = run.results
     tested = (results.get("quality") or {}).get(run.candidate or "", {}).get("n")
     context = {
-        "project": str(results.get("project") or run.path.name),
+        "project": str(results.get("project") or home_of(run.path).name),
         "created": date_words(results.get("created")),
         "counted": f"{say.count(tested)} test requests" if tested else "",
         "footer": "Every number on this page is in results.json.",

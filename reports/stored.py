@@ -11,7 +11,17 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, damage, decimals_beside, open_stored, read_stored, read_stored_lines, stored_line
+from ..core import (
+    DataError,
+    check_whole,
+    damage,
+    decimals_beside,
+    open_stored,
+    read_stored,
+    read_stored_lines,
+    read_unchanged,
+    stored_line,
+)
 from ..curate import (
     GIVEN,
     PAIRS,
@@ -117,7 +127,12 @@ class StoredRun:
 
 
 def read_run(run: Path) -> StoredRun:
-    """The stored run. Raises DataError if results.json is missing, broken or of another schema."""
+    """The stored run. Raises DataError if results.json is missing, broken or of another schema, or the run is not whole."""
+    check_whole(run)
+    return read_unchanged(run, lambda: _read_run(run))
+
+
+def _read_run(run: Path) -> StoredRun:
     results = _read_results(run / "results.json")
     files = tested_files(run)
     is_given = run / GIVEN in files
@@ -232,8 +247,12 @@ def read_curation(run: Path) -> StoredCuration:
     Raises:
         DataError: a part is missing or damaged.
     """
-    files = ledger_files(run)
-    dropped = _dropped_of(files)
+    check_whole(run)
+    return read_unchanged(run, lambda: _read_curation(run))
+
+
+def _read_curation(run: Path) -> StoredCuration:
+    dropped = _dropped_of(ledger_files(run))
     facts = read_stored(run / "run.json", "run.json")
     return StoredCuration(run, read_stored(run / SUMMARY, SUMMARY), dropped, facts)
 

@@ -23,9 +23,11 @@ from ..machine import has_ended, sync_folder
 from .regular import need_regular, open_regular, read_regular
 
 __all__ = [
+    "NEXT",
     "disk_refusal",
     "disk_refusals",
     "free_bytes",
+    "home_of",
     "is_vacant",
     "part_folder",
     "read_object",
@@ -41,7 +43,9 @@ _REFUSED = {
     errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK
 }  # fmt: skip
 _BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in its message
-_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.[0-9]+\.[0-9a-f]{8}\.(part|old)")  # as `_temporary` names them
+NEXT = ".next-run"  # the folder in a run where a change of it is built
+# As `_temporary` names them, and what a killed change leaves.
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.[0-9]+\.[0-9a-f]{8}\.(part|old)|\.next-run|\.run\.lock")
 _DEAD = 3600  # seconds without a change after which a writer on another machine is taken to be gone
 # Seconds between attempts to replace a file. Windows refuses while another program, such as a virus scanner or an indexer,
 # has it open; other systems do not.
@@ -109,6 +113,12 @@ def _clear(path: Path) -> None:
                 leftover.unlink()
 
 
+def home_of(path: Path) -> Path:
+    """The place that a path in a change of a run (core/stored/whole_run.py) will have; any other path as it is."""
+    at = path.parts.index(NEXT) if NEXT in path.parts else None
+    return path if at is None else Path(*path.parts[:at], *path.parts[at + 1 :])
+
+
 def is_vacant(folder: Path) -> bool:
     """Whether a folder holds nothing, apart from what killed processes left in it."""
     return all(_LEFTOVER.fullmatch(path.name) for path in folder.iterdir())
@@ -142,7 +152,7 @@ def disk_refusals(place: Path) -> Iterator[None]:
         if reason is None:
             raise
         raise RunBroken(
-            f"{place} cannot be written: {reason}. No partial file was left there.\n"
+            f"{home_of(place)} cannot be written: {reason}. No partial file was left there.\n"
             "Free some space or use another folder, then run the same command again."
         ) from error
 

@@ -1,13 +1,14 @@
 """The kinds of files that a run has, each with its schema."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["MASK", "RunFile", "checker", "checkers_of_other_versions", "run_files"]
+__all__ = ["MASK", "RunFile", "checker", "checkers_of_other_versions", "kind_of", "run_files"]
 
 _LONGEST = 2**31  # bytes of a line; no pair that curating reads has as many
 _LARGEST = 2**28  # bytes of a document, which is parsed at once; results of five variants have 150,000
@@ -62,6 +63,20 @@ def run_files() -> Mapping[str, RunFile]:
             remedy=file.get("remedy", "Restore it from a copy."),
         )  # fmt: skip
     return found
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of a file by its path in the run, also of a part of it; None if it has no schema."""
+    if name.startswith("curate/"):
+        kinds = {
+            "ledger": "curate/ledger.parquet",
+            "set_aside": "curate/set_aside.jsonl",
+            "summary": "curate/summary.json",
+        }
+        return kinds.get(re.split(r"[./]", name)[1], "curate/SPLIT.jsonl")
+    return (
+        "train/adapter/tuneworth.json" if name.startswith("train/adapter/") else name if name in run_files() else None
+    )
 
 
 def _json_of(folder: str, name: str) -> dict[str, Any]:

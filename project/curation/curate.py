@@ -1,6 +1,7 @@
 """Curates the pairs of a project into a run, or any file or table of pairs."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ...core import Talk, disk_refusals
+from ...core import Talk, carry, changing, disk_refusals, read_manifest, sha256_file
 from ...curate import (
     Curated,
     CurateSettings,
@@ -31,12 +32,13 @@ from ...train import TrainSettings
 from ..load import counts_tokens, model_name
 from ..project import Project
 from ..run import Run, console_for
-from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, check_place, from_run, no_partial_run, start_run
+from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, check_place, from_run, start_run
+from ..training.earlier import setting_aside
 from .lost_lines import pinned_rows, removed_decisions, with_counts
 
 __all__ = [
     "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs",
-    "read_decisions", "record_splits", "wants_tokens", "warned",
+    "read_decisions", "record_splits", "replacing_curation", "wants_tokens", "warned",
 ]  # fmt: skip
 
 
@@ -103,14 +105,12 @@ def curate_pairs(
     table = None if path is not None else pairs
     if out is None or dry_run:
         return curate_unwritten(project, files=files, thresholds=thresholds, table=table, talk=talk)
-    with disk_refusals(out):
-        name = "pairs" if path is None else Path(path).absolute().stem
-        made = _made_from(out, path, project.style, files)
-        start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name, **made)
-    with no_partial_run(out):
-        return curate_stage(
-            Run(out, project=project, talk=talk), files=files, thresholds=thresholds, table=table
-        )  # fmt: skip
+    name = "pairs" if path is None else Path(path).absolute().stem
+    made = _made_from(out, path, project.style, files)
+    with replacing_curation(out, talk) as stage:
+        start_run(stage, talk, config=project.resolved, command="tuneworth curate", name=name, **made)
+        run = Run(stage, project=project, talk=talk)
+        return curate_stage(run, files=files, thresholds=thresholds, table=table)
 
 
 def project_of_pairs(
@@ -167,15 +167,45 @@ def curate_stage(
         project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
     )  # fmt: skip
     inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
-    with unchanged(raw.stamps), disk_refusals(run.folder):  # so that the fingerprints are of what was read
+    with unchanged(raw.stamps):  # so that the fingerprints are of what was read
         run.update(inputs=inputs, data_guide=raw.guide)
     lines = record_splits(files, assigned, curated.ledger)
     curated = replace(curated, summary=with_counts(curated.summary, splits=lines, decisions=decisions))
     write_curated(curated, run.folder)
-    with disk_refusals(run.folder):
-        run.update(seconds={"curate": watch.seconds()})
+    run.update(seconds={"curate": watch.seconds()})
     run.keep(run.folder / "curate" / "summary.json", curated.summary)
     return curated
+
+
+@contextmanager
+def replacing_curation(run: Path, talk: Talk) -> Iterator[Path]:
+    """A folder for the new curation of a run, with its run.json; it replaces the earlier run when the block ends.
+
+    With the same splits, training and results stay. Those of other splits do not belong to the later run: the training is
+    moved aside, and the results go. Outputs that were generated or paid for are kept for the next evaluation.
+
+    Raises: RunBroken for disk errors.
+    """
+    with setting_aside(run, talk) as set_aside, changing(run, afresh=True) as stage:
+        yield stage
+        if _splits(stage) == _splits(run):
+            carry(stage, "train/", "evaluate/", "search/", "results.json")
+        else:
+            set_aside()
+
+
+def _splits(run: Path) -> dict[str, str]:
+    """The SHA-256 of each file of the splits, by its path in the run; as they were written, where there is a manifest."""
+    if (manifest := read_manifest(run)) is not None:
+        files = {name: listed.sha256 for name, listed in manifest.files.items()}
+    else:
+        paths = [path for path in (run / "curate").rglob("*.jsonl") if path.is_file()]
+        files = {path.relative_to(run).as_posix(): sha256_file(path) for path in paths}
+    return {
+        name: files[name]
+        for name in files
+        if name.startswith(tuple(f"curate/{split}" for split in ("train", "validation", "test")))
+    }
 
 
 def _curated(

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, TuneworthError, disk_refusals, user_name
+from ...core import ConfigError, TuneworthError, check_digests, disk_refusals, read_unchanged, user_name
 from ...curate import (
     Decision,
     DecisionLog,
@@ -50,7 +50,8 @@ def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
 
     Raises: DataError if there is no such row (with the nearest ids), or nothing was curated.
     """
-    return why(Run.of(run).folder, f"row {row}" if isinstance(row, int) else row)
+    folder = Run.of(run).folder
+    return read_unchanged(folder, lambda: why(folder, f"row {row}" if isinstance(row, int) else row))
 
 
 def decide_row(
@@ -130,9 +131,13 @@ def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
     Raises: DataError, ConfigError as `find_rows`; DataError if overrides.jsonl cannot be read.
     """
     folder, chosen = Run.of(run).folder, which or RowFilter()
-    decided = {override.id for override in read_overrides(decisions_file(folder))}
-    rows = find_rows(folder, chosen, decided=decided)
-    return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows))
+
+    def waiting() -> Waiting:
+        decided = {override.id for override in read_overrides(decisions_file(folder))}
+        rows = find_rows(folder, chosen, decided=decided)
+        return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows))
+
+    return read_unchanged(folder, waiting)
 
 
 @dataclass(frozen=True)
@@ -155,16 +160,21 @@ def export_splits(
     `with_guide` restores the system message that curation removed from the pairs. Chats have no system message if the
     project's candidate has `system_role = false`, so that training matches inference.
 
-    Raises: ConfigError if there was no such message; DataError if nothing was curated.
+    Raises: ConfigError if there was no such message; DataError if nothing was curated, or a file is not as it was written.
     """
-    folder = Run.of(run).folder
-    guide = _guide(Run.of(run)) if with_guide else None
+    opened = Run.of(run)
+    folder = opened.folder
+    check_digests(folder)
+    guide = _guide(opened) if with_guide else None
     place = Path(out) if out is not None else folder / "export" / kind
-    with disk_refusals(place):
+
+    def write() -> list[Path]:
         if kind == "csv" and place.suffix.lower() == ".csv":
-            written = [write_corrected(folder, place, guide=guide)]
-        else:
-            written = export_pairs(folder, kind, place, guide=guide, system_role=_system_role(Run.of(run)))
+            return [write_corrected(folder, place, guide=guide)]
+        return export_pairs(folder, kind, place, guide=guide, system_role=_system_role(opened))
+
+    with disk_refusals(place):
+        written = read_unchanged(folder, write)
     return Exported(folder, tuple(written), tuple(export_cautions(written, kind)))
 
 

@@ -1,7 +1,6 @@
 """Evaluates outputs that were collected with any tool, without a model or training."""
 
 import json
-import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Fix, Limits, Talk, open_regular, write_whole
+from ...core import ConfigError, DataError, Fix, Limits, Talk, carry, changing, open_regular, write_whole
 from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
     Evaluated,
@@ -25,7 +24,7 @@ from ...evaluate import (
 from ...style import StyleSchema, read_style
 from ..project import PROJECT_FILE, Project, plain, read_project
 from ..run import Run, console_for
-from ..runs import Stopwatch, check_place, from_run, start_run, test_set_uses
+from ..runs import Stopwatch, check_place, from_run, read_run, start_run, test_set_uses
 from .finish import finish_evaluation
 from .gate_paths import gates_for
 from .roles import judged_by, with_settings
@@ -86,20 +85,33 @@ def judge_outputs(
     data = _reading(opened, named, limits)
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
-    with unchanged(file_stamps(source for _, source in files)):  # so that the fingerprints are of what was read
+    stamps = file_stamps(source for _, source in files)
+    with unchanged(stamps):  # so that the fingerprints are of what was read
         table, read = _read_all(pairs, sources, data, {name: named[name] for name in ("id", "output")}, talk)
-        run = _start(out, opened, files, schema if style is not None else None, talk)
-    fingerprint, uses = test_set_uses(run.folder, table["id"].to_list())
-    places = _places(run, opened, None if style is None else schema)
-    run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
-    _write_pairs(table, run.folder)
-    provenance = {key: run.facts[key] for key in PROVENANCE}
-    evaluated, stated = evaluate_collected(run, table, read, call, project=opened, style=schema, provenance=provenance)
-    (run.folder / "results.json").unlink(missing_ok=True)  # they belong to other outputs
-    shutil.rmtree(run.folder / "evaluate" / "judgements", ignore_errors=True)
-    keep_evaluated(run, evaluated, stated)
-    run.update(seconds={"evaluate": watch.seconds()})
-    return finish_evaluation(run, conditions)
+    folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
+    check_place(folder)
+    with changing(folder, afresh=True) as stage:
+        if is_inside := isinstance(pairs, str | Path) and Path(pairs).resolve().is_relative_to(folder.resolve()):
+            carry(stage, "curate/")  # the run has curated the pairs itself
+        with unchanged(stamps):
+            run = _start(
+                stage, opened, files, schema if style is not None else None, talk,
+                earlier=read_run(folder) if is_inside else {},
+            )  # fmt: skip
+        fingerprint, uses = test_set_uses(run.folder, table["id"].to_list())
+        places = _places(run, opened, None if style is None else schema)
+        run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
+        _write_pairs(table, run.folder)
+        provenance = {key: run.facts[key] for key in PROVENANCE}
+        evaluated, stated = evaluate_collected(
+            run, table, read, call, project=opened, style=schema, provenance=provenance
+        )  # fmt: skip
+        keep_evaluated(run, evaluated, stated)
+        run.update(seconds={"evaluate": watch.seconds()})
+        error = finish_evaluation(run, conditions)
+    judged = Run(folder, project=opened, talk=talk)
+    judged.gate_error = error
+    return judged
 
 
 def _read_all(
@@ -220,23 +232,24 @@ def _is_curated(pairs: Any) -> bool:
 
 
 def _start(
-    out: str | Path | None,
+    folder: Path,
     project: Project | None,
     sources: Sequence[tuple[str, Any]],
     style: StyleSchema | None,
     talk: Talk,
+    *,
+    earlier: Mapping[str, Any],
 ) -> Run:
-    """The run folder, with the fingerprints of its inputs; `style` is the one given in place of the project's.
+    """The run in a folder, with the fingerprints of its inputs; `style` is the one given in place of the project's.
 
-    Raises: ConfigError if the folder contains something other than a run.
+    earlier: the facts of the run there that curated the pairs.
     """
-    folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
-    check_place(folder)
     pairs = sources[0][1]
     stem = Path(pairs).stem if isinstance(pairs, str | Path) else "pairs"
-    config = dict(project.resolved) if project is not None else {}
+    config = {**earlier.get("config", {}), **(project.resolved if project is not None else {})}
+    kept = {key: earlier[key] for key in ("curated", "data_guide") if key in earlier}
     name = project.name if project is not None else stem
-    start_run(folder, talk, config=config, command="tuneworth evaluate --pairs", name=name)
+    start_run(folder, talk, config=config, command="tuneworth evaluate --pairs", name=name, **kept)
     given = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
     run = Run(folder, project=project, talk=talk)
     run.update(inputs=[*given, *collected_inputs(project, style)])

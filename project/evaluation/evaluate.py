@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk
+from ...core import ConfigError, DataError, Talk, alone_in_run
 from ...evaluate import (
     AUTO,
     AnswerStore,
@@ -24,12 +24,12 @@ from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from ..gather.required import OutputSet, required_outputs
 from ..load import check_costs
 from ..project import PROJECT_FILE, Project
-from ..run import At, Run, console_for, open_run, resumable
+from ..run import TRAINED, At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, test_set_uses
 from ..training.learning_curve import read_curve
 from ..training.trained import trained
 from .finish import finish_evaluation
-from .gate_paths import project_gates
+from .gate_paths import Gate, project_gates
 from .verdicts import keep_evaluated, stated_by
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def evaluate_run(
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` stops it.
     """
-    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=TRAINED, allow_code=allow_code, talk=console_for(talk, seed))
     conditions = project_gates(opened.project, gates)
-    with resumable(opened):
-        evaluate_stage(opened, on_cluster=cluster)
-    return finish_evaluation(opened, conditions)
+    with alone_in_run(opened.folder), resumable(opened):
+        evaluate_stage(opened, conditions, on_cluster=cluster)
+    return opened
 
 
 def plan_evaluation(
@@ -74,7 +74,7 @@ def plan_evaluation(
 
     Raises: ConfigError if personal data, prices or addresses would stop the evaluation.
     """
-    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=TRAINED, allow_code=allow_code, talk=console_for(talk, seed))
     output_sets = required_outputs(opened, adapter=opened.adapter)
     remote = remote_of(opened, output_sets)
     store = AnswerStore(remote.file)
@@ -90,8 +90,10 @@ def _note_damaged(run: Run) -> None:
             run.talk.note(f"note: {damaged}; those outputs are generated again")
 
 
-def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False) -> dict[str, Any]:
-    """Write `outputs.jsonl` and `results.json` of the run; returns the results.
+def evaluate_stage(
+    run: Run, gates: Sequence[Gate], *, loaded: "LoadedModel | None" = None, on_cluster: bool = False
+) -> None:
+    """Evaluate the run, and write its outputs, results and report.
 
     With `on_cluster`, the workers of `[cluster]` generate the outputs of models, and this process never loads their
     weights. Files, endpoints, scores and the verdict are handled here.
@@ -111,17 +113,19 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     fingerprint, uses = test_set_uses(run.folder, pairs["id"].to_list())
     # An earlier call counted the time of existing outputs.
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
-    run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
-    context = replace(
-        run_context(run, tested=len(pairs), of=len(test)),
-        left_out=gathered.left_out,
-        on_train=None if gathered.probes is None else gathered.probes.on_train,
-        forgetting=None if gathered.probes is None else gathered.probes.forgetting,
-    )
-    evaluated = evaluate_in_project(run, pairs, list(gathered.raw.values()), context)
-    keep_evaluated(run, evaluated, stated_by(project, run.style))
-    refresh_card(run.folder)
-    return evaluated.results
+    with run.changing() as staged:
+        staged.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
+        gathered.write_probes(staged.folder)
+        context = replace(
+            run_context(staged, tested=len(pairs), of=len(test)),
+            left_out=gathered.left_out,
+            on_train=None if gathered.probes is None else gathered.probes.on_train,
+            forgetting=None if gathered.probes is None else gathered.probes.forgetting,
+        )
+        evaluated = evaluate_in_project(staged, pairs, list(gathered.raw.values()), context)
+        keep_evaluated(staged, evaluated, stated_by(project, staged.style))
+        refresh_card(staged.folder)
+        run.gate_error = finish_evaluation(staged, gates)
 
 
 def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], context: RunContext) -> Evaluated:

@@ -3,21 +3,28 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...core import DataError, disk_refusals
+from ...core import DataError, TuneworthError, disk_refusals, home_of
 from ..run import Run
 from .gates import Gate, record_gates
 
-__all__ = ["finish_evaluation", "write_reports"]
+__all__ = ["finish_evaluation", "renew_reports", "write_reports"]
 
 
-def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
-    """Check the gates on the new results and write the report; returns the run with the outcomes of the gates."""
+def finish_evaluation(run: Run, gates: Sequence[Gate]) -> TuneworthError | None:
+    """Check the gates on the new results and write the report; returns the error of gates that do not hold."""
     results = run.results
-    run.gate_error = record_gates(run.folder, gates, results)
+    error = record_gates(run.folder, gates, results)
     run.keep(run.folder / "results.json", results)
     with run.talk.progress("report"):
         write_reports(run.folder)
-    return run
+    return error
+
+
+def renew_reports(stage: Path) -> None:
+    """Write the reports of a run in a change again, if it has some and the change has other results."""
+    results = stage / "results.json"
+    if (stage / "report.html").exists() and not results.samefile(home_of(results)):
+        write_reports(stage)
 
 
 def write_reports(folder: Path, *, examples: bool = True) -> list[Path]:
@@ -26,7 +33,9 @@ def write_reports(folder: Path, *, examples: bool = True) -> list[Path]:
     Raises: DataError if there is nothing to report; RunBroken for disk errors.
     """
     if not (folder / "results.json").exists() and not (folder / "curate" / "summary.json").exists():
-        raise DataError(f"{folder} has nothing to report yet; run `tuneworth curate` or `tuneworth evaluate` first")
+        raise DataError(
+            f"{home_of(folder)} has nothing to report yet; run `tuneworth curate` or `tuneworth evaluate` first"
+        )
     from ...reports import write_report
 
     with disk_refusals(folder):

@@ -1,16 +1,16 @@
 """People's judgements of a run: files that are stored in the run, and live ones made in `tuneworth review`."""
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import DataError, read_regular, read_stored, say, write_whole
+from ...core import DataError, home_of, read_regular, read_stored, say, whole_folder, write_whole
 from ..run import Run
 from ..runs import JUDGEMENTS, with_inputs
+from .finish import renew_reports
 
 if TYPE_CHECKING:
-    from ...evaluate import JudgedRun
+    from ...evaluate import JudgedRun, Judgements
     from ...reports import StoredRun
 
 __all__ = [
@@ -33,9 +33,10 @@ def store_judgements(run: Run, files: Sequence[Path]) -> None:
     stored = read_run(run.folder)
     judgements = _count(stored, files)
     kept = {f"{number}.json": read_regular(file) for number, file in enumerate(files)}
-    shutil.rmtree(_kept(run.folder), ignore_errors=True)
-    for name, content in kept.items():
-        write_whole(_kept(run.folder) / name, content)
+    folder = _kept(run.folder)
+    with whole_folder(folder, tuple(path.name for path in folder.glob("*"))) as part:
+        for name, content in kept.items():
+            write_whole(part / name, content)
     _write(run, judgements)
 
 
@@ -53,12 +54,14 @@ def _write(run: Run, judgements: dict[str, Any]) -> None:
     file = run.folder / "results.json"
     text = results_text(with_judgements(with_people_named(run, read_stored(file, "results.json")), judgements))
     if file.read_bytes() != text:
-        write_whole(file, text)
+        with run.changing() as staged:
+            write_whole(staged.folder / "results.json", text)
+            renew_reports(staged.folder)
 
 
 def with_people_named(run: Run, results: dict[str, Any]) -> dict[str, Any]:
     """The results with the folder of live judgements, whose files name people, among the inputs of their provenance."""
-    folder, provenance = run.folder / JUDGEMENTS, results.get("provenance")
+    folder, provenance = home_of(run.folder) / JUDGEMENTS, results.get("provenance")
     if not provenance or not any(folder.glob("*.json")):
         return results
     inputs = with_inputs(provenance.get("inputs") or [], run.folder, [("judgements", folder)])
@@ -68,26 +71,26 @@ def with_people_named(run: Run, results: dict[str, Any]) -> dict[str, Any]:
 def count_people(run: Run, read: Callable[[], "StoredRun"]) -> dict[str, Any] | None:
     """The `judgements` of results.json, from stored and live judgements; None if there are none.
 
-    `read` is called only if there are some. Notes say which are not counted, and how many people are.
-
-    Raises: DataError if the stored files are about other outputs.
+    `read` is called only if there are some. Notes say which are not counted, such as those of earlier outputs, and how many
+    people are. Raises: DataError if no two variants were compared.
     """
-    kept = sorted(_kept(run.folder).glob("*.json"))
-    if not kept and not any((run.folder / JUDGEMENTS).glob("*.json")):
+    files, home = sorted(_kept(run.folder).glob("*.json")), home_of(run.folder)
+    if not files and not any((home / JUDGEMENTS).glob("*.json")):
         return None
     stored = read()
     live, problems = usable_judgements(run.folder, judged_run(stored))
-    for problem in problems:
+    kept, others = _sessions(files, judged_run(stored))
+    for problem in (*problems, *others):
         run.talk.note(f"note: not counted: {problem}")
     if live:
         run.talk.note(
-            f"judgements: counting those of {say.count(len(live), 'person', 'people')} in {run.folder / JUDGEMENTS}"
+            f"judgements: counting those of {say.count(len(live), 'person', 'people')} in {home / JUDGEMENTS}"
         )
-    return _count(stored, kept) if kept or live else None
+    return _count(stored, list(kept)) if kept or live else None
 
 
 def _kept(folder: Path) -> Path:
-    return folder / "evaluate" / "judgements"
+    return home_of(folder) / "evaluate" / "judgements"
 
 
 def usable_judgements(folder: Path, run: "JudgedRun") -> tuple[list[Path], list[str]]:
@@ -95,19 +98,25 @@ def usable_judgements(folder: Path, run: "JudgedRun") -> tuple[list[Path], list[
 
     Of two states of one session, the one with more choices counts.
     """
-    from ...evaluate import read_judgements
-
     sessions: dict[int, tuple[int, Path]] = {}
-    problems = []
-    for file in sorted((folder / JUDGEMENTS).glob("*.json")):
-        try:
-            [session] = read_judgements([file], run)
-        except DataError as error:
-            problems.append(str(error).partition("\n")[0])
-            continue
+    read, problems = _sessions(sorted((home_of(folder) / JUDGEMENTS).glob("*.json")), run)
+    for file, session in read.items():
         state = len(session.choices), file
         sessions[session.seed] = max(state, sessions.get(session.seed, state), key=lambda one: one[0])
     return [file for choices, file in sessions.values() if choices], problems
+
+
+def _sessions(files: Iterable[Path], run: "JudgedRun") -> tuple[dict[Path, "Judgements"], list[str]]:
+    """The judgements in each file that is about these outputs, and why other files are not counted."""
+    from ...evaluate import read_judgements
+
+    found, problems = {}, []
+    for file in files:
+        try:
+            [found[file]] = read_judgements([file], run)
+        except DataError as error:
+            problems.append(str(error).partition("\n")[0])
+    return found, problems
 
 
 def _count(stored: "StoredRun", files: Sequence[Path]) -> dict[str, Any]:

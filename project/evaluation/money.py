@@ -11,6 +11,7 @@ from ..project import PROJECT_FILE, exact
 from ..run import QUIET, Run
 from ..runs import run_folder
 from .again import decide_again, evaluate_again
+from .finish import renew_reports
 from .verdicts import Changes
 
 __all__ = ["compute_roi", "decide_by_money", "stated_money"]
@@ -100,7 +101,9 @@ def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None =
     file = None if call["roi"] is not None or call["project"] is None else run.folder / call["project"]
     if file is not None and file.is_file() and not isinstance(read_toml(file).get("roi"), dict):
         raise ConfigError(f"{file.resolve()} has no [roi] table; add one with the volume, the investment and prices")
-    changed = decide_again(run, allow_code=allow_code)
+    with run.changing() as staged:
+        changed = decide_again(staged, allow_code=allow_code)
+        renew_reports(staged.folder)
     _require_money(run.folder, run.results)
     return run, changed
 

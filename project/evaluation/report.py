@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...core import home_of
 from ..run import Run
 from .again import decide_again
 from .finish import write_reports
@@ -23,9 +24,10 @@ def report_run(
     Raises: DataError if the run has nothing to report, or a judgements file belongs to another run; ConfigError if its
     project has errors; RunBroken for disk errors.
     """
-    opened = Run.of(run)
-    if opened.results:
-        decide_again(opened, allow_code=allow_code)
-    if judgements:
-        store_judgements(opened, [Path(file) for file in judgements])
-    return write_reports(opened.folder, examples=examples)
+    with Run.of(run).changing() as opened:
+        if opened.results:
+            decide_again(opened, allow_code=allow_code)
+        if judgements:
+            store_judgements(opened, [Path(file) for file in judgements])
+        written = write_reports(opened.folder, examples=examples)
+    return [home_of(file) for file in written]

@@ -3,13 +3,14 @@
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import ModelError, install_command
 from ...evaluate import Raw, Variant, read_outputs
 from ..load import lacks_for_training, load, model_name, need_training
 from ..run import Run
-from .probing import Probes, probe
+from .probing import Probes, probe, write_probes
 from .requests import request_outputs
 from .required import OutputSet
 from .rivals import Climb, LocalModel
@@ -29,6 +30,11 @@ class Gathered:
     raw: dict[str, Raw]
     probes: Probes | None
     left_out: tuple[tuple[str, str], ...] = ()
+
+    def write_probes(self, run: Path) -> None:
+        """Write the answers of the probes into a run, if there are some."""
+        if self.probes is not None:
+            write_probes(self.probes, run)
 
 
 def gather(

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ...evaluate import EvaluateSettings, Raced, Write
     from ...train import LoadedModel
 
-__all__ = ["TRAIN_OUTPUTS", "Probes", "probe", "train_outcomes"]
+__all__ = ["TRAIN_OUTPUTS", "Probes", "probe", "train_outcomes", "write_probes"]
 
 TRAIN_OUTPUTS = "evaluate/train_outputs.jsonl"  # the tuned model's outputs for train pairs
 
@@ -37,12 +38,13 @@ class Probes:
     """The results of both probes; None for one that was not made.
 
     on_train: whether the tuned model's outputs for train pairs are acceptable, with the groups. forgetting: the risk.
-    general: a table `id, area, prompt, base, tuned, base_passed, tuned_passed`.
+    general: a table `id, area, prompt, base, tuned, base_passed, tuned_passed`. train_outputs: as `OUTPUT_SCHEMA`.
     """
 
     on_train: Outcomes | None
     forgetting: dict[str, Any] | None
     general: pl.DataFrame | None
+    train_outputs: pl.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -72,39 +74,43 @@ def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, wri
 
     It answers up to `train_sample` train pairs, but no more than the `tested` pairs that they are compared with, as more
     would not improve the estimate. The base model and the tuned model get the general prompts without guide, examples or
-    sampling. `write` is as for `race`. `evaluate/probes.jsonl` has the probes in readable form.
+    sampling. `write` is as for `race`.
     """
     prober, watch = _Prober(run, loaded, write), Stopwatch()
-    on_train = _on_train(prober, variant, most=min(run.project.evaluate.train_sample, tested))
+    on_train, outputs = _on_train(prober, variant, most=min(run.project.evaluate.train_sample, tested))
     forgetting, general = _general(prober, variant)
-    if general is not None:
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in general.iter_rows(named=True))
-        write_whole(run.folder / "evaluate" / "probes.jsonl", "".join(lines).encode("utf-8", errors="replace"))
     run.talk.note(
         f"evaluate: probes, {0 if on_train is None else len(on_train.acceptable)} train pairs and "
         f"{0 if general is None else len(general)} general prompts in {say.duration(watch.seconds())}"
     )
-    return Probes(on_train, forgetting, general)
+    return Probes(on_train, forgetting, general, outputs)
+
+
+def write_probes(probes: Probes, run: Path) -> None:
+    """Write the answers of the probes: `evaluate/probes.jsonl`, `evaluate/train_outputs.jsonl`."""
+    for name, table in (("evaluate/probes.jsonl", probes.general), (TRAIN_OUTPUTS, probes.train_outputs)):
+        if table is not None:
+            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in table.iter_rows(named=True))
+            write_whole(run / name, "".join(lines).encode("utf-8", errors="replace"))
 
 
 # --- train pairs ------------------------------------------------------------------------------------------------
 
 
-def _on_train(prober: _Prober, variant: Variant, *, most: int) -> Outcomes | None:
-    """Whether the variant's outputs for train pairs are acceptable, prompted and scored as in the test."""
+def _on_train(prober: _Prober, variant: Variant, *, most: int) -> tuple[Outcomes | None, pl.DataFrame | None]:
+    """Whether the variant's outputs for train pairs are acceptable, prompted and scored as in the test; and the outputs."""
     run = prober.run
     if variant.adapter is None or variant.adapter.resolve() != run.adapter.resolve():
-        return None  # the adapter was trained elsewhere, on other pairs
+        return None, None  # the adapter was trained elsewhere, on other pairs
     limit = limit_of(run, prober.loaded)
     pairs = spread(_trained(run, variant), most, seed=run.seed)
     pairs = _fitting(variant, pairs, loaded=prober.loaded, limit=limit)
     if not len(pairs):
-        return None
+        return None, None
     settings = replace(run.project.evaluate, samples=1)
     raced = prober.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, train")
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in raced.outputs.iter_rows(named=True))
-    write_whole(run.folder / TRAIN_OUTPUTS, "".join(lines).encode("utf-8", errors="replace"))
-    return train_outcomes(run, pairs, raced.outputs, variant, count_tokens=prober.loaded.count_tokens)
+    found = train_outcomes(run, pairs, raced.outputs, variant, count_tokens=prober.loaded.count_tokens)
+    return found, raced.outputs
 
 
 def train_outcomes(

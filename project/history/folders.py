@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...core import DataError
+from ...core import RUN_LOCK, DataError, is_run, is_vacant
 
 __all__ = ["SOURCES", "RunFolder", "run_folders"]
 
@@ -69,8 +69,13 @@ def run_folders(runs: Path) -> list[RunFolder]:
         _measured(Path(entry.path), entry.is_symlink())
         for entry in folders
         if not (entry.is_symlink() and Path(entry.path).resolve().parent == home)
-        and (not entry.name.startswith(".") or (Path(entry.path) / "run.json").is_file())
+        and (is_run(Path(entry.path)) or not (entry.name.startswith(".") or _is_begun(Path(entry.path))))
     ]
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether a run is being made there, or a kill ended that before there was one."""
+    return (folder / RUN_LOCK).exists() and is_vacant(folder)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from ...core import DataError, printable
+from ...core import DataError, check_digests, check_whole, is_run, printable
 from ...reports import RunEntry, RunSide, by_time, entry_of, runs_html, runs_text, with_changes
 from ..project import find_project
 from ..run import At
@@ -76,6 +76,22 @@ def list_runs(project: At = None, *, filters: Iterable[str] = (), sort: str | No
     return Runs(folder.resolve().name, folder / "runs", tuple(order(kept)), len(found) - len(kept))
 
 
+def verify_runs(project: At = None) -> dict[str, str]:
+    """What is wrong with each run of a project, or with one run, after reading every file that its manifest lists.
+
+    By the name of the run; empty for one that is as it was written. Raises: as `list_runs`.
+    """
+    one, found = Path(project or "."), {}
+    runs = [one] if is_run(one) else [run.path for run in run_folders(find_project(one) / "runs")]
+    for run in runs:
+        try:
+            check_digests(run)
+            found[run.name] = ""
+        except DataError as error:
+            found[run.name] = str(error)
+    return found
+
+
 def read_runs(runs: Path) -> list[RunEntry]:
     """An entry for each run folder, the newest first; only files that changed since the last listing are read."""
     folders, known = run_folders(runs), read_cache(runs)
@@ -99,6 +115,8 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
     try:
         facts, results, summary = [_source(folder, name) for name in SOURCES]
         fields, damage = entry_of(folder.name, facts, results, summary)
+        if not damage:
+            check_whole(folder.path)
     except (DataError, RecursionError) as error:
         fields = {"name": folder.name}
         damage = str(error) if isinstance(error, DataError) else "it is nested too deeply"

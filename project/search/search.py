@@ -53,8 +53,9 @@ def search_prompt(
         result = SearchResult(
             method, plan.base, tried, best, groups_of(plan.pairs), list(dict.fromkeys(used)), plan.seed, asker.cost()
         )  # fmt: skip
-    write_searched(result, plan.run.folder)
-    plan.run.update(seconds={"search": watch.seconds()})
+    with plan.run.changing() as staged:
+        write_searched(result, staged.folder)
+        staged.update(seconds={"search": watch.seconds()})
     return result
 
 

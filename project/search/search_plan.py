@@ -26,7 +26,7 @@ from ...evaluate import (
     search_order,
 )
 from ..gather.required import variants_of
-from ..run import At, Run, console_for, open_run
+from ..run import CURATED, At, Run, console_for, open_run
 from .search_outputs import LONGEST_GUIDE, reflection_price, search_answers
 
 __all__ = ["SearchPlan", "field_of", "plan_search"]
@@ -118,7 +118,7 @@ def plan_search(
 
     Raises: ConfigError if the variant has no prompt to improve or the budget is too small; DataError without pairs.
     """
-    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=CURATED, allow_code=allow_code, talk=console_for(talk, seed))
     settings = opened.project.evaluate.search
     base = _base(opened, settings)
     if settings.reflection is not None:

@@ -12,6 +12,7 @@ from ...core import (
     ConfigError,
     RunBroken,
     Talk,
+    check_digests,
     disk_refusals,
     free_bytes,
     read_stored,
@@ -59,6 +60,7 @@ def export_serving(
     export, or the server cannot serve it as judged; RunBroken if the disk is too small.
     """
     opened = Run.of(run, talk=talk)
+    check_digests(opened.folder)
     place = Path(out) if out is not None else opened.folder / "export" / server
     earlier = _check_place(place)
     model = judged_model(opened)

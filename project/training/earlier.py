@@ -1,12 +1,14 @@
 """An earlier training in the run: whether it can be resumed, and how it is set aside."""
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, quote, read_stored
+from ...core import ConfigError, Talk, changing, link_file, quote, read_stored
 from ..run import Run
 
 if TYPE_CHECKING:
@@ -18,9 +20,12 @@ __all__ = [
     "check_same_settings",
     "put_aside",
     "put_aside_together",
+    "setting_aside",
     "with_earlier_micro_batch",
 ]
 
+# Of an evaluation; they belong to the adapter that it judged.
+RESULTS = ("results.json", "report.html", "report.md", "junit.xml", "evaluate/outputs.jsonl", "evaluate/variants.json")
 CHECKPOINT = "checkpoint.safetensors"
 PREFLIGHT = "train/preflight.json"
 HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")  # they do not change the adapter, except for rounding
@@ -57,29 +62,51 @@ def put_aside_together(run: Run) -> None:
     from ...train import Processes
 
     processes = Processes.here()
-    if kept := processes.from_first(_moved_aside(run) if processes.first else None):
-        _note_aside(run, kept)
+    if processes.first:
+        put_aside(run)
+    processes.from_first(None)  # the others wait
 
 
 def put_aside(run: Run) -> None:
-    """Move an earlier training aside, if there is one, and report it; needs no packages for training."""
-    if kept := _moved_aside(run):
-        _note_aside(run, kept)
+    """Move an earlier training and its results aside, if there is one, and report it; needs no packages for training."""
+    if not (run.folder / "train").is_dir():
+        return
+    with setting_aside(run.folder, run.talk) as set_aside, changing(run.folder) as stage:
+        set_aside()
+        shutil.rmtree(stage / "train", ignore_errors=True)
+        for name in RESULTS:
+            (stage / name).unlink(missing_ok=True)
 
 
-def _moved_aside(run: Run) -> Path | None:
-    """Move an earlier training to `train-1` (or `train-2`, ...); returns that folder, None if there was no training."""
-    folder = run.folder / "train"
-    if not folder.is_dir():
-        return None
-    number = next(n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists())
-    return folder.rename(run.folder / f"train-{number}")
+@contextmanager
+def setting_aside(run: Path, talk: Talk) -> Iterator[Callable[[], None]]:
+    """A function that puts the training in a run aside, with the results of its adapter, as part of the block's change.
 
+    They go to the folder `train-1` (or `train-2`, ...) of the run. Nothing happens if the block fails.
+    """
+    kept: list[Path] = []
 
-def _note_aside(run: Run, kept: Path) -> None:
-    run.talk.note(f"train: the earlier training was moved to {kept}")
-    if (run.folder / "results.json").is_file():
-        run.talk.note("train: the run's results still belong to the earlier adapter; evaluate again to replace them")
+    def set_aside() -> None:
+        if not (run / "train").is_dir():
+            return
+        number = next(n for n in range(1, 2 + len(list(run.iterdir()))) if not (run / f"train-{n}").exists())
+        kept.append(run / f"train-{number}")
+        for file in [*(run / "train").rglob("*"), *(run / name for name in RESULTS)]:
+            if file.is_file():
+                folder = run / "train" if file.is_relative_to(run / "train") else run
+                link_file(file, kept[0] / file.relative_to(folder))
+
+    try:
+        yield set_aside
+    except BaseException:
+        if kept and (run / "train").is_dir():
+            shutil.rmtree(kept[0], ignore_errors=True)
+        raise
+    if kept:
+        shutil.rmtree(run / "train", ignore_errors=True)
+        talk.note(f"train: the earlier training was moved to {kept[0]}")
+        if any((kept[0] / name).exists() for name in RESULTS):
+            talk.note("train: so were the results of its adapter; evaluate again for new ones")
 
 
 def with_earlier_micro_batch(settings: "TrainSettings", folder: Path) -> "TrainSettings":

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, damage_is_named, read_key, say, sha256_file, write_synced, write_whole
-from ..run import At, Run, console_for, open_run
+from ...core import ConfigError, Talk, adopt, damage_is_named, read_key, say, sha256_file, write_whole
+from ..run import CURATED, At, Run, console_for, open_run
 from .connect import check_connect, connect_endpoint
 from .earlier import put_aside
 from .hosted_plan import HostedPlan, check_dates, check_max_cost, hosted_folder, plan_job, provider_of
@@ -55,7 +55,7 @@ def plan_hosted(
     Raises: ConfigError for settings, dates, a missing price, personal data or a cost above `max_cost` USD; DataError with every
     rule of the provider that the files break.
     """
-    opened = open_run(project, run, allow_code=False, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=CURATED, allow_code=False, talk=console_for(talk, seed))
     plan = _planned(opened, on, drop_long=drop_long, again=again, today=_today(today))
     check_max_cost(plan, max_cost)
     return plan
@@ -73,7 +73,7 @@ def train_hosted(
 
     Raises: as `plan_hosted` before anything is sent; RunBroken if the job failed or the provider stopped answering.
     """
-    opened = open_run(project, run, allow_code=False, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=CURATED, allow_code=False, talk=console_for(talk, seed))
     with alone_in(opened.folder):
         plan = _planned(opened, on, drop_long=drop_long, again=again, today=_today(today))
         check_connect(opened, connect)
@@ -98,7 +98,7 @@ def cancel_hosted(
     """
     from ...train import cost_in, read_job
 
-    opened = open_run(project, run, allow_code=False, talk=console_for(talk, None))
+    opened = open_run(project, run, parts=CURATED, allow_code=False, talk=console_for(talk, None))
     record = read_job(hosted_folder(opened))
     if record.get("provider") != on:
         raise ConfigError(f"{opened.folder} has no training at {on}, so there is nothing to cancel.")
@@ -243,10 +243,13 @@ def _finished(plan: HostedPlan, record: dict[str, Any], *, connect: bool) -> Hos
     """Write the training's summary and the run's facts."""
     run, provider = plan.run, plan.provider
     summary = _summary(plan, record)
-    write_synced(run.folder / "train" / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     hosted = summary["hosted"]
     kept = ("provider", "title", "model", "tuned_model", "endpoint", "job", "cost", "currency")
-    run.update(seconds={"train": summary["seconds"]}, hosted={key: hosted[key] for key in kept})
+    with run.changing() as staged:
+        adopt(staged.folder, "train")
+        text = json.dumps(summary, ensure_ascii=False, indent=1) + "\n"
+        write_whole(staged.folder / "train" / "summary.json", text)
+        staged.update(seconds={"train": summary["seconds"]}, hosted={key: hosted[key] for key in kept})
     table = endpoint_table(provider.chat_url, str(record["tuned_model"]), _key_env(plan))
     if connect:
         connect_endpoint(run, table)

@@ -58,8 +58,9 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
         f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
         "the interval does not include the effect of another training seed"
     )
-    write_whole(run.folder / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
-    run.update(seconds={"learning curve": watch.seconds()})
+    with run.changing() as staged:
+        write_whole(staged.folder / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
+        staged.update(seconds={"learning curve": watch.seconds()})
     return curve
 
 

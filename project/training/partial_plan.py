@@ -8,7 +8,7 @@ import polars as pl
 
 from ...core import ModelError, Talk
 from ..load import missing_packages
-from ..run import At, Run, console_for, open_run
+from ..run import CURATED, At, Run, console_for, open_run
 from .train import stated_settings, training_pairs
 from .train_words import partial_text
 
@@ -68,7 +68,7 @@ def preview_without_model(
         return None
     from ...train import usual_epochs
 
-    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=CURATED, allow_code=allow_code, talk=console_for(talk, seed))
     settings = stated_settings(opened, drop_long=drop_long)
     train, validation = training_pairs(opened, settings)
     epochs = settings.epochs

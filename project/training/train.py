@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, alone, read_stored, say, write_whole
+from ...core import ConfigError, DataError, Talk, adopt, alone_in_run, read_manifest, read_stored, say, write_whole
 from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
@@ -32,7 +32,9 @@ __all__ = [
     "Planned",
     "alone_in",
     "finished",
+    "is_recorded",
     "plan_training",
+    "record_training",
     "shown_fit",
     "stated_settings",
     "train_in",
@@ -155,14 +157,27 @@ def train_in(
             facts=run_facts(run.folder, max_new_tokens=limit, fields=request_fields(planned.train)),
         )  # fmt: skip
     if first:
-        run.update(seconds={"train": watch.seconds()})
+        record_training(run, watch.seconds())
     return {**result.summary(), **_more(planned)}
+
+
+def record_training(run: Run, seconds: float) -> None:
+    """Make a training that is done part of the run."""
+    with run.changing() as staged:
+        adopt(staged.folder, "train")
+        staged.update(seconds={"train": seconds})
+
+
+def is_recorded(run: Run) -> bool:
+    """Whether a training that is done is part of the run; a kill may have come before."""
+    manifest = read_manifest(run.folder)
+    return "train" in run.facts.get("seconds", {}) if manifest is None else "train/summary.json" in manifest.files
 
 
 @contextmanager
 def alone_in(run: Path) -> Iterator[None]:
     """Prevent other training in this run while the block lasts. Raises: Locked if there is some already."""
-    with alone(run / ".training.lock", busy=f"{run}: another training is running in this run.", patience=0):
+    with alone_in_run(run, patience=0):
         yield
 
 

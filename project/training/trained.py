@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core import read_stored, read_stored_lines
+from ...core import home_of, read_stored, read_stored_lines
 
 __all__ = ["thinned", "trained"]
 
@@ -30,7 +30,7 @@ def trained(run: Path) -> dict[str, Any] | None:
             *notices[: MOST_NOTICES - 1],
             f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json",
         ]
-    log = list(read_stored_lines(run / LOG, LOG, torn=True))
+    log = list(read_stored_lines(home_of(run) / LOG, LOG, torn=True))
     return {**found, "notices": notices, "log": thinned(log)}
 
 

@@ -8,9 +8,9 @@ import polars as pl
 
 from ...core import DataError, Talk, notebook_page, printable, quote, say
 from ..load import load
-from ..run import At, Run, console_for, open_run, resumable
+from ..run import CURATED, At, Run, console_for, open_run, resumable
 from .learning_curve import curve_parts, curve_text, learn_curve
-from .train import Planned, finished, plan_training, train_stage
+from .train import Planned, finished, is_recorded, plan_training, record_training, train_stage
 from .train_words import result_rows, train_text, trained_on
 from .trained import trained
 
@@ -81,7 +81,7 @@ def train_adapter(
 
     Raises: ConfigError, DataError or ModelError for errors found before it starts; RunBroken if training aborts.
     """
-    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=CURATED, allow_code=allow_code, talk=console_for(talk, seed))
     if learning_curve:
         curve_parts(opened)  # fail on too few pairs before anything is trained
     with resumable(opened):
@@ -107,7 +107,7 @@ def preview_training(
     talk: Talk | None = None,
 ) -> Planned:
     """What `train_adapter` would do and need; nothing is trained or written. Raises: as `train_adapter`."""
-    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    opened = open_run(project, run, parts=CURATED, allow_code=allow_code, talk=console_for(talk, seed))
     return plan_training(opened, drop_long=drop_long, again=again)
 
 
@@ -117,8 +117,8 @@ def _fitted(
     """The summary of the run's training, existing or new; and the model, if it was loaded."""
     if not again and (summary := finished(run, drop_long=drop_long)) is not None:
         run.talk.note(f"train: {run.folder} is already trained with these settings; --again trains it from scratch")
-        if "train" not in run.facts.get("seconds", {}):  # killed after its last file, before this record
-            run.update(seconds={"train": summary["seconds"]})
+        if not is_recorded(run):  # killed after its last file
+            record_training(run, summary["seconds"])
         return summary, None
     if cluster:
         from .cluster_training import cluster_stage

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from ..shared import unsealed
+
 
 def made(command, *words):
     done = command("curate", *words, "--json")
@@ -69,7 +71,7 @@ def test_what_cannot_be_curated_again_says_how(command, pairs_file, tmp_path):
     assert gone.code == 2
     assert f"is no longer at {pairs_file}" in gone.err
     assert f"tuneworth curate FILE --out {clean}, with the same options as before" in gone.err
-    facts = json.loads((clean / "run.json").read_text())
+    facts = json.loads((unsealed(clean) / "run.json").read_text())
     del facts["curated"]
     (clean / "run.json").write_text(json.dumps(facts))
     assert "does not name the file it was made from" in command("curate", clean, "--again").err

@@ -15,6 +15,8 @@ from tuneworth.project import Run, Training, plan_text, train_text
 from tuneworth.train.model import precision
 from tuneworth.train.model.memory import MemoryAtHand
 
+from ..shared import unsealed
+
 planning = import_module("tuneworth.train.preflight")
 
 
@@ -138,6 +140,8 @@ import polars, torch
 from tuneworth.cli import main
 from tuneworth.train import fit, preflight, load_model
 
+from ..shared import unsealed
+
 resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 2**20, resource.RLIM_INFINITY))
 try:
     main(["train", sys.argv[1]])
@@ -213,7 +217,7 @@ def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
 
 
 def test_a_training_killed_before_its_last_record_is_recorded_by_the_next_command(command, trained):
-    record = run_of(trained) / "run.json"
+    record = unsealed(run_of(trained)) / "run.json"
     facts = json.loads(record.read_text())
     took = facts["seconds"].pop("train")
     record.write_text(json.dumps(facts))

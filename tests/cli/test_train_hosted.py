@@ -25,6 +25,7 @@ from tuneworth.train import Fireworks, HostedSettings, OpenAI, Pauses, Together
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
+from ..shared import unsealed
 from ..train.hosted_server import KEY, HostedServer
 
 MODELS = {
@@ -95,7 +96,7 @@ def test_the_bill_comes_before_anything_is_sent(on: str, curated: Any, command: 
 
 def test_a_model_without_a_system_role_is_trained_and_exported_as_it_is_asked(curated: Any, command: Any) -> None:
     project = curated("together", "http://127.0.0.1:9/v1")
-    for table in (the_run(project) / "curate").glob("train.*"):
+    for table in (unsealed(the_run(project)) / "curate").glob("train.*"):
         table.write_text(
             "".join(
                 json.dumps(json.loads(row) | {"system": "Be brief."}) + "\n" for row in table.read_text().splitlines()

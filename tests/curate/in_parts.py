@@ -8,6 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from ..shared import unsealed
+
 LINES = ("train", "validation", "test", "set_aside")
 
 
@@ -32,4 +34,4 @@ def cut(run: Path, to: Path, after: Sequence[int]) -> Path:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     text = json.dumps({**summary, "parts": len(edges)}, ensure_ascii=False, indent=2) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")
-    return to
+    return unsealed(to)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .situation import Outcome, Situation, run
 from .steps import Steps
-from .trees import Tree, final_tree_problems, partial_file_problems, tree_of
+from .trees import Tree, final_tree_problems, partial_file_problems, run_problems, tree_of
 
 __all__ = ["Coverage", "Snapshot", "exit_problems", "find_problems", "rerun_problems", "snapshots"]
 
@@ -66,6 +66,7 @@ def find_problems(situation: Situation, home: Path, *, most: int | None, seed: i
         nonlocal faults
         faults += 1
         found = list(exit_problems(outcome)) if outcome else []
+        found += run_problems(folder)
         found += partial_file_problems(tree_of(folder, situation), before.tree, after.tree, situation)
         found += rerun_problems(folder, situation, after.tree)
         where = f"{situation.name}, {fault} step {step} of {len(names)} ({names[step - 1]})"

@@ -15,7 +15,7 @@ from pathlib import Path
 from .forked import HANGS, KILLED, LONGEST, SINGLE_THREADED, Forks
 from .harness import exit_problems, rerun_problems, snapshots
 from .situation import Outcome, Situation
-from .trees import partial_file_problems, tree_of
+from .trees import partial_file_problems, run_problems, tree_of
 
 __all__ = ["Endings", "Try", "problems_in_forks", "start_problems"]
 
@@ -55,6 +55,7 @@ class Try:
 
     def left(self, folder: Path) -> Iterator[str]:
         """What is wrong in the folder that a process left, and after the command has run again; removes the folder."""
+        yield from run_problems(folder)
         now = tree_of(folder, self.situation)
         yield from partial_file_problems(now, self._before.tree, self._whole.tree, self.situation)
         yield from rerun_problems(folder, self.situation, self._whole.tree)

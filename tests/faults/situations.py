@@ -33,6 +33,9 @@ JUDGE = (
     "--style", "style.yaml", "--out", "judged",
 )  # fmt: skip
 
+# Two variants under each other's names, so that other results lie where the command writes.
+OTHERS = tuple({"prompted=prompted.jsonl": "prompted=tuned.jsonl", "tuned=tuned.jsonl": "tuned=prompted.jsonl"}.get(
+    word, word) for word in JUDGE)  # fmt: skip
 AGAIN = (*JUDGE[:-1], "again")
 
 
@@ -49,6 +52,19 @@ def after(make: Callable[[Path], None], *commands: tuple[str, ...]) -> Callable[
 
 
 CLEAN = ("curate", "pairs.jsonl", "--style", "style.yaml", "--out", "clean")
+
+
+ANOTHER = ("curate", "pairs.jsonl", "--out", "clean", "--seed", "5")  # other splits, since nothing breaks a rule
+
+
+def _another_style(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Prepares a folder whose runs were made by another style than the one that lies there now."""
+
+    def made(folder: Path) -> None:
+        make(folder)
+        (folder / "style.yaml").write_text(f"{STYLE}  - {{kind: forbidden, any: [clock]}}\n", encoding="utf-8")
+
+    return made
 
 
 def named(make: Callable[[Path], None]) -> Callable[[Path], None]:
@@ -82,6 +98,15 @@ WITHOUT_MODEL = (
     ),
     Situation("curate a file", CLEAN, write_pairs_and_style),
     Situation("curate it again", CLEAN, after(write_pairs_and_style, CLEAN)),
+    Situation("curate over another run", CLEAN, after(write_pairs_and_style, ANOTHER)),
+    Situation(
+        "judge a project again", ("evaluate",), _another_style(after(judged_project, ("curate",), ("evaluate",)))
+    ),
+    Situation(
+        "curate a run again",
+        ("curate", "--run", "run"),
+        _another_style(named(after(judged_project, ("curate",), ("evaluate",)))),
+    ),
     Situation("judge a project", ("evaluate",), after(judged_project, ("curate",))),
     Situation("run the rest of a run", ("run", "--run", "run"), named(after(judged_project, ("curate",)))),
     Situation("compare", ("compare", "judged", "again", "--out", "compared"), after(_outputs, JUDGE, AGAIN)),
@@ -126,6 +151,7 @@ WITHOUT_MODEL = (
         may_refuse=("already exists",),
     ),
     Situation("judge outputs", JUDGE, _outputs),
+    Situation("judge outputs over others", JUDGE, after(_outputs, OTHERS)),
     Situation("report", ("report", "judged"), after(_outputs, JUDGE)),
     Situation("export csv", ("export", "clean", "--format", "csv"), after(write_pairs_and_style, CLEAN)),
     Situation(

@@ -1,5 +1,6 @@
 """Processes that run out of memory or are killed, and fifty that decide at once."""
 
+import os
 import subprocess
 import sys
 import time
@@ -23,8 +24,9 @@ from .test_every_step import ALL, MOST, SEED, record
 from .workbench import AT_THE_WORKBENCH
 
 NAMED = {situation.name: situation for situation in (*WITHOUT_MODEL, *AT_THE_WORKBENCH)}
-CHOSEN = list(NAMED.values()) if ALL else [NAMED["decide"], NAMED["judge outputs"]]
-LIMITS, KILLS = (MOST, MOST or 20) if ALL else (1, 1)
+CHOSEN = list(NAMED.values()) if ALL else [NAMED["decide"], NAMED["judge outputs"], NAMED["curate over another run"]]
+# KILLS=200 tries so many moments of each command.
+LIMITS, KILLS = (MOST, int(os.environ.get("KILLS", MOST or 20))) if ALL else (1, 1)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from tuneworth.core import DataError, check_digests
+
 from .situation import Situation
 
-__all__ = ["Tree", "final_tree_problems", "partial_file_problems", "tree_of"]
+__all__ = ["Tree", "final_tree_problems", "partial_file_problems", "run_problems", "tree_of"]
 
 Tree = dict[str, bytes]  # comparable content by path, relative to the folder
 
@@ -66,7 +68,7 @@ def final_tree_problems(now: Tree, expected: Tree, situation: Situation) -> Iter
 
 def _grows_by_stage(name: str) -> bool:
     """These gain keys with each stage; `tree_of` has checked that they are valid JSON in between."""
-    return name.endswith(("run.json", "job.json"))
+    return name.endswith(("run.json", "manifest.json", "job.json"))
 
 
 def _confirmed(name: str, content: bytes) -> bytes:
@@ -112,11 +114,13 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _is_temporary(name: str) -> bool:
-    return name.endswith((".part", ".old")) or ".part/" in name or ".old/" in name
+    return name.endswith((".part", ".old")) or any(part in name for part in (".part/", ".old/", ".next-run/"))
 
 
 def _content(name: str, path: Path, volatile: Set[str]) -> bytes:
     data = path.read_bytes()
+    if path.name in ("run.json", "manifest.json"):
+        data = _without_id(data)
     if name.endswith(".json"):
         try:
             return json.dumps(_stable(json.loads(data), volatile), sort_keys=True).encode()
@@ -128,6 +132,25 @@ def _content(name: str, path: Path, volatile: Set[str]) -> bytes:
     if name.endswith(".jsonl"):
         return b"".join(_line(line, volatile) for line in data.splitlines(keepends=True))
     return data if len(data) < 100_000 else hashlib.sha256(data).digest()
+
+
+def _without_id(data: bytes) -> bytes:
+    """A run's facts, or the names of its files, without what each run has for itself."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return data
+    return json.dumps(sorted(value["files"]) if "state" in value else value | {"id": ""}).encode()
+
+
+def run_problems(folder: Path) -> Iterator[str]:
+    """Runs that are a mixture. A reader completes a change that was interrupted after its commit, so it comes first."""
+    for run in {path.parent for name in ("run.json", ".later-run") for path in folder.rglob(name)}:
+        if not {".next-run", ".later-run", ".pruned"} & set(run.parts):
+            try:
+                check_digests(run)
+            except DataError as error:
+                yield f"leaves a run that is not whole: {error}"
 
 
 def _line(line: bytes, volatile: Set[str]) -> bytes:

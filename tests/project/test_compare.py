@@ -13,6 +13,7 @@ from tuneworth.core import ConfigError, DataError, GateFailed
 from tuneworth.project import Run, compare_runs, judge_outputs
 
 from ..conftest import STYLE, pair, write_pairs
+from ..shared import unsealed
 
 pytestmark = pytest.mark.slow
 
@@ -337,13 +338,13 @@ def tuned(lines: list[dict]) -> dict:
     ],
 )  # fmt: skip
 def test_a_damaged_run_is_named(command, copies, file, change, words):
-    rewrite(copies[1] / file, change)
+    rewrite(unsealed(copies[1]) / file, change)
     done = command("compare", *copies)
     assert (done.code, words in done.err, copies[1].name in done.err) == (2, True, True)
 
 
 def test_results_of_another_shape_are_named(command, copies):
-    file = copies[1] / "results.json"
+    file = unsealed(copies[1]) / "results.json"
     results = json.loads(file.read_text())
     results["money"]["formula_inputs"]["variants"]["tuned"] = {"input_tokens": "many"}
     file.write_text(json.dumps(results))
@@ -357,7 +358,7 @@ def test_hostile_texts_stay_texts(command, copies, tmp_path):
     for copy in copies:
         for name in ("outputs", "pairs"):
             rewrite(
-                copy / f"evaluate/{name}.jsonl",
+                unsealed(copy) / f"evaluate/{name}.jsonl",
                 lambda lines: [
                     {**line, "id": f"{line['id']}{HOSTILE}", "output": f"{line['output']}{HOSTILE}"} for line in lines
                 ],

@@ -13,6 +13,8 @@ import pytest
 from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, judge_outputs, run_project
 from tuneworth.evaluate import variants as planning
 
+from ..shared import unsealed
+
 face = import_module("tuneworth.curate")  # splits are read through it, when a run is asked for one
 ROOT = Path(__file__).parents[2]
 
@@ -102,8 +104,10 @@ def test_stages_that_have_not_run_are_empty(labels: Path) -> None:
 def test_a_damaged_summary_is_named(labels: Path) -> None:
     run = curate_project(labels)
     (run.folder / "curate" / "summary.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=r"summary\.json: it has 1 bytes instead of"):
+        Run(run.folder)
     with pytest.raises(DataError, match=r"summary\.json: not readable as JSON"):
-        _ = Run(run.folder).curation
+        _ = Run(unsealed(run.folder)).curation
 
 
 @pytest.mark.slow

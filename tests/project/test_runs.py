@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tuneworth import ConfigError, DataError
 from tuneworth.project import list_runs
 
+from ..shared import unsealed
 from .made_runs import made_project, made_run, run_name, sha
 
 _WATCHED: list[list[str]] = []
@@ -226,7 +227,7 @@ def test_a_file_in_place_of_the_runs_is_an_error_with_its_reason(tmp_path: Path)
 def test_a_thousand_runs_are_read_once_and_then_only_those_that_changed(tmp_path: Path) -> None:
     project = made_project(tmp_path)
     (made_run(project, 1)).rename(project / "model-run")
-    template = project / "model-run"
+    template = unsealed(project / "model-run")
     for number in range(1_000):
         run = project / "runs" / f"run-{number:04}"
         (run / "curate").mkdir(parents=True)
@@ -234,7 +235,8 @@ def test_a_thousand_runs_are_read_once_and_then_only_those_that_changed(tmp_path
             os.link(template / name, run / name)
     with opened_files() as first:
         before = list_runs(project)
-    assert len(first) == 3_000 + 1  # and the cache, which is not there
+    # run.json twice, once for its id; and the cache, which is not there.
+    assert len(first) == 4_000 + 1
     with opened_files() as second:
         assert list_runs(project) == before
     assert [Path(path).name for path in second] == [".index.json"]
@@ -245,7 +247,7 @@ def test_a_thousand_runs_are_read_once_and_then_only_those_that_changed(tmp_path
     with opened_files() as third:
         after = {entry.name: entry.uses for entry in list_runs(project)}
     assert sorted(Path(path).name for path in third if not Path(path).name.startswith(".index.json.")) == [
-        ".index.json", "results.json", "run.json", "summary.json",
+        ".index.json", "results.json", "run.json", "run.json", "summary.json",
     ]  # fmt: skip
     assert after["run-0500"] == 77
 

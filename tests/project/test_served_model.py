@@ -23,6 +23,7 @@ from tuneworth.project.serving.recorded import recorded, tokenizer_of
 
 from ..conftest import TEMPLATE
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
+from ..shared import unsealed
 
 pytestmark = pytest.mark.slow
 LOCK = threading.Lock()
@@ -70,7 +71,7 @@ def judged_model(stages: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     from safetensors.torch import load_file, save_file
 
     project = Path(shutil.copytree(stages["train"], tmp_path_factory.mktemp("served") / "project"))
-    file = next(project.glob("runs/*")) / "train" / "adapter" / "adapter_model.safetensors"
+    file = unsealed(next(project.glob("runs/*"))) / "train" / "adapter" / "adapter_model.safetensors"
     save_file({name: tensor + 0.4 for name, tensor in load_file(file).items()}, file)
     settings = project / "tuneworth.toml"
     settings.write_text(

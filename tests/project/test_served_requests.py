@@ -17,6 +17,7 @@ from tuneworth.project.serving.requests import Served, check_requests, plan_requ
 
 from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, error
+from ..shared import unsealed
 
 QUIET = Talk(quiet=True)
 
@@ -120,7 +121,7 @@ def test_personal_data_goes_to_no_other_host(judged: Run) -> None:
 
 @pytest.mark.slow
 def test_a_repaired_candidate_stands_for_the_model_that_it_is_made_of(judged: Run) -> None:
-    file = judged.folder / "results.json"
+    file = unsealed(judged.folder) / "results.json"
     results = json.loads(file.read_text())
     results["comparison"]["candidate"] = "tuned, else prompted"
     made = {

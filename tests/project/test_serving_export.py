@@ -21,6 +21,7 @@ from tuneworth.project.serving.readme import code, fenced
 from tuneworth.train import ollama_prompt, render_text
 
 from ..conftest import pair, write_project
+from ..shared import unsealed
 
 pytestmark = pytest.mark.slow
 
@@ -192,7 +193,7 @@ def test_an_export_that_is_killed_leaves_no_folder_taken_for_whole(judged: Run, 
 def test_a_run_without_a_judged_adapter_says_what_is_possible(judged: Run, trained: Path):
     with pytest.raises(DataError, match="was not evaluated"):
         export_serving(trained, "vllm")
-    results = judged.folder / "results.json"
+    results = unsealed(judged.folder) / "results.json"
     table = json.loads(results.read_text())
     results.write_text(json.dumps({**table, "comparison": {**table["comparison"], "candidate": "prompted"}}))
     with pytest.raises(DataError, match="without an adapter, so there is nothing to export"):
@@ -209,6 +210,7 @@ def test_a_run_of_collected_outputs_has_nothing_to_export(labels: Path):
 
 
 def test_a_template_that_ollama_cannot_write_is_refused_with_a_way_out(judged: Run):
+    unsealed(judged.folder)
     template = judged.adapter / "chat_template.jinja"
     template.write_text(template.read_text().replace("m['content']", "m['content'] | upper"))
     with pytest.raises(ModelError, match="chat template"):

@@ -13,6 +13,8 @@ from filelock import FileLock
 from tuneworth.cli import main
 from tuneworth.examples import example_path
 
+from ..shared import unsealed
+
 # A provider's model with and without its guide; ranges, a cache and upkeep, so that every figure has something to say.
 ROI = """
 [roi]
@@ -89,7 +91,7 @@ def write_real_run(
             shutil.rmtree(made, ignore_errors=True)
             _judge(made, n, variants, roi, good, change, options, rivals)
     shutil.copytree(made, folder, dirs_exist_ok=True)
-    return folder / "run"
+    return unsealed(folder / "run")  # tests change its files
 
 
 HOME: list[Path] = []  # where the first runs are, for all workers; filled by a fixture

@@ -13,6 +13,7 @@ from tuneworth.core import DataError
 from tuneworth.curate import curate, write_curated
 from tuneworth.reports import read_run, write_report
 
+from ..shared import unsealed
 from .described import SCHEMA
 
 WRONG: dict[str, Any] = {
@@ -43,7 +44,7 @@ def altered(results: dict[str, Any], place: tuple[Any, ...], change: Callable[[A
 
 def shortened(run: Path) -> dict[str, Any]:
     """The run's results, and a few rows left of its outputs, so that a page takes no time."""
-    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    results = json.loads((unsealed(run) / "results.json").read_text(encoding="utf-8"))
     for scored in results["quality"].values():
         scored["n"] = 3
     for path in (run / "evaluate").glob("*.jsonl"):

@@ -15,6 +15,7 @@ from tuneworth.curate import Override, contents_as_read
 from tuneworth.project import Run, curate_pairs, curate_project
 from tuneworth.review import KINDS, Item, Queue
 
+from ..shared import unsealed
 from .small_runs import (
     again,
     all_kinds,
@@ -381,7 +382,7 @@ def in_parts(run: Run, parts: int) -> Run:
     for path in (folder / "ledger.parquet", *(folder / f"{name}.jsonl" for name in FILES)):
         path.unlink()
     (folder / "summary.json").write_text(json.dumps(run.curation | {"parts": parts}))
-    return Run(run.folder)
+    return Run(unsealed(run.folder))
 
 
 FILES = ("train", "validation", "test", "set_aside")
