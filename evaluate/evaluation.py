@@ -24,11 +24,11 @@ from .scores.quality import (
     quality_of_all,
     scored_rows,
     share_of,
+    similarities_of,
     speed_of,
     tokens_of,
 )  # fmt: skip
 from .scores.score import Scores
-from .scores.similarity import item_similarity
 from .settings import EvaluateSettings
 from .variants import describe
 from .verdict.rules import decide
@@ -101,7 +101,7 @@ def evaluate_outputs(
     written = _written(pairs, style, raw)
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
     references = pairs.select(pl.when(good).then("output"))["output"]
-    similarity = {name: item_similarity(s.table, references, s.samples) for name, s in contest.scores.items()}
+    similarity = similarities_of(contest.scores, references)
     groups, requests = grouped_requests(pairs, context.identifiers)
     scored = _Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
     results = _results(scored, written, raw, context)

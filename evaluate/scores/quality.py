@@ -12,7 +12,7 @@ from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, holm
 from .causes import causes_of
 from .score import SHARES, Scores, by_item, failed_whole, item_means, repeats_of
-from .similarity import lengths_of, similarity_difference, similarity_of
+from .similarity import item_similarity, lengths_of, similarity_difference, similarity_of
 from .two_sample import two_sample
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "quality_of_all",
     "scored_rows",
     "share_of",
+    "similarities_of",
     "speed_of",
     "tokens_of",
 ]
@@ -33,6 +34,11 @@ def scored_rows(scores: Mapping[str, Scores]) -> np.ndarray:
     """A mask of the items that every variant has a score for; only these are compared, so all variants have the same items."""
     masks = [s.items["acceptable"].is_not_null().to_numpy() for s in scores.values()]
     return np.logical_and.reduce(masks) if masks else np.zeros(0, dtype=bool)
+
+
+def similarities_of(scores: Mapping[str, Scores], references: pl.Series) -> dict[str, Similarity]:
+    """Each variant's similarity to the references."""
+    return {name: item_similarity(one.table, references, one.samples) for name, one in scores.items()}
 
 
 def quality_of(
