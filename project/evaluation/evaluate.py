@@ -131,6 +131,7 @@ def evaluate_stage(
 def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], context: RunContext) -> Evaluated:
     """The evaluation of these outputs by the project's style, its [evaluate] and its [roi]."""
     settings = run.project.evaluate
+    check_costs(run.project)  # [roi] may have changed since the outputs were gathered
     with run.talk.progress("scoring"):
         return evaluate_outputs(
             pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
