@@ -51,6 +51,7 @@ from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch
 from .read.columns import is_curated as is_curated
 from .read.columns import named_once as named_once
+from .read.comparison import compared_inputs as compared_inputs
 from .read.conversation import fold_system as fold_system
 from .read.formats.file_parts import file_parts as file_parts
 from .read.formats.opened import file_stamps as file_stamps

@@ -114,13 +114,13 @@ from .rivals.searched import Tried as Tried
 from .rivals.searched import read_searched as read_searched
 from .rivals.searched import searched_variant as searched_variant
 from .rivals.searched import write_searched as write_searched
+from .scores.groups import groups_by_id as groups_by_id
+from .scores.groups import groups_of as groups_of
 from .scores.judgements import JudgedRun as JudgedRun
 from .scores.judgements import Judgements as Judgements
 from .scores.judgements import judgement_results as judgement_results
 from .scores.judgements import judgements_content as judgements_content
 from .scores.judgements import read_judgements as read_judgements
-from .scores.quality import groups_by_id as groups_by_id
-from .scores.quality import groups_of as groups_of
 from .scores.quality import tokens_of as tokens_of
 from .scores.score import Scores as Scores
 from .scores.score import score_outputs as score_outputs

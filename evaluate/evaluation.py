@@ -16,19 +16,19 @@ from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
+from .scores.groups import grouped_requests, groups_of
 from .scores.quality import (
     SHARES,
     Similarity,
     compare_variants,
-    groups_of,
     quality_of_all,
     scored_rows,
     share_of,
+    similarities_of,
     speed_of,
     tokens_of,
 )  # fmt: skip
 from .scores.score import Scores
-from .scores.similarity import item_similarity
 from .settings import EvaluateSettings
 from .variants import describe
 from .verdict.rules import decide
@@ -54,7 +54,8 @@ class RunContext:
     """Results of earlier stages that the evaluation includes; any may be None.
 
     `left_out` are the rivals that were not measured, each with the reason; `on_train` are the candidate's outcomes on
-    train pairs; `forgetting` compares its general abilities with those of its base model.
+    train pairs; `forgetting` compares its general abilities with those of its base model. `identifiers`
+    are the fields that do not make a request another one.
     """
 
     data: Mapping[str, Any] | None = None
@@ -66,6 +67,7 @@ class RunContext:
     on_train: Outcomes | None = None
     forgetting: Mapping[str, Any] | None = None
     learning_curve: Mapping[str, Any] | None = None
+    identifiers: Sequence[str] = ()
     project: str = ""
     created: str = ""
 
@@ -99,9 +101,11 @@ def evaluate_outputs(
     written = _written(pairs, style, raw)
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
     references = pairs.select(pl.when(good).then("output"))["output"]
-    similarity = {name: item_similarity(s.table, references, s.samples) for name, s in contest.scores.items()}
-    scored = _Scored(contest, pairs, scored_rows(contest.scores), groups_of(pairs), style, references, similarity, seed)
+    similarity = similarities_of(contest.scores, references)
+    groups, requests = grouped_requests(pairs, context.identifiers)
+    scored = _Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
     results = _results(scored, written, raw, context)
+    results["requests"] = requests._asdict()
     names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
     money = None
     if contest.candidate in contest.scores and names:

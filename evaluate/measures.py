@@ -55,6 +55,7 @@ def _cascade(
         second,
         input_tokens=sent_on("input_tokens", second.fixed_tokens),
         output_tokens=sent_on("output_tokens", None),
+        cached_tokens=sent_on("cached_tokens", None),
         acceptable=None, repeats=None,
     )  # fmt: skip
     return replace(
@@ -100,16 +101,13 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
     prompt, output, cached = (
         _item_tokens(scores, name, rows) for name in ("input_tokens", "output_tokens", "cached_tokens")
     )
-    share = None
-    if cached is not None and raw.fixed_tokens:
-        share = float(np.clip(np.nanmean(cached) / raw.fixed_tokens, 0, 1))
     return MeasuredVariant(
         fixed_tokens=raw.fixed_tokens,
         input_tokens=None if prompt is None else prompt - (raw.fixed_tokens or 0),
         output_tokens=output,
         acceptable=scores.items["acceptable"].to_numpy()[rows],
         wrong_facts=_wrong_facts(scores, rows),
-        cached_share=share,
+        cached_tokens=cached,
         repeats=_repeats(scores, rows),
         guide_tokens=raw.guide_tokens,
         few_shot_tokens=raw.few_shot_tokens,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_PAIRS",
+    "check_costs",
     "check_project",
-    "compared",
     "counts_tokens",
     "lacks_for_training",
     "load",
@@ -44,15 +44,20 @@ def check_project(project: Project, *, train: bool) -> None:
     # This opens guides and outputs files; the adapter does not exist yet.
     plan_variants(project.evaluate, folder=project.folder, style=project.style, train=NO_PAIRS, adapter=Path("adapter"))
     check_rivals(project.evaluate)
-    if (roi := project.roi_settings) is not None:
-        check_roi(roi, project.evaluate.variants, required=compared(project))
+    check_costs(project)
     if train:
         need_training(project)
 
 
-def compared(project: Project) -> list[str]:
-    """The variants whose costs are compared: the candidate and all that may become the baseline."""
-    return [*project.evaluate.contenders, project.evaluate.candidate]
+def check_costs(project: Project) -> None:
+    """Check the costs of the variants that are compared: the candidate and all that may become the baseline.
+
+    Raises: ConfigError if [roi] lacks something.
+    """
+    settings = project.evaluate
+    if (roi := project.roi_settings) is not None:
+        whole = [name for name in settings.variants if settings.of(name).source == "outputs"]
+        check_roi(roi, settings.variants, required=[*settings.contenders, settings.candidate], whole=whole)
 
 
 def runs_here(project: Project) -> tuple[bool, bool]:

@@ -1,4 +1,4 @@
-"""Token counts that cannot be true: fewer tokens than the words allow, or the same for every request."""
+"""Token counts that cannot be true: too few for the words, far too many, or the same for every request."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,10 @@ import polars as pl
 from ...core import say
 from .responses import Tokens, read_usage
 
-__all__ = ["Counted", "counts_nothing", "doubt_about", "fewest_tokens", "possible_tokens", "without_counts"]
+__all__ = [
+    "Counted", "counts_nothing", "doubt_about", "fewest_tokens", "most_tokens", "possible_counts", "possible_tokens",
+    "without_counts",
+]  # fmt: skip
 
 # Tokenizers split at spaces, so that a word takes one token or more; the few that join words (SuperBPE, Liu et al. 2025,
 # arXiv:2503.13423) join fewer than two on average.
@@ -34,6 +37,35 @@ def possible_tokens(tokens: Tokens, messages: Sequence[Mapping[str, str]], outpu
     if tokens.output is not None and tokens.output < fewest_tokens([output or ""]):
         tokens = replace(tokens, output=None, reasoning=None)
     return tokens
+
+
+# A token is a byte or more of its text, but reasoning, guides and documents may not be in the texts that are known. Numbers of
+# reasoning tokens spread widely: 1 of 1,000 is about 75 times the median if their logarithm has a deviation of 1.4.
+MOST_TIMES = 100
+LONGEST_CONTEXT = 10_000_000  # tokens of the models with the longest context
+
+
+def most_tokens(counts: Sequence[int]) -> int:
+    """An upper bound for what a call takes beyond the bytes of the texts that are known, from the counts of all calls."""
+    return min(MOST_TIMES * sorted(counts)[(len(counts) - 1) // 2], LONGEST_CONTEXT) if counts else 0
+
+
+def possible_counts(outputs: pl.DataFrame, prompt_bytes: pl.Series) -> tuple[pl.DataFrame, str | None]:
+    """A table of outputs without the counts that are far too high, and which those are, in words; None if there are none.
+
+    `prompt_bytes` is the size of what is known of each prompt.
+    """
+    sizes = {"prompt": prompt_bytes, "output": outputs["output"].fill_null("").str.len_bytes()}
+    parts = {"prompt": ("input_tokens", "cached_tokens"), "output": ("output_tokens", "reasoning_tokens")}
+    named = []
+    for what, (whole, part) in parts.items():
+        counts = outputs[whole]
+        high = (counts > sizes[what] + most_tokens(counts.drop_nulls().to_list())).fill_null(value=False)
+        outputs = outputs.with_columns(pl.when(~high).then(pl.col(name)).alias(name) for name in (whole, part))
+        if high.any():
+            tokens, of = max(counts.filter(high).to_list()), say.count(high.sum(), "answer")
+            named.append(f"{of} with up to {say.count(tokens, f'{what} token')}")
+    return outputs, f"counts that cannot be true are unknown: {', '.join(named)}" if named else None
 
 
 def counts_nothing(usage: Any) -> bool:

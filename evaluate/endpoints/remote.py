@@ -9,7 +9,7 @@ import polars as pl
 from ...core import RunBroken
 from ..outputs.table import OUTPUT_SCHEMA, Raced
 from .budget import Budget
-from .counts import Counted, doubt_about, without_counts
+from .counts import Counted, doubt_about, most_tokens, possible_counts, without_counts
 from .endpoint import Admission, Call, Reply
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
 from .responses import other_models
@@ -227,8 +227,10 @@ class _Race:
         request = self.plan.counting.get(name)
         if request is None or request.key not in self.store:
             return None
+        lines = [self.store[one.key] for one in self.plan.requests if one.key in self.store]
+        most = most_tokens([line["input_tokens"] for line in lines if line.get("input_tokens") is not None])
         tokens = self.store[request.key].get("input_tokens")
-        return None if tokens is None else max(tokens - 1, 0)
+        return None if tokens is None or (lines and tokens > request.prompt_bytes + most) else max(tokens - 1, 0)
 
     def _difference(self, name: str) -> int | None:
         """The number of tokens that the prompt counted under `name` does not have."""
@@ -259,9 +261,15 @@ class _Race:
             {**self._answer(request.key), "id": ids[request.index], "variant": name, "sample": request.sample}
             for request in self.plan.requests
         ]
-        return pl.DataFrame(
+        table = pl.DataFrame(
             [{column: row.get(column) for column in OUTPUT_SCHEMA} for row in rows], schema=OUTPUT_SCHEMA
         )
+        table, odd = possible_counts(
+            table, pl.Series([request.prompt_bytes for request in self.plan.requests], dtype=pl.Int64)
+        )
+        if odd:
+            self.warn(f"{self.plan.host}: {odd}")
+        return table
 
     def _answer(self, key: str) -> dict[str, Any]:
         if key in self.store:

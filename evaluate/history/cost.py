@@ -22,7 +22,8 @@ __all__ = ["METHOD", "changed_cost", "mean_tokens", "shapley"]
 METHOD = "each factor's effect averaged over all orders in which the factors could have changed (Shapley)"
 # What belongs to which factor, of a call and of the plan; how a call is paid (by tokens, by the hour) is a price.
 CALL = {
-    "tokens": ("fixed_tokens", "input_tokens", "output_tokens", "cached_share", "cached_share_stated", "requests_per_second"),
+    "tokens": ("fixed_tokens", "input_tokens", "output_tokens", "cached_share", "cached_share_stated",
+               "cached_tokens", "requests_per_second"),
     "prices": ("price_input", "price_cached", "price_cache_write", "price_output", "min_cached_tokens", "hourly",
                "min_replicas", "peak_factor", "prices_like", "free", "metered", "self_hosted"),
     "failures": ("acceptance", "wrong_facts", "extra_calls", "rescued"),
@@ -131,7 +132,7 @@ def _on_shared(side: Judged, outcomes: Outcomes, ids: Sequence[str]) -> dict[str
     call = {**EMPTY_CALL, **inputs["variants"][name]}
     quality, tokens = ((side.results.get(key) or {}).get(name) or {} for key in ("quality", "tokens"))
     if call.get("second") is None:
-        own = {"input_tokens": tokens.get("input"), "output_tokens": tokens.get("output")}
+        own = {f"{key}_tokens": tokens.get(key) for key in ("input", "output", "cached")}
         shared = mean_tokens(side, ids, fixed=tokens.get("fixed"))
         call |= {key: shared[key] for key in own if _is(call.get(key), own[key]) and shared[key] is not None}
     own = {"acceptance": (quality.get("acceptable") or {}).get("share")}
@@ -155,15 +156,13 @@ def _nearly(value: float, own: Any) -> float:
 
 
 def mean_tokens(side: Judged, ids: Sequence[str], *, fixed: float | None = None) -> dict[str, float | None]:
-    """Mean tokens of the prompt, without its `fixed` part, and of the answer; None where nothing was counted."""
+    """Mean tokens of the prompt, without its `fixed` part, of the answer, and from the cache; None if not counted."""
     lines = [line for name in ids for line in side.lines[name]]
-    prompt, output = (
-        [line[key] for line in lines if line.get(key) is not None] for key in ("input_tokens", "output_tokens")
-    )
-    return {
-        "input_tokens": None if not prompt else float(np.mean(prompt)) - (fixed or 0),
-        "output_tokens": None if not output else float(np.mean(output)),
-    }
+    names = ("input_tokens", "output_tokens", "cached_tokens")
+    counts = {key: [line[key] for line in lines if line.get(key) is not None] for key in names}
+    means = {key: float(np.mean(count)) if count else None for key, count in counts.items()}
+    whole = means["input_tokens"]
+    return means | {"input_tokens": None if whole is None else whole - (fixed or 0)}
 
 
 def _hosted(inputs: Mapping[str, Any]) -> bool:

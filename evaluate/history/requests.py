@@ -12,7 +12,7 @@ import polars as pl
 
 from ...curate import content_hash
 from ...style import field_text
-from ..scores.quality import groups_of
+from ..scores.groups import groups_of, joined
 
 __all__ = ["SharedRequests", "request_contents", "shared_groups", "shared_requests"]
 
@@ -88,19 +88,4 @@ def shared_groups(before: pl.DataFrame, after: pl.DataFrame) -> np.ndarray | Non
     Both tables hold the shared requests in the same order.
     """
     known = [groups for groups in (groups_of(before), groups_of(after)) if groups is not None]
-    if not known:
-        return None
-    root = list(range(len(before)))
-
-    def find(at: int) -> int:
-        while root[at] != at:
-            root[at] = root[root[at]]
-            at = root[at]
-        return at
-
-    for groups in known:
-        first: dict[Any, int] = {}
-        for at, group in enumerate(groups):
-            if group is not None and group == group:
-                root[find(at)] = find(first.setdefault(group, at))
-    return np.array([find(at) for at in range(len(before))])
+    return joined(len(before), known) if known else None

@@ -103,6 +103,8 @@ def compute_money(
         "assumptions": [_assumption(quantity) for quantity in quantities.values()],
     }
     warnings = warnings_of(settings, (baseline, candidate), today) + uncounted_cost(settings, training)
+    assumed = [key for key, one in quantities.items() if one.source == "default" and key.endswith(".price_cached")]
+    warnings += [f"roi.{key} is unknown, so the price is drawn from 0 to the input price; state it" for key in assumed]
     return Money(keys | {"warnings": warnings})
 
 

@@ -211,9 +211,9 @@ class Alternatives:
         if table is None or batch is None or table.price_input is not None or table.price_output is not None:
             return None
         prices = {"price_input": batch.input, "price_output": batch.output}
-        # If the list has no cache prices, reads and writes cost as much as fresh tokens, also in batches.
+        # Without them in the list, writes to the cache cost as much as fresh tokens, and reads the middle of their range.
         if table.price_cached is None:
-            prices["price_cached"] = batch.input if batch.cached is None else batch.cached
+            prices["price_cached"] = batch.input / 2 if batch.cached is None else batch.cached
         if table.price_cache_write == 0:
             prices["price_cache_write"] = batch.input if batch.cache_write is None else batch.cache_write
         rated = {key: self._in_currency(price, batch.currency) for key, price in prices.items()}

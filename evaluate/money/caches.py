@@ -80,6 +80,10 @@ def no_cache(baseline: Way) -> str | None:
     if why is not None:
         return why
     fixed, least = baseline.value("fixed_tokens"), baseline.value("min_cached_tokens") or ZERO
+    read = fixed * baseline.value("cached") + baseline.value("cached_request")
+    if read:
+        whole = fixed + baseline.value("input_tokens")
+        return f"the cache is in use: {read:,.0f} of {whole:,.0f} prompt tokens of a request are read from it"
     if fixed == 0:
         return "there is no known fixed prompt to cache"
     if baseline.value("price_cached") is None:
@@ -97,7 +101,7 @@ def no_cache(baseline: Way) -> str | None:
             f"at this volume {100 * way.value('cached'):.0f}% of the requests find the guide in the cache within "
             f"{baseline.value('cache_seconds'):,.0f} seconds of another, which saves less than the cache writes cost"
         )
-    return "it is already cached, or cached tokens are not cheaper"
+    return "cached tokens are not cheaper"
 
 
 def unchangeable(baseline: Way) -> str | None:

@@ -22,7 +22,15 @@ _PLAN = (
     "horizon_days",
     "discount_rate",
 )
-_MEASURES = ("cached_share", "acceptance", "wrong_facts", "extra_calls", "rescued", "requests_per_second")
+_MEASURES = (
+    "cached_share",
+    "cached_tokens",
+    "acceptance",
+    "wrong_facts",
+    "extra_calls",
+    "rescued",
+    "requests_per_second",
+)
 _MACHINE = ("hourly", "min_replicas", "peak_factor")
 _PART = ": second call"
 
@@ -32,7 +40,8 @@ def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
 
     The report recomputes them in the browser when a reader changes one. They are the plan and the cost inputs of both
     variants, with prices in the currency of `[roi]`; None if a number is unknown. If the price of cached tokens or of a
-    cache write is None, it is the input price; a stated `cached_share` counts only from `min_cached_tokens` on;
+    cache write is None, it is the input price; where `price_cached_unknown`, it is half of that; a stated `cached_share`
+    counts only from `min_cached_tokens` on;
     `prices_like` is the variant whose prices these are, as this one has none of its own. A variant that is not `metered` pays
     no tokens, a cascade has a `second` call for the share `sent`. The horizon ends after
     `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
@@ -69,6 +78,7 @@ def _formula_variant(values: Account, settings: RoiSettings, name: str) -> dict[
 
 def _formula_call(values: Account, settings: RoiSettings, way: Way) -> dict[str, Any]:
     name, table = way.variant, settings.variants.get(way.variant, VariantMoney())
+    unlisted = table.price_cached is None and (table.listed is None or table.listed.cached is None)
 
     def inputs(*keys: str) -> dict[str, Any]:
         return {key: values.inputs.get(f"{name}.{key}") for key in keys}
@@ -77,6 +87,7 @@ def _formula_call(values: Account, settings: RoiSettings, way: Way) -> dict[str,
         **inputs(*TOKENS),
         **{key: way.value(key) for key in PRICES},
         **inputs(*_MEASURES),
+        "price_cached_unknown": unlisted and way.value("price_cached") is not None,
         "cached_share_stated": table.cached_share is not None,
         **inputs("min_cached_tokens"),
         "prices_like": table.like,
@@ -101,7 +112,9 @@ def read_inputs(inputs: Mapping[str, Any]) -> Account:
     seconds = {f"{name}{_PART}": variant["second"] for name, variant in variants.items() if variant.get("second")}
     for name, variant in (calls := {**variants, **seconds}).items():
         keys = (*TOKENS, *PRICES, *_MEASURES, "min_cached_tokens", *_MACHINE)
-        plan |= {f"{name}.{key}": _exact(variant[key]) for key in keys} | {f"{name}.sent": _exact(variant.get("sent"))}
+        plan |= {f"{name}.{key}": _exact(variant.get(key)) for key in keys} | {
+            f"{name}.sent": _exact(variant.get("sent"))
+        }
     conditions = Conditions(
         inputs["baseline"],
         inputs["candidate"],

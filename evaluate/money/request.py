@@ -46,16 +46,26 @@ def _cached(way: Way) -> Any:
     return where(fixed < least, zero(way), share) if stated else share
 
 
+def _cached_request(way: Way) -> Any:
+    """The tokens of the request that are read from the cache, beyond the fixed prompt."""
+    if not way.metered or not way.knows("cached_tokens"):
+        return zero(way)
+    cached, content = way("cached_tokens"), way("input_tokens")
+    return where(cached > content, content, cached)
+
+
 def _terms(way: Way) -> list[tuple[str, Any]]:
     """The cost of a request's tokens, in millionths: each term in words and as a number.
 
-    g(1-h) p_in + g h p_cached + u p_in + o p_out; if the cache is used (h > 0) and writing to it costs more than the
-    input price, misses cost p_write.
+    g(1-h) p_in + g h p_cached + (u-k) p_in + k p_cached + o p_out, with k of the request's tokens cached; if the cache is
+    used (h > 0) and writing to it costs more than the input price, misses cost p_write.
     """
     known = [key for key in ("price_cached", "price_cache_write") if way.knows(key)]
     share = way("cached") if known else way.peek("cached")  # without cache prices the cache changes nothing
+    read = way("cached_request") if known else zero(way)
     # The line names them if a share is known, even if the prompt is too short for caching.
-    prices = {key: way(key) for key in known if nonzero(share) or nonzero(way.peek("cached_share", ZERO))}
+    shared = nonzero(share) or nonzero(way.peek("cached_share", ZERO))
+    prices = {key: way(key) for key in known if shared or (key == "price_cached" and nonzero(read))}
     fixed, content, output, fresh, written = (way(key) for key in (*TOKENS, "price_input", "price_output"))
     cached, write = prices.get("price_cached", fresh), prices.get("price_cache_write", fresh)
     missed, terms = 1 - share, []
@@ -69,7 +79,11 @@ def _terms(way: Way) -> list[tuple[str, Any]]:
         words = "price for writing to the cache" if dearer else "input price"
         terms.append((f"fixed tokens × share not cached × {words}", fixed * leaf(missed) * price))
         terms.append(("fixed tokens × cached share × cached price", fixed * share * cached))
-    terms.append(("request tokens × input price", content * fresh))
+    if nonzero(read):
+        terms.append(("(request tokens - those cached) × input price", (content - read) * fresh))
+        terms.append(("cached request tokens × cached price", read * cached))
+    else:
+        terms.append(("request tokens × input price", content * fresh))
     terms.append(("answer tokens × output price", output * written))
     return terms
 
@@ -180,6 +194,7 @@ ALONE = (
 
 REQUEST = by_key([
     step("cached", _cached),
+    step("cached_request", _cached_request),
     *(replace(figure, key="first_call", says=str(figure.says).replace("{name}", "{first}")) for figure in ALONE),
     Figure(COST, "One request of {name}: {first} for each, and {next} for the share that {first} sends on.",
            "cost of {first} + share sent on × cost of {next}",

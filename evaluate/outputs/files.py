@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from ...core import DataError, Limits, nearest, need_regular, say
 from ...curate import SUFFIXES, Batch, file_kind, read_records, table_batches
 from ...style import field_text
+from ..endpoints.counts import possible_counts
 from ..endpoints.responses import Tokens, read_usage
 from ..settings import MOST_SAMPLES
 from .table import KNOWN, OUTPUT_SCHEMA, finish_word
@@ -178,6 +180,7 @@ def read_outputs(
     *,
     variant: str,
     ids: Sequence[str],
+    inputs: Sequence[str] | None = None,
     also: Collection[str] = (),
     columns: Mapping[str, str] | None = None,
     limits: Limits | None = None,
@@ -185,6 +188,7 @@ def read_outputs(
 ) -> pl.DataFrame:
     """One row per id of `ids` and sample, in order, with the columns of OUTPUT_SCHEMA; unknown values are null.
 
+    `inputs` are the requests of these ids, as texts: a count of tokens that is far too high for them is unknown.
     `source` is a path: `.jsonl .json .csv .tsv .parquet`, the first four also with `.gz` or `.zst`; or a table, as for
     `read_frame`. Only `id` and `output` are required. The values of `sample` identify the
     repeats; each id has as many rows as there are different values. An id or sample without a line has a null output,
@@ -206,7 +210,10 @@ def read_outputs(
     _check_within(table, problems)
     problems.raise_any()
     outputs = _grid(table, ids, variant)
-    for words in reader.notes(outputs, table, variant) if say else ():
+    sizes = [len(text.encode(errors="replace")) for text in inputs or [""] * len(ids)]
+    repeats = len(outputs) // max(len(ids), 1)
+    outputs, odd = possible_counts(outputs, pl.Series(np.repeat(np.array(sizes, dtype=np.int64), repeats)))
+    for words in [*reader.notes(outputs, table, variant), *([odd] if odd else [])] if say else ():
         say(f"{where}: {words}")  # type: ignore[misc]
     return outputs
 

@@ -1,6 +1,6 @@
 """The shares of each variant with their intervals, and the paired comparison of two of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,17 @@ from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, holm
 from .causes import causes_of
 from .score import SHARES, Scores, by_item, failed_whole, item_means, repeats_of
-from .similarity import lengths_of, similarity_difference, similarity_of
+from .similarity import item_similarity, lengths_of, similarity_difference, similarity_of
 from .two_sample import two_sample
 
 __all__ = [
     "SHARES",
     "compare_variants",
-    "groups_by_id",
-    "groups_of",
     "quality_of",
     "quality_of_all",
     "scored_rows",
     "share_of",
+    "similarities_of",
     "speed_of",
     "tokens_of",
 ]
@@ -37,25 +36,9 @@ def scored_rows(scores: Mapping[str, Scores]) -> np.ndarray:
     return np.logical_and.reduce(masks) if masks else np.zeros(0, dtype=bool)
 
 
-def groups_of(pairs: pl.DataFrame) -> np.ndarray | None:
-    """What each pair depends on with others: its group if groups are stated, else the tied set that the split kept together.
-
-    None if no group is stated and no two of these pairs are tied.
-    """
-    if pairs["group"].is_not_null().any():
-        return pairs["group"].to_numpy()
-    tied = pairs["component"] if "component" in pairs.columns else pl.Series([], dtype=pl.String)
-    return tied.to_numpy() if tied.drop_nulls().is_duplicated().any() else None
-
-
-def groups_by_id(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The same by id for pairs as stored: None where a pair depends on no other."""
-    rows = [(pair["id"], pair.get("group"), pair.get("component")) for pair in pairs]
-    table = pl.DataFrame(
-        rows, schema=dict.fromkeys(("id", "group", "component"), pl.String), orient="row", strict=False
-    )
-    groups = groups_of(table)
-    return dict(zip(table["id"], table["group"] if groups is None else groups, strict=True))
+def similarities_of(scores: Mapping[str, Scores], references: pl.Series) -> dict[str, Similarity]:
+    """Each variant's similarity to the references."""
+    return {name: item_similarity(one.table, references, one.samples) for name, one in scores.items()}
 
 
 def quality_of(

@@ -1,6 +1,7 @@
 """Intervals for one share: Wilson's, on an effective number of items if items come in groups."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
@@ -15,6 +16,7 @@ __all__ = [
     "Grouping",
     "Interval",
     "Prior",
+    "Repeating",
     "ShareInterval",
     "effective_size",
     "group_codes",
@@ -43,13 +45,27 @@ DIFFERENCES = Prior(0.3, 10.0)
 REPEATS_WEIGHT = 1.0
 
 
+class Repeating(str):
+    """The name of a group, for an item whose `request` others in the group repeat: all of these count as one item."""
+
+    request: Any
+
+    def __new__(cls, name: str, request: Any) -> "Repeating":
+        """The name with its request."""
+        label = super().__new__(cls, name)
+        label.request = request
+        return label
+
+
 @dataclass(frozen=True)
 class Grouping:
-    """`sizes` of the groups `(groups,)`; `order` sorts the items by group; `starts` are the groups' first positions."""
+    """`sizes` of the groups `(groups,)`; `order` sorts the items by group; `starts` are the groups' first positions;
+    `repeats` is the mean number of items with the request of an item, 1 if none is repeated."""
 
     sizes: np.ndarray
     order: np.ndarray
     starts: np.ndarray
+    repeats: float = 1.0
 
     @property
     def items(self) -> int:
@@ -98,7 +114,9 @@ def grouped(groups: Sequence[Any] | np.ndarray | None, n: int) -> Grouping:
     codes, count = group_codes(groups, n)
     sizes = np.bincount(codes, minlength=count)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-    return Grouping(sizes.astype(float), np.argsort(codes, kind="stable"), starts)
+    requests = Counter(group.request for group in groups if isinstance(group, Repeating)) if groups is not None else {}
+    more = sum(count * (count - 1) for count in requests.values())
+    return Grouping(sizes.astype(float), np.argsort(codes, kind="stable"), starts, 1 + more / max(n, 1))
 
 
 def effective_size(
@@ -116,7 +134,8 @@ def effective_size(
     towards the prior by the precision of both: an estimate from two groups, or from two failures, is weak.
     `informative` marks the items that differ from the majority; a group without any holds no information about rho.
     `variance` is that of single 0/1 outcomes with the same mean; means over repeats scatter less and count for more.
-    With `copies`, the sizes are those of a larger test set in which each group has so many like it.
+    With `copies`, the sizes are those of a larger test set in which each group has so many like it. That a repeated request
+    counts once is known, whatever rho is.
     """
     n = grouping.items * np.asarray(copies, dtype=float)
     informed = np.sum(informative, axis=-1) * copies
@@ -125,7 +144,7 @@ def effective_size(
         independent = np.broadcast_to(n, shrunk.shape).astype(float)
         return EffectiveSize(independent, n / shrunk, np.full_like(independent, np.inf))
     rho, precision = _correlation(values, informative, grouping, prior, copies)
-    effect = 1 + rho * (grouping.mean_size - 1)
+    effect = np.maximum(1 + rho * (grouping.mean_size - 1), grouping.repeats)
     shrunk = _scatter(values, informed / effect, variance)
     # Satterthwaite: only the part of the design effect above 1 is estimated, with this precision.
     freedom = precision * (effect / np.maximum(effect - 1, 1e-12)) ** 2

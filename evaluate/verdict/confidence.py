@@ -44,6 +44,8 @@ AGAINST_BOTH = {
     "template": "the rules can be met without any model",
     "one_repaired": "only one side was repaired",
     "few_cases": "there are few independent cases",
+    "repeated": "many cases repeat the same request",
+    "cached_price": "the price of cached tokens is unknown",
     "near_flip": "a small change of one input flips it",
     "reused": "the test set has been used often",
 }

@@ -49,15 +49,16 @@ def found_doubts(
 
     `flips` are the flip points of the verdict. Doubts about the money count only where the verdict depends on it.
     """
-    flipping = (_facts, _one_repaired, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
-    money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
-    way, stated, near, volume = ((finder,) for finder in money) if money else ((), (), (), ())
+    flipping = (_facts, _one_repaired, _weak_baseline, _foreign_guide, _few_cases, _repeated, _wide, _warned)
+    money = (_cheaper_way, _cached_price, _stated, _near_flip, _volume) if about_money else ()
+    way, price, stated, near, volume = ((finder,) for finder in money) if money else ((), (), (), (), ())
     extended = {**results, "verdict_flips": flips, "margin": margin}
     finders = (
         _template,
         _answers_in_train,
         *way,
         *flipping,
+        *price,
         *stated,
         *near,
         _unstable,
@@ -245,7 +246,7 @@ def _few_cases(results: Results, decision: str) -> str | None:
     if groups and n and groups_cost(comparison) and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
         worth = max(1, round(worth))
         return (
-            f"The {say.count(n)} test cases come from only {groups_of_similar(groups)} and count as about "
+            f"The {say.count(n)} test cases come from only {groups_of_similar(results)} and count as about "
             f"{say.count(worth, 'independent case')}."
         )
     if n and worth < FEW_INDEPENDENT:
@@ -256,12 +257,35 @@ def _few_cases(results: Results, decision: str) -> str | None:
     return None
 
 
+def _repeated(results: Results, decision: str) -> str | None:
+    """A request that is in too many cases to count once: what holds for it need not hold for others."""
+    requests = results.get("requests") or {}
+    if not requests.get("untied"):
+        return None
+    return (
+        f"{say.count(requests['untied'])} of the {say.count(requests['n'], 'test case')} repeat a request that is too frequent "
+        f"to count once ({say.count(requests['distinct'], 'distinct request')} in all); what holds for it need not hold for "
+        "others."
+    )
+
+
 def _wide(results: Results, decision: str) -> str | None:
     difference = results["comparison"]["difference"]
     if difference["high"] - difference["low"] <= WIDE:
         return None
     low, high = (say.signed_points(difference[end]) for end in ("low", "high"))
     return f"The difference is uncertain: it lies between {low} and {high}."
+
+
+def _cached_price(results: Results, decision: str) -> str | None:
+    """Tokens came from the cache at a price that is not known."""
+    entries = (results.get("money") or {}).get("assumptions", [])
+    keys = [
+        entry["key"] for entry in entries if entry["source"] == "default" and entry["key"].endswith(".price_cached")
+    ]
+    if not keys:
+        return None
+    return f"{capital(input_name(keys[0], results['money']))} is unknown; it counts as between 0 and the input price."
 
 
 def _stated(results: Results, decision: str) -> str | None:

@@ -44,7 +44,7 @@ def _resolving(worth: Worth, kind: str, decision: str, flips: Sequence[Results],
         return [_unmeasured(row) for row in unmeasured(results)[:MOST_UNMEASURED]]
     if kind == "unchecked":
         return _unchecked(results)
-    if kind in ("near_flip", "stated", "volume"):
+    if kind in ("near_flip", "stated", "volume", "cached_price"):
         return _stated(results, kind, flips)
     if kind == "reused":
         return [_unseen(worth, variant_name(compared(results)[0 if decision == "keep prompting" else 1]))]
@@ -59,6 +59,8 @@ def _words(results: Results, kind: str, decision: str) -> tuple[str, str]:
     match kind:
         case "template":
             return _template(decision), "Which of the template's outputs people would not accept is not known."
+        case "repeated":
+            return "add test cases with other requests", "How other requests fare shows only in a new comparison."
         case "answers_in_train":
             return _apart(results), "How much the tuned model recites shows only in a new comparison."
         case "facts":
@@ -168,6 +170,8 @@ def _stated(results: Results, kind: str, flips: Sequence[Results]) -> list[Step]
         assert flip is not None
         do = f"verify the {flip['what']} before spending anything, state the range {again}"
         turns = f"At {say.count(flip['to'])} instead of {say.count(flip['from'])} the verdict is “{flip['decision']}”."
+    if kind == "cached_price":
+        do = f"state `price_cached` {again}"
     if kind == "volume":
         do = f"state the requests a day as `[low, likely, high]` {again}"
     return [_check(kind, do, NO_OUTPUT, kind="state", command="tuneworth roi", money=turns)]

@@ -220,13 +220,16 @@ def groups_line(results: Results) -> str:
     if n == 1:
         return sentence(discordant_clause(results))
     return (
-        f"The {say.count(n, 'case')} come from {groups_of_similar(comparison['groups'])}, so they count as about "
+        f"The {say.count(n, 'case')} come from {groups_of_similar(results)}, so they count as about "
         f"{say.count(worth, 'independent case')}."
     )
 
 
-def groups_of_similar(groups: float) -> str:
-    """1 as "1 group of similar cases", 27 as "27 groups of similar cases"."""
+def groups_of_similar(results: Results) -> str:
+    """27 as "27 groups of similar cases", or "27 distinct requests" where only equal requests are groups."""
+    groups = results["comparison"]["groups"]
+    if (results.get("requests") or {}).get("distinct") == groups:
+        return say.count(groups, "distinct request")
     return f"{say.count(groups, 'group')} of similar cases"
 
 
@@ -433,6 +436,8 @@ def input_name(key: str, money: Results) -> str:
         "acceptance": "the share of acceptable outputs",
         "price_input": "the input price",
         "price_output": "the output price",
+        "price_cached": "the price of cached tokens",
+        "cached_tokens": "the cached part of the inputs",
         "input_tokens": "the length of the inputs",
         "output_tokens": "the length of the outputs",
         "fixed_tokens": "the length of the fixed prompt",

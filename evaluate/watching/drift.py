@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..scores.quality import groups_of
+from ..scores.groups import groups_of
 from ..statistics.intervals import group_codes
 from .traits import Trait, new_values, read_fields, traits_of
 

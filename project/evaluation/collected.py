@@ -119,10 +119,10 @@ def _read_all(
 ) -> tuple[pl.DataFrame, list[Raw]]:
     """The test pairs, and the outputs of each variant."""
     raw = _pairs(pairs, DataSettings(path="", limits=data.limits) if _is_curated(pairs) else data, talk)
-    stated, ids = {name: column for name, column in columns.items() if column}, raw.pairs["id"].to_list()
+    stated = {name: column for name, column in columns.items() if column}
     read = [
         _raw(
-            name, texts_by_id(source, name, pairs, raw), ids, talk, columns=stated, made=_made(name, sources),
+            name, texts_by_id(source, name, pairs, raw), raw.pairs, talk, columns=stated, made=_made(name, sources),
             limits=data.limits,
         )
         for name, source in sources.items()
@@ -147,7 +147,10 @@ def evaluate_collected(
     rules, repairs = judged_by(names, call, project)
     settings = None if project is None else project.evaluate
     own = [with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
-    context = RunContext(provenance=provenance, project=run.facts["project"], created=run.facts["created"])
+    context = RunContext(
+        provenance=provenance, project=run.facts["project"], created=run.facts["created"],
+        identifiers=() if project is None else project.data.identifiers,
+    )  # fmt: skip
     with run.talk.progress("scoring"):
         evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
     stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
@@ -262,7 +265,7 @@ def collected_inputs(project: Project | None, style: StyleSchema | None) -> list
 def _raw(
     name: str,
     source: Any,
-    ids: list[str],
+    pairs: pl.DataFrame,
     talk: Talk,
     *,
     columns: Mapping[str, str],
@@ -271,8 +274,9 @@ def _raw(
 ) -> Raw:
     """A variant's outputs, with the model that the lines name if they all agree."""
     outputs = read_outputs(
-        source, variant=name, ids=ids, columns=columns, limits=limits, say=lambda words: talk.note(f"note: {words}")
-    )
+        source, variant=name, ids=pairs["id"].to_list(), inputs=pairs["input"].to_list(), columns=columns, limits=limits,
+        say=lambda words: talk.note(f"note: {words}"),
+    )  # fmt: skip
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None
     file = source if isinstance(source, Path) else None

@@ -16,14 +16,13 @@ from ...evaluate import (
     Raw,
     RunContext,
     Variant,
-    check_roi,
     evaluate_outputs,
 )
 from ...train import refresh_card
 from ..gather.gathering import gather
 from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from ..gather.required import OutputSet, required_outputs
-from ..load import compared
+from ..load import check_costs
 from ..project import PROJECT_FILE, Project
 from ..run import TRAINED, At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, test_set_uses
@@ -106,8 +105,7 @@ def evaluate_stage(
         raise DataError(f"{run.folder} has no test pairs, so nothing can be evaluated; see its curate/summary.json")
     if len(pairs) < len(test):
         run.talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
-    if (roi := project.roi_settings) is not None:
-        check_roi(roi, settings.variants, required=compared(project))
+    check_costs(project)
     _note_damaged(run)
     watch = Stopwatch()
     with _cluster(project, variants) if on_cluster else nullcontext() as ray:
@@ -133,6 +131,7 @@ def evaluate_stage(
 def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], context: RunContext) -> Evaluated:
     """The evaluation of these outputs by the project's style, its [evaluate] and its [roi]."""
     settings = run.project.evaluate
+    check_costs(run.project)  # [roi] may have changed since the outputs were gathered
     with run.talk.progress("scoring"):
         return evaluate_outputs(
             pairs, raws, run.style, baseline=None if settings.baseline == AUTO else settings.baseline,
@@ -171,7 +170,7 @@ def run_context(run: Run, *, tested: int, of: int) -> RunContext:
     }
     return RunContext(
         data, trained(run.folder), provenance, run.train, _validity(data), learning_curve=read_curve(run.folder),
-        project=facts.get("project", ""), created=facts.get("created", ""),
+        identifiers=run.project.data.identifiers, project=facts.get("project", ""), created=facts.get("created", ""),
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def judged_by(
         money = read_roi(exact(call["roi"]))
     if money is not None and first in names and second in names:
         known = dict.fromkeys([*names, *(settings.variants if settings else ())])
-        check_roi(money, list(known), required=[first, second])
+        check_roi(money, list(known), required=[first, second], whole=names)
     usual = settings or EvaluateSettings()
     margin = usual.margin if call["margin"] is None else call["margin"]
     rules = {"baseline": first, "candidate": second, "margin": margin, "settings": usual, "roi": money}

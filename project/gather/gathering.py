@@ -128,7 +128,8 @@ def _collected(run: Run, output_set: OutputSet) -> Raw:
     assert variant.file is not None
     held_out = [id for pairs in (run.test, run.validation) for id in pairs["id"]]
     outputs = read_outputs(
-        variant.file, variant=variant.name, ids=output_set.pairs["id"].to_list(), also=held_out,
+        variant.file, variant=variant.name, ids=output_set.pairs["id"].to_list(),
+        inputs=output_set.pairs["input"].to_list(), also=held_out,
         limits=run.project.data.limits, say=lambda text: run.talk.note(f"warning: {text}"),
     )  # fmt: skip
     models = outputs["model"].drop_nulls().unique().to_list()

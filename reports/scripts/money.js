@@ -14,7 +14,9 @@ const moneyFormulas = (() => {
     const missedPrice = o.cached_share > 0 ? Math.max(o.price_cache_write, o.price_input) : o.price_input;
     const missed = o.fixed_tokens * (1 - o.cached_share) * missedPrice;
     const cached = o.fixed_tokens * o.cached_share * o.price_cached;
-    const content = o.input_tokens * o.price_input + o.output_tokens * o.price_output;
+    const read = Math.min(o.cached_tokens, o.input_tokens); // of the request, beyond the fixed prompt
+    const fresh = (o.input_tokens - read) * o.price_input;
+    const content = fresh + read * o.price_cached + o.output_tokens * o.price_output;
     const own = (missed + cached + content) / 1e6 + o.per_request;
     return o.second === null ? own : own + o.sent * costPerRequest(o.second);
   };
@@ -159,7 +161,7 @@ const moneyFormulas = (() => {
 
   // One of the calls of an option; a cascade has two
   const readCall = (v, plan) => {
-    const none = { cached_share: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1, sent: 0, second: null };
+    const none = { cached_share: 0, cached_tokens: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1, sent: 0, second: null };
     for (const key of PRICES) none[key] = 0;
     const measured = {
       acceptance: v.acceptance, extra_calls: v.extra_calls, rescued: v.rescued, wrong_facts: v.wrong_facts ?? null,
@@ -180,8 +182,9 @@ const moneyFormulas = (() => {
     }
     if ([...TOKENS, "price_input", "price_output"].some((key) => v[key] === null)) return null;
     for (const key of PRICES) option[key] = v[key] ?? v.price_input;
+    if (v.price_cached_unknown) option.price_cached = v.price_input / 2;
     const tooShort = v.cached_share_stated && v.fixed_tokens < v.min_cached_tokens;
-    return { ...option, cached_share: tooShort ? 0 : (v.cached_share ?? 0) };
+    return { ...option, cached_share: tooShort ? 0 : (v.cached_share ?? 0), cached_tokens: v.cached_tokens ?? 0 };
   };
 
   const readPair = (inputs, plan) =>
@@ -324,7 +327,10 @@ const moneyFormulas = (() => {
         continue;
       }
       const variant = { ...found.variants[inputs[part]], [name]: value };
-      if (name === "cached_share") variant.cached_share_stated = true;
+      if (name === "cached_share") {
+        Object.assign(variant, { cached_share_stated: true, cached_tokens: null });
+        variant.price_cached_unknown ||= value > 0 && variant.price_cached === null;
+      }
       // The results of repeated outputs only apply to the measured acceptance.
       if (name === "acceptance") variant.extra_calls = variant.rescued = null;
       found.variants[inputs[part]] = variant;

@@ -188,7 +188,12 @@ def _ranges(run: StoredRun) -> Values | None:
         return None
     found = mapping((run.results.get("quality") or {}).get(run.candidate or ""))
     n, groups, samples = found.get("n"), found.get("groups"), found.get("samples") or 1
+    requests = mapping(run.results.get("requests"))
+    pairs, distinct, untied = (requests.get(key) or 0 for key in ("n", "distinct", "untied"))
     return {
+        "pairs": say.count(pairs),
+        "distinct": say.count(distinct) if distinct < pairs else "",
+        "untied": say.count(untied) if untied else "",
         "n": say.count(n),
         "groups": say.count(groups) if is_number(groups) and is_number(n) and groups < n else "",
         "worth": say.count(found.get("n_effective")),

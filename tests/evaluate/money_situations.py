@@ -197,10 +197,13 @@ def _measured(seed: int, names: list[str]) -> tuple[dict[str, MeasuredVariant], 
         output = chance.integers(20, 90, n).astype(float)
         if chance.random() < 0.3:
             output[:4] = np.nan
+        fixed = None if chance.random() < 0.2 else float(chance.integers(20, 1500))
+        content = None if chance.random() < 0.1 else chance.integers(60, 200, n).astype(float)
+        found_share = float(chance.integers(0, 5)) / 4 if chance.random() < 0.4 else None
+        of = content if fixed is None and content is not None else np.full(n, fixed or 0.0)
+        cached = None if found_share is None else found_share * of
         found[name] = MeasuredVariant(
-            None if chance.random() < 0.2 else float(chance.integers(20, 1500)),
-            None if chance.random() < 0.1 else chance.integers(60, 200, n).astype(float), output,
-            repeats.mean(axis=1), cached_share=float(chance.integers(0, 5)) / 4 if chance.random() < 0.4 else None,
+            fixed, content, output, repeats.mean(axis=1), cached_tokens=cached,
             requests_per_second=2.5, repeats=repeats if chance.random() < 0.6 else None,
             guide_tokens=float(chance.integers(10, 900)) if chance.random() < 0.5 else None,
             few_shot_tokens=float(chance.integers(0, 90)) if chance.random() < 0.4 else None,

@@ -151,9 +151,9 @@ price_output_batch = 4
 @pytest.mark.parametrize(
     ("model", "stated", "write", "cached"),
     [
-        ("bare", {}, 1, 1),  # without a cache price, cached tokens cost as much as fresh ones, also in batches
+        ("bare", {}, 1, Decimal("0.5")),  # an unknown price of cached tokens is half the input price, also in batches
         ("cached", {}, 3, Decimal("0.5")),
-        ("bare", {"price_cache_write": 2}, 2, 1),
+        ("bare", {"price_cache_write": 2}, 2, Decimal("0.5")),
         ("bare", {"price_cached": Decimal("0.2")}, 1, Decimal("0.2")),
         ("cached", {"price_cached": Decimal("0.2"), "price_cache_write": 4}, 4, Decimal("0.2")),
     ],

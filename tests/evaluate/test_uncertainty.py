@@ -236,7 +236,7 @@ def test_items_are_resampled_in_pairs_and_by_group():
 
 def test_a_measured_cache_share_needs_no_minimum():
     table = {"requests_per_day": 10, "prompted": {**PRICES, "price_cached": 1}, "tuned": PRICES}
-    found = money(table, measured=measured(cached_share=0.5))
+    found = money(table, measured=measured(cached_tokens=np.full(60, 300.0)))
     without = money(table, measured=measured())
     saved = without["variants"]["prompted"]["cost_per_request"] - found["variants"]["prompted"]["cost_per_request"]
     assert saved == pytest.approx(600 * 0.5 * 4 / 1e6)

@@ -75,7 +75,8 @@ def random_measures(seed: int) -> dict[str, MeasuredVariant] | None:
     for name in ("prompted", "tuned"):
         repeats = (chance.random((20, 6)) < chance.choice([0.0, 0.3, 0.8, 1.0])).astype(float)
         found[name] = MeasuredVariant(900.0, chance.integers(20, 900, 20), chance.integers(20, 90, 20),
-                                      repeats.mean(axis=1), cached_share=float(chance.random()), repeats=repeats,
+                                      repeats.mean(axis=1), repeats=repeats,
+                                      cached_tokens=chance.integers(0, 2000 if seed % 2 else 900, 20).astype(float),
                                       wrong_facts=chance.random(20) * (1 - repeats.mean(axis=1)))  # fmt: skip
     return found
 

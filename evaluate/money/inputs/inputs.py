@@ -49,9 +49,26 @@ def collect_quantities(
             )
     for name in names:
         quantities += variant_inputs(settings, name, measured.get(name))
-    return {
-        quantity.key: quantity for quantity in quantities if quantity.value is not None or quantity.key in _REQUIRED
-    }
+    known = {q.key: q for q in quantities if q.value is not None or q.key in _REQUIRED}
+    return known | _unknown_cached_prices(settings, known)
+
+
+def _unknown_cached_prices(settings: RoiSettings, known: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """A range for each unknown price of cached tokens where some are cached: from 0 to the input price."""
+    found = {}
+    for key, quantity in known.items():
+        name, _, what = key.rpartition(".")
+        table = settings.variants.get(name)
+        if what not in ("cached_share", "cached_tokens") or not quantity.value or table is None or not table.metered:
+            continue
+        price = f"{table.like or name}.price_cached"
+        fresh = known.get(f"{table.like or name}.price_input")
+        if price not in known and fresh is not None and fresh.value is not None:
+            high = fresh.value if fresh.range is None else fresh.range.high
+            detail = "unknown, so from 0 to the input price, a range of Tuneworth's own; state it"
+            ends = Triangular(Decimal(0), fresh.value / 2, high)
+            found[price] = quantity_of(price, ends, fresh.unit, "default", detail)
+    return found
 
 
 _REQUIRED = ("requests_per_day",)

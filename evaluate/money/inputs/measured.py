@@ -8,6 +8,7 @@ __all__ = ["MEASURED", "MeasuredVariant", "TrainingCost", "part_name"]
 
 MEASURED = {
     "cached_share": "of the fixed prompt",
+    "cached_tokens": "tokens a request",
     "fixed_tokens": "tokens a request",
     "few_shot_tokens": "tokens a request",
     "guide_tokens": "tokens a request",
@@ -24,9 +25,9 @@ class MeasuredVariant:
     """What a run measured for one variant, per item, in the same order as for all other variants.
 
     `fixed_tokens` are the guide, the few-shot examples and the template; `input_tokens` `(n,)` the content of each item
-    alone, NaN if a provider did not report it. `acceptable` `(n,)` is 0 or 1, or the mean over repeats, and so is
-    `wrong_facts`, for outputs that break a `must` rule about facts. `cached_share`
-    is the part of the fixed prompt that came from the prompt cache. `repeats` `(n, k)` says whether each repeated output
+    alone, NaN if a provider did not report it, and `cached_tokens` `(n,)` what came from the prompt cache, of the fixed
+    prompt first. `acceptable` `(n,)` is 0 or 1, or the mean over repeats, and so is `wrong_facts`, for outputs that break a
+    `must` rule about facts. `repeats` `(n, k)` says whether each repeated output
     was acceptable, which shows the effect of retries. `guide_tokens` and `few_shot_tokens` are the parts of the fixed
     tokens for the guide and the examples. `tuned` says whether the variant needed training; `model` names its model.
 
@@ -42,7 +43,7 @@ class MeasuredVariant:
     input_tokens: np.ndarray | None
     output_tokens: np.ndarray | None
     acceptable: np.ndarray | None
-    cached_share: float | None = None
+    cached_tokens: np.ndarray | None = None
     requests_per_second: float | None = None
     repeats: np.ndarray | None = None
     guide_tokens: float | None = None
@@ -62,6 +63,13 @@ class MeasuredVariant:
             raise ValueError("a cascade needs both: which items are sent on, and the tokens of their second calls")
         if self.second is not None and (len(self.of) != 2 or self.second.second is not None):
             raise ValueError(f"a cascade is made from two variants, neither of which is a cascade; found {self.of}")
+
+    @property
+    def cached_share(self) -> np.ndarray | None:
+        """The share of the fixed prompt that came from the cache, per item; None if either is unknown."""
+        if self.cached_tokens is None or not self.fixed_tokens:
+            return None
+        return np.minimum(self.cached_tokens, self.fixed_tokens) / self.fixed_tokens
 
 
 @dataclass(frozen=True)

@@ -79,12 +79,14 @@ def check_roi(
     *,
     required: Sequence[str] | None = None,
     measured: bool = True,
+    whole: Sequence[str] = (),
     runs: Mapping[str, MeasuredVariant] | None = None,
 ) -> None:
     """Raise a ConfigError, before any work, if inputs of these variants' money are missing.
 
     `variants` are all existing names, `required` those whose money is compared (default: all). Without a run
-    (`measured=False`) tokens and acceptance must be stated too. `runs` are the measurements of a run: a variant that is
+    (`measured=False`) tokens and acceptance must be stated too. `whole` are the variants whose outputs come from a file,
+    which counts whole calls. `runs` are the measurements of a run: a variant that is
     made from others needs their prices, not its own. A missing volume is not an error: the verdict asks for it.
     """
     problems = [
@@ -92,6 +94,13 @@ def check_roi(
         for name in settings.variants
         if name not in variants
     ]
+    for name, table in settings.variants.items():
+        uncounted = table.fixed_tokens is None and (name in whole or not measured)
+        if uncounted and table.cached_share not in (None, 0):
+            problems.append(
+                f"roi.{toml_name(name)}: cached_share is a share of fixed_tokens, which no run counts apart here; "
+                "state fixed_tokens, or leave cached_share out to use the cached_tokens of the outputs"
+            )
     compared = variants if required is None else required
     owners = [owner for each in compared for owner in priced_by(settings, each, runs or {})]
     for name in dict.fromkeys(owners):

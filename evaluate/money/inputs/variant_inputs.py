@@ -31,12 +31,13 @@ def variant_inputs(settings: RoiSettings, name: str, run: MeasuredVariant | None
 
 def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
     table = settings.variants.get(name, VariantMoney())
-    quantities = []
+    quantities, cached = [], {} if run is None else _from_cache(table, run)
     for key, unit in MEASURED.items():
         if key == "wrong_facts" and settings.facts_failure_cost is None:
             continue
         stated = getattr(table, key, None)
         values = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
+        values = cached.get(key) if key in _CACHED else values
         if stated is None and values is not None:
             less = _fixed_within(table, run) if key == "input_tokens" else None
             quantities += _measured(f"{name}.{key}", values, unit, less)
@@ -71,7 +72,8 @@ def _free(settings: RoiSettings, name: str, run: MeasuredVariant) -> list[Quanti
     tokens = [
         Quantity(f"{name}.{key}", Decimal(0), MEASURED[key], "measured", None, "no model is called") for key in TOKENS
     ]
-    return [*tokens, *_variant(settings, name, replace(run, input_tokens=None, output_tokens=None, fixed_tokens=None))]
+    none = dict.fromkeys(("input_tokens", "output_tokens", "fixed_tokens", "cached_tokens"))
+    return [*tokens, *_variant(settings, name, replace(run, **none))]
 
 
 def _second_call(settings: RoiSettings, name: str, run: MeasuredVariant, second: MeasuredVariant) -> list[Quantity]:
@@ -79,17 +81,40 @@ def _second_call(settings: RoiSettings, name: str, run: MeasuredVariant, second:
     assert run.sent is not None
     part, sent = part_name(name, run), np.asarray(run.sent, dtype=float)
     quantities = _measured(f"{name}.sent", sent, "of requests")
-    rest = replace(second, input_tokens=None, output_tokens=None, acceptable=None)
+    rest = replace(second, input_tokens=None, output_tokens=None, cached_tokens=None, acceptable=None)
     quantities += _variant(settings, part, rest)
-    for key in ("input_tokens", "output_tokens"):
-        tokens = getattr(second, key)
+    table = settings.variants.get(part, VariantMoney())
+    counted = {"input_tokens": second.input_tokens, "output_tokens": second.output_tokens}
+    counted |= {} if table.cached_share is not None else _from_cache(table, second, sent)
+    for key, tokens in counted.items():
         if tokens is not None:
             known = np.where(
                 np.isnan(tokens), 0.0, sent
             )  # a call whose tokens are unknown says nothing about their mean
             detail = f"of the requests that {run.of[0]} did not answer well enough"
-            quantities.append(_ratio(f"{part}.{key}", tokens, known, "tokens a call", detail, Decimal(0)))
+            unit = MEASURED[key] if key == "cached_share" else "tokens a call"
+            quantities.append(_ratio(f"{part}.{key}", tokens, known, unit, detail, Decimal(0)))
     return quantities
+
+
+_CACHED = ("cached_share", "cached_tokens")
+
+
+def _from_cache(table: VariantMoney, run: MeasuredVariant, calls: np.ndarray | float = 1.0) -> dict[str, np.ndarray]:
+    """What each item found in the cache: the share of the fixed prompt, and tokens beyond it, if there are any.
+
+    `calls` is the number of calls of each item. If the run counted whole calls, the fixed prompt is the stated one that
+    they include, and without it all cached tokens are tokens of the request.
+    """
+    if run.cached_tokens is None:
+        return {}
+    if table.cached_share is not None:  # stated wins; what was measured only shows that there is something to override
+        return {"cached_share": run.cached_tokens}
+    fixed = float(run.fixed_tokens or _fixed_within(table, run) or 0)
+    first = np.minimum(run.cached_tokens, fixed * calls)
+    beyond = run.cached_tokens - first
+    found = {"cached_share": first / fixed} if fixed else {}
+    return found | ({"cached_tokens": beyond} if np.nansum(beyond) > 0 else {})
 
 
 def _least_cached(settings: RoiSettings, name: str, table: VariantMoney) -> Quantity:

@@ -95,6 +95,7 @@ VARIANT = {
     "price_cache_write": "price per million tokens written to the cache",
     "price_output": "price per million output tokens",
     "cached_share": "cached share of guide and examples",
+    "cached_tokens": "cached tokens in the request",
     "min_cached_tokens": "minimum tokens for caching",
     "fixed_tokens": "tokens in guide and examples",
     "guide_tokens": "tokens in the guide",

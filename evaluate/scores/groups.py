@@ -1,0 +1,112 @@
+"""The groups of the statistics: which pairs depend on each other, as they share a stated group, a tied set or a request."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from ...curate import compared_inputs
+from ..statistics.intervals import Repeating
+
+__all__ = ["Requests", "grouped_requests", "groups_by_id", "groups_of", "joined"]
+
+LARGEST = 0.2  # as in the split: equal requests join no more than a fifth of the rows
+
+
+class Requests(NamedTuple):
+    """How many of `n` pairs have `distinct` requests, the pairs of the most frequent one, and how many pairs repeat a request
+    that is in too many of them to count once."""
+
+    n: int
+    distinct: int
+    largest: int
+    untied: int
+
+
+def groups_of(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> np.ndarray | None:
+    """The groups of `grouped_requests`."""
+    return grouped_requests(pairs, identifiers)[0]
+
+
+def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> tuple[np.ndarray | None, Requests]:
+    """What each pair depends on with others: its group if groups are stated, else the tied set that the split kept together.
+
+    Equal requests join these groups, compared as in curation, without the fields that are `identifiers`: the same request
+    again is not another case. Where they would join more than a fifth of the pairs, the groups stay as they are. The
+    groups are None if no group is stated and no two of these pairs are tied.
+    """
+    given, requests = _given(pairs), _requests(pairs, identifiers)
+    counts = Counter(requests)
+    if len(counts) == len(pairs):
+        return _array(given), Requests(len(pairs), len(pairs), 1, 0)
+    roots = joined(len(pairs), [given, requests])
+    sizes = np.bincount(roots)[roots]
+    # A set is named by the first stated group in it, if there is one, else by its first pair.
+    names = {root: f"request of {name}" for root, name in enumerate(pairs["id"])}
+    names |= {root: label for root, label in zip(roots[::-1].tolist(), given[::-1], strict=True) if label is not None}
+    tied = (sizes > 1) & (sizes <= LARGEST * len(pairs))
+    labels = [
+        Repeating(names[root], request) if one else label
+        for root, request, one, label in zip(roots.tolist(), requests, tied, given, strict=True)
+    ]
+    found = defaultdict(set)
+    for row, (request, label) in enumerate(zip(requests, labels, strict=True)):
+        found[request].add(row if label is None else label)
+    untied = sum(counts[request] for request, groups in found.items() if len(groups) > 1)
+    return _array(labels), Requests(len(pairs), len(counts), max(counts.values()), untied)
+
+
+def groups_by_id(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The groups by id for pairs as stored: None where a pair depends on no other."""
+    names = ("id", "group", "component", "input", "fields")
+    rows = [{name: _stored(pair.get(name)) for name in names} for pair in pairs]
+    table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), strict=False)
+    groups = groups_of(table)
+    return dict(zip(table["id"], table["group"] if groups is None else groups, strict=True))
+
+
+def joined(n: int, labelings: Sequence[Sequence[Any] | np.ndarray]) -> np.ndarray:
+    """`(n,)`: the first of the rows that each row is joined with, where rows of one label are joined; None joins none."""
+    root = list(range(n))
+
+    def find(at: int) -> int:
+        while root[at] != at:
+            root[at] = root[root[at]]
+            at = root[at]
+        return at
+
+    for labels in labelings:
+        first: dict[Any, int] = {}
+        for at, label in enumerate(labels):
+            if label is not None and label == label:
+                one, other = sorted((find(at), find(first.setdefault(label, at))))
+                root[other] = one
+    return np.array([find(at) for at in range(n)], dtype=np.int64)
+
+
+def _array(labels: list[Any]) -> np.ndarray | None:
+    return None if all(label is None for label in labels) else np.array(labels, dtype=object)
+
+
+def _given(pairs: pl.DataFrame) -> list[Any]:
+    """The stated groups, or the tied sets of more than one of these pairs."""
+    if pairs["group"].is_not_null().any():
+        return pairs["group"].to_list()
+    tied = pairs["component"] if "component" in pairs.columns else None
+    return [None] * len(pairs) if tied is None or not tied.drop_nulls().is_duplicated().any() else tied.to_list()
+
+
+def _requests(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[Any]:
+    """The request of each pair for comparison; the number of the row where it is not known."""
+    if not {"input", "fields"} <= set(pairs.columns):
+        return list(range(len(pairs)))
+    known = pairs["input"].is_not_null().to_list()
+    texts = compared_inputs(pairs.with_columns(pl.col("input").fill_null("")), identifiers)
+    return [text if there else row for row, (text, there) in enumerate(zip(texts, known, strict=True))]
+
+
+def _stored(value: Any) -> Any:
+    return (json.dumps(value) if value else None) if isinstance(value, Mapping) else value
