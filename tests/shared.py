@@ -1,5 +1,9 @@
-"""Folders that a session makes once for all tests. Who writes to one changes what the tests after it see."""
+"""Folders that a session makes once for all tests, and modules that no process may import.
 
+A test that writes to such a folder changes what the tests after it see.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 
 Files = dict[str, tuple[int, int]]
@@ -29,3 +33,11 @@ def _files(folder: Path) -> Files:
     """Size and time of each file; a fixture has a few dozen of them."""
     files = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): (stat.st_size, stat.st_mtime_ns) for path, stat in files}
+
+
+def decoys(folder: Path, *names: str) -> Callable[[], list[str]]:
+    """Modules of these names in the folder; returns what tells which of them were imported."""
+    told = folder / "imported.txt"
+    for name in names:
+        (folder / f"{name}.py").write_text(f"with open({str(told)!r}, 'a') as told:\n    print({name!r}, file=told)\n")
+    return lambda: told.read_text().split() if told.exists() else []
