@@ -381,6 +381,16 @@ def test_the_better_style_stays():
         assert dict(done.ledger.select("id", "outcome").rows()) == {"bad": "duplicate", "good": "kept"}
 
 
+def test_an_output_that_breaks_a_must_rule_displaces_none_that_breaks_a_should_rule():
+    text = "A blue car with four doors and"
+    rows = [
+        {"id": "must", "input": "a blue car", "output": f"{text}."},
+        {"id": "should", "input": "a blue car", "output": f"{text} a"},  # eight words
+    ]
+    done = curate(rows, STYLE, settings=CurateSettings(keep="best style", split=SplitShares(train=1)))
+    assert dict(done.ledger.select("id", "outcome").rows()) == {"must": "duplicate", "should": "kept"}
+
+
 def test_identifiers_are_left_out_of_the_comparison():
     rows = [
         {"id": sku, "input": {"sku": sku, "name": "a chair", "legs": 4}, "output": "A chair with legs"}
