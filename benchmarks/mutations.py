@@ -48,14 +48,22 @@ PLUGIN = """
 import json, os, sys, threading, time
 import pytest
 
-FILES, OUT, entered = set(json.loads(os.environ["MUTATED"])), os.environ["ENTERED"], set()
+FILES, OUT, entered = set(json.loads(os.environ.get("MUTATED", "[]"))), os.environ.get("ENTERED"), set()
+CHOSEN = {name: place for place, name in enumerate(json.loads(os.environ.get("CHOSEN", "[]")))}
 
 def trace(frame, event, arg):
     if frame.f_code.co_filename in FILES:
         entered.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    if CHOSEN:
+        items[:] = sorted((item for item in items if item.nodeid in CHOSEN), key=lambda item: CHOSEN[item.nodeid])
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item, nextitem):
+    if not OUT:
+        return (yield)
     entered.clear()
     start = time.process_time()
     threading.settrace(trace), sys.settrace(trace)
@@ -167,7 +175,16 @@ class Copy:
     def pytest(self, *words: str, seconds: float, **variables: str) -> int:
         """The exit code of pytest; 1, a failure, if it takes longer."""
         path = os.pathsep.join([str(self.home / "package"), str(self.home / "plugin")])
-        command = [str(Path(sys.executable).parent / "pytest"), "-p", "no:cacheprovider", "-m", MARKED, *words]
+        command = [
+            str(Path(sys.executable).parent / "pytest"),
+            "-p",
+            "entered",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            MARKED,
+            *words,
+        ]
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "CI": "1", **variables}
         try:
             done = subprocess.run(
@@ -178,13 +195,21 @@ class Copy:
             return 1
         return done.returncode
 
+    def fails(self, tests: list[str], *, seconds: float = SECONDS) -> bool:
+        """Whether one of these tests fails, or cannot be imported."""
+        files = sorted({test.partition("::")[0] for test in tests})
+        code = self.pytest("-x", *files, seconds=seconds, CHOSEN=json.dumps(tests))
+        if code not in (0, 1, 2):
+            raise RuntimeError(f"pytest ended with {code}")
+        return code != 0
+
     def entered(self, folders: set[str], files: list[str]) -> dict[str, list[tuple[str, float, set[tuple[str, int]]]]]:
         """By file its default tests: each with its seconds and the functions that it enters."""
         # A module that is imported through a link is known by the link's name.
         names = {str(self.home / "package" / "tuneworth" / file): file for file in files}
         out = self.home / "entered.jsonl"
         self.pytest(
-            "-p", "entered", *(f"tests/{folder}" for folder in sorted(folders)), seconds=1800, ENTERED=str(out),
+            *(f"tests/{folder}" for folder in sorted(folders)), seconds=1800, ENTERED=str(out),
             MUTATED=json.dumps(list(names)),
         )  # fmt: skip
         tests: dict[str, list[tuple[str, float, set[tuple[str, int]]]]] = defaultdict(list)
@@ -221,7 +246,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         copy = Copy(Path(home))
         tests = copy.entered({file.partition("/")[0] for file in files}, files)
-        print(f"{sum(map(len, tests.values()))} tests", file=sys.stderr, flush=True)
+        every = list({name for found in tests.values() for name, _, _ in found})
+        print(f"{len(every)} tests", file=sys.stderr, flush=True)
+        if copy.fails(every, seconds=1800):
+            sys.exit("a test fails without any mutation")
         survivors = []
         for mutant in sample(files, given.mutants, given.seed):
             if monotonic() > end:
@@ -232,7 +260,7 @@ def main() -> None:
             names = [name for name, _, _ in sorted(here, key=lambda one: one[1])]
             (copy.home / mutant.file).write_bytes(mutant.text)
             portions = filter(None, (names[:FIRST_TESTS], names[FIRST_TESTS:]))
-            noticed = any(copy.pytest("-x", *portion, seconds=SECONDS) for portion in portions)
+            noticed = any(copy.fails(portion) for portion in portions)
             (copy.home / mutant.file).write_bytes((ROOT / mutant.file).read_bytes())
             ran[mutant.file] += 1
             caught[mutant.file] += noticed

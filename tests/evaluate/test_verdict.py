@@ -3,6 +3,7 @@
 import copy
 import re
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 import pytest
@@ -320,10 +321,15 @@ def test_a_loss_is_sure_only_if_its_range_leaves_out_zero():
         assert decide(results, margin=0.03)["rule"] == rule
 
 
+@cache
+def decided_by_money():
+    cheap_failure = {"failures": "repair", "failure_cost": Decimal("0.00001")}
+    return situation(BETTER, others={"small": 0.6}, roi=costs(**cheap_failure) | {"small": other(1)})
+
+
 def two_rivals(**second):
     """A situation that is decided by money, against a strongest rival and a cheap one with this difference to it."""
-    cheap_failure = {"failures": "repair", "failure_cost": Decimal("0.00001")}
-    results = situation(BETTER, others={"small": 0.6}, roi=costs(**cheap_failure) | {"small": other(1)})
+    results = copy.deepcopy(decided_by_money())
     small = next(row for row in results["rivals"] if not row["strongest"])
     small["difference"] |= second
     return results
