@@ -158,7 +158,7 @@ class Copy:
     """A copy of the repository whose tests import the package from it."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home
+        self.home, self._written = home, 0
         tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         for name in tracked.splitlines():
             if (ROOT / name).is_file():
@@ -175,17 +175,10 @@ class Copy:
     def pytest(self, *words: str, seconds: float, **variables: str) -> int:
         """The exit code of pytest; 1, a failure, if it takes longer."""
         path = os.pathsep.join([str(self.home / "package"), str(self.home / "plugin")])
-        command = [
-            str(Path(sys.executable).parent / "pytest"),
-            "-p",
-            "entered",
-            "-p",
-            "no:cacheprovider",
-            "-m",
-            MARKED,
-            *words,
-        ]
-        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "CI": "1", **variables}
+        pytest = str(Path(sys.executable).parent / "pytest")
+        command = [pytest, "-p", "entered", "-p", "no:cacheprovider", "-m", MARKED, *words]
+        environment = {**os.environ, "PYTHONPATH": path, "CI": "1", **variables}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each start would compile the package
         try:
             done = subprocess.run(
                 command, cwd=self.home, env=environment, timeout=seconds, stdout=subprocess.DEVNULL, check=False,
@@ -195,10 +188,16 @@ class Copy:
             return 1
         return done.returncode
 
-    def fails(self, tests: list[str], *, seconds: float = SECONDS) -> bool:
+    def write(self, file: str, text: bytes) -> None:
+        """Write a module; bytecode is told apart by the size and the second of its source, so each has another second."""
+        self._written += 1
+        (self.home / file).write_bytes(text)
+        os.utime(self.home / file, (self._written, self._written))
+
+    def fails(self, tests: list[str]) -> bool:
         """Whether one of these tests fails, or cannot be imported."""
         files = sorted({test.partition("::")[0] for test in tests})
-        code = self.pytest("-x", *files, seconds=seconds, CHOSEN=json.dumps(tests))
+        code = self.pytest("-x", *files, seconds=SECONDS, CHOSEN=json.dumps(tests))
         if code not in (0, 1, 2):
             raise RuntimeError(f"pytest ended with {code}")
         return code != 0
@@ -208,10 +207,9 @@ class Copy:
         # A module that is imported through a link is known by the link's name.
         names = {str(self.home / "package" / "tuneworth" / file): file for file in files}
         out = self.home / "entered.jsonl"
-        self.pytest(
-            *(f"tests/{folder}" for folder in sorted(folders)), seconds=1800, ENTERED=str(out),
-            MUTATED=json.dumps(list(names)),
-        )  # fmt: skip
+        every, mutated = (f"tests/{folder}" for folder in sorted(folders)), json.dumps(list(names))
+        if self.pytest(*every, seconds=1800, ENTERED=str(out), MUTATED=mutated):
+            sys.exit("a test fails without any mutation")
         tests: dict[str, list[tuple[str, float, set[tuple[str, int]]]]] = defaultdict(list)
         for line in out.read_text().splitlines():
             test, seconds, places = json.loads(line)
@@ -246,10 +244,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         copy = Copy(Path(home))
         tests = copy.entered({file.partition("/")[0] for file in files}, files)
-        every = list({name for found in tests.values() for name, _, _ in found})
-        print(f"{len(every)} tests", file=sys.stderr, flush=True)
-        if copy.fails(every, seconds=1800):
-            sys.exit("a test fails without any mutation")
         survivors = []
         for mutant in sample(files, given.mutants, given.seed):
             if monotonic() > end:
@@ -258,10 +252,10 @@ def main() -> None:
             inside = max((start for start, lines in places.items() if mutant.line in lines), default=0)
             here = [one for one in tests[mutant.file] if (mutant.file, inside) in one[2]] or tests[mutant.file]
             names = [name for name, _, _ in sorted(here, key=lambda one: one[1])]
-            (copy.home / mutant.file).write_bytes(mutant.text)
+            copy.write(mutant.file, mutant.text)
             portions = filter(None, (names[:FIRST_TESTS], names[FIRST_TESTS:]))
             noticed = any(copy.fails(portion) for portion in portions)
-            (copy.home / mutant.file).write_bytes((ROOT / mutant.file).read_bytes())
+            copy.write(mutant.file, (ROOT / mutant.file).read_bytes())
             ran[mutant.file] += 1
             caught[mutant.file] += noticed
             if not noticed:
