@@ -353,6 +353,21 @@ def test_a_cached_guide_does_not_count_if_the_cached_share_is_stated():
     assert decide(situation(EQUAL, roi=table), margin=0.03)["decision"] == "fine-tune"
 
 
+def test_a_cached_share_that_was_measured_as_zero_leaves_the_cache_to_try():
+    results = situation(EQUAL, roi=costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000}})
+    for share, rule in ((0.0, 9), (0.4, 7)):
+        entry = {"key": "prompted.cached_share", "value": share, "unit": "", "source": "measured"}
+        results["money"]["assumptions"] = [entry]
+        assert decide(results, margin=0.03)["rule"] == rule
+
+
+def test_the_reasons_are_the_difference_the_cost_and_the_chance():
+    difference, cost, chance = decide(situation(roi=costs()), margin=0.03)["reasons"]
+    assert "24 points better on 200 cases" in difference
+    assert cost == "1,000 requests cost 3.75 EUR instead of 6.25 EUR; the investment is 200 EUR."
+    assert chance.startswith("The chance of paying back within 90 days")
+
+
 def with_guide_comparison(results, **difference):
     ends = {"value": 0.0, "low": -0.1, "high": 0.1} | difference
     return {**results, "guide_comparison": {"baseline": "plain", "candidate": "prompted", "difference": ends}}

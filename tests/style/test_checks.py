@@ -50,6 +50,8 @@ CASES = [
     ("{kind: order, parts: {v: '[0-9]+V', a: '[0-9]+A'}}", "2A, 30V", {}, "fail", ["2A"]),
     ("{kind: order, parts: {v: '[0-9]+V', a: '[0-9]+A'}}", "30V, 2A", {}, "pass", []),
     ("{kind: order, parts: {v: '[0-9]+V', a: '[0-9]+A'}}", "30V alone", {}, "not applicable", []),
+    ("{kind: covers, fields: [n]}", "10 mm", {"n": "10 x 20 mm"}, "fail", [None]),
+    ("{kind: covers, fields: [n]}", "20 by 10 mm", {"n": "10 x 20 mm"}, "pass", []),
     ("{kind: covers, fields: [n]}", "5 pieces", {"n": "1,200 m"}, "fail", [None]),
     ("{kind: covers, fields: [n]}", "1200 m", {"n": "1,200 m"}, "pass", []),
     ("{kind: punctuation, end: none}", "A line", {}, "pass", []),

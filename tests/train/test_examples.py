@@ -67,6 +67,14 @@ def test_the_system_text_stands_in_the_prompt(tiny_model: Any) -> None:
     assert "be brief" in tiny_model.tokenizer.decode(example.ids[: example.prompt_tokens])
 
 
+def test_a_token_that_the_model_does_not_know_is_an_error(tiny_model: Any) -> None:
+    new = [f"<new{n}>" for n in range(6)]
+    tiny_model.tokenizer.add_tokens(new)  # the last one is token 264, and the model knows 264
+    to_examples(pairs(f"a {new[4]}"), model=tiny_model)
+    with pytest.raises(DataError, match="p1"):
+        to_examples(pairs("fine", f"a {new[5]}"), model=tiny_model)
+
+
 @pytest.mark.parametrize(
     ("output", "said"),
     [
