@@ -137,6 +137,9 @@ from .streams import fill_closed_streams as fill_closed_streams
 from .streams import holds_everything as holds_everything
 from .streams import print_anywhere as print_anywhere
 from .streams import write_documents as write_documents
+from .subprocesses import python_command as python_command
+from .subprocesses import safe_path as safe_path
+from .subprocesses import spawning as spawning
 from .timetable import ExpectedStep as ExpectedStep
 from .timetable import StepProgress as StepProgress
 from .timetable import Timetable as Timetable

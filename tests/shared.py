@@ -1,6 +1,10 @@
-"""Folders that a session makes once for all tests. Who writes to one changes what the tests after it see."""
+"""Folders that a session makes once for all tests, and modules that no process may import.
+
+A test that writes to such a folder changes what the tests after it see.
+"""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 Files = dict[str, tuple[int, int]]
@@ -40,3 +44,11 @@ def unsealed(run: Path) -> Path:
         (run / "run.json").write_text(json.dumps(facts), encoding="utf-8")
         (run / "manifest.json").unlink()
     return run
+
+
+def decoys(folder: Path, *names: str) -> Callable[[], list[str]]:
+    """Modules of these names in the folder; returns what tells which of them were imported."""
+    told = folder / "imported.txt"
+    for name in names:
+        (folder / f"{name}.py").write_text(f"with open({str(told)!r}, 'a') as told:\n    print({name!r}, file=told)\n")
+    return lambda: told.read_text().split() if told.exists() else []

@@ -189,7 +189,7 @@ def _find() -> Processes:
         raise ConfigError(
             f"WORLD_SIZE is {given['WORLD_SIZE']}, so several processes train together, but {', '.join(odd)} "
             f"{'is' if len(odd) == 1 else 'are'} missing or not a number.\n"
-            "Start with: torchrun --nproc-per-node 2 -m tuneworth.cli train PROJECT"
+            "Start with: torchrun --nproc-per-node 2 --no-python tuneworth train PROJECT"
         )
     return _join(int(given["RANK"]), int(given["WORLD_SIZE"]))
 

@@ -1,15 +1,14 @@
 """Executors for tasks: this process, or a pool of processes on this machine. Ray is in `ray.py`."""
 
-import multiprocessing
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for
 
-from ...core import RunBroken, withheld_keys
+from ...core import RunBroken, spawning, withheld_keys
 from .storage import Done, Storage
 from .tasks import Result, Task, carry_out
 
@@ -99,9 +98,8 @@ class Processes:
     def _submit(self, storage: Storage, task: Task, store: bool) -> Future[Done | Result]:
         inherited = {**(ONE_THREAD if self.workers > 1 else RETURN_MEMORY), **withheld_keys()}
         try:
-            with _environment(inherited):  # both the pool and a submit may start a process
+            with spawning(inherited) as context:  # polars' threads do not survive a fork; a submit may start a process
                 if self._pool is None:
-                    context = multiprocessing.get_context("spawn")  # polars' threads do not survive a fork
                     self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_end_with_parent)
                 return self._pool.submit(carry_out, storage, task, store=store)
         except BrokenProcessPool as error:
@@ -127,7 +125,7 @@ class Processes:
 
 def _end_with_parent() -> None:
     """End a worker of the pool with its driver, even a killed one; otherwise it would wait for tasks forever."""
-    parent = multiprocessing.parent_process()
+    parent = parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent.sentinel,), name="parent", daemon=True).start()
 
@@ -135,18 +133,3 @@ def _end_with_parent() -> None:
 def _wait_and_end(sentinel: int) -> None:
     wait_for([sentinel])
     os._exit(1)
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Variables that processes started in the block inherit."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

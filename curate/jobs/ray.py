@@ -6,15 +6,15 @@ import platform
 import secrets
 import socket
 import subprocess
-import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from ...core import ConfigError, RunBroken, TuneworthError, install_command, say
+from ...core import ConfigError, RunBroken, TuneworthError, install_command, python_command, say
 from .executors import ONE_THREAD
 from .settings import ClusterSettings
 from .storage import Done, Storage
@@ -42,14 +42,19 @@ def connect(settings: ClusterSettings) -> tuple[Any, bool]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry; read when Ray is imported
     # By default Ray retries a task that runs out of memory without limit, although it would never fit.
     os.environ.setdefault("RAY_task_oom_retries", "3")
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # under `uv run`, Ray would copy the current folder
     import ray
+    from ray.job_config import JobConfig
 
     if ray.is_initialized():
         return ray, False
     address = settings.address
-    options: dict[str, Any] = {}
+    job: Any = JobConfig()
+    # Ray adds this process's current folder and that of its script to the workers' path: this list stays empty.
+    job._py_driver_sys_path = deque(maxlen=0)
+    options: dict[str, Any] = {"job_config": job}
     if address == "local":
-        options = {"include_dashboard": False, "num_cpus": settings.workers}
+        options |= {"include_dashboard": False, "num_cpus": settings.workers}
     else:
         _check_address(address)
     try:
@@ -90,7 +95,7 @@ def _check_head(address: str, found: str) -> None:
     """Try to connect in a separate process: Ray retries for minutes, and reports the reason only on standard error."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _CONNECT, found], capture_output=True, text=True, timeout=_HEAD_ANSWER
+            python_command("-c", _CONNECT, found), capture_output=True, text=True, timeout=_HEAD_ANSWER
         )
         answers, output = "answers" in done.stdout, done.stderr
     except subprocess.TimeoutExpired as error:

@@ -4,18 +4,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from ...core import ConfigError, TuneworthError, withheld_keys
+from ...core import ConfigError, TuneworthError, python_command, withheld_keys
 
 __all__ = ["Curating"]
 
-_TUNEWORTH = (sys.executable, "-P", "-m", "tuneworth.cli")  # -P: no module of the current folder takes another's place
 _MOST_LINES = 200  # of messages, the newest
 _PATIENCE = 5.0  # seconds for the process to end when it is asked to
 
@@ -41,12 +39,13 @@ class Curating:
         with self._lock:
             if self._state == "running":
                 raise ConfigError("the run is being curated already; wait until that is done")
-            command = [*_TUNEWORTH, "curate", str(folder.resolve()), "--again", "--json", *self._options]
+            words = ["curate", str(folder.resolve()), "--again", "--json", *self._options]
             self._lines, self._start, self._state = [], perf_counter(), "running"
             # In a session of its own, as Ctrl-C in the terminal must end the server first, which then ends this.
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-                errors="replace", start_new_session=True, env={**os.environ, **withheld_keys()},
+                python_command("-m", "tuneworth.cli", *words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, encoding="utf-8", errors="replace", start_new_session=True,
+                env={**os.environ, **withheld_keys()},
             )  # fmt: skip
         threading.Thread(target=self._follow, args=(self._process,), daemon=True, name="curating").start()
 

@@ -92,9 +92,11 @@ class StoppableValidator:
             raise TimeoutError from None
 
     def _start(self) -> "subprocess.Popen[str]":
+        from ...core import python_command
+
         environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}
         process = subprocess.Popen(
-            [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            python_command(__file__), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             encoding="utf-8", env=environment,
         )  # fmt: skip
         self._process, self._answers = process, queue.Queue()

@@ -36,6 +36,18 @@ def test_the_readme_is_read_in_five_minutes():
     assert len(README.split()) <= 1000
 
 
+def test_the_readme_shows_the_commands_that_ci_runs():
+    typed = [
+        line.split("#")[0].strip()
+        for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+        for line in block.splitlines()
+    ]
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for target in ("make demo", "make test"):
+        assert target in typed
+        assert re.search(rf"^timeout \d+ {target}$", ci, re.M)
+
+
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
     """A folder in which the pages' paths hold."""

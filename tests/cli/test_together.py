@@ -12,14 +12,23 @@ from typing import Any
 import pytest
 
 BIN = Path(sys.executable).parent
-TORCHRUN = [str(BIN / "torchrun"), "--standalone", "--nproc-per-node", "2"]
+TORCHRUN = [str(BIN / "torchrun"), "--standalone", "--nproc-per-node", "2", "--no-python"]
 # Port 0: a free one. Without --multi_gpu, accelerate starts one process on a machine without GPUs.
-ACCELERATE = [str(BIN / "accelerate"), "launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
+ACCELERATE = [
+    str(BIN / "accelerate"),
+    "launch",
+    "--multi_gpu",
+    "--num_processes",
+    "2",
+    "--main_process_port",
+    "0",
+    "--no_python",
+]
 
 
 def launched(launcher: list[str], *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*launcher, "-m", "tuneworth.cli", *map(str, words)], capture_output=True, text=True, timeout=300, check=False,
+        [*launcher, str(BIN / "tuneworth"), *map(str, words)], capture_output=True, text=True, timeout=300, check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 

@@ -161,6 +161,7 @@ def test_the_readers_of_decisions_and_splits_take_what_their_schemas_do(tmp_path
     assert len(list(read_stored_lines(file, "splits.jsonl"))) == len(read_splits(file).lines) == 1
 
 
+@pytest.mark.slow
 def test_a_document_beyond_its_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     with file.open("wb") as sparse:

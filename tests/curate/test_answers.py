@@ -81,8 +81,6 @@ def first_with(rows: list[dict[str, Any]], text: str) -> str:
     return min((row["id"], row["output"]) for row in rows if normalise(row["output"]) == text)[1]
 
 
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.6, 0.8, 1.0]))
 def test_answers_are_counted_as_by_hand(seed: int, threshold: float):
     chance, rows = random.Random(seed), []

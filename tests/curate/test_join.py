@@ -50,6 +50,14 @@ def test_the_join_finds_exactly_the_pairs_of_exhaustive_search(threshold):
     assert found(texts, threshold) == exhaustive(texts, threshold)
 
 
+def test_a_pair_exactly_at_the_threshold_is_similar_and_one_below_it_is_not():
+    texts = ["abcdefgh", "abcdefghi", "abcdefghij"]  # 4, 5 and 6 grams of five characters, the shorter in the longer
+    assert found(texts, 0.8) == {(0, 1), (1, 2)}  # 4 of 5, 5 of 6; 4 of 6 is less
+    assert found(texts, 0.81) == {(1, 2)}
+    pairs = similar_pairs(gram_sets(texts), 0.5).in_order()
+    assert pairs.at_least(0.8).tolist() == [True, False, True]
+
+
 @given(st.lists(st.text(alphabet="ab日 ", max_size=14), max_size=14), st.sampled_from([0.5, 0.75, 0.8, 1.0]))
 def test_the_join_is_exact_on_short_texts_too(texts, threshold):
     assert found(texts, threshold) == exhaustive(texts, threshold)

@@ -205,7 +205,7 @@ def test_a_head_of_blank_lines_is_no_empty_file(tmp_path):
 # --- compression --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["gzip_of", "zstd_of"])
+@pytest.mark.parametrize("kind", ["gzip_of", pytest.param("zstd_of", marks=pytest.mark.slow)])
 def test_a_file_that_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(opened, "GRACE_BYTES", 100_000)
     path = FILES[kind](

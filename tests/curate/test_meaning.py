@@ -205,6 +205,7 @@ def test_a_local_folder_of_a_model_is_used_as_it_is(tmp_path):
     assert vectors[0] @ vectors[2] < 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [None, "", "[]", '[{"type": "os.system", "path": ""}]'])
 def test_a_folder_that_is_no_model_is_an_error_that_names_it(tmp_path, content):
     if content is not None:

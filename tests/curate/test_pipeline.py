@@ -381,6 +381,26 @@ def test_the_better_style_stays():
         assert dict(done.ledger.select("id", "outcome").rows()) == {"bad": "duplicate", "good": "kept"}
 
 
+def test_an_output_that_breaks_a_must_rule_displaces_none_that_breaks_a_should_rule():
+    text = "A blue car with four doors and"
+    rows = [
+        {"id": "must", "input": "a blue car", "output": f"{text}."},
+        {"id": "should", "input": "a blue car", "output": f"{text} a"},  # eight words
+    ]
+    done = curate(rows, STYLE, settings=CurateSettings(keep="best style", split=SplitShares(train=1)))
+    assert dict(done.ledger.select("id", "outcome").rows()) == {"must": "duplicate", "should": "kept"}
+
+
+def test_rows_that_are_tied_have_a_component_and_a_row_alone_has_none():
+    rows = [{"id": f"n{i}", "input": f"{i * 91} thing {i}", "output": f"text {i} {i * 7}"} for i in range(10)]
+    for at, (end, output) in enumerate([("one", "A blue car"), ("two", "A blue boat")]):
+        rows.insert(at, {"id": end, "input": f"a description of the blue car number {end}", "output": output})
+    kept = curate(rows, settings=CurateSettings(tie_siblings=True)).kept
+    component = dict(kept.select("id", "component").rows())
+    assert component.pop("one") == component.pop("two") == "one"
+    assert set(component.values()) == {None}
+
+
 def test_identifiers_are_left_out_of_the_comparison():
     rows = [
         {"id": sku, "input": {"sku": sku, "name": "a chair", "legs": 4}, "output": "A chair with legs"}

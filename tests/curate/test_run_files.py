@@ -104,6 +104,7 @@ def test_exports_are_the_same_bytes(whole, parts, tmp_path, format):
     assert len(files[0]) == 3
 
 
+@pytest.mark.slow
 def test_the_ledger_is_asked_by_column_and_row(whole, parts):
     where = pl.col("row").is_between(41, 42)
     for run in (whole, parts):

@@ -57,8 +57,9 @@ def test_numbers_are_equal_exactly_where_the_values_are(values, bits):
     assert numbers.max(initial=-1) == numbering.size - 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7])
+@pytest.mark.parametrize(
+    "threshold", [pytest.param(0.5, marks=pytest.mark.slow), pytest.param(0.6, marks=pytest.mark.slow), 0.7]
+)
 def test_dense_tiles_of_templated_texts_hold_every_pair(threshold):
     texts = list(dict.fromkeys(templated(1200)))
     pairs = similar_pairs(gram_sets(texts), threshold)

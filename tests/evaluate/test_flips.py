@@ -7,6 +7,7 @@ import pytest
 
 from tuneworth.evaluate import decide
 from tuneworth.evaluate.money import account
+from tuneworth.evaluate.money.chances import Chance
 
 from .situations import built, costs, other, situation
 
@@ -110,3 +111,11 @@ def test_the_same_results_give_the_same_flips():
     outcomes = {"prompted": (rng.random(100) < 0.7) * 1.0, "tuned": (rng.random(100) < 0.95) * 1.0}
     first, second = (decide(built(outcomes, roi=costs(**REPAIR)), margin=0.03)["flips"] for _ in range(2))
     assert first == second != []
+
+
+@pytest.mark.parametrize(
+    ("in_time", "gain", "clear"),
+    [(0.95, 1, True), (0.65, 1, True), (0.85, 1, False), (0.55, 1, False), (0.95, 0.55, False)],
+)
+def test_a_few_draws_tell_a_chance_only_far_from_every_limit(in_time, gain, clear):
+    assert Chance(in_time, gain, 1.0).clear is clear

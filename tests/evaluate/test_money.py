@@ -164,6 +164,29 @@ def test_upkeep_is_counted_once():
     assert found["saving_per_day"] == pytest.approx(14.285714285 - found["running_cost_per_day"])
 
 
+@pytest.mark.parametrize(
+    ("retires", "payback", "gain"), [("2026-01-05", None, -14), ("2026-12-08", None, -1), ("2026-12-09", 14, 0)]
+)
+def test_an_investment_that_pays_back_after_the_base_model_has_retired_never_does(retires, payback, gain):
+    running = {"base_model_retires": retires, "monitoring_hours_per_month": 0}  # long ago, in 13 and in 14 days
+    prices = {
+        f"{name}__price_{of}": price for name in ("prompted", "tuned") for of, price in (("input", 2), ("output", 8))
+    }
+    # 500 tokens fewer at 2 per million, 1,000 times a day: the 14 are back after 14 days exactly.
+    table = article(running=running, investment={"compute": 14}, requests_per_day=1000, **prices)
+    found = money(table, draws=50)
+    assert (found["payback_days"], found["npv"]) == (payback, gain)
+
+
+@pytest.mark.parametrize(("acceptance", "can_pay"), [("0.90", True), ("0.94", False)])
+def test_a_rival_that_is_exactly_as_good_is_not_surely_worse(acceptance, can_pay):
+    """Against a cheaper rival that fails as seldom, no cost of a failure makes training pay."""
+    small = {"price_input": 1, "price_output": 4, "fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150}
+    dear = {"tuned__price_input": 12, "tuned__price_output": 48}
+    found = money(article(small=small | {"acceptance": Decimal(acceptance)}, **dear), draws=50)
+    assert (found["carrying_failure_cost"] is not None) is can_pay
+
+
 @pytest.mark.slow
 def test_the_horizon_ends_when_the_base_model_retires():
     found = money(article(running={"base_model_retires": "2026-12-05"}))

@@ -2,6 +2,8 @@
 
 import copy
 import re
+from decimal import Decimal
+from functools import cache
 
 import numpy as np
 import pytest
@@ -308,9 +310,62 @@ def test_a_difference_of_exactly_the_margin_is_undecided_and_one_above_is_not():
         assert decide(results, margin=0.03)["rule"] == rule
 
 
+def test_a_loss_is_sure_only_if_its_range_leaves_out_zero():
+    results = situation(WORSE)
+    difference = results["rivals"][0]["difference"]
+    for high, rule in ((-1e-6, 2), (0.0, 3)):
+        difference["high"] = high
+        assert decide(results, margin=0.03)["rule"] == rule
+    for value, rule in ((0.27 - 0.3, 2), (-0.0299, 3)):  # the first is a hair above -0.03, as floats go
+        difference |= {"value": value, "high": -1e-6}
+        assert decide(results, margin=0.03)["rule"] == rule
+
+
+@cache
+def decided_by_money():
+    cheap_failure = {"failures": "repair", "failure_cost": Decimal("0.00001")}
+    return situation(BETTER, others={"small": 0.6}, roi=costs(**cheap_failure) | {"small": other(1)})
+
+
+def two_rivals(**second):
+    """A situation that is decided by money, against a strongest rival and a cheap one with this difference to it."""
+    results = copy.deepcopy(decided_by_money())
+    small = next(row for row in results["rivals"] if not row["strongest"])
+    small["difference"] |= second
+    return results
+
+
+def test_training_pays_against_every_rival_that_is_not_surely_worse():
+    assert decide(two_rivals(low=1e-6), margin=0.03)["rule"] == 7
+    assert decide(two_rivals(low=0.0), margin=0.03)["rule"] == 8
+
+
+def test_one_rival_against_which_it_never_pays_is_enough_to_decide_without_more_cases():
+    for low, rule in ((-0.05, 8), (0.05, 3)):  # surely better than the cheap one, only the others count
+        results = two_rivals(low=low)
+        for row in results["rivals"]:
+            row["low_one_sided"] = -0.2  # too few cases to know whether it is as good
+        assert decide(results, margin=0.03)["rule"] == rule
+
+
 def test_a_cached_guide_does_not_count_if_the_cached_share_is_stated():
     table = costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000, "cached_share": 0.0}}
     assert decide(situation(EQUAL, roi=table), margin=0.03)["decision"] == "fine-tune"
+
+
+def test_a_cached_share_that_was_measured_as_zero_leaves_the_cache_to_try():
+    results = situation(EQUAL, roi=costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000}})
+    for share, rule in ((0.0, 9), (0.4, 7)):
+        entry = {"key": "prompted.cached_share", "value": share, "unit": "", "source": "measured"}
+        results["money"]["assumptions"] = [entry]
+        assert decide(results, margin=0.03)["rule"] == rule
+
+
+def test_the_reasons_are_the_difference_the_cost_and_the_chance():
+    difference, cost, chance = decide(situation(roi=costs()), margin=0.03)["reasons"]
+    assert "24 points better on 200 cases" in difference
+    assert cost == "1,000 requests cost 3.75 EUR instead of 6.25 EUR; the investment is 200 EUR."
+    assert chance.startswith("The chance of paying back within 90 days")
 
 
 def with_guide_comparison(results, **difference):
@@ -324,6 +379,13 @@ def test_a_plain_model_that_is_worse_needs_its_guide():
     assert "guide" not in decide(with_guide_comparison(results, low=0.2, high=0.4), margin=0.03)["sentence"]
     found = decide(with_guide_comparison(results, value=-0.02, low=-0.05, high=0.01), margin=0.03)
     assert "The guide of the prompted model can be dropped: the outputs are no worse without it." in found["sentence"]
+
+
+@pytest.mark.parametrize(("high", "dropped"), [(0.0, True), (0.0299, True), (0.03, False), (0.05, False)])
+def test_a_guide_can_go_if_the_outputs_without_it_are_worse_by_less_than_the_margin(high, dropped):
+    results = with_guide_comparison(situation(BETTER, others={"plain": 0.4}, roi=costs()), high=0.1)
+    results["guide_comparison"]["high_one_sided"] = high
+    assert ("can be dropped" in decide(results, margin=0.03)["sentence"]) is dropped
 
 
 def test_the_verdict_is_against_the_strongest_rival_whatever_is_called_the_baseline():

@@ -189,6 +189,7 @@ def test_a_form_is_kept_or_its_breach_has_a_place(check, output, expected):
         (TEMPLATE, "Size X in red.", 'template: found "X in red." where the template has {size} that matches [SML]'),
         (KEYS, "Name: a", 'key_values: the line "Price:" after "Name:" is missing'),
         (ORDER, "2A, 30V", 'order: "2A" is in the wrong place; expected current after voltage'),
+        (ORDER, "2A, SOT-23, 30V", 'order: "30V" is in the wrong place; expected voltage before current'),
         (NONE, "30 V", 'numbers: "30 V" should be "30V"'),
         ("{kind: json, schema: {type: array}}", "7", 'json: at $ this value is not of type "array" (this value: 7)'),
         ("{kind: json}", "{", "json: expected valid JSON"),

@@ -28,6 +28,10 @@ def broken(output, pair):
     return 1 / len(output)
 
 
+def fragile(output, pair):
+    return None if len(output) < 6 else 1 / 0
+
+
 def leaves(output, pair):
     raise SystemExit("gone")
 
@@ -54,6 +58,12 @@ def results(path: Path, *outputs: str) -> StyleResults:
         "output": outputs, "input": ["part: A1"] * len(outputs), "fields": [json.dumps({"part": "A1"})] * len(outputs)
     })  # fmt: skip
     return check_outputs(pairs, read_style(path, allow_code=True))
+
+
+def test_a_rule_that_fails_counts_before_one_that_could_not_be_scored(folder):
+    found = results(style_file(folder, "rules.quiet", "rules.fragile"), "LOUDLY", "quietly", "quiet")
+    assert found.status.rows() == [("fail", "unscored"), ("pass", "unscored"), ("pass", "pass")]
+    assert found.shares()["acceptable"].to_list() == [False, None, True]
 
 
 def test_a_function_passes_or_says_what_is_wrong(folder):

@@ -3,11 +3,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.core import DataError
 from tuneworth.train import chat_messages, drop_long, pair_notices, preview, render_prompt, token_lengths
 from tuneworth.train.batches import collate, epoch_order
-from tuneworth.train.examples import CHUNK, to_examples
+from tuneworth.train.examples import CHUNK, Example, to_examples
 
 
 def pairs(*outputs: str | None, system: str | None = None) -> pl.DataFrame:
@@ -30,6 +32,31 @@ def test_labels_are_the_tokens_after_their_places(tiny_model: Any) -> None:
     assert batch.labels.tolist().count(tiny_model.tokenizer.eos_token_id) == 2
 
 
+@given(
+    prompt=st.lists(st.integers(1, 3), min_size=1, max_size=5),
+    rows=st.lists(
+        st.tuples(st.lists(st.integers(1, 3), max_size=2), st.lists(st.integers(4, 6), min_size=1, max_size=4)),
+        min_size=1, max_size=4,
+    ),
+)  # fmt: skip
+def test_each_label_is_predicted_from_the_tokens_of_its_own_row(prompt: list[int], rows: Any) -> None:
+    """A shared prefix ends before the last token of a prompt: the next one differs between the rows."""
+    examples = [
+        Example(str(n), (*prompt, *own, *answer), len(prompt) + len(own)) for n, (own, answer) in enumerate(rows)
+    ]
+    for one_sequence in (False, True):
+        batch = collate(examples, device="cpu", one_sequence=one_sequence)
+        tokens = batch.ids.flatten().tolist()
+        shared = batch.layout.shared if batch.layout else 0
+        for n, example in enumerate(examples):
+            mine = batch.owners == n
+            assert batch.labels[mine].tolist() == list(example.ids[example.prompt_tokens :])
+            for at, place in enumerate(batch.places[mine].tolist(), start=example.prompt_tokens):
+                own = example.ids[shared:at]  # the tokens of the row up to the one that predicts
+                assert len(own) > 0
+                assert tokens[place + 1 - len(own) : place + 1] == list(own)
+
+
 def test_an_output_that_starts_with_a_line_break_keeps_the_prompt_as_it_is(tiny_model: Any) -> None:
     (example,) = to_examples(pairs("\nsecond line"), model=tiny_model)
     assert tiny_model.tokenizer.decode(example.ids[example.prompt_tokens :]) == "\nsecond line<|end|>"
@@ -38,6 +65,14 @@ def test_an_output_that_starts_with_a_line_break_keeps_the_prompt_as_it_is(tiny_
 def test_the_system_text_stands_in_the_prompt(tiny_model: Any) -> None:
     (example,) = to_examples(pairs("x", system="be brief"), model=tiny_model)
     assert "be brief" in tiny_model.tokenizer.decode(example.ids[: example.prompt_tokens])
+
+
+def test_a_token_that_the_model_does_not_know_is_an_error(tiny_model: Any) -> None:
+    new = [f"<new{n}>" for n in range(6)]
+    tiny_model.tokenizer.add_tokens(new)  # the last one is token 264, and the model knows 264
+    to_examples(pairs(f"a {new[4]}"), model=tiny_model)
+    with pytest.raises(DataError, match="p1"):
+        to_examples(pairs("fine", f"a {new[5]}"), model=tiny_model)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,8 @@ checks:
 """)
 
 
-@pytest.mark.parametrize("fix", ["safe", *(pytest.param(fix, marks=pytest.mark.slow) for fix in ("off", "unsafe"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("fix", ["safe", "off", "unsafe"])
 def test_repairs_and_their_offer_are_the_same(data: Path, tmp_path: Path, fix: str) -> None:
     ledger, summary = compare(data, tmp_path, style=REPAIRING, data=NAMED, fix=fix, mask=fix == "unsafe")
     assert ledger["fixed"].count() == summary["fix"]["rows"]
