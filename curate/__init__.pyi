@@ -37,15 +37,6 @@ from .overrides import read_overrides as read_overrides
 from .overrides import stamp as stamp
 from .pipeline import Curated as Curated
 from .pipeline import curate as curate
-from .plan.measure import Measured as Measured
-from .plan.measure import measure_sample as measure_sample
-from .plan.sample import Drawn as Drawn
-from .plan.sample import draw_sample as draw_sample
-from .plan.sizes import EXACT_WORK as EXACT_WORK
-from .plan.sizes import Plan as Plan
-from .plan.sizes import Range as Range
-from .plan.sizes import Room as Room
-from .plan.sizes import plan as plan
 from .prepare import CurateRequest as CurateRequest
 from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch

@@ -45,8 +45,6 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "curate/match/duplicates.py": {"*": "gram sets and words, which the scans of their names make"},
     "curate/meaning.py": {"*": "replaces literal texts"},
     "curate/overrides.py": {"*": _NAME},
-    "curate/plan/measure.py": {"*": _OWN},
-    "curate/plan/sizes.py": {"*": _NAME},
     "curate/read/comparison.py": {"*": "counts of literal marks, and letters of one word"},
     "curate/read/formats/decode.py": {"*": "counts of letters in a sample"},
     "curate/read/formats/workbook.py": {"*": "names of cells, and sizes of a workbook's parts"},

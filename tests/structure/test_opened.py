@@ -18,7 +18,7 @@ CHECKED = {
 # Files in the folders of runs, in jobs and caches, and others that Tuneworth writes.
 WRITTEN = {
     "core.disk.appending", "core.disk.locks", "core.stored.reading", "curate.decision_log",
-    "curate.export", "curate.jobs.files", "curate.jobs.storage", "curate.plan.measure", "curate.run_files",
+    "curate.export", "curate.jobs.files", "curate.jobs.storage", "curate.run_files",
     "train.checkpoint", "train.hosted.client", "train.hosted.weights", "train.model.adapter", "train.model.merge",
     "train.model.provenance", "project.demo.measuring",
     "project.evaluation.judgements", "project.evaluation.verdicts", "project.history.cache", "project.history.index",
