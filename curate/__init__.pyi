@@ -23,7 +23,6 @@ from .jobs.curate import curate_files as curate_files
 from .jobs.curate import fingerprint as fingerprint
 from .jobs.executors import Processes as Processes
 from .jobs.ray import RayTasks as RayTasks
-from .jobs.ray import connect as connect
 from .jobs.settings import ClusterSettings as ClusterSettings
 from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor

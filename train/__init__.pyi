@@ -1,6 +1,3 @@
-from .distributed import living_nodes as living_nodes
-from .distributed import on_workers as on_workers
-from .distributed import plan_workers as plan_workers
 from .examples import drop_long as drop_long
 from .examples import token_lengths as token_lengths
 from .fit import fit as fit

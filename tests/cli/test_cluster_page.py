@@ -42,7 +42,7 @@ def test_the_tables_of_the_page_are_settings_and_the_cluster_is_yaml():
 
 def test_commands_and_options_that_the_page_shows_are_there(command):
     shown = set(re.findall(r"tuneworth (\w+)[^`\n]*? (--[\w-]+)", PAGE))
-    assert {name for name, _ in shown} == {"curate", "train", "evaluate"}
+    assert {name for name, _ in shown} == {"curate"}
     for name, option in shown:
         assert option in command(name, "--help").out, (name, option)
 
