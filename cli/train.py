@@ -48,7 +48,7 @@ _GROUPS = {
 )
 @click.option(
     "--on",
-    type=click.Choice(["together", "fireworks", "openai"]),
+    type=click.Choice(["together", "fireworks"]),
     help="Train at this provider, as configured in [train.hosted].",
 )
 @click.option(
@@ -113,7 +113,7 @@ def command(
 def _check_options(on: str | None, *, here: dict[str, bool], there: dict[str, bool]) -> None:
     """Raises: UsageError for options of local training with --on, and of hosted training without it."""
     if on is None and (used := [name for name, value in there.items() if value]):
-        raise click.UsageError(f"{used[0]} is for training at a provider; add --on together, fireworks or openai")
+        raise click.UsageError(f"{used[0]} is for training at a provider; add --on together or fireworks")
     if on is not None and (used := [name for name, value in here.items() if value]):
         hint = "use --plan" if used[0] == "--dry-run" else f"remove {used[0]} or --on"
         raise click.UsageError(f"{used[0]} is for training on your own machines; {hint}")

@@ -13,7 +13,6 @@ from .hosted.job import HostedJob as HostedJob
 from .hosted.job import cost_in as cost_in
 from .hosted.job import job_key as job_key
 from .hosted.job import read_job as read_job
-from .hosted.openai import OpenAI as OpenAI
 from .hosted.provider import JobRequest as JobRequest
 from .hosted.provider import JobState as JobState
 from .hosted.provider import Provider as Provider
