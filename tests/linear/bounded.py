@@ -26,7 +26,6 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "core/faults.py": {"*": _MESSAGE},
     "core/keys.py": {"*": _SETTINGS},
     "core/lines.py": {"*": _SETTINGS},
-    "core/out_of_memory.py": {"*": _NAME},
     "core/progress.py": {"*": _OWN},
     "core/shell.py": {"_unquoted": _SETTINGS},
     "core/stored/damage.py": {"*": _OWN},
