@@ -78,7 +78,6 @@ from .serving.commands import vllm_command as vllm_command
 from .serving.commands import vllm_generation as vllm_generation
 from .serving.facts import ServingFacts as ServingFacts
 from .serving.facts import serving_facts as serving_facts
-from .serving.go_template import ollama_prompt as ollama_prompt
 from .serving.lora_gguf import write_lora_gguf as write_lora_gguf
 from .serving.modelfile import modelfile as modelfile
 from .settings import TrainSettings as TrainSettings
