@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError, Limits
 from tuneworth.curate import DataSettings, read_pairs
-from tuneworth.curate.read.formats import decode, opened
+from tuneworth.curate.read.formats import decode, opened, records
 from tuneworth.curate.read.formats.lines import BlankLines, LongLine, any_lines, feed_lines
 
 FILES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "limits_inputs.py"))
@@ -258,10 +258,20 @@ OBJECTS = [{"input": f"question {n}", "output": "an answer"} for n in range(30)]
     ],
     ids=["a list", "a list under a name", "columns"],
 )
-def test_a_document_is_read_in_blocks_within_any_limit_of_what_is_in_memory(tmp_path, monkeypatch, document, block):
+def test_a_document_has_its_records_in_one_of_three_shapes(tmp_path, monkeypatch, document, block):
     monkeypatch.setattr(decode, "_BLOCK", block)
     path = written(tmp_path, "p.json", json.dumps(document, indent=2))
-    assert read(path, document=100, gap=1_000, record=200).pairs.select("input", "output").to_dicts() == OBJECTS
+    assert read(path, record=200).pairs.select("input", "output").to_dicts() == OBJECTS
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.json.gz"])
+def test_a_document_that_is_too_large_is_to_be_converted_to_lines(tmp_path, monkeypatch, name):
+    path = written(tmp_path, name, json.dumps(OBJECTS))
+    monkeypatch.setattr(records, "_MOST_DOCUMENT", len(json.dumps(OBJECTS)))
+    assert len(read(path).pairs) == 30
+    monkeypatch.setattr(records, "_MOST_DOCUMENT", len(json.dumps(OBJECTS)) - 1)
+    with pytest.raises(DataError, match=r"this one has more than .*\nConvert it to JSON Lines"):
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -289,13 +299,6 @@ def test_a_fault_late_in_a_document_is_named_by_its_line(tmp_path, monkeypatch):
     text = json.dumps(OBJECTS, indent=0).replace('"question 29",', '"question 29"')
     with pytest.raises(DataError, match=r"p\.json is not JSON: Expecting ',' delimiter: line 120 column 1 \(char"):
         read(written(tmp_path, "p.json", text))
-
-
-def test_blank_text_in_a_document_is_a_gap(tmp_path, monkeypatch):
-    monkeypatch.setattr(decode, "_BLOCK", 64)
-    path = written(tmp_path, "p.json", f"[{json.dumps(OBJECTS[0])}" + " " * 5_000 + "]")
-    with pytest.raises(DataError, match=r"there is no record in .* of its text.*\n.*gap = "):
-        read(path, gap=1_000)
 
 
 def test_elements_that_are_no_objects_end_at_the_limit(tmp_path):

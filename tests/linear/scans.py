@@ -110,10 +110,9 @@ class _Thinking:
 
 
 def _read_json(text: str) -> None:
-    """Read a list in blocks whose long values are passed over, and a text that is hardly JSON."""
+    """Read a list with long values, and a text that is hardly JSON."""
     for whole in (json.dumps([text, [text], {"a": text}]), f'["", {text}', f'["{text}'):
-        blocks = (whole[at : at + 64] for at in range(0, len(whole), 64))
-        reader = JsonText(blocks, 100, lambda skipped: None)
+        reader = JsonText(whole, 100)
         with suppress(JsonFault):
             list(reader.elements())
             reader.end()
