@@ -12,7 +12,7 @@ OPENS = {"open", "read_text", "read_bytes", "read_excel", "read_csv", "read_ipc"
 }  # fmt: skip
 # The module that opens paths named by users, and those that use it to check a path before a library opens it.
 CHECKED = {
-    "core.disk.regular", "curate.read.formats.opened", "curate.read.formats.workbook", "curate.read.formats.tables",
+    "core.disk.regular", "curate.read.formats.opened", "curate.read.formats.workbook", "curate.read.formats.trial",
     "evaluate.outputs.models",
 }  # fmt: skip
 # Files in the folders of runs, in jobs and caches, and others that Tuneworth writes.
