@@ -18,7 +18,7 @@ EXAMPLE = (
 
 
 _GROUPS = {
-    "Options": "--dry-run --run --gate --cluster",
+    "Options": "--dry-run --run --gate",
     "Outputs that were collected elsewhere": "--pairs --outputs --style --out --baseline --candidate --repair --limit",
 }
 
@@ -48,16 +48,13 @@ _GROUPS = {
     "--dry-run", "--plan", is_flag=True,
     help="Show the requests to each endpoint and the rivals with their cost; send nothing.",
 )  # fmt: skip
-@click.option(
-    "--cluster", is_flag=True, help="Generate the outputs of the project's models on the cluster that [cluster] names."
-)
 @code_option
 @common_options
 def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
     repair: tuple[str, ...], limits: dict[str, str | int] | None,
     baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
-    dry_run: bool, cluster: bool, allow_code: bool, talk: Talk,
+    dry_run: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
 
@@ -69,8 +66,6 @@ def command(
     from ..reports import verdict_text
 
     collected = pairs is not None or bool(outputs)
-    if cluster and (dry_run or collected):
-        raise ConfigError("--cluster generates outputs with a project's models; this command runs no model")
     if dry_run:
         from .words.evaluate_plan import print_plan
 
@@ -93,7 +88,7 @@ def command(
                 "--style, --out, --repair, --limit, --baseline and --candidate need --pairs and --outputs; "
                 "a project sets them in its file"
             )
-        run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
+        run = evaluate_run(project, run=name, gates=gates, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}
     talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
     run.check_gates()  # after the report is written

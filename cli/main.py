@@ -40,7 +40,6 @@ JOBS = {
         "fix": ("fix", "Repair the outputs of a file by the rules of a style."),
         "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
         "review": ("review", "Decide about rows, change the style and judge outputs, in the browser."),
-        "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
     },
     "Runs and money": {
         "runs": ("runs", "List the runs of a project, with what changed between them; prune old ones."),

@@ -20,7 +20,7 @@ __all__ = ["command"]
 _GROUPS = {
     "Options": "--dry-run --run --again --drop-long",
     "Further results": "--merge --gguf --learning-curve",
-    "Training elsewhere": "--cluster --on --plan --max-cost --yes --connect --cancel",
+    "Training elsewhere": "--on --plan --max-cost --yes --connect --cancel",
 }
 
 
@@ -46,10 +46,9 @@ _GROUPS = {
     is_flag=True,
     help="Also train on an eighth, a quarter and a half of the pairs, and estimate what twice as many would gain.",
 )
-@click.option("--cluster", is_flag=True, help="Train on the workers of the Ray cluster named in [cluster].")
 @click.option(
     "--on",
-    type=click.Choice(["together", "fireworks", "openai"]),
+    type=click.Choice(["together", "fireworks"]),
     help="Train at this provider, as configured in [train.hosted].",
 )
 @click.option(
@@ -67,15 +66,14 @@ _GROUPS = {
 @common_options
 def command(
     project: Path | None, name: str | None, dry_run: bool, drop_long: bool, merge: bool, gguf: bool, again: bool,
-    curve: bool, cluster: bool, on: str | None, plan_only: bool, max_cost: Decimal | None, yes: bool, connect: bool,
+    curve: bool, on: str | None, plan_only: bool, max_cost: Decimal | None, yes: bool, connect: bool,
     cancel: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
     Prints a plan with the time and memory that training needs, and does not start if it cannot fit. After an interruption,
     the same command resumes from the last checkpoint. If the run is already trained with the same settings, nothing is
-    trained again, and --merge and --gguf only write the model. With --cluster, the workers of a Ray cluster train together,
-    from a project folder that every node can reach.
+    trained again, and --merge and --gguf only write the model.
 
     With --on, a provider trains: the files are checked against its rules, and the bill is printed before anything is sent.
     The same command resumes a job that was started, and never starts a second one.
@@ -83,7 +81,7 @@ def command(
     from ..project import preview_training, preview_without_model, train_adapter
 
     _check_options(
-        on, here={"--dry-run": dry_run, "--merge": merge, "--gguf": gguf, "--learning-curve": curve, "--cluster": cluster},
+        on, here={"--dry-run": dry_run, "--merge": merge, "--gguf": gguf, "--learning-curve": curve},
         there={"--plan": plan_only, "--max-cost": max_cost is not None, "--yes": yes, "--connect": connect, "--cancel": cancel},
     )  # fmt: skip
     if on is not None:
@@ -97,10 +95,6 @@ def command(
         "allow_code": allow_code,
     }  # fmt: skip
     if dry_run:
-        if cluster:
-            raise click.UsageError(
-                "--dry-run plans for this machine only; remove --cluster (its workers plan before they train)"
-            )
         options = {"run": name, "drop_long": drop_long, "allow_code": allow_code, "talk": talk}
         if (partial := preview_without_model(project, **options)) is not None:
             talk.answer(str(partial), partial.data())
@@ -110,7 +104,7 @@ def command(
         typed = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
         talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{typed}")
         return
-    trained = train_adapter(project, **given, cluster=cluster, talk=talk)
+    trained = train_adapter(project, **given, talk=talk)
     talk.answer(str(trained), {"run": str(trained.run.folder), **trained.summary})
     folder = quote(str(trained.run.project.folder))
     talk.next(f"tuneworth evaluate {folder}{_options(run=name, allow_code=allow_code)}")
@@ -119,7 +113,7 @@ def command(
 def _check_options(on: str | None, *, here: dict[str, bool], there: dict[str, bool]) -> None:
     """Raises: UsageError for options of local training with --on, and of hosted training without it."""
     if on is None and (used := [name for name, value in there.items() if value]):
-        raise click.UsageError(f"{used[0]} is for training at a provider; add --on together, fireworks or openai")
+        raise click.UsageError(f"{used[0]} is for training at a provider; add --on together or fireworks")
     if on is not None and (used := [name for name, value in here.items() if value]):
         hint = "use --plan" if used[0] == "--dry-run" else f"remove {used[0]} or --on"
         raise click.UsageError(f"{used[0]} is for training on your own machines; {hint}")

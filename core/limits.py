@@ -45,7 +45,7 @@ class Limits:
     record: str | int = "16 MB"
     """The text of one record: a line, a row, an element of a list. A longer one is an unreadable row of its own."""
     document: str | int = "1 GB"
-    """What must be in memory at once: a workbook, one page of a Parquet or Arrow file."""
+    """What must be in memory at once: a workbook; what reading a Parquet or Arrow file takes, besides four times its size."""
     gap: str | int = "64 MB"
     """What may stand before the first record, or between two: blank lines, and lines that are no records."""
     unreadable: int = 100_000

@@ -48,7 +48,6 @@ MINUS = "−"
 YEAR = 365.25
 CENTURY = 100 * YEAR
 SIZES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
-LARGE_NUMBERS = (("trillion", 1e12), ("billion", 1e9), ("million", 1e6))
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,6 @@ class Numbers:
         """
         text = self._signed(number, plain(abs(float(number)))) if _known(number) else UNKNOWN
         return f"{text} {_plural(text, one, several)}" if one and _known(number) else text
-
-    def about(self, number: Real) -> str:
-        """An estimate, to two digits: `1.2 million`."""
-        for name, unit in LARGE_NUMBERS:
-            if (rough := roughly(number)) >= unit:
-                return f"{self.count(roughly(rough / unit))}{self.gap}{name}"
-        return self.count(roughly(number))
 
     def stated(self, value: object) -> str:
         """A value of any kind as it was stated: numbers with thousands separators and at most six digits."""

@@ -2,25 +2,18 @@
 
 Python raises MemoryError, but libraries in Rust, C and Fortran abort, exit with a code of their own, or retry for ever.
 Where a limit is set (`ulimit -v`, `ulimit -d`), a small parent process therefore waits for the command and reports how
-it ended, or ends it if its threads wait for each other. A library that would retry for ever is loaded only if there is
-room for its buffers.
+it ended.
 """
 
 import errno
 import os
-import select
 import signal
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import FrameType
-
-from .deadlock import is_deadlocked
-from .machine import allowed_cores
 
 __all__ = ["OUT_OF_MEMORY", "code_of_child", "has_room", "is_limited", "is_out_of_memory"]
 
@@ -35,14 +28,6 @@ _BY_TORCH = (
     "CUDA error: out of memory",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
-# OpenBLAS, of which numpy and scipy each bring a copy: the library itself, then a buffer for each thread and one for the
-# first call; a thread takes its stack, too. Any of these modules loads its package's copy.
-_OPENBLAS = {
-    "numpy": ("numpy._core._multiarray_umath",),
-    "scipy": ("scipy.linalg._fblas", "scipy.special._ufuncs"),
-}
-_OPENBLAS_LIBRARY, _OPENBLAS_BUFFER, _STACK = 32 << 20, 32 << 20, 8 << 20
-_OPENBLAS_THREADS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")  # the first that is set counts
 _FROM_OUTSIDE = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGPIPE")
 
 
@@ -93,32 +78,10 @@ def has_room(size: int = 64 << 20) -> bool:
     return True
 
 
-class _RoomForOpenBLAS(MetaPathFinder):
-    """Finds no module, but raises MemoryError before one is imported whose OpenBLAS would not fit.
-
-    OpenBLAS up to 0.3.30 retries an allocation that fails for ever, while it is loaded: no exception, no exit.
-    """
-
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
-        package, *inner = fullname.split(".", 1)
-        if not inner or package not in _OPENBLAS or any(module in sys.modules for module in _OPENBLAS[package]):
-            return
-        if not has_room(_openblas_bytes()):
-            raise MemoryError(f"{package} needs more memory than is left")
-
-
-def _openblas_bytes() -> int:
-    """What OpenBLAS allocates while it is loaded and at its first call."""
-    stated = next((value for name in _OPENBLAS_THREADS if (value := os.environ.get(name, "")).isdigit()), "")
-    threads = min(int(stated or 0) or allowed_cores(), allowed_cores())
-    return _OPENBLAS_LIBRARY + (threads + 1) * _OPENBLAS_BUFFER + (threads - 1) * _STACK
-
-
-def code_of_child(work: Callable[[], int], *, patience: float = 30.0) -> int:
+def code_of_child(work: Callable[[], int]) -> int:
     """The exit code of `work`, which is done by a child of this process; 3, and the message, if it ends without one.
 
-    The child is stopped as this process is, and a signal from outside that ends the child ends this process, too. A child
-    whose threads have waited for each other for `patience` seconds is ended.
+    The child is stopped as this process is, and a signal from outside that ends the child ends this process, too.
     """
     reads, writes = os.pipe()
     child = os.fork()
@@ -127,7 +90,6 @@ def code_of_child(work: Callable[[], int], *, patience: float = 30.0) -> int:
 
         os.close(reads)
         logging.getLogger().addHandler(logging.NullHandler())  # hashlib logs a traceback if its library does not load
-        sys.meta_path.insert(0, _RoomForOpenBLAS())
         try:
             code = work()
         except SystemExit as left:
@@ -146,36 +108,16 @@ def code_of_child(work: Callable[[], int], *, patience: float = 30.0) -> int:
     os.close(writes)
     os.set_blocking(reads, False)  # a process that the child started may hold the other end
     _forward_to(child)
-    deadlocked = _ends_deadlock(child, patience)
     _, status = os.waitpid(child, 0)
     with suppress(BlockingIOError):
         if stated := os.read(reads, 1):
             return stated[0]
-    if not deadlocked and os.WIFSIGNALED(status) and signal.Signals(os.WTERMSIG(status)).name in _FROM_OUTSIDE:
+    if os.WIFSIGNALED(status) and signal.Signals(os.WTERMSIG(status)).name in _FROM_OUTSIDE:
         with suppress(OSError):  # SIGKILL has no handler
             signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
     print(OUT_OF_MEMORY, file=sys.stderr)
     return 3
-
-
-def _ends_deadlock(child: int, patience: float) -> bool:
-    """Wait until the child ends; whether it had to be ended, because none of its threads could go on."""
-    try:
-        end = os.pidfd_open(child)
-    except (AttributeError, OSError):  # only Linux has it; without it, the child is waited for
-        return False
-    try:
-        since = time.monotonic()
-        while not select.select([end], [], [], min(1.0, patience / 4))[0]:
-            if not is_deadlocked(child):
-                since = time.monotonic()
-            elif time.monotonic() - since > patience:
-                os.kill(child, signal.SIGKILL)
-                return True
-        return False
-    finally:
-        os.close(end)
 
 
 def _forward_to(child: int) -> None:

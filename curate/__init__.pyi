@@ -23,7 +23,6 @@ from .jobs.curate import curate_files as curate_files
 from .jobs.curate import fingerprint as fingerprint
 from .jobs.executors import Processes as Processes
 from .jobs.ray import RayTasks as RayTasks
-from .jobs.ray import connect as connect
 from .jobs.settings import ClusterSettings as ClusterSettings
 from .jobs.storage import open_storage as open_storage
 from .jobs.tasks import Executor as Executor
@@ -37,15 +36,6 @@ from .overrides import read_overrides as read_overrides
 from .overrides import stamp as stamp
 from .pipeline import Curated as Curated
 from .pipeline import curate as curate
-from .plan.measure import Measured as Measured
-from .plan.measure import measure_sample as measure_sample
-from .plan.sample import Drawn as Drawn
-from .plan.sample import draw_sample as draw_sample
-from .plan.sizes import EXACT_WORK as EXACT_WORK
-from .plan.sizes import Plan as Plan
-from .plan.sizes import Range as Range
-from .plan.sizes import Room as Room
-from .plan.sizes import plan as plan
 from .prepare import CurateRequest as CurateRequest
 from .read.answers import answered_lines as answered_lines
 from .read.batch import Batch as Batch

@@ -43,7 +43,6 @@ from .money.inputs.settings import RoiSettings as RoiSettings
 from .money.recount import read_inputs as read_inputs
 from .money.volumes import BREAK_EVEN as BREAK_EVEN
 from .money.volumes import break_even as break_even
-from .outputs.actors import start_actors as start_actors
 from .outputs.batches import damaged_batches as damaged_batches
 from .outputs.files import read_outputs as read_outputs
 from .outputs.generate import Requests as Requests
@@ -54,7 +53,6 @@ from .outputs.models import counter_of as counter_of
 from .outputs.models import local_folder as local_folder
 from .outputs.models import release as release
 from .outputs.prompts import prompts_of as prompts_of
-from .outputs.race import Write as Write
 from .outputs.race import answer_chats as answer_chats
 from .outputs.race import check_room as check_room
 from .outputs.race import fitted_prompts as fitted_prompts
@@ -69,7 +67,6 @@ from .outputs.stored import read_lines as read_lines
 from .outputs.stored import read_raws as read_raws
 from .outputs.table import OUTPUT_SCHEMA as OUTPUT_SCHEMA
 from .outputs.table import Raced as Raced
-from .outputs.workers import connected as connected
 from .risks.forgetting import GeneralPrompt as GeneralPrompt
 from .risks.forgetting import assess_forgetting as assess_forgetting
 from .risks.forgetting import general_prompts as general_prompts

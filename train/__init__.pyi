@@ -1,6 +1,3 @@
-from .distributed import living_nodes as living_nodes
-from .distributed import on_workers as on_workers
-from .distributed import plan_workers as plan_workers
 from .examples import drop_long as drop_long
 from .examples import token_lengths as token_lengths
 from .fit import fit as fit
@@ -16,7 +13,6 @@ from .hosted.job import HostedJob as HostedJob
 from .hosted.job import cost_in as cost_in
 from .hosted.job import job_key as job_key
 from .hosted.job import read_job as read_job
-from .hosted.openai import OpenAI as OpenAI
 from .hosted.provider import JobRequest as JobRequest
 from .hosted.provider import JobState as JobState
 from .hosted.provider import Provider as Provider
@@ -82,7 +78,6 @@ from .serving.commands import vllm_command as vllm_command
 from .serving.commands import vllm_generation as vllm_generation
 from .serving.facts import ServingFacts as ServingFacts
 from .serving.facts import serving_facts as serving_facts
-from .serving.go_template import ollama_prompt as ollama_prompt
 from .serving.lora_gguf import write_lora_gguf as write_lora_gguf
 from .serving.modelfile import modelfile as modelfile
 from .settings import TrainSettings as TrainSettings

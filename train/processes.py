@@ -1,4 +1,4 @@
-"""The processes that train together, started by `torchrun`, `accelerate launch` or Ray Train, and their exchanges."""
+"""The processes that train together, started by `torchrun` or `accelerate launch`, and their exchanges."""
 
 import os
 import platform
@@ -195,16 +195,12 @@ def _find() -> Processes:
 
 
 def _join(rank: int, count: int) -> Processes:
-    """Join the others: gloo between CPUs, nccl between GPUs. With Ray Train the group exists already."""
+    """Join the others: gloo between CPUs, nccl between GPUs."""
     import torch
     from accelerate import PartialState
     from torch.distributed.rendezvous import rendezvous
 
     cpu = not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
-    if torch.distributed.is_initialized():
-        cpu = torch.distributed.get_backend() == "gloo"
-        state = PartialState(cpu=cpu)
-        return Processes(rank, count, device="cpu" if cpu else str(state.device))
     try:
         store, *_ = next(rendezvous("env://", rank, count, timeout=PATIENCE))
         state = PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE)

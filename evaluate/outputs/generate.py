@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH",
-    "CACHE_BYTES",
     "BatchGenerator",
     "Generation",
     "Requests",
-    "batch_generator",
     "check_constrainable",
     "generate",
     "generate_outputs",
@@ -43,7 +41,7 @@ __all__ = [
 OnToken = Callable[[float], None]
 LEAST_SHARED = 8  # tokens; a shorter common beginning does not justify a pass of its own
 BATCH = 64  # rows; twice as many give a tenth more outputs a second and take twice the memory
-CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
+_CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def plan_requests(
     once = shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
     batches = prompt_batches(
         [len(prompt) - once + max_new_tokens for prompt in ids], batch_size=batch_size,
-        most_tokens=CACHE_BYTES // _bytes_per_token(loaded.model),
+        most_tokens=_CACHE_BYTES // _bytes_per_token(loaded.model),
     )  # fmt: skip
     return Requests(tuple(map(tuple, ids)), tuple(map(tuple, batches)), shared, max_new_tokens, constraint)
 
@@ -154,7 +152,7 @@ def generate_outputs(
     if not any(left):
         return []
     found: list[Generation] = []
-    with batch_generator(
+    with _batch_generator(
         loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams, on_token=on_token
     ) as generate_batch:
         for number, wanted in enumerate(left):
@@ -166,7 +164,7 @@ def generate_outputs(
 
 
 @contextmanager
-def batch_generator(
+def _batch_generator(
     loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
     streams: Sequence[str] | None, on_token: OnToken | None = None,
 ) -> Iterator[Callable[[int, Sequence[int]], Iterator[list[Generation]]]]:  # fmt: skip

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ADAPTER",
     "Raced",
-    "Write",
     "answer_chats",
     "check_room",
     "fitted_prompts",
@@ -33,7 +31,6 @@ __all__ = [
 ]
 
 Progress = Callable[[str, float, int], None]  # variant, outputs done (a started one as a part), outputs in total
-Write = Callable[..., list["Generation"]]  # `generate_outputs`, or an equivalent that runs elsewhere
 ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that determine what an adapter does
 NAMED = 5  # ids of pairs in a message; more would not help
 
@@ -48,12 +45,8 @@ def race(
     store: Path,
     seed: int = 0,
     progress: Progress | None = None,
-    write: Write | None = None,
 ) -> Raced:
     """`settings.samples` outputs of a local variant for each pair, by the model in memory.
-
-    `write` generates the missing outputs, by default `generate_outputs`; with another one, such as that of `Actors`,
-    `loaded` may be a model without its weights.
 
     Each finished batch of outputs is appended to `store` under a key of everything that determines it. Existing batches
     are reused, and the others are the same as without them. More samples generate only the new ones; another guide,
@@ -64,7 +57,6 @@ def race(
     table = answer_chats(
         variant, pairs["id"].to_list(), prompts, loaded=loaded, temperature=settings.temperature,
         samples=range(settings.samples), max_new_tokens=max_new_tokens, store=store, seed=seed, progress=progress,
-        write=write,
     )  # fmt: skip
     return Raced(table, *_fixed_tokens(variant, loaded))
 
@@ -82,7 +74,6 @@ def answer_chats(
     samples: Sequence[int] = (0,),
     streams: Sequence[str] | None = None,
     progress: Progress | None = None,
-    write: Write | None = None,
 ) -> pl.DataFrame:
     """The outputs of a local variant for these chats, one or more for each id, stored and reused as `race` does.
 
@@ -112,9 +103,9 @@ def answer_chats(
             progress(variant.name, done + started, len(ids) * len(samples))
 
     done = sum(map(len, known.values()))
-    generated = (write or partial(generate_outputs, on_token=report))(
+    generated = generate_outputs(
         loaded, requests, adapter=variant.adapter, temperature=temperature, seed=seed, streams=hashes,
-        samples=samples, done=known, on_batch=keep,
+        samples=samples, done=known, on_batch=keep, on_token=report,
     )  # fmt: skip
     return _table(
         [*generated, *(generation for batch in known.values() for generation in batch)], variant, ids, loaded.name

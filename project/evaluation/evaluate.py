@@ -1,13 +1,12 @@
 """The evaluation of a run: outputs of every variant, their scores, the money, the risks, the verdict."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, alone_in_run
+from ...core import DataError, Talk, alone_in_run
 from ...evaluate import (
     AUTO,
     AnswerStore,
@@ -23,7 +22,6 @@ from ..gather.gathering import gather
 from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
 from ..gather.required import OutputSet, required_outputs
 from ..load import check_costs
-from ..project import PROJECT_FILE, Project
 from ..run import TRAINED, At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, test_set_uses
 from ..training.learning_curve import read_curve
@@ -43,22 +41,20 @@ def evaluate_run(
     *,
     run: str | None = None,
     gates: Sequence[str] = (),
-    cluster: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Run:
     """Compare the project's variants on the test pairs of its newest run, or of the named `run`: verdict and report.
 
-    `gates` are conditions on the results; `check_gates` of the run raises if one fails. With `cluster`, the workers of
-    [cluster] generate the outputs of models.
+    `gates` are conditions on the results; `check_gates` of the run raises if one fails.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` stops it.
     """
     opened = open_run(project, run, parts=TRAINED, allow_code=allow_code, talk=console_for(talk, seed))
     conditions = project_gates(opened.project, gates)
     with alone_in_run(opened.folder), resumable(opened):
-        evaluate_stage(opened, conditions, on_cluster=cluster)
+        evaluate_stage(opened, conditions)
     return opened
 
 
@@ -90,14 +86,8 @@ def _note_damaged(run: Run) -> None:
             run.talk.note(f"note: {damaged}; those outputs are generated again")
 
 
-def evaluate_stage(
-    run: Run, gates: Sequence[Gate], *, loaded: "LoadedModel | None" = None, on_cluster: bool = False
-) -> None:
-    """Evaluate the run, and write its outputs, results and report.
-
-    With `on_cluster`, the workers of `[cluster]` generate the outputs of models, and this process never loads their
-    weights. Files, endpoints, scores and the verdict are handled here.
-    """
+def evaluate_stage(run: Run, gates: Sequence[Gate], *, loaded: "LoadedModel | None" = None) -> None:
+    """Evaluate the run, and write its outputs, results and report."""
     project, settings, test = run.project, run.project.evaluate, run.test
     output_sets = required_outputs(run, adapter=run.adapter if run.adapter.is_dir() else None)
     variants, pairs = [output_set.variant for output_set in output_sets], output_sets[0].pairs
@@ -108,8 +98,7 @@ def evaluate_stage(
     check_costs(project)
     _note_damaged(run)
     watch = Stopwatch()
-    with _cluster(project, variants) if on_cluster else nullcontext() as ray:
-        gathered = gather(run, output_sets, loaded=loaded, probed=_probed(settings, variants), ray=ray)
+    gathered = gather(run, output_sets, loaded=loaded, probed=_probed(settings, variants))
     fingerprint, uses = test_set_uses(run.folder, pairs["id"].to_list())
     # An earlier call counted the time of existing outputs.
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
@@ -138,20 +127,6 @@ def evaluate_in_project(run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], cont
             candidate=settings.candidate, margin=settings.margin, settings=settings, roi=run.project.roi_settings,
             context=context, seed=run.seed,
         )  # fmt: skip
-
-
-def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:
-    """A connection to the project's cluster, opened before any request is sent."""
-    if project.cluster is None:
-        raise ConfigError(
-            f"--cluster needs a section [cluster] in {project.folder / PROJECT_FILE}.\n"
-            'Set address = "auto" there for the cluster that this machine belongs to.'
-        )
-    if not any(variant.local for variant in variants):
-        raise ConfigError("--cluster is for variants that run a model; files and endpoints are read from this machine")
-    from ...evaluate import connected
-
-    return connected(project.cluster)
 
 
 def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant | None:

@@ -1,14 +1,13 @@
 """Gathers the outputs of every variant: from files, endpoints, or models on this machine."""
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...core import ModelError, install_command
 from ...evaluate import Raw, Variant, read_outputs
-from ..load import lacks_for_training, load, model_name, need_training
+from ..load import lacks_for_training, load, model_name
 from ..run import Run
 from .probing import Probes, probe, write_probes
 from .requests import request_outputs
@@ -16,7 +15,6 @@ from .required import OutputSet
 from .rivals import Climb, LocalModel
 
 if TYPE_CHECKING:
-    from ...evaluate import Write
     from ...train import LoadedModel
 
 __all__ = ["Gathered", "gather"]
@@ -43,13 +41,11 @@ def gather(
     *,
     loaded: "LoadedModel | None" = None,
     probed: Variant | None = None,
-    ray: Any = None,
 ) -> Gathered:
     """The required outputs, those of rivals by the models in memory, and the probes of the variant `probed`.
 
     Files are read first: they cost nothing and may be invalid. Models run one after another, the one of [train] first; each
-    is released before the next is loaded, so a model passed as `loaded` may be unusable afterwards. With `ray`, connected to
-    a cluster, only its workers load models.
+    is released before the next is loaded, so a model passed as `loaded` may be unusable afterwards.
     """
     from ...evaluate import by_model, check_adapters
 
@@ -64,12 +60,11 @@ def gather(
     climb = Climb(run, variants)
     raw |= request_outputs(run, remote, climb) if remote else {}
     probes = None
-    with closing(_in_memory(run, groups, loaded) if ray is None else _on_workers(run, groups, ray)) as models:
-        for group, model, write in models:
-            raw |= _here(run, [a for a in output_sets if a.variant in group], climb, model, write)
-            if probed is not None and probed in group:
-                tested = max(len(a.pairs) for a in output_sets if a.variant == probed)
-                probes = probe(run, probed, loaded=model, tested=tested, write=write)
+    for group, model in _in_memory(run, groups, loaded):
+        raw |= _here(run, [a for a in output_sets if a.variant in group], climb, model)
+        if probed is not None and probed in group:
+            tested = max(len(a.pairs) for a in output_sets if a.variant == probed)
+            probes = probe(run, probed, loaded=model, tested=tested)
     names = [*(variant.name for variant in variants), *(rung.name for rung in climb.wanted)]
     return Gathered({name: raw[name] for name in names if name in raw}, probes, tuple(climb.left_out.items()))
 
@@ -88,11 +83,10 @@ def _need_packages(groups: Sequence[list[Variant]]) -> None:
         )
 
 
-Models = Generator[tuple[list[Variant], "LoadedModel", "Write | None"]]  # variants, their model, a generating function
-
-
-def _in_memory(run: Run, groups: Sequence[list[Variant]], loaded: "LoadedModel | None") -> Models:
-    """The models in this process, one after another."""
+def _in_memory(
+    run: Run, groups: Sequence[list[Variant]], loaded: "LoadedModel | None"
+) -> Iterator[tuple[list[Variant], "LoadedModel"]]:
+    """The variants of each model with the model, which is in memory until the next one is asked for."""
     from ...evaluate import release
 
     for group in groups:
@@ -102,24 +96,7 @@ def _in_memory(run: Run, groups: Sequence[list[Variant]], loaded: "LoadedModel |
                 release(loaded)
             loaded = load(run.project, run.talk, model)
         loaded = loaded or load(run.project, run.talk)
-        yield group, loaded, None
-
-
-def _on_workers(run: Run, groups: Sequence[list[Variant]], ray: Any) -> Models:
-    """The models in the workers of a cluster, one after another."""
-    from ...evaluate import start_actors
-
-    need_training(run.project)
-    train, cluster = run.project.train, run.project.cluster
-    for group in groups:
-        name = group[0].model or model_name(run.project)
-        run.talk.note(f"model: loading {name} on the cluster")
-        with start_actors(
-            ray, name, dtype=None if train.dtype == "auto" else train.dtype, quantised=train.quantised,
-            workers=None if cluster is None else cluster.workers, say=run.talk.note,
-        ) as actors:  # fmt: skip
-            run.talk.note(f"model: {actors.words}")
-            yield group, actors.loaded, actors.write
+        yield group, loaded
 
 
 def _collected(run: Run, output_set: OutputSet) -> Raw:
@@ -136,13 +113,11 @@ def _collected(run: Run, output_set: OutputSet) -> Raw:
     return Raw(variant, outputs, model=models[0] if len(models) == 1 else None)
 
 
-def _here(
-    run: Run, output_sets: Sequence[OutputSet], climb: Climb, loaded: "LoadedModel", write: "Write | None"
-) -> dict[str, Raw]:
+def _here(run: Run, output_sets: Sequence[OutputSet], climb: Climb, loaded: "LoadedModel") -> dict[str, Raw]:
     """The outputs of one loaded model: of each variant, then of their rivals. All prompts are checked for length first."""
     from ...evaluate import check_room
 
-    local = LocalModel(run, loaded, write)
+    local = LocalModel(run, loaded)
     for output_set in output_sets:
         check_room(output_set.variant, output_set.pairs, loaded=loaded, max_new_tokens=local.limit)
     raw = {one.variant.name: local.outputs(one.variant, one.pairs) for one in output_sets}

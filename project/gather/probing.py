@@ -25,7 +25,7 @@ from ..runs import Stopwatch
 from .required import limit_of
 
 if TYPE_CHECKING:
-    from ...evaluate import EvaluateSettings, Raced, Write
+    from ...evaluate import EvaluateSettings, Raced
     from ...train import LoadedModel
 
 __all__ = ["TRAIN_OUTPUTS", "Probes", "probe", "train_outcomes", "write_probes"]
@@ -53,7 +53,6 @@ class _Prober:
 
     run: Run
     loaded: "LoadedModel"
-    write: "Write | None" = None
 
     def race(
         self, variant: Variant, pairs: pl.DataFrame, *, limit: int, settings: "EvaluateSettings", title: str
@@ -65,18 +64,18 @@ class _Prober:
             return race(
                 variant, pairs, loaded=self.loaded, settings=settings, max_new_tokens=limit,
                 store=self.run.generated, seed=self.run.seed,
-                progress=lambda name, done, of: advance(done, of, "outputs"), write=self.write,
+                progress=lambda name, done, of: advance(done, of, "outputs"),
             )  # fmt: skip
 
 
-def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, write: "Write | None" = None) -> Probes:
+def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int) -> Probes:
     """Probe a tuned variant on this machine in addition to the test, together with its base model.
 
     It answers up to `train_sample` train pairs, but no more than the `tested` pairs that they are compared with, as more
     would not improve the estimate. The base model and the tuned model get the general prompts without guide, examples or
-    sampling. `write` is as for `race`.
+    sampling.
     """
-    prober, watch = _Prober(run, loaded, write), Stopwatch()
+    prober, watch = _Prober(run, loaded), Stopwatch()
     on_train, outputs = _on_train(prober, variant, most=min(run.project.evaluate.train_sample, tested))
     forgetting, general = _general(prober, variant)
     run.talk.note(

@@ -34,7 +34,6 @@ from ..run import Run
 from .required import limit_of, raw_of
 
 if TYPE_CHECKING:
-    from ...evaluate import Write
     from ...train import LoadedModel
 
 __all__ = ["Climb", "LocalModel", "RemoteSession"]
@@ -43,12 +42,11 @@ Chat = list[dict[str, str]]
 
 
 class LocalModel:
-    """The model in memory, or on the workers of a cluster, that generates the outputs of variants and rivals."""
+    """The model in memory that generates the outputs of variants and rivals."""
 
-    def __init__(self, run: Run, loaded: "LoadedModel", write: "Write | None") -> None:
-        self.run, self.loaded, self._write = run, loaded, write
+    def __init__(self, run: Run, loaded: "LoadedModel") -> None:
+        self.run, self.loaded = run, loaded
         self.limit = limit_of(run, loaded)
-        self._summed = "" if write is None else ", summed over all workers"
 
     def outputs(self, variant: Variant, pairs: pl.DataFrame) -> Raw:
         """The outputs of a variant, with a note of their number and time."""
@@ -57,10 +55,10 @@ class LocalModel:
         with self._progress(variant.name) as progress:
             raced = race(
                 variant, pairs, loaded=self.loaded, settings=self.run.project.evaluate, max_new_tokens=self.limit,
-                store=self.run.generated, seed=self.run.seed, progress=progress, write=self._write,
+                store=self.run.generated, seed=self.run.seed, progress=progress,
             )  # fmt: skip
         seconds, count = raced.outputs["seconds"].sum(), say.count(len(raced.outputs), "output")
-        self.run.talk.note(f"evaluate: {variant.name}, {count} in {say.duration(seconds)}{self._summed}")
+        self.run.talk.note(f"evaluate: {variant.name}, {count} in {say.duration(seconds)}")
         return raw_of(self.run, variant, raced, self.loaded.name, self.loaded)
 
     def answers(self, variant: Variant, wanted: Sequence[Again], temperature: float) -> pl.DataFrame:
@@ -71,7 +69,7 @@ class LocalModel:
             return answer_chats(
                 variant, [one.id for one in wanted], [one.chat for one in wanted], loaded=self.loaded,
                 temperature=temperature, max_new_tokens=self.limit, store=self.run.generated, seed=self.run.seed,
-                streams=[f"{one.id}\0{one.sample}\0{one.call}" for one in wanted], progress=progress, write=self._write,
+                streams=[f"{one.id}\0{one.sample}\0{one.call}" for one in wanted], progress=progress,
             )  # fmt: skip
 
     def tokens(self, chats: Sequence[Chat]) -> list[int]:

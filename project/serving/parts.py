@@ -7,13 +7,13 @@ from typing import Literal
 
 from ...core import ModelError, sha256_file
 from ...train import (
+    ChatFormat,
     check_plain,
     check_vllm_adapter,
     conversion_command,
     go_template,
     llama_command,
     modelfile,
-    ollama_prompt,
     read_record,
     start_script,
     trimmed,
@@ -116,7 +116,7 @@ def _for_vllm(model: JudgedModel, weights: Weights | None) -> Parts:
 def _for_ollama(model: JudgedModel, weights: Weights | None) -> Parts:
     facts, found = model.facts, model.facts.format()
     template = go_template(found, begin=not facts.adds_begin)
-    _check_requests(model, template, found.trims)
+    _check_requests(model, found)
     if not facts.embedded and facts.architecture not in OLLAMA_CONVERTS:
         raise ModelError(
             f"Ollama does not convert models of type {facts.architecture}, and Tuneworth writes a GGUF only if the base "
@@ -156,11 +156,11 @@ def _gguf_parts(server: str, model: JudgedModel, weights: Weights | None) -> Par
     )
 
 
-def _check_requests(model: JudgedModel, template: str, trims: frozenset[str]) -> None:
+def _check_requests(model: JudgedModel, found: ChatFormat) -> None:
     """Raises: ModelError if Ollama renders a judged request differently from the model's own template."""
     begin = model.facts.begin_token if model.facts.adds_begin else ""
     for chat in model.chats:
-        made = begin + ollama_prompt(template, trimmed(chat, trims))
+        made = begin + found.prompt(trimmed(chat, found.trims), begin=not begin)
         if made != (wanted := model.facts.render(chat)):
             raise ModelError(
                 f"Ollama's template language cannot write this model's prompts: {made!r} instead of {wanted!r}.\n"

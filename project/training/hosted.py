@@ -12,7 +12,7 @@ from ...core import ConfigError, Talk, adopt, damage_is_named, read_key, say, sh
 from ..run import CURATED, At, Run, console_for, open_run
 from .connect import check_connect, connect_endpoint
 from .earlier import put_aside
-from .hosted_plan import HostedPlan, check_dates, check_max_cost, hosted_folder, plan_job, provider_of
+from .hosted_plan import HostedPlan, check_max_cost, hosted_folder, plan_job, provider_of
 from .hosted_words import endpoint_table, result_text
 from .train import alone_in
 
@@ -39,8 +39,7 @@ class HostedTraining:
         return {"run": str(self.run.folder), **self.summary, "evaluate": self.table, "connected": self.connected}
 
     def __str__(self) -> str:
-        deploy = self.summary["hosted"]["preset"] is not None
-        return result_text(self.summary, self.table, deploy=deploy, connected=self.connected)
+        return result_text(self.summary, self.table, connected=self.connected)
 
     def __repr__(self) -> str:
         return str(self)
@@ -52,7 +51,7 @@ def plan_hosted(
 ) -> HostedPlan:  # fmt: skip
     """What `train_hosted` would send and what that would cost; nothing is sent or written.
 
-    Raises: ConfigError for settings, dates, a missing price, personal data or a cost above `max_cost` USD; DataError with every
+    Raises: ConfigError for settings, a missing price, personal data or a cost above `max_cost` USD; DataError with every
     rule of the provider that the files break.
     """
     opened = open_run(project, run, parts=CURATED, allow_code=False, talk=console_for(talk, seed))
@@ -144,10 +143,10 @@ def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) ->
             f"{run.folder} was already trained on this machine, at least in part.\nTo train it at {provider.title} and set "
             "that training aside, add --again; for a new run, run `tuneworth curate`."
         )
-    if record.get("job") and not again:  # announced dates do not affect an existing job
+    if record.get("job") and not again:
         known = f"the run already has this job: {record['job']} ({record.get('word') or record['status'] or 'created'})"
         return replace(plan, warnings=[*plan.warnings, known])
-    return replace(plan, warnings=[*plan.warnings, *check_dates(provider, plan.request.model, today)])
+    return plan
 
 
 def _changed(run: Run, record: Mapping[str, Any], plan: HostedPlan) -> str:

@@ -22,12 +22,10 @@ from .train import training_pairs
 if TYPE_CHECKING:
     from ...train import Bill, HostedSettings, JobRequest, Provider, TokenCount, Upload
 
-__all__ = ["PROVIDERS", "HostedPlan", "check_dates", "check_max_cost", "hosted_folder", "plan_job", "provider_of"]
+__all__ = ["PROVIDERS", "HostedPlan", "check_max_cost", "hosted_folder", "plan_job", "provider_of"]
 
-PROVIDERS = ("together", "fireworks", "openai")
-EXAMPLE = {
-    "together": "Qwen/Qwen3-8B", "fireworks": "accounts/fireworks/models/qwen3-8b", "openai": "gpt-4.1-mini-2025-04-14",
-}  # fmt: skip
+PROVIDERS = ("together", "fireworks")
+EXAMPLE = {"together": "Qwen/Qwen3-8B", "fireworks": "accounts/fireworks/models/qwen3-8b"}
 RULE_BATCH = 8  # pairs per step that the rule for epochs assumes; providers choose their own
 
 
@@ -60,7 +58,7 @@ class HostedPlan:
             "model": self.request.model, "key": self.request.key, **self.request.hyperparameters(),
             "epochs_by_rule": self.epochs_by_rule,
             "files": {one.role: {"name": one.name, "examples": one.lines, "bytes": one.size} for one in self.uploads},
-            "bill": self.bill.data(), "rules": self.provider.rules.source, "gives_adapter": self.provider.gives_adapter,
+            "bill": self.bill.data(), "rules": self.provider.rules.source,
             "dropped": self.dropped, "warnings": self.warnings, "preset": self.provider.preset,
         }  # fmt: skip
 
@@ -81,7 +79,7 @@ def provider_of(project: Project, name: str) -> "Provider":
 
     Raises: ConfigError if there is no such provider, or `[train.hosted]` lacks what it needs.
     """
-    from ...train import Fireworks, OpenAI, Together
+    from ...train import Fireworks, Together
 
     if name not in PROVIDERS:
         raise ConfigError(f'there is no provider "{name}"; expected {", ".join(PROVIDERS)}')
@@ -95,39 +93,8 @@ def provider_of(project: Project, name: str) -> "Provider":
         raise ConfigError(
             f'{file}: [train.hosted] names no account\nAdd account = "ID", the id that `firectl whoami` prints.'
         )
-    made: Provider = (
-        {"openai": OpenAI, "together": Together}[name]() if name != "fireworks" else Fireworks(str(settings.account))
-    )
+    made: Provider = Together() if name == "together" else Fireworks(str(settings.account))
     return made if settings.base_url is None else replace(made, base_url=settings.base_url.rstrip("/"))  # type: ignore[type-var]
-
-
-def check_dates(provider: "Provider", model: str, today: date) -> list[str]:
-    """Warnings about announced shutdowns.
-
-    Raises: ConfigError if the provider accepts no more jobs, or the base model was shut down.
-    """
-    elsewhere = "Train at another provider (--on together, --on fireworks) or on this machine (without --on)."
-    last, ends = provider.no_new_jobs, provider.retires.get(model)
-    if last is not None and today >= last:
-        raise ConfigError(
-            f"{provider.title} has accepted no new training jobs since {last} ({provider.announced})\n{elsewhere}"
-        )
-    if ends is not None and today >= ends:
-        raise ConfigError(
-            f'"{model}" and all models tuned from it were shut down on {ends} ({provider.announced})\n{elsewhere}'
-        )
-    warnings = []
-    if last is not None:
-        warnings.append(
-            f"{provider.title} will accept no new training jobs from {last}, and already accepts none from organisations that "
-            f"never tuned a model there ({provider.announced}); from that day, this model cannot be trained again there"
-        )
-    if ends is not None:
-        warnings.append(
-            f"{model} and all models tuned from it will be shut down on {ends}, in {say.count((ends - today).days, 'day')}. "
-            f"State base_model_retires = {ends} in [roi.running]"
-        )
-    return warnings
 
 
 def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -> HostedPlan:
@@ -141,8 +108,6 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
     provider = provider_of(project, on)
     settings = project.hosted
     assert settings is not None
-    if stated := [key for key in provider.unknown if getattr(settings, key) is not None]:
-        raise ConfigError(f"{provider.title} does not take {', '.join(stated)}\nRemove it from [train.hosted].")
     price = price_for(provider, settings.model, settings.price)
     train, validation = training_pairs(run, project.train)
     tables = {"train": train, **({"validation": validation} if settings.validation and len(validation) else {})}
@@ -151,8 +116,8 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
         role: [line["messages"] for line in chat_lines(table, system_role=system_role)]
         for role, table in tables.items()
     }
-    counts = {role: _counted(chat, project, provider) for role, chat in chats.items()}
-    longest = settings.longest_tokens or provider.longest_tokens(settings.model)
+    counts = {role: _counted(chat, project) for role, chat in chats.items()}
+    longest = settings.longest_tokens
     tables, chats, counts, dropped = _without_long(
         tables, chats, counts, longest if drop_long or project.train.drop_long else None
     )
@@ -194,7 +159,7 @@ def check_max_cost(plan: HostedPlan, max_cost: Decimal | None) -> None:
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _counted(chats: Sequence[Any], project: Project, provider: "Provider") -> "TokenCount":
+def _counted(chats: Sequence[Any], project: Project) -> "TokenCount":
     """The tokens of each chat; a relative tokenizer folder is resolved from the project folder."""
     from ...train import count_tokens
 
@@ -202,7 +167,7 @@ def _counted(chats: Sequence[Any], project: Project, provider: "Provider") -> "T
     if tokenizer is not None and (project.folder / tokenizer).is_dir():
         tokenizer = str(project.folder / tokenizer)
 
-    return count_tokens(chats, tokenizer=tokenizer, framed=provider.name == "openai")
+    return count_tokens(chats, tokenizer=tokenizer)
 
 
 def _content(chats: Sequence[Any]) -> bytes:
@@ -240,7 +205,6 @@ def _check_files(
         found = file_problems(
             content, provider.rules, role=role, name=lambda n, ids=ids, rows=rows: f'pair "{mask_text(ids[n])}", row {rows[n]}',
             tokens=counts[role].most if counts[role].exact else None, longest_tokens=longest,
-            other=contents["train"] if role != "train" else None,
         )  # fmt: skip
         problems += [f"{role} file: {text}" for text in found]
     if problems:

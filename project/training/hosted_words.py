@@ -44,11 +44,8 @@ def _plan_rows(plan: Data) -> Iterator[str]:
     if bill["minimum"]:
         yield _row("minimum", say.money(bill["minimum"], "USD"))
     yield _row("total", _total(bill))
-    yield _row("hosting", hosting_text(plan["preset"], plan["title"]))
-    given = (
-        "is fetched into train/adapter" if plan["gives_adapter"] else f"stays at {plan['title']}: it gives no weights"
-    )
-    yield _row("adapter", f"it {given}; the tuned model is judged at its endpoint")
+    yield _row("hosting", hosting_text(plan["preset"]))
+    yield _row("adapter", "it is fetched into train/adapter; the tuned model is judged at its endpoint")
 
 
 def _validated(plan: Data) -> str:
@@ -64,10 +61,8 @@ def _upto(likely: int, most: int) -> str:
     return f"{most:,}" if likely == most else f"about {likely:,}, at most {most:,}"
 
 
-def hosting_text(preset: str | None, title: str) -> str:
+def hosting_text(preset: str) -> str:
     """What serving the tuned model costs, and which setting of [roi] accounts for it."""
-    if preset is None:
-        return f"by the token, at {title}'s prices for tuned models: model in [roi.tuned], with the tuned model's name"
     machine = PRESETS[preset]
     hourly = float(machine.hourly or 0)
     return (
@@ -78,7 +73,7 @@ def hosting_text(preset: str | None, title: str) -> str:
     )
 
 
-def result_text(summary: Data, table: str, *, deploy: bool, connected: bool) -> str:
+def result_text(summary: Data, table: str, *, connected: bool) -> str:
     """The result of training at a provider: the model, its cost, and how to judge it."""
     hosted = summary["hosted"]
     lines = [
@@ -94,9 +89,8 @@ def result_text(summary: Data, table: str, *, deploy: bool, connected: bool) -> 
     lines.append(_row("cost", f"{cost}{_source(hosted)}"))
     if hosted["adapter"]:
         lines.append(_row("adapter", str(hosted["adapter"])))
-    lines.append(_row("hosting", hosting_text(hosted["preset"], hosted["title"])))
-    first = "Deploy the model, then judge" if deploy else "Judge"
-    step = f"{first} it at its endpoint: add this to tuneworth.toml (or use --connect)"
+    lines.append(_row("hosting", hosting_text(hosted["preset"])))
+    step = "Deploy the model, then judge it at its endpoint: add this to tuneworth.toml (or use --connect)"
     return "\n".join([*lines, "", "tuneworth.toml now has" if connected else step, "", table])
 
 

@@ -37,7 +37,6 @@ __all__ = [
     "record_training",
     "shown_fit",
     "stated_settings",
-    "train_in",
     "train_stage",
     "training_pairs",
 ]
@@ -126,10 +125,10 @@ def train_stage(
     from ...train import Processes
 
     with alone_in(run.folder) if Processes.here().first else nullcontext():
-        return train_in(run, loaded=loaded, drop_long=drop_long, again=again, earlier=earlier)
+        return _train(run, loaded=loaded, drop_long=drop_long, again=again, earlier=earlier)
 
 
-def train_in(
+def _train(
     run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False,
     earlier: "Preflight | None" = None,
 ) -> dict[str, Any]:  # fmt: skip

@@ -68,7 +68,6 @@ def train_adapter(
     merge: bool = False,
     gguf: bool = False,
     learning_curve: bool = False,
-    cluster: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
@@ -77,7 +76,7 @@ def train_adapter(
 
     An interrupted training resumes; a finished one with the same settings is kept, unless `again` is set. `drop_long` drops
     pairs that are longer than the model's context. `merge` also writes the merged model, `gguf` a file for llama.cpp;
-    `learning_curve` also trains on parts of the pairs; `cluster` trains on the workers that [cluster] names.
+    `learning_curve` also trains on parts of the pairs.
 
     Raises: ConfigError, DataError or ModelError for errors found before it starts; RunBroken if training aborts.
     """
@@ -85,7 +84,7 @@ def train_adapter(
     if learning_curve:
         curve_parts(opened)  # fail on too few pairs before anything is trained
     with resumable(opened):
-        summary, loaded = _fitted(opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code)
+        summary, loaded = _fitted(opened, drop_long=drop_long, again=again)
     if (merge or gguf or learning_curve) and not _alone():
         return Training(opened, summary)
     if learning_curve:
@@ -111,19 +110,13 @@ def preview_training(
     return plan_training(opened, drop_long=drop_long, again=again)
 
 
-def _fitted(
-    run: Run, *, drop_long: bool, again: bool, cluster: bool, allow_code: bool
-) -> tuple[dict[str, Any], "LoadedModel | None"]:
+def _fitted(run: Run, *, drop_long: bool, again: bool) -> tuple[dict[str, Any], "LoadedModel | None"]:
     """The summary of the run's training, existing or new; and the model, if it was loaded."""
     if not again and (summary := finished(run, drop_long=drop_long)) is not None:
         run.talk.note(f"train: {run.folder} is already trained with these settings; --again trains it from scratch")
         if not is_recorded(run):  # killed after its last file
             record_training(run, summary["seconds"])
         return summary, None
-    if cluster:
-        from .cluster_training import cluster_stage
-
-        return cluster_stage(run, drop_long=drop_long, again=again, allow_code=allow_code), None
     loaded = load(run.project, run.talk)  # a failed load leaves the earlier training intact
     return train_stage(run, loaded=loaded, drop_long=drop_long, again=again), loaded
 

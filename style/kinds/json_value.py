@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -20,7 +21,6 @@ from ..words import quoted
 from ..yaml_text import read_yaml
 from .json_failures import MOST, StoppableValidator, compiled, failures
 from .json_text import as_json
-from .json_work import SchemaWork
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -37,6 +37,7 @@ _MOST_OF_SCHEMA = 5_000_000  # bytes
 # An output that a schema may look at more often is validated where it can be stopped: for each failed look the validator
 # keeps a failure of 30 microseconds and a kilobyte.
 _MOST_LOOKS = 100_000
+_MOST_PARTS = 1_000  # of a schema, with references resolved; one that refers to itself has more
 
 Fault = tuple[str | None, int | None, int | None, str]
 
@@ -61,7 +62,7 @@ class JsonParameters:
         except (ValueError, RecursionError, TypeError) as error:
             raise ConfigError(f"the JSON Schema cannot be used: {error}") from None
         object.__setattr__(self, "schema", plain)
-        _ = self.work, self.validator
+        _ = self.validator
 
     @cached_property
     def validator(self) -> "jsonschema_rs.Validator":
@@ -74,28 +75,43 @@ class JsonParameters:
             raise ConfigError(f"the JSON Schema cannot be used: {_schema_reason(error)}") from None
 
     @cached_property
-    def work(self) -> SchemaWork:
-        """How often the schema looks at values. Raises: ConfigError if it holds too many schemas."""
-        try:
-            return SchemaWork(self.schema)
-        except ValueError as error:
-            raise ConfigError(f"the JSON Schema cannot be used: {error}") from None
-
-    @cached_property
-    def _short(self) -> int:
-        """A text of at most so many characters is never much work, whatever it holds."""
-        lengths = (2**power for power in range(4, 18))
-        return max(takewhile(lambda n: n * self.work.looks(min(n // 2, _MAX_DEPTH)) <= _MOST_LOOKS, lengths), default=0)
+    def _parts(self) -> int:
+        return _parts(self.schema)
 
     def is_much_work(self, text: str) -> bool:
-        """Whether validating a JSON text may take longer than a person waits."""
-        if len(text) <= self._short:
-            return False
-        containers = text.count("[") + text.count("{")
-        values = containers + text.count(",") + 1
-        if values * self.work.looks(min(containers, _MAX_DEPTH)) <= _MOST_LOOKS:
-            return False
-        return values * self.work.looks(_depth(text)) > _MOST_LOOKS
+        """Whether validating a JSON text may take longer than a person waits: each part looks at each value once."""
+        values = text.count("[") + text.count("{") + text.count(",") + 1
+        return self._parts > _MOST_PARTS or values * self._parts > _MOST_LOOKS
+
+
+def _parts(schema: Any) -> int:
+    """The objects in a schema with references replaced by what they name, where that is known; at most _MOST_PARTS + 1.
+
+    Alternatives multiply: a schema that is referred to twice, by one that is itself referred to twice, counts four times.
+    """
+    parts, waiting = 0, [schema]
+    while waiting and parts <= _MOST_PARTS:
+        part = waiting.pop()
+        inner = list(part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
+        if isinstance(part, dict):
+            parts += 1
+            moves = "$dynamicRef" in part or "$recursiveRef" in part or (part is not schema and "$id" in part)
+            if moves or not str(part.get("$ref", "#")).startswith("#"):
+                return _MOST_PARTS + 1
+            if "$ref" in part:
+                inner.append(_referred(schema, str(part["$ref"])))
+        waiting += (one for one in inner if isinstance(one, dict | list))
+    return parts
+
+
+def _referred(schema: Any, reference: str) -> Any:
+    """What a reference within the schema names; the whole schema for an anchor, which therefore counts as endless."""
+    found = schema
+    for step in unquote(reference).split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        items = {str(number): item for number, item in enumerate(found)} if isinstance(found, list) else found
+        found = items.get(step) if isinstance(items, dict) else None
+    return found
 
 
 def _load(path: Path) -> Any:

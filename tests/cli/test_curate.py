@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -63,6 +64,10 @@ def test_a_dry_run_says_the_same_and_writes_nothing(command, project):
     }
     text = command("curate", project / "pairs.jsonl", "--dry-run", "--threshold-table")
     assert "nothing was written" in text.out
+    assert re.search(r"It took [\d.]+ (ms|s) and [\d.]+ [MG]B of memory for 60 rows", text.out)
+    assert dry.json["taken"]["rows"] == 60
+    assert dry.json["taken"]["seconds"] > 0
+    assert dry.json["taken"]["peak_bytes"] > 1e7
     assert "threshold  dropped  conflicts" in text.out
 
 

@@ -48,7 +48,6 @@ PIPES = [
     ("pairs.jsonl", "style guide style.yaml --example pairs.jsonl"),
     ("pairs.jsonl", "fix pairs.jsonl --style style.yaml"),
     ("pairs.jsonl", "style check pairs.jsonl --style style.yaml"),
-    ("pairs.jsonl", "plan ."),
     (
         "pairs.jsonl",
         "evaluate --pairs pairs.jsonl --outputs a=outputs.jsonl --outputs b=more.jsonl --out out --style style.yaml",

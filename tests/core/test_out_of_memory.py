@@ -1,7 +1,6 @@
 """Out of memory: noticed in each of its forms, and told by a parent where a library ends the process."""
 
 import errno
-import os
 import signal
 import subprocess
 import sys
@@ -49,77 +48,6 @@ def test_running_out_of_memory_has_many_forms(error, expected):
 def test_the_end_of_the_child_is_told_by_its_parent(work, code, said):
     done = subprocess.run([sys.executable, "-c", BEGIN.format(work)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, said)
-
-
-# Sets a limit that leaves room for the library of OpenBLAS, but not for its first buffer.
-LOAD_OPENBLAS = """
-import resource, sys, types
-import numpy, scipy, tuneworth.core
-from tuneworth.core import code_of_child
-
-sys.modules["scipy.linalg"] = parent = types.ModuleType("scipy.linalg")  # whose other modules take memory, too
-parent.__path__ = [scipy.__path__[0] + "/linalg"]
-size = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
-resource.setrlimit(resource.RLIMIT_AS, (size + int(sys.argv[1]),) * 2)
-sys.exit(code_of_child(lambda: __import__("scipy.linalg._fblas") and 0))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("left", "code", "said"), [(55 << 20, 3, OUT_OF_MEMORY + "\n"), (200 << 20, 0, "")])
-def test_openblas_is_loaded_only_if_its_buffers_fit(left: int, code: int, said: str) -> None:
-    """OpenBLAS 0.3.30 asks for its buffer for ever, on a whole core."""
-    asked = [sys.executable, "-c", LOAD_OPENBLAS, str(left)]
-    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, env=alone, timeout=60)
-    assert (done.returncode, done.stderr) == (code, said)
-
-
-# A child whose main thread waits for another one, beside one that keeps watch, as the one that reports progress.
-WAIT = """
-import select, socket, subprocess, sys, threading, time
-from tuneworth.core import code_of_child
-
-def lock():
-    twice = threading.Lock()
-    twice.acquire(), twice.acquire()
-
-def sleep(): time.sleep(5)
-def listen(): select.select([socket.socketpair()[0]], [], [], 5)
-def run(): subprocess.run([sys.executable, "-c", "import time; time.sleep(5)"])
-
-def poll():
-    poll, pair = select.epoll(), socket.socketpair()
-    poll.register(pair[0], select.EPOLLIN)
-    threading.Timer(5, lambda: pair[1].send(b"x")).start()
-    poll.poll()
-
-def calculate():
-    end = time.monotonic() + 5
-    while time.monotonic() < end: pass
-
-def watch():
-    while True: threading.Event().wait(0.5)
-
-def work():
-    threading.Thread(target=watch, daemon=True).start()
-    other = threading.Thread(target=globals()[sys.argv[1]], daemon=True)
-    other.start()
-    other.join()
-    return 0
-
-sys.exit(code_of_child(work, patience=2))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a thread waits for")
-@pytest.mark.parametrize(
-    ("does", "code"), [("lock", 3), ("sleep", 0), ("listen", 0), ("poll", 0), ("run", 0), ("calculate", 0)]
-)
-def test_a_child_is_ended_only_if_none_of_its_threads_can_go_on(does: str, code: int) -> None:
-    done = subprocess.run([sys.executable, "-c", WAIT, does], capture_output=True, text=True, check=False, timeout=120)
-    assert (done.returncode, done.stderr) == (code, OUT_OF_MEMORY + "\n" if code else "")
 
 
 @pytest.mark.slow

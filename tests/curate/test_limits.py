@@ -6,6 +6,7 @@ import io
 import json
 import runpy
 import struct
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError, Limits
 from tuneworth.curate import DataSettings, read_pairs
-from tuneworth.curate.read.formats import decode, opened
+from tuneworth.curate.read.formats import decode, opened, records, tables
 from tuneworth.curate.read.formats.lines import BlankLines, LongLine, any_lines, feed_lines
 
 FILES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "limits_inputs.py"))
@@ -258,10 +259,20 @@ OBJECTS = [{"input": f"question {n}", "output": "an answer"} for n in range(30)]
     ],
     ids=["a list", "a list under a name", "columns"],
 )
-def test_a_document_is_read_in_blocks_within_any_limit_of_what_is_in_memory(tmp_path, monkeypatch, document, block):
+def test_a_document_has_its_records_in_one_of_three_shapes(tmp_path, monkeypatch, document, block):
     monkeypatch.setattr(decode, "_BLOCK", block)
     path = written(tmp_path, "p.json", json.dumps(document, indent=2))
-    assert read(path, document=100, gap=1_000, record=200).pairs.select("input", "output").to_dicts() == OBJECTS
+    assert read(path, record=200).pairs.select("input", "output").to_dicts() == OBJECTS
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.json.gz"])
+def test_a_document_that_is_too_large_is_to_be_converted_to_lines(tmp_path, monkeypatch, name):
+    path = written(tmp_path, name, json.dumps(OBJECTS))
+    monkeypatch.setattr(records, "_MOST_DOCUMENT", len(json.dumps(OBJECTS)))
+    assert len(read(path).pairs) == 30
+    monkeypatch.setattr(records, "_MOST_DOCUMENT", len(json.dumps(OBJECTS)) - 1)
+    with pytest.raises(DataError, match=r"this one has more than .*\nConvert it to JSON Lines"):
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -291,13 +302,6 @@ def test_a_fault_late_in_a_document_is_named_by_its_line(tmp_path, monkeypatch):
         read(written(tmp_path, "p.json", text))
 
 
-def test_blank_text_in_a_document_is_a_gap(tmp_path, monkeypatch):
-    monkeypatch.setattr(decode, "_BLOCK", 64)
-    path = written(tmp_path, "p.json", f"[{json.dumps(OBJECTS[0])}" + " " * 5_000 + "]")
-    with pytest.raises(DataError, match=r"there is no record in .* of its text.*\n.*gap = "):
-        read(path, gap=1_000)
-
-
 def test_elements_that_are_no_objects_end_at_the_limit(tmp_path):
     path = written(tmp_path, "p.json", json.dumps([*OBJECTS, *range(50)]))
     assert len(read(path, unreadable=50).rejected) == 50
@@ -305,12 +309,28 @@ def test_elements_that_are_no_objects_end_at_the_limit(tmp_path):
         read(path, unreadable=49)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "feather"])
 def test_a_page_that_unpacks_to_more_than_the_limit_is_not_read(tmp_path, suffix):
-    path = FILES["page"](tmp_path / f"p.{suffix}", size=2_000_000)
-    with pytest.raises(DataError, match=r"one of its pages unpacks to 2 MB; the limit is 1 MB\n.*document = "):
-        read(path, document="1 MB")
+    path = FILES["page"](tmp_path / f"p.{suffix}", size=200_000_000)
+    with pytest.raises(DataError, match=r"reading it takes too much memory; the limit is 10 MB\n.*document = "):
+        read(path, document="10 MB")
+    with pytest.raises(DataError, match=r"unpack to 200 MB, .* times as much"):
+        read(path)
+    path = FILES["page"](tmp_path / f"q.{suffix}", size=2_000_000)
     assert read(path).pairs["output"].str.len_bytes().to_list() == [2_000_000]
+
+
+@pytest.mark.slow
+def test_files_after_one_that_ends_the_process_are_tried_too(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing")
+    FILES["page"](tmp_path / "b.parquet", size=200_000_000)
+    pl.DataFrame(RECORDS).write_parquet(tmp_path / "c.parquet")
+    limits, paths = Limits(document="10 MB"), [tmp_path / f"{name}.parquet" for name in "abc"]
+    tables.try_tables(paths, limits)
+    for path, said in zip(paths, [pl.exceptions.PolarsError, DataError, None], strict=True):
+        with pytest.raises(said) if said else nullcontext():
+            tables.scan_table(path, limits).collect()
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])
@@ -330,11 +350,14 @@ def test_a_text_in_every_row_of_a_dictionary_counts_in_every_row(tmp_path, monke
         read(path)
 
 
-def test_categories_that_would_be_compared_for_ever_are_refused(tmp_path):
+@pytest.mark.slow
+def test_categories_that_would_be_compared_for_ever_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_SECONDS", 1)
     path = FILES["parquet_of"](tmp_path / "p.parquet", ["x" * 1_000, "y"], rows=1_000, categories=True)
     assert read(path).rows_read == 1_000
-    with pytest.raises(DataError, match=r"a column of categories may take .* MB, more than can be compared"):
-        read(path, unpacked="900 kB")
+    path = FILES["parquet_of"](tmp_path / "q.parquet", ["x" * 1_000_000, "y"], rows=200_000, categories=True)
+    with pytest.raises(DataError, match=r"reading its .* kB takes more than 1 s\nSave its columns of categories"):
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +376,7 @@ def test_an_arrow_file_whose_buffer_states_too_much_is_refused(tmp_path):
     stated = struct.pack("<q", 2_000_000)
     assert data.count(stated)
     (tmp_path / "p.feather").write_bytes(data.replace(stated, struct.pack("<q", 1 << 40)))
-    with pytest.raises(DataError, match=r"unpacks to 1\.1 TB; the limit is 1 GB"):
+    with pytest.raises(DataError, match=r"reading it takes too much memory; the limit is 1 GB"):
         read(tmp_path / "p.feather")
 
 

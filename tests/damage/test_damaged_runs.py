@@ -82,7 +82,7 @@ def test_a_damaged_file_is_named_where_variants_are_at_an_endpoint(make: Callabl
 def test_a_damaged_file_is_named_where_a_provider_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOSTED_KEY", KEY)
     monkeypatch.setattr(Pauses.__init__, "__defaults__", (0.001, 0.001, 0.001, 0.001, 3, time.sleep))
-    with HostedServer("openai") as server:
+    with HostedServer("together") as server:
         kind, situation = at_a_provider(server)
         assert attack(kind, tmp_path, situation.fresh) == []
 

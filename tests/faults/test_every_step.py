@@ -70,5 +70,5 @@ def test_every_step_at_an_endpoint(which: int, tmp_path: Path) -> None:
 def test_every_step_at_a_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOSTED_KEY", KEY)
     monkeypatch.setattr(Pauses.__init__, "__defaults__", (0.001, 0.001, 0.001, 0.001, 3, time.sleep))
-    with HostedServer("openai") as server:
+    with HostedServer("together") as server:
         assert problems(at_a_provider(server), tmp_path) == []

@@ -88,7 +88,7 @@ def test_too_little_memory_or_a_kill_at_a_provider(
 ) -> None:
     monkeypatch.setenv("HOSTED_KEY", KEY)
     monkeypatch.setattr(Pauses.__init__, "__defaults__", (0.001, 0.001, 0.001, 0.001, 3, time.sleep))
-    with HostedServer("openai") as server:
+    with HostedServer("together") as server:
         assert problems(at_a_provider(server), tmp_path, forks) == []
 
 

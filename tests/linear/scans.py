@@ -56,7 +56,7 @@ from tuneworth.style.parts import facts_of, lines_of, parts_of
 from tuneworth.style.spelling import spelling_variants
 from tuneworth.style.yaml_text import read_yaml
 from tuneworth.train.model.card import _line, _plain
-from tuneworth.train.serving.go_template import go_literal, ollama_prompt
+from tuneworth.train.serving.chat_format import go_literal
 from tuneworth.train.serving.modelfile import _checked
 
 __all__ = ["SCANS", "Scan"]
@@ -110,10 +110,9 @@ class _Thinking:
 
 
 def _read_json(text: str) -> None:
-    """Read a list in blocks whose long values are passed over, and a text that is hardly JSON."""
+    """Read a list with long values, and a text that is hardly JSON."""
     for whole in (json.dumps([text, [text], {"a": text}]), f'["", {text}', f'["{text}'):
-        blocks = (whole[at : at + 64] for at in range(0, len(whole), 64))
-        reader = JsonText(blocks, 100, lambda skipped: None)
+        reader = JsonText(whole, 100)
         with suppress(JsonFault):
             list(reader.elements())
             reader.end()
@@ -251,8 +250,7 @@ SCANS: dict[str, Scan] = {
     "line": lambda text: marked_line(text, 1, 1),
     "yaml": _or_refused(lambda text: read_yaml(text, where="a.yaml")),
     "toml": find_excess,
-    "ollama": _or_refused(lambda text: ollama_prompt(text, [{"role": "user", "content": text}])),
-    "ollama literal": lambda text: ollama_prompt(go_literal(text), []),
+    "ollama literal": go_literal,
     "modelfile": _or_refused(_checked),
     "json": _read_json,
     "log": lambda text: _fields_in(text, {"a", "A"}),

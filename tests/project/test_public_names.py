@@ -48,7 +48,6 @@ def test_every_stage_of_the_command_has_its_call() -> None:
         "check",
         "demo",
         "init",
-        "plan",
         "search",
         "export",
         "review",

@@ -18,7 +18,7 @@ from tuneworth.project import evaluate_run, export_serving
 from tuneworth.project.serving import export
 from tuneworth.project.serving.judged import judged_model
 from tuneworth.project.serving.readme import code, fenced
-from tuneworth.train import ollama_prompt, render_text
+from tuneworth.train import go_template, render_text
 
 from ..conftest import pair, write_project
 from ..shared import unsealed
@@ -138,8 +138,10 @@ def test_a_modelfile_writes_the_prompts_of_the_judged_model(judged: Run):
     model = judged_model(judged)
     text = (export_serving(judged, "ollama").folder / "Modelfile").read_text()
     template = text.split('TEMPLATE """')[1].split('"""')[0]
+    found = model.facts.format()
+    assert template == go_template(found, begin=not model.facts.adds_begin)
     for chat in model.chats:
-        assert ollama_prompt(template, chat) == render_text(model.facts.tokenizer, chat)
+        assert found.prompt(chat) == render_text(model.facts.tokenizer, chat)
     assert 'FROM "./merged"' in text
     assert "PARAMETER num_predict 8" in text
 

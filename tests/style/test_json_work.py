@@ -1,4 +1,4 @@
-"""The bound of the work of a JSON Schema holds, and what may take too long is stopped."""
+"""What may take a JSON Schema too long is validated where it can be stopped, and nothing else."""
 
 import json
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.style import check_outputs, parse_style
-from tuneworth.style.kinds.json_work import SchemaWork
+from tuneworth.style.kinds.json_value import JsonParameters
 
 NAMES = ["a", "b", "c"]
 PLACES = [
@@ -52,65 +52,34 @@ def looks(schema, value, definitions):
     return n
 
 
-def values_in(value):
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + sum(map(values_in, inside))
-
-
-def depth_of(value):
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return max((1 + depth_of(one) for one in inside), default=int(isinstance(value, dict | list)))
-
-
-@given(SCHEMAS, VALUES)
-def test_no_schema_looks_more_often_than_the_bound(schema, value):
-    bound = SchemaWork(schema).looks(depth_of(value)) * values_in(value)
-    assert looks(schema, value, schema["$defs"]) <= bound
-
-
-@given(SCHEMAS, st.lists(st.sampled_from("xyz-"), max_size=6))
-def test_the_bound_is_of_the_looks_on_the_way_to_one_value(schema, steps):
-    value = "s"
-    for step in steps:
-        value = [value] if step == "-" else {step: value}
-    assert looks(schema, value, schema["$defs"]) <= SchemaWork(schema).looks(len(steps))
-
-
-@pytest.mark.parametrize("keyword", ["properties", "patternProperties", "dependentSchemas"])
-def test_the_looks_of_a_tree_are_counted_exactly(keyword):
-    again = {keyword: {"x": {"$ref": "#"}}} if keyword != "dependentSchemas" else {"items": {"$ref": "#"}}
-    schema = (
-        {"allOf": [again, again]} if keyword != "dependentSchemas" else {"dependentSchemas": {"x": again, "y": again}}
-    )
-    assert SchemaWork(schema).looks(0) == 3
-    assert SchemaWork(schema).looks(2) == 3 + 2 * (1 + 3) + 4 * (1 + 3)
-
-
-def test_alternatives_multiply_and_a_plain_schema_does_not():
-    tree = {"anyOf": [{"type": "string"}, {"items": {"$ref": "#"}}]}
-    assert SchemaWork(tree).looks(200) < 1_000
-    assert SchemaWork({"allOf": [tree, {"items": {"$ref": "#"}}]}).looks(40) > 1e9
-    assert SchemaWork({"properties": {"a": {"type": "string"}, "b": {"items": True}}}).looks(200) <= 3
+@given(SCHEMAS, VALUES, st.integers(1, 60))
+def test_what_is_validated_at_once_is_looked_at_no_more_often_than_the_bound(schema, value, most):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tuneworth.style.kinds.json_value._MOST_LOOKS", most)
+        at_once = not JsonParameters(schema=schema).is_much_work(json.dumps(value))
+    assert not at_once or looks(schema, value, schema["$defs"]) <= most
 
 
 @pytest.mark.parametrize(
     "schema",
     [
-        {"$ref": "#"},
-        {"allOf": [{"$ref": "#"}]},
-        {"$ref": "#/$defs/a", "$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"if": {"$ref": "#/$defs/a"}}}},
-        {"$id": "https://example.org/a", "anyOf": [{"$ref": "a"}]},
-        {"$anchor": "top", "oneOf": [{"$ref": "#top"}]},
-        {"$dynamicAnchor": "top", "then": {"$dynamicRef": "#top"}},
+        {"items": {"$ref": "#"}},
+        {"allOf": [{"items": {"$ref": "#/$defs/a"}}], "$defs": {"a": {"items": {"$ref": "#"}}}},
+        {"$id": "https://example.org/a", "anyOf": [{"items": {"$ref": "a"}}]},
+        {"$anchor": "top", "items": {"$ref": "#top"}},
+        {"$dynamicAnchor": "top", "items": {"$dynamicRef": "#top"}},
+        {"items": {"$id": "https://example.org/b", "$ref": "#/$defs/a", "$defs": {"a": {"items": True}}}},
     ],
 )
-def test_a_schema_that_refers_to_itself_for_the_same_value_counts_as_endless(schema):
-    assert SchemaWork(schema).looks(0) >= 1e18
+def test_a_schema_that_refers_to_itself_or_to_another_place_is_validated_where_it_can_be_stopped(schema):
+    assert JsonParameters(schema=schema).is_much_work("1")
 
 
-def test_a_schema_of_too_many_schemas_is_refused():
-    with pytest.raises(ValueError, match="more than 50,000 schemas"):
-        SchemaWork({"properties": {str(n): {} for n in range(50_001)}})
+def test_a_plain_schema_is_validated_at_once():
+    names = {f"n{n}": {"$ref": "#/$defs/a%20b~1c"} for n in range(40)}
+    schema = {"properties": names, "$defs": {"a b/c": {"type": "string"}}, "allOf": [{"$ref": "#/$defs/a%20b~1c"}]}
+    assert not JsonParameters(schema=schema).is_much_work(json.dumps({f"n{n}": "" for n in range(40)}))
+    assert JsonParameters(schema=schema).is_much_work(json.dumps([""] * 2_000))
 
 
 def doubled(keyword, times):

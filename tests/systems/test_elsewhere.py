@@ -39,7 +39,6 @@ curate collected
 evaluate collected
 report collected
 roi --config article.toml
-plan collected
 runs collected
 curate collected
 runs prune collected --keep 1 --yes

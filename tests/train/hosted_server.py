@@ -1,4 +1,4 @@
-"""A provider of hosted training on 127.0.0.1: the published shapes of OpenAI, Together AI or Fireworks AI, and strict rules.
+"""A provider of hosted training on 127.0.0.1: the published shapes of Together AI or Fireworks AI, and strict rules.
 
 It keeps files and jobs in memory. `before` and `after` are called with each request's number, before it has any effect and
 after it had its effect but is not answered, so that a test can kill the caller at either moment.
@@ -14,13 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from .hosted_shapes import ADAPTER, Answer, File, FireworksShapes, Job, OpenAIShapes, TogetherShapes
+from .hosted_shapes import ADAPTER, Answer, File, FireworksShapes, Job, TogetherShapes
 
 KEY = "sk-test-0123456789abcdef"
 
 
 @dataclass
-class HostedServer(OpenAIShapes, TogetherShapes, FireworksShapes):
+class HostedServer(TogetherShapes, FireworksShapes):
     """`outcome` is how jobs end; they run for `looks` looks. `faults` answers requests by number instead of the provider."""
 
     provider: str

@@ -1,4 +1,4 @@
-"""The published shapes of three providers of hosted training, and the strict check of files that the local server makes."""
+"""The published shapes of two providers of hosted training, and the strict check of files that the local server makes."""
 
 import io
 import json
@@ -59,7 +59,7 @@ def valid(content: bytes, provider: str) -> str | None:
         chats = [json.loads(line) for line in lines]
     except ValueError as error:
         return f"not JSON lines in UTF-8: {error}"
-    least = {"openai": 10, "together": 1, "fireworks": 3}[provider]
+    least = {"together": 1, "fireworks": 3}[provider]
     if len(chats) < least:
         return f"{len(chats)} examples; {least} are needed"
     for number, chat in enumerate(chats, start=1):
@@ -126,61 +126,6 @@ class Shapes(ABC):
         if job.cancelled:
             return "cancelled"
         return "running" if job.looks <= self.looks else self.outcome
-
-
-class OpenAIShapes(Shapes):
-    """Files and fine-tuning jobs as OpenAI publishes them."""
-
-    def _openai(self, method: str, path: str, query: dict, form: dict, data: dict, *_: Any) -> Answer | None:
-        if (method, path) == ("POST", "/files"):
-            name, content = form["file"]
-            assert form["purpose"] == b"fine-tune"
-            assert name.endswith(".jsonl")
-            return _ok(self._openai_file(self._add_file(name, content)))
-        if (method, path) == ("GET", "/files"):
-            assert query["purpose"] == "fine-tune"
-            return _ok(_page([self._openai_file(id) for id in self.files], query))
-        if method == "GET" and path.startswith("/files/"):
-            return _ok(self._openai_file(path.rpartition("/")[2]))
-        if (method, path) == ("POST", "/fine_tuning/jobs"):
-            problem = self._wrong(data["training_file"]) or _wrong_keys(
-                data, {"model", "training_file", "suffix", "metadata", "method"}, {"validation_file"}
-            )
-            if problem is None and (data["method"]["type"] != "supervised" or len(data["suffix"]) > 64):
-                problem = "method or suffix"
-            if problem:
-                return 400, {"error": {"message": problem, "type": "invalid_request_error", "code": "invalid_file"}}, {}
-            return _ok(self._openai_job(self._add_job("ftjob-", data)))
-        if (method, path) == ("GET", "/fine_tuning/jobs"):
-            wanted = query.get("metadata[tuneworth]")
-            jobs = [self._openai_job(id) for id in self.jobs]
-            return _ok(_page([job for job in jobs if wanted in (None, job["metadata"]["tuneworth"])], query))
-        if path.startswith("/fine_tuning/jobs/"):
-            id = path.split("/")[3]
-            if method == "POST" and path.endswith("/cancel"):
-                self.jobs[id].cancelled = True
-            else:
-                self.jobs[id].looks += 1
-            return _ok(self._openai_job(id))
-        return None
-
-    def _openai_file(self, id: str) -> dict[str, Any]:
-        file = self.files[id]
-        return {
-            "id": id, "object": "file", "bytes": len(file.content or b""), "created_at": 1, "filename": file.name,
-            "purpose": "fine-tune", "status": "processed",
-        }  # fmt: skip
-
-    def _openai_job(self, id: str) -> dict[str, Any]:
-        job, state = self.jobs[id], self._state(id)
-        return {
-            "id": id, "object": "fine_tuning.job", "created_at": 1, "model": job.body["model"], "organization_id": "org-1",
-            "result_files": [], "seed": 1, "status": state, "training_file": job.body["training_file"],
-            "metadata": job.body["metadata"], "hyperparameters": {},
-            "fine_tuned_model": f"ft:{job.body['model']}:org::1" if state == "succeeded" else None,
-            "trained_tokens": 12_000 if state == "succeeded" else None,
-            "error": {"code": "bad", "message": "the loss was not a number", "param": None} if state == "failed" else None,
-        }  # fmt: skip
 
 
 class TogetherShapes(Shapes):
@@ -350,13 +295,6 @@ class FireworksShapes(Shapes):
 
 def _ok(content: Any) -> Answer:
     return 200, content, {"Content-Type": "application/json"}
-
-
-def _page(entries: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
-    """Two entries of a list after the one that `after` names: so few that a caller has to turn pages."""
-    ids = [entry["id"] for entry in entries]
-    start = ids.index(query["after"]) + 1 if "after" in query else 0
-    return {"object": "list", "data": entries[start : start + 2], "has_more": len(entries) > start + 2}
 
 
 def _wrong_keys(data: dict[str, Any], needed: set[str], possible: set[str]) -> str | None:

@@ -18,8 +18,6 @@ from .hosted_server import KEY, HostedServer
 from .hosted_shapes import Answer
 from .test_hosted_job import FAST, provider_at, run
 
-CLOSED = {"error": {"message": "OpenAI is winding down the fine-tuning platform", "code": "training_not_available"}}
-
 
 def answer(status: int, message: str = "no", **headers: str) -> Answer:
     return status, {"error": {"message": message}}, headers
@@ -43,7 +41,7 @@ def answer(status: int, message: str = "no", **headers: str) -> Answer:
     ],
 )
 def test_an_error_is_said_and_the_key_is_not(status: int, message: str, kind: Any, words: str, tmp_path: Path) -> None:
-    with HostedServer("openai", faults=dict.fromkeys(range(99), answer(status, message))) as server:
+    with HostedServer("together", faults=dict.fromkeys(range(99), answer(status, message))) as server:
         with pytest.raises(kind, match=words) as error:
             run(server, tmp_path / "hosted")
         assert KEY not in str(error.value)
@@ -53,7 +51,7 @@ def test_an_error_is_said_and_the_key_is_not(status: int, message: str, kind: An
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [answer(429, "wait", **{"Retry-After": "0"}), answer(503), answer(500), None])
-@pytest.mark.parametrize("name", ["openai", "together", "fireworks"])
+@pytest.mark.parametrize("name", ["together", "fireworks"])
 def test_a_passing_fault_of_any_request_costs_no_second_job(name: str, fault: Answer | None, tmp_path: Path) -> None:
     """Requests that read are repeated; one that creates, and may have arrived, ends the command, and the next one goes on."""
     with HostedServer(name) as server:
@@ -84,16 +82,6 @@ def cut(server: HostedServer, number: int) -> None:
     if server.asked[number] == "POST /v1/fine-tunes":
         server.after = lambda number: None
         raise ConnectionResetError
-
-
-def test_a_closed_platform_names_the_other_providers(tmp_path: Path) -> None:
-    with HostedServer("openai") as server:
-        server.before = lambda number: server.faults.update(
-            {number: (403, CLOSED, {})} if server.asked[number] == "POST /v1/fine_tuning/jobs" else {}
-        )
-        with pytest.raises(ConfigError, match=r"winding down.*\n.*--on together"):
-            run(server, tmp_path / "hosted")
-    assert read_job(tmp_path / "hosted")["step"] == "creating"
 
 
 def test_a_model_without_a_name_is_not_taken_for_a_result(tmp_path: Path) -> None:
@@ -143,8 +131,8 @@ def test_an_address_that_is_not_encrypted_gets_nothing(place: str, tmp_path: Pat
 def test_a_file_that_is_redirected_without_end_is_given_up(tmp_path: Path) -> None:
     moved = dict.fromkeys(range(9), (302, b"", {"Location": "/v1/again"}))
     with (
-        HostedServer("openai", faults=moved) as server,
-        Client(server.url, Key(KEY), title="OpenAI", pauses=FAST) as client,
+        HostedServer("together", faults=moved) as server,
+        Client(server.url, Key(KEY), title="Together AI", pauses=FAST) as client,
     ):
         with pytest.raises(RunBroken, match="redirects a file without end"):
             client.download("/file", tmp_path / "got", most=999)
@@ -154,9 +142,9 @@ def test_a_file_that_is_redirected_without_end_is_given_up(tmp_path: Path) -> No
 
 
 def test_a_download_above_the_limit_and_an_endless_answer_are_cut(tmp_path: Path) -> None:
-    with HostedServer("openai", faults={0: (200, b"x" * 1000, {}), 1: (200, b"<html>", {})}) as server:
+    with HostedServer("together", faults={0: (200, b"x" * 1000, {}), 1: (200, b"<html>", {})}) as server:
         provider = provider_at(server)
-        with Client(provider.base_url, Key(KEY), title="OpenAI", pauses=FAST) as client:
+        with Client(provider.base_url, Key(KEY), title="Together AI", pauses=FAST) as client:
             with pytest.raises(RunBroken, match="larger than 999 bytes"):
                 client.download("/file", tmp_path / "got", most=999)
             with pytest.raises(RunBroken, match="not JSON"):
@@ -166,10 +154,10 @@ def test_a_download_above_the_limit_and_an_endless_answer_are_cut(tmp_path: Path
 
 def test_a_host_that_is_not_there_is_said(tmp_path: Path) -> None:
     pauses = Pauses(first=0.001, longest=0.001, tries=2)
-    with Client("http://127.0.0.1:9/v1", Key(KEY), title="OpenAI", pauses=pauses) as client:
-        with pytest.raises(RunBroken, match="OpenAI: no connection"):
+    with Client("http://127.0.0.1:9/v1", Key(KEY), title="Together AI", pauses=pauses) as client:
+        with pytest.raises(RunBroken, match="Together AI: no connection"):
             client.get("/files")
-        with pytest.raises(RunBroken, match="OpenAI: no connection") as error:
+        with pytest.raises(RunBroken, match="Together AI: no connection") as error:
             client.post("/files", {})
     assert not isinstance(error.value, Unanswered)  # it surely did not arrive
 

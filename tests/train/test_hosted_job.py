@@ -15,16 +15,14 @@ from tuneworth.core import DataError, Key
 from tuneworth.train.hosted.client import Client, Pauses
 from tuneworth.train.hosted.fireworks import Fireworks
 from tuneworth.train.hosted.job import HostedJob, job_key, read_job
-from tuneworth.train.hosted.openai import OpenAI
 from tuneworth.train.hosted.provider import JobRequest, Provider, Upload
 from tuneworth.train.hosted.together import Together
 
 from .hosted_server import KEY, HostedServer
 from .hosted_shapes import File
 
-PROVIDERS = ["openai", "together", "fireworks"]
+PROVIDERS = ["together", "fireworks"]
 MODELS = {
-    "openai": "gpt-4.1-mini-2025-04-14",
     "together": "Qwen/Qwen3-8B",
     "fireworks": "accounts/fireworks/models/qwen3-8b",
 }
@@ -32,8 +30,6 @@ FAST = Pauses(first=0.001, longest=0.001, look=0.001, looks_at_most=0.001)
 
 
 def provider_at(server: HostedServer) -> Provider:
-    if server.provider == "openai":
-        return OpenAI(base_url=server.url)
     return Together(base_url=server.url) if server.provider == "together" else Fireworks("acme", base_url=server.url)
 
 
@@ -74,8 +70,8 @@ def test_a_job_sends_its_files_and_gets_its_model_and_adapter(name: str, tmp_pat
     assert record["tuned_model"]
     assert len(server.jobs) == 1
     assert sorted(map(len, server.complete)) == sorted(file["bytes"] for file in record["files"].values())
-    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file() is (name != "openai")
-    assert {"openai": ("12000", "None"), "together": ("12000", "4"), "fireworks": ("None", "1.25")}[name] == (
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+    assert {"together": ("12000", "4"), "fireworks": ("None", "1.25")}[name] == (
         str(record["tokens"]), str(record["cost"]),
     )  # fmt: skip
 
@@ -164,7 +160,7 @@ def killed_at(name: str, number: int, moment: str, folder: Path) -> None:
     assert record["step"] == "done", (moment, number)
     assert len(server.jobs) == 1, (moment, number)
     assert sorted(server.complete) == sorted({*server.complete}), (moment, number)
-    assert (folder / "adapter").is_dir() is (name != "openai")
+    assert (folder / "adapter").is_dir()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": "another/1"}', b"\xff"])

@@ -21,7 +21,6 @@ from tuneworth.train import (
     go_template,
     llama_command,
     modelfile,
-    ollama_prompt,
     read_format,
     render_text,
     sent_messages,
@@ -31,7 +30,7 @@ from tuneworth.train import (
     vllm_generation,
 )
 from tuneworth.train.model.chat import settle_template
-from tuneworth.train.serving.go_template import go_literal, render_go
+from tuneworth.train.serving.chat_format import go_literal
 
 from .conftest import FAMILIES, GEMMA, IM, SMOLLM3, Family, gemma, im
 
@@ -52,6 +51,7 @@ OTHERS = {
     "lines": Family("", gemma, LINES, ""),
     "plain": Family("", gemma, "", "<eos>"),
 }
+TEMPLATES = json.loads(Path(__file__).with_name("ollama_templates.json").read_text(encoding="utf-8"))
 NAMES = [name for name in FAMILIES if "," not in name and FAMILIES[name].template]
 
 
@@ -95,8 +95,14 @@ def test_ollama_writes_any_chat_as_the_models_own_template_does(family, text, sy
     assume(system is None or system.strip())
     examples = [] if earlier is None else [(earlier, "An answer.")]
     chat = sent_messages(tokenizer, chat_messages(text, system=system, examples=examples))
-    made = ollama_prompt(go_template(found, begin=True), trimmed(chat, found.trims))
-    assert made == render_text(tokenizer, chat)
+    assert found.prompt(trimmed(chat, found.trims)) == render_text(tokenizer, chat)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_template_for_ollama_is_the_one_that_was_rendered_in_its_language(name):
+    """Each was rendered with an interpreter of Go's templates, and wrote what the format writes."""
+    found = read_format(rendering(tokenizer_of({**FAMILIES, **OTHERS}[name])))
+    assert go_template(found, begin=True) == TEMPLATES[name]
 
 
 def test_the_parts_of_a_template_are_named():
@@ -136,41 +142,25 @@ def test_a_template_that_does_more_is_refused(template):
 # --- Go's language ----------------------------------------------------------------------------------------------
 
 
+WRITTEN = re.compile(r'\{\{ "((?:\\U[0-9a-f]{8})+)" \}\}')  # an action with a string of escapes
+
+
 @given(TEXTS)
 @example("{{ .System }}")
 @example("{")
 @example('""""')
 @example("\u00a0\u200b\r\x00")
-def test_a_literal_renders_to_itself_and_leaves_what_follows(text):
-    assert render_go(go_literal(text) + '{{ "x" }}', {}) == f"{text}x"
+def test_a_literal_holds_its_text_and_no_other_action(text):
+    assert WRITTEN.sub(lambda found: found[1].encode().decode("unicode_escape"), go_literal(text)) == text
+    assert "{{" not in WRITTEN.sub("", go_literal(text))
     assert '"""' not in go_literal(text)
     assert all(letter.isprintable() or letter in "\n\t" for letter in go_literal(text))
 
 
-@pytest.mark.parametrize(
-    ("template", "text"),
-    [
-        ("{{ if .A }}yes{{ else if .B }}b{{ else }}no{{ end }}", "b"),
-        ("{{ range $i, $m := .List }}{{ $i }}{{ $m }}{{ end }}", "0x1y"),
-        ("a {{- .B -}} \n c", "a2c"),
-        ("{{ range .List }}{{ . }}{{ $.B }}{{ end }}", "x2y2"),
-        ("{{ if and .B (le 1 2) }}{{ len .List }}{{ end }}", "2"),
-        ("{{ if or .A (not .A) }}{{ \"\\u00e9}}\" }}{{ end }}", "é}}"),
-    ],
-)  # fmt: skip
-def test_templates_are_filled_in_as_in_go(template, text):
-    assert render_go(template, {"A": "", "B": 2, "List": ["x", "y"]}) == text
-
-
-@pytest.mark.parametrize("template", ["{{ if .A }}", "{{ end }}", "{{ $x }}", "{{ call .A 1 }}", "{{ %d }}"])
-def test_what_the_renderer_does_not_know_is_an_error(template):
-    with pytest.raises(ValueError, match=r"\w"):
-        render_go(template, {"A": 1})
-
-
 def test_ollama_joins_neighbouring_messages():
+    found = read_format(with_template(IM))
     chat = [{"role": "user", "content": text} for text in ("a", "b")]
-    assert ollama_prompt("{{ range .Messages }}<{{ .Content }}>{{ end }}", chat) == "<a\n\nb>"
+    assert found.prompt(chat) == found.prompt([{"role": "user", "content": "a\n\nb"}])
 
 
 # --- Modelfile --------------------------------------------------------------------------------------------------

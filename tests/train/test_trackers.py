@@ -1,5 +1,6 @@
 import json
 import math
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -100,3 +101,18 @@ def test_without_validation_pairs_the_state_has_no_best(tiny_model: Any, tmp_pat
     table = json.loads((tmp_path / "trainer_state.json").read_text())
     assert (table["best_metric"], table["best_global_step"], table["best_model_checkpoint"]) == (None, None, None)
     assert table["eval_steps"] == table["max_steps"]
+
+
+@pytest.mark.slow
+def test_training_without_a_tracker_imports_nothing_of_tensorboard(tiny_folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "import tuneworth.cli.train, tuneworth.project.training.train\n"
+        "from tuneworth.train import TrainSettings, fit\n"
+        f"fit([{{'input': 'a', 'output': 'b'}}], model={str(tiny_folder)!r}, out=Path({str(tmp_path)!r}),\n"
+        "    settings=TrainSettings(rank=2, alpha=4, max_steps=1, dtype='float32'))\n"
+        "print([name for name in sys.modules if 'tensorboard' in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"

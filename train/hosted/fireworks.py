@@ -7,8 +7,7 @@ files are at the addresses of `.../models/MODEL:getDownloadEndpoint`.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,16 +38,11 @@ class Fireworks:
     name: str = "fireworks"
     title: str = "Fireworks AI"
     key_env: str = "FIREWORKS_API_KEY"
-    preset: str | None = "dedicated-fireworks"
-    gives_adapter: bool = True
+    preset: str = "dedicated-fireworks"
     bills_validation: bool = False
-    unknown: tuple[str, ...] = ()
-    no_new_jobs: date | None = None
-    retires: Mapping[str, date] = field(default_factory=dict)
-    announced: str = ""
     rules: FileRules = FileRules(  # noqa: RUF009 - frozen
         least_examples=3, most_examples=3_000_000, most_bytes=10**9, roles=("system", "user", "assistant"),
-        alternates=False, apart=False,
+        alternates=False,
         source="docs.fireworks.ai/fine-tuning/fine-tuning-models and /fine-tuning-via-api, 28 November 2026",
     )  # fmt: skip
 
@@ -64,10 +58,6 @@ class Fireworks:
     def price(self, model: str) -> TrainingPrice | None:
         """The price of training this base model; None if it is not in this repository's table."""
         return FIREWORKS.get(model)
-
-    def longest_tokens(self, model: str) -> int | None:
-        """None: Fireworks lists the limits of its models only on a page generated from its registry."""
-        return None
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
         """What to do about "forbidden", which is the answer for an account that the key does not belong to."""

@@ -100,7 +100,7 @@ class HostedJob:
     # --- the steps ------------------------------------------------------------------------------------------------
 
     def run(self, adapter: Path) -> dict[str, Any]:
-        """Do the remaining steps, up to the adapter if the provider offers it; returns the record.
+        """Do the remaining steps, up to the adapter; returns the record.
 
         Raises: RunBroken if the job failed or was cancelled, or the provider does not answer; ConfigError if it refuses.
         """
@@ -109,7 +109,7 @@ class HostedJob:
         state = self._follow()
         if state is not None and state.status != "succeeded":
             raise RunBroken(self._ended_badly(state))
-        if self.provider.gives_adapter and not adapter.is_dir():
+        if not adapter.is_dir():
             self._fetch(adapter)
         return self._update(step="done")
 

@@ -4,23 +4,13 @@ Nothing was confirmed with a provider. Prices that a page shows only in a browse
 people who published what they paid; `source` says which.
 """
 
-from datetime import date
 from decimal import Decimal
 
 from .provider import TrainingPrice
 
-__all__ = ["FIREWORKS", "OPENAI", "STALE_DAYS", "TOGETHER"]
+__all__ = ["FIREWORKS", "STALE_DAYS", "TOGETHER"]
 
 STALE_DAYS = 180  # an older price has probably changed; the same as for the price list of hosted models
-
-_OPENAI = "openai.com/api/pricing in a copy of late 2025; the page no longer lists training (read on 28 November 2026)"
-OPENAI = {
-    model: TrainingPrice(Decimal(price), _OPENAI, date(2025, 10, 31))
-    for model, price in {
-        "gpt-4.1-2025-04-14": "25", "gpt-4.1-mini-2025-04-14": "5",
-        "gpt-4o-2024-08-06": "25", "gpt-4o-mini-2024-07-18": "3",
-    }.items()
-}  # fmt: skip
 
 # Together's own page (docs.together.ai/docs/fine-tuning/pricing, read on 28 November 2026) names no rate and says that there
 # is no minimum; a customer who published a bill of 2026 paid 0.48 USD per million tokens, and 4 USD for a small job.

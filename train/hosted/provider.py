@@ -86,8 +86,7 @@ class JobState:
 class Provider(Protocol):
     """One provider: its file rules, its prices and its API.
 
-    `preset` is the name of the machine-hour in [roi] for serving its tuned models, None if they are billed by the token. On
-    the day that `retires` names for a base model, the models tuned from it are shut down too.
+    `preset` is the name of the machine-hour in [roi] for serving its tuned models.
     """
 
     @property
@@ -121,13 +120,8 @@ class Provider(Protocol):
         ...
 
     @property
-    def preset(self) -> str | None:
+    def preset(self) -> str:
         """Its machine-hour in [roi]."""
-        ...
-
-    @property
-    def gives_adapter(self) -> bool:
-        """Whether the weights can be downloaded."""
         ...
 
     @property
@@ -135,32 +129,8 @@ class Provider(Protocol):
         """Whether it evaluates on the validation file as often as requested, and charges for it."""
         ...
 
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """The hyperparameters of `[train.hosted]` that it does not support."""
-        ...
-
-    @property
-    def no_new_jobs(self) -> date | None:
-        """The day from which it accepts no jobs."""
-        ...
-
-    @property
-    def retires(self) -> Mapping[str, date]:
-        """The last day of base models."""
-        ...
-
-    @property
-    def announced(self) -> str:
-        """Where these days were announced."""
-        ...
-
     def price(self, model: str) -> TrainingPrice | None:
         """The price of training this base model; None if it is not in this repository's table."""
-        ...
-
-    def longest_tokens(self, model: str) -> int | None:
-        """The maximum tokens of one example; None if the provider does not publish it."""
         ...
 
     def advice(self, status: int, complaint: Complaint) -> str | None:

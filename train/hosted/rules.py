@@ -17,8 +17,8 @@ KEYS, MESSAGE_KEYS = {"messages"}, {"role", "content"}
 class FileRules:
     """A provider's rules for a training file: JSON objects with chat messages, one per line, in UTF-8.
 
-    `alternates`: after an optional system message, user and assistant must alternate. `apart`: no example may be in both
-    the training and the validation file. `source` is where the rules are published, with the day on which they were read.
+    `alternates`: after an optional system message, user and assistant must alternate. `source` is where the rules are
+    published, with the day on which they were read.
     """
 
     least_examples: int
@@ -26,7 +26,6 @@ class FileRules:
     most_bytes: int
     roles: tuple[str, ...]
     alternates: bool
-    apart: bool
     source: str
 
 
@@ -38,23 +37,18 @@ def file_problems(
     name: Callable[[int], str] | None = None,
     tokens: Sequence[int] | None = None,
     longest_tokens: int | None = None,
-    other: bytes | None = None,
 ) -> list[str]:
     """All problems of a training or validation file, with the numbers of the lines and the names of their pairs.
 
-    `name` returns the name of a line by its index. `tokens` are those of each line, if known; `other` is the training file,
-    if this is the validation file.
+    `name` returns the name of a line by its index. `tokens` are those of each line, if known.
     """
     lines = content.split(b"\n")
     if lines and not lines[-1]:  # after the line feed of the last line
         lines.pop()
     found: dict[str, list[int]] = {}
-    elsewhere = set() if other is None or not rules.apart else set(other.split(b"\n")) - {b""}
     for number, line in enumerate(lines):
         for problem in _line_problems(line, rules):
             found.setdefault(problem, []).append(number)
-        if line in elsewhere:
-            found.setdefault("is in the training file too", []).append(number)
         if tokens is not None and longest_tokens is not None and tokens[number] > longest_tokens:
             found.setdefault(f"has more than the {longest_tokens:,} tokens of an example", []).append(number)
     problems = list(_file_problems(len(lines), len(content), rules, role=role))

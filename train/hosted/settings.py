@@ -28,7 +28,7 @@ class HostedSettings:
     epochs: int | None = None
     """How often every pair is seen. Default: by the rule of `[train]`."""
     learning_rate: float | None = None
-    """The learning rate, or the provider's multiplier of it. Default: the provider's own."""
+    """The learning rate. Default: the provider's own."""
     rank: int | None = None
     """The rank of the LoRA matrices. Default: the provider's own."""
     batch_size: int | None = None
@@ -40,7 +40,7 @@ class HostedSettings:
     tokenizer: str | None = None
     """A folder or hub name of the tokenizer that counts the tokens. Default: every byte counts as a token in the limit."""
     longest_tokens: int | None = None
-    """The most tokens that an example may have. Default: the provider's limit."""
+    """The most tokens that an example may have. Default: no limit."""
 
     def __post_init__(self) -> None:
         problems = key_env_problems(self.key_env)

@@ -6,8 +6,7 @@ archive of the adapter.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,16 +35,11 @@ class Together:
     name: str = "together"
     title: str = "Together AI"
     key_env: str = "TOGETHER_API_KEY"
-    preset: str | None = "dedicated"
-    gives_adapter: bool = True
+    preset: str = "dedicated"
     bills_validation: bool = True
-    unknown: tuple[str, ...] = ()
-    no_new_jobs: date | None = None
-    retires: Mapping[str, date] = field(default_factory=dict)
-    announced: str = ""
     rules: FileRules = FileRules(  # noqa: RUF009 - frozen
         least_examples=1, most_examples=None, most_bytes=int(50.1 * 2**30), roles=("system", "user", "assistant"),
-        alternates=True, apart=False,
+        alternates=True,
         source="docs.together.ai/docs/fine-tuning/data-preparation and the package's check of files, 28 November 2026",
     )  # fmt: skip
 
@@ -57,10 +51,6 @@ class Together:
     def price(self, model: str) -> TrainingPrice | None:
         """The price of training this base model; None if it is not in this repository's table."""
         return TOGETHER.get(model)
-
-    def longest_tokens(self, model: str) -> int | None:
-        """None: Together states the limit of a model only in answers to requests with a key."""
-        return None
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
         """What to do about "wrong key", which is also the answer for a file that exceeds the free credit."""

@@ -13,8 +13,6 @@ __all__ = ["TokenCount", "count_tokens"]
 # about 200 tokens); as in the budget of requests. Every other token stands for at least one byte of the text.
 MARKS_PER_MESSAGE, TEMPLATE_TOKENS = 16, 256
 BYTES_PER_TOKEN = 4  # of English text, for the likely count
-# OpenAI's Cookbook, "How to count tokens": each message is framed by 3 tokens and its role, a chat is primed by 3.
-FRAME, PRIMER = 3, 3
 Chats = Sequence[Sequence[Mapping[str, str]]]
 
 
@@ -28,16 +26,15 @@ class TokenCount:
     exact: bool
 
 
-def count_tokens(chats: Chats, *, tokenizer: str | None, framed: bool = False) -> TokenCount:
+def count_tokens(chats: Chats, *, tokenizer: str | None) -> TokenCount:
     """The tokens of each chat: by the named tokenizer, otherwise by bytes.
 
-    Chats are rendered with the tokenizer's own chat template or, if `framed`, with the frame that OpenAI uses.
+    Chats are rendered with the tokenizer's own chat template.
 
     Raises: ModelError if the named tokenizer cannot be read or has no template.
     """
     if tokenizer is not None:
-        read = _tokenizer(tokenizer)
-        counted = _framed(read, chats) if framed else _rendered(read, chats, tokenizer)
+        counted = _rendered(_tokenizer(tokenizer), chats, tokenizer)
         return TokenCount(counted, counted, f"counted with the tokenizer {tokenizer}", exact=True)
     sizes = [sum(len(m["content"].encode(errors="replace")) for m in chat) for chat in chats]
     most = [size + MARKS_PER_MESSAGE * len(chat) + TEMPLATE_TOKENS for size, chat in zip(sizes, chats, strict=True)]
@@ -83,13 +80,6 @@ def _rendered(tokenizer: Any, chats: Chats, name: str) -> list[int]:
         )
     texts = [render_text(tokenizer, [*map(dict, chat[:-1])], answer=chat[-1]["content"]) for chat in chats]
     return _lengths(tokenizer, texts)
-
-
-def _framed(tokenizer: Any, chats: Chats) -> list[int]:
-    """The tokens of each chat as OpenAI counts them."""
-    texts = [text for chat in chats for message in chat for text in (message["role"], message["content"])]
-    lengths = iter(_lengths(tokenizer, texts))
-    return [PRIMER + sum(FRAME + next(lengths) + next(lengths) for _ in chat) for chat in chats]
 
 
 def _lengths(tokenizer: Any, texts: list[str]) -> list[int]:

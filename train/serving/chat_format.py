@@ -1,15 +1,16 @@
 """A chat template taken apart: what it writes around each message, found by rendering chats and checked byte for byte."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...core import ModelError
 from ..model.chat import common_beginning
-from .go_template import Message, go_literal, ollama_prompt
 
-__all__ = ["ChatFormat", "go_template", "read_format", "trimmed"]
+__all__ = ["ChatFormat", "go_literal", "go_template", "read_format", "trimmed"]
 
+Message = Mapping[str, str]
 # (chat, whether the answer begins) -> the text that the model's own template makes of it
 Render = Callable[[Sequence[Message], bool], str]
 
@@ -38,6 +39,30 @@ class ChatFormat:
     default_system: str
     trims: frozenset[str] = frozenset()
 
+    def prompt(self, messages: Sequence[Message], *, begin: bool = True) -> str:
+        """The prompt that Ollama makes of a chat with the `go_template` of this format.
+
+        Ollama joins neighbouring messages of one role and all system messages by an empty line; the system message is both
+        in `.System` and among `.Messages`.
+        """
+        turns: list[tuple[str, str]] = []
+        for message in messages:
+            joins = bool(turns) and turns[-1][0] == message["role"]
+            before = f"{turns.pop()[1]}\n\n" if joins else ""
+            turns.append((message["role"], before + message["content"]))
+        system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+        framed = f"{self.system[0]}{system}{self.system[1]}" if system else ""
+        text = self.begin if begin else ""
+        if self.system_at == "turn":
+            text += framed or self.without_system
+        for place, (role, content) in enumerate(turns):
+            here = place <= 1 if self.system_at == "first" else self.system_at == "last" and place == len(turns) - 1
+            if role == "user":
+                text += f"{self.user[0]}{framed if here else ''}{content}{self.user[1]}"
+            elif role == "assistant":
+                text += f"{self.assistant[0]}{content}{self.assistant[1]}"
+        return text + self.answer
+
 
 def read_format(render: Render, *, begin_token: str = "") -> ChatFormat:
     """The format of a template, given as the function that renders chats with it.
@@ -46,10 +71,9 @@ def read_format(render: Render, *, begin_token: str = "") -> ChatFormat:
     shows it.
     """
     found = _taken_apart(render, begin_token)
-    template = go_template(found, begin=True)
     differences = []
     for roles in TRIMMED if found.system_at != "nowhere" else TRIMMED[:2]:
-        differences.append(_first_difference(render, template, trims=frozenset(roles), format=found))
+        differences.append(_first_difference(render, found, trims=frozenset(roles)))
         if differences[-1] is None:
             return replace(found, trims=frozenset(roles))
     raise ModelError(f"The chat template does more than write fixed texts around the messages: {differences[0]}.")
@@ -72,6 +96,21 @@ def go_template(found: ChatFormat, *, begin: bool) -> str:
         f'{{{{ else if eq $m.Role "assistant" }}}}{assistant[0]}{{{{ $m.Content }}}}{assistant[1]}{{{{ end }}}}'
     )
     return f"{start}{{{{ range $i, $m := .Messages }}}}{turn}{{{{ end }}}}{go_literal(found.answer)}"
+
+
+# What a literal text cannot hold as it is: an opening brace could join the one of an action, three quotation marks end
+# the value in a Modelfile, and Ollama's reader of Modelfiles drops what Go does not call printable.
+_UNSAFE = re.compile(r'\{+|"{3,}|[^ -~\n\t]')
+
+
+def go_literal(text: str) -> str:
+    """The text as a part of a Go template that renders to it."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0].isprintable() and found[0] > "~" else _quoted(found[0]), text)
+
+
+def _quoted(text: str) -> str:
+    """An action with the text as a string of escapes, which needs neither quotation marks nor braces."""
+    return '{{ "' + "".join(f"\\U{ord(c):08x}" for c in text) + '" }}'
 
 
 # --- taking apart -----------------------------------------------------------------------------------------------
@@ -179,14 +218,14 @@ def _probes(*, system: bool) -> Iterator[list[Message]]:
             yield _chat(text, "An answer.", "And then?", "Yes.", "And now?", system="Be brief.")
 
 
-def _first_difference(render: Render, template: str, *, trims: frozenset[str], format: ChatFormat) -> str | None:
-    """What differs between the model's template and the Go template, for the first chat where anything does."""
+def _first_difference(render: Render, format: ChatFormat, *, trims: frozenset[str]) -> str | None:
+    """What differs between the model's template and the format, for the first chat where anything does."""
     for chat in _probes(system=format.system_at != "nowhere"):
         try:
             wanted = render(chat, True)
         except ModelError as error:
             return f"it refuses {chat!r} ({error})"
-        made = ollama_prompt(template, trimmed(chat, trims))
+        made = format.prompt(trimmed(chat, trims))
         if made != wanted:
             return f"for {chat!r} it writes {wanted!r}, not {made!r}"
     return None

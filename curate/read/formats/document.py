@@ -15,18 +15,17 @@ __all__ = ["document_batches"]
 _BATCH = 1 << 22  # characters of a batch, as of a block of lines
 
 
-def document_batches(blocks: Callable[[], Iterator[str]], intake: Intake) -> Iterator[Batch]:
+def document_batches(document: str, intake: Intake) -> Iterator[Batch]:
     """The records of a document: a list, a list under one name, columns of equal length, or one record.
 
-    `blocks` gives the text, from its beginning at each call: an object is read twice, as its last name may decide
-    which of its lists has the records.
+    An object is read twice, as its last name may decide which of its lists has the records.
 
     Raises: JsonFault if the text is not JSON; DataError if it holds no records, or is beyond a limit.
     """
-    text = JsonText(blocks(), intake.most, intake.passed)
+    text = JsonText(document, intake.most)
     mark = text.next_mark()
     if mark == "[":
-        yield from _batches(text.elements(), intake, lambda: text.place, text.end)
+        yield from _batches(text.elements(), intake, lambda: text.at, text.end)
         return
     if mark != "{":
         text.value()
@@ -34,7 +33,7 @@ def document_batches(blocks: Callable[[], Iterator[str]], intake: Intake) -> Ite
         raise DataError(f"{intake.path}: expected a list of objects, found {excerpt(text.beginning)}")
     members = {name: _member(text) for name in text.names()}
     text.end()
-    yield from _of_object(members, blocks, intake)
+    yield from _of_object(members, document, intake)
 
 
 @dataclass(frozen=True)
@@ -55,21 +54,21 @@ def _member(text: JsonText) -> _Member:
     return _Member(sum(1 for _ in elements) + (first is not None), of_objects)
 
 
-def _of_object(members: dict[str, _Member], blocks: Callable[[], Iterator[str]], intake: Intake) -> Iterator[Batch]:
+def _of_object(members: dict[str, _Member], document: str, intake: Intake) -> Iterator[Batch]:
     lists = [name for name, member in members.items() if member.elements]
     objects = [name for name in lists if members[name].of_objects]
     if not {"messages", "conversations"} & members.keys():
         if len(objects) == 1:
-            text = JsonText(blocks(), intake.most, intake.passed)
-            yield from _batches(_under(text, objects[0]), intake, lambda: text.place)
+            text = JsonText(document, intake.most)
+            yield from _batches(_under(text, objects[0]), intake, lambda: text.at)
             return
         lengths = {member.elements for member in members.values()}
         if not objects and len(lists) == len(members) > 1 and len(lengths) == 1:
-            text = JsonText(blocks(), intake.most, intake.passed)
+            text = JsonText(document, intake.most)
             columns = {name: list(text.elements()) for name in text.names() if text.next_mark()}
             yield from _batches(_rows(columns), intake)
             return
-    yield from _batches([JsonText(blocks(), intake.most, intake.passed).value()], intake)
+    yield from _batches([JsonText(document, intake.most).value()], intake)
 
 
 def _under(text: JsonText, wanted: str) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from ...settings import DataSettings
 from .decode import count_line_feeds, find_encoding, line_end, read_head
 from .opened import FileStamp, file_stamp
 from .records import file_kind
-from .tables import TABLES, scan_table
+from .tables import TABLES, scan_table, try_tables
 
 __all__ = ["MOST_BYTES", "FilePart", "count_lines", "file_parts", "first_rows", "numbered", "row_offsets"]
 
@@ -49,6 +49,7 @@ def file_parts(files: Sequence[Path], data: DataSettings, *, most_bytes: int | N
     Raises:
         DataError: a file is missing.
     """
+    try_tables([file for file in files if file_kind(file) in TABLES and file.is_file()], data.limits)  # in one process
     return [part for file in files for part in _parts(file, data, most_bytes)]
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ....core import DataError, Limits
+from ....core import DataError, Limits, say
 from ..batch import ROWS, Batch, excerpt, too_deep
 from .csv import read_csv
 from .decode import HEAD, find_encoding, read_head, text_blocks
@@ -19,6 +19,7 @@ from .workbook import sheet_records
 
 __all__ = ["SUFFIXES", "file_kind", "read_records"]
 
+_MOST_DOCUMENT = 256_000_000  # characters; the parser of Python, which accepts NaN, needs the whole text
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *TABLES, ".xlsx")
 
 
@@ -151,25 +152,35 @@ def _not_json(number: int, line: str, error: Exception) -> str:
 def _from_json(path: Path, encoding: str, limits: Limits) -> Iterator[Batch]:
     """The records of a document; of objects on lines of their own, if it is not JSON as a whole."""
 
-    def blocks() -> Iterator[str]:
-        return text_blocks(path, encoding, limits)
-
-    begun = False
+    document, begun = _whole(path, encoding, limits), False
     try:
-        for batch in document_batches(blocks, Intake(path, limits)):
+        for batch in document_batches(document, Intake(path, limits)):
             begun = True
             yield batch
     except JsonFault as fault:
-        if begun or not _has_lines_of_objects(blocks(), Intake(path, limits)):
+        if begun or not _has_lines_of_objects(document, Intake(path, limits)):
             raise DataError(
                 f"{path} is not JSON: {fault}; expected a list of objects, or one object per line"
             ) from None
-        yield from _from_lines(blocks(), Intake(path, limits))
+        yield from _from_lines(iter([document]), Intake(path, limits))
 
 
-def _has_lines_of_objects(blocks: Iterator[str], intake: Intake) -> bool:
+def _whole(path: Path, encoding: str, limits: Limits) -> str:
+    """The text of a document. Raises: DataError if it is too long to be in memory at once."""
+    blocks, length = [], 0
+    for block in text_blocks(path, encoding, limits):
+        blocks.append(block)
+        if (length := length + len(block)) > _MOST_DOCUMENT:
+            raise DataError(
+                f"{path}: a JSON document is in memory at once, and this one has more than {say.size(_MOST_DOCUMENT)}\n"
+                "Convert it to JSON Lines, one object per line, in a file that ends in .jsonl: it may have any size."
+            )
+    return "".join(blocks)
+
+
+def _has_lines_of_objects(document: str, intake: Intake) -> bool:
     """Whether some line is an object."""
     try:
-        return any(len(batch.values) for batch in _from_lines(blocks, intake))
+        return any(len(batch.values) for batch in _from_lines(iter([document]), intake))
     except DataError:
         return False

@@ -1,23 +1,31 @@
 """Reads tables of columns: Parquet and Arrow files."""
 
-from collections.abc import Iterator
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from ....core import DataError, Limits, open_regular, say
-from ..batch import ROWS, Batch, plain_values
+from ....core import DataError, Limits, open_regular, say, withheld_keys
+from ..batch import Batch, plain_values
+from . import trial
 from .intake import Intake
 from .lengths import text_lengths, without_long
-from .opened import check_unpacked, file_stamp, reading_errors
-from .pages import Damaged, arrow_pages, parquet_pages
+from .opened import FileStamp, check_unpacked, file_stamp, reading_errors
+from .trial import ROWS_AT_ONCE, open_table
 
-__all__ = ["TABLES", "scan_table", "table_kind", "table_records"]
+__all__ = ["TABLES", "scan_table", "table_kind", "table_records", "try_tables"]
 
 TABLES = (".parquet", ".arrow", ".feather")
-_METADATA = 16_000_000  # bytes of metadata that may be read, however short records must be
-_ARROW_FILE = b"ARROW1"  # a file of Arrow begins with it; a stream of Arrow, as `datasets` writes it, does not
+_SECONDS, _BYTES_PER_SECOND = 10, 10_000_000  # of processor time; a file of 300 MB, a million rows, takes 2 s
+_MEMORY = 64 << 20  # bytes that the threads of polars take beside the data
+_LATE = -1000  # the code of a process that was ended because it waited
+_UNKNOWN = -1
 
 
 def table_records(path: Path, span: tuple[int, int] | None, number: int, limits: Limits) -> Iterator[Batch]:
@@ -28,10 +36,9 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int, limits:
     """
     intake, size, unpacked = Intake(path, limits), file_stamp(path).size, 0
     try:
-        scan = scan_table(path, limits)
-        if span is not None:
-            scan = scan.slice(span[0], span[1] - span[0])
-        for table in scan.collect_batches(chunk_size=ROWS, maintain_order=True):
+        # A part of a file was tried with the whole of it, when the file was cut into parts.
+        scan = scan_table(path, limits) if span is None else open_table(path).slice(span[0], span[1] - span[0])
+        for table in scan.collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=True):
             # A text of a dictionary stands in many rows, which share its bytes only until a step changes them.
             lengths = text_lengths(table)
             unpacked += int(lengths.sum())
@@ -48,39 +55,6 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int, limits:
         raise DataError(f"{path} cannot be read as {table_kind(path)} ({reason})") from None
 
 
-def _check_pages(path: Path, limits: Limits) -> None:
-    """Raise if the pages of a Parquet or Arrow file, by their headers, unpack to more than the limits allow.
-
-    Raises:
-        DataError: they do, or the headers are damaged.
-    """
-    most_header = max(limits.of("record"), _METADATA)
-    find = parquet_pages if path.suffix.lower() == ".parquet" else arrow_pages
-    try:
-        with reading_errors(path), open_regular(path) as file:
-            pages = find(file, most_header=most_header)
-    except Damaged as error:
-        raise DataError(f"{path} cannot be read as {table_kind(path)} ({error})") from None
-    if pages.header > most_header:
-        raise limits.exceeded(path, "record", f"its metadata has {say.size(pages.header)}", needed=pages.header)
-    if pages.largest > limits.of("document"):
-        what = f"one of its pages unpacks to {say.size(pages.largest)}"
-        raise limits.exceeded(path, "document", what, needed=pages.largest)
-    if pages.repeated > limits.of("unpacked") and _has_categories(
-        path
-    ):  # polars compares the text of each row with them
-        what = f"the values of a column of categories may take {say.size(pages.repeated)}, more than can be compared"
-        raise limits.exceeded(path, "unpacked", what, needed=pages.repeated)
-    # A row takes memory even if all its values are missing, which take no place in the file.
-    check_unpacked(path, pages.unpacked, file_stamp(path).size, limits, rows=pages.rows)
-
-
-def _has_categories(path: Path) -> bool:
-    """Whether a Parquet file has columns of categories, as pandas and Arrow write them."""
-    kinds = pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema().dtypes()
-    return any(isinstance(kind, pl.Categorical | pl.Enum) for kind in kinds)
-
-
 def table_kind(path: Path) -> str:
     """What a file of columns is called in messages."""
     return "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
@@ -90,14 +64,72 @@ def scan_table(path: Path, limits: Limits) -> pl.LazyFrame:
     """The rows of a Parquet or Arrow file, not read yet; a stream of Arrow is read at once.
 
     Raises:
-        DataError: the file unpacks to more than the limits allow, or its headers are damaged.
+        DataError: reading the file takes more than the limits allow.
         OSError, PolarsError: the file is missing or damaged.
     """
-    _check_pages(path, limits)
-    # A name may hold brackets and equals signs: it is a single file, not a pattern or a partition.
-    if path.suffix.lower() == ".parquet":
-        return pl.scan_parquet(path, glob=False, hive_partitioning=False)
-    with open_regular(path) as file:
-        if file.read(len(_ARROW_FILE)) == _ARROW_FILE:
-            return pl.scan_ipc(path, glob=False, hive_partitioning=False)
-    return pl.read_ipc_stream(path).lazy()
+    with reading_errors(path), open_regular(path):
+        try_tables([path], limits)
+    if (refusal := _TRIED[path, file_stamp(path), limits]) is not None:
+        raise refusal
+    return open_table(path)
+
+
+_TRIED: dict[tuple[Path, FileStamp, Limits], DataError | None] = {}  # what is wrong with files that were tried
+
+
+def try_tables(paths: Sequence[Path], limits: Limits) -> None:
+    """Try to read files in a process of its own, which may run out of memory or time; `scan_table` then knows the outcome."""
+    left = [path for path in paths if (path, file_stamp(path), limits) not in _TRIED]
+    while left:
+        ended, counts = _tried_in_child(left, limits)
+        for path in list(left):
+            found = counts.get(str(path), [])
+            refusal = _refusal(path, found, ended, limits)
+            _TRIED[path, file_stamp(path), limits] = refusal
+            left.remove(path)
+            if refusal is not None and len(found) < 2:  # the process ended there: the others need another one
+                break
+
+
+def _tried_in_child(paths: Sequence[Path], limits: Limits) -> tuple[int, dict[str, list[int | None]]]:
+    """How the process ended, and for each path the rows that its file states, and those that could be read."""
+    asked = [[str(path), *_allowed(path, limits)] for path in paths]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", str(Path(trial.__file__))], input="".join(json.dumps(one) + "\n" for one in asked),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8", check=False,
+            env={**os.environ, **withheld_keys(), "POLARS_MAX_THREADS": "1"},
+            timeout=60 + 5 * sum(seconds for *_, seconds in asked),
+        )  # fmt: skip
+        code, said = done.returncode, done.stdout
+    except subprocess.TimeoutExpired as late:  # a thread of polars that could not start is waited for without end
+        code, said = _LATE, (late.stdout or b"").decode()
+    counts: dict[str, list[int | None]] = {}
+    for path, count in map(json.loads, said.splitlines()):
+        counts.setdefault(path, []).append(count)
+    return code, counts
+
+
+def _allowed(path: Path, limits: Limits) -> tuple[int, int]:
+    """The bytes and the seconds of processor time that reading a file may take: more for a large one."""
+    size = file_stamp(path).size
+    return _MEMORY + limits.of("document") + 4 * size, _SECONDS + size // _BYTES_PER_SECOND
+
+
+def _refusal(path: Path, counts: Sequence[int | None], ended: int, limits: Limits) -> DataError | None:
+    """Why a file is not read; None if it could be read, or is damaged, which its reader reports."""
+    rows, read = (*counts, _UNKNOWN, _UNKNOWN)[:2]
+    if None in counts:
+        return None
+    try:  # a row takes memory even if all its values are missing, which take no place in the file
+        check_unpacked(path, 0, file_stamp(path).size, limits, rows=max(0, rows or 0))
+    except DataError as error:
+        return error
+    if rows == read != _UNKNOWN:
+        return None
+    if read == _UNKNOWN and ended == -getattr(signal, "SIGXCPU", 0):
+        return DataError(
+            f"{path}: reading its {say.size(file_stamp(path).size)} takes more than {_allowed(path, limits)[1]} s\n"
+            "Save its columns of categories as plain text, or the table as .jsonl."
+        )
+    return limits.exceeded(path, "document", "reading it takes too much memory")

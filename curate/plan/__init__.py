@@ -1,1 +1,0 @@
-"""Estimates the cost of a job from a sample run through the stages."""
