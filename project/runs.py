@@ -21,6 +21,7 @@ from ..core import (
     changing,
     check_whole,
     damage,
+    disk_refusals,
     home_of,
     is_run,
     is_vacant,
@@ -86,7 +87,8 @@ def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str,
         "seconds": {},
         **more,
     }
-    write_whole(run / "run.json", json.dumps(facts, ensure_ascii=False, indent=2))
+    with disk_refusals(run):
+        write_whole(run / "run.json", json.dumps(facts, ensure_ascii=False, indent=2))
 
 
 def check_place(folder: Path) -> None:
@@ -160,7 +162,7 @@ def update_run(
     `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A path inside the run's project is relative to
     it; of other paths only the name is stored, as a run may be shared.
     """
-    with changing(run) as stage:
+    with changing(run) as stage, disk_refusals(run):
         content = read_run(stage)
         content["seconds"] = content.get("seconds", {}) | {
             name: round(value, 2) for name, value in (seconds or {}).items()

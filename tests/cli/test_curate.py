@@ -208,7 +208,7 @@ def test_killed_at_any_moment_and_started_again_it_gives_the_same(large, tmp_pat
     assert called(*words, splits, "--out", out).returncode == 0
     assert content(out) == whole
     assert splits.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == [".run.lock"]
 
 
 def at_most(size: int):

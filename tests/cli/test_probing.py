@@ -12,7 +12,7 @@ import pytest
 from tuneworth.curate import read_split
 from tuneworth.evaluate import general_prompts
 from tuneworth.project import Run, read_project
-from tuneworth.project.gather.probing import probe, spread
+from tuneworth.project.gather.probing import probe, spread, write_probes
 from tuneworth.project.gather.required import variants_of
 
 
@@ -37,6 +37,7 @@ def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(tuned,
     found = asked(tuned, tiny_model)
     assert len(found.on_train.acceptable) == len(found.on_train.groups) == 6
     assert set(np.unique(found.on_train.acceptable)) <= {0.0, 1.0}
+    write_probes(found, run)
     # A random model passes nothing, so nothing can be forgotten.
     assert found.forgetting["n"] == 100
     assert found.forgetting["status"] == "not checked"

@@ -131,12 +131,12 @@ def test_people_who_judge_otherwise_than_the_rules_change_the_verdict_until_othe
     ],
 )
 def test_wrong_judgements_leave_results_and_report_as_they_were(command, judged, changed, said):
-    before = {path.name: path.read_bytes() for path in judged.iterdir() if path.is_file()}
+    before = {path.name: path.read_bytes() for path in judged.glob("[!.]*") if path.is_file()}
     done = command("report", judged, "--judgements", save(judged, "a.json", **changed))
     assert done.code == 2
     assert said in done.err
     assert "a.json" in done.err
-    assert {path.name: path.read_bytes() for path in judged.iterdir() if path.is_file()} == before
+    assert {path.name: path.read_bytes() for path in judged.glob("[!.]*") if path.is_file()} == before
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ import pytest
 
 from tuneworth.examples import example_path
 
+from ..shared import unsealed
+
 MODULES = """
 import json, sys
 from tuneworth.cli import main
@@ -326,7 +328,7 @@ def test_trying_again_uses_the_repeated_outputs_of_the_run(judged, command):
 @pytest.mark.slow
 def test_a_project_without_prices_or_without_a_judged_run_is_told_what_to_do(judged, command):
     project, run = judged
-    (run / "results.json").unlink()
+    (unsealed(run) / "results.json").unlink()
     done = command("roi", project)
     assert (done.code, "tuneworth evaluate" in done.err) == (2, True)
     file = project / "tuneworth.toml"

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from ..shared import unsealed
+
 
 @pytest.mark.slow
 def test_a_run_goes_from_pairs_to_a_report(command, project):
@@ -67,7 +69,8 @@ def test_a_seed_goes_for_the_whole_run_and_is_kept_when_it_goes_on(command, proj
         run = project / "runs" / max(p.name for p in (project / "runs").iterdir())
         adapters[seed] = (run / "train/adapter/adapter_model.safetensors").read_bytes()
     assert adapters["0"] != adapters["7"]
-    (run / "train/summary.json").unlink()  # as after a kill: the fit is made again, without the seed being said again
+    # As after a kill: the fit is made again, without the seed being stated again.
+    (unsealed(run) / "train/summary.json").unlink()
     again = command("run", project, "--json", "--run", run.name)
     assert (run / "train/adapter/adapter_model.safetensors").read_bytes() == adapters["7"]
     assert again.json["quality"] == done.json["quality"]

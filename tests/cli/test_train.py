@@ -139,9 +139,6 @@ import psutil
 import polars, torch
 from tuneworth.cli import main
 from tuneworth.train import fit, preflight, load_model
-
-from ..shared import unsealed
-
 resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 2**20, resource.RLIM_INFINITY))
 try:
     main(["train", sys.argv[1]])
@@ -387,11 +384,11 @@ def test_hostile_ids_and_missing_numbers_stay_in_their_lines(command, curated):
 def test_two_trainings_in_one_run_are_refused_and_a_lock_left_by_a_killed_one_holds_nothing(command, curated):
     from filelock import FileLock
 
-    lock = run_of(curated) / ".training.lock"
+    lock = run_of(curated) / ".run.lock"
     with FileLock(lock):
         done = command("train", curated)
         assert done.code == 2
-        assert "another training is running in this run" in done.err
+        assert "another command is working in this run" in done.err
         assert not (run_of(curated) / "train").exists()
     lock.touch()  # the file stays where its holder was killed
     assert command("train", curated, "--quiet").code == 0

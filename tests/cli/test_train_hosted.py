@@ -137,7 +137,7 @@ def test_a_training_at_a_provider_ends_in_a_record_that_others_read(on: str, cur
 
 def test_every_broken_rule_is_named_with_line_and_pair(curated: Any, command: Any) -> None:
     project = curated("fireworks", "http://127.0.0.1:9/v1")
-    train = the_run(project) / "curate/train.jsonl"
+    train = unsealed(the_run(project)) / "curate/train.jsonl"
     rows = [json.loads(line) for line in train.read_text().splitlines()]
     rows[1]["output"] = " "
     train.write_text("".join(json.dumps(row) + "\n" for row in rows))

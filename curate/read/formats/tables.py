@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from ....core import DataError, Limits, open_regular, say, withheld_keys
+from ....core import DataError, Limits, open_regular, python_command, say, withheld_keys
 from ..batch import Batch, plain_values
 from . import trial
 from .intake import Intake
@@ -96,7 +95,7 @@ def _tried_in_child(paths: Sequence[Path], limits: Limits) -> tuple[int, dict[st
     asked = [[str(path), *_allowed(path, limits)] for path in paths]
     try:
         done = subprocess.run(
-            [sys.executable, "-P", str(Path(trial.__file__))], input="".join(json.dumps(one) + "\n" for one in asked),
+            python_command(str(Path(trial.__file__))), input="".join(json.dumps(one) + "\n" for one in asked),
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8", check=False,
             env={**os.environ, **withheld_keys(), "POLARS_MAX_THREADS": "1"},
             timeout=60 + 5 * sum(seconds for *_, seconds in asked),
