@@ -392,13 +392,11 @@ def test_an_output_that_breaks_a_must_rule_displaces_none_that_breaks_a_should_r
 
 
 def test_rows_that_are_tied_have_a_component_and_a_row_alone_has_none():
-    rows = [{"id": f"n{i}", "input": f"{i * 91} thing {i}", "output": f"text {i} {i * 7}"} for i in range(10)]
-    for at, (end, output) in enumerate([("one", "A blue car"), ("two", "A blue boat")]):
-        rows.insert(at, {"id": end, "input": f"a description of the blue car number {end}", "output": output})
-    kept = curate(rows, settings=CurateSettings(tie_siblings=True)).kept
-    component = dict(kept.select("id", "component").rows())
-    assert component.pop("one") == component.pop("two") == "one"
-    assert set(component.values()) == {None}
+    text = "a long description of the big blue car with {} doors and a roof that opens by hand in any weather"
+    car, other, lamp = ({"id": f"{n}", "input": text.format(n), "output": f"A car, {n} doors"} for n in (5, 7, 9))
+    lamp |= {"input": "quite another lamp"}
+    kept = curate([car, other, lamp], settings=CurateSettings(tie_siblings=True)).kept
+    assert dict(kept.select("id", "component").rows()) == {"5": "5", "7": "5", "9": None}
 
 
 def test_identifiers_are_left_out_of_the_comparison():

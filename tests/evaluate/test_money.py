@@ -178,6 +178,12 @@ def test_an_investment_that_pays_back_after_the_base_model_has_retired_never_doe
     assert (found["payback_days"], found["npv"]) == (payback, gain)
 
 
+def test_nothing_is_saved_after_the_base_model_has_retired():
+    found = money(article(running={"base_model_retires": "2026-01-05"}, discount_rate=Decimal("0.08")), draws=50)
+    (line,) = (line for line in found["derivation"] if line["key"] == "npv")
+    assert (found["npv"], line["value"], line["numbers"]) == (-200, -200, "0 - 200")
+
+
 @pytest.mark.parametrize(("acceptance", "can_pay"), [("0.90", True), ("0.94", False)])
 def test_a_rival_that_is_exactly_as_good_is_not_surely_worse(acceptance, can_pay):
     """Against a cheaper rival that fails as seldom, no cost of a failure makes training pay."""
