@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, read_frame, read_pairs
 from tuneworth.curate.check.facts import field_facts, is_label, text_facts
+from tuneworth.curate.match import items as outputs
 from tuneworth.curate.match import relations as forest
 from tuneworth.curate.match import relations as module
-from tuneworth.curate.match import relations as outputs
 from tuneworth.curate.match.duplicates import rank_rows, settle
 from tuneworth.curate.match.join import SimilarPairs
 from tuneworth.curate.match.relations import SiblingForest, relate
@@ -53,7 +53,8 @@ def table(rows):
 
 
 def related(pairs, threshold=0.8, **options):
-    return relate(corpus_of(pairs), threshold=threshold, **options)
+    corpus = corpus_of(pairs)
+    return relate(corpus, threshold=threshold, rank=np.argsort(corpus.in_order), **options)
 
 
 def by_hand(pairs, threshold):
@@ -313,7 +314,7 @@ def test_fields_without_their_identifiers_are_compared_by_value():
     pairs = table(rows)
     corpus = corpus_of(pairs, ["sku"])
     assert corpus.inputs(np.arange(2)) == ["legs: 4 name: a chair of wood"] * 2
-    relations = relate(corpus, threshold=0.8)
+    relations = relate(corpus, threshold=0.8, rank=np.arange(2))
     assert json.loads(pairs["fields"][0])["sku"] == "A1"
     assert relations.item.tolist() == [0, 0]
 
