@@ -143,9 +143,9 @@ def _mixed(bands: np.ndarray) -> np.ndarray:
 
 
 _EXACT_WORK = 30_000_000_000  # gram meetings: about 2 million ordinary lines
-# Similar pairs that an exact join may find unless it is asked for: about 1 GB with all their data; 3,200 texts of one
+# Similar pairs that an exact join may find unless it is asked for: about 1 GB with all their data; 4,500 texts of one
 # template. Their number grows with the square of the texts, the number of candidates with the texts.
-MOST_PAIRS = 5_000_000
+MOST_PAIRS = 10_000_000
 _SURELY = 4  # an estimate of so many times the most pairs leaves no doubt
 _PAIRS = 4_000_000  # candidates processed at once
 MethodSetting = Literal["auto", "exact", "candidates"]
@@ -239,7 +239,7 @@ def join_texts(
     setting: MethodSetting,
     ranks: np.ndarray | None = None,
 ) -> Join:
-    """The join of distinct texts; with "auto", candidates take over from 5 million similar pairs on.
+    """The join of distinct texts; with "auto", candidates take over above 10 million similar pairs.
 
     `ranks` as in `candidate_tiles`.
     """

@@ -8,6 +8,7 @@ compared with those that rank first.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 import numpy as np
 import scipy.sparse as sparse
@@ -15,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ...core import DataError
 from ..check.facts import LABEL_WORDS, is_label
-from .candidates import MOST_PAIRS, join_texts
+from .candidates import MOST_PAIRS, Join, join_texts
 from .corpus import best_ranks
 from .join import SimilarPairs, as_fraction
 from .memory import KnownGrams
@@ -61,7 +62,8 @@ class Items:
 
 @dataclass(frozen=True)
 class Compared:
-    """Pairs of items. alternatives: their number. complete: whether all duplicates and conflicts are listed."""
+    """Pairs of items. alternatives: their number. complete: whether all duplicates and conflicts are listed; otherwise all
+    three are lower bounds."""
 
     duplicates: Edges
     conflicts: Edges
@@ -129,7 +131,7 @@ def _pairs(left: np.ndarray, right: np.ndarray, counts: np.ndarray) -> np.ndarra
 class _Proposals:
     """The pairs of items that may be duplicates or conflicts, in parts, each once.
 
-    unlisted: pairs of labels that were not proposed. complete: whether all duplicates and conflicts were.
+    unlisted: pairs that were not proposed and are not known to be alternatives. complete: whether all others were.
     """
 
     def __init__(
@@ -167,39 +169,39 @@ class _Proposals:
         if (sizes**2).sum() > (self._counts[self._left[which]] * self._counts[self._right[which]]).sum():
             yield from self._all(which, members)  # fewer are related than have the same output
             return
-        labels, listed = members[self._label[members]], self._label.copy()
-        counts = np.bincount(self._items.subject[labels], minlength=len(self._counts))
-        of_labels = int(_pairs(self._left[which], self._right[which], counts).sum())
-        if of_labels <= MOST_PAIRS:
-            proposed = self._all(which, labels)
-        else:
+        join = self._join(outputs, best_ranks(of, self._items.rank[members]))
+        labels, listed = members[self._label[members]], self._label
+        labels_of = np.bincount(self._items.subject[labels], minlength=len(self._counts))
+        rest = int(_pairs(self._left[which], self._right[which], labels_of).sum())
+        few = rest <= MOST_PAIRS
+        if not few:
             listed = _hubs(self._items, labels)
-            proposed, self.complete = self._with_hubs(which, labels, listed), False
-        for origin, a, b in proposed:
-            of_labels -= len(a)
+        if join.method.name == "candidates":
+            rest = int(_pairs(self._left[which], self._right[which], self._counts).sum())
+        self.complete &= few and join.method.name == "exact"
+        for origin, a, b in self._all(which, labels) if few else self._with_hubs(which, labels, listed):
+            rest -= len(a)
             yield origin, a, b
-        related = _Related(self._left, self._right, which)
-        for one, other in self._similar(outputs, best_ranks(of, self._items.rank[members])):
+        related, same = _Related(self._left, self._right, which), np.arange(len(outputs))
+        for one, other in chain([(same, same)], ((found.left, found.right) for found in join.pairs())):
             for at, i, j in combinations(of, one, other, len(outputs), most=_CHUNK):
                 a, b = members[i], members[j]
                 new = ~(self._label[a] & self._label[b] & (listed[a] | listed[b]))
                 new &= (one != other)[at] | (a < b)
                 found, a, b = related.find(self._items.subject, a[new], b[new])
-                of_labels -= int((self._label[a] & self._label[b]).sum())
+                both = self._label[a] & self._label[b] if join.method.name == "exact" else np.ones(len(a), bool)
+                rest -= int(both.sum())
                 yield found, a, b
-        self.unlisted += of_labels
+        self.unlisted += rest
 
-    def _similar(self, outputs: np.ndarray, ranks: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The pairs of places in `outputs` that are equal, then those that are similar, in parts."""
-        yield (same := np.arange(len(outputs))), same
+    def _join(self, outputs: np.ndarray, ranks: np.ndarray) -> Join:
+        """The join of these outputs."""
 
         @cache
         def texts() -> list[str]:
             return self._texts(outputs)
 
-        join = join_texts(texts, cache(lambda: gram_sets(texts())), self._threshold, setting="auto", ranks=ranks)
-        self.complete &= join.method.name == "exact"
-        yield from ((found.left, found.right) for found in join.pairs())
+        return join_texts(texts, cache(lambda: gram_sets(texts())), self._threshold, setting="auto", ranks=ranks)
 
     def _with_hubs(self, which: np.ndarray, labels: np.ndarray, hub: np.ndarray) -> Iterator[Pairs]:
         """The pairs of labels of which one is a hub."""

@@ -143,6 +143,12 @@ class _Across:
 def _closest(parts: list[SimilarPairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> SimilarPairs:
     """The closest pairs: one for each held-out text, the ten closest."""
     found = SimilarPairs.joined(parts)
+    similarity, most = found.similarity, np.full(len(held), -1.0)
+    np.maximum.at(most, found.left, similarity)
+    texts = np.flatnonzero(most >= 0)
+    near = np.zeros(len(held), bool)
+    near[texts[np.lexsort((order[held[texts]], -most[texts]))[:_NEAREST]]] = True
+    found = found.take(np.flatnonzero(near[found.left] & (similarity == most[found.left])))
     by_similarity = np.lexsort((order[train[found.right]], order[held[found.left]], -found.similarity))
     _, first = np.unique(found.left[by_similarity], return_index=True)  # the best of each held-out text
-    return found.take(by_similarity[np.sort(first)[:_NEAREST]])
+    return found.take(by_similarity[np.sort(first)])
