@@ -254,7 +254,7 @@ def join_texts(
     found = [Skew()]
     return Join(
         method,
-        lambda: candidate_tiles(texts(), threshold, ranks=ranks, report=found.append),
+        lambda: candidate_tiles(texts(), threshold, caps=CAPS, ranks=ranks, report=found.append),
         lambda: found[-1],
     )
 
