@@ -46,11 +46,11 @@ CARD = "a friendly card for our good old colleague {} on the occasion of the bir
 
 @dataclass(frozen=True)
 class Shape:
-    """name: what the rows are. row: the row with a number. n: the smallest number of rows."""
+    """name: what the rows are. row: the row with a number. n: the smallest number."""
 
     name: str
     row: Callable[[int, random.Random], dict[str, Any]]
-    n: int = 5000
+    n: int = 3000
 
 
 def text(chance: random.Random, words: int) -> str:

@@ -11,9 +11,11 @@ import polars as pl
 from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
+from .across import verified_texts
 from .candidates import Join, MethodSetting
-from .join import SimilarPairs
+from .join import SimilarPairs, as_fraction
 from .memory import FactNumbers, KnownTexts, Memory, Recalled, TextsAgain
+from .signed import near_texts
 from .subjects import input_facts
 from .texts import StoredTexts, Texts, TextsHere
 
@@ -137,6 +139,14 @@ class Corpus:
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         return self._inputs.between(left, right, threshold)
+
+    def similar_inputs(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
+        """Those of these pairs of inputs (numbers) that are similar."""
+        numbers, place = np.unique(np.concatenate((left, right)), return_inverse=True)
+        texts, t = pl.Series(self._inputs.of(numbers), dtype=pl.String), as_fraction(threshold)
+        near = near_texts(texts, place[: len(left)], place[len(left) :], t)
+        for found in verified_texts(texts, *near, t):
+            yield SimilarPairs(numbers[found.left], numbers[found.right], found.shared, found.union)
 
     def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """The same for outputs."""
