@@ -137,13 +137,14 @@ def arrange(
     before = pinned.sides(corpus.content, ready.ids)
     stated = _first_given(decided.side, given_sides(corpus.pairs["split"]))
     current = _first_given(stated, before)
-    relations = relate(
-        corpus, threshold=settings.near_duplicate, method=settings.method, droppable=_may_leak(corpus.pairs, current)
-    )
-    clock.lap("join")
-
     rank = rank_rows(corpus, ready.checked, keep=settings.keep)
     rank = preferred_first(rank, decided, current, pinned.named(ready.ids))
+    relations = relate(
+        corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method,
+        droppable=_may_leak(corpus.pairs, current),
+    )  # fmt: skip
+    clock.lap("join")
+
     settled = settle_decided(corpus, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 

@@ -173,7 +173,7 @@ def threshold_table(
 
     Exact copies are the same at every threshold and are not counted. `example` is null if nothing is dropped.
     """
-    relations = relate(corpus, threshold=THRESHOLDS[0])
+    relations = relate(corpus, threshold=THRESHOLDS[0], rank=rank)
     label = _labels(relations, corpus)
     table = []
     for threshold in THRESHOLDS:

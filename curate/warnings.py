@@ -195,6 +195,12 @@ def _conflicts(
 
 def _skew(relations: Relations) -> Iterator[tuple[str, str]]:
     """Buckets in which not all pairs were compared: the expected recall of candidates does not apply to them."""
+    if relations.method.because.startswith("more than"):
+        yield (
+            "pairs_at_least",
+            f"The rows have {relations.method.because}, so that near duplicates were searched among candidates and the counts "
+            "of pairs are lower bounds. Provide inputs as fields, or raise near_duplicate.",
+        )
     capped, largest = relations.skew.capped, relations.skew.largest
     if capped:
         several = "s" * (capped != 1)

@@ -47,8 +47,8 @@ def compare(raw: RawPairs, identifiers: Sequence[str], settings: CurateSettings)
     job = InMemory()
     request = CurateRequest(None, settings, identifiers)
     ready = prepare(job, ReadParts.of(job, raw), request, buckets=1, clock=Clock({}))
-    relations = relate(ready.corpus, threshold=settings.near_duplicate, method=settings.method)
     rank = rank_rows(ready.corpus, ready.checked, keep=settings.keep)
+    relations = relate(ready.corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method)
     return Compared(ready, relations, settle(ready.corpus, relations, rank, settings=settings))
 
 

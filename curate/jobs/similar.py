@@ -49,7 +49,14 @@ class StoredPairs:
 
 
 def stored_candidates(
-    job: Job, stage: str, texts: Sequence[Table], offsets: np.ndarray, threshold: float, *, caps: Caps = CAPS
+    job: Job,
+    stage: str,
+    texts: Sequence[Table],
+    offsets: np.ndarray,
+    threshold: float,
+    *,
+    caps: Caps = CAPS,
+    ranks: np.ndarray | None = None,
 ) -> StoredPairs:
     """The candidates that reach the threshold, as `candidate_tiles` gives them, by the numbers of the texts.
 
@@ -65,7 +72,8 @@ def stored_candidates(
     job.run(
         [
             Task(names["bands"], b, _bands, {"texts": [texts[b]]},
-                 parameters={"offset": int(offsets[b]), "threshold": threshold, "buckets": len(texts)})
+                 parameters={"offset": int(offsets[b]), "threshold": threshold, "buckets": len(texts),
+                             "ranks": None if ranks is None else ranks[offsets[b] : offsets[b + 1]]})
             for b in buckets
         ]
     )  # fmt: skip
@@ -150,9 +158,12 @@ def _checked(texts: Sequence[Table], offsets: np.ndarray) -> np.ndarray:
     return np.asarray(offsets, np.int64)
 
 
-def _bands(texts: pl.DataFrame, *, offset: int, threshold: float, buckets: int) -> Result:
+def _bands(texts: pl.DataFrame, *, offset: int, threshold: float, buckets: int, ranks: np.ndarray | None) -> Result:
     """Table `bands`: key, number and rank of each band of each text, by the bucket of the key."""
-    bands = band_count(threshold)
+    if not texts.height:
+        return Result({})
+    bands, first = band_count(threshold), offset
+    ranks = key_ranks(texts["key"]) if ranks is None else ranks
     parts = []
     for piece in texts.iter_slices(_TEXTS):
         keys = band_keys(piece["text"].to_list(), threshold).ravel()
@@ -160,12 +171,12 @@ def _bands(texts: pl.DataFrame, *, offset: int, threshold: float, buckets: int) 
         columns = {
             "key": keys,
             "number": np.repeat(numbers, bands),
-            "rank": np.repeat(key_ranks(piece["key"]), bands),
+            "rank": np.repeat(ranks[offset - first : offset - first + piece.height], bands),
             "bucket": (keys % np.uint64(buckets)).astype(np.uint32),
         }
         parts.append(pl.DataFrame(columns))
         offset += piece.height
-    return Result({"bands": pl.concat(parts)} if parts else {})
+    return Result({"bands": pl.concat(parts)})
 
 
 def _meet(bands: pl.DataFrame, *, offsets: np.ndarray, caps: Caps) -> Result:

@@ -3,7 +3,6 @@ from .candidates import Method as Method
 from .candidates import Skew as Skew
 from .candidates import choose_method as choose_method
 from .candidates import expected_recall as expected_recall
-from .candidates import join_by as join_by
 from .canned import Canned as Canned
 from .canned import find_canned as find_canned
 from .corpus import Corpus as Corpus
@@ -11,6 +10,7 @@ from .corpus import first_rows as first_rows
 from .duplicates import Outcomes as Outcomes
 from .duplicates import rank_rows as rank_rows
 from .duplicates import settle as settle
+from .items import Edges as Edges
 from .join import SimilarPairs as SimilarPairs
 from .join import similar_tiles as similar_tiles
 from .join import similar_tiles_between as similar_tiles_between
@@ -18,6 +18,5 @@ from .memory import Memory as Memory
 from .ngrams import GRAM as GRAM
 from .ngrams import GramSets as GramSets
 from .ngrams import gram_sets as gram_sets
-from .relations import Edges as Edges
 from .relations import Relations as Relations
 from .relations import relate as relate

@@ -1,8 +1,8 @@
 """The join by candidates: MinHash bands propose pairs, each is verified exactly; some pairs may be missed.
 
 Texts with the same key of a band share a bucket, and texts of one bucket meet. In a very large bucket, as templated
-data produce, each text meets only the few texts with the smallest content keys, which do not depend on the order of
-the rows. Such pairs may also meet in other bands.
+data produce, each text meets only the few texts that rank first, which does not depend on the order of the rows. Such
+pairs may also meet in other bands.
 """
 
 import functools
@@ -17,14 +17,17 @@ import polars as pl
 
 from ..read.normalise import content_hash
 from .across import verified_texts
-from .join import SimilarPairs, as_fraction, estimated_work, similar_tiles
+from .join import SimilarPairs, as_fraction, estimated_pairs, estimated_work, similar_tiles
 from .ngrams import GRAM, GramSets, code_points
 from .signed import SignedSets, may_be_similar, signed_texts
 
 __all__ = [
     "CAPS",
+    "MOST_PAIRS",
     "Caps",
+    "Join",
     "Method",
+    "MethodSetting",
     "Skew",
     "band_count",
     "band_keys",
@@ -33,7 +36,7 @@ __all__ = [
     "candidate_tiles",
     "choose_method",
     "expected_recall",
-    "join_by",
+    "join_texts",
     "key_ranks",
     "meetings",
     "signatures",
@@ -140,7 +143,12 @@ def _mixed(bands: np.ndarray) -> np.ndarray:
 
 
 _EXACT_WORK = 30_000_000_000  # gram meetings: about 2 million ordinary lines
+# Similar pairs that an exact join may find unless it is asked for: about 1 GB with all their data; 4,500 texts of one
+# template. Their number grows with the square of the texts, the number of candidates with the texts.
+MOST_PAIRS = 10_000_000
+_SURELY = 4  # an estimate of so many times the most pairs leaves no doubt
 _PAIRS = 4_000_000  # candidates processed at once
+MethodSetting = Literal["auto", "exact", "candidates"]
 _RANK_DIGITS = 8  # of the content key: 32 bits; texts of equal rank count as one, so only the order of the keys matters
 
 
@@ -200,9 +208,7 @@ class Buckets:
     skew: Skew
 
 
-def choose_method(
-    grams: Callable[[], GramSets], threshold: float, *, setting: Literal["auto", "exact", "candidates"]
-) -> Method:
+def choose_method(grams: Callable[[], GramSets], threshold: float, *, setting: MethodSetting) -> Method:
     """Exact, unless set otherwise or, with "auto", too many grams would meet in prefixes."""
     recall = expected_recall(threshold)
     if setting != "auto":
@@ -213,18 +219,58 @@ def choose_method(
     return Method("candidates", recall, f"{work:,} meetings of grams, above {_EXACT_WORK:,}")
 
 
-def join_by(
-    method: Method,
-    texts: Sequence[str],
+@dataclass(frozen=True)
+class Join:
+    """The pairs of similar texts: the method, and the pairs, left before right, each once, in parts.
+
+    skew: the skew of the candidates' buckets, known once the pairs have been consumed.
+    """
+
+    method: Method
+    pairs: Callable[[], Iterator[SimilarPairs]]
+    skew: Callable[[], Skew]
+
+
+def join_texts(
+    texts: Callable[[], Sequence[str]],
     grams: Callable[[], GramSets],
     threshold: float,
     *,
-    report: Callable[[Skew], None] = lambda _: None,
-) -> Iterator[SimilarPairs]:
-    """Pairs at or above the threshold, `left < right`, in parts, each pair once; candidates report their skew last."""
+    setting: MethodSetting,
+    ranks: np.ndarray | None = None,
+) -> Join:
+    """The join of distinct texts; with "auto", candidates take over above 10 million similar pairs.
+
+    `ranks` as in `candidate_tiles`.
+    """
+    method = choose_method(grams, threshold, setting=setting)
+    if method.name == "exact" and setting == "auto":
+        held = _at_most(grams(), threshold, MOST_PAIRS)
+        if held is not None:
+            return Join(method, lambda: iter(held), Skew)
+        method = Method("candidates", expected_recall(threshold), f"more than {MOST_PAIRS:,} similar pairs")
     if method.name == "exact":
-        return similar_tiles(grams(), threshold)
-    return candidate_tiles(texts, threshold, report=report)
+        return Join(method, lambda: similar_tiles(grams(), threshold), Skew)
+    found = [Skew()]
+    return Join(
+        method,
+        lambda: candidate_tiles(texts(), threshold, caps=CAPS, ranks=ranks, report=found.append),
+        lambda: found[-1],
+    )
+
+
+def _at_most(grams: GramSets, threshold: float, most: int) -> list[SimilarPairs] | None:
+    """All similar pairs, in parts; None if there are more than `most`. Only their number decides, not their order."""
+    possible = len(grams.sizes) ** 2 // 2
+    if possible > most and estimated_pairs(grams, threshold) > _SURELY * most:
+        return None
+    held, count = [], 0
+    for found in similar_tiles(grams, threshold):
+        held.append(found)
+        count += len(found.left)
+        if count > most:
+            return None
+    return held
 
 
 def candidate_tiles(
@@ -232,22 +278,27 @@ def candidate_tiles(
     threshold: float,
     *,
     caps: Caps = CAPS,
+    ranks: np.ndarray | None = None,
     report: Callable[[Skew], None] = lambda _: None,
 ) -> Iterator[SimilarPairs]:
-    """The candidates among distinct texts that reach the threshold; `report` receives the skew at the end."""
+    """The candidates among distinct texts that reach the threshold; `report` receives the skew at the end.
+
+    `ranks`: of the texts (uint32), those of content keys if None. In a bucket that is too large, every text meets those
+    that rank first: where these are the ones to keep, all that repeat them are found.
+    """
     keys, t = band_keys(texts, threshold), as_fraction(threshold)
     series = pl.Series(texts, dtype=pl.String)
     signed = signed_texts(series, sketches_only=True)
     place = signed.places
 
     @functools.cache
-    def ranks() -> np.ndarray:
-        return key_ranks(pl.Series(map(content_hash, texts), dtype=pl.String))
+    def rank() -> np.ndarray:
+        return key_ranks(pl.Series(map(content_hash, texts), dtype=pl.String)) if ranks is None else ranks
 
     meets_all, skews = np.empty(keys.shape, bool), []
     near: list[tuple[np.ndarray, np.ndarray]] = []
     for band in range(keys.shape[1]):
-        buckets = buckets_of(keys[:, band], ranks, caps=caps)
+        buckets = buckets_of(keys[:, band], rank, caps=caps)
         meets_all[:, band] = buckets.meets_all
         skews.append(buckets.skew)
         for left, right in meetings(buckets):

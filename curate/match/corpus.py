@@ -11,15 +11,18 @@ import polars as pl
 from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
-from .join import SimilarPairs
+from .across import verified_texts
+from .candidates import Join, MethodSetting
+from .join import SimilarPairs, as_fraction
 from .memory import FactNumbers, KnownTexts, Memory, Recalled, TextsAgain
+from .signed import near_texts
 from .subjects import input_facts
-from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
+from .texts import StoredTexts, Texts, TextsHere
 
 T = TypeVar("T")
 _LABELS = 0.5  # of the rows have a short output where short outputs are labels
 
-__all__ = ["Corpus", "Join", "MethodSetting", "first_rows"]
+__all__ = ["Corpus", "best_ranks", "first_rows"]
 
 
 @dataclass
@@ -129,13 +132,21 @@ class Corpus:
         """The same for the outputs after repair, of rows that have one."""
         return self._rows.number(rows, "repaired facts", like="output facts")
 
-    def join(self, threshold: float, setting: MethodSetting) -> Join:
-        """The join of all inputs."""
-        return self._inputs.join(threshold, setting)
+    def join(self, threshold: float, setting: MethodSetting, rank: np.ndarray) -> Join:
+        """The join of all inputs, given the rank of each row in order of preference."""
+        return self._inputs.join(threshold, setting, best_ranks(self.text, rank).astype(np.uint32))
 
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         return self._inputs.between(left, right, threshold)
+
+    def similar_inputs(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
+        """Those of these pairs of inputs (numbers) that are similar."""
+        numbers, place = np.unique(np.concatenate((left, right)), return_inverse=True)
+        texts, t = pl.Series(self._inputs.of(numbers), dtype=pl.String), as_fraction(threshold)
+        near = near_texts(texts, place[: len(left)], place[len(left) :], t)
+        for found in verified_texts(texts, *near, t):
+            yield SimilarPairs(numbers[found.left], numbers[found.right], found.shared, found.union)
 
     def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """The same for outputs."""
@@ -151,6 +162,13 @@ def first_rows(numbers: np.ndarray) -> np.ndarray:
     first = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
     first[numbers[::-1]] = np.arange(len(numbers))[::-1]  # the last write, which is the first row, wins
     return first
+
+
+def best_ranks(numbers: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """For each number the smallest rank of a row that has it; the number of rows if none does."""
+    best = np.full(int(numbers.max(initial=-1)) + 1, len(rank))
+    np.minimum.at(best, numbers, rank)
+    return best
 
 
 def _texts_again(known: KnownTexts, texts: Texts, numbers: np.ndarray) -> TextsAgain:

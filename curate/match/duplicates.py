@@ -11,7 +11,8 @@ from ..check.facts import text_facts
 from ..check.rows import Checked
 from ..settings import CurateSettings
 from .corpus import Corpus
-from .relations import Edges, Relations
+from .items import Edges
+from .relations import Relations
 
 __all__ = ["Outcomes", "rank_rows", "settle"]
 

@@ -24,6 +24,7 @@ from .signed import signed_grams
 __all__ = [
     "SimilarPairs",
     "as_fraction",
+    "estimated_pairs",
     "estimated_work",
     "meeting_seconds",
     "shared_grams",
@@ -37,11 +38,12 @@ __all__ = [
 _ROWS = 2048  # of the smaller sets in one tile
 _COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million cells, about 130 MB
 _DENSE = 8  # a tile in which one cell in this many is a candidate is counted as a whole
-_SLICE = 4096  # columns counted at once there: 8 million cells, about 200 MB
+_SLICE = 1024  # columns counted at once there: 2 million cells, about 300 MB with what follows
 _LARGE = 1_000_000  # cells from which the setup pays off
 _PAIRS = 1_000_000  # verified at once
 _SECONDS_PER_MEETING = 27e-9  # in the sparse products and what follows them, measured
 _SHORT = 0.5  # seconds below which a faster method is not worth looking for
+_SAMPLE = 1 << 14  # pairs sampled to estimate how many are similar
 _SPANS = 16  # most spans of the larger sets; each span has its own index
 
 
@@ -159,6 +161,14 @@ def estimated_work(grams: GramSets, threshold: float) -> int:
     return _prefix_meetings(grams, order, order, as_fraction(threshold)) // 2
 
 
+def estimated_pairs(grams: GramSets, threshold: float) -> float:
+    """The number of similar pairs, estimated from a deterministic sample."""
+    n, chance = len(grams.sizes), np.random.default_rng(0)
+    drawn = chance.integers(0, n, (2, _SAMPLE))
+    a, b = drawn[:, drawn[0] != drawn[1]]
+    return len(verified_pairs(grams, a, b, as_fraction(threshold)).left) / max(1, len(a)) * n * (n - 1) / 2
+
+
 def meeting_seconds(grams: GramSets, left: np.ndarray, right: np.ndarray, t: Fraction) -> float:
     """The estimated cost of the join of two sides by prefixes on one core: deterministic, since counted, not timed."""
     meetings = _prefix_meetings(grams, left, right, t) + _prefix_meetings(grams, right, left, t)
@@ -240,7 +250,7 @@ def _tiles(
             cells = block @ spans[number]
             low, high = max(int(first[start]), number * span), min(int(end[stop - 1]), (number + 1) * span)
             if cells.nnz * _DENSE > (stop - start) * (high - low) > _LARGE:
-                yield _dense_tile(grams, small[start:stop], large[low:high], first[start:stop] - low, t)
+                yield from _dense_tile(grams, small[start:stop], large[low:high], first[start:stop] - low, t)
                 continue
             i = np.repeat(np.arange(start, stop, dtype=np.int32), np.diff(cells.indptr))
             j = cells.indices + np.int32(number * span)
@@ -253,10 +263,11 @@ def _tiles(
             yield verified_pairs(grams, small[i[possible]], large[j[possible]], t)
 
 
-def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> SimilarPairs:
+def _dense_tile(
+    grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction
+) -> Iterator[SimilarPairs]:
     """The similar pairs of a tile in which most pairs are candidates: templated texts."""
     sizes, others = grams.sizes[small], grams.sizes[large]
-    parts = []
     for low in range(0, len(large), _SLICE):
         columns = slice(low, low + _SLICE)
         shared = shared_table(grams, small, large[columns])
@@ -264,8 +275,7 @@ def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np
         reached &= np.arange(low, low + shared.shape[1]) >= first[:, None]
         i, j = np.nonzero(reached)
         counted, j = shared[i, j].astype(np.int64), j + low
-        parts.append(SimilarPairs(small[i], large[j], counted, sizes[i] + others[j] - counted))
-    return SimilarPairs.joined(parts)
+        yield SimilarPairs(small[i], large[j], counted, sizes[i] + others[j] - counted)
 
 
 def _prefixes(grams: GramSets, rows: np.ndarray, rest: np.ndarray) -> _Prefixes:

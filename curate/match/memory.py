@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from .across import similar_texts_between
-from .candidates import Method, Skew
+from .candidates import Join, Method, MethodSetting, Skew
 from .join import SimilarPairs
 from .ngrams import GramSets, gram_sets
-from .texts import Join, MethodSetting, TextsHere
+from .texts import TextsHere
 
 __all__ = ["FactNumbers", "KnownGrams", "KnownPairs", "KnownTexts", "Memory", "Recalled", "TextsAgain"]
 
@@ -27,10 +27,12 @@ class KnownTexts:
         self._exact: list[np.ndarray] = []
         self._upto = 0
 
-    def join(self, texts: pl.Series, threshold: float, setting: MethodSetting) -> tuple[Method, Skew, np.ndarray]:
+    def join(
+        self, texts: pl.Series, threshold: float, setting: MethodSetting, ranks: np.ndarray
+    ) -> tuple[Method, Skew, np.ndarray]:
         """The method of the join of all these texts, its skew and its pairs, `(4, pairs)`."""
         if self._join is None:
-            join = TextsHere(texts).join(threshold, setting)
+            join = TextsHere(texts).join(threshold, setting, ranks)
             pairs = _packed(list(join.pairs()))
             self._join = join.method, join.skew(), pairs
         return self._join
@@ -69,9 +71,10 @@ class TextsAgain:
         """See `Texts`."""
         return self._texts.gather(numbers).to_list()
 
-    def join(self, threshold: float, setting: MethodSetting) -> Join:
+    def join(self, threshold: float, setting: MethodSetting, ranks: np.ndarray) -> Join:
         """See `Texts`; the method is that of all texts."""
-        method, skew, pairs = self._known.join(self._texts, threshold, setting)
+        ranks = np.pad(ranks, (0, len(self._texts) - len(ranks)))  # those that no row has at the end
+        method, skew, pairs = self._known.join(self._texts, threshold, setting, ranks)
         here = self._present[pairs[0]] & self._present[pairs[1]]
         return Join(method, lambda: iter([_unpacked(pairs, here)]), lambda: skew)
 

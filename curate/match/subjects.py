@@ -1,6 +1,7 @@
 """Subjects: rows with one normalised input and the same facts. Facts are extracted when an input first has a match."""
 
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import polars as pl
@@ -11,28 +12,37 @@ from .join import SimilarPairs
 __all__ = [
     "Subjects",
     "all_combinations",
+    "combinations",
     "distinct_rows",
     "input_facts",
 ]
 
 
-def all_combinations(
-    of: np.ndarray, left: np.ndarray, right: np.ndarray, groups: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each pair of groups as all pairs of a member of one and a member of the other.
+def combinations(
+    of: np.ndarray, left: np.ndarray, right: np.ndarray, groups: int, *, most: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Each pair of groups as all pairs of a member of one and a member of the other, at most so many at once.
 
-    `of` is the group of each member. Returns the position of the pair of groups, and both members.
+    `of` is the group of each member. Gives the position of the pair of groups, and both members.
     """
     members = np.argsort(of, kind="stable")
     counts = np.bincount(of, minlength=groups)
     starts = np.cumsum(counts) - counts
     sizes = counts[left] * counts[right]
-    origin = np.repeat(np.arange(len(left)), sizes)
-    within = np.arange(len(origin)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    width = counts[right][origin]
-    first = members[starts[left][origin] + within // np.maximum(width, 1)]
-    second = members[starts[right][origin] + within % np.maximum(width, 1)]
-    return origin, first, second
+    ends = np.cumsum(sizes)
+    total = int(sizes.sum())
+    for start in range(0, max(total, 1), most):
+        place = np.arange(start, min(start + most, total))
+        origin = np.searchsorted(ends, place, side="right")
+        first, second = np.divmod(place - (ends - sizes)[origin], counts[right][origin])
+        yield origin, members[starts[left][origin] + first], members[starts[right][origin] + second]
+
+
+def all_combinations(
+    of: np.ndarray, left: np.ndarray, right: np.ndarray, groups: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same at once."""
+    return next(combinations(of, left, right, groups, most=sys.maxsize))
 
 
 def distinct_rows(*columns: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:

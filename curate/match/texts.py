@@ -1,10 +1,9 @@
 """Distinct texts by number, and their similar pairs: in this process, or in stored buckets."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -12,25 +11,11 @@ import polars as pl
 from ..jobs.similar import stored_between, stored_candidates
 from ..jobs.tasks import Job, Result, Table, Task
 from .across import similar_texts_between
-from .candidates import Method, Skew, choose_method, expected_recall, join_by
+from .candidates import Join, Method, MethodSetting, expected_recall, join_texts
 from .join import SimilarPairs, similar_tiles, similar_tiles_between
 from .ngrams import GramSets, gram_sets
 
-__all__ = ["Join", "MethodSetting", "StoredTexts", "Texts", "TextsHere"]
-
-MethodSetting = Literal["auto", "exact", "candidates"]
-
-
-@dataclass(frozen=True)
-class Join:
-    """The pairs of similar texts: the method, and the pairs, left before right, each once, in parts.
-
-    skew: the skew of the candidates' buckets, known once the pairs have been consumed.
-    """
-
-    method: Method
-    pairs: Callable[[], Iterator[SimilarPairs]]
-    skew: Callable[[], Skew]
+__all__ = ["StoredTexts", "Texts", "TextsHere"]
 
 
 class Texts(Protocol):
@@ -40,8 +25,8 @@ class Texts(Protocol):
         """The texts of these numbers."""
         ...
 
-    def join(self, threshold: float, setting: MethodSetting) -> Join:
-        """The join of all texts."""
+    def join(self, threshold: float, setting: MethodSetting, ranks: np.ndarray) -> Join:
+        """The join of all texts, of which those that rank first are to be kept."""
         ...
 
     def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
@@ -68,15 +53,9 @@ class TextsHere:
         """See `Texts`."""
         return self._texts.gather(numbers).to_list()
 
-    def join(self, threshold: float, setting: MethodSetting) -> Join:
+    def join(self, threshold: float, setting: MethodSetting, ranks: np.ndarray) -> Join:
         """See `Texts`."""
-        method = choose_method(lambda: self._grams, threshold, setting=setting)
-        found = [Skew()]
-        return Join(
-            method,
-            lambda: join_by(method, self._texts.to_list(), lambda: self._grams, threshold, report=found.append),
-            lambda: found[-1],
-        )
+        return join_texts(self._texts.to_list, lambda: self._grams, threshold, setting=setting, ranks=ranks)
 
     def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
@@ -122,12 +101,13 @@ class StoredTexts:
         found = [result.tables["found"]["text"] for result in self._job.ask(tasks)]
         return pl.concat(found).gather(place).to_list() if found else []
 
-    def join(self, threshold: float, setting: MethodSetting) -> Join:
+    def join(self, threshold: float, setting: MethodSetting, ranks: np.ndarray) -> Join:
         """See `Texts`."""
         method = Method(
             "candidates", expected_recall(threshold), "asked for" if setting == "candidates" else "in parts"
         )
-        found = stored_candidates(self._job, f"similar {threshold:g}", self._tables, self._offsets, threshold)
+        stage = f"similar {threshold:g}"
+        found = stored_candidates(self._job, stage, self._tables, self._offsets, threshold, ranks=ranks)
         return Join(method, found.pairs, lambda: found.skew)
 
     def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:

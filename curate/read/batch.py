@@ -38,7 +38,8 @@ class Batch:
     def column(self, name: str) -> pl.Series | list[Any]:
         """The values of one column; None if a record has none."""
         if isinstance(self.values, pl.DataFrame):
-            return self.values[name] if name in self.values.columns else [None] * len(self.values)
+            found = self.values.get_column(name, default=None)
+            return [None] * len(self.values) if found is None else found
         return [value.get(name) for value in self.values]
 
     def rows(self) -> Iterable[Mapping[str, Any]]:

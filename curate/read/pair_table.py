@@ -286,7 +286,8 @@ def _meta(batch: Batch, layout: Layout, lengths: Sequence[Any] | None, stored: p
 
 def _other_columns(batch: Batch, names: list[str]) -> list[dict[str, Any]]:
     if isinstance(batch.values, pl.DataFrame):
-        rows = batch.values.select(name for name in names if name in batch.values.columns)
+        here = set(batch.values.columns)
+        rows = batch.values.select(name for name in names if name in here)
         return [{k: v for k, v in row.items() if v is not None} for row in rows.iter_rows(named=True)]
     wanted = set(names)
     return [{k: v for k, v in value.items() if k in wanted and v is not None} for value in batch.values]

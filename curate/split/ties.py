@@ -1,6 +1,6 @@
 """Ties kept rows that must be in one split: components of similar inputs, groups and, if set, similar outputs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,8 +138,9 @@ def _by_output(corpus: Corpus, subject: np.ndarray, output: np.ndarray, threshol
     first = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
     first[output[::-1]] = subject[::-1]
     yield chain(subject, output)
-    for found in corpus.similar_outputs(np.unique(output), threshold):
-        yield first[found.left], first[found.right]
+    similar = corpus.similar_outputs(np.unique(output), threshold)
+    subjects = np.arange(int(subject.max(initial=-1)) + 1)
+    yield chain(subjects, components(subjects, ((first[found.left], first[found.right]) for found in similar)))
 
 
 def chain(subject: np.ndarray, numbers: np.ndarray) -> Edge:
@@ -150,7 +151,7 @@ def chain(subject: np.ndarray, numbers: np.ndarray) -> Edge:
     return left[left != right], right[left != right]
 
 
-def components(subject: np.ndarray, edges: Sequence[Edge]) -> np.ndarray:
+def components(subject: np.ndarray, edges: Iterable[Edge]) -> np.ndarray:
     """One number per row. Edges come in parts, as most of the millions in templated data are redundant."""
     size = int(subject.max()) + 1 if len(subject) else 0
     part = np.arange(size)

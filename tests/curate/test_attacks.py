@@ -132,7 +132,7 @@ def found(rows: Sequence[dict[str, Any]], disguise: Callable[[Any, random.Random
     ]
     every = [*rows, *planted]
     outcome = dict(curate(every).ledger.select("id", "outcome").rows())
-    relations = relate(corpus_of(read_frame(every).pairs), threshold=0.8)
+    relations = relate(corpus_of(read_frame(every).pairs), threshold=0.8, rank=np.arange(len(every)))
     place = {row["id"]: int(relations.subject[n]) for n, row in enumerate(every)}
     siblings = set(zip(relations.siblings.left.tolist(), relations.siblings.right.tolist(), strict=True))
     dropped = tied = 0

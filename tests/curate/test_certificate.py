@@ -9,6 +9,7 @@ import pytest
 from tuneworth.curate import read_frame
 from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.read.normalise import normalise
+from tuneworth.curate.split import certificate as module
 from tuneworth.curate.split.certificate import certify
 
 from .by_words import mirrored
@@ -118,3 +119,18 @@ def test_nothing_held_out_has_nothing_near():
     assert not len(crossing.train)
     assert told["nearest"] == []
     assert told["pairs_at_or_above"] == told["siblings_at_or_above"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", [0.6, 0.8, 1.0])
+@pytest.mark.parametrize("seed", range(8))
+def test_too_many_siblings_hide_no_pair_with_the_same_facts(seed, threshold, monkeypatch):
+    kept = table(seed)
+    every, crossing = certified(kept, threshold)
+    monkeypatch.setattr(module, "MOST_PAIRS", 0)
+    monkeypatch.setattr(module, "_FEWER", 0)
+    fewer, found = certified(kept, threshold)
+    assert (every["siblings_counted"], fewer["siblings_counted"]) == (True, False)
+    assert fewer["pairs_at_or_above"] == every["pairs_at_or_above"] > 0
+    assert fewer["siblings_at_or_above"] <= every["siblings_at_or_above"]
+    assert (found.train.tolist(), found.held.tolist()) == (crossing.train.tolist(), crossing.held.tolist())

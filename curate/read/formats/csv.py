@@ -162,7 +162,7 @@ def _header(records: "Iterator[_Parsed]", path: Path) -> list[str]:
         raise DataError(f"{path}, line {line}: the column names cannot be read: {problem}")
     # An index column that was exported with the data has no name.
     names = [name.strip() or f"column {place}" for place, name in enumerate(values, start=1)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, uses in Counter(names).items() if uses > 1)
     if repeated:
         raise DataError(
             f'{path}: the header has "{repeated[0][:80]}" twice; give every column its own name\n'

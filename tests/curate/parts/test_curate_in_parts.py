@@ -226,7 +226,7 @@ def test_a_job_broken_off_goes_on_with_another_number_of_workers(data: Path, tmp
     with pytest.raises(Broken):
         curated(data, tmp_path / "store", tmp_path / "run", executor=Interrupted(after, break_off), asked=asked)
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("done.json")}
-    assert len(done) >= after - 1
+    assert len(done) >= after - 4  # a task that looks up rows stores nothing
     seen: dict[Path, int] = {}
     look = Interrupted(30, lambda: seen.update({path: path.stat().st_mtime_ns for path in done}))
     # As many buckets as another cluster would have: the job keeps its own.
