@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from ..disk.files import home_of
 from ..errors import DataError
 from ..shell import quote
 from .run_files import MASK, run_files
@@ -28,6 +29,7 @@ _CODE = str(Path(__file__).parents[2])
 
 def damage(path: Path, kind: str, what: str, *, line: str = "") -> DataError:
     """The error about a damaged file of a run: where, what is wrong, and the command that makes it again."""
+    path = home_of(path)
     return DataError(f"{path}{line}: {what}\n{_remedy(path, kind)}")
 
 

@@ -12,11 +12,11 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 from ..disk.files import (
@@ -33,7 +33,7 @@ from ..disk.locks import PATIENCE, Locked, alone
 from ..disk.regular import read_regular
 from ..errors import DataError
 from ..machine import sync_file
-from .damage import damage
+from .damage import brief, damage
 from .reading import read_stored
 from .run_files import kind_of
 
@@ -94,6 +94,9 @@ def read_manifest(run: Path) -> Manifest | None:
     found = read_stored(run / MANIFEST, MANIFEST)
     if not found:
         return None
+    for name in found["files"]:  # files are moved and removed by these names
+        if PurePath(name).is_absolute() or PurePath(name).drive or ".." in PurePath(name).parts:
+            raise damage(run / MANIFEST, MANIFEST, f"{brief(name)} is not a path in the run")
     return Manifest(found["id"], found["state"], {name: ListedFile(**one) for name, one in found["files"].items()})
 
 
@@ -269,8 +272,9 @@ def _is_listed(name: str) -> bool:
 
 def _listed(run: Path) -> Mapping[str, ListedFile | None]:
     """The files of the run as it is, with what its manifest says of each."""
-    if (manifest := read_manifest(run)) is not None:
-        return manifest.files
+    with suppress(DataError):  # a run with a damaged manifest can be made again
+        if (manifest := read_manifest(run)) is not None:
+            return manifest.files
     names = [path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()]
     is_trained = (run / "train" / "summary.json").exists()  # else the files there are of a training that goes on
     return dict.fromkeys(name for name in names if _is_listed(name) and (is_trained or not name.startswith("train/")))

@@ -1,7 +1,7 @@
 """Curates the pairs of a project into a run, or any file or table of pairs."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ...core import Talk, carry, changing, disk_refusals, read_manifest, sha256_file
+from ...core import DataError, Talk, carry, changing, disk_refusals, read_manifest, sha256_file
 from ...curate import (
     Curated,
     CurateSettings,
@@ -196,16 +196,16 @@ def replacing_curation(run: Path, talk: Talk) -> Iterator[Path]:
 
 def _splits(run: Path) -> dict[str, str]:
     """The SHA-256 of each file of the splits, by its path in the run; as they were written, where there is a manifest."""
-    if (manifest := read_manifest(run)) is not None:
+    manifest = None
+    with suppress(DataError):  # a damaged one is no reason not to curate again
+        manifest = read_manifest(run)
+    if manifest is not None:
         files = {name: listed.sha256 for name, listed in manifest.files.items()}
     else:
         paths = [path for path in (run / "curate").rglob("*.jsonl") if path.is_file()]
         files = {path.relative_to(run).as_posix(): sha256_file(path) for path in paths}
-    return {
-        name: files[name]
-        for name in files
-        if name.startswith(tuple(f"curate/{split}" for split in ("train", "validation", "test")))
-    }
+    splits = ("curate/train", "curate/validation", "curate/test")
+    return {name: found for name, found in files.items() if name.startswith(splits)}
 
 
 def _curated(

@@ -204,6 +204,25 @@ def test_a_reader_never_sees_a_mixture_while_the_run_is_replaced(run: Path) -> N
     assert wrong == []
 
 
+@pytest.mark.parametrize("name", ["../mine.txt", "curate/../../mine.txt", "/tmp/mine.txt"])
+def test_names_that_lead_out_of_the_run_are_refused_and_nothing_there_is_touched(run: Path, name: str) -> None:
+    mine = run.parent / "mine.txt"
+    mine.write_text("mine")
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["files"][name] = {"bytes": 4, "sha256": "0"}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="is not a path in the run"):
+        check_whole(run)
+    build(run, LATER)
+    assert listed(run) == LATER
+    assert mine.read_text() == "mine"
+    shutil.copytree(run, run / ".later-run")
+    (run / ".later-run" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="is not a path in the run"):
+        check_whole(run)
+    assert mine.read_text() == "mine"
+
+
 def test_another_command_in_the_run_is_named(run: Path) -> None:
     refused = []
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, judge_outputs, run_project
+from tuneworth.core import adopt, changing, check_digests
 from tuneworth.evaluate import variants as planning
 
 from ..shared import unsealed
@@ -184,3 +185,29 @@ def test_a_newer_run_without_its_run_json_is_not_passed_over(tmp_path: Path) -> 
         Run(tmp_path)
     (newest / "curate").rmdir()  # a folder that a killed command began
     assert Run(tmp_path).folder.name == "20260101-000000-aaaa"
+
+
+@pytest.mark.slow
+def test_curating_again_keeps_what_belongs_to_the_same_splits_and_moves_the_rest_aside(labels: Path) -> None:
+    run = curate_project(labels).folder
+    evaluated = evaluate_run(labels, run=run.name)
+    (run / "train" / "adapter").mkdir(parents=True)
+    (run / "train" / "adapter" / "weights").write_text("weights")
+    (run / "train" / "summary.json").write_text("{}")
+    (run / "train" / "log.jsonl").write_text("{}\n")
+    with changing(run) as stage:
+        adopt(stage, "train")
+    curate_project(labels, run=run.name)
+    assert (run / "train" / "adapter" / "weights").exists()
+    assert Run(run).results == evaluated.results
+    assert not (run / "report.html").exists()
+    pairs = labels / "pairs.jsonl"
+    pairs.write_text("".join(pairs.read_text().splitlines(keepends=True)[5:]))
+    curate_project(labels, run=run.name)
+    assert Run(run).results == {}
+    assert not (run / "train").exists()
+    aside = {path.relative_to(run / "train-1").as_posix() for path in (run / "train-1").rglob("*") if path.is_file()}
+    assert aside >= {"adapter/weights", "summary.json", "log.jsonl", "results.json", "evaluate/outputs.jsonl"}
+    (run / "manifest.json").write_text("{")
+    curate_project(labels, run=run.name)
+    check_digests(run)
