@@ -1,8 +1,8 @@
 """Changes a run as a whole: a reader finds it as it was before a command, or as it is after it.
 
 A command builds the later run in the hidden folder NEXT of the run, where files that stay the same are links. Renaming
-NEXT to LATER, once it is on disk, commits the change: from then on its files are moved to their places, and whoever
-opens the run after a kill completes that first. `manifest.json` is moved last. It lists the files of the run; those that
+NEXT to LATER, once it is on disk, commits the change: from then on its files are moved to their places, and the next
+reader of the run completes that after a kill. `manifest.json` is moved last. It lists the files of the run; those that
 grow, such as decisions, votes and paid answers, are not listed and stay where they are.
 """
 

@@ -1,5 +1,6 @@
 """Curates the pairs of a project into a run, or any file or table of pairs."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ...core import DataError, Talk, carry, changing, disk_refusals, read_manifest, sha256_file
+from ...core import DataError, Talk, carry, changing, disk_refusals, read_manifest, sha256_file, write_whole
 from ...curate import (
     Curated,
     CurateSettings,
@@ -32,7 +33,7 @@ from ...train import TrainSettings
 from ..load import counts_tokens, model_name
 from ..project import Project
 from ..run import Run, console_for
-from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, check_place, from_run, start_run
+from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, check_place, from_run, read_run, start_run
 from ..training.earlier import setting_aside
 from .lost_lines import pinned_rows, removed_decisions, with_counts
 
@@ -190,6 +191,9 @@ def replacing_curation(run: Path, talk: Talk) -> Iterator[Path]:
         yield stage
         if _splits(stage) == _splits(run):
             carry(stage, "train/", "evaluate/", "search/", "results.json")
+            earlier, later = read_run(run), read_run(stage)  # what the later stages recorded
+            facts = {**earlier, **later, "seconds": earlier["seconds"] | later["seconds"]}
+            write_whole(stage / "run.json", json.dumps(facts, ensure_ascii=False, indent=2))
         else:
             set_aside()
 

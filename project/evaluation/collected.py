@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Fix, Limits, Talk, carry, changing, open_regular, write_whole
+from ...core import ConfigError, DataError, Fix, Limits, Talk, carry, changing, home_of, open_regular, write_whole
 from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
     Evaluated,
@@ -91,13 +91,8 @@ def judge_outputs(
     folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
     check_place(folder)
     with changing(folder, afresh=True) as stage:
-        if is_inside := isinstance(pairs, str | Path) and Path(pairs).resolve().is_relative_to(folder.resolve()):
-            carry(stage, "curate/")  # the run has curated the pairs itself
         with unchanged(stamps):
-            run = _start(
-                stage, opened, files, schema if style is not None else None, talk,
-                earlier=read_run(folder) if is_inside else {},
-            )  # fmt: skip
+            run = _start(stage, opened, files, schema if style is not None else None, talk)
         fingerprint, uses = test_set_uses(run.folder, table["id"].to_list())
         places = _places(run, opened, None if style is None else schema)
         run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
@@ -237,14 +232,15 @@ def _start(
     sources: Sequence[tuple[str, Any]],
     style: StyleSchema | None,
     talk: Talk,
-    *,
-    earlier: Mapping[str, Any],
 ) -> Run:
     """The run in a folder, with the fingerprints of its inputs; `style` is the one given in place of the project's.
 
-    earlier: the facts of the run there that curated the pairs.
+    The run stays the one that curated these pairs, if it did.
     """
-    pairs = sources[0][1]
+    pairs, home, earlier = sources[0][1], home_of(folder.resolve()), {}
+    if isinstance(pairs, str | Path) and Path(pairs).resolve().is_relative_to(home):
+        carry(folder, "curate/")
+        earlier = read_run(home)
     stem = Path(pairs).stem if isinstance(pairs, str | Path) else "pairs"
     config = {**earlier.get("config", {}), **(project.resolved if project is not None else {})}
     kept = {key: earlier[key] for key in ("curated", "data_guide") if key in earlier}

@@ -70,6 +70,7 @@ def test_workers_of_curation_import_nothing_from_the_current_folder(project, add
 def test_an_installed_copy_works_in_a_checkout_of_the_sources(project, installed, address):
     with ray_home() as variables:
         run([installed, "curate", clustered(project, address), "--cluster"], folder=ROOT, **variables)
+    assert list(project.glob("runs/*/curate/ledger"))
 
 
 @pytest.mark.cluster
