@@ -347,9 +347,10 @@ def _move(source: Path, target: Path) -> None:
 def _remove(run: Path, name: str) -> None:
     (run / name).unlink(missing_ok=True)
     for folder in (run / name).parents:
-        if folder == run or any(folder.iterdir()):
+        if folder == run or (folder.is_dir() and any(folder.iterdir())):
             return
-        folder.rmdir()
+        if folder.is_dir():  # else a completion that was interrupted has removed it
+            folder.rmdir()
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -97,6 +97,17 @@ def test_an_error_at_any_step_leaves_the_earlier_run_or_the_later_one(run: Path,
         assert not (again / ".next-run").exists()
 
 
+@pytest.mark.slow
+def test_a_completion_that_is_interrupted_at_any_step_is_taken_up_again(run: Path, tmp_path: Path) -> None:
+    found = [killed for killed in states_at_each_kill(run) if (killed / ".later-run" / "manifest.json").exists()]
+    for number in range(1, 40):
+        again = Path(shutil.copytree(found[0], tmp_path / f"again-{number}"))
+        with counted(Steps(again, fails=number)), suppress(TuneworthError, OSError):
+            check_whole(again)
+        assert listed(again) == LATER
+        assert not (again / ".later-run").exists()
+
+
 def test_a_block_that_fails_changes_nothing_and_leaves_no_new_folder(run: Path, tmp_path: Path) -> None:
     def fail(place: Path) -> None:
         with changing(place, afresh=True) as stage:

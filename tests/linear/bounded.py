@@ -22,7 +22,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "cli/words/why.py": {"_typed": _NAME},
     "core/address.py": {"*": _NAME},
     "core/complaints.py": {"*": _MESSAGE},
-    "core/disk/files.py": {"disk_refusal": _MESSAGE, "is_vacant": _NAME},
+    "core/disk/files.py": {"disk_refusal": _MESSAGE},
     "core/faults.py": {"*": _MESSAGE},
     "core/keys.py": {"*": _SETTINGS},
     "core/lines.py": {"*": _SETTINGS},

@@ -68,7 +68,8 @@ def scan_table(path: Path, limits: Limits) -> pl.LazyFrame:
     """
     with reading_errors(path), open_regular(path):
         try_tables([path], limits)
-    if (refusal := _TRIED[path, file_stamp(path), limits]) is not None:
+    # A file that changed meanwhile was not tried as it is now; its reader notices the change.
+    if (refusal := _TRIED.get((path, file_stamp(path), limits))) is not None:
         raise refusal
     return open_table(path)
 
@@ -79,12 +80,13 @@ _TRIED: dict[tuple[Path, FileStamp, Limits], DataError | None] = {}  # what is w
 def try_tables(paths: Sequence[Path], limits: Limits) -> None:
     """Try to read files in a process of its own, which may run out of memory or time; `scan_table` then knows the outcome."""
     left = [path for path in paths if (path, file_stamp(path), limits) not in _TRIED]
+    stamps = {path: file_stamp(path) for path in left}
     while left:
         ended, counts = _tried_in_child(left, limits)
         for path in list(left):
             found = counts.get(str(path), [])
             refusal = _refusal(path, found, ended, limits)
-            _TRIED[path, file_stamp(path), limits] = refusal
+            _TRIED[path, stamps[path], limits] = refusal
             left.remove(path)
             if refusal is not None and len(found) < 2:  # the process ended there: the others need another one
                 break
