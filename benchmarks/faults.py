@@ -95,7 +95,7 @@ def page_of(rows: Iterable[Row]) -> str:
 
 `python benchmarks/faults.py`, on {platform.machine()} with Python {platform.python_version()}. After each fault the same command
 runs again. A problem is: another exit code than 0, 2 or 3; a traceback, an unexpected error, or not one message; a file
-that is neither as before nor whole; another result when run again; something left over.
+that is neither as before nor whole; a run that is a mixture; another result when run again; something left over.
 
 ## Steps
 
