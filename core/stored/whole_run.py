@@ -48,7 +48,7 @@ LATER = ".later-run"
 _LISTED = (
     "run.json", "results.json", "report.html", "report.md", "junit.xml", "search/*",
     *(f"curate/{name}" for name in ("train*", "validation*", "test*", "set_aside*", "ledger*", "summary.json")),
-    *(f"evaluate/{name}" for name in ("pairs", "outputs", "probes", "train_outputs")), "evaluate/variants.json",
+    *(f"evaluate/{name}.jsonl" for name in ("pairs", "outputs", "probes", "train_outputs")), "evaluate/variants.json",
     *(f"train/{name}.json*" for name in ("summary", "preflight", "dropped", "pair_losses", "learning_curve")),
     "train/trainer_state.json", "train/adapter/*",
 )  # fmt: skip

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, judge_outputs, run_project
-from tuneworth.core import adopt, changing, check_digests
+from tuneworth.core import adopt, changing, check_digests, read_manifest
 from tuneworth.evaluate import variants as planning
 
 from ..shared import unsealed
@@ -211,3 +211,14 @@ def test_curating_again_keeps_what_belongs_to_the_same_splits_and_moves_the_rest
     (run / "manifest.json").write_text("{")
     curate_project(labels, run=run.name)
     check_digests(run)
+
+
+@pytest.mark.parametrize("made", ["curated", "judged"])
+def test_a_run_of_an_earlier_version_has_the_files_that_a_manifest_would_list(labels: Path, made: str) -> None:
+    curate_project(labels)
+    run = (evaluate_run if made == "judged" else Run)(labels).folder
+    listed = read_manifest(run)
+    with changing(unsealed(run)):
+        pass
+    assert listed is not None
+    assert read_manifest(run).files.keys() == listed.files.keys()
