@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...style import field_text
-from ..read.batch import Batch
+from ..read.formats.batch import Batch
 from ..read.formats.records import file_kind
 
 __all__ = ["value_as_name"]

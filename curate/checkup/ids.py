@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ...style import field_text
-from ..read.batch import Batch
+from ..read.formats.batch import Batch
 
 __all__ = ["ID_FEWEST", "names_rows", "proposed_id"]
 

@@ -11,8 +11,8 @@ import polars as pl
 
 from ...core import DataError
 from ...style import field_text
-from ..read.batch import Batch
 from ..read.columns import Columns, Layout, find_layout
+from ..read.formats.batch import Batch
 from ..read.formats.records import read_records
 from ..read.shapes import ALL_COLUMNS
 from ..read.sources import find_files, is_saved_dataset, load_saved, table_batches

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from ..read.normalise import content_hash
+from ..read.normal_forms import content_hash
 from .across import verified_texts
 from .join import SimilarPairs, as_fraction, estimated_pairs, estimated_work, similar_tiles
 from .ngrams import GRAM, GramSets, code_points

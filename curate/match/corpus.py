@@ -10,7 +10,7 @@ import polars as pl
 
 from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
-from ..read.normalise import content_hash, row_hashes
+from ..read.normal_forms import content_hash, row_hashes
 from .across import verified_texts
 from .candidates import Join, MethodSetting
 from .join import SimilarPairs, as_fraction

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ..settings import DataSettings
-from .batch import Batch
-from .conversation import is_conversation
+from .conversation import each_answer, is_conversation
+from .formats.batch import Batch
 from .formats.records import read_records
 from .pairs import RawPairs
 from .shapes import ALL_COLUMNS, find_shape, json_text
 from .sources import is_saved_dataset, load_saved, table_batches
-from .turns import each_answer
 
 __all__ = ["answered_lines"]
 

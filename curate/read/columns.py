@@ -10,7 +10,7 @@ import polars as pl
 from ...core import DataError, nearest, say
 from ...style import field_text
 from ..settings import DataSettings
-from .batch import Batch
+from .formats.batch import Batch
 from .shapes import Shape, find_shape, named_like
 
 __all__ = [

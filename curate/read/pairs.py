@@ -22,9 +22,22 @@ from .columns import (
     system_counts,
     without_guide,
 )
-from .formats.file_parts import MOST_BYTES, FilePart, count_lines, file_parts, first_rows, numbered, row_offsets
 from .formats.opened import FileStamp, unchanged
-from .part import PartFacts, PartRead, moved_rows, read_batches, read_part, to_read_again
+from .parts import (
+    MOST_BYTES,
+    FilePart,
+    PartFacts,
+    PartRead,
+    count_lines,
+    file_parts,
+    first_rows,
+    moved_rows,
+    numbered,
+    read_batches,
+    read_part,
+    row_offsets,
+    to_read_again,
+)
 from .sources import find_files, is_saved_dataset, load_saved, table_batches
 
 __all__ = ["RawPairs", "ReadParts", "gather", "read_frame", "read_pairs", "read_parts", "renamed"]

@@ -10,7 +10,7 @@ import polars as pl
 
 from ...core import DataError, install_command, nearest, need_regular
 from ..run_files import table_name
-from .batch import ROWS, Batch, object_batches, plain_values
+from .formats.batch import ROWS, Batch, object_batches, plain_values
 from .formats.records import SUFFIXES, file_kind
 
 __all__ = ["find_files", "is_saved_dataset", "load_saved", "table_batches"]

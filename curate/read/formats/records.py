@@ -6,15 +6,12 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ....core import DataError, Limits, say
-from ..batch import ROWS, Batch, excerpt, too_deep
+from .batch import ROWS, Batch, Intake, excerpt, too_deep
 from .csv import read_csv
-from .decode import HEAD, find_encoding, read_head, text_blocks
-from .document import document_batches
-from .intake import Intake
-from .json_text import JsonFault, scan_value
-from .lines import BlankLines, LongLine, feed_lines
+from .document import JsonFault, document_batches, scan_value
 from .opened import PACKED
 from .tables import TABLES, table_records
+from .text import HEAD, BlankLines, LongLine, feed_lines, find_encoding, read_head, text_blocks
 from .workbook import sheet_records
 
 __all__ = ["SUFFIXES", "file_kind", "read_records"]

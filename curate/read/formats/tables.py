@@ -11,10 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from ....core import DataError, Limits, open_regular, python_command, say, withheld_keys
-from ..batch import Batch, plain_values
 from . import trial
-from .intake import Intake
-from .lengths import text_lengths, without_long
+from .batch import Batch, Intake, plain_values, text_lengths, without_long
 from .opened import FileStamp, check_unpacked, file_stamp, reading_errors
 from .trial import ROWS_AT_ONCE, open_table
 

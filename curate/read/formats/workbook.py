@@ -19,9 +19,7 @@ from typing import IO
 import polars as pl
 
 from ....core import DataError, Limits, install_command, nearest, open_regular, say
-from ..batch import ROWS, Batch
-from .intake import Intake
-from .lengths import text_lengths, without_long
+from .batch import ROWS, Batch, Intake, text_lengths, without_long
 from .opened import check_unpacked, reading_errors
 
 __all__ = ["sheet_records"]

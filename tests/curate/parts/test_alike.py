@@ -18,7 +18,7 @@ from tuneworth.curate.match import across, signed
 from tuneworth.curate.match.candidates import Caps, candidate_tiles
 from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_tiles_between
 from tuneworth.curate.match.ngrams import gram_sets
-from tuneworth.curate.read.normalise import content_hash
+from tuneworth.curate.read.normal_forms import content_hash
 
 
 def edited(seed, n, length=8):

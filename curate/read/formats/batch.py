@@ -1,16 +1,32 @@
-"""Batches of some thousands of records, as rows or as a table, before they become pairs."""
+"""Batches of some thousands of records, as rows or as a table, within the limits on what a file may hold."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 
-__all__ = ["EXCERPT", "ROWS", "Batch", "excerpt", "object_batch", "object_batches", "plain_values", "too_deep"]
+from ....core import Limits, say
+
+__all__ = [
+    "EXCERPT",
+    "ROWS",
+    "Batch",
+    "Intake",
+    "excerpt",
+    "object_batch",
+    "object_batches",
+    "plain_values",
+    "text_lengths",
+    "too_deep",
+    "without_long",
+]
+
 
 ROWS = 20_000
 _DEEPEST = 100  # levels of nesting; deeper than real data, and far below Python's recursion limit
@@ -136,3 +152,96 @@ def _shown(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (RecursionError, ValueError):
         return type(value).__name__
+
+
+class Intake:
+    """What one file has given so far. `most` is the length of the longest record, `gap` that of the text since the last
+    record, in characters."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path, self._limits = path, limits
+        self.gap, self._unreadable = 0, 0
+        self._most_gap, self._most_unreadable = limits.of("gap"), limits.of("unreadable")
+        self.most = limits.of("record")
+
+    def saw(self, batch: Batch) -> None:
+        """Records were read, or could not be. Raises: DataError if the file has more unreadable ones than the limit."""
+        if len(batch.values):
+            self.gap = 0
+        self._unreadable += len(batch.problems)
+        if self._unreadable > self._most_unreadable:
+            what = f"{self._unreadable:,} of its records cannot be read, such as: {batch.problems[0][1]}"
+            raise self._limits.exceeded(self.path, "unreadable", what)
+
+    def passed(self, characters: int) -> None:
+        """Text without a record was passed over. Raises: DataError if it is more than the limit since the last record."""
+        self.gap += characters
+        if self.gap > self._most_gap:
+            what = f"there is no record in {say.size(self.gap)} of its text, which is blank or unreadable"
+            raise self._limits.exceeded(self.path, "gap", what)
+
+    @property
+    def limit(self) -> str:
+        """The length of the longest record in words, with the way to raise it."""
+        return f"{say.size(self.most)} ({self._limits.way_out('record')})"
+
+    def too_long(self, what: str, length: int, beginning: str = "") -> str:
+        """Why a record that is longer than the limit cannot be read."""
+        way_out = self._limits.way_out("record", needed=length)
+        begins = f"; it begins {excerpt(beginning)}" if beginning else ""
+        return f"{what} has {length:,} characters, and the limit is {say.size(self.most)} ({way_out}){begins}"
+
+
+def text_lengths(values: Sequence[Mapping[str, Any]] | pl.DataFrame) -> pl.Series:
+    """The length `(n,)` of each record's texts: characters of objects, bytes of a table's rows."""
+    if not isinstance(values, pl.DataFrame):
+        return pl.Series(map(_characters, values), dtype=pl.UInt64)
+    parts = [part for name, kind in values.schema.items() if (part := _bytes(pl.col(name), kind)) is not None]
+    if not parts:
+        return pl.zeros(len(values), dtype=pl.UInt64, eager=True)
+    return values.select(pl.sum_horizontal(part.cast(pl.UInt64) for part in parts)).to_series()
+
+
+def _characters(record: Mapping[str, Any]) -> int:
+    count, stack = 0, list[Any]([record])
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str | bytes):
+            count += len(value)
+        elif isinstance(value, Mapping):
+            stack.extend(value)  # names
+            stack.extend(value.values())
+        elif isinstance(value, list | tuple):
+            stack.extend(value)
+    return count
+
+
+def _bytes(value: pl.Expr, kind: pl.DataType) -> pl.Expr | None:
+    """The bytes of text in each value of a column of this type; None if it holds no text."""
+    if isinstance(kind, pl.String):
+        return value.str.len_bytes()
+    if isinstance(kind, pl.Binary):
+        return value.bin.size()
+    if isinstance(kind, pl.Categorical | pl.Enum):
+        return value.cat.len_bytes()
+    if isinstance(kind, pl.List | pl.Array):
+        inner = _bytes(pl.element(), kind.inner)  # type: ignore[arg-type] - an instance, as in every schema
+        as_list = value if isinstance(kind, pl.List) else value.arr.to_list()
+        return None if inner is None else as_list.list.eval(inner.cast(pl.UInt64)).list.sum()
+    if isinstance(kind, pl.Struct):
+        parts = [part for f in kind.fields if (part := _bytes(value.struct.field(f.name), f.dtype)) is not None]  # type: ignore[arg-type]
+        return pl.sum_horizontal(part.cast(pl.UInt64) for part in parts) if parts else None
+    return None
+
+
+def without_long(batch: Batch, lengths: pl.Series, intake: Intake) -> Batch:
+    """The batch with the records whose texts are longer than the limit among its problems."""
+    is_long = (lengths > intake.most).fill_null(value=False)
+    if not is_long.any():
+        return batch
+    long, kept = is_long.arg_true().to_list(), (~is_long).arg_true().to_list()
+    problems = [
+        (batch.numbers[place], intake.too_long(f"record {batch.numbers[place]}", lengths[place])) for place in long
+    ]
+    values = batch.values[kept] if isinstance(batch.values, pl.DataFrame) else [batch.values[place] for place in kept]
+    return Batch([batch.numbers[place] for place in kept], values, sorted([*batch.problems, *problems]))
