@@ -168,9 +168,6 @@ def message_text(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else "" if content is None else str(content)
 
 
-
-
-
 def with_calls_as_text(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The messages with tool calls as answers of the assistant: `[{"name": …, "arguments": {…}}]` as JSON.
 

@@ -18,7 +18,7 @@ from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
 from tuneworth.curate.check.quality import find_faults
 from tuneworth.curate.match.ngrams import gram_sets
-from tuneworth.curate.match.words import _Words
+from tuneworth.curate.match.subjects import _Words
 from tuneworth.curate.read.dates import pair_dates
 from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.formats.document import JsonFault, JsonText
