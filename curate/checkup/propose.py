@@ -18,7 +18,7 @@ from ..read.columns import Columns, Layout, find_layout
 from ..read.formats.batch import Batch
 from ..read.formats.records import file_kind, read_records
 from ..read.shapes import ALL_COLUMNS
-from ..read.sources import find_files, is_saved_dataset, load_saved, table_batches
+from ..read.sources import as_table, find_files, is_saved_dataset, table_batches
 from ..settings import DataSettings
 from .findings import typed
 
@@ -127,19 +127,8 @@ def _headless(source: Any, batch: Batch) -> str | None:
 
 
 def _first_batch(source: Any, data: DataSettings) -> Batch | None:
-    if not isinstance(source, str | Path):
-        return next(iter(table_batches(source)), None)
-    if Path(source).is_dir() and is_saved_dataset(Path(source)):
-        return next(iter(table_batches(load_saved(Path(source)))), None)
-    wanted = [data.output] if data.output else []
-    batches, _ = read_records(
-        find_files(str(source))[0],
-        encoding=data.encoding,
-        delimiter=data.delimiter,
-        wanted=wanted,
-        sheet=data.sheet,
-        limits=data.limits,
-    )
+    table = as_table(source)
+    batches = read_records(find_files(str(source))[0], data)[0] if table is None else table_batches(table)
     return next(iter(batches), None)
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "fold_system",
     "is_conversation",
     "message_text",
+    "parsed_json",
     "read_turns",
     "split_turns",
     "with_calls_as_text",
@@ -44,7 +45,8 @@ class Turns(NamedTuple):
     """A conversation up to its last answer; `answer` is None if it has none.
 
     `lengths` has the role and the number of characters of each turn of the input, from which `split_turns` restores
-    them; None if the input is a single user message. `bad`: the answer is marked with weight 0, so it is no example.
+    them; None if the input is a single user message. `bad`: the answer has the weight 0, by which OpenAI's files mark what
+    is not to be learned.
     """
 
     system: str | None
@@ -58,11 +60,13 @@ class Turns(NamedTuple):
 
 def is_conversation(value: Any) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     """Whether the value is a list of messages (`role`, `content`) or turns (`from`, `value`)."""
-    return isinstance(value, list | tuple) and len(value) > 0 and all(_is_turn(turn) for turn in value)
-
-
-def _is_turn(value: Any) -> bool:
-    return (type(value) is dict or isinstance(value, Mapping)) and ("role" in value or "from" in value)
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(
+            (type(turn) is dict or isinstance(turn, Mapping)) and ("role" in turn or "from" in turn) for turn in value
+        )
+    )
 
 
 def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = False) -> Turns:
@@ -82,11 +86,13 @@ def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = Fals
         turns.append((role, content))
         if role == "tool" or message.get("tool_calls") or message.get("function_call"):
             calls = True
-    bad = _is_bad(messages)
+    answered = next((message for message in reversed(messages) if _role(message) == "assistant"), {})
+    bad = answered.get("weight") in (0, 0.0)  # None is not among them
     system = None
     if turns and turns[0][0] == "system":
         system = turns.pop(0)[1] or None
-    last = None if unanswered else _last_answer(turns)
+    places = range(len(turns) - 1, -1, -1) if not unanswered else ()
+    last = next((place for place in places if turns[place][0] == "assistant"), None)
     before = turns if last is None else turns[:last]
     answer = None if last is None else turns[last][1]
     if len(before) == 1 and before[0][0] == "user":
@@ -99,16 +105,6 @@ def answer_places(messages: Sequence[Mapping[str, Any]]) -> list[int]:
     """The places of the assistant's messages that follow a message which is to be answered."""
     roles = [_role(message) for message in messages]
     return [place for place, role in enumerate(roles) if role == "assistant" and set(roles[:place]) - {"system"}]
-
-
-def _is_bad(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last answer has the weight 0, by which OpenAI's files mark what is not to be learned."""
-    last = next((message for message in reversed(messages) if _role(message) == "assistant"), None)
-    return last is not None and last.get("weight") in (0, 0.0)  # None is not among them
-
-
-def _last_answer(turns: Sequence[tuple[str, str]]) -> int | None:
-    return next((place for place in range(len(turns) - 1, -1, -1) if turns[place][0] == "assistant"), None)
 
 
 def fold_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -199,7 +195,7 @@ def _calls(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if isinstance(message.get("function_call"), Mapping):
         yield _call(message["function_call"])
     if message.get("from") == "function_call":
-        value = _parsed(message.get("value"))
+        value = parsed_json(message.get("value"))
         for call in value if isinstance(value, list) else [value]:
             yield _call(call if isinstance(call, Mapping) else {"arguments": call})
     for part in _parts(message):
@@ -209,7 +205,7 @@ def _calls(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _call(call: Any) -> dict[str, Any]:
     arguments = next((call[name] for name in ("arguments", "args", "input") if call.get(name) is not None), {})
-    return {"name": call.get("name"), "arguments": _parsed(arguments)}
+    return {"name": call.get("name"), "arguments": parsed_json(arguments)}
 
 
 def _results(message: Mapping[str, Any]) -> Iterator[str]:
@@ -228,8 +224,8 @@ def _parts(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from (part for part in parts if isinstance(part, Mapping)) if isinstance(parts, list) else ()
 
 
-def _parsed(value: Any) -> Any:
-    """The value of a JSON text; else the text."""
+def parsed_json(value: Any) -> Any:
+    """The value of a JSON text; else the value as it is."""
     if not isinstance(value, str):
         return value
     try:

@@ -44,15 +44,11 @@ def normalise(text: str) -> str:
 
 def clean_text(text: str) -> str:
     """The text with lone surrogates, which cannot be encoded, replaced by U+FFFD."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if not _writable(text) else text
-
-
-def _writable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text
 
 
 def content_hash(*parts: str | None) -> str:
@@ -97,15 +93,11 @@ def normalised_outputs(pairs: pl.DataFrame) -> list[str]:
 
 def comparable(text: str) -> str:
     """The text for comparison: `visible`, with fields in the order of their names, case folded, single spaces."""
-    if text.isascii() and not _SPECIAL.search(text) and not _has_lines(text):  # most texts
+    if text.isascii() and not _SPECIAL.search(text) and not (":" in text and _SEPARATOR.search(text)):  # most texts
         return " ".join(text.lower().split())
     fields = text_fields(text)
     shown = visible(text if fields is None else _in_order(fields))
     return " ".join((shown.lower() if shown.isascii() else shown.casefold()).split())
-
-
-def _has_lines(text: str) -> bool:
-    return ":" in text and _SEPARATOR.search(text) is not None
 
 
 def visible(text: str) -> str:

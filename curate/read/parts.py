@@ -20,7 +20,6 @@ from .formats.records import file_kind, read_records
 from .formats.tables import TABLES, scan_table, try_tables
 from .formats.text import count_line_feeds, find_encoding, line_end, read_head
 from .pair_table import REJECTED_SCHEMA, TURNS, PairBatch, pair_table
-from .shapes import ALL_COLUMNS
 
 __all__ = [
     "MOST_BYTES",
@@ -237,16 +236,7 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
     guesses: list[str] = []
 
     def batches() -> Iterator[Batch]:
-        found, guesses[:] = read_records(
-            part.path,
-            encoding=data.encoding,
-            delimiter=data.delimiter,
-            wanted=_wanted(data),
-            sheet=data.sheet,
-            limits=data.limits,
-            span=part.span,
-            first=first,
-        )
+        found, guesses[:] = read_records(part.path, data, span=part.span, first=first)
         yield from found
 
     with unchanged({part.path: part.stamp}):
@@ -258,13 +248,6 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
         moved_rows(read.pairs, 1 - first),
         moved_rows(read.rejected, 1 - first),
     )
-
-
-def _wanted(data: DataSettings) -> list[str]:
-    """The columns named in the settings."""
-    inputs = (data.input,) if isinstance(data.input, str) else data.input or ()
-    names = (data.output, data.id, data.group, data.split, *inputs)
-    return [name for name in names if name and name != ALL_COLUMNS]
 
 
 def moved_rows(table: pl.DataFrame, by: int) -> pl.DataFrame:
@@ -297,7 +280,7 @@ def read_batches(
         DataError: a batch cannot be read, or `pair_table` raises for the given layout.
     """
     if data.turns == "all":
-        batches = partial(_each_answer, batches, data)
+        batches = partial(lambda records: each_answer(records(), data), batches)
     seen, records, used = Columns(), 0, layout
     tables: list[PairBatch] | None = []
     for batch in batches():
@@ -326,26 +309,15 @@ def read_batches(
     return _joined(seen, records, final, tables if final is not None and tables else [])
 
 
-def _each_answer(batches: Callable[[], Iterator[Batch]], data: DataSettings) -> Iterator[Batch]:
-    return each_answer(batches(), data)
-
-
 def _joined(seen: Columns, records: int, layout: Layout | None, tables: Sequence[PairBatch]) -> PartRead:
     pairs = pl.concat([table.pairs for table in tables]) if tables else pl.DataFrame(schema=PAIR_SCHEMA)
     rejected = pl.concat([table.rejected for table in tables]) if tables else pl.DataFrame(schema=REJECTED_SCHEMA)
+    several = 0
+    if layout is not None and layout.shape.output is None:
+        turns = pairs["meta"].str.extract(rf'"{TURNS}": \[(.*)')
+        several = int(turns.str.contains('["assistant", ', literal=True).sum())
     facts = PartFacts(
-        seen,
-        understood=layout is not None,
-        records=records,
-        repaired=sum(table.repaired for table in tables),
-        systems=system_counts(pairs),
-        splits=tuple(split_values(pairs)),
-        several=_several_answers(pairs) if layout is not None and layout.shape.output is None else 0,
-    )
+        seen, layout is not None, records, sum(table.repaired for table in tables),
+        systems=system_counts(pairs), splits=tuple(split_values(pairs)), several=several,
+    )  # fmt: skip
     return PartRead(facts, layout, pairs, rejected.sort("row"))
-
-
-def _several_answers(pairs: pl.DataFrame) -> int:
-    """The number of inputs that are conversations with an answer in them."""
-    turns = pairs["meta"].str.extract(rf'"{TURNS}": \[(.*)')
-    return int(turns.str.contains('["assistant", ', literal=True).sum())

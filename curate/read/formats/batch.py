@@ -22,9 +22,9 @@ __all__ = [
     "object_batch",
     "object_batches",
     "plain_values",
+    "table_batch",
     "text_lengths",
     "too_deep",
-    "without_long",
 ]
 
 
@@ -192,28 +192,12 @@ class Intake:
         return f"{what} has {length:,} characters, and the limit is {say.size(self.most)} ({way_out}){begins}"
 
 
-def text_lengths(values: Sequence[Mapping[str, Any]] | pl.DataFrame) -> pl.Series:
-    """The length `(n,)` of each record's texts: characters of objects, bytes of a table's rows."""
-    if not isinstance(values, pl.DataFrame):
-        return pl.Series(map(_characters, values), dtype=pl.UInt64)
-    parts = [part for name, kind in values.schema.items() if (part := _bytes(pl.col(name), kind)) is not None]
+def text_lengths(table: pl.DataFrame) -> pl.Series:
+    """The length `(n,)` of each row's texts in bytes."""
+    parts = [part for name, kind in table.schema.items() if (part := _bytes(pl.col(name), kind)) is not None]
     if not parts:
-        return pl.zeros(len(values), dtype=pl.UInt64, eager=True)
-    return values.select(pl.sum_horizontal(part.cast(pl.UInt64) for part in parts)).to_series()
-
-
-def _characters(record: Mapping[str, Any]) -> int:
-    count, stack = 0, list[Any]([record])
-    while stack:
-        value = stack.pop()
-        if isinstance(value, str | bytes):
-            count += len(value)
-        elif isinstance(value, Mapping):
-            stack.extend(value)  # names
-            stack.extend(value.values())
-        elif isinstance(value, list | tuple):
-            stack.extend(value)
-    return count
+        return pl.zeros(len(table), dtype=pl.UInt64, eager=True)
+    return table.select(pl.sum_horizontal(part.cast(pl.UInt64) for part in parts)).to_series()
 
 
 def _bytes(value: pl.Expr, kind: pl.DataType) -> pl.Expr | None:
@@ -234,14 +218,14 @@ def _bytes(value: pl.Expr, kind: pl.DataType) -> pl.Expr | None:
     return None
 
 
-def without_long(batch: Batch, lengths: pl.Series, intake: Intake) -> Batch:
-    """The batch with the records whose texts are longer than the limit among its problems."""
+def table_batch(table: pl.DataFrame, numbers: Sequence[int], lengths: pl.Series, intake: Intake) -> Batch:
+    """The rows of a table; those whose texts have `lengths` beyond the limit are problems."""
     is_long = (lengths > intake.most).fill_null(value=False)
     if not is_long.any():
-        return batch
-    long, kept = is_long.arg_true().to_list(), (~is_long).arg_true().to_list()
+        return Batch(numbers, plain_values(table))
+    of_rows = pl.Series(numbers)
     problems = [
-        (batch.numbers[place], intake.too_long(f"record {batch.numbers[place]}", lengths[place])) for place in long
+        (number, intake.too_long(f"record {number}", length))
+        for number, length in zip(of_rows.filter(is_long), lengths.filter(is_long), strict=True)
     ]
-    values = batch.values[kept] if isinstance(batch.values, pl.DataFrame) else [batch.values[place] for place in kept]
-    return Batch([batch.numbers[place] for place in kept], values, sorted([*batch.problems, *problems]))
+    return Batch(of_rows.filter(~is_long).to_list(), plain_values(table.filter(~is_long)), problems)
