@@ -1,8 +1,8 @@
 from .check.check import ServeCheck as ServeCheck
+from .check.check import ServePlan as ServePlan
 from .check.check import check_serving as check_serving
-from .check.plan import ServePlan as ServePlan
-from .check.plan import plan_serving as plan_serving
-from .check.requests import Served as Served
+from .check.check import plan_serving as plan_serving
+from .check.server import Served as Served
 from .check.text import served_markdown as served_markdown
 from .check.text import served_text as served_text
 from .export.export import ServingExport as ServingExport

@@ -11,9 +11,8 @@ import polars as pl
 from ...core import ModelError
 from ...evaluate import Variant, answer_chats, local_folder, prompts_of, read_raws
 from ...project import Run
-from .agreement import Margins
+from .observations import Margins, Marks
 from .recorded import Recorded
-from .seen import Marks
 
 if TYPE_CHECKING:
     from ...train import LoadedModel

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core import Locked, alone, appending, disk_refusals, read_stored_lines
-from ..check.requests import Served
+from ..check.server import Served
 
 __all__ = ["LOOK_SCHEMA", "History"]
 

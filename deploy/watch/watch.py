@@ -11,8 +11,7 @@ from ...core import ConfigError, Limits, Talk, printable
 from ...evaluate import AnswerStore
 from ...project import ElsewhereError, Run, console_for, evaluate_again
 from ..check.recorded import open_judged
-from ..check.requests import Served, check_requests, cost_lines
-from ..check.server import open_server
+from ..check.server import Served, check_requests, cost_lines, open_server
 from .again import RETIRES_SOON, decided_again, volume_of
 from .history import History
 from .live_logs import LiveLog, read_log

@@ -27,7 +27,7 @@ from ...evaluate import (
 )
 from ...project import Run, counts_tokens, local_counter
 from ..check.recorded import Recorded, recorded
-from ..check.requests import Served, budget_of, check_requests, cost_lines, plan_requests, price_of, send_requests
+from ..check.server import Served, budget_of, check_requests, cost_lines, plan_requests, price_of, send_requests
 from .course import LEAST_ANSWERED, look_at, standing_of
 from .history import History
 

@@ -19,10 +19,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tuneworth.core import ConfigError, Talk
-from tuneworth.deploy.hosted.client import Pauses
+from tuneworth.deploy import Pauses, plan_hosted, train_hosted
 from tuneworth.deploy.hosted.fireworks import Fireworks
 from tuneworth.deploy.hosted.together import Together
-from tuneworth.deploy.hosted.train import plan_hosted, train_hosted
 from tuneworth.evaluate import PRESETS
 from tuneworth.project import HostedSettings
 

@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tuneworth.deploy.check.agreement import Margins
-from tuneworth.deploy.check.probes import Probe
-from tuneworth.deploy.check.seen import ROW_SCHEMA, Seen
+from tuneworth.deploy.check.observations import ROW_SCHEMA, Margins, Observations, Probe
 
 Change = Callable[[dict[str, Any], int], dict[str, Any]]
 WORDS = ("red", "green", "blue", "round", "square", "small", "large", "box", "lamp", "chair", "table", "shelf", "clock")
@@ -28,11 +26,11 @@ def row(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def seen(change: Change | None = None, *, count: int = 40, **more: Any) -> Seen:
+def seen(change: Change | None = None, *, count: int = 40, **more: Any) -> Observations:
     """What is seen of a server whose rows differ by `change`."""
     rows = [row(number) for number in range(count)]
     rows = rows if change is None else [one | change(one, number) for number, one in enumerate(rows)]
-    return Seen(pl.DataFrame(rows, schema=ROW_SCHEMA), max_new_tokens=64, **more)
+    return Observations(pl.DataFrame(rows, schema=ROW_SCHEMA), max_new_tokens=64, **more)
 
 
 def probes(alone: int, system: int, turns: int, *, opening: int = 3) -> dict[str, Probe]:

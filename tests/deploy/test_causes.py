@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.deploy.check.agreement import Margins, next_token_share, parting, rounding_noise, words
-from tuneworth.deploy.check.compare import check_served
-from tuneworth.deploy.check.find import find_causes
-from tuneworth.deploy.check.seen import Marks, Reading, Seen
+from tuneworth.deploy.check.compare import compare_served, find_causes
+from tuneworth.deploy.check.observations import (
+    Margins,
+    Marks,
+    Observations,
+    Reading,
+    next_token_share,
+    parting,
+    rounding_noise,
+    words,
+)
 
 from .observed import margins, probes, row, seen, text
 
@@ -20,7 +27,7 @@ MARKS = Marks("<|im_end|>", ("<|im_start|>", "<|im_end|>"), "<|im_start|>")
 OTHER = {f"r{number}": f"Here is something quite unlike it, number {number}, and at length." for number in range(40)}
 
 
-def names(what: Seen) -> list[str]:
+def names(what: Observations) -> list[str]:
     return [cause.id for cause in find_causes(what)]
 
 
@@ -105,7 +112,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("cause", "what"), [(name, one) for name, seen_so in FAULTS.items() for one in seen_so])
-def test_a_fault_is_named_by_its_own_test_alone(cause: str, what: Seen) -> None:
+def test_a_fault_is_named_by_its_own_test_alone(cause: str, what: Observations) -> None:
     assert names(what) == [cause]
 
 
@@ -199,8 +206,8 @@ def test_the_share_of_next_tokens_counts_places_up_to_the_first_difference() -> 
     assert next_token_share([]) is None
 
 
-def check(what: Seen, recorded: list[int], served: list[int], margin: float = 0.03) -> dict[str, Any]:
-    return check_served(
+def check(what: Observations, recorded: list[int], served: list[int], margin: float = 0.03) -> dict[str, Any]:
+    return compare_served(
         what, recorded=np.array(recorded, float), served=np.array(served, float), groups=None, margin=margin
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tuneworth import Run
-from tuneworth.deploy.check.check import ServeCheck
+from tuneworth.deploy import ServeCheck
 
 from ..cli.test_endpoint import labels
 from ..conftest import Done

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tuneworth import Run, evaluate_run
-from tuneworth.deploy.check.check import check_serving
+from tuneworth.deploy import check_serving
 from tuneworth.deploy.check.recorded import recorded, tokenizer_of
 
 from ..conftest import TEMPLATE

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneworth.deploy.check.compare import check_served
-from tuneworth.deploy.check.text import served_markdown, served_text
+from tuneworth.deploy import served_markdown, served_text
+from tuneworth.deploy.check.compare import compare_served
 
 from .observed import Change, seen
 
@@ -14,7 +14,7 @@ ABOUT = {"endpoint": "http://127.0.0.1:8080/v1", "model": "tuned", "variant": "t
 
 def content(change: Change | None = None, **about: Any) -> dict[str, Any]:
     outcomes = np.ones(len(seen(change).answered))
-    found = check_served(seen(change), recorded=outcomes, served=outcomes, groups=None, margin=0.03)
+    found = compare_served(seen(change), recorded=outcomes, served=outcomes, groups=None, margin=0.03)
     return {**ABOUT, **found, **about}
 
 

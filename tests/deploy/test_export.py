@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tuneworth import ConfigError, DataError, ModelError, Run, RunBroken, run_project
+from tuneworth.deploy import export_serving
 from tuneworth.deploy.export import export
 from tuneworth.deploy.export.chat_format import go_template
-from tuneworth.deploy.export.export import export_serving
 from tuneworth.deploy.export.judged import judged_model
 from tuneworth.deploy.export.readme import code, fenced
 from tuneworth.evaluate import prompts_of

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, Key, RunBroken
-from tuneworth.deploy.hosted.client import Client, Pauses, Unanswered
+from tuneworth.deploy import Pauses
+from tuneworth.deploy.hosted.client import Client, Unanswered
 from tuneworth.deploy.hosted.job import read_job
 
 from ..evaluate.endpoint_server import EndpointServer, Step

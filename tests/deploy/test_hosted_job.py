@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tuneworth.core import DataError, Key
-from tuneworth.deploy.hosted.client import Client, Pauses
+from tuneworth.deploy import Pauses
+from tuneworth.deploy.hosted.client import Client
 from tuneworth.deploy.hosted.fireworks import Fireworks
 from tuneworth.deploy.hosted.job import HostedJob, job_key, read_job
 from tuneworth.deploy.hosted.provider import JobRequest, Provider, Upload

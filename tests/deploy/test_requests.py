@@ -11,8 +11,9 @@ import pytest
 
 from tuneworth import ConfigError, DataError, Run, RunBroken
 from tuneworth.core import Talk
+from tuneworth.deploy import Served
 from tuneworth.deploy.check.recorded import Recorded, recorded
-from tuneworth.deploy.check.requests import Served, check_requests, plan_requests, price_of, send_requests
+from tuneworth.deploy.check.server import check_requests, plan_requests, price_of, send_requests
 from tuneworth.evaluate import TokenPrice, open_answers
 
 from ..cli.test_endpoint import labels

@@ -17,10 +17,18 @@ from shutil import copytree
 import pytest
 
 from tuneworth.core import Appending, ConfigError, DataError, RunBroken
-from tuneworth.deploy.check.requests import Served
+from tuneworth.deploy import (
+    Served,
+    Watched,
+    WatchSettings,
+    plan_watch,
+    served_at,
+    watch_markdown,
+    watch_run,
+    watch_text,
+    watch_title,
+)
 from tuneworth.deploy.watch.history import History
-from tuneworth.deploy.watch.text import watch_markdown, watch_text, watch_title
-from tuneworth.deploy.watch.watch import Watched, WatchSettings, plan_watch, served_at, watch_run
 from tuneworth.deploy.watch.watch_served import Watcher
 from tuneworth.project import Run, judge_outputs
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tuneworth.deploy.watch.text import watch_markdown, watch_text, watch_title
+from tuneworth.deploy import watch_markdown, watch_text, watch_title
 
 MADE = "2026-11-28T06:00:00+00:00"
 LOOK = {

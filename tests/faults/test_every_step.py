@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.deploy.hosted.client import Pauses
+from tuneworth.deploy import Pauses
 
 from ..cli.test_endpoint import labels
 from ..deploy.hosted_server import KEY, HostedServer

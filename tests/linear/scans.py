@@ -25,7 +25,7 @@ from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.formats.json_text import JsonFault, JsonText
 from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
 from tuneworth.curate.why import _named
-from tuneworth.deploy.check.agreement import words
+from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
 from tuneworth.deploy.export.modelfile import _checked
 from tuneworth.deploy.export.readme import code, fenced
