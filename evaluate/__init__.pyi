@@ -137,11 +137,6 @@ from .statistics.intervals import share_interval as share_interval
 from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
 from .statistics.paired import significant as significant
-from .statistics.sequential import ALPHA as ALPHA
-from .statistics.sequential import YEAR as YEAR
-from .statistics.sequential import draw_rows as draw_rows
-from .statistics.sequential import follow as follow
-from .statistics.sequential import luck_of as luck_of
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
 from .verdict.causes import cause_words as cause_words

@@ -12,14 +12,11 @@ from ...evaluate import AnswerStore
 from ...project import ElsewhereError, Run, console_for, evaluate_again
 from ..check.recorded import open_judged
 from ..check.server import Served, check_requests, cost_lines, open_server
-from .again import RETIRES_SOON, decided_again, volume_of
-from .history import History
-from .live_logs import LiveLog, read_log
+from .logs import read_log, volume_of, watch_log
+from .served import History, Watcher
 from .text import watch_text, watched_html
-from .watch_logs import watch_log
-from .watch_served import Watcher
 
-__all__ = ["WATCH_SCHEMA", "WatchSettings", "Watched", "plan_watch", "served_at", "watch_run"]
+__all__ = ["WatchSettings", "Watched", "decided_again", "plan_watch", "served_at", "watch_run"]
 
 WATCH_SCHEMA = "tuneworth/watch/1"
 AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
@@ -94,9 +91,24 @@ def watch_run(
         watcher = Watcher(run, history, settings.rows, settings.max_cost, now=now, looks=alone)
         endpoints = [watcher.watch(served) for served in settings.served]
         logs = None if log is None or file is None else watch_log(run, history, log, file, now=now, adds=alone)
-    volume = None if log is None else _volume(log, settings.log_share)
+    volume = None if log is None else volume_of(log, settings.log_share)
     again = _again(run, volume, allow_code=allow_code)
-    return Watched(_content(run, now, endpoints, logs, again, volume, None if alone else BUSY))
+    worse = any(one["standing"]["worse"] for one in endpoints) or bool(logs and logs["live"] and logs["live"]["worse"])
+    another = bool(again and again.get("another"))
+    return Watched({
+        "schema": WATCH_SCHEMA,
+        "answer": DECIDE_AGAIN if another else WORSE if worse else AS_JUDGED,
+        "worse": worse,
+        "run": run.name,
+        "project": run.facts.get("project"),
+        "made": now.isoformat(timespec="seconds"),
+        "busy": None if alone else BUSY,
+        "endpoints": endpoints,
+        "logs": logs,
+        "volume": volume,
+        "again": again,
+        "retires": _retires(run, now.date()),
+    })  # fmt: skip
 
 
 def plan_watch(
@@ -147,29 +159,24 @@ def served_at(
             f"--model: expected one name for all {len(endpoints)} endpoints, or one for each; found {len(models)}\n"
             "Use the names that the endpoints use."
         )
-    names = models if len(models) == len(endpoints) else list(models[:1]) * len(endpoints)
-    looks = History(Run(path).folder).read() if not names and endpoints else []
+    if models:
+        names = models if len(models) == len(endpoints) else list(models) * len(endpoints)
+        return [Served(url, name, key_env) for url, name in zip(endpoints, names, strict=True)]
+    looks = History(Run(path).folder).read() if endpoints else []
     known = {look["endpoint"]: look["model"] for look in looks if look.get("endpoint")}
-    return [
-        Served(url, names[place] if names else known.get(url.strip()) or _only_model(url, key_env), key_env)
-        for place, url in enumerate(endpoints)
-    ]
+    served = []
+    for url in endpoints:
+        name = known.get(url.strip())
+        if not name:
+            with open_server(url, key_env=key_env) as server:
+                name = server.model_name()
+        served.append(Served(url, name, key_env))
+    return served
 
 
-def _only_model(url: str, key_env: str | None) -> str:
-    with open_server(url, key_env=key_env) as server:
-        return server.model_name()
+# --- the verdict today ----------------------------------------------------------------------------------------------
 
-
-def _volume(log: LiveLog, share: float) -> dict[str, Any] | None:
-    """The requests per day, from the times in the log."""
-    if not log.timed:
-        return None
-    first, last = log.rows["time"].min(), log.rows["time"].max()
-    assert isinstance(first, datetime)
-    assert isinstance(last, datetime)
-    days = (last - first).total_seconds() / 86_400
-    return volume_of(first.date(), last.date(), len(log.rows), days=days, share=share)
+RETIRES_SOON = 90  # days; curating, training and judging again fit into three months
 
 
 def _again(run: Run, volume: Mapping[str, Any] | None, *, allow_code: bool) -> dict[str, Any] | None:
@@ -194,35 +201,44 @@ def _outside(run: Run, volume: Mapping[str, Any]) -> float | None:
     )
     if assumed is None or assumed.get("value") is None:
         return None
-    measured, (low, high) = volume["requests_per_day"], _range(assumed)
-    return None if low <= measured <= high else measured
+    measured, stated = volume["requests_per_day"], assumed.get("range") or [assumed["value"]]
+    return None if float(stated[0]) <= measured <= float(stated[-1]) else measured
 
 
-def _range(assumed: Mapping[str, Any]) -> tuple[float, float]:
-    stated = assumed.get("range")
-    return (assumed["value"], assumed["value"]) if not stated else (float(stated[0]), float(stated[-1]))
+def decided_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdicts of two results of the same outputs, and the assumptions of the money that differ.
 
-
-def _content(
-    run: Run, now: datetime, endpoints: list[dict[str, Any]], logs: dict[str, Any] | None, again: dict[str, Any] | None,
-    volume: dict[str, Any] | None, busy: str | None,
-) -> dict[str, Any]:  # fmt: skip
-    worse = any(one["standing"]["worse"] for one in endpoints) or bool(logs and logs["live"] and logs["live"]["worse"])
-    another = bool(again and again.get("another"))
+    another: whether the decision differs. changed: `key, from, to, unit, source`; null where it was not known.
+    """
+    first, second = before.get("verdict") or {}, now.get("verdict") or {}
     return {
-        "schema": WATCH_SCHEMA,
-        "answer": DECIDE_AGAIN if another else WORSE if worse else AS_JUDGED,
-        "worse": worse,
-        "run": run.name,
-        "project": run.facts.get("project"),
-        "made": now.isoformat(timespec="seconds"),
-        "busy": busy,
-        "endpoints": endpoints,
-        "logs": logs,
-        "volume": volume,
-        "again": again,
-        "retires": _retires(run, now.date()),
+        "before": _verdict(first),
+        "now": _verdict(second),
+        "another": [first.get(key) for key in ("decision", "what")]
+        != [second.get(key) for key in ("decision", "what")],
+        "changed": _changed(_assumptions(before), _assumptions(now)),
     }
+
+
+def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: verdict.get(key) for key in ("decision", "what", "sentence")}
+
+
+def _assumptions(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {one["key"]: one for one in (results.get("money") or {}).get("assumptions") or []}
+
+
+def _changed(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The assumptions that differ; of what follows from the day alone, only what matters is said elsewhere."""
+    changed = []
+    for key in {**before, **now}:
+        ends = [side.get(key, {}).get("value") for side in (before, now)]
+        if ends[0] != ends[1] and key != "running.days_to_retirement":
+            known = now.get(key) or before[key]
+            changed.append(
+                {"key": key, "from": ends[0], "to": ends[1], **{k: known.get(k) for k in ("unit", "source")}}
+            )
+    return changed
 
 
 def _retires(run: Run, today: date) -> dict[str, Any] | None:

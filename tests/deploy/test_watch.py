@@ -28,8 +28,7 @@ from tuneworth.deploy import (
     watch_text,
     watch_title,
 )
-from tuneworth.deploy.watch.history import History
-from tuneworth.deploy.watch.watch_served import Watcher
+from tuneworth.deploy.watch.served import History, Watcher
 from tuneworth.project import Run, judge_outputs
 
 from ..conftest import pair

@@ -1,7 +1,7 @@
 """What a watch reads from looks, logs and results: drift of requests, live shares, standings, verdicts given again."""
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.deploy.watch.again import decided_again, volume_of
-from tuneworth.deploy.watch.course import look_at, standing_of
-from tuneworth.deploy.watch.drift import DRIFT_LEVEL, drift_of
-from tuneworth.deploy.watch.live import live_standing, live_windows
-from tuneworth.deploy.watch.traits import new_values, traits_of
+from tuneworth.deploy.watch.course import live_standing, live_windows, look_at, standing_of
+from tuneworth.deploy.watch.drift import DRIFT_LEVEL, drift_of, features_of, new_values
+from tuneworth.deploy.watch.logs import LiveLog, volume_of
+from tuneworth.deploy.watch.watch import decided_again
 from tuneworth.evaluate import score_outputs
 from tuneworth.style import parse_style
 
@@ -133,7 +132,7 @@ def test_only_fields_whose_values_repeat_have_new_values():
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=20))
 def test_the_traits_of_any_texts_vary_between_requests(texts):
     table = pl.DataFrame({"input": texts, "fields": [None] * len(texts)}, schema_overrides={"fields": pl.String})
-    for trait in traits_of(table):
+    for trait in features_of(table):
         assert trait.has.shape == (len(texts),)
         assert trait.has.min() < trait.has.max()
 
@@ -257,7 +256,15 @@ def test_a_verdict_is_another_one_only_if_its_decision_differs():
     assert decided_again(results("fine-tune"), {})["changed"] == []
 
 
+def log_of(days, count):
+    """A log with as many requests over as many days."""
+    times = [datetime(2026, 11, 1) + timedelta(days=days * place / (count - 1)) for place in range(count)]
+    return LiveLog(pl.DataFrame({"time": times}, schema={"time": pl.Datetime("us")}), 0, "jsonl")
+
+
 def test_a_log_of_less_than_a_week_gives_no_volume():
-    ends = (date(2026, 11, 1), date(2026, 11, 7), 700)
-    assert volume_of(*ends, days=6.5, share=1.0) is None
-    assert volume_of(*ends, days=7.0, share=0.1)["requests_per_day"] == 1000
+    assert volume_of(log_of(6.9, 700), 1.0) is None
+    found = volume_of(log_of(14, 700), 0.5)
+    assert found["requests_per_day"] == 100
+    assert (found["from"], found["to"], found["requests"]) == ("2026-11-01", "2026-11-15", 700)
+    assert volume_of(LiveLog(pl.DataFrame({"time": [None]}, schema={"time": pl.Datetime}), 0, "jsonl"), 1.0) is None

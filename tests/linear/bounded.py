@@ -76,7 +76,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "deploy/check/prompt_causes.py": {"*": _MESSAGE},
     "deploy/export/judged.py": {"*": _NAME},
     "deploy/export/request_file.py": {"*": "counts of literal texts"},
-    "deploy/watch/watch_logs.py": {"*": _NAME},
+    "deploy/watch/logs.py": {"*": _NAME},
     "project/training/train_words.py": {"*": _SHOWN},
     "reports/sections/money/assumptions.py": {"*": _OWN},
     "reports/sections/money/what_if.py": {"*": _OWN},

@@ -29,8 +29,8 @@ from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
 from tuneworth.deploy.export.modelfile import _checked
 from tuneworth.deploy.export.readme import code, fenced
-from tuneworth.deploy.watch.live_logs import _fields_in
-from tuneworth.deploy.watch.traits import traits_of
+from tuneworth.deploy.watch.drift import features_of
+from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
 from tuneworth.evaluate.outputs.thoughts import without_thoughts
 from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
@@ -232,7 +232,7 @@ SCANS: dict[str, Scan] = {
     "answers": _answered,
     "copies": lambda text: copies_of([text, text[1:]], [text[2:], "a b c"]),
     "two_sample": lambda text: two_sample(pl.Series([text, "a"] * 20), pl.Series([text[1:], "b"] * 20)),
-    "traits": lambda text: traits_of(_pairs(text, text, FIELDS)),
+    "traits": lambda text: features_of(_pairs(text, text, FIELDS)),
     "agreement": words,
     "spelling": lambda text: spelling_variants(pl.Series([text, f"e-mail email {text}"]), fewest_rows=1),
     "explain": _explained,

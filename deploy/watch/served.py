@@ -1,25 +1,25 @@
-"""A look at a served model: draws test rows, requests outputs, scores them like the recorded ones, and stores them."""
+"""Looks at a served model: draws test rows, requests outputs, scores them like the recorded ones, and stores them."""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import polars as pl
 
-from ...core import ConfigError, RunBroken
+from ...core import ConfigError, Locked, RunBroken, alone, appending, disk_refusals, read_stored_lines
 from ...evaluate import (
     AnswerStore,
     NotStored,
     RemotePlan,
     Scores,
-    draw_rows,
     groups_by_id,
     open_answers,
     score_outputs,
@@ -29,11 +29,77 @@ from ...project import Run, counts_tokens, local_counter
 from ..check.recorded import Recorded, recorded
 from ..check.server import Served, budget_of, check_requests, cost_lines, plan_requests, price_of, send_requests
 from .course import LEAST_ANSWERED, look_at, standing_of
-from .history import History
+from .sequential import draw_rows
 
-__all__ = ["Watcher"]
+__all__ = ["History", "Watcher"]
 
 Look = dict[str, Any]
+
+
+# --- the history of a run -------------------------------------------------------------------------------------------
+
+LOOK_SCHEMA = "tuneworth/look/1"
+FOLDER, LOOKS, ANSWERS = "watch", "looks.jsonl", "answers.jsonl"
+
+
+class History:
+    """A run's folder `watch`: looks.jsonl, answers.jsonl, and the answers of a look in progress."""
+
+    def __init__(self, run: Path) -> None:
+        self.folder = run / FOLDER
+        self.looks, self.answers = self.folder / LOOKS, self.folder / ANSWERS
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether this process is the only watcher while the block lasts. A killed process releases its lock."""
+        with ExitStack() as held:
+            try:
+                with disk_refusals(self.folder):
+                    held.enter_context(alone(self.folder / ".watch.lock", busy="", patience=0))
+            except Locked:
+                yield False
+            else:
+                yield True
+
+    def read(self) -> list[dict[str, Any]]:
+        """All looks, in order, without a last line that a kill cut short.
+
+        Raises: DataError for a line that is not a look.
+        """
+        return list(read_stored_lines(self.looks, "watch/looks.jsonl", torn=True))
+
+    def add(self, look: Mapping[str, Any], answers: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Append a look after its answers. Raises: RunBroken if the disk refuses."""
+        with disk_refusals(self.folder):
+            _append(self.answers, answers)
+            _append(self.looks, [{"schema": LOOK_SCHEMA, **look}])
+
+    def under_way(self, served: Served, number: int) -> Path:
+        """The file with the answers of a look that is not complete yet."""
+        return self.folder / "asking" / f"{_number_of(served):08x}-{number:04d}.jsonl"
+
+    def clear(self, served: Served, number: int) -> None:
+        """Remove the separate answers of the looks up to this number, which are now in the history."""
+        last = self.under_way(served, number).stem
+        for file in (self.folder / "asking").glob(f"{_number_of(served):08x}-*.jsonl"):
+            if file.name.partition(".")[0] <= last:
+                file.unlink(missing_ok=True)
+
+
+def _number_of(served: Served) -> int:
+    """A number that stands for an address and a model, in the names of files and in the draws of rows."""
+    return zlib.crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace"))
+
+
+def _append(file: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Append lines, all of them or none, and flush them to disk."""
+    data = b"".join(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n" for line in lines)
+    if data:
+        with appending(file) as appended:
+            appended.add(data)
+
+
+# --- one watcher ----------------------------------------------------------------------------------------------------
 
 
 class Watcher:
@@ -94,7 +160,7 @@ class Watcher:
         number = 1 + self._answered(served)
         ids = list(self.outcomes)
         # The number counts answered looks, so a look without answers is repeated with the same rows.
-        seed = [self.run.seed, crc32(f"{served.url.strip()}\0{served.model}".encode(errors="replace")), number]
+        seed = [self.run.seed, _number_of(served), number]
         drawn = [ids[place] for place in draw_rows(len(ids), self.rows, seed=seed)]
         pairs = pl.DataFrame({"id": drawn}).join(self.judged.pairs, on="id", how="left", maintain_order="left")
         price = price_of(self.run, self.judged)

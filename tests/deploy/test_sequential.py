@@ -8,16 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.statistics.sequential import (
-    BETS,
-    LEAST_SLACK,
-    MOST_SLACK,
-    YEAR,
-    draw_rows,
-    follow,
-    luck_of,
-    spent_by,
-)
+from tuneworth.deploy.watch.sequential import BETS, LEAST_SLACK, MOST_SLACK, YEAR, draw_rows, follow, luck_of, spent_by
 
 WEEKS = np.arange(52) * 7.0
 ANY_FALL = -1.0  # a margin that every fall reaches, so that the evidence alone decides

@@ -1,4 +1,4 @@
-"""Reads a log of live requests: pairs, read as for training, with their time and model."""
+"""A log of live requests: how many outputs keep every rule of the style, and whether requests differ from the run's."""
 
 import hashlib
 import json
@@ -12,12 +12,20 @@ import polars as pl
 
 from ...core import DataError
 from ...curate import DataSettings, RawPairs, read_pairs
+from ...evaluate import OUTPUT_SCHEMA, score_outputs
 from ...project import Run
+from .course import live_standing, live_windows
+from .drift import drift_of
+from .served import History
 
-__all__ = ["LiveLog", "new_since", "read_log"]
+__all__ = ["LiveLog", "read_log", "volume_of", "watch_log"]
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
 
 TIMES = ("timestamp", "time", "created_at", "created", "logged_at", "start_time", "datetime", "date", "ts")
 MILLISECONDS = 1e11  # a larger number of seconds would be in the year 5138
+FEWEST_DAYS = 7.0  # of a log that shows a volume; a shorter one may have only working days
 PARSED = 0.9  # the share of requests that must consist of `name: value` lines with known fields to be read as fields
 _SCHEMA = {"row": pl.Int64, "id": pl.String, "input": pl.String, "fields": pl.String, "output": pl.String,
            "time": pl.Datetime("us"), "model": pl.String}  # fmt: skip
@@ -129,3 +137,109 @@ def new_since(log: LiveLog, looks: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         return log.rows.filter(pl.col("time") > newest)
     known = max((one["rows"] for one in counted if one["digest"] == log.digest(one["rows"])), default=0)
     return log.rows.slice(known)
+
+
+def volume_of(log: LiveLog, share: float) -> dict[str, Any] | None:
+    """The requests a day of a log that holds this share of them; None without times, or for a log of less than a week."""
+    first, last = log.rows["time"].min(), log.rows["time"].max()
+    if not log.timed or not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    days = (last - first).total_seconds() / 86_400
+    if days < FEWEST_DAYS:
+        return None
+    return {
+        "requests_per_day": len(log.rows) / share / days,
+        "from": str(first.date()),
+        "to": str(last.date()),
+        "requests": len(log.rows),
+        "log_share": share,
+    }
+
+
+# --- watching -------------------------------------------------------------------------------------------------------
+
+DAYS_BETWEEN = 6.5  # between two tests of the requests, so that 52 tests in a year share the 5% of false alarms
+
+
+def watch_log(run: Run, history: History, log: LiveLog, path: Path, *, now: datetime, adds: bool) -> dict[str, Any]:
+    """Score what is new in a log and test its requests; with `adds`, add both to the history.
+
+    live: the share of outputs that follow every must rule, null if no share was recorded. rules: the share of new outputs
+    that break each rule. drift: as `drift_of`; null if the requests were tested less than a week ago.
+    """
+    looks = [look for look in history.read() if look.get("log")]
+    new, made = new_since(log, looks), now.isoformat(timespec="seconds")
+    scored, rules = _scored(run, new)
+    windows = [{**one, "made": one["made"] or made} for one in live_windows(scored)]
+    drift = _drift(run, new, looks, now)
+    if adds and len(new):
+        history.add({"made": made, "log": _kept(path, log), "windows": windows, "drift": drift})
+    counted = [window for look in looks for window in look["windows"]] + windows
+    share = _recorded_share(run)
+    return {
+        "file": path.name,
+        "shape": log.shape,
+        "rows": len(log.rows),
+        "new": len(new),
+        "no_output": int((new["output"].str.strip_chars() == "").sum()),
+        "unread": log.unread,
+        "timed": log.timed,
+        "live": None if share is None else live_standing(counted, share, margin=run.project.evaluate.margin),
+        "rules": rules,
+        "drift": drift,
+        "models": sorted(new["model"].drop_nulls().unique().to_list()),
+    }
+
+
+def _kept(path: Path, log: LiveLog) -> dict[str, Any]:
+    """What identifies these rows as counted in later looks."""
+    last = log.rows["time"].max() if log.timed else None
+    return {
+        "file": path.name,
+        "rows": len(log.rows),
+        "digest": log.digest(len(log.rows)),
+        "last": last.isoformat() if isinstance(last, datetime) else None,
+    }
+
+
+def _scored(run: Run, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, float]]:
+    """`acceptable` and `time` of each row, and the share of outputs that break each must rule."""
+    written = rows.filter(pl.col("output").str.strip_chars() != "")
+    outputs = written.select(
+        *(
+            pl.col(name) if name in ("id", "output") else pl.lit(None, kind).alias(name)
+            for name, kind in OUTPUT_SCHEMA.items()
+        )
+    )
+    if not len(written):
+        return rows.select(pl.lit(False).alias("acceptable"), "time"), {}
+    scores = score_outputs(written, outputs, run.style)
+    must = [check.id for check in run.style.checks if check.level == "must"]
+    broken = {name: float((scores.status[name] == "fail").mean() or 0) for name in must}  # type: ignore[arg-type]
+    found = written.select("row", "time").with_columns(scores.table["acceptable"])
+    joined = rows.select("row", "time").join(found.select("row", "acceptable"), on="row", how="left")
+    empty = ~pl.col("row").is_in(written["row"].to_list())
+    table = joined.select(pl.when(empty).then(False).otherwise("acceptable").alias("acceptable"), "time")
+    return table, dict(sorted(((name, share) for name, share in broken.items() if share), key=lambda one: -one[1]))
+
+
+def _recorded_share(run: Run) -> dict[str, float] | None:
+    """The acceptable share of the judged candidate with its range, for outputs as users get them."""
+    results: Mapping[str, Any] = run.results
+    name = (results.get("comparison") or {}).get("candidate") or next(iter(results.get("quality") or {}), None)
+    share = ((results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
+    return None if share.get("share") is None or share.get("low") is None else dict(share)
+
+
+def _drift(run: Run, new: pl.DataFrame, looks: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any] | None:
+    """The test of the requests against those of the run, at most once a week.
+
+    It uses all splits, since splits that keep families together differ from one another.
+    """
+    tested = [
+        datetime.fromisoformat(look["made"]) for look in looks if look["drift"] and look["drift"]["reason"] is None
+    ]
+    if tested and (now - max(tested)).total_seconds() < DAYS_BETWEEN * 86_400:
+        return None
+    requests = new.filter(pl.col("input").is_not_null())
+    return drift_of(pl.concat([run.train, run.validation, run.test]), requests, seed=run.seed)
