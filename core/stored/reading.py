@@ -11,10 +11,9 @@ from typing import IO, Any
 
 import polars as pl
 
-from ..disk.regular import open_regular
+from ..disk.files import open_regular
 from ..errors import DataError
-from .damage import brief, damage, schema_words
-from .run_files import checker, checkers_of_other_versions, run_files
+from .run_files import brief, checker, checkers_of_other_versions, damage, run_files, schema_words
 
 __all__ = ["open_stored", "parsed_line", "read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
 

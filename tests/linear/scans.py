@@ -11,8 +11,8 @@ import polars as pl
 from tuneworth.cli.words.fix import diff_lines
 from tuneworth.core import Key, TuneworthError, marked_line, quote, split_command
 from tuneworth.core import printable as terminal_text
+from tuneworth.core.config_text import find_excess
 from tuneworth.core.console import _json
-from tuneworth.core.written.toml_lines import find_excess
 from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
