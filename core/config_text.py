@@ -1,19 +1,213 @@
-"""Reads TOML, and explains its syntax errors in plain words."""
+"""Reads text and TOML that people write, with line numbers, and explains its syntax errors in plain words."""
 
 import json
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..errors import ConfigError
-from ..lines import Problem, Table, line_of
-from .syntax import marked_line, read_written
-from .toml_lines import find_excess, table_with_lines
+from .disk.files import read_regular
+from .errors import ConfigError, Problem, Table, line_of
 
-__all__ = ["divided_names", "read_toml", "toml_name"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NUMBER",
+    "MOST_WRITTEN",
+    "divided_names",
+    "find_excess",
+    "marked_line",
+    "read_toml",
+    "read_written",
+    "toml_name",
+    "written_bytes",
+]
+
+
+# The parsers of YAML and TOML take up to three seconds for this, and no real file of rules or settings is a tenth as large.
+MOST_WRITTEN = 250_000  # bytes
+_WIDTH = 70  # characters of a line that are shown
+_NAMED = re.compile(r"(?<![\w.-])([\w.-]++)[\"']?\s*+[=:]")  # a key; possessive, so that a scan is linear
+_SECRET = re.compile(r"(?i)key|token|secret|passw")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_written(path: Path, *, what: str, most: int = MOST_WRITTEN) -> str:
+    """The text of a UTF-8 file of at most `most` bytes; `what` describes the file in messages.
+
+    Raises: ConfigError if it is missing, not a regular file, too large, unreadable or in another encoding, with the line.
+    """
+    data = written_bytes(path, what=what, most=most)
+    if data.startswith(_UTF_16):
+        raise ConfigError(f"{path} is in UTF-16; save the {what} as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}, line {line}: byte {error.start + 1} is not UTF-8; save the {what} as UTF-8"
+        ) from None
+
+
+def written_bytes(path: Path, *, what: str, most: int = MOST_WRITTEN) -> bytes:
+    """The bytes of a file of at most `most` bytes. Raises: as `read_written`, except for its encoding."""
+    try:
+        return read_regular(path, what=what, error=ConfigError, most=most)
+    except FileNotFoundError:
+        raise ConfigError(f"no {what} at {path}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: the {what} cannot be read ({error.strerror})") from None
+
+
+def marked_line(text: str, line: int, column: int) -> str:
+    """A line of a text with a caret under its `column`, both counted from 1, as two indented lines; "" for a blank line.
+
+    A value that belongs to a key, token or password is not shown, since messages end up in logs.
+    """
+    lines = text.split("\n")
+    if not 0 < line <= len(lines) or not lines[line - 1].strip():
+        return ""
+    shown, place = lines[line - 1].rstrip(), column - 1
+    if (secret := next((name for name in _NAMED.finditer(shown) if _SECRET.search(name[1])), None)) is not None:
+        shown = f"{shown[: secret.end()]} …"
+        place = min(place, len(shown) - 1)
+    start = max(0, place - _WIDTH // 2) if len(shown) > _WIDTH else 0
+    part = shown[start : start + _WIDTH]
+    cut = ("…" if start else "", "…" if start + _WIDTH < len(shown) else "")
+    plain = "".join(mark if mark.isprintable() else " " for mark in f"{cut[0]}{part}{cut[1]}")
+    return f"\n    {plain}\n    {' ' * (place - start + len(cut[0]))}^"
+
+
+# The settings have at most 4 levels, including inline tables in lists. A parser's time and memory grow with the square of
+# the number of parts of a key, and Python's stack with the depth.
+MAX_DEPTH = 32
+# Python refuses to read a decimal number of more than 4,300 digits; the largest sensible one is a count of tokens.
+MAX_NUMBER = 1_000
+
+# All repetitions are possessive: no text makes them try the same characters twice.
+_TOKEN = re.compile(
+    r"""
+      (?P<text>\"{3}(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5} | '{3}(?:[^']++|'{1,2}(?!'))*+'{3,5}
+        | "(?:[^"\\\n]++|\\[^\n])*+" | '[^'\n]*+')
+    | (?P<blank>[ \t\r]++|\#[^\n]*+)
+    | (?P<word>[^\s"'\#\[\]{}=,.]++) | (?P<mark>[\n\[\]{}=,.])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_OPENING, _CLOSING = frozenset("[{"), frozenset("]}")
+KeyPath = tuple[str | int, ...]
+
+
+class Excess(NamedTuple):
+    """What is too deep or too long, and its line (counted from 1)."""
+
+    line: int
+    what: str
+
+
+class _Statement(NamedTuple):
+    """A heading or a key with its parts; `opening` is `[`, `[[`, or empty for a key."""
+
+    line: int
+    opening: str
+    names: tuple[str, ...]
+
+
+def find_excess(text: str) -> Excess | None:
+    """The first place that is nested deeper than MAX_DEPTH or has a number longer than MAX_NUMBER; None if there is none."""
+    for found in _scan(text):
+        if isinstance(found, Excess):
+            return found
+    return None
+
+
+def table_with_lines(table: dict[str, Any], text: str) -> Table:
+    """The parsed table of a valid TOML text, with the line numbers of all keys."""
+    lines: dict[KeyPath, int] = {}
+    tables: Counter[KeyPath] = Counter()  # the tables so far in each array of tables
+    heading: KeyPath = ()
+    for found in _scan(text):
+        if not isinstance(found, _Statement):
+            continue
+        path = () if found.opening else heading
+        for number, name in enumerate(found.names, start=1):
+            path = (*path, name)
+            if found.opening == "[[" and number == len(found.names):
+                tables[path] += 1
+            lines.setdefault(path, found.line)
+            if path in tables:
+                path = (*path, tables[path] - 1)
+                lines.setdefault(path, found.line)
+        if found.opening:
+            heading = path
+    return _lined(table, (), lines, 1)
+
+
+def _lined(value: Any, path: KeyPath, lines: dict[KeyPath, int], line: int) -> Any:
+    """The value with line numbers; inside an inline table or list, everything has the line of the key."""
+    line = lines.get(path, line)
+    if isinstance(value, dict):
+        known = {key: lines.get((*path, key), line) for key in value}
+        return Table({key: _lined(one, (*path, key), lines, line) for key, one in value.items()}, line, known)
+    if isinstance(value, list):
+        return [_lined(one, (*path, number), lines, line) for number, one in enumerate(value)]
+    return value
+
+
+def _scan(text: str) -> Iterator[_Statement | Excess]:
+    """The statements of a text in order, up to the first syntax error, which the parser will report."""
+    line, depth, at = 1, 0, 0
+    opening, names, in_value, dotted = "", list[str](), False, True
+    while (token := _TOKEN.match(text, at)) is not None:
+        kind, piece, at = token.lastgroup, token[0], token.end()
+        if kind in ("text", "word") and not in_value:
+            if not dotted:
+                return
+            names.append(_unquoted(piece) if kind == "text" else piece)
+            dotted = False
+        elif kind == "word":
+            if len(piece) > MAX_NUMBER:
+                yield Excess(
+                    line, f"a number of {len(piece):,} characters; at most {MAX_NUMBER:,} are read, a fixed limit"
+                )
+        elif piece in _OPENING:
+            if in_value:
+                depth += 1
+            elif not names:
+                opening += piece
+        elif piece in _CLOSING and in_value:
+            depth -= 1
+        elif piece == "." and not in_value:
+            dotted = True
+        elif piece == "=":
+            if in_value and not depth:
+                return
+            if not in_value:
+                yield _Statement(line, "", tuple(names))
+                in_value = True
+        if max(depth, len(names)) > MAX_DEPTH:
+            yield Excess(line, f"it is nested deeper than {MAX_DEPTH} levels, a fixed limit; the settings need 4")
+            return
+        if piece == "\n" and depth <= 0:
+            if opening and names:
+                yield _Statement(line, opening, tuple(names))
+            depth, opening, names, in_value, dotted = 0, "", [], False, True
+        line += piece.count("\n")
+    if opening and names and at == len(text):
+        yield _Statement(line, opening, tuple(names))
+
+
+def _unquoted(text: str) -> str:
+    """The name that a quoted key stands for."""
+    if text.startswith("'"):
+        return text.strip("'")
+    try:
+        return json.loads(text)
+    except ValueError:  # an escape that JSON does not have
+        return text.strip('"')
+
 
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

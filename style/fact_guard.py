@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from .columns import Columns, field_text
 from .facts.numbers import SPAN, Fact, span_facts, spans_in
 from .kinds.grounded import without_numbering
-from .schema import Columns, field_text
 
 __all__ = ["preserved"]
+
 
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 _APART = re.compile(r"[\W_]+")

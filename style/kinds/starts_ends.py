@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns, field_names, text_fields
 from ..facts.numbers import span_facts
-from ..fields import text_fields
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
 from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, faults, field_names
+from ..schema import Check, Findings, faults
 from ..words import explain_slots, one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]
+
 
 # A habit of most outputs is proposed; the evidence then decides how strict a rule it makes.
 _HABIT_SHARE, _FEWEST_ROWS = 0.5, 20
