@@ -10,13 +10,13 @@ import polars as pl
 from ..core import say
 from ..style import Discrimination, StyleSchema
 from .check import Checked, personal_words
+from .check_parts import CheckedPairs
 from .match import Canned, Relations
 from .meaning import meaning_sentence
-from .prepare import Prepared
 from .read import RawPairs
-from .resolve import Resolved
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
+from .steps import CertifiedPairs
 
 __all__ = ["FEW_PAIRS", "find_warnings"]
 
@@ -32,33 +32,35 @@ _HUGE = 0.2
 
 
 def find_warnings(
-    ready: Prepared,
-    found: Resolved,
+    pairs: CheckedPairs,
+    relations: Relations,
+    certified: CertifiedPairs,
     ledger: pl.DataFrame,
+    canned: Canned,
+    *,
     style: StyleSchema | None,
     discrimination: Discrimination | None,
-    *,
+    meaning: Mapping[str, Any] | None,
     settings: CurateSettings,
     identifiers: Collection[str],
 ) -> list[dict[str, str]]:
     """All warnings as code and text."""
-    raw, kept, checked = ready.raw, found.kept, ready.checked
-    placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs were dropped
+    raw, kept, checked, placed = pairs.raw, certified.kept, pairs.checked, certified.placed
     warnings = [
         *_amount(raw, kept),
-        *_identifiers(ready.identifier_like, identifiers),
-        *_outputs(raw, found.canned),
-        *_answers(found.certificate, kept["split"]),
-        *_meaning(found.meaning, settings),
-        *_weight(kept, found.placed.components()[found.outcomes.kept]),
+        *_identifiers(pairs.identifier_like, identifiers),
+        *_outputs(raw, canned),
+        *_answers(certified.certificate, kept["split"]),
+        *_meaning(meaning, settings),
+        *_weight(kept, placed.components()[certified.outcomes.kept]),
         *_rules(raw, style, checked),
         *_form_only(discrimination),
         *_quality(raw, checked),
-        *_conflicts(raw, ledger, settings, found.relations),
-        *_skew(found.relations),
-        *_split(found.placed.ties, int((placed >= 0).sum())),
+        *_conflicts(raw, ledger, settings, relations),
+        *_skew(relations),
+        *_split(placed.ties, int((placed.outcomes.kept & (placed.side >= 0)).sum())),
         *_groups_across(kept),
-        *_personal(ready.personal),
+        *_personal(pairs.personal),
     ]
     return [{"code": code, "text": text} for code, text in warnings]
 

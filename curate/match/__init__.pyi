@@ -6,6 +6,7 @@ from .candidates import expected_recall as expected_recall
 from .canned import Canned as Canned
 from .canned import find_canned as find_canned
 from .corpus import Corpus as Corpus
+from .corpus import RowsHere as RowsHere
 from .corpus import first_rows as first_rows
 from .duplicates import Outcomes as Outcomes
 from .duplicates import rank_rows as rank_rows
@@ -20,3 +21,4 @@ from .ngrams import GramSets as GramSets
 from .ngrams import gram_sets as gram_sets
 from .relations import Relations as Relations
 from .relations import relate as relate
+from .texts import DistinctTexts as DistinctTexts

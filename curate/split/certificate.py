@@ -15,7 +15,7 @@ from ..match.subjects import Subjects, combinations, distinct_rows
 from ..match.words import by_facts
 from .answers import first_by_id
 
-__all__ = ["Crossing", "certify", "find_crossing"]
+__all__ = ["Crossing", "find_crossing", "make_certificate"]
 
 _NEAREST = 10  # held-out rows listed with their nearest train row
 _LOWEST = 0.5  # less similar pairs do not count as near
@@ -36,7 +36,7 @@ class Crossing:
     similarity: np.ndarray
 
 
-def certify(
+def make_certificate(
     corpus: Corpus,
     kept: pl.DataFrame,
     rows: np.ndarray,
@@ -82,7 +82,7 @@ def certify(
 
 
 def find_crossing(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, threshold: float) -> Crossing:
-    """The train rows that `certify` returns, without the certificate."""
+    """The train rows that `make_certificate` returns, without the certificate."""
     across = _Across.of(corpus, kept, rows)
     return across.crossing(SimilarPairs.joined([same for _, same, _ in across.found(corpus, threshold)]))
 

@@ -81,7 +81,7 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
             lines = record_splits(files, assigned, curated.ledger)
             summary = with_counts(curated.summary, splits=lines, decisions=len(overrides))
             curated = replace(curated, summary=summary)
-            write_parts(job, curated, run.folder)
+            write_parts(curated, run.folder, each=job.each)
             job.remove()
         finally:
             job.close()

@@ -26,8 +26,8 @@ from tuneworth.curate import (
     why,
     write_curated,
 )
+from tuneworth.curate.decisions.why import nearest_kept
 from tuneworth.curate.run_files import LINES, ledger_rows, pair_lines
-from tuneworth.curate.why import nearest_kept
 from tuneworth.curate.write import (
     curated_folder,
     part_files,

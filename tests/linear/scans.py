@@ -17,6 +17,7 @@ from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
 from tuneworth.curate.check.quality import find_faults
+from tuneworth.curate.decisions.why import _named
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.match.words import _Words
 from tuneworth.curate.read.comparison import comparable, text_fields, visible
@@ -24,7 +25,6 @@ from tuneworth.curate.read.dates import pair_dates
 from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.formats.json_text import JsonFault, JsonText
 from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
-from tuneworth.curate.why import _named
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
 from tuneworth.evaluate.outputs.thoughts import without_thoughts
 from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets

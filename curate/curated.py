@@ -1,61 +1,27 @@
-"""Curates pairs into splits, step by step, over parts; on one machine there is one part, in memory."""
+"""Curates pairs: all steps in their order, from pairs as read to splits, ledger and summary."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from ..core import FIRST_ROWS, Clock, DataError, Say, say, silent, to_pandas
+from ..core import FIRST_ROWS, Clock, Say, notebook_page, say, silent, to_pandas
 from ..style import StyleSchema
-from .jobs.tasks import InMemory, Table, Work
-from .match import Outcomes
-from .notebook import PAIR, curated_html
-from .overrides import Override
-from .prepare import CountTokens, CurateRequest, prepare
+from .check_parts import CorpusOf, check, corpus_here
+from .decisions import Override
+from .each import Each, in_turn
+from .part import CountTokens, CurateRequest, PairTexts
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
-from .resolve import resolve
 from .settings import CurateSettings, DataSettings
 from .split import SPLITS, PinnedSplits
+from .steps import certify, relate, relate_by_meaning, settle, split
 from .summary import build_ledger, summarise, threshold_table
 
-__all__ = [
-    "Curated",
-    "CuratedParts",
-    "check_arguments",
-    "curate",
-    "curate_parts",
-    "require_train",
-    "with_decisions",
-]
+__all__ = ["Curated", "CuratedParts", "curate", "curate_parts", "curated_html", "with_decisions"]
 
-
-def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, pinned: Any) -> None:
-    """Check the types of the arguments to `curate`.
-
-    Raises:
-        TypeError: naming the argument, what was expected and what was found.
-    """
-    _check("style", style, StyleSchema, "a StyleSchema, as read_style and parse_style return it")
-    _check("settings", settings, CurateSettings, "CurateSettings(...)")
-    _check("pinned", pinned, PinnedSplits, "PinnedSplits, as read_splits returns it")
-    several = "a sequence of Override(...), as read_overrides returns it"
-    if isinstance(overrides, str) or not hasattr(overrides, "__len__"):
-        raise TypeError(f"overrides must be {several}; found {_named(overrides)}")
-    for override in overrides:
-        _check("overrides", override, Override, several)
-    if isinstance(identifiers, str) or not hasattr(identifiers, "__len__"):
-        raise TypeError(f'identifiers must be names of fields, for example ["sku"]; found {_named(identifiers)}')
-
-
-def _check(name: str, value: Any, kind: type, expected: str) -> None:
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{name} must be {expected}; found {_named(value)}")
-
-
-def _named(value: Any) -> str:
-    return f'"{value[:40]}"' if isinstance(value, str) else type(value).__name__
+PAIR = ("id", "input", "output", "split")  # what a result shows of a kept pair
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,21 +74,6 @@ class Curated:
         return {name: to_pandas(table) for name, table in tables.items()}
 
 
-@dataclass(frozen=True)
-class CuratedParts:
-    """The result of curating pairs stored in the parts of a job.
-
-    raw: as read, without texts. ledger, summary: as in `Curated`. decisions: for each row `row, outcome, split, rule,
-    fixed, component, reference_ok`. offsets: the number of the row before each part.
-    """
-
-    raw: RawPairs
-    ledger: pl.DataFrame
-    summary: dict[str, Any]
-    decisions: pl.DataFrame
-    offsets: Sequence[int]
-
-
 def curate(
     raw: Any,
     style: StyleSchema | None = None,
@@ -153,69 +104,83 @@ def curate(
         DataError: no pair remains to train on.
         TypeError: an argument has the wrong type, or `columns` are given for pairs that are read already.
     """
-    check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, pinned=pinned)
+    _check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, pinned=pinned)
     raw = _read(raw, columns)
     request = CurateRequest(style, settings or CurateSettings(), identifiers, date, overrides, lambda: count_tokens)
-    job = InMemory()
     done = curate_parts(
-        job, ReadParts.of(job, raw), request, pinned=pinned or PinnedSplits(), seed=seed, buckets=1,
-        with_threshold_table=with_threshold_table, clock=Clock({"read": raw.seconds}, report),
+        ReadParts.of(raw), request, pinned=pinned or PinnedSplits(), seed=seed, with_threshold_table=with_threshold_table,
+        clock=Clock({"read": raw.seconds}, report),
     )  # fmt: skip
-    pairs, dropped, repairs = (job.read([Table("measure", 0, name)]) for name in PART_TABLES)
-    return Curated(*with_decisions(pairs, dropped, repairs, done.decisions), done.ledger, done.summary)
+    (texts,) = done.texts
+    kept, dropped = with_decisions(texts.pairs.read(), texts.dropped.read(), texts.repairs.read(), done.decisions)
+    return Curated(kept, dropped, done.ledger, done.summary)
 
 
-def _read(raw: Any, columns: dict[str, Any]) -> RawPairs:
-    if not isinstance(raw, RawPairs):
-        return read_frame(raw, DataSettings(path="", **columns))
-    if columns:
-        raise TypeError(
-            f"{', '.join(columns)}: these pairs are read already; name their columns in read_pairs or read_frame"
-        )
-    return raw
+@dataclass(frozen=True)
+class CuratedParts:
+    """The result of curating pairs in parts.
+
+    raw: as read, without texts. ledger, summary: as in `Curated`. decisions: for each row `row, outcome, split, rule,
+    fixed, component, reference_ok`. offsets: the number of the row before each part. texts: those of each part.
+    """
+
+    raw: RawPairs
+    ledger: pl.DataFrame
+    summary: dict[str, Any]
+    decisions: pl.DataFrame
+    offsets: Sequence[int]
+    texts: Sequence[PairTexts]
 
 
 def curate_parts(
-    job: Work,
     read: ReadParts,
     request: CurateRequest,
     *,
     pinned: PinnedSplits,
     seed: int,
-    buckets: int,
     clock: Clock,
     with_threshold_table: bool = False,
+    each: Each = in_turn,
+    corpus_of: CorpusOf = corpus_here,
+    buckets: int = 1,
 ) -> CuratedParts:
-    """`curate` for pairs in parts, whose texts are exchanged in this many `buckets`.
+    """All steps after reading.
 
-    Neither parts nor buckets affect the result. If the join uses candidates, some near duplicates may be missed; a
-    stored job always uses candidates, whatever the settings say.
+    `each` calls a step for each part; `corpus_of` makes the corpus of all parts, which exchange texts in this many `buckets`.
+    They do not affect the result, except that a corpus may always join by candidates and so miss some near duplicates.
 
     Raises:
         ConfigError, DataError: as `curate`.
-        RunBroken: the storage or the workers fail; the same job resumes where it stopped.
     """
-    ready = prepare(job, read, request, buckets=buckets, clock=clock)
-    found = resolve(
-        ready, settings=request.settings, pinned=pinned, seed=seed, clock=clock,
-        check=lambda kept, outcomes: require_train(kept, ready.raw, outcomes),
-    )  # fmt: skip
-    thresholds = None
+    settings = request.settings
+    pairs = check(read, request, clock=clock, each=each, corpus_of=corpus_of, buckets=buckets)
+    related = relate(pairs, settings, pinned=pinned)
+    clock.lap("join")
+    settled = settle(pairs, related, settings)
+    clock.lap("duplicates")
+    if settings.meaning:
+        related = relate_by_meaning(pairs, related, settled, settings)
+        clock.lap("meaning")
+    divided = split(pairs, related, settled, settings, seed=seed)
+    clock.lap("split")
+    certified = certify(pairs, related, divided, settings)
+    clock.lap("certificate")
+    near = thresholds = None
+    if related.meaning is not None:
+        near = related.meaning.across(certified.rows, certified.kept["id"], certified.kept["split"])
+        clock.lap("meaning")
     if with_threshold_table:
-        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=request.settings)
+        thresholds = threshold_table(pairs, related.rank, settings=settings)
         clock.lap("threshold table")
-    ledger = build_ledger(ready.raw, found.outcomes, found.table, ready.corpus.content)
+    ledger = build_ledger(pairs, certified)
     summary = summarise(
-        ready, found, ledger, request, threshold_table=thresholds, seconds=clock.seconds
-    )  # fmt: skip
+        pairs, related, certified, ledger, request, meaning=near, thresholds=thresholds, seconds=clock.seconds
+    )
     decisions = ledger.select("row", "outcome", "split", "rule", "fixed")
     decisions = decisions.join(
-        found.table.select("row", "component", "reference_ok"), on="row", how="left", maintain_order="left"
+        certified.table.select("row", "component", "reference_ok"), on="row", how="left", maintain_order="left"
     )
-    return CuratedParts(ready.raw, ledger, summary, decisions, read.offsets)
-
-
-PART_TABLES = ("pairs", "dropped", "findings repairs")  # of the stage `measure`, for `with_decisions`
+    return CuratedParts(pairs.raw, ledger, summary, decisions, read.offsets, pairs.texts)
 
 
 def with_decisions(
@@ -240,31 +205,55 @@ def with_decisions(
     return table.filter(kept).drop("outcome", "rule"), table.filter(~kept)
 
 
-def require_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
-    """Raise if there is no pair to train on.
+def curated_html(summary: Mapping[str, Any], kept: pl.DataFrame) -> str:
+    """How many rows were kept, the outcomes and rules of the others, the splits, the first of the `kept` pairs, warnings."""
+    outcomes = summary["outcomes"]
+    figures = [(name, say.count(n)) for name, n in outcomes.items() if name != "kept" and n]
+    figures += [(f"dropped by {rule}", say.count(n)) for rule, n in summary["rules"].items()]
+    figures += [(f"{name} pairs", say.count(n)) for name, n in summary["splits"].items()]
+    return notebook_page(
+        f"{say.count(outcomes['kept'])} of {say.count(summary['rows_read'], 'row')} kept",
+        figures=figures,
+        table=kept.select(PAIR),
+        notes=[warning["text"] for warning in summary["warnings"]],
+    )
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _read(raw: Any, columns: dict[str, Any]) -> RawPairs:
+    if not isinstance(raw, RawPairs):
+        return read_frame(raw, DataSettings(path="", **columns))
+    if columns:
+        raise TypeError(
+            f"{', '.join(columns)}: these pairs are read already; name their columns in read_pairs or read_frame"
+        )
+    return raw
+
+
+def _check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, pinned: Any) -> None:
+    """Check the types of the arguments to `curate`.
 
     Raises:
-        DataError: with the rules that dropped the most rows.
+        TypeError: naming the argument, what was expected and what was found.
     """
-    if (kept["split"] == "train").any():
-        return
-    n = raw.rows_read
-    if not n:
-        raise DataError("the data have no rows, only column names")
-    dropped = {name: getattr(outcomes, name)[~outcomes.kept].tolist() for name in ("rule", "evidence")}
-    reasons = pl.concat(
-        [pl.DataFrame(dropped, schema=dict.fromkeys(dropped, pl.String)), raw.rejected.select("rule", "evidence")]
-    ).drop_nulls("rule")
-    counts = reasons["rule"].value_counts(sort=True, name="n").head(3).rows()
-    rules = ", ".join(f"{rule} {count:,}" for rule, count in counts)
-    advice = "Fix the data or relax that rule."
-    if counts:
-        example = reasons.filter(rule=counts[0][0])["evidence"].drop_nulls().head(1).to_list()
-        rules += "".join(f" (for example: {text[:120].rstrip('.')})" for text in example)
-    if counts and counts[0][0] == "conflict":
-        advice = 'Set [curate] conflicts (--conflicts) to "report" to keep them, or to "keep best" to keep one of each.'
-    count = f"{len(kept):,} kept, none of them in train" if len(kept) else "none kept"
-    raise DataError(
-        f"no pairs to train on: {say.count(n, 'row')} read, {count}\n"
-        + (f"Most rows were dropped by: {rules}. {advice}" if rules else "The given split puts none into train.")
-    )
+    _check("style", style, StyleSchema, "a StyleSchema, as read_style and parse_style return it")
+    _check("settings", settings, CurateSettings, "CurateSettings(...)")
+    _check("pinned", pinned, PinnedSplits, "PinnedSplits, as read_splits returns it")
+    several = "a sequence of Override(...), as read_overrides returns it"
+    if isinstance(overrides, str) or not hasattr(overrides, "__len__"):
+        raise TypeError(f"overrides must be {several}; found {_named(overrides)}")
+    for override in overrides:
+        _check("overrides", override, Override, several)
+    if isinstance(identifiers, str) or not hasattr(identifiers, "__len__"):
+        raise TypeError(f'identifiers must be names of fields, for example ["sku"]; found {_named(identifiers)}')
+
+
+def _check(name: str, value: Any, kind: type, expected: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} must be {expected}; found {_named(value)}")
+
+
+def _named(value: Any) -> str:
+    return f'"{value[:40]}"' if isinstance(value, str) else type(value).__name__
