@@ -26,7 +26,7 @@ WRITTEN = {
 }  # fmt: skip
 # Files that come with Tuneworth or the system, and things that are not files on disk.
 SHIPPED = {
-    "core.install", "core.machine", "core.streams", "core.stored.run_files", "curate.parts.curate",
+    "core.install", "core.machine", "core.streams", "core.stored.run_files", "curate.parts.drive",
     "curate.read.formats.records",
     "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
     "project.demo.example", "project.evaluation.gate_paths", "project.serving.request", "review.server.server",
