@@ -96,6 +96,14 @@ from .progress import Clock as Clock
 from .progress import Progress as Progress
 from .progress import Say as Say
 from .progress import silent as silent
+from .record import Count as Count
+from .record import NonNegative as NonNegative
+from .record import Positive as Positive
+from .record import Proportion as Proportion
+from .record import Record as Record
+from .record import Signed as Signed
+from .record import as_json as as_json
+from .record import from_json as from_json
 from .rows import Row as Row
 from .rows import filled as filled
 from .rows import range_text as range_text
@@ -115,6 +123,7 @@ from .stored.damage import damage as damage
 from .stored.damage import damage_is_named as damage_is_named
 from .stored.reading import open_stored as open_stored
 from .stored.reading import parsed_line as parsed_line
+from .stored.reading import read_record as read_record
 from .stored.reading import read_stored as read_stored
 from .stored.reading import read_stored_lines as read_stored_lines
 from .stored.reading import read_stored_table as read_stored_table

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import Fix
+from ..core import Fix, as_json
 from ..style import SAMPLE, Columns, Discrimination, StyleSchema, check_table, measure_discrimination
 from .check import is_label, mask_text, repair_outputs, usable_repairs
 from .check_parts import CheckedPairs
@@ -164,7 +164,7 @@ def _relations(relations: Relations, settings: CurateSettings) -> dict[str, Any]
 def _style(style: StyleSchema, discrimination: Discrimination | None) -> dict[str, Any]:
     """The schema by name, each check by id (kind, level, about, sentence), and what the rules accept."""
     checks = {check.pop("id"): check for check in check_table(style)}
-    found = None if discrimination is None else discrimination.to_json()
+    found = as_json(discrimination)
     return {"name": style.name, "reviewed": style.reviewed, "checks": checks, "discrimination": found}
 
 
