@@ -7,13 +7,14 @@ from typing import Any
 
 import polars as pl
 
-from ..core import FIRST_ROWS, Clock, Say, notebook_page, say, silent, to_pandas
+from ..core import FIRST_ROWS, Clock, Say, as_json, notebook_page, say, silent, to_pandas
 from ..style import StyleSchema
 from .check_parts import CorpusOf, check, corpus_here
 from .decisions import Override
 from .each import Each, in_turn
 from .part import CountTokens, CurateRequest, PairTexts
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
+from .records import Curation
 from .settings import CurateSettings, DataSettings
 from .split import SPLITS, PinnedSplits
 from .steps import certify, relate, relate_by_meaning, settle, split
@@ -36,13 +37,18 @@ class Curated:
     ledger: one row per row read, columns `row, id, outcome, split` (null unless kept)`, rule, evidence, other_id,
     similarity, content` (hash of the normalised pair)`, placed` (the split, also of a row that a rule dropped from it)`,
     fixed` (the rules of a repaired output), and `file` where several were read.
-    summary: counts, certificate, warnings, as `curate/summary.json` holds them.
+    curation: counts, certificate, warnings; `summary` has them as `curate/summary.json` does.
     """
 
     kept: pl.DataFrame
     dropped: pl.DataFrame
     ledger: pl.DataFrame
-    summary: dict[str, Any]
+    curation: Curation
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Counts, certificate and warnings as JSON."""
+        return as_json(self.curation)
 
     @property
     def set_aside(self) -> pl.DataFrame:
@@ -113,20 +119,20 @@ def curate(
     )  # fmt: skip
     (texts,) = done.texts
     kept, dropped = with_decisions(texts.pairs.read(), texts.dropped.read(), texts.repairs.read(), done.decisions)
-    return Curated(kept, dropped, done.ledger, done.summary)
+    return Curated(kept, dropped, done.ledger, done.curation)
 
 
 @dataclass(frozen=True)
 class CuratedParts:
     """The result of curating pairs in parts.
 
-    raw: as read, without texts. ledger, summary: as in `Curated`. decisions: for each row `row, outcome, split, rule,
+    raw: as read, without texts. ledger, curation: as in `Curated`. decisions: for each row `row, outcome, split, rule,
     fixed, component, reference_ok`. offsets: the number of the row before each part. texts: those of each part.
     """
 
     raw: RawPairs
     ledger: pl.DataFrame
-    summary: dict[str, Any]
+    curation: Curation
     decisions: pl.DataFrame
     offsets: Sequence[int]
     texts: Sequence[PairTexts]
@@ -173,14 +179,14 @@ def curate_parts(
         thresholds = threshold_table(pairs, related.rank, settings=settings)
         clock.lap("threshold table")
     ledger = build_ledger(pairs, certified)
-    summary = summarise(
+    curation = summarise(
         pairs, related, certified, ledger, request, meaning=near, thresholds=thresholds, seconds=clock.seconds
     )
     decisions = ledger.select("row", "outcome", "split", "rule", "fixed")
     decisions = decisions.join(
         certified.table.select("row", "component", "reference_ok"), on="row", how="left", maintain_order="left"
     )
-    return CuratedParts(pairs.raw, ledger, summary, decisions, read.offsets, pairs.texts)
+    return CuratedParts(pairs.raw, ledger, curation, decisions, read.offsets, pairs.texts)
 
 
 def with_decisions(

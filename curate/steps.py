@@ -5,8 +5,8 @@ Decisions are made from the numbers and hashes of all rows; texts are looked up 
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -17,6 +17,7 @@ from .match import Corpus, Outcomes, Relations, rank_rows
 from .match import relate as relate_rows
 from .meaning import Meaning, load_embedding
 from .read import RawPairs, salted
+from .records import Certificate
 from .settings import CurateSettings
 from .split import (
     LOOK_FIRST,
@@ -208,9 +209,9 @@ def _require_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> Non
 
 @dataclass(frozen=True)
 class CertifiedPairs(SplitPairs):
-    """The split with the entry `certificate` of the summary."""
+    """The split with its certificate."""
 
-    certificate: dict[str, Any]
+    certificate: Certificate
 
 
 def certify(
@@ -225,20 +226,17 @@ def certify(
     if len(crossing.train) and related.relations.method.name == "candidates":
         divided = without_crossing(divided, crossing, pairs)
         certificate, _, answers = _search(pairs.corpus, divided, settings)
-    in_test = int((divided.kept["split"] == "test").sum())
-    if sum(certificate["answers_in_test"].values()) > LOOK_FIRST * in_test:
-        certificate["answers_remedy"] = grouping_advice(
+    in_test = (divided.kept["split"] == "test").to_numpy()
+    if (answers.verbatim | answers.similar)[in_test].sum() > LOOK_FIRST * in_test.sum():
+        advice = grouping_advice(
             pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated
         )
+        certificate = msgspec.structs.replace(certificate, answers_remedy=advice)
     return CertifiedPairs(divided.table, divided.kept, divided.outcomes, divided.placed, certificate)
 
 
-def _search(corpus: Corpus, divided: SplitPairs, settings: CurateSettings) -> tuple[dict[str, Any], Crossing, Answers]:
-    ties, threshold = divided.placed.ties, settings.near_duplicate
-    certificate, crossing = make_certificate(
-        corpus, divided.kept, divided.rows, threshold=threshold, siblings_tied_from=ties.siblings_tied_from
-    )
-    answers = find_answers(corpus, divided.kept, divided.rows, threshold=threshold)
-    tied = {"outputs_tied": ties.outputs, "outputs_untied": dict(zip(("outputs", "rows"), ties.untied, strict=True))}
-    counts = answers.to_json(divided.kept["split"])
-    return certificate | tied | counts | {"answers_remedy": None}, crossing, answers
+def _search(corpus: Corpus, divided: SplitPairs, settings: CurateSettings) -> tuple[Certificate, Crossing, Answers]:
+    kept, rows, threshold = divided.kept, divided.rows, settings.near_duplicate
+    answers = find_answers(corpus, kept, rows, threshold=threshold)
+    ties = divided.placed.ties
+    return *make_certificate(corpus, kept, rows, threshold=threshold, ties=ties, answers=answers), answers

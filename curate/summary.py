@@ -8,13 +8,41 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import Fix, as_json
-from ..style import SAMPLE, Columns, Discrimination, StyleSchema, check_table, measure_discrimination
+from ..core import Fix, from_json
+from ..style import (
+    SAMPLE,
+    Columns,
+    Discrimination,
+    RuleInUse,
+    StyleInUse,
+    StyleSchema,
+    check_table,
+    measure_discrimination,
+)  # fmt: skip
 from .check import is_label, mask_text, repair_outputs, usable_repairs
 from .check_parts import CheckedPairs
 from .decisions import edit_warnings, settle_decided, summarise_decisions
 from .match import Corpus, Edges, Outcomes, Relations, find_canned, first_rows, relate
 from .part import CountTokens, CurateRequest
+from .records import (
+    CannedOutput,
+    Curation,
+    EffectiveSplits,
+    NearDuplicate,
+    Notice,
+    Paraphrases,
+    PersonalData,
+    QualityFinding,
+    ReferenceCheck,
+    RelationCounts,
+    RepairedRow,
+    RepairOffer,
+    Repairs,
+    SplitCounts,
+    ThresholdRow,
+    UnscoredCheck,
+)  # fmt: skip
+from .records import Outcomes as OutcomeCounts
 from .run_files import LEDGER_SCHEMA, OUTCOMES
 from .settings import CurateSettings
 from .split import SPLITS, effective_size, effective_splits, split_notes
@@ -88,10 +116,10 @@ def summarise(
     request: CurateRequest,
     *,
     meaning: Mapping[str, Any] | None,
-    thresholds: Sequence[dict[str, Any]] | None,
+    thresholds: Sequence[ThresholdRow] | None,
     seconds: Mapping[str, float],
-) -> dict[str, Any]:
-    """The summary as a dictionary for JSON; `meaning` is what was found about requests in other words."""
+) -> Curation:
+    """The summary; `meaning` is what was found about requests in other words."""
     style, settings, identifiers = request.style, request.settings, request.identifiers
     raw, kept, checked, ties = pairs.raw, certified.kept, pairs.checked, certified.placed.ties
     components = certified.placed.components()[certified.outcomes.kept]
@@ -103,69 +131,77 @@ def summarise(
         dates=pairs.dates, settings=settings,
     )  # fmt: skip
     near = None if meaning is None else {**meaning, "tied": ties.meaning}
-    return {
-        "rows_read": raw.rows_read,
-        "outcomes": counts.outcomes,
-        "splits": counts.splits,
-        "references_failing": {split: int(((kept["split"] == split) & ~kept["reference_ok"]).sum()) for split in SPLITS},
-        "rules": counts.rules,
-        "distinct_outputs": canned.distinct,
-        "canned_outputs": canned.worst,
-        "groups": raw.pairs["group"].drop_nulls().n_unique() or None,
-        **_relations(related.relations, settings),
-        "largest_component": ties.largest,
-        "effective_pairs": effective_size(components),
-        "effective_splits": effective_splits(components, kept["split"].to_numpy()),
-        "split_notes": [*pairs.notes, *notes],
-        "overrides": summarise_decisions(pairs.decided, kept),
-        "threshold_table": None if thresholds is None else list(thresholds),
-        "identifiers": sorted(identifiers),
-        "certificate": certified.certificate,
-        "meaning": near,
-        "style": None if style is None else _style(style, discrimination),
-        "checks": checked.checks,
-        "fix": summarise_fixes(pairs, certified, settings=settings, count_tokens=request.token_counter()),
-        "unscored": checked.unscored,
-        "quality": {**checked.quality, **canned.summary(len(raw.pairs))},
-        "personal_data": pairs.personal,
-        "shape": raw.shape,
-        "guide": raw.guide,
-        "files": [path.name for path in raw.files],
-        "warnings": [
-            *raw.warnings,
-            *cautions,
-            *pairs.decided.warnings,
-            *edit_warnings(pairs.decided, kept),
-            *find_warnings(
-                pairs, related.relations, certified, ledger, canned, style=style, discrimination=discrimination,
-                meaning=near, settings=settings, identifiers=identifiers,
-            ),
-        ],
-        "seconds": {step: round(value, 4) for step, value in seconds.items()},
-    }  # fmt: skip
+    warnings = [
+        *raw.warnings,
+        *cautions,
+        *pairs.decided.warnings,
+        *edit_warnings(pairs.decided, kept),
+        *find_warnings(
+            pairs, related.relations, certified, ledger, canned, style=style, discrimination=discrimination, meaning=near,
+            settings=settings, identifiers=identifiers,
+        ),
+    ]  # fmt: skip
+    return Curation(
+        rows_read=raw.rows_read,
+        outcomes=OutcomeCounts(**counts.outcomes),
+        splits=SplitCounts(**counts.splits),
+        references_failing=SplitCounts.of(kept.filter(~pl.col("reference_ok"))["split"]),
+        rules=counts.rules,
+        distinct_outputs=canned.distinct,
+        canned_outputs=from_json(canned.worst, list[CannedOutput]),
+        groups=raw.pairs["group"].drop_nulls().n_unique() or None,
+        near_duplicate=_near_duplicate(related.relations, settings),
+        relations=_relations(related.relations),
+        largest_component=ties.largest,
+        effective_pairs=effective_size(components),
+        effective_splits=EffectiveSplits(**effective_splits(components, kept["split"].to_numpy())),
+        split_notes=[*pairs.notes, *notes],
+        overrides=summarise_decisions(pairs.decided, kept),
+        threshold_table=thresholds,
+        identifiers=sorted(identifiers),
+        certificate=certified.certificate,
+        meaning=None if near is None else from_json(near, Paraphrases),
+        style=None if style is None else _style(style, discrimination),
+        checks=from_json(checked.checks, dict[str, ReferenceCheck]),
+        fix=summarise_fixes(pairs, certified, settings=settings, count_tokens=request.token_counter()),
+        unscored=from_json(checked.unscored, dict[str, UnscoredCheck]),
+        quality=from_json({**checked.quality, **canned.summary(len(raw.pairs))}, dict[str, QualityFinding]),
+        personal_data=from_json(pairs.personal, PersonalData),
+        shape=raw.shape,
+        guide=raw.guide,
+        files=[path.name for path in raw.files],
+        warnings=from_json(warnings, list[Notice]),
+        seconds={step: round(value, 4) for step, value in seconds.items()},
+    )
 
 
-def _relations(relations: Relations, settings: CurateSettings) -> dict[str, Any]:
-    """How similar rows were searched, and how many pairs of each relation there are."""
-    return {
-        "near_duplicate": {
-            "threshold": settings.near_duplicate, **relations.method.summary(), "pairs": relations.similar,
-            "largest_bucket": relations.skew.largest, "capped_buckets": relations.skew.capped,
-        },
-        "relations": {
-            "duplicates": len(relations.duplicates.left),
-            "conflicts": len(relations.conflicts.left),
-            "alternatives": relations.alternatives,
-            "siblings": relations.sibling_pairs,
-        },
-    }  # fmt: skip
+def _near_duplicate(relations: Relations, settings: CurateSettings) -> NearDuplicate:
+    """How similar rows were searched."""
+    method, skew = relations.method, relations.skew
+    return NearDuplicate(
+        threshold=settings.near_duplicate,
+        method=method.name,
+        expected_recall=round(method.expected_recall, 6),
+        because=method.because,
+        pairs=relations.similar,
+        largest_bucket=skew.largest,
+        capped_buckets=skew.capped,
+    )
 
 
-def _style(style: StyleSchema, discrimination: Discrimination | None) -> dict[str, Any]:
-    """The schema by name, each check by id (kind, level, about, sentence), and what the rules accept."""
-    checks = {check.pop("id"): check for check in check_table(style)}
-    found = as_json(discrimination)
-    return {"name": style.name, "reviewed": style.reviewed, "checks": checks, "discrimination": found}
+def _relations(relations: Relations) -> RelationCounts:
+    return RelationCounts(
+        duplicates=len(relations.duplicates.left),
+        conflicts=len(relations.conflicts.left),
+        alternatives=relations.alternatives,
+        siblings=relations.sibling_pairs,
+    )
+
+
+def _style(style: StyleSchema, discrimination: Discrimination | None) -> StyleInUse:
+    """The schema by name, each check by id, and what the rules accept."""
+    checks = {check["id"]: from_json(check, RuleInUse) for check in check_table(style)}
+    return StyleInUse(name=style.name, reviewed=style.reviewed, checks=checks, discrimination=discrimination)
 
 
 def _discrimination(corpus: Corpus, style: StyleSchema) -> Discrimination | None:
@@ -179,7 +215,7 @@ THRESHOLDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 _EXCERPT = 160  # characters
 
 
-def threshold_table(pairs: CheckedPairs, rank: np.ndarray, *, settings: CurateSettings) -> list[dict[str, Any]]:
+def threshold_table(pairs: CheckedPairs, rank: np.ndarray, *, settings: CurateSettings) -> list[ThresholdRow]:
     """For each threshold: rows dropped as near duplicates, conflicts, and the least similar pair with a dropped row.
 
     Exact copies are the same at every threshold and are not counted. `example` is null if nothing is dropped.
@@ -195,12 +231,12 @@ def threshold_table(pairs: CheckedPairs, rank: np.ndarray, *, settings: CurateSe
         )  # fmt: skip
         near = outcomes.rule == "near_duplicate"
         table.append(
-            {
-                "threshold": threshold,
-                "dropped": int(near.sum()),
-                "conflicts": int((outcomes.outcome == "conflict").sum()),
-                "example": _borderline(corpus, outcomes, np.flatnonzero(near)),
-            }
+            ThresholdRow(
+                threshold=threshold,
+                dropped=int(near.sum()),
+                conflicts=int((outcomes.outcome == "conflict").sum()),
+                example=_borderline(corpus, outcomes, np.flatnonzero(near)),
+            )
         )
     return table
 
@@ -255,31 +291,22 @@ _LONGEST = 2_000  # characters of a text that is shown
 
 def summarise_fixes(
     pairs: CheckedPairs, certified: CertifiedPairs, *, settings: CurateSettings, count_tokens: CountTokens | None
-) -> dict[str, Any] | None:
-    """The entry `fix` of curate/summary.json; None without rules.
-
-    fix: the setting. rows: kept with a repaired output; rules: check -> such rows, the most first; examples: check -> up
-    to three of them with `row, id, before, after`. offer: with `fix` off, `rows, rules, examples` of what safe repairs
-    would keep of the rows that a rule dropped: `failing` in number, of which `tried` were repaired to know it.
-    """
+) -> Repairs | None:
+    """What repair brought or, with `fix` off, would bring; None without rules."""
     if pairs.style is None or not pairs.style.checks:
         return None
     repairing = _Repairing(pairs, count_tokens)
     if settings.fix == "off":
-        nothing: dict[str, Any] = {"rows": 0, "rules": {}, "examples": {}}
-        return {"fix": "off", **nothing, "offer": _offer(repairing, certified)}
+        return Repairs(fix="off", rows=0, rules={}, examples={}, offer=_offer(repairing, certified))
     fixed = certified.table["fixed"]
     rules = _counts(fixed.drop_nulls())
     rows = repairing.by_content(fixed.is_not_null().arg_true().to_numpy())
     places = _first_of_each(fixed.gather(rows), rules)
-    repairs = repairing.of(rows[places], settings.fix)
-    return {
-        "fix": settings.fix, "rows": len(rows), "rules": rules, "examples": repairing.examples(repairs, rules),
-        "offer": None,
-    }  # fmt: skip
+    examples = repairing.examples(repairing.of(rows[places], settings.fix), rules)
+    return Repairs(fix=settings.fix, rows=len(rows), rules=rules, examples=examples, offer=None)
 
 
-def _offer(repairing: "_Repairing", certified: CertifiedPairs) -> dict[str, Any]:
+def _offer(repairing: "_Repairing", certified: CertifiedPairs) -> RepairOffer:
     """What `fix = "safe"` would keep, estimated from some of the rows if they are many."""
     dropped = certified.placed.outcomes.kept & (certified.outcomes.outcome == "invalid")
     failing = np.flatnonzero(dropped)
@@ -287,10 +314,13 @@ def _offer(repairing: "_Repairing", certified: CertifiedPairs) -> dict[str, Any]
     repairs = repairing.of(rows, "safe")
     scale = len(failing) / max(1, len(rows))
     rules = {rule: round(scale * n) for rule, n in _counts(repairs["rules"]).items()}
-    return {
-        "rows": round(scale * len(repairs)), "rules": rules, "examples": repairing.examples(repairs, rules),
-        "failing": len(failing), "tried": len(rows),
-    }  # fmt: skip
+    return RepairOffer(
+        rows=round(scale * len(repairs)),
+        rules=rules,
+        examples=repairing.examples(repairs, rules),
+        failing=len(failing),
+        tried=len(rows),
+    )
 
 
 class _Repairing:
@@ -319,16 +349,16 @@ class _Repairing:
         row = pl.Series(rows, dtype=pl.Int64).gather(found["index"])
         return found.select(row=row, before=outputs.gather(found["index"]), after="output", rules="rules")
 
-    def examples(self, repairs: pl.DataFrame, rules: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-        """The first repairs by each rule as `row, id, before, after`, without personal data."""
+    def examples(self, repairs: pl.DataFrame, rules: Iterable[str]) -> dict[str, list[RepairedRow]]:
+        """The first repairs by each rule, without personal data."""
         names = self._pairs.raw.pairs.select("row", "id")
-        shown: dict[str, list[dict[str, Any]]] = {rule: [] for rule in [*rules][:_RULES]}
+        shown: dict[str, list[RepairedRow]] = {rule: [] for rule in [*rules][:_RULES]}
         for row, *texts, of_row in repairs.iter_rows():
             before, after = (mask_text(text[:_LONGEST]) for text in texts)
             for rule in of_row:
                 if len(shown.get(rule, range(_EXAMPLES))) < _EXAMPLES:
                     number, id = names.row(row)
-                    shown[rule].append({"row": number, "id": id, "before": before, "after": after})
+                    shown[rule].append(RepairedRow(row=number, id=id, before=before, after=after))
         return shown
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import say
+from ..core import as_json, say
 from ..style import Discrimination, StyleSchema
 from .check import Checked, personal_words
 from .check_parts import CheckedPairs
 from .match import Canned, Relations
 from .meaning import meaning_sentence
 from .read import RawPairs
+from .records import Certificate
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
 from .steps import CertifiedPairs
@@ -136,11 +137,12 @@ def _meaning(found: Mapping[str, Any] | None, settings: CurateSettings) -> Itera
         )
 
 
-def _answers(certificate: Mapping[str, Any], split: pl.Series) -> Iterator[tuple[str, str]]:
+def _answers(certificate: Certificate, split: pl.Series) -> Iterator[tuple[str, str]]:
     """So many answers of test in train that the test shows recital; the certificate has what to set against it."""
-    if certificate["answers_remedy"] is not None:
-        clause = answers_in_train({"certificate": certificate, "splits": {"test": int((split == "test").sum())}})
-        yield "answers_in_train", f"{clause}: a model can recite them. {certificate['answers_remedy']}".strip()
+    if certificate.answers_remedy is not None:
+        found = as_json(certificate)
+        clause = answers_in_train({"certificate": found, "splits": {"test": int((split == "test").sum())}})
+        yield "answers_in_train", f"{clause}: a model can recite them. {certificate.answers_remedy}".strip()
 
 
 def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str]]:

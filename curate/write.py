@@ -11,13 +11,15 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
-from ..core import DataError, disk_refusals, read_stored_lines, whole_folder, write_whole
+from ..core import DataError, as_json, disk_refusals, read_stored_lines, whole_folder, write_whole
 from .curated import Curated, CuratedParts, with_decisions
 from .each import Each, Here, Kept, in_turn
 from .read import PAIR_SCHEMA, REJECTED_SCHEMA, RawPairs
+from .records import Curation
 from .run_files import (
     CURATED,
     GIVEN,
@@ -43,7 +45,6 @@ __all__ = [
     "write_curated",
     "write_part",
     "write_parts",
-    "write_summary",
 ]
 
 _ORDER = (
@@ -80,7 +81,7 @@ def write_curated(curated: Curated, run: Path) -> Path:
                 _write_lines(file, table)
         with (folder / "ledger.parquet").open("wb") as file:
             curated.ledger.write_parquet(file)
-        write_summary(folder, _with_seconds(curated.summary, started))
+        _write_summary(folder, curated.curation, started)
     return Path(run) / "curate"
 
 
@@ -108,7 +109,7 @@ def write_parts(curated: CuratedParts, run: Path, *, each: Each = in_turn) -> Pa
     with curated_folder(run) as folder:
         for part, written in enumerate(files):
             write_part(folder, part, dict(written.read().iter_rows()))
-        write_summary(folder, _with_seconds(curated.summary, started), parts=len(files))
+        _write_summary(folder, msgspec.structs.replace(curated.curation, parts=len(files)), started)
     return Path(run) / "curate"
 
 
@@ -130,10 +131,6 @@ def part_files(
 def _tables(kept: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The contents of each JSON lines file."""
     return {split: kept.filter(pl.col("split") == split) for split in SPLITS} | {"set_aside": dropped}
-
-
-def _with_seconds(summary: Mapping[str, Any], started: float) -> dict[str, Any]:
-    return {**summary, "seconds": {**summary["seconds"], "write": round(time.perf_counter() - started, 4)}}
 
 
 @contextmanager
@@ -158,9 +155,10 @@ def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
         write_whole(folder / name / part_name(part, ".parquet" if name == "ledger" else ".jsonl"), content)
 
 
-def write_summary(folder: Path, summary: Mapping[str, Any], parts: int | None = None) -> None:
-    """Write summary.json, the last file of a curated folder; `parts` is their number if the run is in parts."""
-    content = dict(summary) if parts is None else {**summary, "parts": parts}
+def _write_summary(folder: Path, curation: Curation, started: float) -> None:
+    """Write summary.json, the last file of a curated folder, with the seconds of writing since `started`."""
+    seconds = {**curation.seconds, "write": round(time.perf_counter() - started, 4)}
+    content = as_json(msgspec.structs.replace(curation, seconds=seconds))
     write_whole(folder / "summary.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +12,7 @@ from ...core import say
 from ..check import Checked
 from ..match import Corpus, Edges, Outcomes, Relations, settle
 from ..read import RawPairs
+from ..records import EditedReference, Overrides, SplitCounts
 from ..settings import CurateSettings
 from ..split import SPLITS
 from .overrides import Override
@@ -302,26 +302,22 @@ def despite_decision(outcomes: Outcomes, decided: Decided) -> Outcomes:
     return replace(outcomes, evidence=column)
 
 
-def summarise_decisions(decided: Decided, kept: pl.DataFrame) -> dict[str, Any]:
-    """The entry about decisions in curate/summary.json; `kept` has the columns `row, id, split` of the kept rows.
-
-    edited: kept rows of each split whose output a person wrote. references: those of test, at most 200, with who edited
-    them and what they were before.
-    """
+def summarise_decisions(decided: Decided, kept: pl.DataFrame) -> Overrides:
+    """The entry about decisions in curate/summary.json; `kept` has the columns `row, id, split` of the kept rows."""
     edited = kept.filter(pl.col("row").is_in(list(decided.edited)))
-    references = edited.filter(split="test").sort("row")
-    return {
-        "applied": decided.applied,
-        "unmatched": list(decided.unmatched),
-        "changed": list(decided.changed),
-        "edited": {split: int((edited["split"] == split).sum()) for split in SPLITS},
-        "references": [_reference(decided, *row) for row in references.select("row", "id").head(_LISTED).rows()],
-    }
+    references = edited.filter(split="test").sort("row").select("row", "id").head(_LISTED)
+    return Overrides(
+        applied=decided.applied,
+        unmatched=decided.unmatched,
+        changed=decided.changed,
+        edited=SplitCounts.of(edited["split"]),
+        references=[_reference(decided, *row) for row in references.rows()],
+    )
 
 
-def _reference(decided: Decided, row: int, id: str) -> dict[str, Any]:
+def _reference(decided: Decided, row: int, id: str) -> EditedReference:
     made, (before, after) = decided.edits[row], decided.edited[row]
-    return {"row": row, "id": id, "who": made.who, "why": made.why, "when": made.when, "before": before, "after": after}
+    return EditedReference(row=row, id=id, who=made.who, why=made.why, when=made.when, before=before, after=after)
 
 
 def edit_warnings(decided: Decided, kept: pl.DataFrame) -> Iterator[dict[str, str]]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -19,6 +20,7 @@ from ..match.texts import DistinctTexts
 from ..part import CheckedPart, CurateRequest
 from ..read.formats.file_parts import FilePart
 from ..read.pairs import read_parts
+from ..records import Cluster
 from ..settings import DataSettings
 from ..split.pinned import PinnedSplits
 from .similar import StoredTexts
@@ -54,14 +56,14 @@ def curate_files(
         read, request, pinned=pinned, seed=seed, clock=clock, each=job.each,
         corpus_of=partial(_stored_corpus, job, buckets), buckets=buckets,
     )  # fmt: skip
-    divided = {  # how the work was divided, and where it was uneven
-        "parts": len(read.tables),
-        "buckets": buckets,
-        "workers": job.executor.workers,
-        "largest_part": max(read.sizes, default=0),
-        "peak_bytes": job.memory(),
-    }
-    return replace(done, summary={**done.summary, "cluster": divided})
+    cluster = Cluster(
+        parts=len(read.tables),
+        buckets=buckets,
+        workers=job.executor.workers,
+        largest_part=max(read.sizes, default=0),
+        peak_bytes=job.memory(),
+    )
+    return replace(done, curation=msgspec.structs.replace(done.curation, cluster=cluster))
 
 
 # --- the corpus of stored parts -----------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -36,15 +35,6 @@ class Answers:
     similar: np.ndarray
     held: np.ndarray
     train: np.ndarray
-
-    def to_json(self, split: pl.Series) -> dict[str, Any]:
-        """The entries of the certificate: over validation and test, and over the test rows alone."""
-        test = (split == "test").to_numpy()
-        return {
-            "answers_verbatim": int(self.verbatim.sum()),
-            "answers_similar": int(self.similar.sum()),
-            "answers_in_test": {"verbatim": int(self.verbatim[test].sum()), "similar": int(self.similar[test].sum())},
-        }
 
 
 def find_answers(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, threshold: float) -> Answers:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +12,9 @@ from ..match.corpus import Corpus
 from ..match.join import SimilarPairs
 from ..match.subjects import Subjects, combinations, distinct_rows
 from ..match.words import by_facts
-from .answers import first_by_id
+from ..records import AnswersInTest, Certificate, NearestPair, UntiedOutputs
+from .answers import Answers, first_by_id
+from .ties import Ties
 
 __all__ = ["Crossing", "find_crossing", "make_certificate"]
 
@@ -42,13 +43,12 @@ def make_certificate(
     rows: np.ndarray,
     *,
     threshold: float,
-    siblings_tied_from: float | None,
-) -> tuple[dict[str, Any], Crossing]:
-    """Counts over pairs of a held-out row and a train row; `kept` has `id, split` of these rows of the corpus.
+    ties: Ties,
+    answers: Answers,
+) -> tuple[Certificate, Crossing]:
+    """The certificate; `kept` has `id, split` of these rows of the corpus, `answers` those that cross.
 
-    pairs_at_or_above: similar with the same facts, which must be 0. siblings_at_or_above: similar with other facts; at
-    least so many unless siblings_counted. nearest: the closest remaining pairs, closest first, found by a search down to
-    searched_to. Also returns each train row that is similar to a held-out row with the same facts, with that row.
+    Also returns each train row that is similar to a held-out row with the same facts, with that row.
     """
     across = _Across.of(corpus, kept, rows)
     order, held, train = across.order, across.held, across.train
@@ -65,19 +65,27 @@ def make_certificate(
         at = max(_LOWEST, round(at - _STEP, 6))
         for found in corpus.inputs_between(*between, at):
             nearest = _closest([nearest, found], order, held, train)
-    ids = kept["id"]
-    certificate = {
-        "threshold": threshold,
-        "pairs_at_or_above": sum(map(across.rows_of, crossing)),
-        "siblings_tied_from": siblings_tied_from,
-        "siblings_at_or_above": siblings,
-        "siblings_counted": across.complete,
-        "nearest": [
-            {"id": ids[int(held[a])], "train_id": ids[int(train[b])], "similarity": similarity}
+    ids, in_test = kept["id"], (kept["split"] == "test").to_numpy()
+    certificate = Certificate(
+        threshold=threshold,
+        pairs_at_or_above=sum(map(across.rows_of, crossing)),
+        siblings_tied_from=ties.siblings_tied_from,
+        siblings_at_or_above=siblings,
+        siblings_counted=across.complete,
+        nearest=[
+            NearestPair(id=ids[int(held[a])], train_id=ids[int(train[b])], similarity=similarity)
             for a, b, similarity in zip(nearest.left, nearest.right, nearest.similarity.tolist(), strict=True)
         ],
-        "searched_to": at,
-    }
+        searched_to=at,
+        outputs_tied=ties.outputs,
+        outputs_untied=UntiedOutputs(outputs=ties.untied[0], rows=ties.untied[1]),
+        answers_verbatim=int(answers.verbatim.sum()),
+        answers_similar=int(answers.similar.sum()),
+        answers_in_test=AnswersInTest(
+            verbatim=int(answers.verbatim[in_test].sum()), similar=int(answers.similar[in_test].sum())
+        ),
+        answers_remedy=None,
+    )
     return certificate, across.crossing(SimilarPairs.joined(crossing))
 
 
