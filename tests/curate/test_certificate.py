@@ -10,7 +10,7 @@ from tuneworth.curate import read_frame
 from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.read.normal_forms import normalise
 from tuneworth.curate.split import certificate as module
-from tuneworth.curate.split.certificate import certify
+from tuneworth.curate.split.certificate import make_certificate
 
 from .by_words import mirrored
 from .measured import corpus_of
@@ -56,7 +56,7 @@ def certified(kept, threshold, pairs=None):
     pairs = kept if pairs is None else pairs
     rows = np.arange(len(pairs) - len(kept), len(pairs))
     corpus = corpus_of(pairs)
-    return certify(corpus, kept, rows, threshold=threshold, siblings_tied_from=None)
+    return make_certificate(corpus, kept, rows, threshold=threshold, siblings_tied_from=None)
 
 
 @pytest.mark.parametrize(("seed", "threshold"), [(0, 0.6), (1, 0.8), (2, 1.0)])

@@ -26,8 +26,8 @@ from tuneworth.curate import (
     why,
     write_curated,
 )
+from tuneworth.curate.decisions.why import nearest_kept
 from tuneworth.curate.run_files import LINES, ledger_rows, pair_lines
-from tuneworth.curate.why import nearest_kept
 from tuneworth.curate.write import (
     curated_folder,
     part_files,
@@ -147,7 +147,7 @@ def files_of(pairs, repairs, ledger, decisions):
     """The files of a part by name."""
     places = pairs.select("row").with_row_index()
     repairs = repairs.join(places, on="row").select("index", "output")
-    table = part_files(pairs, pairs.clear(), repairs, ledger=ledger, decisions=decisions).tables["files"]
+    table = part_files(pairs, pairs.clear(), repairs, ledger=ledger, decisions=decisions).read()
     return dict(table.iter_rows())
 
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import Executor, Override, PinnedSplits, Processes
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.storage import Done, Storage
-from tuneworth.curate.jobs.tasks import Result, Task, carry_out
+from tuneworth.curate.parts.executors import Here
+from tuneworth.curate.parts.storage import Done, Storage
+from tuneworth.curate.parts.tasks import Result, Task, carry_out
 from tuneworth.style import parse_style, read_style
 
 from .both_ways import assert_equal, contents, in_parts, messy, on_one_machine, with_splits, write_files

@@ -16,9 +16,9 @@ import pytest
 
 from tuneworth.core import Progress, RunBroken
 from tuneworth.curate import Job, open_storage
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.storage import Done, Storage
-from tuneworth.curate.jobs.tasks import Result, Table, Task, carry_out
+from tuneworth.curate.parts.executors import Here
+from tuneworth.curate.parts.storage import Done, Storage
+from tuneworth.curate.parts.tasks import Result, Table, Task, carry_out
 
 
 class Shuffled(Here):

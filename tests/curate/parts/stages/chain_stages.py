@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from tuneworth.core import DataError
-from tuneworth.curate.jobs.tasks import Result, Table, Task
+from tuneworth.curate.parts.tasks import Result, Table, Task
 
 BUCKETS = 5
 ROWS = 40
