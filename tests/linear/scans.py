@@ -27,8 +27,8 @@ from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
 from tuneworth.curate.why import _named
 from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
-from tuneworth.deploy.export.modelfile import _checked
 from tuneworth.deploy.export.readme import code, fenced
+from tuneworth.deploy.export.servers import _checked
 from tuneworth.deploy.watch.drift import features_of
 from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
