@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from .kind import Edit
+from .schema import Edit
 
 __all__ = ["facts_of", "in_order", "lines_of", "parts_of", "without_parts", "without_spans"]
 

@@ -1,6 +1,6 @@
 """All kinds of checks by name; each has a file with everything that the kind can do."""
 
-from ..kind import Kind
+from ..schema import Kind
 from .allowed import ALLOWED
 from .case import CASE
 from .contradicts import CONTRADICTS

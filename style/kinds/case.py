@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ..columns import Columns, regex_places
-from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import mostly_html, mostly_json, quoted
 
 __all__ = ["CASE"]

@@ -14,8 +14,7 @@ from ...core import ConfigError
 from ..columns import Columns, field_text, text_fields
 from ..facts.names import JOINERS, stem
 from ..facts.number_words import as_digits
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
 

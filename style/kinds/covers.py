@@ -10,8 +10,7 @@ from ...core import ConfigError
 from ..columns import Columns, common_fields, contained
 from ..facts.number_words import WORDS, Spans, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, Wordings, faults
+from ..schema import Check, Findings, Kind, Proposal, Wordings, faults
 from ..wordings import mentions, value_key, vocabulary
 from ..words import quoted
 

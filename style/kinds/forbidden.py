@@ -8,10 +8,9 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns, contained, regex_places, text_fields, text_places
-from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
 from ..parts import without_spans
 from ..protected import PROTECTED
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, explain_plainly, faults
 from ..words import explain_slots, one_of, quoted, ready_pattern
 
 __all__ = ["FORBIDDEN"]

@@ -12,9 +12,8 @@ from ..columns import Columns
 from ..facts.names import names_in, states_name, words_of
 from ..facts.number_words import STATED, WORDS, Spans, stated_numbers, word_keys, words_in
 from ..facts.numbers import SPAN, Fact, span_facts, spans_in
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Check, Findings, Wordings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, Wordings, faults
 from ..wordings import wordings_of
 
 __all__ = [

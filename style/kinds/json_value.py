@@ -15,9 +15,8 @@ import polars as pl
 
 from ...core import ConfigError, read_written
 from ..columns import Columns
-from ..kind import Broken, Edit, Fault, Fix, Kind, Proposal
 from ..protected import PROTECTED
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Fault, Findings, Fix, Kind, Proposal, faults
 from ..words import quoted
 from ..yaml_text import read_yaml
 from .json_failures import MOST, StoppableValidator, compiled, failures

@@ -8,9 +8,8 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import in_order, lines_of
-from ..schema import FAULT_SCHEMA, Check, Findings, faults
+from ..schema import FAULT_SCHEMA, Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import quoted, text_lines
 from .order import common_succession, succession_faults
 

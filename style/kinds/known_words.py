@@ -13,8 +13,7 @@ import polars as pl
 from ...core import ConfigError, read_written
 from ..columns import Columns
 from ..facts.names import KnownForms
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import mostly_json, quoted
 
 __all__ = ["KNOWN_WORDS", "established_words"]

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..columns import Columns, regex_places
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..protected import PROTECTED
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 
 __all__ = [
     "CLEAN",

@@ -9,9 +9,8 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import ABBREVIATION, how_many, mostly_json
 
 __all__ = ["LENGTH"]

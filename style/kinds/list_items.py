@@ -8,9 +8,8 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import lines_of
-from ..schema import FAULT_SCHEMA, Check, Findings, faults
+from ..schema import FAULT_SCHEMA, Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import how_many, mostly_json, quoted, text_lines
 
 __all__ = ["LIST"]

@@ -12,8 +12,7 @@ from ...core import ConfigError
 from ..columns import Columns, regex_places
 from ..facts.numbers import SPAN, span_facts
 from ..facts.quantities import CURRENCIES, read_unit
-from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import mostly_json, one_of, quoted
 
 __all__ = ["NUMBERS"]

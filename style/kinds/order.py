@@ -9,9 +9,8 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Broken, Edit, Fix, Kind
 from ..parts import facts_of
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, faults
 from ..words import quoted, ready_pattern
 
 __all__ = ["ORDER", "common_succession", "longest_rising", "succession_faults"]

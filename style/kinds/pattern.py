@@ -8,8 +8,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import PATTERN_SLOT, Columns, regex_places
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import explain_slots, mostly_json, quoted, ready_pattern, times
 
 __all__ = ["PATTERN"]

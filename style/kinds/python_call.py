@@ -15,8 +15,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Kind
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, faults
 
 __all__ = ["PYTHON", "load_code"]
 

@@ -8,9 +8,8 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import in_order, lines_of
-from ..schema import Check, Findings
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal
 from ..words import quoted, text_lines
 from .order import common_succession, succession_faults
 

@@ -9,8 +9,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns, regex_places
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import quoted
 
 __all__ = ["SUMS"]

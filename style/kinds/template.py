@@ -11,8 +11,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import PATTERN_SLOT, Columns, field_names, text_fields
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import quoted, ready_pattern
 
 __all__ = ["TEMPLATE"]

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from ...core import ConfigError
 from ..columns import Columns, regex_places
-from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly, whole_terms
 from ..parts import without_spans
 from ..protected import PROTECTED
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, explain_plainly, faults, whole_terms
 from ..spelling import spelling_variants
 from ..words import mostly_json, one_of, quoted, whole_words
 

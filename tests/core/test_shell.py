@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.core import commands
-from tuneworth.core import quote, split_command
+from tuneworth.core import commands, quote, split_command
 
 WORDS = st.lists(st.text(st.sampled_from("ab \\\"'&.é"), max_size=8), max_size=4)
 
