@@ -9,7 +9,6 @@ import polars as pl
 
 from ..core import Fix as FixLevel
 from .columns import Columns
-from .protected import cuts
 
 __all__ = [
     "FAULT_SCHEMA",
@@ -17,6 +16,7 @@ __all__ = [
     "Broken",
     "Check",
     "Edit",
+    "Explanation",
     "Fault",
     "Findings",
     "Fix",
@@ -26,10 +26,9 @@ __all__ = [
     "StyleResults",
     "StyleSchema",
     "Wordings",
-    "explain_plainly",
     "faults",
     "no_faults",
-    "whole_terms",
+    "ordered_faults",
 ]
 
 
@@ -152,9 +151,17 @@ def no_faults() -> pl.DataFrame:
     return pl.DataFrame(schema=FAULT_SCHEMA)
 
 
-def faults(rows: Sequence[tuple[int, str | None, int | None, int | None, str]]) -> pl.DataFrame:
+FaultRow = tuple[int, str | None, int | None, int | None, str]
+
+
+def faults(rows: Sequence[FaultRow]) -> pl.DataFrame:
     """A table of violations from (index, found, start, end, expected)."""
     return pl.DataFrame(rows, schema=FAULT_SCHEMA, orient="row")
+
+
+def ordered_faults(rows: Iterable[FaultRow]) -> pl.DataFrame:
+    """As `faults`, in the order of the outputs and, within each, of the places; those without a place first."""
+    return faults(sorted(rows, key=lambda row: (row[0], row[2] or 0)))
 
 
 @dataclass(frozen=True)
@@ -172,11 +179,16 @@ class Proposal:
     most: Level = "must"
 
 
-def explain_plainly(check: Check, found: str | None, expected: str) -> str:
-    """One violation in a sentence: which rule, what was found, what was expected."""
-    return (
-        f'{check.id}: found "{found}", expected {expected}' if found is not None else f"{check.id}: expected {expected}"
-    )
+@dataclass(frozen=True)
+class Explanation:
+    """One violation in words: `{found}` and `{expected}` are filled in; `missing` are those where nothing was found."""
+
+    found: str = 'found "{found}", expected {expected}'
+    missing: str = "expected {expected}"
+
+    def __call__(self, check: Check, found: str | None, expected: str) -> str:
+        """The words for one violation."""
+        return (self.missing if found is None else self.found).format(found=found, expected=expected)
 
 
 def propose_nothing(columns: Columns) -> Sequence[Proposal]:
@@ -259,8 +271,8 @@ class Kind:
     """A kind's name, default subject, the frozen dataclass of its parameters, and its functions.
 
     find: violations in a whole column. say: the rule as a sentence of a style guide. propose: checks of this kind that
-    the outputs of examples may follow, strictest first; the caller counts how many do. explain: one violation in a
-    sentence. fix: how an output that breaks it is repaired, if it can be. loosens: the lists of which a longer one accepts
+    the outputs of examples may follow, strictest first; the caller counts how many do. explain: one violation in
+    words. fix: how an output that breaks it is repaired, if it can be. loosens: the lists of which a longer one accepts
     all that a shorter one does. looked_for: those whose texts matter only where they occur in an output or a request.
     "wordings" are those of the style. prose: it does not look at protected spans.
     """
@@ -271,7 +283,7 @@ class Kind:
     find: Callable[[Check, Columns], Findings]
     say: Callable[[Check], str]
     propose: Callable[[Columns], Sequence[Proposal]] = propose_nothing
-    explain: Callable[[Check, str | None, str], str] = explain_plainly
+    explain: Callable[[Check, str | None, str], str] = Explanation()
     fix: Fix = Fix()
     loosens: frozenset[str] = frozenset()
     looked_for: frozenset[str] = frozenset()
@@ -280,9 +292,6 @@ class Kind:
     def look(self, check: Check, columns: Columns) -> Findings:
         """The violations in a whole column, for a check of prose those in prose."""
         return in_prose(self.find, check, columns) if self.prose else self.find(check, columns)
-
-
-Place = tuple[int, str, int, int]  # row, text found, start, end
 
 
 def in_prose(find: Callable[[Check, Columns], Findings], check: Check, columns: Columns) -> Findings:
@@ -306,12 +315,3 @@ def in_prose(find: Callable[[Check, Columns], Findings], check: Check, columns: 
     if applicable is not None and again.applicable is not None:
         applicable = applicable.clone().scatter(rows, again.applicable)
     return Findings(pl.concat([others, moved]).sort("index", maintain_order=True), applicable, findings.unscored)
-
-
-def whole_terms(columns: Columns, places: Sequence[Place], pattern: str) -> Sequence[Place]:
-    """The places of terms (matches of `pattern`) without those within a protected span; a term that is all of one counts."""
-    rows = pl.Series([*dict.fromkeys([place[0] for place in places])], dtype=pl.UInt32)
-    # Within a part number, one of these marks is next to the term.
-    joined = rows.filter(columns.output.gather(rows).str.contains(rf"[_.+/-](?:{pattern})|(?:{pattern})[_.+/-]"))
-    doubtful = {*columns.protected.marked(rows), *joined}
-    return [place for place in places if place[0] not in doubtful or not cuts(columns.protected[place[0]], *place[2:])]

@@ -200,7 +200,7 @@ def _parsed(content: bytes) -> Any:
 def _checked(value: Any, path: Path, kind: str) -> Any:
     """The value with null for each NaN. Raises: DataError if it is not as its schema says."""
     if not run_files()[kind].versioned or _is_of_this_version(value, path):
-        return value if checker(kind).is_valid(value) else _mended(value, path, kind)
+        return value if checker(kind).is_valid(value) else _nan_as_null(value, path, kind)
     present, needed = checkers_of_other_versions(kind)
     _check_finite(value, path, kind)
     value = _without_nan(value)
@@ -233,7 +233,7 @@ def _own_version() -> str | None:
         return None
 
 
-def _mended(value: Any, path: Path, kind: str) -> Any:
+def _nan_as_null(value: Any, path: Path, kind: str) -> Any:
     """The value with null for each NaN, if its schema allows that. Raises: DataError if it is not as its schema says."""
     _check_finite(value, path, kind)
     value = _without_nan(value)

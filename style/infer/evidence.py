@@ -222,7 +222,7 @@ def joined_spellings(rules: Sequence[Evidence], columns: Columns, examples: pl.D
             counted = _joined({"kind": "vocabulary", "preferred": preferred}, single, columns, examples)
             # The level is that of the single terms: outputs that contain none of them would raise every share.
             low = min(counted.low, *(rule.low for rule in single))
-            single = [replace(counted, low=low, variants=_all_variants(single))]
+            single = [replace(counted, low=low, variants=tuple(one for rule in single for one in rule.variants))]
         joined += single
     return [rule for rule in rules if not _is_spelling(rule)] + joined
 
@@ -261,10 +261,6 @@ def _compatible(rules: Sequence[Evidence]) -> list[Evidence]:
 
 def _as_list(texts: Any) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
-
-
-def _all_variants(rules: Sequence[Evidence]) -> tuple[tuple[str, int], ...]:
-    return tuple(variant for rule in rules for variant in rule.variants)
 
 
 # A kind on the left already decides what the kinds on the right would check.

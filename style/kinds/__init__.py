@@ -33,32 +33,8 @@ __all__ = ["KINDS"]
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        LENGTH,
-        PATTERN,
-        SECTIONS,
-        LIST,
-        TEMPLATE,
-        JSON,
-        HTML,
-        KEY_VALUES,
-        ORDER,
-        ALLOWED,
-        NUMBERS,
-        CASE,
-        FORBIDDEN,
-        STARTS_WITH,
-        ENDS_WITH,
-        VOCABULARY,
-        KNOWN_WORDS,
-        PUNCTUATION,
-        CLEAN,
-        GROUNDED,
-        COVERS,
-        CONTRADICTS,
-        SUMS,
-        LANGUAGE,
-        READABILITY,
-        NO_REPEATS,
-        PYTHON,
+        LENGTH, PATTERN, SECTIONS, LIST, TEMPLATE, JSON, HTML, KEY_VALUES, ORDER, ALLOWED, NUMBERS, CASE, FORBIDDEN,
+        STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, LANGUAGE,
+        READABILITY, NO_REPEATS, PYTHON,
     )
-}
+}  # fmt: skip

@@ -189,8 +189,8 @@ def _say_contradicts(check: Check) -> str:
 def _explain_contradicts(check: Check, found: str | None, expected: str) -> str:
     """`"red" contradicts the colour "blue"`."""
     if expected.endswith("none is given"):
-        return f"{check.id}: {quoted(found or '')} is stated, but the request gives {expected.partition(',')[0]}"
-    return f"{check.id}: {quoted(found or '')} contradicts the {expected}"
+        return f"{quoted(found or '')} is stated, but the request gives {expected.partition(',')[0]}"
+    return f"{quoted(found or '')} contradicts the {expected}"
 
 
 def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
