@@ -113,6 +113,14 @@ from .progress import Say as Say
 from .progress import StepProgress as StepProgress
 from .progress import Timetable as Timetable
 from .progress import silent as silent
+from .record import Count as Count
+from .record import NonNegative as NonNegative
+from .record import Positive as Positive
+from .record import Proportion as Proportion
+from .record import Record as Record
+from .record import Signed as Signed
+from .record import as_json as as_json
+from .record import from_json as from_json
 from .settings import Fix as Fix
 from .settings import build_settings as build_settings
 from .settings import key_of as key_of
@@ -122,6 +130,7 @@ from .settings import shown_value as shown_value
 from .settings import unknown_keys as unknown_keys
 from .stored.reading import open_stored as open_stored
 from .stored.reading import parsed_line as parsed_line
+from .stored.reading import read_record as read_record
 from .stored.reading import read_stored as read_stored
 from .stored.reading import read_stored_lines as read_stored_lines
 from .stored.reading import read_stored_table as read_stored_table
