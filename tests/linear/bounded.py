@@ -69,7 +69,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "deploy/check/answer_causes.py": {"*": _TEMPLATE},
     "deploy/check/check.py": {"served_name": _NAME},
     "deploy/check/prompt_causes.py": {"*": _MESSAGE},
-    "deploy/export/judged.py": {"*": _NAME},
+    "deploy/export/model.py": {"*": _NAME},
     "deploy/export/request_file.py": {"*": "counts of literal texts"},
     "deploy/watch/logs.py": {"*": _NAME},
     "project/training/train_words.py": {"*": _SHOWN},
@@ -111,5 +111,5 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "train/preview.py": {"*": "searches for the control texts of a model"},
     "train/processes.py": {"*": _MESSAGE},
     "deploy/export/chat_format.py": {"*": _TEMPLATE},
-    "deploy/export/lora_gguf.py": {"*": _NAME},
+    "deploy/export/export.py": {"*": _NAME},
 }

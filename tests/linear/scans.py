@@ -26,8 +26,8 @@ from tuneworth.curate.read.formats.document import JsonFault, JsonText
 from tuneworth.curate.read.normal_forms import clean_text, comparable, content_hash, normalise, text_fields, visible
 from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
-from tuneworth.deploy.export.modelfile import _checked
 from tuneworth.deploy.export.readme import code, fenced
+from tuneworth.deploy.export.servers import _checked
 from tuneworth.deploy.watch.drift import features_of
 from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
