@@ -308,8 +308,8 @@ def summarise_decisions(decided: Decided, kept: pl.DataFrame) -> Overrides:
     references = edited.filter(split="test").sort("row").select("row", "id").head(_LISTED)
     return Overrides(
         applied=decided.applied,
-        unmatched=decided.unmatched,
-        changed=decided.changed,
+        unmatched=list(decided.unmatched),
+        changed=list(decided.changed),
         edited=SplitCounts.of(edited["split"]),
         references=[_reference(decided, *row) for row in references.rows()],
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from tuneworth.core import DataError, RunBroken
+from tuneworth.core import DataError, RunBroken, as_json
 from tuneworth.curate import (
     CurateRequest,
     CurateSettings,
@@ -196,7 +196,7 @@ def curated(
         )
         write_parts(found, run, each=job.each)
         job.remove()
-    return found.ledger, found.summary
+    return found.ledger, as_json(found.curation)
 
 
 @pytest.mark.slow
