@@ -4,7 +4,7 @@ from .curation.check import check_data as check_data
 from .curation.curate import curate_pairs as curate_pairs
 from .curation.fix import FixedOutputs as FixedOutputs
 from .curation.fix import fix_outputs as fix_outputs
-from .curation.recount import open_recount as open_recount
+from .curation.what_if import open_recount as open_recount
 from .curation.rows import Waiting as Waiting
 from .curation.rows import decide_row as decide_row
 from .curation.rows import decide_rows as decide_rows

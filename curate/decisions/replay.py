@@ -18,18 +18,9 @@ from ..split import SPLITS
 from .overrides import Override
 
 __all__ = [
-    "Applied",
-    "Contents",
-    "Decided",
-    "apply_decisions",
-    "decide",
-    "despite_decision",
-    "edit_warnings",
-    "preferred_first",
-    "settle_decided",
-    "summarise_decisions",
-    "without_failures",
-]
+    "Applied", "Contents", "Decided", "apply_decisions", "decide", "despite_decision", "edit_warnings",
+    "preferred_first", "settle_decided", "summarise_decisions", "without_failures",
+]  # fmt: skip
 
 
 RULE = "override"

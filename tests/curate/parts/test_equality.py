@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import Executor, Override, PinnedSplits, Processes
-from tuneworth.curate.parts.executors import Here
 from tuneworth.curate.parts.storage import Done, Storage
 from tuneworth.curate.parts.tasks import Result, Task, carry_out
 from tuneworth.style import parse_style, read_style
 
 from .both_ways import assert_equal, contents, in_parts, messy, on_one_machine, with_splits, write_files
+from .here import Here
 
 NAMED = {"group": "family"}
 RULES = {None, "exact_duplicate", "near_duplicate", "conflict", "empty_input", "empty_output", "unreadable"}

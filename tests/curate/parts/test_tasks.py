@@ -16,9 +16,10 @@ import pytest
 
 from tuneworth.core import Progress, RunBroken
 from tuneworth.curate import Job, open_storage
-from tuneworth.curate.parts.executors import Here
 from tuneworth.curate.parts.storage import Done, Storage
 from tuneworth.curate.parts.tasks import Result, Table, Task, carry_out
+
+from .here import Here
 
 
 class Shuffled(Here):
@@ -85,13 +86,6 @@ def test_tables_that_a_part_did_not_store_are_no_rows(stages: ModuleType, tmp_pa
         assert job.run([Task("outer", 0, stages.outer, {"rows": stored})]) == [["n"]]
         assert job.run([Task("outer", 1, stages.outer, {"rows": others})]) == [[]]
         assert job.read([Table("made", 2, "empty")]).width == 0
-
-
-def test_the_rows_of_each_bucket_are_counted_without_reading(stages: ModuleType, tmp_path: Path) -> None:
-    with Job.open(open_storage(tmp_path / "store"), {}, executor=Here()) as job:
-        job.run(stages.chain(3, str(tmp_path))[0])
-        found = job.buckets([Table("numbers", part, "numbers") for part in range(3)])
-    assert found == {bucket: sum(n * 7 % 5 == bucket for n in range(120)) for bucket in range(5)}
 
 
 def test_a_part_whose_column_is_all_null_takes_the_type_of_the_others(tmp_path: Path) -> None:
