@@ -35,32 +35,13 @@ from .run_files import (
 from .split import SPLITS
 
 __all__ = [
-    "curated_folder",
-    "part_files",
-    "read_kept",
-    "read_original",
-    "read_set_aside",
-    "read_split",
-    "read_tested",
-    "write_curated",
-    "write_part",
-    "write_parts",
-]
+    "curated_folder", "part_files", "read_kept", "read_original", "read_set_aside", "read_split", "read_tested",
+    "write_curated", "write_part", "write_parts",
+]  # fmt: skip
 
 _ORDER = (
-    "id",
-    "input",
-    "fields",
-    "output",
-    "written",
-    "system",
-    "group",
-    "component",
-    "row",
-    "split",
-    "reference_ok",
-    "meta",
-)
+    "id", "input", "fields", "output", "written", "system", "group", "component", "row", "split", "reference_ok", "meta",
+)  # fmt: skip
 _OBJECTS = ("fields", "meta")  # JSON text in the table, objects in the lines
 _CHUNK = 20_000  # lines made or read at once
 _FILES = {"name": pl.String, "content": pl.Binary}

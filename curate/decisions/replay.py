@@ -18,18 +18,9 @@ from ..split import SPLITS
 from .overrides import Override
 
 __all__ = [
-    "Applied",
-    "Contents",
-    "Decided",
-    "apply_decisions",
-    "decide",
-    "despite_decision",
-    "edit_warnings",
-    "preferred_first",
-    "settle_decided",
-    "summarise_decisions",
-    "without_failures",
-]
+    "Applied", "Contents", "Decided", "apply_decisions", "decide", "despite_decision", "edit_warnings",
+    "preferred_first", "settle_decided", "summarise_decisions", "without_failures",
+]  # fmt: skip
 
 
 RULE = "override"
@@ -308,8 +299,8 @@ def summarise_decisions(decided: Decided, kept: pl.DataFrame) -> Overrides:
     references = edited.filter(split="test").sort("row").select("row", "id").head(_LISTED)
     return Overrides(
         applied=decided.applied,
-        unmatched=decided.unmatched,
-        changed=decided.changed,
+        unmatched=list(decided.unmatched),
+        changed=list(decided.changed),
         edited=SplitCounts.of(edited["split"]),
         references=[_reference(decided, *row) for row in references.rows()],
     )

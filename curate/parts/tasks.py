@@ -255,17 +255,6 @@ class Job:
         """Stored tables on the driver, concatenated in this order; no columns where no part stored them."""
         return _frame(self.storage, tables, columns=columns, bucket=bucket)
 
-    def buckets(self, tables: Sequence[Table]) -> dict[int, int]:
-        """The rows of each bucket over these tables, from metadata only; one task must hold the largest."""
-        rows: dict[int, int] = {}
-        for table in tables:
-            done = self.storage.find(table.stage, table.part)
-            stored = None if done is None else done.tables.get(table.name)
-            for piece in stored.pieces if stored is not None else ():
-                if piece.bucket is not None:
-                    rows[piece.bucket] = rows.get(piece.bucket, 0) + piece.rows
-        return dict(sorted(rows.items()))
-
     def memory(self) -> dict[str, int]:
         """The peak bytes of a task of each stage, for stages run or found stored."""
         return {stage: peak for stage, (peak, _) in self._peaks.items()}

@@ -21,6 +21,7 @@ from tuneworth.style import parse_style
 
 from .measured import corpus_of
 from .parts.both_ways import in_parts, on_one_machine
+from .parts.here import Here
 from .test_certificate import similarity
 
 WORDS = [

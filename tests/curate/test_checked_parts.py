@@ -11,11 +11,11 @@ from polars.testing import assert_frame_equal
 
 from tuneworth.curate import Job, open_storage, read_frame, read_pairs
 from tuneworth.curate.check.rows import Findings, examine, judge
-from tuneworth.curate.parts.executors import Here
 from tuneworth.examples import example_path
 from tuneworth.style import parse_style, read_style
 
 from .measured import check_rows
+from .parts.here import Here
 
 STYLE = parse_style(
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from tuneworth.core import Clock, TuneworthError
+from tuneworth.core import Clock, TuneworthError, as_json
 from tuneworth.curate import (
     CurateRequest,
     CurateSettings,
@@ -205,7 +205,7 @@ def in_parts(
                 write_parts(curated, run, each=job.each)
     except TuneworthError as error:
         return str(error)
-    return curated.ledger, curated.summary
+    return curated.ledger, as_json(curated.curation)
 
 
 def assert_equal(one: Any, many: Any, run: Path, run_in_parts: Path) -> None:

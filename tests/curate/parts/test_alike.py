@@ -15,10 +15,11 @@ from tuneworth.curate.match.candidates import Caps, candidate_tiles
 from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_tiles_between
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.parts import similar as alike
-from tuneworth.curate.parts.executors import Here
 from tuneworth.curate.parts.similar import _piece, stored_between, stored_candidates
 from tuneworth.curate.parts.tasks import Table
 from tuneworth.curate.read.normal_forms import content_hash
+
+from .here import Here
 
 
 def edited(seed, n, length=8):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from tuneworth.core import DataError, RunBroken
+from tuneworth.core import DataError, RunBroken, as_json
 from tuneworth.curate import (
     CurateRequest,
     CurateSettings,
@@ -32,12 +32,12 @@ from tuneworth.curate import (
 from tuneworth.curate.match.candidates import band_keys, expected_recall
 from tuneworth.curate.match.join import similar_pairs
 from tuneworth.curate.match.ngrams import gram_sets
-from tuneworth.curate.parts.executors import Here
 from tuneworth.curate.parts.storage import Done, Storage
 from tuneworth.curate.parts.tasks import Result, Task
 from tuneworth.style import read_style
 
 from .both_ways import assert_equal, in_parts, messy, on_one_machine, write_files
+from .here import Here
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # A text of n different grams, and one with another letter so near its end that k of them differ, have (n - k) / (n + k).
@@ -196,7 +196,7 @@ def curated(
         )
         write_parts(found, run, each=job.each)
         job.remove()
-    return found.ledger, found.summary
+    return found.ledger, as_json(found.curation)
 
 
 @pytest.mark.slow

@@ -16,10 +16,10 @@ import pytest
 from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.curate import ClusterSettings, Job, RayTasks, open_storage
 from tuneworth.curate.parts import ray as ray_connection
-from tuneworth.curate.parts.executors import Here
 from tuneworth.curate.parts.tasks import Table, Task
 
 from .drivers import PARTS, begun, finished, notes_of, start_driver, wait_until_done
+from .here import Here
 
 pytestmark = pytest.mark.cluster
 
