@@ -108,7 +108,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "style/wordings.py": {"*": _STYLE},
     "style/words.py": {"*": _STYLE},
     "style/yaml_text.py": {"_colon": _STYLE},
-    "deploy/hosted/rules.py": {"*": "splits at line ends alone"},
+    "deploy/hosted/provider.py": {"*": "splits at line ends alone"},
     "project/project.py": {"*": _SETTINGS},
     "train/model/card.py": {"_front_matter": _NAME},
     "train/model/chat.py": {"*": _TEMPLATE},
