@@ -35,7 +35,7 @@ from tuneworth.project import check_serving
 from tuneworth.project.serving.local import measure_margins, weights_of
 from tuneworth.project.serving.recorded import recorded
 from tuneworth.train import embedded_folder
-from tuneworth.train.model.embedded import wheel_file
+from tuneworth.train.model.folder import wheel_file
 
 LLAMA = """
 import json, sys, os

@@ -56,7 +56,7 @@ def _tokenizer(name: str) -> Any:
         from transformers import AutoTokenizer
     except ImportError:
         raise ModelError(f"counting tokens needs transformers\nInstall with: {install_command('train')}") from None
-    from ..model.embedded import EMBEDDED_NAME, embedded_folder
+    from ..model.folder import EMBEDDED_NAME, embedded_folder
 
     try:
         place = embedded_folder() if name == EMBEDDED_NAME else name

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core import ModelError, RunBroken, free_bytes, say
-from ..batches import length_order
-from ..examples import Example
-from ..processes import Processes
-from ..schedule import Schedule
-from .steps import MARGIN, MemoryForecast, Trial, Work
+from ..core import ModelError, RunBroken, free_bytes, say
+from .batches import Schedule, length_order
+from .examples import Example
+from .processes import Processes
+from .trial import MARGIN, MemoryForecast, Trial, Work
 
 __all__ = ["DiskForecast", "Forecast", "TimeForecast", "disk_forecast", "forecast"]
 

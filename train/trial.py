@@ -8,17 +8,16 @@ from typing import Any
 
 import torch
 
-from ...core import is_out_of_memory
-from ..batches import Batch
-from ..examples import Example
-from ..loss import LossPath, summed_loss
-from ..model.attention import LONGEST
-from ..model.kernels import lora_layers, recomputed
-from ..model.loss import chunk_rows
-from ..model.memory import MemoryAtHand
-from ..settings import TrainSettings
+from ..core import is_out_of_memory
+from .batches import Batch
+from .examples import Example
+from .loss import LossPath, chunk_rows, summed_loss
+from .model.attention import LONGEST
+from .model.hardware import MemoryAtHand
+from .model.kernels import lora_layers, recomputed
+from .settings import TrainSettings
 
-__all__ = ["MARGIN", "MemoryForecast", "Sizes", "Step", "Trial", "Work", "kept_bytes"]
+__all__ = ["MARGIN", "MemoryForecast", "Sizes", "Trial", "Work"]
 
 MARGIN = 1.15  # what a fit is assumed to need relative to its forecast, which is accurate to about a tenth
 # Between its tensors the C library's allocator keeps unusable fragments: resident memory grew by 1.1 to 1.36 times
