@@ -111,7 +111,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "style/yaml_text.py": {"_colon": _STYLE},
     "train/hosted/rules.py": {"*": "splits at line ends alone"},
     "train/hosted/settings.py": {"*": _SETTINGS},
-    "train/model/card.py": {"_front_matter": _NAME},
+    "train/model/provenance.py": {"_front_matter": _NAME},
     "train/model/chat.py": {"*": _TEMPLATE},
     "train/model/folder.py": {"*": _TEMPLATE},
     "train/model/load.py": {"*": _NAME},

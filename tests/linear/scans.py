@@ -55,7 +55,7 @@ from tuneworth.style.kinds.json_text import as_json
 from tuneworth.style.parts import facts_of, lines_of, parts_of
 from tuneworth.style.spelling import spelling_variants
 from tuneworth.style.yaml_text import read_yaml
-from tuneworth.train.model.card import _line, _plain
+from tuneworth.train.model.provenance import _line, _plain
 from tuneworth.train.serving.chat_format import go_literal
 from tuneworth.train.serving.modelfile import _checked
 
