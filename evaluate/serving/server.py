@@ -22,7 +22,7 @@ from ...core import (
     read_key,
     tls_context,
 )
-from ..endpoints.exchange import LARGEST
+from ..endpoints.client import LARGEST
 from ..endpoints.responses import load_json, named_models, read_models
 
 __all__ = ["Declared", "Server", "open_server"]

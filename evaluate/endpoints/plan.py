@@ -3,34 +3,28 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, host_of, read_key, say
+from ...core import ConfigError, host_of, read_key
 from ..money.inputs.settings import RoiSettings
 from ..outputs.prompts import prompt_of, prompts_of
 from ..settings import EvaluateSettings
 from ..variants import Variant
-from .budget import Budget, TokenPrice, most_tokens, price_of_variant
-from .endpoint import Endpoint
-from .store import AnswerStore
+from .budget import TokenPrice, most_tokens, price_of_variant
+from .client import Endpoint
 
 __all__ = [
-    "BYTES_PER_TOKEN",
     "FEWEST_TOKENS",
-    "Forecast",
     "RemotePlan",
     "Request",
     "check_keys",
-    "forecast",
-    "forecast_retries",
     "plan_chats",
     "plan_remote",
-    "remote_lines",
     "token_limit_without_tokenizer",
 ]
 
@@ -242,128 +236,3 @@ def check_keys(plans: Sequence[RemotePlan]) -> None:
             problems[str(error)] = None
     if problems:
         raise ConfigError("\n".join(problems))
-
-
-BYTES_PER_TOKEN = 4  # of English text; languages in other scripts take more tokens, so the result is an estimate
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """The expected tokens and cost of one variant's missing requests. `cost` is None without a price.
-
-    `measured` says whether tokens are estimated from this model's answers so far rather than from bytes.
-    """
-
-    requests: int
-    of: int
-    input_tokens: int
-    output_tokens: int
-    cost: Decimal | None
-    measured: bool
-
-
-def forecast(plan: RemotePlan, store: AnswerStore, *, longest_output: int) -> Forecast:
-    """The tokens and cost of the missing requests. `longest_output` is the longest training output in UTF-8 bytes.
-
-    Bytes per token and output tokens come from this model's answers so far; without any, 4 bytes per token and outputs as
-    long as the longest training output are assumed.
-    """
-    missing = plan.missing(store)
-    ratio, per_output = _per_request(plan, store, longest_output)
-    sent = sum(request.prompt_bytes for request in missing)
-    tokens = round(sent / (ratio or BYTES_PER_TOKEN))
-    written = round(per_output * sum(request.index >= 0 for request in missing))
-    cost = None if plan.price is None else plan.price.of(input_tokens=tokens, output_tokens=written)
-    return Forecast(len(missing), len(plan.requests) + len(plan.counting), tokens, written, cost, ratio is not None)
-
-
-RULES_TOKENS = 100  # of a turn that names the broken rules
-
-
-def forecast_retries(plan: RemotePlan, store: AnswerStore, *, tries: int, longest_output: int) -> Forecast:
-    """The most that asking again for every output could take: `tries` calls for each, the first one included.
-
-    A further call sends the prompt, the output and the broken rules.
-    """
-    ratio, per_output = _per_request(plan, store, longest_output)
-    calls = (tries - 1) * len(plan.requests)
-    sent = (tries - 1) * sum(request.prompt_bytes for request in plan.requests)
-    tokens, written = (
-        round(sent / (ratio or BYTES_PER_TOKEN) + (per_output + RULES_TOKENS) * calls),
-        round(per_output * calls),
-    )
-    cost = None if plan.price is None else plan.price.of(input_tokens=tokens, output_tokens=written)
-    return Forecast(calls, calls, tokens, written, cost, ratio is not None)
-
-
-def _per_request(plan: RemotePlan, store: AnswerStore, longest_output: int) -> tuple[float | None, float]:
-    """Bytes per prompt token, None if nothing was answered yet, and tokens per output."""
-    ratio, output = _measured(plan, store)
-    return ratio, output if output is not None else min(-(-longest_output // BYTES_PER_TOKEN), plan.max_new_tokens)
-
-
-def _measured(plan: RemotePlan, store: AnswerStore) -> tuple[float | None, float | None]:
-    """Bytes per prompt token and tokens per output in this model's answers so far."""
-    sent = counted = written = answers = 0
-    for line in store.lines.values():
-        if line.get("endpoint") != plan.endpoint.url or line.get("asked") != plan.endpoint.model:
-            continue
-        if line.get("id") is None or not line.get("input_tokens") or not isinstance(line.get("prompt_bytes"), int):
-            continue
-        sent, counted = sent + line["prompt_bytes"], counted + line["input_tokens"]
-        written, answers = written + (line.get("output_tokens") or 0), answers + 1
-    return (sent / counted, written / answers) if sent and written else (None, None)
-
-
-def remote_lines(
-    plans: Sequence[RemotePlan], store: AnswerStore, budget: Budget, *, longest_output: int, all_hosts: bool = False
-) -> list[str]:
-    """A line for each host that will receive requests: their number, estimated tokens and cost.
-
-    A host on this machine is listed only if it costs something, or with `all_hosts`.
-    """
-    lines = []
-    for host in dict.fromkeys(plan.host for plan in plans):
-        host_plans = [plan for plan in plans if plan.host == host]
-        forecasts = [forecast(plan, store, longest_output=longest_output) for plan in host_plans]
-        near = all(plan.endpoint.on_this_machine for plan in host_plans) and not any(t.cost for t in forecasts)
-        if all_hosts or (sum(t.requests for t in forecasts) and not near):
-            lines.append(_line(host, host_plans, forecasts, budget))
-    return lines
-
-
-def _line(host: str, plans: Sequence[RemotePlan], forecasts: Sequence[Forecast], budget: Budget) -> str:
-    requests, of = sum(t.requests for t in forecasts), sum(t.of for t in forecasts)
-    if not requests:
-        return f"{host} gets no request: all {of:,} answers are stored"
-    by_name: dict[str, int] = {}  # a variant has a plan for each part of the pairs
-    for plan, t in zip(plans, forecasts, strict=True):
-        by_name[plan.variant.name] = by_name.get(plan.variant.name, 0) + t.requests
-    which = _joined(f"{name} {number:,}" for name, number in by_name.items())
-    stored = f", {of - requests:,} are stored" if of > requests else ""
-    tokens_sent, generated = sum(t.input_tokens for t in forecasts), sum(t.output_tokens for t in forecasts)
-    tokens = f"about {tokens_sent:,} tokens sent and {generated:,} generated"
-    how = (
-        "as measured so far"
-        if all(t.measured for t in forecasts)
-        else "estimated: 4 bytes a token, outputs like the longest"
-    )
-    return f"{host} gets {requests:,} requests ({which}{stored}); {tokens} ({how}); {_money(plans, forecasts, budget)}"
-
-
-def _money(plans: Sequence[RemotePlan], forecasts: Sequence[Forecast], budget: Budget) -> str:
-    unknown = [plan.variant.name for plan, t in zip(plans, forecasts, strict=True) if t.cost is None]
-    if unknown:
-        return f"cost unknown: no price for {_joined(dict.fromkeys(unknown))} in [roi]"
-    cost = sum((t.cost for t in forecasts if t.cost is not None), Decimal(0))
-    sources = _joined(dict.fromkeys(plan.price.source for plan in plans if plan.price is not None))
-    limit = (
-        ""
-        if budget.limit is None
-        else f"; {say.money(budget.spent, budget.currency)} of max_cost {budget.limit:f} spent"
-    )
-    return f"about {say.money(cost, budget.currency)} (price {sources}){limit}"
-
-
-def _joined(names: Iterable[str]) -> str:
-    return ", ".join(names)
