@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...style import StyleSchema
-from ..outputs.raw import Raw
+from ..outputs.table import Raw
 from ..scores.score import Scores
 from ..settings import EvaluateSettings
 from .derived import TEMPLATE, cascade_of, score_variant, template_of, with_repairs

@@ -8,7 +8,7 @@ import polars as pl
 
 from ...core import Fix
 from ...style import StyleSchema
-from ..outputs.raw import Cascade, Raw
+from ..outputs.table import Cascade, Raw
 from ..scores.score import Scores, score_outputs
 from ..settings import VariantSettings
 from ..variants import Variant

@@ -10,7 +10,7 @@ from ...core import ConfigError, host_of, is_on_this_machine, nearest, say
 from ...style import StyleSchema, write_short_guide
 from ..endpoints.budget import price_of_variant
 from ..money.inputs.settings import RoiSettings
-from ..outputs.raw import Raw
+from ..outputs.table import Raw
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys
 from ..variants import FEW_SHOT, WRITTEN, Variant, read_guide
 from .constrained import constrained_rival, may_be_constrained, named_constrained

@@ -8,8 +8,7 @@ import polars as pl
 
 from ...style import StyleSchema, check_sentence, explain
 from ..outputs.prompts import Chat, prompts_of
-from ..outputs.raw import Raw
-from ..outputs.table import OUTPUT_SCHEMA
+from ..outputs.table import OUTPUT_SCHEMA, Raw
 from ..scores.score import SHARES, samples_of, score_outputs
 from .names import retry_name
 

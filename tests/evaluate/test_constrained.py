@@ -11,7 +11,7 @@ import pytest
 
 from tuneworth.core import ConfigError, ModelError
 from tuneworth.evaluate import EvaluateSettings, Variant, VariantSettings, check_room, plan_variants, race
-from tuneworth.evaluate.outputs.generate import plan_requests
+from tuneworth.evaluate.outputs.requests import plan_requests
 from tuneworth.evaluate.rivals.constrained import constrained_rival
 from tuneworth.evaluate.rivals.constraint import Constraint, TokenGuide, check_constraint, constraint_of
 from tuneworth.evaluate.rivals.ladder import ladder, left_out_by_settings

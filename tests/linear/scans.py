@@ -26,7 +26,7 @@ from tuneworth.curate.read.formats.json_text import JsonFault, JsonText
 from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
 from tuneworth.curate.why import _named
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
-from tuneworth.evaluate.outputs.thoughts import without_thoughts
+from tuneworth.evaluate.outputs.prompts import without_thoughts
 from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.memorisation import copies_of
 from tuneworth.evaluate.scores.causes import _loops
