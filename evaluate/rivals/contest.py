@@ -11,7 +11,7 @@ from ..scores.score import Scores
 from ..settings import EvaluateSettings
 from .derived import TEMPLATE, cascade_of, score_variant, template_of, with_repairs
 
-__all__ = ["REPAIR", "Contest", "enter"]
+__all__ = ["Contest", "enter"]
 
 REPAIR = "repair"
 

@@ -12,9 +12,8 @@ import pytest
 from tuneworth.core import ConfigError, ModelError
 from tuneworth.evaluate import EvaluateSettings, Variant, VariantSettings, check_room, plan_variants, race
 from tuneworth.evaluate.outputs.requests import plan_requests
-from tuneworth.evaluate.rivals.constrained import constrained_rival
+from tuneworth.evaluate.rivals.baselines import constrained_rival, ladder, left_out_by_settings
 from tuneworth.evaluate.rivals.constraint import Constraint, TokenGuide, check_constraint, constraint_of
-from tuneworth.evaluate.rivals.ladder import ladder, left_out_by_settings
 from tuneworth.style import StyleSchema, check_outputs, parse_style
 
 from .endpoint_server import EndpointServer, Step, completion, error

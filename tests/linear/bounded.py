@@ -60,7 +60,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "evaluate/money/traced.py": {"*": _OWN},
     "evaluate/outputs/files.py": {"*": _SHOWN},
     "evaluate/rivals/constraint.py": {"*": _STYLE},
-    "evaluate/rivals/template.py": {"*": "searches for literal values, one for each field and row"},
+    "evaluate/rivals/derived.py": {"*": "searches for literal values, one for each field and row"},
     "evaluate/scores/causes.py": {"_long_free": "splits at white space alone"},
     "evaluate/scores/judgements.py": {"*": _SHOWN},
     "evaluate/serving/causes/context.py": {"*": _MESSAGE},

@@ -12,9 +12,9 @@ from ...core import ConfigError, install_command
 from ...style import StyleSchema, write_guide
 from ..scores.score import Scores
 from ..variants import Variant
-from .search_forms import broken_rules
-from .search_settings import FEWEST_PAIRS
+from .candidates import broken_rules
 from .searched import Tried
+from .settings import FEWEST_PAIRS
 
 __all__ = ["REFLECTED", "evolve_guide", "most_reflections", "need_gepa", "plan_evolution"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .search_settings import FEWEST_PAIRS
+from .settings import FEWEST_PAIRS
 
-__all__ = ["Halved", "Round", "calls_of", "halve", "plan_rounds"]
+__all__ = ["Round", "calls_of", "halve", "plan_rounds"]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from ..endpoints.budget import price_of_variant
 from ..money.inputs.settings import RoiSettings
 from ..outputs.table import Raw
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys
-from ..variants import FEW_SHOT, WRITTEN, Variant, read_guide
-from .constrained import constrained_rival, may_be_constrained, named_constrained
+from ..variants import FEW_SHOT, WRITTEN, Variant, constraint_for, read_guide
+from .constraint import constraint_of
 from .names import NEAREST, constrained_name, retry_name, short_guide_name
 from .nearest import NearestExamples
 
@@ -204,3 +204,31 @@ def expected_seconds(raw: Raw, *, calls: int, input_tokens: float | None) -> flo
         return seconds / count * calls
     per_token = seconds / (PROMPT_TOKEN * max(sent - raw.fixed_tokens * count, 0) + written)
     return per_token * (PROMPT_TOKEN * input_tokens + written / count * calls)
+
+
+# --- the rival `NAME + constrained` ------------------------------------------------------------------------------
+
+
+def constrained_rival(variant: Variant, style: StyleSchema) -> Variant:
+    """The variant under the style's constraint.
+
+    Raises: ConfigError with the reason if the style has none, or the variant's model cannot be held to it.
+    """
+    if variant.constraint is not None:
+        raise ConfigError(f'"{variant.name}" is constrained already')
+    if not (variant.local or variant.source == "endpoint"):
+        raise ConfigError("existing outputs cannot be constrained")
+    return replace(named_constrained(variant), constraint=constraint_for(style, local=variant.local))
+
+
+def named_constrained(variant: Variant) -> Variant:
+    """The rival's name and origin, without the constraint."""
+    return replace(variant, name=constrained_name(variant.name), way="constrained", of=(variant.name,))
+
+
+def may_be_constrained(variant: Variant, style: StyleSchema) -> bool:
+    """Whether the style limits the whole output by a rule, so that the rival is worth a line even if it is not measured."""
+    try:
+        return variant.constraint is None and constraint_of(style) is not None
+    except ConfigError:
+        return True

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from ...core import read_stored, read_stored_lines, read_written, write_whole
+from ..rivals.nearest import NearestExamples
 from ..statistics.intervals import share_interval
 from ..variants import Variant
-from .nearest import NearestExamples
 
 __all__ = ["SEARCHED", "SearchCost", "SearchResult", "Tried", "read_searched", "searched_variant", "write_searched"]
 
