@@ -73,11 +73,11 @@ from .risks.forgetting import general_prompts as general_prompts
 from .risks.forgetting import prompt_pairs as prompt_pairs
 from .risks.overfitting import Outcomes as Outcomes
 from .rivals.baselines import Allowance as Allowance
-from .rivals.baselines import Rung as Rung
+from .rivals.baselines import Baseline as Baseline
 from .rivals.baselines import check_rivals as check_rivals
 from .rivals.baselines import expected_seconds as expected_seconds
-from .rivals.baselines import ladder as ladder
 from .rivals.baselines import left_out_by_settings as left_out_by_settings
+from .rivals.baselines import plan_baselines as plan_baselines
 from .rivals.baselines import rival_names as rival_names
 from .rivals.baselines import seconds_of as seconds_of
 from .rivals.derived import score_variant as score_variant

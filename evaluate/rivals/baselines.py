@@ -19,11 +19,11 @@ from .nearest import NearestExamples
 
 __all__ = [
     "Allowance",
-    "Rung",
+    "Baseline",
     "check_rivals",
     "expected_seconds",
-    "ladder",
     "left_out_by_settings",
+    "plan_baselines",
     "rival_names",
     "seconds_of",
 ]
@@ -37,7 +37,7 @@ PROMPT_TOKEN = 0.15
 
 
 @dataclass(frozen=True)
-class Rung:
+class Baseline:
     """A rival that prompts a model: how, and the variant that it is made from. `retry` is set if it asks again; `why` says
     why it cannot be measured."""
 
@@ -52,9 +52,9 @@ class Rung:
         return self.variant.name
 
 
-def ladder(
+def plan_baselines(
     settings: EvaluateSettings, variants: Sequence[Variant], *, style: StyleSchema, train: pl.DataFrame, folder: Path
-) -> list[Rung]:
+) -> list[Baseline]:
     """Every rival that prompts one of these variants' models, the cheapest first, whether it will be measured or not.
 
     Raises: ConfigError if `rivals` or `[evaluate.nearest]` cannot be understood.
@@ -64,7 +64,7 @@ def ladder(
     untrained = [v for v in prompting if not v.tuned and v.name != settings.candidate]
     bases = [v for v in untrained if v.name != "plain"] or untrained
     stated = () if isinstance(settings.rivals, str) else settings.rivals
-    rungs = [
+    baselines = [
         _constrained(base, style)
         for base in bases
         if may_be_constrained(base, style) or constrained_name(base.name) in stated
@@ -72,11 +72,11 @@ def ladder(
     if bases and len(train) and NEAREST not in settings.variants:
         first = next((v for v in bases if v.name == "prompted"), bases[0])
         if first.nearest is None:
-            rungs.append(Rung(_nearest(first, settings, train, style, folder), first))
+            baselines.append(Baseline(_nearest(first, settings, train, style, folder), first))
     for base in prompting:
         if base in bases or base.settings.retry is not None:
             variant = replace(base, name=retry_name(base.name), way="retry", of=(base.name,))
-            rungs.append(Rung(variant, base, base.settings.retry or RetrySettings()))
+            baselines.append(Baseline(variant, base, base.settings.retry or RetrySettings()))
     guide = write_short_guide(style)
     for base in prompting:
         if base.name == settings.candidate and base.guide is None and guide:
@@ -84,15 +84,15 @@ def ladder(
                 base, name=short_guide_name(base.name), way="short guide", of=(base.name,), guide=guide,
                 guide_origin=WRITTEN,
             )  # fmt: skip
-            rungs.append(Rung(variant, base))
-    return [rung for rung in rungs if rung.name not in settings.recorded]
+            baselines.append(Baseline(variant, base))
+    return [baseline for baseline in baselines if baseline.name not in settings.recorded]
 
 
-def _constrained(base: Variant, style: StyleSchema) -> Rung:
+def _constrained(base: Variant, style: StyleSchema) -> Baseline:
     try:
-        return Rung(constrained_rival(base, style), base)
+        return Baseline(constrained_rival(base, style), base)
     except ConfigError as error:
-        return Rung(named_constrained(base), base, why="; ".join(str(error).splitlines()))
+        return Baseline(named_constrained(base), base, why="; ".join(str(error).splitlines()))
 
 
 def _nearest(
@@ -140,16 +140,16 @@ def rival_names(variants: Iterable[str], candidate: str) -> list[str]:
     return [*rivals, *(f"{name} + repair" for name in (*names, *rivals))]
 
 
-def left_out_by_settings(rung: Rung, settings: EvaluateSettings, roi: RoiSettings | None) -> str | None:
+def left_out_by_settings(baseline: Baseline, settings: EvaluateSettings, roi: RoiSettings | None) -> str | None:
     """Why the settings leave a rival out; None if they want it, or ("auto") if its time decides."""
     if settings.rivals == "none":
         return 'rivals = "none" leaves it out'
-    if isinstance(settings.rivals, tuple) and rung.name not in settings.rivals:
+    if isinstance(settings.rivals, tuple) and baseline.name not in settings.rivals:
         return "it is not among the stated rivals"
-    if rung.why is not None:
-        return rung.why
-    if settings.rivals == "auto" and _paid(rung.variant, roi):
-        where = host_of(rung.variant.endpoint or "")
+    if baseline.why is not None:
+        return baseline.why
+    if settings.rivals == "auto" and _paid(baseline.variant, roi):
+        where = host_of(baseline.variant.endpoint or "")
         return f'its requests to {where} are paid; rivals = "all", or a list with its name, measures it'
     return None
 

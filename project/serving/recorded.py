@@ -10,7 +10,7 @@ import polars as pl
 from ...core import DataError, ModelError, Talk, nearest
 from ...curate import read_tested
 from ...evaluate import AUTO, RUN_ADAPTER, NearestExamples, Raw, Variant, read_raws, token_limit
-from ..gather.required import remote_limit
+from ..gather.output_plan import remote_limit
 from ..project import read_project
 from ..run import Run
 

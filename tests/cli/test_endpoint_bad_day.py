@@ -30,7 +30,7 @@ LINES = {f"weight: {n} kg": pair(n)["output"] for n in range(PAIRS)}
 NURSERY = """
 import os, sys
 from tuneworth.cli import main
-import tuneworth.cli.evaluate, tuneworth.project.evaluation.evaluate, tuneworth.project.gather.requests
+import tuneworth.cli.evaluate, tuneworth.project.evaluation.evaluate, tuneworth.project.gather.gathering
 import tuneworth.evaluate.endpoints.remote, tuneworth.evaluate.endpoints.client, tuneworth.reports, httpx2
 
 for line in sys.stdin:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, install_command
 from tuneworth.project import Run, plan_search, search_prompt
-from tuneworth.project.gather.required import required_outputs, searched_of, variants_of
+from tuneworth.project.gather.output_plan import required_outputs, searched_of, variants_of
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, counted, error

@@ -25,16 +25,7 @@ from ..run import Run
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = [
-    "OutputSet",
-    "check_prompts",
-    "limit_of",
-    "raw_of",
-    "remote_limit",
-    "required_outputs",
-    "searched_of",
-    "variants_of",
-]
+__all__ = ["OutputSet", "check_prompts", "limit_of", "raw_of", "remote_limit", "required_outputs", "variants_of"]
 
 
 @dataclass(frozen=True)

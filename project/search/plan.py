@@ -25,9 +25,9 @@ from ...evaluate import (
     price_of_variant,
     search_order,
 )
-from ..gather.required import variants_of
+from ..gather.output_plan import variants_of
 from ..run import CURATED, At, Run, console_for, open_run
-from .search_outputs import LONGEST_GUIDE, reflection_price, search_answers
+from .outputs import LONGEST_GUIDE, reflection_price, search_answers
 
 __all__ = ["SearchPlan", "field_of", "plan_search"]
 

@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,7 +18,6 @@ from ...evaluate import (
     SearchCost,
     SearchSettings,
     TokenPrice,
-    Traffic,
     Variant,
     VariantSettings,
     check_keys,
@@ -30,12 +28,10 @@ from ...evaluate import (
     score_outputs,
     spent_on,
 )
-from ..gather.required import limit_of, remote_limit
+from ..gather.output_plan import remote_limit
+from ..gather.sources import LocalModel, sending
 from ..load import load, model_name
 from ..run import Run
-
-if TYPE_CHECKING:
-    from ...train import LoadedModel
 
 __all__ = ["LONGEST_GUIDE", "Asker", "asking", "reflection_price", "search_answers"]
 
@@ -133,38 +129,28 @@ def _cost(table: pl.DataFrame, price: TokenPrice | None) -> Decimal | None:
 class _LocalSource:
     """A model in memory."""
 
-    run: Run
-    loaded: "LoadedModel"
-    seed: int
+    model: LocalModel
     price: TokenPrice | None
 
     def count_tokens(self, texts: Sequence[str]) -> Sequence[int]:
         """The tokens of each text."""
-        return self.loaded.count_tokens(texts)
+        return self.model.loaded.count_tokens(texts)
 
     def check_room(self, variant: Variant, pairs: pl.DataFrame) -> None:
         """Raises: ModelError if a prompt leaves no room for an answer."""
-        from ...evaluate import check_room
-
-        check_room(variant, pairs, loaded=self.loaded, max_new_tokens=limit_of(self.run, self.loaded))
+        self.model.check_room(variant, pairs)
 
     def outputs(self, variants: Sequence[Variant], pairs: pl.DataFrame) -> list[pl.DataFrame]:
         """The outputs of each variant; a prompt that does not fit gives an error."""
         return [self._outputs(variant, pairs) for variant in variants]
 
     def _outputs(self, variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
-        from ...evaluate import race
-
         try:
             self.check_room(variant, pairs)
         except ModelError:
             return _missing_outputs(variant, pairs)
-        with self.run.talk.progress("search") as advance:
-            return race(
-                variant, pairs, loaded=self.loaded, settings=replace(self.run.project.evaluate, samples=1),
-                max_new_tokens=limit_of(self.run, self.loaded), store=_folder(self.run) / "generated.jsonl",
-                seed=self.seed, progress=lambda name, done, of: advance(done, of, "outputs"),
-            ).outputs  # fmt: skip
+        settings = replace(self.model.run.project.evaluate, samples=1)
+        return self.model.race(variant, pairs, title="search", settings=settings).outputs
 
 
 def _missing_outputs(variant: Variant, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -196,9 +182,7 @@ class _Endpoint:
 
     def outputs(self, variants: Sequence[Variant], pairs: pl.DataFrame) -> list[pl.DataFrame]:
         """The outputs of each variant; stored answers are not requested again."""
-        from ...evaluate import race_endpoints
-
-        evaluate, talk = self.run.project.evaluate, self.run.talk
+        evaluate = self.run.project.evaluate
         planned = plan_remote(
             [(variant, pairs) for variant in variants], settings=replace(evaluate, samples=1, max_cost=None),
             max_new_tokens=self.limit, seed=self.seed, roi=self.run.project.roi_settings,
@@ -207,11 +191,8 @@ class _Endpoint:
         if evaluate.personal_data == "refuse":
             check_privacy(plans, store=self.store)
         check_keys([plan for plan in plans if plan.missing(self.store)])
-        with talk.progress("search") as advance:
-            raced = race_endpoints(
-                plans, store=self.store, budget=self.budget, traffic=Traffic(advance, self.budget),
-                warn=lambda text: talk.note(f"warning: {text}"),
-            )  # fmt: skip
+        with sending(self.run.talk, self.store, self.budget, title="search") as session:
+            raced = session.race(plans)
         return [one.outputs for one in raced]
 
 
@@ -241,20 +222,13 @@ def asking(run: Run, base: Variant, settings: SearchSettings, *, seed: int) -> I
         if base.source == "endpoint" and remote is not None:
             yield Asker(run, base, remote, reflection)
             return
-        loaded = _loaded(run, base)
-        stack.callback(_release, loaded)
-        yield Asker(run, base, _LocalSource(run, loaded, seed, price), reflection)
+        from ...evaluate import release
 
-
-def _loaded(run: Run, base: Variant) -> "LoadedModel":
-    own = base.model in (None, model_name(run.project))
-    return load(run.project, run.talk, None if own else base.model)
-
-
-def _release(loaded: "LoadedModel") -> None:
-    from ...evaluate import release
-
-    release(loaded)
+        own = base.model in (None, model_name(run.project))
+        loaded = load(run.project, run.talk, None if own else base.model)
+        stack.callback(release, loaded)
+        model = LocalModel(run, loaded, store=_folder(run) / "generated.jsonl", seed=seed)
+        yield Asker(run, base, _LocalSource(model, price), reflection)
 
 
 def reflection_price(run: Run, stated: ReflectionSettings) -> TokenPrice | None:

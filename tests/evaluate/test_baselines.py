@@ -17,8 +17,8 @@ from tuneworth.evaluate import (
     Variant,
     VariantSettings,
     expected_seconds,
-    ladder,
     left_out_by_settings,
+    plan_baselines,
     plan_variants,
     read_roi,
 )
@@ -32,16 +32,16 @@ TRAIN = pl.DataFrame(
 )
 
 
-def rungs(
+def baselines(
     settings: EvaluateSettings, *, folder: Path = Path(), train: pl.DataFrame = TRAIN, style: Any = STYLE
 ) -> list[Any]:
     variants = plan_variants(settings, folder=folder, style=style, train=TRAIN, adapter=Path("a"))
-    return ladder(settings, variants, style=style, train=train, folder=folder)
+    return plan_baselines(settings, variants, style=style, train=train, folder=folder)
 
 
 def test_the_cheapest_rivals_come_first_and_plain_has_none():
-    found = rungs(EvaluateSettings())
-    assert [rung.name for rung in found] == ["nearest", "prompted + retry", "tuned + short guide"]
+    found = baselines(EvaluateSettings())
+    assert [baseline.name for baseline in found] == ["nearest", "prompted + retry", "tuned + short guide"]
     near, again, short = found
     assert (near.variant.way, near.variant.of, near.variant.few_shot) == ("nearest", ("prompted",), 3)
     assert (near.variant.guide, near.variant.tuned) == (near.base.guide, False)
@@ -55,7 +55,7 @@ def test_each_prompted_variant_has_its_own_retries_and_others_have_them_if_they_
         "hosted": VariantSettings(endpoint="http://127.0.0.1:1/v1", model="m"),
     }  # fmt: skip
     settings = EvaluateSettings(variants=("plain", "hosted", "prompted", "tuned"), named=named)
-    found = {rung.name: rung for rung in rungs(settings)}
+    found = {baseline.name: baseline for baseline in baselines(settings)}
     assert list(found) == [
         "nearest", "hosted + retry", "prompted + retry", "tuned + retry", "tuned + short guide",
     ]  # fmt: skip
@@ -67,38 +67,40 @@ def test_each_prompted_variant_has_its_own_retries_and_others_have_them_if_they_
 def test_a_rival_that_would_be_a_variant_again_is_not_offered(tmp_path: Path):
     (tmp_path / "out.jsonl").write_text("")
     named = {"prompted": VariantSettings(examples="nearest"), "tuned": VariantSettings(guide="style.yaml")}
-    assert [rung.name for rung in rungs(EvaluateSettings(named=named))] == ["prompted + retry"]
+    assert [baseline.name for baseline in baselines(EvaluateSettings(named=named))] == ["prompted + retry"]
     collected = {"prompted": VariantSettings(outputs="out.jsonl"), "tuned": VariantSettings(outputs="out.jsonl")}
     settings = EvaluateSettings(variants=("prompted", "tuned"), named=collected)
-    assert rungs(settings, folder=tmp_path) == []
+    assert baselines(settings, folder=tmp_path) == []
     only = EvaluateSettings(variants=("plain", "tuned"))
-    assert [rung.name for rung in rungs(only)] == ["nearest", "plain + retry", "tuned + short guide"]
+    assert [baseline.name for baseline in baselines(only)] == ["nearest", "plain + retry", "tuned + short guide"]
     lax = parse_style("name: S\nchecks: [{kind: clean, level: should}]")
-    assert "tuned + short guide" not in [rung.name for rung in rungs(EvaluateSettings(), style=lax)]
+    assert "tuned + short guide" not in [baseline.name for baseline in baselines(EvaluateSettings(), style=lax)]
 
 
 def test_a_constrained_rival_exists_where_the_style_has_a_pattern_of_the_whole_text():
     hosted = {"prompted": VariantSettings(endpoint="http://127.0.0.1:1/v1", model="m")}
     whole = parse_style("name: S\nchecks: [{kind: pattern, regex: '[a-z]+', whole: true}]")
-    found = rungs(EvaluateSettings(named=hosted), style=whole)
-    assert [rung.name for rung in found][:2] == ["prompted + constrained", "nearest"]
+    found = baselines(EvaluateSettings(named=hosted), style=whole)
+    assert [baseline.name for baseline in found][:2] == ["prompted + constrained", "nearest"]
     assert (found[0].variant.way, found[0].variant.of) == ("constrained", ("prompted",))
     assert found[0].variant.constraint is not None
     named = EvaluateSettings(named=hosted, rivals=("prompted + constrained",))
-    (rung,) = [rung for rung in rungs(named) if rung.name == "prompted + constrained"]  # of a style without one
-    assert left_out_by_settings(rung, named, None) == rung.why
-    assert rung.why
+    (baseline,) = [
+        baseline for baseline in baselines(named) if baseline.name == "prompted + constrained"
+    ]  # of a style without one
+    assert left_out_by_settings(baseline, named, None) == baseline.why
+    assert baseline.why
 
 
 def test_the_table_of_nearest_changes_its_prompt(tmp_path: Path):
     (tmp_path / "short.md").write_text("Be brief.")
     named = {"nearest": VariantSettings(few_shot=7, guide="short.md", repair="safe")}
-    near = rungs(EvaluateSettings(named=named), folder=tmp_path)[0].variant
+    near = baselines(EvaluateSettings(named=named), folder=tmp_path)[0].variant
     assert (near.few_shot, near.guide, near.settings.repair) == (7, "Be brief.", "safe")
     fewer = {"prompted": VariantSettings(few_shot=2)}
-    assert rungs(EvaluateSettings(named=fewer))[0].variant.few_shot == 2
+    assert baselines(EvaluateSettings(named=fewer))[0].variant.few_shot == 2
     none = {"prompted": VariantSettings(few_shot=0)}
-    assert rungs(EvaluateSettings(named=none))[0].variant.few_shot == 3
+    assert baselines(EvaluateSettings(named=none))[0].variant.few_shot == 3
 
 
 @pytest.mark.parametrize(
@@ -117,10 +119,10 @@ def test_what_is_paid_needs_a_name(url: str, price: int | None, paid: bool):
     roi = None if price is None else read_roi(table)
     for rivals, left in (("auto", paid), ("all", False), (("nearest", "prompted + retry"), False), ("none", True)):
         settings = EvaluateSettings(named=named, rivals=rivals)  # type: ignore[arg-type]
-        near, again, _ = rungs(settings)
-        assert [left_out_by_settings(rung, settings, roi) is not None for rung in (near, again)] == [left, left]
+        near, again, _ = baselines(settings)
+        assert [left_out_by_settings(baseline, settings, roi) is not None for baseline in (near, again)] == [left, left]
     settings = EvaluateSettings(named=named, rivals=("nearest",))
-    assert [left_out_by_settings(rung, settings, roi) for rung in rungs(settings)] == [
+    assert [left_out_by_settings(baseline, settings, roi) for baseline in baselines(settings)] == [
         None, "it is not among the stated rivals", "it is not among the stated rivals",
     ]  # fmt: skip
 
@@ -129,12 +131,12 @@ def test_what_is_paid_needs_a_name(url: str, price: int | None, paid: bool):
     "name", ["nearest + repair", "tuned, else prompted", "template", "searched", "plain + constrained"]
 )
 def test_every_name_that_tuneworth_gives_is_known(name: str):
-    assert [rung.name for rung in rungs(EvaluateSettings(rivals=(name,)))]
+    assert [baseline.name for baseline in baselines(EvaluateSettings(rivals=(name,)))]
 
 
 def test_an_unknown_name_is_an_error():
     with pytest.raises(ConfigError, match='"rivals" names "neares"; did you mean "nearest"'):
-        rungs(EvaluateSettings(rivals=("neares",)))
+        baselines(EvaluateSettings(rivals=("neares",)))
 
 
 # --- time -----------------------------------------------------------------------------------------------------------
