@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..core import Talk, quote
+from ..core import Talk, as_json, quote
 from .help import Grouped
 from .options import code_option, common_options, reading_options
 
@@ -70,7 +70,7 @@ def check(
         "acceptable": checked.acceptable,
         "undecided": checked.undecided,
         "checks": check_data(checked),
-        "discrimination": None if checked.discrimination is None else checked.discrimination.to_json(),
+        "discrimination": as_json(checked.discrimination),
     }
     talk.answer(f"{checked.headline}\n{check_lines(data)}", data)
     talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")

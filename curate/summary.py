@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ..core import as_json
 from ..style import SAMPLE, Discrimination, StyleSchema, check_table, measure_discrimination
 from .check import is_label
 from .decisions import Decided, edit_warnings, settle_decided, summarise_decisions
@@ -151,7 +152,7 @@ def _relations(relations: Relations, settings: CurateSettings) -> dict[str, Any]
 def _style(style: StyleSchema, discrimination: Discrimination | None) -> dict[str, Any]:
     """The schema by name, each check by id (kind, level, about, sentence), and what the rules accept."""
     checks = {check.pop("id"): check for check in check_table(style)}
-    found = None if discrimination is None else discrimination.to_json()
+    found = as_json(discrimination)
     return {"name": style.name, "reviewed": style.reviewed, "checks": checks, "discrimination": found}
 
 

@@ -21,9 +21,8 @@ Every command reads these files by their schemas. A file that is cut, edited by 
 else ends the command with exit code 2 and one message: the file, the line, the place in it, what is there and what was
 expected, and the command that makes the file again if the others allow it. Nothing is written before that.
 
-- **Versions.** `results.json` and `curate/summary.json` of a run that this version of Tuneworth made (`versions` in
-  `run.json`) must have every key of their schema. Of another version, what is there must have its type, and what the readers
-  cannot do without must be there. Unknown keys are left alone in every file.
+- **Versions.** A run of an earlier version may lack keys of `results.json` and `curate/summary.json`: they count as null, or
+  as empty where a list or a map belongs. What is there must have its type. Unknown keys are left alone in every file.
 - **Missing rows.** A split with fewer or more lines than `curate/summary.json` counted, texts missing from
   `set_aside.jsonl`, a ledger with other rows than were read, and outputs that lack a request are damage too.
 - **`splits.jsonl` and `overrides.jsonl`** outlive a run. If they have fewer lines than after the last curation (`lines` in
@@ -53,7 +52,7 @@ def section(file: RunFile) -> Iterator[str]:
     """What a file is, and its keys."""
     yield f"## `{file.name}`\n"
     yield f"{file.about}{' One JSON object on each line.' if file.lines else ''} Made again by: {_AGAIN[file.again]}.\n"
-    if file.versioned:
+    if file.typed:
         return
     whole = _resolved(file.schema, file.schema)
     keys = _resolved(whole.get("items", whole), file.schema)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ..core import as_json
 from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
 from .measures import measure_variants, money_of
 from .money.account import Money
@@ -292,7 +293,7 @@ def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed:
     found = measure_discrimination(pairs, style, count_tokens=_counter(raw), seed=seed)
     return {
         "name": style.name, "about": style.about, "reviewed": style.reviewed, "checks": checks,
-        "discrimination": None if found is None else found.to_json(),
+        "discrimination": None if found is None else as_json(found),
     }  # fmt: skip
 
 

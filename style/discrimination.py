@@ -6,79 +6,64 @@ A rule that accepts all three equally checks form only: it cannot notice that an
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
-from ..core import say
+from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
-from .schema import Columns, StyleSchema, field_text
+from .columns import Columns, field_text
+from .schema import StyleSchema
 
-__all__ = ["SAMPLE", "Discrimination", "Passing", "content_order", "discriminates", "measure_discrimination"]
+__all__ = ["SAMPLE", "Discrimination", "Passing", "content_order", "measure_discrimination"]
 
 SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second
 FEWEST = 20  # examples with an output of another request: fewer say nothing
 ENOUGH = 0.2  # a difference below 20 points: the rules accept too many answers to other requests
 
 
-@dataclass(frozen=True)
-class Passing:
-    """The shares that pass, 0 to 1: of the examples' own outputs, of other examples' outputs, of texts of the inputs alone."""
+class Passing(Record):
+    """Shares of texts that pass one rule."""
 
-    own: float
-    shuffled: float
-    fields_only: float
+    own: Proportion
+    """Share of the pairs' own outputs that pass."""
+    shuffled: Proportion
+    """Share that pass when each output is replaced by that of another request."""
+    fields_only: Proportion
+    """Share that pass when each output is replaced by a text that only repeats the input."""
 
     @property
     def difference(self) -> float:
         """By how much more of the own outputs pass than of outputs of other requests."""
         return self.own - self.shuffled
 
-    def to_json(self) -> dict[str, float]:
-        """The shares as results.json holds them."""
-        return {"own": self.own, "shuffled": self.shuffled, "fields_only": self.fields_only}
 
+class Discrimination(Passing):
+    """Shares of texts that pass every must rule, measured on a sample of the pairs."""
 
-@dataclass(frozen=True)
-class Discrimination:
-    """What a style accepts, as a whole and by each `must` rule (by id), measured on `rows` examples."""
-
-    rows: int
-    overall: Passing
+    rows: Count
+    """Number of pairs in the sample."""
     by_check: Mapping[str, Passing]
-
-    @property
-    def sentence(self) -> str:
-        """The result in a sentence; where the rules hardly discriminate, it says so."""
-        return discriminates(self.to_json())[1]
+    """Shares of texts that pass each must rule, by check id."""
 
     @property
     def weak(self) -> bool:
         """Whether the rules hardly tell right answers from wrong ones."""
-        return not discriminates(self.to_json())[0]
+        return self.difference < ENOUGH - 1e-9  # a difference of 20 points must not depend on the last bit of a float
 
-    def to_json(self) -> dict[str, Any]:
-        """The content of `style.discrimination` in results.json."""
-        checks = {name: passing.to_json() for name, passing in self.by_check.items()}
-        return {**self.overall.to_json(), "rows": self.rows, "by_check": checks}
-
-
-def discriminates(shares: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether a stored discrimination shows that the rules tell right from wrong; and the finding in a sentence."""
-    own, shuffled = float(shares["own"]), float(shares["shuffled"])
-    if own - shuffled >= ENOUGH - 1e-9:  # a difference of 20 points must not depend on the last bit of a float
-        return True, (
-            f"The rules accept {say.percent(own)} of the examples' own outputs and {say.percent(shuffled)} of answers to "
-            "other requests."
+    @property
+    def sentence(self) -> str:
+        """The result in a sentence; where the rules hardly discriminate, it says so."""
+        own, shuffled = say.percent(self.own), say.percent(self.shuffled)
+        if not self.weak:
+            return f"The rules accept {own} of the examples' own outputs and {shuffled} of answers to other requests."
+        if self.shuffled >= self.own / 2:
+            return f"These rules accept {shuffled} of answers to other requests: they check form only."
+        return (
+            f"These rules accept only {own} of the examples' own outputs, and {shuffled} of answers to other requests: "
+            "they hardly tell right from wrong."
         )
-    if shuffled >= own / 2:
-        return False, f"These rules accept {say.percent(shuffled)} of answers to other requests: they check form only."
-    return False, (
-        f"These rules accept only {say.percent(own)} of the examples' own outputs, and {say.percent(shuffled)} of answers to "
-        "other requests: they hardly tell right from wrong."
-    )
 
 
 def measure_discrimination(
@@ -106,8 +91,9 @@ def measure_discrimination(
         _passing(replace(columns, output=texts.alias("output")), schema)
         for texts in (examples["output"], swapped, inputs_alone(columns))
     )
-    shares = {name: Passing(own[name], shuffled[name], fields_only[name]) for name in own}
-    return Discrimination(len(examples), shares.pop(""), shares)
+    shares = {name: {"own": own[name], "shuffled": shuffled[name], "fields_only": fields_only[name]} for name in own}
+    whole = shares.pop("")
+    return Discrimination(**whole, rows=len(examples), by_check={name: Passing(**one) for name, one in shares.items()})
 
 
 def _passing(columns: Columns, style: StyleSchema) -> dict[str, float]:

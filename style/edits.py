@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import polars as pl
 
+from .columns import Columns
 from .kind import Broken, Edit, Fault
 from .kinds import KINDS
 from .protected import Span, part_numbers, protected_spans, same_spans, touched
-from .schema import Check, Columns, StyleSchema
+from .schema import Check, StyleSchema
 from .scope import in_pieces
 
 __all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "written"]

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from .check import check_columns, with_row_values
-from .collection import collection_paused
+from .check import check_columns, collection_paused, with_row_values
+from .columns import Columns, render_fields
 from .edits import Planned, keep_spans, planned_edits, subsets, written
-from .preserved import preserved
-from .schema import Columns, StyleResults, StyleSchema, render_fields
+from .fact_guard import preserved
+from .schema import StyleResults, StyleSchema
 
 __all__ = ["Repaired", "repair", "repair_columns"]
 

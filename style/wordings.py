@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ..core import Problem, line_of, shown_value
-from .schema import Columns, Wordings, regex_places
+from .columns import Columns, regex_places
+from .schema import Wordings
 
 __all__ = [
     "DENIALS",

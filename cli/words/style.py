@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...core import decimals_beside, say
+from ...core import as_json, decimals_beside, from_json, say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,7 +88,7 @@ def check_lines(data: dict[str, Any]) -> str:
 
 def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
     """What each must rule accepts (own outputs, those of other requests, the inputs alone), and what that means."""
-    from ...style import discriminates
+    from ...style import Discrimination
 
     if found is None:
         return []
@@ -100,7 +100,7 @@ def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
         alone, decimals = say.percent(shares["fields_only"]), decimals_beside(shares["shuffled"], shares["own"])
         difference = say.points(shares["own"] - shares["shuffled"], decimals)
         lines.append(f"{name:<{width}}  {own:>11}  {others:>15}  {alone:>12}  {difference:>10}")
-    return [*lines, *textwrap.wrap(discriminates(found)[1], 80)]
+    return [*lines, *textwrap.wrap(from_json(found, Discrimination).sentence, 80)]
 
 
 _OPTIONAL = (("not_applicable", "not applicable"), ("unscored", "unscored"))
@@ -146,7 +146,7 @@ def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
         "counted": inferred.counted,
         "checks": _evidence(inferred.evidence),
         "suggestions": _evidence(inferred.suggestions),
-        "discrimination": None if inferred.discrimination is None else inferred.discrimination.to_json(),
+        "discrimination": as_json(inferred.discrimination),
         "style": inferred.text or None,
     }
 

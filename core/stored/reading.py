@@ -2,22 +2,29 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import cache
-from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import polars as pl
 
-from ..disk.regular import open_regular
+from ..disk.files import open_regular
 from ..errors import DataError
-from .damage import brief, damage, schema_words
-from .run_files import checker, checkers_of_other_versions, run_files
+from ..record import Record, completed, from_json
+from .run_files import brief, checker, damage, damage_is_named, run_files, schema_words
 
-__all__ = ["open_stored", "parsed_line", "read_stored", "read_stored_lines", "read_stored_table", "stored_line"]
+__all__ = [
+    "open_stored",
+    "parsed_line",
+    "read_record",
+    "read_stored",
+    "read_stored_lines",
+    "read_stored_table",
+    "stored_line",
+]
 
+Read = TypeVar("Read", bound=Record)
 _CHUNK = 50_000  # lines whose values are in memory at once, as columns take a fraction of it
 
 
@@ -43,6 +50,28 @@ def read_stored(path: Path, kind: str) -> Any:
         except (ValueError, RecursionError) as worse:
             raise damage(path, kind, f"not readable as JSON ({brief(worse)})") from None
     return _checked(value, path, kind)
+
+
+def read_record(
+    path: Path, kind: str, record: type[Read], upgraded: Callable[[dict[str, Any]], dict[str, Any]] = dict
+) -> Read | None:
+    """The record in a JSON file of a run; None if there is no such file.
+
+    Earlier versions wrote some of these files with fewer keys, or others, which `upgraded` turns into those of today. What
+    is lacking then is null, or empty where a list or a map is; unknown keys are left alone.
+
+    Raises: as `read_stored`.
+    """
+    value = read_stored(path, kind)
+    if not value:
+        return None
+    with damage_is_named(path, kind):
+        value = completed(upgraded(value), record)
+    try:
+        return from_json(value, record)
+    except ValueError as error:
+        found = list(checker(kind).iter_errors(value))
+        raise damage(path, kind, schema_words(found, value) if found else str(error)) from None
 
 
 def _content(path: Path, kind: str) -> bytes | None:
@@ -199,43 +228,14 @@ def _parsed(content: bytes) -> Any:
 
 
 def _checked(value: Any, path: Path, kind: str) -> Any:
-    """The value with null for each NaN. Raises: DataError if it is not as its schema says."""
-    if not run_files()[kind].versioned or _is_of_this_version(value, path):
-        return value if checker(kind).is_valid(value) else _mended(value, path, kind)
-    present, needed = checkers_of_other_versions(kind)
-    _check_finite(value, path, kind)
-    value = _without_nan(value)
-    for schema, part in ((present, _without_nulls(value)), (needed, value)):
-        if not schema.is_valid(part):
-            raise damage(path, kind, schema_words(schema.iter_errors(part), part))
-    return value
-
-
-def _is_of_this_version(value: Any, path: Path) -> bool:
-    """Whether this version of Tuneworth made the run, as its results say, or else run.json beside or above the file."""
-    versions = _versions(value.get("provenance")) if isinstance(value, dict) else None
-    if versions is None:
-        file = next((folder / "run.json" for folder in path.parents[:2] if (folder / "run.json").is_file()), None)
-        versions = None if file is None else _versions(read_stored(file, "run.json"))
-    return versions is not None and versions.get("tuneworth") == _own_version()
-
-
-def _versions(facts: Any) -> dict[str, Any] | None:
-    versions = facts.get("versions") if isinstance(facts, dict) else None
-    return versions if isinstance(versions, dict) else None
-
-
-@cache
-def _own_version() -> str | None:
-    """As run.json has it."""
-    try:
-        return metadata.version("tuneworth")
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _mended(value: Any, path: Path, kind: str) -> Any:
     """The value with null for each NaN, if its schema allows that. Raises: DataError if it is not as its schema says."""
+    if run_files()[kind].typed:  # its record says what it must be, once it is of today's form
+        if not isinstance(value, dict):
+            raise damage(path, kind, schema_words(checker(kind).iter_errors(value), value))
+        _check_finite(value, path, kind)
+        return _without_nan(value)
+    if checker(kind).is_valid(value):
+        return value
     _check_finite(value, path, kind)
     value = _without_nan(value)
     if checker(kind).is_valid(value):
@@ -247,12 +247,6 @@ def _check_finite(value: Any, path: Path, kind: str) -> None:
     for part in run_files()[kind].finite if isinstance(value, dict) else ():
         if place := next(_not_finite(value.get(part), part), None):
             raise damage(path, kind, f"{brief(place)} is not a finite number")
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(part) for key, part in value.items() if part is not None}
-    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 def _not_finite(value: Any, place: str) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...core import say
-from ...style import discriminates
+from ...core import from_json, say
+from ...style import Discrimination
 from .causes import found_causes
 from .rivals import same_model
 from .sentences import (
@@ -68,9 +68,10 @@ def _all_accepted(results: Results) -> list[Problem]:
 def _indiscriminate(results: Results) -> list[Problem]:
     """The rules accept answers to other requests, so an acceptable output need not be a right one."""
     found = (results.get("style") or {}).get("discrimination")
-    discriminating, text = discriminates(found) if found else (True, "")
-    if discriminating:
+    measured = from_json(found, Discrimination) if found else None
+    if measured is None or not measured.weak:
         return []
+    text = measured.sentence
     remedy = (
         "add a rule about content to the style, such as `grounded` or `covers`, then run `tuneworth evaluate` again"
     )

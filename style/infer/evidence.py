@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from ..check import check_columns
-from ..schema import Check, Columns, Level, StyleSchema
+from ..columns import Columns
+from ..schema import Check, Level, StyleSchema
 from ..words import whole_words
 
 __all__ = [

@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from ..columns import Columns, field_names
 from ..read import parse_style
-from ..schema import Check, Columns, field_names
+from ..schema import Check
 from .evidence import Evidence, count_evidence
 from .text import entries_text
 

@@ -7,9 +7,8 @@ from typing import Any
 import yaml
 
 from ...core import say
+from ..columns import Columns, common_fields, given_fields
 from ..discrimination import Discrimination
-from ..fields import common_fields, given_fields
-from ..schema import Columns
 from .evidence import Evidence, Instance
 
 __all__ = ["entries_text", "fields_sentence", "left_out_sentence", "style_text", "wordings_text"]

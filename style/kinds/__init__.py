@@ -1,7 +1,6 @@
 """All kinds of checks by name; each has a file with everything that the kind can do."""
 
 from ..kind import Kind
-from .affix import ENDS_WITH, STARTS_WITH
 from .allowed import ALLOWED
 from .case import CASE
 from .contradicts import CONTRADICTS
@@ -24,6 +23,7 @@ from .punctuation import PUNCTUATION
 from .python_call import PYTHON
 from .readability import READABILITY
 from .sections import SECTIONS
+from .starts_ends import ENDS_WITH, STARTS_WITH
 from .sums import SUMS
 from .template import TEMPLATE
 from .vocabulary import VOCABULARY

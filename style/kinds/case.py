@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from ..columns import Columns, regex_places
 from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Findings, faults
 from ..words import mostly_html, mostly_json, quoted
 
 __all__ = ["CASE"]

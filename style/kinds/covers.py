@@ -7,12 +7,11 @@ from typing import NamedTuple
 import polars as pl
 
 from ...core import ConfigError
-from ..facts.number_words import WORDS, as_digits, word_keys
+from ..columns import Columns, common_fields, contained
+from ..facts.number_words import WORDS, Spans, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
-from ..facts.spans import Spans
-from ..fields import common_fields
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, Wordings, contained, faults
+from ..schema import Check, Findings, Wordings, faults
 from ..wordings import mentions, value_key, vocabulary
 from ..words import quoted
 

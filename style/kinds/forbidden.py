@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..fields import text_fields
+from ..columns import Columns, contained, regex_places, text_fields, text_places
 from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
 from ..parts import without_spans
 from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, contained, faults, regex_places, text_places
+from ..schema import Check, Findings, faults
 from ..words import explain_slots, one_of, quoted, ready_pattern
 
 __all__ = ["FORBIDDEN"]

@@ -8,13 +8,13 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..facts.names import names_in, states_name, words_of
-from ..facts.number_words import STATED, WORDS, stated_numbers, word_keys, words_in
+from ..facts.number_words import STATED, WORDS, Spans, stated_numbers, word_keys, words_in
 from ..facts.numbers import SPAN, Fact, span_facts, spans_in
-from ..facts.spans import Spans
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Check, Columns, Findings, Wordings, faults
+from ..schema import Check, Findings, Wordings, faults
 from ..wordings import wordings_of
 
 __all__ = [

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import in_order, lines_of
-from ..schema import FAULT_SCHEMA, Check, Columns, Findings, faults
-from ..succession import common_succession, succession_faults
+from ..schema import FAULT_SCHEMA, Check, Findings, faults
 from ..words import quoted, text_lines
+from .order import common_succession, succession_faults
 
 __all__ = ["KEY_VALUES"]
 

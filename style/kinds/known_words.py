@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ...core import ConfigError, read_written
+from ..columns import Columns
+from ..facts.names import KnownForms
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults
-from ..word_forms import KnownForms
+from ..schema import Check, Findings, faults
 from ..words import mostly_json, quoted
 
 __all__ = ["KNOWN_WORDS", "established_words"]

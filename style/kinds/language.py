@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults
+from ..schema import Check, Findings, faults
 
 __all__ = ["LANGUAGE", "SURE_SHARE", "language_name", "likely_languages"]
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ..columns import Columns, regex_places
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Findings, faults
 
 __all__ = [
     "CLEAN",

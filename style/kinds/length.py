@@ -8,9 +8,10 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of
-from ..schema import Check, Columns, Findings, faults
+from ..schema import Check, Findings, faults
 from ..words import ABBREVIATION, how_many, mostly_json
 
 __all__ = ["LENGTH"]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import lines_of
-from ..schema import FAULT_SCHEMA, Check, Columns, Findings, faults
+from ..schema import FAULT_SCHEMA, Check, Findings, faults
 from ..words import how_many, mostly_json, quoted, text_lines
 
 __all__ = ["LIST"]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Check, Columns, Findings, faults
+from ..schema import Check, Findings, faults
 
 __all__ = ["NO_REPEATS"]
 

@@ -9,10 +9,11 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns, regex_places
 from ..facts.numbers import SPAN, span_facts
 from ..facts.quantities import CURRENCIES, read_unit
 from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Findings, faults
 from ..words import mostly_json, one_of, quoted
 
 __all__ = ["NUMBERS"]

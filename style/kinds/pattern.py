@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import PATTERN_SLOT, Columns, regex_places
 from ..kind import Kind, Proposal
-from ..schema import PATTERN_SLOT, Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Findings, faults
 from ..words import explain_slots, mostly_json, quoted, ready_pattern, times
 
 __all__ = ["PATTERN"]

@@ -8,8 +8,9 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns, regex_places
 from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Findings, faults
 from ..words import mostly_html, mostly_json, quoted
 
 __all__ = ["PUNCTUATION"]

@@ -14,8 +14,9 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Kind
-from ..schema import Check, Columns, Findings, faults
+from ..schema import Check, Findings, faults
 
 __all__ = ["PYTHON", "load_code"]
 

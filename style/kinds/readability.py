@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults
+from ..schema import Check, Findings, faults
 from .language import likely_languages
 
 __all__ = ["READABILITY", "reading_grades", "syllables"]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import in_order, lines_of
-from ..schema import Check, Columns, Findings
-from ..succession import common_succession, succession_faults
+from ..schema import Check, Findings
 from ..words import quoted, text_lines
+from .order import common_succession, succession_faults
 
 __all__ = ["SECTIONS"]
 

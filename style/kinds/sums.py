@@ -8,8 +8,9 @@ from functools import cached_property
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns, regex_places
 from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Findings, faults
 from ..words import quoted
 
 __all__ = ["SUMS"]

@@ -10,9 +10,9 @@ from itertools import pairwise
 import polars as pl
 
 from ...core import ConfigError
-from ..fields import text_fields
+from ..columns import PATTERN_SLOT, Columns, field_names, text_fields
 from ..kind import Kind, Proposal
-from ..schema import PATTERN_SLOT, Check, Columns, Findings, faults, field_names
+from ..schema import Check, Findings, faults
 from ..words import quoted, ready_pattern
 
 __all__ = ["TEMPLATE"]

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
+from ..columns import Columns, regex_places
+from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly, whole_terms
 from ..parts import without_spans
-from ..prose import whole_terms
 from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Check, Findings, faults
 from ..spelling import spelling_variants
 from ..words import mostly_json, one_of, quoted, whole_words
 

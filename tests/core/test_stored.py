@@ -43,7 +43,7 @@ def test_each_schema_is_one_and_says_what_each_key_is(kind: str) -> None:
     jsonschema.Draft202012Validator.check_schema(file.schema)
     keys = file.schema.get("items", file.schema).get("properties", {})
     assert file.about
-    assert file.versioned or all(key.get("description") for key in keys.values())
+    assert file.typed or all(key.get("description") for key in keys.values())
 
 
 def test_the_ledger_is_described_as_it_is_written() -> None:
@@ -120,13 +120,6 @@ def test_a_number_that_is_none_is_null_unless_the_verdict_needs_it(tmp_path: Pat
     assert read_stored(file, "train/summary.json") == {"train_loss": None, "steps": 4}
     file.write_text('{"schema": "tuneworth/results/1", "money": {"payback_days": 1e999}}')
     assert "money.payback_days is not a finite number" in refusal(lambda: read_stored(file, "results.json"))
-
-
-def test_results_of_another_version_may_lack_parts_and_have_others(tmp_path: Path) -> None:
-    file = tmp_path / "results.json"
-    older = {"schema": "tuneworth/results/1", "verdict": None, "quality": {"tuned": {"n": 3, "newer": "x"}}, "newer": 1}
-    file.write_text(json.dumps(older))
-    assert read_stored(file, "results.json") == older
 
 
 def test_half_of_a_character_in_results_is_replaced(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def alternatives(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
     """The paths in `value` of which the schema says nothing."""
     known = list(alternatives(schema))
-    if not any("description" in one for one in known):
+    if not any("description" in one for one in known) and not path.endswith("]"):
         yield path
     if isinstance(value, dict):
         named = {key: found for one in known for key, found in one.get("properties", {}).items()}
@@ -34,7 +34,7 @@ def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[
             found = named.get(key, free)
             if found is None:
                 yield f"{path}.{key}"
-            elif found is not free or "type" in found or "$ref" in found:  # else: free content, such as settings
+            elif found is not free or "$ref" in found:  # else: free content, such as settings
                 yield from undescribed(inner, found, f"{path}.{key}")
     if isinstance(value, list):
         items = next((one["items"] for one in known if "items" in one), None)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.style import check_outputs, discriminates, measure_discrimination, parse_style
+from tuneworth.style import Discrimination, Passing, check_outputs, measure_discrimination, parse_style
+from tuneworth.style.columns import Columns
 from tuneworth.style.discrimination import inputs_alone, other_outputs
-from tuneworth.style.schema import Columns
 
 COLOURS = ("red", "blue", "green", "white", "black")
 FORM = parse_style("checks: [{kind: length, unit: words, max: 12}, {kind: punctuation, end: .}]")
@@ -18,6 +18,10 @@ FACTS = parse_style("checks: [{kind: covers, fields: [colour, size]}]")
 BOTH = parse_style(
     "checks: [{kind: punctuation, end: .}, {kind: covers, fields: [colour], level: should}, {kind: grounded}]"
 )
+
+
+def shares(own: float, shuffled: float) -> Discrimination:
+    return Discrimination(own=own, shuffled=shuffled, fields_only=0.0, rows=100, by_check={})
 
 
 def boxes(count: int = 60) -> pl.DataFrame:
@@ -33,7 +37,7 @@ def boxes(count: int = 60) -> pl.DataFrame:
 def test_rules_of_form_accept_answers_to_other_requests_and_say_so() -> None:
     found = measure_discrimination(boxes(), FORM)
     assert found is not None
-    assert (found.overall.own, found.overall.shuffled) == (1.0, 1.0)
+    assert (found.own, found.shuffled) == (1.0, 1.0)
     assert found.weak
     assert found.sentence == "These rules accept 100% of answers to other requests: they check form only."
 
@@ -41,7 +45,7 @@ def test_rules_of_form_accept_answers_to_other_requests_and_say_so() -> None:
 def test_rules_of_fact_reject_answers_to_other_requests() -> None:
     found = measure_discrimination(boxes(), FACTS)
     assert found is not None
-    assert (found.overall.own, found.overall.shuffled, found.overall.fields_only) == (1.0, 0.0, 1.0)
+    assert (found.own, found.shuffled, found.fields_only) == (1.0, 0.0, 1.0)
     assert not found.weak
     assert "100% of the examples' own outputs and 0% of answers to other requests" in found.sentence
 
@@ -53,7 +57,7 @@ def test_only_must_rules_count_and_each_is_listed() -> None:
     assert found.by_check["punctuation"].difference == 0
     assert found.by_check["grounded"].difference == 1
     assert found.by_check["punctuation"].fields_only == 0
-    assert found.to_json()["by_check"]["grounded"] == {"own": 1.0, "shuffled": 0.0, "fields_only": 1.0}
+    assert found.by_check["grounded"] == Passing(own=1.0, shuffled=0.0, fields_only=1.0)
 
 
 def test_shares_equal_those_of_checking_the_swapped_table() -> None:
@@ -63,7 +67,7 @@ def test_shares_equal_those_of_checking_the_swapped_table() -> None:
     found = measure_discrimination(pairs, BOTH)
     assert found is not None
     assert found.rows == 40
-    assert found.overall.shuffled == pytest.approx(expected)
+    assert found.shuffled == pytest.approx(expected)
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
@@ -82,15 +86,15 @@ def test_too_few_examples_or_no_must_rule_give_no_measure() -> None:
 
 
 def test_rules_that_hardly_accept_anything_are_not_called_rules_of_form() -> None:
-    strict, sentence = discriminates({"own": 0.1, "shuffled": 0.0})
-    assert not strict
-    assert "accept only 10% of the examples' own outputs" in sentence
-    assert "form only" not in sentence
+    found = shares(own=0.1, shuffled=0.0)
+    assert found.weak
+    assert "accept only 10% of the examples' own outputs" in found.sentence
+    assert "form only" not in found.sentence
 
 
 def test_twenty_points_are_enough() -> None:
-    assert discriminates({"own": 0.7, "shuffled": 0.5})[0]
-    assert not discriminates({"own": 0.7, "shuffled": 0.51})[0]
+    assert not shares(own=0.7, shuffled=0.5).weak
+    assert shares(own=0.7, shuffled=0.51).weak
 
 
 def test_a_text_of_the_input_alone_has_the_fields_or_the_plain_text() -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ....core import decimals_beside
+from ....core import decimals_beside, from_json
 from ....core import unbroken as say
-from ....style import discriminates
+from ....style import Discrimination
 
 __all__ = ["Accepted", "accepted_rows", "accepts_sentence"]
 
@@ -23,7 +23,7 @@ class Accepted(NamedTuple):
 def accepts_sentence(data: Mapping[str, Any]) -> str:
     """How well the rules of a curation or a run tell right answers from wrong ones; empty if that was not measured."""
     found = _found(data)
-    return discriminates(found)[1] if found else ""
+    return from_json(found, Discrimination).sentence if found else ""
 
 
 def accepted_rows(data: Mapping[str, Any]) -> list[Accepted]:

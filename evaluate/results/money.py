@@ -1,0 +1,564 @@
+"""Costs, savings and payback."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import field
+
+from ...core import Count, NonNegative, Proportion, Record
+from ...curate import Notice
+
+__all__ = [
+    "Alternative", "AlternativeBeyond", "AlternativeOut", "Assumption", "BenefitBeyond", "BeyondFlip", "Bin",
+    "CachedGuide", "Derivation", "Failures", "FormulaInputs", "Money", "MoneyFlip", "NpvDistribution",
+    "PaybackDistribution", "RemainingBenefit", "SavingParts", "TornadoBar", "VariantCost", "VariantInputs",
+    "VolumePoint",
+]  # fmt: skip
+
+Failures = Literal["ignore", "drop", "repair", "retry"]
+"""Treatment of unacceptable outputs: ignored at no cost, dropped and generated again, repaired by a person, or retried."""
+
+
+class VariantCost(Record):
+    """Cost of one variant; figures that are unknown are null."""
+
+    cost_per_request: NonNegative | None
+    """Cost of the tokens of one request, or of its machine time for a batch on your own machine; 0 for machines paid by
+    the day."""
+    cost_per_acceptable_output: NonNegative | None
+    """Cost per request divided by the acceptable share; null if that share is 0 or unknown."""
+    effective_cost_per_request: NonNegative | None
+    """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
+    cost_with_machines: NonNegative | None
+    """Cost of one output including its share of the daily machine cost: per acceptable output if failures are ignored
+    or dropped, otherwise per request including its failures; null if the machines have no volume to share their
+    cost, or no output is acceptable."""
+    machine_cost_per_day: NonNegative | None
+    """Daily cost of your own always-on machines; 0 if there are none."""
+    fixed_tokens: NonNegative | None
+    """Mean tokens of the prompt part that all requests share."""
+    input_tokens: NonNegative | None
+    """Mean tokens of the request itself, without the fixed prompt."""
+    output_tokens: NonNegative | None
+    """Mean tokens of the answer."""
+    acceptance: Proportion | None
+    """Share of outputs that are acceptable."""
+
+
+class SavingParts(Record):
+    """Saving per request by cause, which adds up to saving_per_request."""
+
+    guide: float | None
+    """Saving from the different fixed prompt, per request."""
+    model: float | None
+    """Saving from different prices and lengths, per request."""
+    failures: float | None
+    """Saving from fewer failures, per request; negative if there are more failures."""
+
+
+class VolumePoint(Record):
+    """Payback and net present value at one volume."""
+
+    requests_per_day: NonNegative
+    """Number of requests per day."""
+    payback_days: NonNegative | None
+    """Days until the investment pays back; null if it never does."""
+    npv: float | None
+    """Net present value over the horizon."""
+    npv_p5: float | None
+    """5th percentile of the net present value over the draws, at this fixed volume."""
+    npv_p95: float | None
+    """95th percentile of the net present value over the draws, at this fixed volume."""
+
+
+class CachedGuide(Record):
+    """Cost of the baseline with its whole fixed prompt read from the cache."""
+
+    cost_per_request: NonNegative | None
+    """Cost of the tokens of one request."""
+    effective_cost_per_request: NonNegative | None
+    """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
+
+
+class RemainingBenefit(Record):
+    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
+
+    saving_per_request: float | None
+    """Saving per request of the candidate compared with this alternative."""
+    saving_share: float | None
+    """Share of the alternative's cost that the candidate saves; negative if the candidate costs more."""
+    saving_per_day: float | None
+    """Saving per day of the candidate compared with this alternative, after running costs; null for a one-off batch."""
+    saving_total: float | None = None
+    """Saving of the candidate over a whole one-off batch."""
+    payback_days: NonNegative | None
+    """Days until the investment pays back; null if it never does or for a one-off batch."""
+    requests_to_pay_back: NonNegative | None = None
+    """Number of requests until the investment pays back; null if it never does."""
+    npv: float | None
+    """Net present value over the horizon, or over a one-off batch."""
+    pays: bool | None
+    """Whether the net present value is positive; null if unknown."""
+    probability_of_payback_in_target: Proportion | None
+    """Share of the draws in which the investment pays back within the target against this alternative; null for a one-
+    off batch or if its outputs are unknown."""
+    probability_npv_positive: Proportion | None
+    """Share of the draws with a net present value above 0 against this alternative; null if its outputs are unknown."""
+    npv_p5: float | None
+    """5th percentile of the drawn net present value; null if its outputs are unknown."""
+    npv_p50: float | None
+    """50th percentile of the drawn net present value; null if its outputs are unknown."""
+    npv_p95: float | None
+    """95th percentile of the drawn net present value; null if its outputs are unknown."""
+    payback_days_p5: NonNegative | None
+    """5th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
+    payback_days_p50: NonNegative | None
+    """50th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
+    payback_days_p95: NonNegative | None
+    """95th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
+
+
+class Alternative(Record):
+    """An alternative to the baseline that needs no training."""
+
+    key: str
+    """Kind of alternative: cached_guide, short_guide, no_few_shot, batch or variant."""
+    name: str
+    """Name of the alternative for readers, or of the variant."""
+    what: str | None
+    """Description of the change."""
+    needs_training: bool
+    """Whether it needs training; currently always false."""
+    acceptance: Proportion | None
+    """Share of outputs that are acceptable; null if unknown."""
+    acceptance_from: str | None
+    """Source of the acceptable share: measured, stated, assumed unchanged or unknown."""
+    cost_per_request: NonNegative | None
+    """Cost of the tokens of one request."""
+    spend_per_day: NonNegative | None
+    """Daily cost, including failures and machines; null for a one-off batch."""
+    cost_per_acceptable_output: NonNegative | None
+    """Cost per request divided by the acceptable share; null if that share is 0 or unknown."""
+    effective_cost_per_request: float | None
+    """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
+    saving_per_request: float | None
+    """Saving per request compared with the current baseline."""
+    saving_share: float | None
+    """Share of the baseline's cost that is saved; negative if the alternative costs more."""
+    saving_per_day: float | None
+    """Saving per day compared with the baseline; null for a one-off batch."""
+    saving_total: float | None
+    """Saving over a whole one-off batch; null otherwise."""
+    tuning: RemainingBenefit | None
+    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
+
+
+class AlternativeOut(Record):
+    """An alternative that does not apply."""
+
+    key: str
+    """Kind of alternative: cached_guide, short_guide, no_few_shot or batch."""
+    why: str
+    """Reason why it does not apply."""
+
+
+class Derivation(Record):
+    """Calculation of one figure."""
+
+    key: str
+    """Path of the figure in money."""
+    words: str
+    """Explanation of the figure, as a sentence."""
+    formula: str
+    """Formula in words."""
+    numbers: str
+    """Formula with its numbers filled in."""
+    result: str
+    """Result as shown to readers, with its unit."""
+    value: float | None
+    """Exact result; null if there is none, such as for a payback of "never"."""
+    inputs: Sequence[str]
+    """Keys of the figures and assumptions that the formula uses."""
+
+
+class VariantInputs(Record):
+    """Cost inputs of one variant; inputs that are unknown are null."""
+
+    fixed_tokens: NonNegative | None
+    """Mean tokens of the prompt part that all requests share."""
+    input_tokens: NonNegative | None
+    """Mean tokens of the request itself, without the fixed prompt."""
+    output_tokens: NonNegative | None
+    """Mean tokens of the answer."""
+    price_input: NonNegative | None
+    """Price per million input tokens."""
+    price_cached: NonNegative | None
+    """Price per million cached input tokens; null if it equals the input price."""
+    price_cache_write: NonNegative | None
+    """Price per million tokens written to the cache; null if it equals the input price."""
+    price_output: NonNegative | None
+    """Price per million output tokens."""
+    cached_share: NonNegative | None
+    """Share of the fixed prompt that is read from the cache."""
+    cached_tokens: NonNegative | None
+    """Tokens of the request beyond the fixed prompt that are read from the cache; null if none were measured."""
+    price_cached_unknown: bool | None = None
+    """Whether the price of cached tokens is unknown, so that half of the input price stands for it."""
+    acceptance: NonNegative | None
+    """Share of outputs that are acceptable."""
+    extra_calls: NonNegative | None
+    """Mean number of further calls after a first failure, measured on repeated outputs; null if not measured."""
+    wrong_facts: Proportion | None
+    """Share of outputs that break a must rule about facts; null unless such failures have a cost of their own."""
+    rescued: NonNegative | None
+    """Share of first failures that a retry turns into an acceptable output, measured on repeated outputs; null if not
+    measured."""
+    requests_per_second: NonNegative | None
+    """Requests per second that one machine handles."""
+    min_cached_tokens: NonNegative | None
+    """Minimum length of a fixed prompt for a stated cached share to count, in tokens."""
+    hourly: NonNegative | None
+    """Price of one machine per hour."""
+    min_replicas: NonNegative | None
+    """Minimum number of machines."""
+    peak_factor: NonNegative | None
+    """Ratio of peak load to mean load."""
+    cached_share_stated: bool
+    """Whether the cached share was stated rather than measured."""
+    prices_like: str | None
+    """Name of the variant whose prices are used because this one is made from it or runs on the same model; null if the
+    prices are this variant's own."""
+    free: bool | None = None
+    """Whether it calls no model and costs nothing."""
+    metered: bool | None = None
+    """Whether tokens are paid, with or without a machine that is paid by the hour."""
+    sent: Proportion | None
+    """Share of requests that a cascade sends on to its second variant; null for others."""
+    second: Mapping[str, Any] | None
+    """Cost inputs of the second call of a cascade, with these keys except sent and second; null for others."""
+    self_hosted: bool
+    """Whether the variant runs on your own machines, paid by the hour."""
+
+
+class FormulaInputs(Record):
+    """Inputs from which every point figure can be recomputed."""
+
+    baseline: str
+    """Name of the strongest way without training."""
+    candidate: str
+    """Name of the variant to decide about."""
+    currency: str
+    """Currency of all prices and amounts."""
+    failures: Failures
+    """Treatment of unacceptable outputs."""
+    failure_cost: NonNegative | None
+    """Cost of one unacceptable output."""
+    facts_failure_cost: NonNegative | None
+    """Cost of one output that is wrong about the facts; null if all failures cost the same."""
+    tries: Count
+    """Maximum number of calls per request if failures are retried."""
+    requests_per_day: NonNegative | None
+    """Number of requests per day; null for a one-off batch or if not stated."""
+    requests_total: NonNegative | None
+    """Total number of requests in a one-off batch; null otherwise."""
+    ramp_days: NonNegative | None
+    """Days over which the volume grows evenly from zero to its full level."""
+    horizon_days: NonNegative | None
+    """Days over which savings count, unless the base model is retired earlier."""
+    days_to_retirement: float | None
+    """Days until the base model is retired; null if no date is stated."""
+    discount_rate: float | None
+    """Discount rate per year, as a share."""
+    target_payback_days: NonNegative | None
+    """Target for the payback, in days; null for a one-off batch."""
+    investment: float | None
+    """Spending still ahead for the candidate minus that for the baseline, without money already spent; negative where
+    the baseline needs more, such as a prompt search."""
+    upkeep_per_day: float | None
+    """Daily cost of monitoring, retraining and style changes for the tuned model."""
+    variants: Mapping[str, VariantInputs]
+    """Cost inputs of the baseline and the candidate, by variant name."""
+
+
+class Bin(Record):
+    """A bin of the distribution."""
+
+    from_: float = field(name="from")
+    """Lower edge of the bin, in days, included."""
+    to: float
+    """Upper edge of the bin, in days, excluded."""
+    share: Proportion
+    """Share of all draws in the bin."""
+
+
+class PaybackDistribution(Record):
+    """Distribution of the payback over the draws, whose shares in bins, beyond and never add up to 1; null for a one-
+    off batch or if it cannot be computed."""
+
+    bins: Sequence[Bin]
+    """Bins of equal width, in days."""
+    never: Proportion
+    """Share of the draws that never pay back."""
+    beyond: Proportion
+    """Share of the draws that pay back after the last bin."""
+    target_days: NonNegative | None
+    """Target for the payback, in days."""
+
+
+class NpvDistribution(Record):
+    """Distribution of the net present value over the draws, whose shares in below, bins and beyond add up to 1."""
+
+    bins: Sequence[Bin]
+    """Bins of equal width, in money.currency."""
+    below: Proportion
+    """Share of the draws below the first bin."""
+    beyond: Proportion
+    """Share of the draws beyond the last bin."""
+    never: Proportion | None = None
+    """Share of the draws without a net present value."""
+    negative: Proportion | None = None
+    """Share of the draws with a negative net present value."""
+
+
+class TornadoBar(Record):
+    """Effect of one input, with all other inputs at their likely values."""
+
+    key: str
+    """Key of the input in assumptions."""
+    low: float | None
+    """Low value of the input: the lower end of its range, or the 5th percentile if it was measured."""
+    high: float | None
+    """High value of the input: the upper end of its range, or the 95th percentile if it was measured."""
+    npv_low: float | None
+    """Net present value at the low value of the input."""
+    npv_high: float | None
+    """Net present value at the high value of the input."""
+
+
+class BenefitBeyond(Record):
+    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
+
+    saving_per_request: float | None
+    """Saving per request of the candidate compared with this alternative."""
+    saving_share: float | None
+    """Share of the alternative's cost that the candidate saves; negative if the candidate costs more."""
+    saving_per_day: float | None
+    """Saving per day of the candidate compared with this alternative, after running costs; null for a one-off batch."""
+    payback_days: NonNegative | None
+    """Days until the investment pays back; null if it never does or for a one-off batch."""
+    npv: float | None
+    """Net present value over the horizon, or over a one-off batch."""
+    pays: bool | None
+    """Whether the net present value is positive; null if unknown."""
+    probability_of_payback_in_target: Proportion | None
+    """Share of the draws in which the investment pays back within the target against this alternative; null for a one-
+    off batch or if its outputs are unknown."""
+    probability_npv_positive: Proportion | None
+    """Share of the draws with a net present value above 0 against this alternative; null if its outputs are unknown."""
+    npv_p5: float | None
+    """5th percentile of the drawn net present value; null if its outputs are unknown."""
+    npv_p50: float | None
+    """50th percentile of the drawn net present value; null if its outputs are unknown."""
+    npv_p95: float | None
+    """95th percentile of the drawn net present value; null if its outputs are unknown."""
+    payback_days_p5: NonNegative | None
+    """5th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
+    payback_days_p50: NonNegative | None
+    """50th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
+    payback_days_p95: NonNegative | None
+    """95th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
+
+
+class AlternativeBeyond(Record):
+    """An alternative to the baseline that needs no training, beyond a flip point."""
+
+    key: str
+    """Kind of alternative: cached_guide, short_guide, no_few_shot, batch or variant."""
+    name: str
+    """Name of the alternative for readers, or of the variant."""
+    what: str | None
+    """Description of the change."""
+    effective_cost_per_request: float | None
+    """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
+    saving_per_request: float | None
+    """Saving per request compared with the current baseline."""
+    saving_per_day: float | None
+    """Saving per day compared with the baseline; null for a one-off batch."""
+    saving_total: float | None
+    """Saving over a whole one-off batch; null otherwise."""
+    tuning: BenefitBeyond | None
+    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
+
+
+class BeyondFlip(Record):
+    """Figures about 1% past that value, which replace the same keys of money; empty if they cannot be computed."""
+
+    probability_of_payback_in_target: Proportion | None = None
+    """Share of the draws in which the investment pays back within the target."""
+    npv_p50: float | None
+    """Median net present value over the draws; null if infinite."""
+    probability_npv_positive: Proportion | None = None
+    """Share of the draws with a positive net present value."""
+    payback_days: NonNegative | None = None
+    """Days until the investment pays back; null if it never does."""
+    carrying_failure_cost: NonNegative | None = None
+    """Lowest cost of an unacceptable output at which the candidate pays; null here, where the cost is given by
+    failure_cost."""
+    failure_cost: NonNegative | None = None
+    """Cost of one unacceptable output."""
+    failures: Failures | None = None
+    """Treatment of unacceptable outputs."""
+    target_payback_days: NonNegative | None = None
+    """Target for the payback, in days."""
+    alternatives: Sequence[AlternativeBeyond]
+    """The cached guide and every variant without training, with their money there."""
+
+
+class MoneyFlip(Record):
+    """A value of one input at which the answer changes."""
+
+    key: str
+    """Key of the input in assumptions."""
+    what: str
+    """Description of the input."""
+    from_: float | None = field(name="from")
+    """Current value of the input; null if it is not stated."""
+    to: float | None
+    """Value of the input at which the answer changes."""
+    beyond: BeyondFlip | None
+    """Figures about 1% past that value, which replace the same keys of money; empty if they cannot be computed."""
+
+
+class Assumption(Record):
+    """An input of the calculation."""
+
+    key: str
+    """Key of the input, such as requests_per_day or tuned.price_input."""
+    value: float | str | Sequence[Any] | None
+    """Likely value of the input; null if unknown."""
+    unit: str | None
+    """Unit of the value."""
+    source: Literal["measured", "stated", "price list", "default"]
+    """Source of the value."""
+    range: Sequence[float] | None = None
+    """Low, likely and high values between which the input is drawn."""
+    detail: str | None = None
+    """Further detail about the value, such as the date of the price list."""
+
+
+class Money(Record):
+    """Costs, savings and payback of the candidate compared with the baseline; null without [roi] settings or without a
+    comparison."""
+
+    currency: str
+    """Currency of all amounts of money."""
+    baseline: str
+    """Name of the strongest way without training."""
+    candidate: str
+    """Name of the variant to decide about."""
+    requests_per_day: NonNegative | None
+    """Number of requests per day; null for a one-off batch or if not stated."""
+    requests_total: NonNegative | None
+    """Total number of requests in a one-off batch; null otherwise."""
+    variants: Mapping[str, VariantCost]
+    """Cost of each variant, by variant name."""
+    saving_per_request: float | None
+    """Saving per request with the candidate instead of the baseline, including the cost of failures; per acceptable
+    output if failures are dropped."""
+    saving_share: float | None
+    """Share of the baseline's cost that is saved, per request, or per day if either variant runs on always-on machines;
+    negative if the candidate costs more."""
+    saving_per_day: float | None
+    """Saving per day at full volume, after running costs; null for a one-off batch."""
+    saving_total: float | None
+    """Saving over a whole one-off batch, before the investment; null otherwise."""
+    spend_per_day_baseline: NonNegative | None
+    """Daily cost of the baseline, including failures and machines; null for a one-off batch."""
+    spend_per_day_candidate: NonNegative | None
+    """Daily cost of the candidate, including failures and machines; null for a one-off batch."""
+    running_cost_per_day: float | None
+    """Extra daily cost of the candidate over the baseline for upkeep and machines, apart from requests; negative if it
+    is lower; null for a one-off batch."""
+    investment: float | None
+    """Spending still ahead for the candidate minus that for the baseline, without money already spent; negative where
+    the baseline needs more, such as a prompt search."""
+    payback_days: NonNegative | None
+    """Days until the investment pays back; null if it never does, for a one-off batch, or if inputs are missing."""
+    npv: float | None
+    """Net present value over the horizon, or over a one-off batch."""
+    requests_to_pay_back: NonNegative | None
+    """Number of requests until the investment pays back, without running costs; null if it never does."""
+    break_even_requests_per_day: NonNegative | None
+    """Requests per day at which the saving over the horizon covers the investment; null if no volume does, or for a
+    one-off batch."""
+    break_even_failure_cost: NonNegative | None
+    """Cost of one unacceptable output at which the candidate costs no more to run than the baseline; null unless the
+    candidate is better and more expensive."""
+    break_even_fixed_tokens: NonNegative | None
+    """Length of the baseline's fixed prompt, in tokens, at which both variants cost the same per request; null if there
+    is no such length."""
+    parts: SavingParts | None
+    """Saving per request by cause, which adds up to saving_per_request; null if a cost is unknown."""
+    volume_curve: Sequence[VolumePoint]
+    """Payback and net present value at different volumes; empty for a one-off batch or if they cannot be computed."""
+    cached_guide: CachedGuide | None
+    """Cost of the baseline with its whole fixed prompt read from the cache; null if caching would save nothing or its
+    cost is unknown."""
+    alternatives: Sequence[Alternative]
+    """Alternatives to the baseline that need no training."""
+    alternatives_out: Sequence[AlternativeOut]
+    """Alternatives without training that do not apply to the baseline."""
+    derivation: Sequence[Derivation]
+    """Step-by-step calculation of each figure, in an order in which each step uses only earlier ones."""
+    formula_inputs: FormulaInputs | None
+    """Inputs from which every point figure can be recomputed."""
+    probability_of_payback_in_target: Proportion | None
+    """Share of the draws in which the investment pays back within the target; null for a one-off batch or if it cannot
+    be computed."""
+    probability_npv_positive: Proportion | None
+    """Share of the draws with a positive net present value; null if it cannot be computed."""
+    payback_days_p5: NonNegative | None
+    """5th percentile of the payback over the draws, in days; null if it never pays back there, or if there is no
+    payback to compute."""
+    payback_days_p50: NonNegative | None
+    """Median payback over the draws, in days; null if it never pays back there, or if there is no payback to compute."""
+    payback_days_p95: NonNegative | None
+    """95th percentile of the payback over the draws, in days; null if it never pays back there, or if there is no
+    payback to compute."""
+    npv_p5: float | None
+    """5th percentile of the net present value over the draws; null if infinite or not computable."""
+    npv_p50: float | None
+    """Median net present value over the draws; null if infinite or not computable."""
+    npv_p95: float | None
+    """95th percentile of the net present value over the draws; null if infinite or not computable."""
+    draws: Count | None
+    """Number of random draws of the uncertain inputs; null if the money cannot be computed."""
+    payback_distribution: PaybackDistribution | None
+    """Distribution of the payback over the draws, whose shares in bins, beyond and never add up to 1; null for a one-
+    off batch or if it cannot be computed."""
+    npv_distribution: NpvDistribution | None
+    """Distribution of the net present value over the draws, whose shares in below, bins and beyond add up to 1; null if
+    it cannot be computed."""
+    tornado: Sequence[TornadoBar]
+    """Effect of each uncertain input on the net present value, strongest first."""
+    flips: Sequence[MoneyFlip]
+    """Values of single inputs at which the answer of the money rules changes, with all other inputs fixed."""
+    carrying_failure_cost: NonNegative | None
+    """Lowest cost of an unacceptable output at which the money rules say that the candidate pays; null if it already
+    pays at 0, if no cost is enough, or if failures are dropped."""
+    target_payback_days: NonNegative | None
+    """Target for the payback, in days; null for a one-off batch."""
+    horizon_days: NonNegative | None
+    """Days over which savings count, cut short if the base model is retired earlier; null for a one-off batch."""
+    failures: Failures
+    """Treatment of unacceptable outputs."""
+    failure_cost: NonNegative | None
+    """Cost of one unacceptable output."""
+    already_spent: NonNegative | None
+    """Money already spent, which is shown but not counted."""
+    missing: Sequence[str]
+    """Settings that must be stated before the money can be computed."""
+    assumptions: Sequence[Assumption]
+    """Every number used in the calculation, with its source."""
+    warnings: Sequence[str | Notice]
+    """Warnings about the prices."""

@@ -1,0 +1,355 @@
+"""The results of a run, whole: results.json."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from ...core import Count, NonNegative, Record
+from ...curate import Curation
+from ...style import StyleInUse
+from .money import Money
+from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Speed, Tokens
+from .verdict import EarlierVerdict, Gate, Judgements, Problem, Risk, Verdict
+
+__all__ = [
+    "CurveFit", "Doubling", "Gain", "HostedTraining", "InputFile", "LearningCurve", "LogStep", "ModelFacts",
+    "PairLoss", "Provenance", "Results", "SearchCost", "Training", "VariantRecord",
+]  # fmt: skip
+
+
+class HostedTraining(Record):
+    """A training at a provider: its name, the base and the tuned model there, the job and what it cost."""
+
+    provider: str
+    """Provider, as the command names it."""
+    title: str
+    """Provider, as texts name it."""
+    model: str
+    """Base model."""
+    tuned_model: str | None
+    """Name of the tuned model at the provider."""
+    job: str
+    """Identifier of the job."""
+    endpoint: str | None = None
+    """Address of the provider's chat API."""
+    cost: NonNegative | None
+    """Cost of the job; null if the provider stated neither a cost nor tokens."""
+    currency: str
+    """Currency of the cost."""
+    cost_source: str | None = None
+    """Where the cost comes from."""
+    estimated_at_most: NonNegative | None = None
+    """Limit of the cost as it was said before anything was sent."""
+    preset: str | None = None
+    """Preset of [roi.tuned] for the machine that serves the tuned model; null if it is billed by the token."""
+    adapter: str | None = None
+    """Folder of the fetched adapter; null if the provider gives none."""
+
+
+class PairLoss(Record):
+    """A train pair with a high loss."""
+
+    id: str
+    """Id of the pair."""
+    loss: float | None
+    """Loss per learnt token when the pair was last seen."""
+    first_loss: float | None
+    """Loss per learnt token when the pair was first seen."""
+    tokens: Count
+    """Number of tokens in its output."""
+
+
+class LogStep(Record):
+    """Log entry of one step."""
+
+    step: Count
+    """Step number."""
+    epoch: NonNegative | None
+    """Number of epochs completed at this step, as a fraction."""
+    train_loss: float | None
+    """Train loss of this step per learnt token; null if not finite."""
+    mean_train_loss: float | None = None
+    """Mean train loss over this step and the steps omitted before it."""
+    validation_loss: float | None
+    """Validation loss per learnt token; null if not measured at this step or not finite."""
+    learning_rate: NonNegative | None
+    """Learning rate of this step."""
+    gradient_norm: NonNegative | None
+    """Norm of the gradient before clipping; null if not finite."""
+    seconds: NonNegative | None = None
+    """Seconds since the start of training."""
+    tokens: Count | None = None
+    """Number of tokens trained on so far."""
+
+
+class Training(Record):
+    """Result of training, with the content of train/summary.json and its log."""
+
+    tokens: Count | None = None
+    """Tokens of prompt and output in all training steps, every epoch counted."""
+    tokens_per_second: NonNegative | None
+    """Training speed over all steps, in tokens of prompt and output per second."""
+    steps: Count | None = None
+    """Number of optimizer steps."""
+    seconds: NonNegative | None
+    """Duration of the training, in seconds."""
+    train_loss: float | None
+    """Mean train loss per learnt token over the steps of the last epoch."""
+    validation_loss: float | None
+    """Lowest validation loss per learnt token; null if it was not measured."""
+    best_step: Count | None
+    """Step whose adapter was kept."""
+    trainable_parameters: Count | None = None
+    """Number of trainable parameters."""
+    peak_memory_bytes: Count | None
+    """Peak memory use, in bytes."""
+    stopped_early: bool | None = None
+    """Whether training stopped before its last planned step because the validation loss no longer improved."""
+    skipped_steps: Count | None = None
+    """Number of steps skipped because their loss or gradient was not a finite number."""
+    dtype: str | None = None
+    """Number format of the model, such as bf16."""
+    threads: Count | None
+    """Number of CPU threads."""
+    train_pairs: Count
+    """Number of pairs trained on."""
+    validation_pairs: Count
+    """Number of pairs used to measure the validation loss."""
+    longest_tokens: Count | None
+    """Number of tokens in the longest pair."""
+    device: str | None = None
+    """Device used for training."""
+    processes: Count | None = None
+    """Number of training processes."""
+    epochs: NonNegative | None = None
+    """Number of epochs trained."""
+    hosted: HostedTraining | None = None
+    """A training at a provider: its name, the base and the tuned model there, the job and what it cost."""
+    settings: Mapping[str, Any]
+    """Training settings used, with defaults filled in."""
+    highest_losses: Sequence[PairLoss] | None = None
+    """Train pairs with the highest loss, highest first."""
+    notices: Sequence[str]
+    """Notices about the training."""
+    dropped_pairs: Count
+    """Number of pairs dropped because they are longer than the model's context."""
+    by_rule: Sequence[Any]
+    """Settings that were not stated and that Tuneworth chose by a rule."""
+    log: Sequence[LogStep]
+    """Training log by step, thinned if it is long."""
+
+
+class CurveFit(Record):
+    """Fitted curve for the share that is not acceptable with n train pairs: e + b n^-c; null with fewer than three
+    sizes."""
+
+    e: float | None = None
+    """Share of failures that remains with any number of train pairs."""
+    b: float | None = None
+    """Reducible share of failures at one train pair."""
+    c: float | None = None
+    """Exponent of the decline."""
+
+
+class Gain(Record):
+    """Expected gain in the acceptable share, with its 95% interval."""
+
+    value: float | None = None
+    """Expected gain, as a share."""
+    low: float | None = None
+    """Lower end of the 95% interval."""
+    high: float | None = None
+    """Upper end of the 95% interval."""
+
+
+class Doubling(Record):
+    """Expected effect of doubling the number of train pairs; null with fewer than three sizes."""
+
+    to: Count | None = None
+    """Doubled number of train pairs."""
+    gain: Gain | None = None
+    """Expected gain in the acceptable share, with its 95% interval."""
+
+
+class LearningCurve(Record):
+    """Quality of models trained on growing parts of the train pairs."""
+
+    sizes: Sequence[Count] | None = None
+    """Numbers of train pairs, in ascending order."""
+    pairs: Count | None = None
+    """Number of test pairs scored for all models."""
+    acceptable: Sequence[Share] | None = None
+    """Acceptable share of each model, in the order of sizes."""
+    fit: CurveFit | None = None
+    """Fitted curve for the share that is not acceptable with n train pairs: e + b n^-c; null with fewer than three
+    sizes."""
+    doubling: Doubling | None = None
+    """Expected effect of doubling the number of train pairs; null with fewer than three sizes."""
+    sentence: str | None = None
+    """Result as a sentence."""
+    seconds: NonNegative | None = None
+    """Time to train and evaluate the models, in seconds."""
+
+
+class SearchCost(Record):
+    """What the search for its prompt took; only for the variant searched."""
+
+    calls: Count
+    """Number of outputs and reflections."""
+    tokens: Count | None
+    """Their tokens, sent and generated; null if an endpoint did not count them."""
+    cost: NonNegative | None
+    """What they cost; null if a price is unknown."""
+    currency: str
+    """Currency of the cost."""
+    seconds: NonNegative
+    """Sum of their seconds."""
+
+
+class VariantRecord(Record):
+    """Configuration of one variant."""
+
+    source: Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
+    """Source of the outputs."""
+    way: Literal[
+        "model",
+        "template",
+        "repair",
+        "retry",
+        "nearest",
+        "short guide",
+        "cascade",
+        "constrained",
+        "searched",
+    ]
+    """How its outputs come about beyond the plain call of a model."""
+    of: Sequence[str]
+    """Variants that its outputs are made from: one for repair or retry, two for a cascade."""
+    model: str | None
+    """Name of the model; null if unknown."""
+    endpoint: str | None
+    """URL of the endpoint, without credentials; null if it does not use one."""
+    tuned: bool
+    """Whether the model is fine-tuned."""
+    repair: Literal["off", "safe", "unsafe"]
+    """How its outputs were repaired by the style before they were scored."""
+    guide: str | None
+    """Author of the guide in its prompt; null if it has no guide."""
+    guide_tokens: Count | None
+    """Number of tokens in the guide."""
+    guide_cut: bool | None = None
+    """Whether the guide was cut off."""
+    few_shot: Count
+    """Number of worked examples in the prompt."""
+    settings: Mapping[str, Any] | None
+    """Generation settings requested; null for collected outputs."""
+    refused_settings: Sequence[str]
+    """Settings that the endpoint refused."""
+    doubtful_counts: str | None
+    """Why the endpoint's token counts cannot be true and are left out; null if they can, or there are none."""
+    file: str | None
+    """Name of the file with its collected outputs; null for other sources."""
+    search: SearchCost | None = None
+    """What the search for its prompt took; only for the variant searched."""
+
+
+class InputFile(Record):
+    """A file that was read."""
+
+    path: str
+    """Path relative to the project, or the name alone for a file outside it."""
+    role: str | None
+    """Role of the file: pairs, project, style, guide, or outputs of NAME."""
+    sha256: str | None
+    """SHA-256 hash of the file; for a folder, of the names and hashes of its files."""
+
+
+class ModelFacts(Record):
+    """Base model."""
+
+    name: str
+    """Name of the base model."""
+    sha256: str | None
+    """SHA-256 hash of its weights."""
+    licence: str | None
+    """Licence of the base model."""
+    dtype: str | None
+    """Number format of the weights."""
+    quantised: bool | None = None
+    """Whether the weights are quantised to 4 bits."""
+
+
+class Provenance(Record):
+    """Environment and inputs of the run."""
+
+    versions: Mapping[str, str | None]
+    """Versions of Python and packages, by name."""
+    seed: Count | None
+    """Seed of all random choices."""
+    inputs: Sequence[InputFile] | None
+    """Files read."""
+    hardware: Mapping[str, Any] | None
+    """Processor, cores, memory and operating system of the machine."""
+    seconds: Mapping[str, NonNegative] | None
+    """Time of each stage, in seconds."""
+    test_set_used: Count | None
+    """Number of runs in the same folder that used this test set, including this one."""
+    command: str | None
+    """Command that started the run."""
+    model: ModelFacts | str | None = None
+    """Base model; null if nothing was trained."""
+
+
+class Results(Record):
+    """Results of a run, stored as results.json."""
+
+    schema: Literal["tuneworth/results/1"]
+    """Name and version of this format."""
+    project: str
+    """Name of the project."""
+    created: str
+    """Start time of the run, in ISO 8601 format."""
+    verdict: Verdict | None
+    """Decision on whether to fine-tune, with its reasons; null if fewer than two variants were scored."""
+    quality: Mapping[str, Quality]
+    """Scores of each variant, by variant name."""
+    reference: Reference | None
+    """Scores of the reference outputs under the same rules; null if no reference could be scored."""
+    requests: Requests | None = None
+    """How the requests of the test pairs repeat; results of earlier versions do not have it."""
+    comparison: Comparison | None
+    """Paired comparison of the candidate with the baseline; null if either is missing."""
+    guide_comparison: Comparison | None = None
+    """Paired comparison of the baseline (as the candidate) with the plain variant (as the baseline), which shows
+    whether the guide has an effect."""
+    rivals: Sequence[Rival]
+    """Every way without training that the candidate has to stand against, the cheapest first, then those that were not
+    measured."""
+    tokens: Mapping[str, Tokens]
+    """Mean tokens per request, by variant name; counts that are unknown are null."""
+    seconds: Mapping[str, Speed]
+    """Seconds per output, by variant name; values are null if time was not measured."""
+    money: Money | None
+    """Costs, savings and payback of the candidate compared with the baseline; null without [roi] settings or without a
+    comparison."""
+    risks: Sequence[Risk]
+    """Risks of the tuned model."""
+    data: Curation | None
+    """Result of curation, with the content of curate/summary.json; null if the run has no curated data."""
+    training: Training | None
+    """Result of training, with the content of train/summary.json and its log; null if nothing was trained."""
+    learning_curve: LearningCurve | None
+    """Quality of models trained on growing parts of the train pairs; null if not requested."""
+    style: StyleInUse | None
+    """Style that the outputs were checked against."""
+    variants: Mapping[str, VariantRecord]
+    """Configuration of each variant, by variant name."""
+    validity: Sequence[Problem]
+    """Problems that make the comparison invalid regardless of the outputs."""
+    gates: Sequence[Gate] | None
+    """Conditions given with --gate; null if there are none."""
+    verdicts: Sequence[EarlierVerdict]
+    """Earlier verdicts of the run, the oldest first."""
+    judgements: Judgements | None = None
+    """Blind judgements by people of the baseline and the candidate; present after `tuneworth report --judgements`."""
+    provenance: Provenance | None
+    """Environment and inputs of the run."""
