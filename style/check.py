@@ -132,7 +132,7 @@ def with_row_values(style: StyleSchema, columns: Columns) -> StyleSchema:
 
 def explain(check: Check, found: str | None, expected: str) -> str:
     """One violation in a sentence: which rule, what was found, what was expected."""
-    return KINDS[check.kind].explain(check, found, expected)
+    return f"{check.id}: {KINDS[check.kind].explain(check, found, expected)}"
 
 
 def named_fields(check: Check) -> list[str]:
@@ -249,9 +249,5 @@ def _with_any(columns: Columns, starts: set[str]) -> pl.Series:
         {"output": columns.output, "input": columns.input, "fields": columns.fields_json.fill_null("")}
     )
     texts = given.select(text=pl.concat_str(pl.all(), separator="\n"))["text"]
-    return texts.str.contains(pattern) | _casefolded(texts).str.contains(folded)
-
-
-def _casefolded(texts: pl.Series) -> pl.Series:
-    """As Python folds case, which the comparison of values does: ß is ss."""
-    return pl.Series([text.casefold() for text in texts.to_list()], dtype=pl.String)
+    casefolded = pl.Series([text.casefold() for text in texts], dtype=pl.String)  # as values are compared: ß is ss
+    return texts.str.contains(pattern) | casefolded.str.contains(folded)

@@ -131,7 +131,7 @@ class Columns:
         """`text` with each `{field}` replaced by its value; null where one of them is absent or empty."""
         names = field_names(text)
         if not names:
-            return pl.Series("text", [text], dtype=pl.String).new_from_index(0, len(self.output))
+            return pl.repeat(text, len(self.output), dtype=pl.String, eager=True)
         values = [self.field(name) for name in names]
         pieces = _SLOT.split(text)[::2]  # the constant parts around the slots
         expressions: list[pl.Expr] = [pl.lit(pieces[0])]
@@ -150,7 +150,7 @@ class Columns:
 
     def applies(self, when: Mapping[str, tuple[str, ...] | None] | None) -> pl.Series:
         """Whether a check's condition holds: each field is present and, if values are named, has one of them."""
-        mask = pl.Series("applies", [True], dtype=pl.Boolean).new_from_index(0, len(self.output))
+        mask = pl.repeat(True, len(self.output), dtype=pl.Boolean, eager=True)
         for name, wanted in (when or {}).items():
             value = self.field(name)
             mask &= value.is_not_null() if wanted is None else value.is_in(list(wanted)).fill_null(False)
@@ -166,15 +166,13 @@ def field_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     # Plain types first: `isinstance` with abstract types is the slowest part of reading fields.
-    if isinstance(value, list | tuple) or (not isinstance(value, dict | int | float | bytes) and _is_sequence(value)):
+    if isinstance(value, list | tuple) or (
+        not isinstance(value, dict | int | float | bytes) and isinstance(value, Sequence)
+    ):
         return ", ".join(field_text(item) for item in value)
     if isinstance(value, dict) or (not isinstance(value, int | float) and isinstance(value, Mapping)):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return str(value)
-
-
-def _is_sequence(value: Any) -> bool:
-    return isinstance(value, Sequence)
 
 
 def render_fields(fields: Mapping[str, Any], *, leave_out: Sequence[str] = ()) -> str:

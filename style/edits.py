@@ -10,10 +10,9 @@ from typing import NamedTuple
 import polars as pl
 
 from .columns import Columns
-from .kind import Broken, Edit, Fault
 from .kinds import KINDS
 from .protected import Span, part_numbers, protected_spans, same_spans, touched
-from .schema import Check, StyleSchema
+from .schema import Broken, Check, Edit, Fault, StyleSchema
 from .scope import in_pieces
 
 __all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "written"]

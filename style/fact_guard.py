@@ -38,7 +38,7 @@ def _same_facts(before: pl.Series, after: Columns) -> pl.Series:
     spans = frame.filter(numeric).select(pl.all().str.extract_all(SPAN).list.sort())
     differ = numeric.arg_true().filter((spans["before"] != spans["after"]).fill_null(True))
     rows = spans.filter(spans["before"] != spans["after"])
-    same = pl.Series([True], dtype=pl.Boolean).new_from_index(0, len(before))
+    same = pl.repeat(True, len(before), dtype=pl.Boolean, eager=True)
     if not len(differ):
         return same
     texts = zip(rows["before"].to_list(), rows["after"].to_list(), after.input.gather(differ), strict=True)
@@ -47,7 +47,7 @@ def _same_facts(before: pl.Series, after: Columns) -> pl.Series:
 
 def _agree(before: Sequence[str], after: Sequence[str], request: str) -> bool:
     """Whether every fact of the spans `before` is among those `after`, and what is new is in the request."""
-    lost, new = map(_facts, _unshared(before, after))
+    lost, new = ([fact for span in spans for fact in span_facts(span)] for spans in _unshared(before, after))
     if lost and new:
         common = Counter(fact.text for fact in lost) & Counter(fact.text for fact in new)
         lost, new = [*_without(lost, common)], [*_without(new, common)]
@@ -76,10 +76,6 @@ def _unshared(before: Sequence[str], after: Sequence[str]) -> tuple[list[str], l
             new.append(after[other])
             other += 1
     return [*lost, *before[one:]], [*new, *after[other:]]
-
-
-def _facts(spans: Sequence[str]) -> list[Fact]:
-    return [fact for span in spans for fact in span_facts(span)]
 
 
 def _without(facts: Sequence[Fact], common: Counter[str]) -> Iterator[Fact]:

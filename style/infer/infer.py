@@ -13,15 +13,24 @@ from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
 from ..discrimination import Discrimination, content_order, measure_discrimination
 from ..guide import check_sentence
-from ..kind import Proposal
 from ..kinds import KINDS
 from ..read import parse_style
-from ..schema import Check, StyleSchema
+from ..schema import Check, Proposal, StyleSchema
 from ..scope import pieces_of
 from ..words import label_counts, mostly_json
-from .evidence import MUST_FROM, SHOULD_FROM, Evidence, count_evidence, wilson_low, with_ids
-from .redundant import joined_fields, joined_spellings, without_redundant
-from .text import entries_text, fields_sentence, left_out_sentence, style_text, wordings_text
+from ..yaml_text import entries_text, wordings_text
+from .evidence import (
+    MUST_FROM,
+    SHOULD_FROM,
+    Evidence,
+    count_evidence,
+    joined_fields,
+    joined_spellings,
+    wilson_low,
+    with_ids,
+    without_redundant,
+)
+from .text import fields_sentence, left_out_sentence, style_text
 from .wordings import propose_wordings
 
 __all__ = ["InferredStyle", "infer_proposed", "infer_style", "unfinished"]

@@ -1,6 +1,6 @@
 """All kinds of checks by name; each has a file with everything that the kind can do."""
 
-from ..kind import Kind
+from ..schema import Kind
 from .allowed import ALLOWED
 from .case import CASE
 from .contradicts import CONTRADICTS
@@ -33,32 +33,8 @@ __all__ = ["KINDS"]
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        LENGTH,
-        PATTERN,
-        SECTIONS,
-        LIST,
-        TEMPLATE,
-        JSON,
-        HTML,
-        KEY_VALUES,
-        ORDER,
-        ALLOWED,
-        NUMBERS,
-        CASE,
-        FORBIDDEN,
-        STARTS_WITH,
-        ENDS_WITH,
-        VOCABULARY,
-        KNOWN_WORDS,
-        PUNCTUATION,
-        CLEAN,
-        GROUNDED,
-        COVERS,
-        CONTRADICTS,
-        SUMS,
-        LANGUAGE,
-        READABILITY,
-        NO_REPEATS,
-        PYTHON,
+        LENGTH, PATTERN, SECTIONS, LIST, TEMPLATE, JSON, HTML, KEY_VALUES, ORDER, ALLOWED, NUMBERS, CASE, FORBIDDEN,
+        STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, LANGUAGE,
+        READABILITY, NO_REPEATS, PYTHON,
     )
-}
+}  # fmt: skip

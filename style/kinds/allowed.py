@@ -8,8 +8,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns, common_fields, regex_places
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import label_counts, mostly_json, one_of, quoted, ready_pattern
 
 __all__ = ["ALLOWED"]

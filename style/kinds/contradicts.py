@@ -14,8 +14,7 @@ from ...core import ConfigError
 from ..columns import Columns, field_text, text_fields
 from ..facts.names import JOINERS, stem
 from ..facts.number_words import as_digits
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
 
@@ -190,8 +189,8 @@ def _say_contradicts(check: Check) -> str:
 def _explain_contradicts(check: Check, found: str | None, expected: str) -> str:
     """`"red" contradicts the colour "blue"`."""
     if expected.endswith("none is given"):
-        return f"{check.id}: {quoted(found or '')} is stated, but the request gives {expected.partition(',')[0]}"
-    return f"{check.id}: {quoted(found or '')} contradicts the {expected}"
+        return f"{quoted(found or '')} is stated, but the request gives {expected.partition(',')[0]}"
+    return f"{quoted(found or '')} contradicts the {expected}"
 
 
 def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:

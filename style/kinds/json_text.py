@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from ..kind import Fault
+from ..schema import Fault
 from ..words import quoted
 
 __all__ = ["MAX_DEPTH", "as_json", "fault_at", "json_path", "parsed_json", "place_of"]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -15,10 +15,9 @@ import polars as pl
 
 from ...core import ConfigError, read_written
 from ..columns import Columns
-from ..kind import Broken, Edit, Fault, Fix, Kind, Proposal
 from ..protected import PROTECTED
-from ..schema import Check, Findings, faults
-from ..words import quoted
+from ..schema import Broken, Check, Edit, Fault, Findings, Fix, Kind, Proposal, faults
+from ..words import listed, quoted
 from ..yaml_text import read_yaml
 from .json_failures import MOST, StoppableValidator, compiled, failures
 from .json_text import MAX_DEPTH, as_json, fault_at, json_path, parsed_json, place_of
@@ -200,7 +199,11 @@ _WORDS = re.compile(r"\w+|[^\w\s]")
 
 def _say_json(check: Check) -> str:
     p: JsonParameters = check.parameters
-    copied = f" Copy the text of {_listed(p.from_request)} from the request." if p.from_request else ""
+    copied = (
+        f" Copy the text of {listed([f'`{name}`' for name in p.from_request])} from the request."
+        if p.from_request
+        else ""
+    )
     schema = p.schema
     if not isinstance(schema, dict) or not schema:
         return f"Answer with valid JSON and nothing else.{copied}"
@@ -208,18 +211,13 @@ def _say_json(check: Check) -> str:
     return f"Answer with JSON and nothing else, by this JSON Schema: `{shape}`.{copied}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    marked = [f"`{name}`" for name in names]
-    return " and ".join(filter(None, (", ".join(marked[:-1]), marked[-1])))
-
-
 def _explain_json(check: Check, found: str | None, expected: str) -> str:
     if expected.startswith("$"):
         place, _, reason = expected.partition(": ")
         shown = f" (this value: {found})" if found is not None else ""
-        return f"{check.id}: at {place} {reason}{shown}"
+        return f"at {place} {reason}{shown}"
     there = f" at {quoted(found)}" if found is not None else ""
-    return f"{check.id}: expected {expected}{there}"
+    return f"expected {expected}{there}"
 
 
 _PROPOSE_FROM = 2_000  # outputs are enough for a schema

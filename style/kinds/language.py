@@ -9,8 +9,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Kind, Proposal
-from ..schema import Check, Findings, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 
 __all__ = ["LANGUAGE", "SURE_SHARE", "language_name", "likely_languages"]
 

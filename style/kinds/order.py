@@ -9,12 +9,11 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Broken, Edit, Fix, Kind
-from ..parts import facts_of
-from ..schema import Check, Findings, faults
+from ..parts import facts_of, stripped
+from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, faults
 from ..words import quoted, ready_pattern
 
-__all__ = ["ORDER", "common_succession", "longest_rising", "succession_faults"]
+__all__ = ["ORDER", "common_succession", "in_order", "longest_rising", "succession_faults"]
 
 
 def succession_faults(
@@ -76,7 +75,7 @@ def _faults_of(
         else:
             others.setdefault(text.casefold(), (text, start, end))
             if not extra:
-                faulty.append((text, start, end, f"only {_listed([shown(name) for name in wanted])}"))
+                faulty.append((text, start, end, f"only {', '.join(quoted(shown(name)) for name in wanted)}"))
     kept = set(longest_rising([rank[key] for key in seen]))
     for place, (key, (text, start, end)) in enumerate(seen.items()):
         if place not in kept:
@@ -113,8 +112,21 @@ def _after(rank: int, wanted: Sequence[str], shown: Callable[[str], str]) -> str
     return f"{name} after {quoted(shown(wanted[rank - 1]))}" if rank else f"{name} at the beginning"
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(quoted, names))
+def in_order(text: str, heads: Sequence[tuple[int, str]], wanted: Sequence[str]) -> Iterator[Edit]:
+    """The edits that put the blocks of a text in the wanted order, at the places that they have; none if a name recurs.
+
+    `heads` are the place at which each block begins, and its name. White space around blocks stays.
+    """
+    names, starts = [name for _, name in heads], [start for start, _ in heads]
+    if len(set(names)) < len(names):
+        return
+    ends = [*starts[1:], len(text)]
+    places = [place for place, name in enumerate(names) if name in wanted]
+    spans = {place: stripped(text, starts[place], ends[place]) for place in places}
+    ranked = sorted(places, key=lambda place: wanted.index(names[place]))
+    for place, other in zip(places, ranked, strict=True):
+        if place != other:
+            yield Edit(*spans[place], text[slice(*spans[other])])
 
 
 def common_succession(parts: pl.DataFrame, count: int) -> tuple[list[str], bool] | None:
@@ -196,10 +208,6 @@ def _say_order(check: Check) -> str:
     return f"Keep this order where the parts occur: {', then '.join(p.parts)}."
 
 
-def _explain_order(check: Check, found: str | None, expected: str) -> str:
-    return f"{check.id}: {quoted(found or '')} is in the wrong place; expected {expected}"
-
-
 def _fix_order(check: Check, broken: Broken) -> Iterator[Edit]:
     """The facts that hold the named parts, put in order at the places that they have; the others stay."""
     text, columns = broken.text, broken.columns
@@ -233,6 +241,7 @@ def _moved(text: str, facts: Sequence[tuple[int, int]], fact: int, place: int) -
 
 
 ORDER = Kind(
-    "order", "form", OrderParameters, _find_order, _say_order, explain=_explain_order,
+    "order", "form", OrderParameters, _find_order, _say_order,
+    explain=Explanation('"{found}" is in the wrong place; expected {expected}'),
     fix=Fix(_fix_order, says="Safe: reorders the comma-separated facts that contain the parts."),
 )  # fmt: skip

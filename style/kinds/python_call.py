@@ -15,8 +15,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns
-from ..kind import Kind
-from ..schema import Check, Findings, faults
+from ..schema import Check, Explanation, Findings, Kind, faults
 
 __all__ = ["PYTHON", "load_code"]
 
@@ -180,8 +179,6 @@ def _say_python(check: Check) -> str:
     return words.splitlines()[0] if words else f"Follow the rule `{p.call}`."
 
 
-def _explain_python(check: Check, found: str | None, expected: str) -> str:
-    return f"{check.id}: {expected}"
-
-
-PYTHON = Kind("python", "wording", PythonParameters, _find_python, _say_python, explain=_explain_python)
+PYTHON = Kind(
+    "python", "wording", PythonParameters, _find_python, _say_python, explain=Explanation(missing="{expected}")
+)

@@ -9,10 +9,9 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import Columns, field_names, text_fields
 from ..facts.numbers import span_facts
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
 from ..protected import PROTECTED
-from ..schema import Check, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import explain_slots, one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from .across import similar_texts_between
 from .candidates import Join, Method, MethodSetting, Skew
 from .join import SimilarPairs
+from .join_between import similar_texts_between
 from .ngrams import GramSets, gram_sets
 from .texts import TextsHere
 

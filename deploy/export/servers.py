@@ -1,18 +1,21 @@
-"""The parts of an exported folder for one server: texts, weights, and the command that starts it."""
+"""What each server needs: the parts of its exported folder, the command that starts it, Ollama's Modelfile."""
 
 import json
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ...core import ModelError, sha256_file
 from ...train import check_plain, conversion_command, read_record, wheel_file
 from .chat_format import ChatFormat, go_template, trimmed
-from .commands import check_vllm_adapter, llama_command, start_script, vllm_command, vllm_generation
-from .judged import JudgedModel
-from .modelfile import modelfile
+from .model import JudgedModel
 
-__all__ = ["LORA", "TEMPLATE", "Parts", "Weights", "parts_of"]
+__all__ = [
+    "LORA", "TEMPLATE", "Parts", "Weights", "check_vllm_adapter", "llama_command", "modelfile", "parts_of", "start_script",
+    "vllm_command", "vllm_generation",
+]  # fmt: skip
 
 Weights = Literal["merged", "adapter"]
 TEMPLATE, GGUF, LORA = "chat_template.jinja", "tuned-q8_0.gguf", "adapter.gguf"
@@ -21,6 +24,9 @@ OLLAMA_CONVERTS = (
     "LlamaForCausalLM", "MixtralForCausalLM", "GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM",
     "Phi3ForCausalLM", "Qwen2ForCausalLM", "Olmo3ForCausalLM", "CohereForCausalLM",
 )  # fmt: skip
+WHOLE = ("--top-k", "0", "--top-p", "1", "--min-p", "0")  # sampling as at judging: from all tokens
+SLOTS = 4  # requests at once; llama-server divides its context among them
+VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # of --max-lora-rank: vllm/config/lora.py, v0.27.1 of 2026-08
 
 
 @dataclass
@@ -39,6 +45,11 @@ class Parts:
     stripped: frozenset[str] = frozenset()
     before: tuple[str, ...] = ()  # commands to run once before the start
     cautions: list[str] = field(default_factory=list)
+
+    @property
+    def merged(self) -> bool:
+        """Whether the adapter is part of the weights."""
+        return "adapter" not in self.weights and self.lora_source is None
 
 
 def parts_of(model: JudgedModel, server: str, weights: Weights | None) -> Parts:
@@ -193,3 +204,125 @@ def _merged(model: JudgedModel, *, gguf: bool) -> tuple[Path, Path | None]:
         run.talk.note("export: merging the adapter into the base model")
         merge_run(run, gguf="gguf" in missing)
     return folder / "merged", folder / "gguf" / files["gguf"] if "gguf" in wanted else None
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def llama_command(
+    model: str, *, name: str, context: int, max_tokens: int, temperature: float, template: str, lora: str | None = None
+) -> list[str]:
+    """`llama-server` with the model's own chat template; each of its slots has the whole `context`."""
+    return [
+        "llama-server", "--model", model, *(["--lora", lora] if lora else []), "--alias", name, "--jinja",
+        "--chat-template-file", template, "--ctx-size", str(SLOTS * context), "--parallel", str(SLOTS),
+        "--temp", f"{temperature:g}", *(WHOLE if temperature else ()), "--predict", str(max_tokens),
+        "--host", "127.0.0.1", "--port", "8080",
+    ]  # fmt: skip
+
+
+def vllm_command(
+    model: str, *, name: str, context: int, template: str, generation: str, dtype: str,
+    adapter: tuple[str, int] | None = None, quantised: bool = False,
+) -> list[str]:  # fmt: skip
+    """`vllm serve` with the judged chat template and generation settings; `adapter` is a folder and its rank.
+
+    `generation` is a folder with a generation_config.json: without it, vLLM takes sampling settings and stops from the
+    base model's.
+    """
+    served = ["--served-model-name", name]
+    if adapter is not None:
+        folder, rank = adapter
+        served = ["--enable-lora", "--max-lora-rank", str(vllm_rank(rank)), "--lora-modules", f"{name}={folder}"]
+    return [
+        "vllm", "serve", model, *served, *(["--quantization", "bitsandbytes"] if quantised else []), "--chat-template",
+        template, "--chat-template-content-format", "string", "--generation-config", generation, "--max-model-len",
+        str(context), "--dtype", dtype, "--host", "127.0.0.1", "--port", "8000",
+    ]  # fmt: skip
+
+
+def vllm_rank(rank: int) -> int:
+    """The smallest --max-lora-rank that holds an adapter. Raises: ModelError if none does."""
+    found = next((most for most in VLLM_RANKS if most >= rank), None)
+    if found is None:
+        raise ModelError(
+            f"vLLM serves adapters of rank {VLLM_RANKS[-1]} at most; this one has {rank}.\n"
+            "Export the merged model: --weights merged."
+        )
+    return found
+
+
+def vllm_generation(stop_ids: Sequence[int], *, max_tokens: int, temperature: float) -> dict[str, Any]:
+    """A generation_config.json from which vLLM reads its defaults: the temperature, the stops, the limit.
+
+    vLLM makes `max_new_tokens` the limit of every request and adds `eos_token_id` to its stops; it ignores `do_sample`.
+    """
+    return {"temperature": temperature, "eos_token_id": list(stop_ids), "max_new_tokens": max_tokens}
+
+
+def check_vllm_adapter(config: Mapping[str, Any]) -> None:
+    """Check that vLLM serves an adapter with these settings as peft does. Raises: ModelError if it does not."""
+    refused = [name for name in ("modules_to_save", "use_dora", "rank_pattern", "alpha_pattern") if config.get(name)]
+    refused += [name for name in ("bias",) if config.get(name, "none") != "none"]
+    if refused:
+        raise ModelError(
+            f"vLLM does not serve an adapter that sets {', '.join(refused)}.\nExport the merged model: --weights merged."
+        )
+
+
+def start_script(command: Sequence[str], *, about: str) -> str:
+    """A shell script that starts the command from the script's own folder, with more options added at the end."""
+    words = [shlex.quote(word) for word in command]
+    lines: list[str] = []
+    for word in words:
+        if word.startswith("--") or not lines:
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}"
+    shown = " \\\n    ".join(lines)
+    return f'#!/bin/sh\n# {about}\ncd "$(dirname "$0")" || exit 1\nexec {shown} "$@"\n'
+
+
+# --- Ollama's Modelfile -------------------------------------------------------------------------------------------
+
+# The values of a Modelfile end where a quoted text ends before a white space, there are no escapes, and characters that Go does
+# not call printable are dropped (ollama/ollama, parser/parser.go, v0.33.0-rc2 of 2026-08-21). So a value that cannot be written
+# is refused here, and templates are written without such characters (`go_literal`).
+
+
+def modelfile(
+    source: str, *, template: str, stops: Sequence[str], context: int, max_tokens: int, temperature: float,
+    adapter: str | None = None,
+) -> str:  # fmt: skip
+    """The Modelfile for a model in `source`, a file or folder next to the Modelfile; `adapter` is a file with a LoRA for it.
+
+    Raises: ModelError for a text that a Modelfile cannot hold.
+    """
+    lines = [f"FROM {_value(source)}"]
+    if adapter is not None:
+        lines.append(f"ADAPTER {_value(adapter)}")
+    lines += ["", f'TEMPLATE """{_checked(template)}"""', ""]
+    lines += ["# As at judging. Some versions of Ollama penalise repetitions unless they are told not to."]
+    lines += [f"PARAMETER temperature {temperature:g}", "PARAMETER repeat_penalty 1"]
+    if temperature:  # drawn from all tokens, as at judging
+        lines += ["PARAMETER top_k 0", "PARAMETER top_p 1", "PARAMETER min_p 0"]
+    lines += [f"PARAMETER num_predict {max_tokens}", f"PARAMETER num_ctx {context}"]
+    lines += [f"PARAMETER stop {_value(stop)}" for stop in stops]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _value(text: str) -> str:
+    quotes = '"""' if '"' in text or "\n" in text else '"'
+    return f"{quotes}{_checked(text)}{quotes}"
+
+
+def _checked(text: str) -> str:
+    """The text, if a reader of Modelfiles gives it back."""
+    lost = next((letter for letter in text if not letter.isprintable() and letter not in "\n\t"), None)
+    if lost is not None or '"""' in text:
+        what = f"the character U+{ord(lost):04X}" if lost is not None else "three quotation marks in a row"
+        raise ModelError(
+            f"A Modelfile cannot hold {what}, which is in {text[:80]!r}.\n"
+            "Serve the model with llama.cpp or vLLM instead: --format llama.cpp, --format vllm."
+        )
+    return text

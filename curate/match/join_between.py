@@ -12,10 +12,11 @@ import polars as pl
 
 from .join import SimilarPairs, as_fraction, meeting_seconds, similar_tiles_between, verified_pairs
 from .ngrams import distinct, gram_sets
-from .segments import segment_pairs, segment_seconds
-from .signed import SignedSets, signed_texts
+from .partenum import segment_pairs, segment_seconds
+from .sketches import SignedSets, signed_texts
 
 __all__ = ["runs_of", "similar_texts_between", "verified_texts"]
+
 
 _FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and larger side per comparison: some 1 GB
 _NUMBERED = 24_000_000  # characters whose grams are numbered at once: about 1 GB
