@@ -17,13 +17,13 @@ from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
 from tuneworth.curate.check.quality import find_faults
+from tuneworth.curate.decisions.why import _named
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.match.subjects import _Words
 from tuneworth.curate.read.dates import pair_dates
 from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.formats.document import JsonFault, JsonText
 from tuneworth.curate.read.normal_forms import clean_text, comparable, content_hash, normalise, text_fields, visible
-from tuneworth.curate.why import _named
 from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
 from tuneworth.deploy.export.readme import code, fenced

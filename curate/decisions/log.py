@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from ..core import ConfigError, Locked, RunBroken, disk_refusal, sync_folder, writing
+from ...core import ConfigError, Locked, RunBroken, disk_refusal, sync_folder, writing
 from .overrides import Lines, Override, file_bytes, is_blank, override_line, parse_lines, stamp
 
 __all__ = ["DecidedElsewhere", "DecisionBatch", "DecisionLog"]

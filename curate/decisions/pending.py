@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from ..core import ConfigError, nearest
-from .run_files import pair_lines, read_ledger
+from ...core import ConfigError, nearest
+from ..run_files import pair_lines, read_ledger
 
 __all__ = ["FILTERED", "RowFilter", "find_rows"]
 

@@ -1,38 +1,102 @@
-"""Applies people's decisions about single rows: drops at once, keeps whatever the rules say; and sums them up."""
+"""Replays people's decisions: finds their rows, by id, or by content where ids were renumbered; drops, keeps, places these."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ..core import say
-from .applied import Applied, Contents, apply_decisions
-from .check import Checked
-from .match import Corpus, Edges, Outcomes, Relations, settle
+from ...core import say
+from ..check import Checked
+from ..match import Corpus, Edges, Outcomes, Relations, settle
+from ..read import RawPairs
+from ..records import EditedReference, Overrides, SplitCounts
+from ..settings import CurateSettings
+from ..split import SPLITS
 from .overrides import Override
-from .read import RawPairs
-from .settings import CurateSettings
-from .split import SPLITS
 
 __all__ = [
-    "Decided",
-    "decide",
-    "despite_decision",
-    "edit_warnings",
-    "preferred_first",
-    "settle_decided",
-    "summarise_decisions",
-    "without_failures",
-]
+    "Applied", "Contents", "Decided", "apply_decisions", "decide", "despite_decision", "edit_warnings",
+    "preferred_first", "settle_decided", "summarise_decisions", "without_failures",
+]  # fmt: skip
 
 
 RULE = "override"
 _NAMED = 5  # unmatched ids that a warning shows
 _LISTED = 200  # edited references; their texts stand in the summary
+
+
+# The hashes by which each row may be known, one list per form, rows in the order of the table.
+Contents = Callable[[], Sequence[Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What decisions are about.
+
+    by_place: the last decision about each row, by its place in the table. repeated: ids of rows with earlier ones that
+    say something else. gone: decisions about ids that no row has. changed: decisions about rows that hold another pair
+    since, which no other row holds.
+    """
+
+    by_place: Mapping[int, Override]
+    repeated: Sequence[str] = ()
+    gone: Sequence[Override] = ()
+    changed: Sequence[Override] = ()
+
+
+def apply_decisions(ids: Sequence[str], overrides: Sequence[Override], contents: Contents) -> Applied:
+    """The decision that applies to each row: the last one about it.
+
+    A decision that holds a content is about the row with its id if the row has that content, else about the rows with
+    that content; one without is about its id. `contents` is asked only if a decision holds one.
+    """
+    # By id and content, since an id may have been another row's when an earlier decision named it.
+    last = {(override.id, override.content): number for number, override in enumerate(overrides)}
+    places = {name: place for place, name in enumerate(ids)} if last else {}
+    forms = contents() if any(content for _, content in last) else ()
+    own = {
+        number: places[name]
+        for (name, content), number in last.items()
+        if name in places and (not content or any(form[places[name]] == content for form in forms))
+    }
+    elsewhere = [number for number in last.values() if number not in own and overrides[number].content]
+    taken = {place for number, place in own.items() if overrides[number].content}
+    about = {number: [place] for number, place in own.items()} | _moved(elsewhere, overrides, forms, taken)
+    by_place = {place: overrides[number] for number in sorted(about) for place in about[number]}
+    idle = [overrides[number] for number in last.values() if not about.get(number)]
+    earlier = [(override, about.get(last[override.id, override.content], ())) for override in overrides]
+    return Applied(
+        by_place,
+        sorted({ids[at] for made, found in earlier for at in found if made.decision != by_place[at].decision}),
+        [override for override in idle if override.id not in places],
+        [override for override in idle if override.id in places],
+    )
+
+
+def _moved(
+    numbers: Iterable[int], overrides: Sequence[Override], forms: Sequence[Sequence[str]], taken: Collection[int]
+) -> dict[int, list[int]]:
+    """The rows of decisions whose id no longer has their content: those that have it and are not `taken` by their own.
+
+    Several decisions about one content get a row each, those that keep first; further rows follow the last of them.
+    """
+    made = defaultdict(list)
+    for number in numbers:
+        made[overrides[number].content].append(number)
+    rows = defaultdict(set)
+    for form in forms if made else ():
+        for place, content in enumerate(form):
+            if content in made and place not in taken:
+                rows[content].add(place)
+    about = {}
+    for content, several in made.items():
+        found = sorted(rows[content])
+        for at, number in enumerate(sorted(several, key=lambda number: overrides[number].decision == "drop")):
+            about[number] = found[at:] if at == len(several) - 1 else found[at : at + 1]
+    return about
 
 
 @dataclass(frozen=True)
@@ -229,26 +293,22 @@ def despite_decision(outcomes: Outcomes, decided: Decided) -> Outcomes:
     return replace(outcomes, evidence=column)
 
 
-def summarise_decisions(decided: Decided, kept: pl.DataFrame) -> dict[str, Any]:
-    """The entry about decisions in curate/summary.json; `kept` has the columns `row, id, split` of the kept rows.
-
-    edited: kept rows of each split whose output a person wrote. references: those of test, at most 200, with who edited
-    them and what they were before.
-    """
+def summarise_decisions(decided: Decided, kept: pl.DataFrame) -> Overrides:
+    """The entry about decisions in curate/summary.json; `kept` has the columns `row, id, split` of the kept rows."""
     edited = kept.filter(pl.col("row").is_in(list(decided.edited)))
-    references = edited.filter(split="test").sort("row")
-    return {
-        "applied": decided.applied,
-        "unmatched": list(decided.unmatched),
-        "changed": list(decided.changed),
-        "edited": {split: int((edited["split"] == split).sum()) for split in SPLITS},
-        "references": [_reference(decided, *row) for row in references.select("row", "id").head(_LISTED).rows()],
-    }
+    references = edited.filter(split="test").sort("row").select("row", "id").head(_LISTED)
+    return Overrides(
+        applied=decided.applied,
+        unmatched=list(decided.unmatched),
+        changed=list(decided.changed),
+        edited=SplitCounts.of(edited["split"]),
+        references=[_reference(decided, *row) for row in references.rows()],
+    )
 
 
-def _reference(decided: Decided, row: int, id: str) -> dict[str, Any]:
+def _reference(decided: Decided, row: int, id: str) -> EditedReference:
     made, (before, after) = decided.edits[row], decided.edited[row]
-    return {"row": row, "id": id, "who": made.who, "why": made.why, "when": made.when, "before": before, "after": after}
+    return EditedReference(row=row, id=id, who=made.who, why=made.why, when=made.when, before=before, after=after)
 
 
 def edit_warnings(decided: Decided, kept: pl.DataFrame) -> Iterator[dict[str, str]]:

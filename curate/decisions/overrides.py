@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from ..core import ConfigError, DataError, nearest, parsed_line, read_regular
-from .read import clean_text
+from ...core import ConfigError, DataError, nearest, parsed_line, read_regular
+from ..read import clean_text
 
 __all__ = [
     "DECISIONS", "EDITED", "Decision", "Lines", "Override", "file_bytes", "is_blank", "override_line", "parse_lines",

@@ -18,20 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import polars as pl
 
 from ...core import RunBroken, TuneworthError, has_ended
 from .files import Files, UrlFiles, files_at
 
-__all__ = [
-    "BUCKET",
-    "Done",
-    "Lease",
-    "Piece",
-    "Storage",
-    "StoredTable",
-    "open_storage",
-]
+__all__ = ["BUCKET", "Done", "Lease", "Piece", "Storage", "StoredTable", "open_storage"]
 
 
 BUCKET = "bucket"
@@ -119,13 +112,13 @@ class Storage:
                 self.files.write(f"{self.prefix}{folder}/{file}", data)
                 tables[name] = StoredTable(file, frame.height, len(data), pieces)
             done = Done(tables, note, seconds, peak_bytes, rows_read)
-            self.write_json(f"{folder}/done.json", _as_json(done))
+            self.write_json(f"{folder}/done.json", msgspec.to_builtins(done))
         return done
 
     def find(self, stage: str, part: int) -> Done | None:
         """The result of a part; None if it is not finished, or if one of its files is missing or truncated."""
         folder = _folder(stage, part)
-        done = _from_json(self.read_json(f"{folder}/done.json"))
+        done = self._done(folder)
         if done is None:
             return None
         with self.refusals(folder):
@@ -142,7 +135,7 @@ class Storage:
         Raises: RunBroken if the part does not exist, or the table is missing or damaged.
         """
         folder = _folder(stage, part)
-        done = _from_json(self.read_json(f"{folder}/done.json"))
+        done = self._done(folder)
         if done is None:
             raise RunBroken(
                 f"{self.at(folder)}: part {part} of stage {stage} is missing\n"
@@ -150,6 +143,12 @@ class Storage:
             )
         table = done.tables.get(name)
         return None if table is None else self._unpacked(f"{folder}/{table.file}", table, columns, bucket)
+
+    def _done(self, folder: str) -> Done | None:
+        try:
+            return msgspec.convert(self.read_json(f"{folder}/done.json"), Done)
+        except msgspec.ValidationError:
+            return None
 
     def _unpacked(
         self, path: str, table: StoredTable, columns: Sequence[str] | None, bucket: int | None
@@ -249,31 +248,6 @@ def _ipc(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_ipc(buffer, compression=_COMPRESSION)
     return buffer.getvalue()
-
-
-def _as_json(done: Done) -> dict[str, Any]:
-    tables = {
-        name: {"file": table.file, "rows": table.rows, "bytes": table.bytes, "pieces": table.pieces}
-        for name, table in done.tables.items()
-    }
-    return {
-        "tables": tables,
-        "note": done.note,
-        "seconds": round(done.seconds, 3),
-        "peak_bytes": done.peak_bytes,
-        "rows_read": done.rows_read,
-    }
-
-
-def _from_json(found: Any) -> Done | None:
-    try:
-        tables = {
-            name: StoredTable(t["file"], t["rows"], t["bytes"], tuple(Piece(*piece) for piece in t["pieces"]))
-            for name, t in found["tables"].items()
-        }
-        return Done(tables, found["note"], found["seconds"], found["peak_bytes"], found["rows_read"])
-    except (AttributeError, KeyError, TypeError):
-        return None
 
 
 def _first_line(error: Exception) -> str:

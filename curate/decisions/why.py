@@ -11,18 +11,14 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, notebook_page, open_stored, printable, read_stored_lines, stored_line
-from ..style import field_text, render_fields
-from .match import GRAM
-from .read import comparable, comparable_fields
-from .run_files import PAIRS, SET_ASIDE, ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
-from .split import SPLITS
+from ...core import DataError, notebook_page, open_stored, printable, read_stored_lines, stored_line
+from ...style import field_text, render_fields
+from ..match import GRAM
+from ..read import comparable, comparable_fields
+from ..run_files import PAIRS, SET_ASIDE, ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
+from ..split import SPLITS
 
-__all__ = [
-    "Explanation",
-    "nearest_kept",
-    "why",
-]
+__all__ = ["Explanation", "nearest_kept", "why"]
 
 
 _MOST = 64 * 2**20  # bytes of split files that are searched: a second or two

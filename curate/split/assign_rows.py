@@ -14,15 +14,10 @@ from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..settings import CurateSettings
 from .assign import SPLITS, split_by_date, split_components
-from .given import Bridges, leaked_rows, placed_again, pull_siblings, pull_tied, pull_to_given
+from .pinned import Bridges, leaked_rows, placed_again, pull_siblings, pull_tied, pull_to_given
 from .ties import Ties, output_edges, tie_rows
 
-__all__ = [
-    "Placed",
-    "drop_failing",
-    "drop_followers",
-    "place_rows",
-]
+__all__ = ["Placed", "assign_rows", "drop_failing", "drop_followers"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Placed:
         return names.gather(np.where(kept, self.side, len(SPLITS)))
 
 
-def place_rows(
+def assign_rows(
     corpus: Corpus,
     outcomes: Outcomes,
     relations: Relations,

@@ -6,6 +6,7 @@ that meet there go to the bucket of their left text, and on with that text to th
 verifies each pair once, whatever the buckets.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -15,14 +16,27 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError
-from ..match.candidates import CAPS, Caps, Skew, band_count, band_keys, buckets_of, key_ranks, meetings
+from ..match.candidates import (
+    CAPS,
+    Caps,
+    Join,
+    Method,
+    MethodSetting,
+    Skew,
+    band_count,
+    band_keys,
+    buckets_of,
+    expected_recall,
+    key_ranks,
+    meetings,
+)
 from ..match.join import SimilarPairs, as_fraction
 from ..match.join_between import similar_texts_between, verified_texts
 from ..match.ngrams import sorted_once
 from ..match.sketches import near_texts
 from .tasks import Job, Result, Table, Task
 
-__all__ = ["StoredPairs", "stored_between", "stored_candidates"]
+__all__ = ["StoredPairs", "StoredTexts", "stored_between", "stored_candidates"]
 
 _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # processed together when bands are made
@@ -306,3 +320,60 @@ def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[SimilarPairs]:
 def _joined(tables: Sequence[pl.DataFrame]) -> SimilarPairs:
     found = pl.concat([table for table in tables if table.height])
     return SimilarPairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))
+
+
+class StoredTexts:
+    """Texts in stored tables with a column `text`, one per bucket; `offsets`: the first number of each, then the total.
+
+    The join always uses candidates, whatever the settings say.
+    """
+
+    def __init__(self, job: Job, name: str, tables: Sequence[Table], offsets: np.ndarray) -> None:
+        self._job = job
+        self._name = name
+        self._tables = tables
+        self._offsets = offsets
+
+    def of(self, numbers: np.ndarray) -> list[str]:
+        """See `Texts`; each bucket is read once."""
+        once, place = np.unique(numbers, return_inverse=True)
+        bounds = np.searchsorted(once, self._offsets)
+        tasks = [
+            Task("look up", b, texts_at, {"texts": [self._tables[b]]}, None, {"places": once[start:stop] - self._offsets[b]},
+                 columns=("text",))
+            for b, (start, stop) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+            if start < stop
+        ]  # fmt: skip
+        found = [result.tables["found"]["text"] for result in self._job.ask(tasks)]
+        return pl.concat(found).gather(place).to_list() if found else []
+
+    def join(self, threshold: float, setting: MethodSetting, ranks: np.ndarray) -> Join:
+        """See `Texts`."""
+        method = Method(
+            "candidates", expected_recall(threshold), "asked for" if setting == "candidates" else "in parts"
+        )
+        stage = f"similar {threshold:g}"
+        found = stored_candidates(self._job, stage, self._tables, self._offsets, threshold, ranks=ranks)
+        return Join(method, found.pairs, lambda: found.skew)
+
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
+        """See `Texts`."""
+        sides = []
+        for numbers in (left, right):
+            side = np.zeros(int(self._offsets[-1]), bool)
+            side[numbers] = True
+            sides.append(side)
+        # The same search has the same name in every run of one job.
+        mark = hashlib.sha256(np.packbits(np.concatenate(sides)).tobytes()).hexdigest()[:8]
+        stage = f"search {self._name} {mark}"
+        return stored_between(self._job, stage, self._tables, self._offsets, sides[0], sides[1], threshold)
+
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
+        """See `Texts`."""
+        for found in self.between(numbers, numbers, threshold):
+            yield found.take(np.flatnonzero(found.left < found.right))
+
+
+def texts_at(texts: pl.DataFrame, *, places: np.ndarray) -> Result:
+    """The texts at these places."""
+    return Result({"found": texts[places]})

@@ -1,4 +1,4 @@
-"""Tasks of a stage over parts, and where they run: in a job that reuses stored parts, or in this process."""
+"""Tasks of a stage over parts, in a job that reuses the parts that are stored."""
 
 import hashlib
 import json
@@ -6,16 +6,20 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
+from typing import Any, Protocol, TypeVar, get_type_hints
 
+import msgspec
 import polars as pl
 
 from ...core import Progress, RunBroken, Say, TuneworthError, peak_bytes, reset_peak, say, silent
-from .storage import BUCKET, Done, Lease, Storage
+from ..each import Kept
+from .storage import Done, Lease, Storage
 
-__all__ = ["Executor", "InMemory", "Job", "Result", "Table", "Task", "Work", "carry_out"]
+__all__ = ["Executor", "Job", "Result", "Stored", "Table", "Task", "carry_out"]
 
+T = TypeVar("T")
 _AT_ONCE = 16  # requests to a storage behind a URL, where each takes some 20 ms
 
 
@@ -35,12 +39,37 @@ class Result:
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     note: Any = None
 
+    @classmethod
+    def of(cls, value: Any) -> "Result":
+        """Any other result of a step: its tables by the names of their fields, and the rest as the note."""
+        tables: dict[str, pl.DataFrame] = {}
+        names = dict(_fields_of(value))
+
+        def taken(found: Any) -> str:
+            name = names[id(found)]
+            tables[name] = found.read() if isinstance(found, Kept) else found
+            return name
+
+        note = msgspec.to_builtins(value, enc_hook=taken)
+        return cls(tables, note)
+
+
+def _fields_of(value: Any, name: str = "table") -> Iterator[tuple[int, str]]:
+    """Names for a table, or for the tables in the fields of a record and of the records in it."""
+    if isinstance(value, Kept | pl.DataFrame):
+        yield id(value), name
+    elif is_dataclass(value):
+        within = "" if name == "table" else f"{name} "
+        for one in fields(value):
+            yield from _fields_of(getattr(value, one.name), f"{within}{one.name}")
+
 
 @dataclass(frozen=True)
 class Task:
     """One call of a stage function on one part.
 
-    `function` is a top-level function, called as `function(**frames, **parameters)`; `tables` gives each frame's
+    `function` is a top-level function that returns a `Result`, or what `Result.of` takes apart; it is called as
+    `function(**frames, **parameters)`. `tables` gives each frame's
     argument name its stored tables, concatenated in that order; only `columns` are read, where given. With
     `bucket` only the rows of that value are read from tables that have a column `bucket`. A name that a part did not
     store counts as no rows; where no part stored it, the frame has no columns.
@@ -48,7 +77,7 @@ class Task:
 
     stage: str
     part: int
-    function: Callable[..., Result]
+    function: Callable[..., Any]
     tables: Mapping[str, Sequence[Table]] = field(default_factory=dict)
     bucket: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -69,7 +98,8 @@ def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Res
             for name, tables in task.tables.items()
         }
         rows = sum(frame.height for frame in frames.values())
-        result = task.function(**frames, **task.parameters)
+        value = task.function(**frames, **task.parameters)
+        result = value if isinstance(value, Result) else Result.of(value)
         note = json.loads(json.dumps(result.note, ensure_ascii=False))  # as it will be read back from the storage
         if not store:
             return Result(result.tables, note)
@@ -110,6 +140,18 @@ class Executor(Protocol):
     def close(self) -> None:
         """End the workers that it started."""
         ...
+
+
+class Stored(Kept):
+    """A table in the storage of a job."""
+
+    def __init__(self, storage: Storage, table: Table) -> None:
+        self._storage = storage
+        self.table = table
+
+    def read(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """See `Kept`."""
+        return _frame(self._storage, [self.table], columns=columns)
 
 
 class Job:
@@ -174,6 +216,31 @@ class Job:
             self._note_peak(task, found)
         return [found.note if found is not None else None for found in done]
 
+    def each(
+        self,
+        step: str,
+        function: Callable[..., T],
+        parts: Sequence[Mapping[str, Any]],
+        *,
+        numbers: Sequence[int] | None = None,
+    ) -> list[T]:
+        """See `Each`: the parts that are not stored yet are worked on by the executor."""
+        tasks, numbers = [], range(len(parts)) if numbers is None else numbers
+        for part, arguments in zip(numbers, parts, strict=True):
+            kept = {name: [value.table] for name, value in arguments.items() if isinstance(value, Stored)}
+            rest = {name: value for name, value in arguments.items() if name not in kept}
+            tasks.append(Task(step, part, function, kept, parameters=rest))
+        kind = get_type_hints(function)["return"]
+        return [
+            msgspec.convert(note, kind, dec_hook=partial(self._restored, Table(step, part, "")))
+            for part, note in zip(numbers, self.run(tasks), strict=True)
+        ]
+
+    def _restored(self, part: Table, kind: type, name: str) -> Any:
+        """What stands for a table in the note of a part: the table, or where it is kept."""
+        table = Stored(self.storage, replace(part, name=name))
+        return table.read() if kind is pl.DataFrame else table
+
     def ask(self, tasks: Sequence[Task]) -> list[Result]:
         """Run tasks whose results return to the driver, in the order of the tasks; nothing is stored."""
         results: dict[int, Result] = {}
@@ -187,20 +254,6 @@ class Job:
     ) -> pl.DataFrame:
         """Stored tables on the driver, concatenated in this order; no columns where no part stored them."""
         return _frame(self.storage, tables, columns=columns, bucket=bucket)
-
-    def buckets(self, tables: Sequence[Table]) -> dict[int, int]:
-        """The rows of each bucket over these tables, from metadata only; one task must hold the largest."""
-        rows: dict[int, int] = {}
-        for table in tables:
-            done = self.storage.find(table.stage, table.part)
-            stored = None if done is None else done.tables.get(table.name)
-            for piece in stored.pieces if stored is not None else ():
-                if piece.bucket is not None:
-                    rows[piece.bucket] = rows.get(piece.bucket, 0) + piece.rows
-        return dict(sorted(rows.items()))
-
-    def forget(self, *stages: str) -> None:
-        """Does nothing: a restarted job reuses its tables."""
 
     def memory(self) -> dict[str, int]:
         """The peak bytes of a task of each stage, for stages run or found stored."""
@@ -237,61 +290,6 @@ class Job:
     def _note_peak(self, task: Task, done: Done | None) -> None:
         if done is not None and (done.peak_bytes or 0) > self._peaks.get(task.stage, (0, 0))[0]:
             self._peaks[task.stage] = (done.peak_bytes or 0, task.part)
-
-
-class InMemory:
-    """The counterpart of a job on one machine: runs tasks one by one in this process and keeps tables in memory.
-
-    Errors of a stage function pass through unchanged.
-    """
-
-    def __init__(self) -> None:
-        self._tables: dict[tuple[str, int], Mapping[str, pl.DataFrame]] = {}
-
-    def run(self, tasks: Sequence[Task]) -> list[Any]:
-        """Run the tasks of a stage; returns their notes, in the order of the tasks."""
-        notes = []
-        for task in tasks:
-            result = self._carry_out(task)
-            self.put(task.stage, task.part, result.tables)
-            notes.append(result.note)
-        return notes
-
-    def ask(self, tasks: Sequence[Task]) -> list[Result]:
-        """Run tasks whose tables are not kept, in the order of the tasks."""
-        return [self._carry_out(task) for task in tasks]
-
-    def read(
-        self, tables: Sequence[Table], columns: Sequence[str] | None = None, bucket: int | None = None
-    ) -> pl.DataFrame:
-        """Tables concatenated in this order; no columns where no part has them."""
-        found = [self._tables[table.stage, table.part].get(table.name) for table in tables]
-        frames = [frame if frame is None or columns is None else frame.select(columns) for frame in found]
-        if bucket is not None:
-            frames = [_of_bucket(frame, bucket) for frame in frames]
-        return _concatenated(frames)
-
-    def put(self, stage: str, part: int, tables: Mapping[str, pl.DataFrame]) -> None:
-        """Keep tables that the driver made."""
-        self._tables[stage, part] = tables
-
-    def forget(self, *stages: str) -> None:
-        """Free the tables of stages that are no longer needed."""
-        self._tables = {key: tables for key, tables in self._tables.items() if key[0] not in stages}
-
-    def _carry_out(self, task: Task) -> Result:
-        frames = {name: self.read(tables, task.columns, task.bucket) for name, tables in task.tables.items()}
-        return task.function(**frames, **task.parameters)
-
-
-Work = Job | InMemory  # where a driver submits its tasks
-
-
-def _of_bucket(frame: pl.DataFrame | None, bucket: int) -> pl.DataFrame | None:
-    if frame is None or BUCKET not in frame.columns:
-        return frame
-    inside = frame[BUCKET] == bucket
-    return frame if inside.all() else frame.filter(inside)
 
 
 def _frame(

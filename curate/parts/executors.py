@@ -1,4 +1,4 @@
-"""Executors for tasks: this process, or a pool of processes on this machine. Ray is in `ray.py`."""
+"""An executor for tasks: a pool of processes on this machine. Ray is in `ray.py`."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from ...core import RunBroken, spawning, withheld_keys
 from .storage import Done, Storage
 from .tasks import Result, Task, carry_out
 
-__all__ = ["ONE_THREAD", "RETURN_MEMORY", "Here", "Processes"]
+__all__ = ["ONE_THREAD", "RETURN_MEMORY", "Processes"]
 
 # Polars and the BLAS libraries read these when they load: with a worker per core, each has one thread.
 _POOLS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -24,23 +24,6 @@ RETURN_MEMORY = {
 ONE_THREAD: dict[str, str] = dict.fromkeys(_POOLS, "1") | RETURN_MEMORY
 _AHEAD = 2  # tasks handed out per worker: one runs, one waits
 _TRIES = 3
-
-
-class Here:
-    """Runs tasks one after another in this process."""
-
-    workers = 1
-
-    def prepare(self, storage: Storage) -> None:
-        """Nothing to check: this process is the only worker."""
-
-    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """Run the tasks in order."""
-        for at, task in enumerate(tasks):
-            yield at, carry_out(storage, task, store=store)
-
-    def close(self) -> None:
-        """Nothing was started."""
 
 
 class Processes:
