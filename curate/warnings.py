@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import say
+from ..core import as_json, say
 from ..style import Discrimination, StyleSchema
 from .check import Checked, personal_words
+from .check_parts import CheckedPairs
 from .match import Canned, Relations
 from .paraphrases import meaning_sentence
-from .prepare import Prepared
 from .read import RawPairs
-from .resolve import Resolved
+from .records import Certificate
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
+from .steps import CertifiedPairs
 
 __all__ = ["FEW_PAIRS", "find_warnings"]
 
@@ -32,33 +33,35 @@ _HUGE = 0.2
 
 
 def find_warnings(
-    ready: Prepared,
-    found: Resolved,
+    pairs: CheckedPairs,
+    relations: Relations,
+    certified: CertifiedPairs,
     ledger: pl.DataFrame,
+    canned: Canned,
+    *,
     style: StyleSchema | None,
     discrimination: Discrimination | None,
-    *,
+    meaning: Mapping[str, Any] | None,
     settings: CurateSettings,
     identifiers: Collection[str],
 ) -> list[dict[str, str]]:
     """All warnings as code and text."""
-    raw, kept, checked = ready.raw, found.kept, ready.checked
-    placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs were dropped
+    raw, kept, checked, placed = pairs.raw, certified.kept, pairs.checked, certified.placed
     warnings = [
         *_amount(raw, kept),
-        *_identifiers(ready.identifier_like, identifiers),
-        *_outputs(raw, found.canned),
-        *_answers(found.certificate, kept["split"]),
-        *_meaning(found.meaning, settings),
-        *_weight(kept, found.placed.components()[found.outcomes.kept]),
+        *_identifiers(pairs.identifier_like, identifiers),
+        *_outputs(raw, canned),
+        *_answers(certified.certificate, kept["split"]),
+        *_meaning(meaning, settings),
+        *_weight(kept, placed.components()[certified.outcomes.kept]),
         *_rules(raw, style, checked),
         *_form_only(discrimination),
         *_quality(raw, checked),
-        *_conflicts(raw, ledger, settings, found.relations),
-        *_skew(found.relations),
-        *_split(found.placed.ties, int((placed >= 0).sum())),
+        *_conflicts(raw, ledger, settings, relations),
+        *_skew(relations),
+        *_split(placed.ties, int((placed.outcomes.kept & (placed.side >= 0)).sum())),
         *_groups_across(kept),
-        *_personal(ready.personal),
+        *_personal(pairs.personal),
     ]
     return [{"code": code, "text": text} for code, text in warnings]
 
@@ -134,11 +137,12 @@ def _meaning(found: Mapping[str, Any] | None, settings: CurateSettings) -> Itera
         )
 
 
-def _answers(certificate: Mapping[str, Any], split: pl.Series) -> Iterator[tuple[str, str]]:
+def _answers(certificate: Certificate, split: pl.Series) -> Iterator[tuple[str, str]]:
     """So many answers of test in train that the test shows recital; the certificate has what to set against it."""
-    if certificate["answers_remedy"] is not None:
-        clause = answers_in_train({"certificate": certificate, "splits": {"test": int((split == "test").sum())}})
-        yield "answers_in_train", f"{clause}: a model can recite them. {certificate['answers_remedy']}".strip()
+    if certificate.answers_remedy is not None:
+        found = as_json(certificate)
+        clause = answers_in_train({"certificate": found, "splits": {"test": int((split == "test").sum())}})
+        yield "answers_in_train", f"{clause}: a model can recite them. {certificate.answers_remedy}".strip()
 
 
 def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str]]:

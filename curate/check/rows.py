@@ -63,22 +63,6 @@ class Findings:
     idle: Mapping[str, str] = field(default_factory=dict)
     repairs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REPAIR_SCHEMA))
 
-    def tables(self) -> dict[str, pl.DataFrame]:
-        """The tables by name, for storage; `note` holds the rest."""
-        return {"rows": self.rows, "evidence": self.evidence, "unscored": self.unscored, "repairs": self.repairs}
-
-    def note(self) -> dict[str, Any]:
-        """Everything except the tables, as JSON."""
-        needed = [list(pair) for pair in self.needed]
-        return {"fails": dict(self.fails), "needed": needed, "given": list(self.given), "idle": dict(self.idle)}
-
-    @classmethod
-    def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Findings":
-        """Rebuild the object from `tables` and `note`."""
-        needed = [(check, name) for check, name in note["needed"]]
-        rest = note["fails"], needed, note["given"], note.get("idle", {})
-        return cls(tables["rows"], tables["evidence"], tables["unscored"], *rest, tables["repairs"])
-
 
 def examine(
     pairs: pl.DataFrame,

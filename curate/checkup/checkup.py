@@ -53,9 +53,9 @@ def check_pairs(
         *_amount(pairs, compared),
         *missing_facts(pairs, table),
         *repeats(pairs, compared, table),
-        *personal_data(pairs, compared.ready),
+        *personal_data(pairs, compared.pairs),
         *of_languages,
-        *faults(pairs, compared.ready),
+        *faults(pairs, compared.pairs),
         *markup(pairs),
         *_constant(pairs, table),
         *_identifiers(table, compared, identifiers),
@@ -72,8 +72,8 @@ def check_pairs(
         inputs=raw.inputs,
         rows_read=raw.rows_read,
         pairs=len(pairs),
-        distinct_inputs=int(compared.ready.corpus.text.max()) + 1,
-        distinct_outputs=int(compared.ready.corpus.output.max()) + 1,
+        distinct_inputs=int(compared.pairs.corpus.text.max()) + 1,
+        distinct_outputs=int(compared.pairs.corpus.output.max()) + 1,
         lengths=lengths(pairs),
         findings=tuple(found),
         clean=tuple(_clean(found)),
@@ -155,7 +155,7 @@ def _identifiers(table: Table, compared: Compared, stated: Collection[str]) -> I
     texts = {column.name: column.texts for column in table.given}
     like = [
         name
-        for name in compared.ready.identifier_like
+        for name in compared.pairs.identifier_like
         if name not in stated and texts[name].str.contains(r"\S\s+\S").mean() <= _SPACES  # type: ignore[operator]
     ]
     if like:
@@ -193,7 +193,7 @@ def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
             f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {FEW_PAIRS}.",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
-    outputs = int(compared.ready.corpus.output.max()) + 1
+    outputs = int(compared.pairs.corpus.output.max()) + 1
     words = pairs["output"].str.count_matches(r"\S+")
     if n >= _FEWEST and outputs <= n / 10 and float((words <= _LABELS).mean() or 0) > 0.9:  # type: ignore[arg-type]
         yield Finding(

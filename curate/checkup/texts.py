@@ -12,7 +12,7 @@ from ...core import say
 from ...style import KINDS, SURE_SHARE, Check, Columns, find_violations, language_name, likely_languages
 from ..check.masking import personal_words
 from ..check.personal import places_in
-from ..prepare import Prepared
+from ..check_parts import CheckedPairs
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names
 
 __all__ = [
@@ -52,9 +52,9 @@ _MARKDOWN = r"\*\*[^*\n]+\*\*|(?m:^#{1,6} \S)|\[[^\]\n]+\]\(https?://[^)\s]+\)|(
 _FORMS = {"HTML tags": _TAGS, "HTML entities": _ENTITIES, "Markdown": _MARKDOWN}
 
 
-def faults(pairs: pl.DataFrame, ready: Prepared) -> Iterator[Finding]:
+def faults(pairs: pl.DataFrame, checked: CheckedPairs) -> Iterator[Finding]:
     """Each quality rule that outputs break, with three of them."""
-    for rule, found in ready.checked.quality.items():
+    for rule, found in checked.checked.quality.items():
         if rule not in _RULES:
             continue
         rows, share = found["rows"], found["share"]
@@ -153,9 +153,9 @@ def languages(pairs: pl.DataFrame) -> tuple[dict[str, float], list[Finding]]:
     return shares, [finding]
 
 
-def personal_data(pairs: pl.DataFrame, ready: Prepared) -> Iterator[Finding]:
+def personal_data(pairs: pl.DataFrame, checked: CheckedPairs) -> Iterator[Finding]:
     """Personal data in the pairs; only its places are told."""
-    found = ready.personal
+    found = checked.personal
     rows = found["rows"]
     if not rows:
         return

@@ -4,6 +4,7 @@ from .candidates import Skew as Skew
 from .candidates import choose_method as choose_method
 from .candidates import expected_recall as expected_recall
 from .corpus import Corpus as Corpus
+from .corpus import RowsHere as RowsHere
 from .corpus import first_rows as first_rows
 from .duplicates import Outcomes as Outcomes
 from .duplicates import rank_rows as rank_rows
@@ -20,3 +21,4 @@ from .relations import Canned as Canned
 from .relations import Relations as Relations
 from .relations import find_canned as find_canned
 from .relations import relate as relate
+from .texts import DistinctTexts as DistinctTexts

@@ -1,21 +1,19 @@
-"""Distinct texts by number, and their similar pairs: in this process, or in stored buckets."""
+"""Distinct texts by number, and their similar pairs."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import polars as pl
 
-from ..jobs.similar import stored_between, stored_candidates
-from ..jobs.tasks import Job, Result, Table, Task
-from .candidates import Join, Method, MethodSetting, expected_recall, join_texts
+from .candidates import Join, MethodSetting, join_texts
 from .join import SimilarPairs, similar_tiles, similar_tiles_between
 from .join_between import similar_texts_between
 from .ngrams import GramSets, gram_sets
 
-__all__ = ["StoredTexts", "Texts", "TextsHere"]
+__all__ = ["DistinctTexts", "Texts", "TextsHere"]
 
 
 class Texts(Protocol):
@@ -76,58 +74,21 @@ class TextsHere:
         return gram_sets(self._texts.to_list())
 
 
-class StoredTexts:
-    """Texts in stored tables with a column `text`, one per bucket; `offsets`: the first number of each, then the total.
+@dataclass(frozen=True)
+class DistinctTexts:
+    """Distinct texts, and the key of each, by number."""
 
-    The join always uses candidates, whatever the settings say.
-    """
+    keys: pl.Series
+    texts: Texts
 
-    def __init__(self, job: Job, name: str, tables: Sequence[Table], offsets: np.ndarray) -> None:
-        self._job = job
-        self._name = name
-        self._tables = tables
-        self._offsets = offsets
+    @classmethod
+    def of(cls, table: pl.DataFrame) -> "DistinctTexts":
+        """Those of a table with the columns `key, text`, in order of occurrence."""
+        once = table.unique("key", keep="first", maintain_order=True)
+        return cls(once["key"], TextsHere(once["text"]))
 
-    def of(self, numbers: np.ndarray) -> list[str]:
-        """See `Texts`; each bucket is read once."""
-        once, place = np.unique(numbers, return_inverse=True)
-        bounds = np.searchsorted(once, self._offsets)
-        tasks = [
-            Task("look up", b, texts_at, {"texts": [self._tables[b]]}, None, {"places": once[start:stop] - self._offsets[b]},
-                 columns=("text",))
-            for b, (start, stop) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-            if start < stop
-        ]  # fmt: skip
-        found = [result.tables["found"]["text"] for result in self._job.ask(tasks)]
-        return pl.concat(found).gather(place).to_list() if found else []
-
-    def join(self, threshold: float, setting: MethodSetting, ranks: np.ndarray) -> Join:
-        """See `Texts`."""
-        method = Method(
-            "candidates", expected_recall(threshold), "asked for" if setting == "candidates" else "in parts"
-        )
-        stage = f"similar {threshold:g}"
-        found = stored_candidates(self._job, stage, self._tables, self._offsets, threshold, ranks=ranks)
-        return Join(method, found.pairs, lambda: found.skew)
-
-    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
-        """See `Texts`."""
-        sides = []
-        for numbers in (left, right):
-            side = np.zeros(int(self._offsets[-1]), bool)
-            side[numbers] = True
-            sides.append(side)
-        # The same search has the same name in every run of one job.
-        mark = hashlib.sha256(np.packbits(np.concatenate(sides)).tobytes()).hexdigest()[:8]
-        stage = f"search {self._name} {mark}"
-        return stored_between(self._job, stage, self._tables, self._offsets, sides[0], sides[1], threshold)
-
-    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
-        """See `Texts`."""
-        for found in self.between(numbers, numbers, threshold):
-            yield found.take(np.flatnonzero(found.left < found.right))
-
-
-def texts_at(texts: pl.DataFrame, *, places: np.ndarray) -> Result:
-    """The texts at these places."""
-    return Result({"found": texts[places]})
+    def numbers(self, keys: pl.Series) -> np.ndarray:
+        """The numbers of the texts with these keys."""
+        known = self.keys.to_frame("key").with_row_index("number")
+        found = keys.to_frame("key").join(known, on="key", how="left", maintain_order="left")
+        return found["number"].to_numpy().astype(np.int64)

@@ -12,7 +12,7 @@ from ...core import DataError, damage, home_of, say
 from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...style import StyleSchema
-from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
+from ..gather.gathering import TRAIN_OUTPUTS, train_outcomes
 from ..load import counts_tokens, local_counter
 from ..project import PROJECT_FILE, Project, read_project
 from ..run import Run
