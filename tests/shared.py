@@ -1,11 +1,15 @@
-"""Folders that a session makes once for all tests, and modules that no process may import.
+"""Folders that a session makes once for all tests, results of given parts, and modules that no process may import.
 
 A test that writes to such a folder changes what the tests after it see.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from tuneworth.core import completed, from_json
+from tuneworth.evaluate.results import SCHEMA, Results
 
 Files = dict[str, tuple[int, int]]
 
@@ -52,3 +56,9 @@ def decoys(folder: Path, *names: str) -> Callable[[], list[str]]:
     for name in names:
         (folder / f"{name}.py").write_text(f"with open({str(told)!r}, 'a') as told:\n    print({name!r}, file=told)\n")
     return lambda: told.read_text().split() if told.exists() else []
+
+
+def results_of(parts: Mapping[str, Any] = {}, /, **more: Any) -> Results:
+    """Results with these parts, and nothing where they say nothing."""
+    least = {"schema": SCHEMA, "project": "", "created": ""}
+    return from_json(completed({**least, **parts, **more}, Results), Results)
