@@ -17,8 +17,9 @@ from tuneworth.core.written.toml_lines import MAX_DEPTH, MAX_NUMBER
 from tuneworth.curate import ClusterSettings, CurateSettings, DataSettings
 from tuneworth.evaluate import EvaluateSettings, RoiSettings, VariantSettings
 from tuneworth.evaluate.money.inputs.settings import VariantMoney
+from tuneworth.project import HostedSettings
 from tuneworth.project.project import StyleSettings
-from tuneworth.train import HostedSettings, TrainSettings
+from tuneworth.train import TrainSettings
 
 PAGE = Path(__file__).with_suffix(".md")
 INTRODUCTION = f"""\

@@ -25,6 +25,12 @@ from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.formats.json_text import JsonFault, JsonText
 from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
 from tuneworth.curate.why import _named
+from tuneworth.deploy.check.observations import words
+from tuneworth.deploy.export.chat_format import go_literal
+from tuneworth.deploy.export.modelfile import _checked
+from tuneworth.deploy.export.readme import code, fenced
+from tuneworth.deploy.watch.drift import features_of
+from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
 from tuneworth.evaluate.outputs.thoughts import without_thoughts
 from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
@@ -32,10 +38,6 @@ from tuneworth.evaluate.risks.memorisation import copies_of
 from tuneworth.evaluate.scores.causes import _loops
 from tuneworth.evaluate.scores.similarity import similarities
 from tuneworth.evaluate.scores.two_sample import two_sample
-from tuneworth.evaluate.serving.agreement import words
-from tuneworth.evaluate.watching.traits import traits_of
-from tuneworth.project.serving.live_logs import _fields_in
-from tuneworth.project.serving.readme import code, fenced
 from tuneworth.reports.junit import _clean
 from tuneworth.reports.markdown import _code, _literal
 from tuneworth.reports.page import compact_html
@@ -56,8 +58,6 @@ from tuneworth.style.parts import facts_of, lines_of, parts_of
 from tuneworth.style.spelling import spelling_variants
 from tuneworth.style.yaml_text import read_yaml
 from tuneworth.train.model.card import _line, _plain
-from tuneworth.train.serving.chat_format import go_literal
-from tuneworth.train.serving.modelfile import _checked
 
 __all__ = ["SCANS", "Scan"]
 
@@ -232,7 +232,7 @@ SCANS: dict[str, Scan] = {
     "answers": _answered,
     "copies": lambda text: copies_of([text, text[1:]], [text[2:], "a b c"]),
     "two_sample": lambda text: two_sample(pl.Series([text, "a"] * 20), pl.Series([text[1:], "b"] * 20)),
-    "traits": lambda text: traits_of(_pairs(text, text, FIELDS)),
+    "traits": lambda text: features_of(_pairs(text, text, FIELDS)),
     "agreement": words,
     "spelling": lambda text: spelling_variants(pl.Series([text, f"e-mail email {text}"]), fewest_rows=1),
     "explain": _explained,

@@ -19,17 +19,17 @@ CHECKED = {
 WRITTEN = {
     "core.disk.appending", "core.disk.locks", "core.stored.reading", "curate.decision_log",
     "curate.export", "curate.jobs.files", "curate.jobs.storage", "curate.run_files",
-    "train.checkpoint", "train.hosted.client", "train.hosted.weights", "train.model.adapter", "train.model.merge",
+    "train.checkpoint", "train.model.adapter", "train.model.merge",
     "train.model.provenance", "project.demo.measuring",
     "project.evaluation.judgements", "project.evaluation.verdicts", "project.history.cache", "project.history.index",
-    "project.run",
+    "project.run", "deploy.hosted.client", "deploy.hosted.weights",
 }  # fmt: skip
 # Files that come with Tuneworth or the system, and things that are not files on disk.
 SHIPPED = {
     "core.install", "core.machine", "core.streams", "core.stored.run_files", "curate.jobs.curate",
     "curate.read.formats.records",
     "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
-    "project.demo.example", "project.evaluation.gate_paths", "project.serving.request", "review.server.server",
+    "project.demo.example", "project.evaluation.gate_paths", "deploy.export.request", "review.server.server",
 }  # fmt: skip
 # After `is_file`: files next to the project, which are compared or searched.
 SEARCHED = {"project.create", "project.history.keeping", "train.trial.checks"}
