@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworth.core import completed, from_json
-from tuneworth.evaluate.results import SCHEMA, Results
+from tuneworth.evaluate.results import Results
 
 Files = dict[str, tuple[int, int]]
 
@@ -60,5 +60,5 @@ def decoys(folder: Path, *names: str) -> Callable[[], list[str]]:
 
 def results_of(parts: Mapping[str, Any] = {}, /, **more: Any) -> Results:
     """Results with these parts, and nothing where they say nothing."""
-    least = {"schema": SCHEMA, "project": "", "created": ""}
+    least = {"schema": "tuneworth/results/1", "project": "", "created": ""}
     return from_json(completed({**least, **parts, **more}, Results), Results)
