@@ -170,12 +170,12 @@ class Together(Provider):
     def _reason(self, client: Client, job: str) -> str:
         """The last error among the job's events."""
         events = client.get(f"/fine-tunes/{job}/events").get("data") or []
-        told = [
+        errors = [
             str(event.get("message"))
             for event in events
             if "error" in f"{event.get('level')} {event.get('type')}".lower()
         ]
-        return told[-1] if told else ""
+        return errors[-1] if errors else ""
 
     def cancel(self, client: Client, job: str) -> None:
         """Cancel the job."""

@@ -46,8 +46,16 @@ from tuneworth.reports.words import printable, quoted, short, typeset_parts, wit
 from tuneworth.review.queue.marks import mark_differences
 from tuneworth.review.queue.sides import title_of
 from tuneworth.review.style.desk import _diff
-from tuneworth.style import check_outputs, infer_style, pair_columns, parse_style, refused, repair, stated_numbers
-from tuneworth.style.check import explain
+from tuneworth.style import (
+    check_outputs,
+    explain,
+    infer_style,
+    pair_columns,
+    parse_style,
+    refused,
+    repair,
+    stated_numbers,
+)
 from tuneworth.style.facts.names import names_in, words_of
 from tuneworth.style.facts.number_words import words_in
 from tuneworth.style.facts.numbers import facts_in
