@@ -11,16 +11,9 @@ from typing import IO, Any, NamedTuple, cast
 from ....core import GRACE_BYTES, DataError, Limits, open_regular, say
 
 __all__ = [
-    "PACKED",
-    "FileStamp",
-    "check_unpacked",
-    "file_stamp",
-    "file_stamps",
-    "is_packed",
-    "opened",
-    "reading_errors",
+    "PACKED", "FileStamp", "check_unpacked", "file_stamp", "file_stamps", "is_packed", "opened", "reading_errors",
     "unchanged",
-]
+]  # fmt: skip
 
 PACKED = (".gz", ".zst")
 _BLOCK = 1 << 20  # bytes per read where they are only counted
