@@ -1,6 +1,6 @@
 """The outputs that a run judged, and the requests that led to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,32 +64,25 @@ def recorded(run: Run, name: str | None = None) -> Recorded:
         raise DataError(
             f"{run.folder} was not evaluated, so there are no outputs to compare with\nRun `tuneworth evaluate`."
         )
-    raws = {raw.variant.name: raw for raw in _raws(run)}
-    raw = _called(run, raws, name or _candidate(run, raws))
+    settings = None if run.facts.get("judged") is not None else run.project.evaluate  # None: collected outputs
+    raws = {raw.variant.name: raw for raw in read_raws(run.folder / "evaluate", settings=settings)}
+    if not name:
+        compared = (run.results.get("comparison") or {}).get("candidate")
+        tuned = (name for name, raw in raws.items() if raw.variant.tuned)
+        name = str(compared or next(tuned, "tuned"))
+    raw = _called(run, raws, name)
     ids = raw.outputs["id"].unique(maintain_order=True).to_frame()
-    settings = raw.settings or {}
+    judged = raw.settings or {}
     return Recorded(
         _as_called(run, raw.variant),
         ids.join(read_tested(run.folder), on="id", how="left", maintain_order="left"),
         raw.outputs,
         run.results,
         _limit(run, raw),
-        float(settings.get("temperature") or 0.0),
-        int(settings.get("samples") or 1),
+        float(judged.get("temperature") or 0.0),
+        int(judged.get("samples") or 1),
         raw.model,
     )
-
-
-def _raws(run: Run) -> Sequence[Raw]:
-    collected = run.facts.get("judged") is not None
-    return read_raws(run.folder / "evaluate", settings=None if collected else run.project.evaluate)
-
-
-def _candidate(run: Run, raws: dict[str, Raw]) -> str:
-    """The compared candidate; the tuned variant if nothing was compared."""
-    stated = (run.results.get("comparison") or {}).get("candidate")
-    tuned = [name for name, raw in raws.items() if raw.variant.tuned]
-    return str(stated or next(iter(tuned), "tuned"))
 
 
 def _called(run: Run, raws: dict[str, Raw], name: str) -> Raw:
