@@ -1,7 +1,7 @@
 from .checkup import checkup_brief as checkup_brief
 from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
-from .curated_text import curated_text as curated_text
+from .curated import curated_text as curated_text
 from .history.compare import write_comparison as write_comparison
 from .history.compare_text import compared_text as compared_text
 from .history.entry import CHANGES as CHANGES

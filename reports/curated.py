@@ -1,16 +1,22 @@
-"""Renders the result of curation for a terminal."""
+"""Renders a curation for a terminal, and a run that was only curated as one Markdown page."""
 
 from collections.abc import Iterator
 
 from ..core import as_json, filled, say
 from ..curate import Curation, ThresholdRow, meaning_sentence
+from .markdown import markdown_page
 from .sections.curation.certificate import certificate
-from .sections.curation.changed import fix_sentence
+from .sections.curation.changed import edited_values, fix_sentence
 from .sections.curation.data import override_line
-from .sections.curation.style import accepts_sentence
+from .sections.curation.dropped import dropped_rows
+from .sections.curation.style import accepts_sentence, style_rows
+from .sections.first_screen import Headline
+from .stored import StoredCuration, ledger_place
 from .words import short
 
-__all__ = ["curated_text"]
+__all__ = ["curated_markdown", "curated_text"]
+
+MOST_LETTERS = 120  # of a rule's sentence on the page
 
 MOST_RULES = 6
 EXCERPT = 76  # characters of a text excerpt
@@ -69,3 +75,14 @@ def _thresholds(data: Curation) -> Iterator[str]:
         for name in ("input", "output"):
             yield f"  {name:6}  {short(example[name], EXCERPT)}"
             yield f"          {short(example[f'other_{name}'], EXCERPT)}"
+
+
+def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -> str:
+    """The page for a run that was only curated."""
+    data = run.summary
+    rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
+    return markdown_page(
+        "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
+        fixed=fix_sentence(data), certificate=certificate(data), warnings=[warning.text for warning in data.warnings],
+        ledger=ledger_place(run.path), edited=edited_values(data, texts=False),
+    )  # fmt: skip
