@@ -423,7 +423,7 @@ class MoneyFlip(Record):
     """Description of the input."""
     from_: float | None = field(name="from")
     """Current value of the input; null if it is not stated."""
-    to: float | None
+    to: float
     """Value of the input at which the answer changes."""
     beyond: BeyondFlip | None
     """Figures about 1% past that value, which replace the same keys of money; empty if they cannot be computed."""
