@@ -67,6 +67,8 @@ from .outputs.stored import read_lines as read_lines
 from .outputs.stored import read_raws as read_raws
 from .outputs.table import OUTPUT_SCHEMA as OUTPUT_SCHEMA
 from .outputs.table import Raced as Raced
+from .results import SearchCost as SearchCost
+from .results import Way as Way
 from .risks.forgetting import GeneralPrompt as GeneralPrompt
 from .risks.forgetting import assess_forgetting as assess_forgetting
 from .risks.forgetting import general_prompts as general_prompts
@@ -81,7 +83,6 @@ from .rivals.ladder import ladder as ladder
 from .rivals.ladder import left_out_by_settings as left_out_by_settings
 from .rivals.ladder import rival_names as rival_names
 from .rivals.ladder import seconds_of as seconds_of
-from .rivals.names import Way as Way
 from .rivals.names import made_from as made_from
 from .rivals.names import retry_name as retry_name
 from .rivals.nearest import NearestExamples as NearestExamples
@@ -105,7 +106,6 @@ from .rivals.search_halving import plan_rounds as plan_rounds
 from .rivals.search_settings import ReflectionSettings as ReflectionSettings
 from .rivals.search_settings import SearchSettings as SearchSettings
 from .rivals.searched import SEARCHED as SEARCHED
-from .rivals.searched import SearchCost as SearchCost
 from .rivals.searched import SearchResult as SearchResult
 from .rivals.searched import Tried as Tried
 from .rivals.searched import read_searched as read_searched

@@ -1,13 +1,12 @@
 """Writes what an evaluation found into the run."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ..core import write_whole
+from ..core import as_json, write_whole
 from .evaluation import Evaluated
 from .outputs.stored import write_raws
+from .results import Results
 
 __all__ = ["results_text", "write_evaluated", "write_scored"]
 
@@ -25,9 +24,9 @@ def write_scored(evaluated: Evaluated, run: Path) -> None:
     write_whole(run / "results.json", results_text(evaluated.results))
 
 
-def results_text(results: Mapping[str, Any]) -> bytes:
+def results_text(results: Results) -> bytes:
     """The content of results.json."""
-    return _valid(json.dumps(results, ensure_ascii=False, indent=2, default=float))
+    return _valid(json.dumps(as_json(results), ensure_ascii=False, indent=2))
 
 
 def _valid(text: str) -> bytes:

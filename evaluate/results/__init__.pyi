@@ -21,6 +21,7 @@ from .money import VariantInputs as VariantInputs
 from .money import VolumePoint as VolumePoint
 from .quality import AloneShare as AloneShare
 from .quality import Cause as Cause
+from .quality import CauseKind as CauseKind
 from .quality import CheckDifference as CheckDifference
 from .quality import CheckScore as CheckScore
 from .quality import Comparison as Comparison
@@ -43,6 +44,8 @@ from .quality import Speed as Speed
 from .quality import Spread as Spread
 from .quality import Tokens as Tokens
 from .quality import TwoSample as TwoSample
+from .quality import Way as Way
+from .read import SCHEMA as SCHEMA
 from .read import read_results as read_results
 from .run import CurveFit as CurveFit
 from .run import Doubling as Doubling

@@ -7,7 +7,7 @@ from ...core import Count, NonNegative, Record
 from ...curate import Curation
 from ...style import StyleInUse
 from .money import Money
-from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Speed, Tokens
+from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Speed, Tokens, Way
 from .verdict import EarlierVerdict, Gate, Judgements, Problem, Risk, Verdict
 
 __all__ = [
@@ -186,6 +186,8 @@ class LearningCurve(Record):
     """Expected effect of doubling the number of train pairs; null with fewer than three sizes."""
     sentence: str
     """Result as a sentence."""
+    evidence: str | None = None
+    """What the curve was fitted to."""
     seconds: NonNegative | None = None
     """Time to train and evaluate the models, in seconds."""
 
@@ -205,22 +207,15 @@ class SearchCost(Record):
     """Sum of their seconds."""
 
 
+Source = Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
+
+
 class VariantRecord(Record):
     """Configuration of one variant."""
 
-    source: Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
+    source: Source
     """Source of the outputs."""
-    way: Literal[
-        "model",
-        "template",
-        "repair",
-        "retry",
-        "nearest",
-        "short guide",
-        "cascade",
-        "constrained",
-        "searched",
-    ]
+    way: Way
     """How its outputs come about beyond the plain call of a model."""
     of: Sequence[str]
     """Variants that its outputs are made from: one for repair or retry, two for a cascade."""

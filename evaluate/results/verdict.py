@@ -164,28 +164,28 @@ class Verdict(Record):
 
 
 class RiskSide(Record):
-    """Result on train pairs (overfitting only)."""
+    """Result on train or on test pairs (overfitting only)."""
 
-    share: Proportion | None = None
+    share: Proportion | None
     """Share of outputs that are acceptable."""
-    n: Count | None = None
+    n: Count
     """Number of pairs."""
-    n_effective: NonNegative | None = None
+    n_effective: NonNegative | None
     """Effective number of independent pairs."""
 
 
 class AbilityArea(Record):
     """Result for one kind of prompt."""
 
-    area: str | None = None
+    area: str
     """Kind of prompt, such as arithmetic or translation."""
-    n: Count | None = None
+    n: Count
     """Number of prompts."""
-    base: Count | None = None
+    base: Count
     """Number of prompts that the base model answers correctly."""
-    tuned: Count | None = None
+    tuned: Count
     """Number of prompts that the tuned model answers correctly."""
-    high: float | None = None
+    high: float | None
     """Upper end of the 95% interval of the difference in shares, tuned minus base."""
 
 

@@ -10,7 +10,7 @@ from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 from scipy.stats import sem, t
 
 from tuneworth.evaluate.scores import similarity as module
-from tuneworth.evaluate.scores.similarity import chrf, item_similarity, lengths_of, ratio, similarities
+from tuneworth.evaluate.scores.references import chrf, item_similarity, lengths_of, ratio, similarities
 from tuneworth.evaluate.statistics.intervals import mean_interval
 
 TEXTS = st.one_of(

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.evaluate.scores.two_sample import two_sample
+from tuneworth.evaluate.scores.references import two_sample
 
 WORDS = "adjustable bipolar charge driver dual fast high low output power quad rail switch timer voltage".split()  # noqa: SIM905
 

@@ -30,8 +30,7 @@ from tuneworth.evaluate.outputs.thoughts import without_thoughts
 from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.memorisation import copies_of
 from tuneworth.evaluate.scores.causes import _loops
-from tuneworth.evaluate.scores.similarity import similarities
-from tuneworth.evaluate.scores.two_sample import two_sample
+from tuneworth.evaluate.scores.references import similarities, two_sample
 from tuneworth.evaluate.serving.agreement import words
 from tuneworth.evaluate.watching.traits import traits_of
 from tuneworth.project.serving.live_logs import _fields_in
