@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tuneworth.evaluate import drift_of
+from tuneworth.deploy.watch.drift import drift_of
 
 HALVES = 300
 LEVEL = 0.05  # of the random halves: at the 0.1% of a watch, thousands would be needed

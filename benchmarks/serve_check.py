@@ -28,12 +28,11 @@ from typing import Any
 import numpy as np
 
 from tuneworth import Run
-from tuneworth.evaluate import Margins
-from tuneworth.evaluate.serving.agreement import is_noisier
-from tuneworth.evaluate.serving.causes.quantised import ROUNDING
-from tuneworth.project import check_serving
-from tuneworth.project.serving.local import measure_margins, weights_of
-from tuneworth.project.serving.recorded import recorded
+from tuneworth.deploy import check_serving
+from tuneworth.deploy.check.answer_causes import ROUNDING
+from tuneworth.deploy.check.local import measure_margins, weights_of
+from tuneworth.deploy.check.observations import Margins, is_noisier
+from tuneworth.deploy.check.recorded import recorded
 from tuneworth.train import embedded_folder
 from tuneworth.train.model.embedded import wheel_file
 

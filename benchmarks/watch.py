@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tuneworth.evaluate.statistics.sequential import follow, luck_of
+from tuneworth.deploy.watch.sequential import follow, luck_of
 
 WEEKS = np.arange(52) * 7.0
 FALL = 0.10

@@ -79,7 +79,7 @@ def command(
 def _export_model(
     run: Path, server: str, out: Path | None, weights: Literal["merged", "adapter"] | None, talk: Talk
 ) -> None:
-    from ..project import export_serving
+    from ..deploy import export_serving
 
     exported = export_serving(run, server, out=out, weights=weights, talk=talk)
     for caution in exported.cautions:

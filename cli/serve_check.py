@@ -50,8 +50,7 @@ def command(
     was judged.
     """
     from ..core import write_whole
-    from ..project import check_serving, plan_serving
-    from ..reports import served_markdown, served_text
+    from ..deploy import check_serving, plan_serving, served_markdown, served_text
 
     settings: dict[str, Any] = {
         "model": model, "key_env": key_env, "variant": variant, "rows": rows, "max_cost": max_cost,

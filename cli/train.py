@@ -12,7 +12,7 @@ from .help import Grouped
 from .options import Amount, RunName, code_option, common_options
 
 if TYPE_CHECKING:
-    from ..project import HostedPlan
+    from ..deploy import HostedPlan
 
 __all__ = ["command"]
 
@@ -133,7 +133,7 @@ def _train_on(
     max_cost: Decimal | None, yes: bool, connect: bool, cancel: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Plan, start, resume or cancel training at a provider."""
-    from ..project import cancel_hosted, plan_hosted, train_hosted
+    from ..deploy import cancel_hosted, plan_hosted, train_hosted
 
     if cancel:
         outcome = cancel_hosted(project, on=on, run=run, talk=talk)

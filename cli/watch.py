@@ -66,8 +66,7 @@ def command(
     2 wrong input, 3 stopped half-way.
     """
     from ..core import GateFailed, write_whole
-    from ..project import WatchSettings, plan_watch, served_at, watch_run
-    from ..reports import watch_markdown, watch_text, watch_title
+    from ..deploy import WatchSettings, plan_watch, served_at, watch_markdown, watch_run, watch_text, watch_title
 
     served = served_at(run, endpoints, models, key_env=key_env)
     settings = WatchSettings(served, log, rows, max_cost, log_share, limits)

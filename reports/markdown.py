@@ -36,6 +36,7 @@ _UNLINKED = {
     "@": "&#64;&#8288;",
     "#": "#&#8288;",
 }  # &#8288; is an invisible word joiner
+TEMPLATES = Path(__file__).parent / "templates"
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
@@ -63,16 +64,16 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(folder: Path) -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(folder), trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined, finalize=_safe, autoescape=False,  # finalize escapes Markdown characters
     )  # fmt: skip
 
 
-def markdown_page(template: str, **shown: Any) -> str:
-    """A template filled with these values, each of them escaped."""
-    return printable(_environment().get_template(template).render(shown))
+def markdown_page(template: str, *, folder: Path = TEMPLATES, **shown: Any) -> str:
+    """A template of a folder filled with these values, each of them escaped."""
+    return printable(_environment(folder).get_template(template).render(shown))
 
 
 def _safe(value: Any) -> str:

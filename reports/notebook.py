@@ -1,4 +1,4 @@
-"""Results for a notebook: the verdict, compared runs, a list of runs, a served model, each as a sentence and a small table."""
+"""Results for a notebook: the verdict, compared runs, a list of runs, each as a sentence and a small table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,11 +12,9 @@ from .history.entry import RunEntry
 from .history.runs_text import runs_cells, runs_summary
 from .sections.decision import verdict_sentence
 from .sections.first_screen import plain_sentence
-from .serving import served_rows
 from .terminal import WAYS, number_rows, run_of, way_rows
-from .watching import watch_advice, watch_blocks, watch_title
 
-__all__ = ["compared_html", "runs_html", "served_html", "verdict_html", "watched_html"]
+__all__ = ["compared_html", "runs_html", "verdict_html"]
 
 MOST_RUNS = 30
 
@@ -55,20 +53,6 @@ def runs_html(entries: Sequence[RunEntry], *, hidden: int = 0) -> str:
     """The runs as a table."""
     table = pl.DataFrame(runs_cells(entries)) if entries else None
     return notebook_page(runs_summary(entries, hidden), table=table, rows=MOST_RUNS)
-
-
-def served_html(content: Mapping[str, Any]) -> str:
-    """Whether what is served is what was judged, the figures of both, and each cause with what to do about it."""
-    table = pl.DataFrame(served_rows(content), schema=["figure", "judged", "served"], orient="row")
-    causes = [f"{cause['id']}: {cause['says']} {cause['advice']}" for cause in content["causes"]]
-    return notebook_page(content["sentence"], table=table, rows=len(table), notes=causes)
-
-
-def watched_html(content: Mapping[str, Any]) -> str:
-    """The answer of a watch, what it found, and what to do."""
-    found = [(title, "\n".join(lines)) for title, lines in watch_blocks(content)]
-    advice = "\n".join(watch_advice(content))
-    return notebook_page(watch_title(content), texts=[*found, *([("What to do", advice)] if advice else [])])
 
 
 def _figures(rows: Iterable[Row]) -> list[tuple[str, str]]:

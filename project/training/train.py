@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,6 @@ from ..gather.required import limit_of
 from ..load import load
 from ..run import Run
 from ..runs import Stopwatch
-from ..serving.request import request_fields
 from .earlier import (
     CHECKPOINT,
     check_not_hosted,
@@ -35,6 +36,7 @@ __all__ = [
     "is_recorded",
     "plan_training",
     "record_training",
+    "request_fields",
     "shown_fit",
     "stated_settings",
     "train_stage",
@@ -245,6 +247,31 @@ def _more(planned: Planned) -> dict[str, Any]:
     """What the summary holds besides the training itself."""
     found = planned.preflight
     return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
+
+
+def request_fields(pairs: pl.DataFrame) -> tuple[str, ...]:
+    """An order of the fields that all requests of `pairs` follow, the earliest first; empty if two disagree, or have none."""
+    rank: dict[str, int] = {}
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for text in pairs["fields"].drop_nulls():
+        row = json.loads(text)
+        for name in row:
+            rank.setdefault(name, len(rank))
+            graph.add(name)
+        for one, other in pairwise(row):
+            graph.add(other, one)
+    try:
+        graph.prepare()
+    except CycleError:
+        return ()
+    order: list[str] = []
+    ready = list(graph.get_ready())
+    while ready:
+        ready.sort(key=rank.__getitem__)
+        order.append(name := ready.pop(0))
+        graph.done(name)
+        ready += graph.get_ready()
+    return tuple(order)
 
 
 # --- in progress ------------------------------------------------------------------------------------------------

@@ -19,14 +19,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tuneworth.core import ConfigError, Talk
+from tuneworth.deploy import Pauses, plan_hosted, train_hosted
+from tuneworth.deploy.hosted.fireworks import Fireworks
+from tuneworth.deploy.hosted.together import Together
 from tuneworth.evaluate import PRESETS
-from tuneworth.project import plan_hosted, train_hosted
-from tuneworth.train import Fireworks, HostedSettings, Pauses, Together
+from tuneworth.project import HostedSettings
 
 from ..conftest import pair
+from ..deploy.hosted_server import KEY, HostedServer
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion
 from ..shared import unsealed
-from ..train.hosted_server import KEY, HostedServer
 
 MODELS = {"together": "Qwen/Qwen3-8B", "fireworks": "accounts/fireworks/models/qwen3-8b"}
 PROJECT = """
@@ -329,7 +331,7 @@ WITHOUT_TORCH = """
 import sys, time
 sys.modules.update(dict.fromkeys(["torch", "transformers", "peft", "safetensors"]))  # as in the base install
 from tuneworth.cli import main
-from tuneworth.train import Pauses
+from tuneworth.deploy import Pauses
 Pauses.__init__.__defaults__ = (0.001, 0.001, 0.001, 0.001, 3, time.sleep)
 main(sys.argv[1:])
 """

@@ -10,8 +10,8 @@ from shutil import copytree
 import pytest
 import yaml
 
+from ..deploy.watched import honest, judge
 from ..evaluate.endpoint_server import EndpointServer
-from ..project.watched import honest, judge
 
 PAGE = Path(__file__).parents[2] / "docs" / "watch.md"
 

@@ -7,7 +7,7 @@ import pytest
 from tuneworth.core import ConfigError, Key, key_env_problems, read_key, withheld_keys
 from tuneworth.evaluate import VariantSettings
 from tuneworth.evaluate.rivals.search_settings import ReflectionSettings
-from tuneworth.train.hosted.settings import HostedSettings
+from tuneworth.project import HostedSettings
 
 KEYS = (
     "sk-proj-0123456789abcdefghij", "sk_live_51H8abcDEFghiJKLmno", "gsk_abcdefghijklmnopqrstuvwx", "hf_ABCDEFGHIJKLMNOPQRSTUV",

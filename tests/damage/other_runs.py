@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from ..curate.in_parts import cut
+from ..deploy.hosted_server import HostedServer
 from ..faults import at_servers, workbench
 from ..faults.situation import Situation, run
 from ..faults.situations import write_pairs_and_style
 from ..faults.workbench import Page, Refused, act
-from ..train.hosted_server import HostedServer
 from .runs import CURATE, DECIDE, Kind
 
 __all__ = ["at_a_provider", "in_parts", "judged_by_people", "reviewed", "searched_and_watched"]

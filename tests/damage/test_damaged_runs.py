@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from tuneworth.train import Pauses
+from tuneworth.deploy import Pauses
 
 from ..cli.test_endpoint import labels
+from ..deploy.hosted_server import KEY, HostedServer
 from ..evaluate.endpoint_server import EndpointServer
 from ..faults.situation import Command, run
-from ..train.hosted_server import KEY, HostedServer
 from .mutations import damage
 from .other_runs import at_a_provider, in_parts, judged_by_people, reviewed, searched_and_watched
 from .runs import (

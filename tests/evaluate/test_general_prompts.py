@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from tuneworth.evaluate import general_prompts, prompt_pairs
-from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
+from tuneworth.evaluate.risks.forgetting import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.forgetting import AREAS
 
 PROMPTS = general_prompts()

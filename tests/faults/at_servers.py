@@ -6,7 +6,7 @@ from ..cli.test_endpoint import MONEY
 from ..cli.test_endpoint import PROJECT as VARIANTS
 from ..cli.test_train_hosted import MODELS
 from ..cli.test_train_hosted import PROJECT as HOSTED
-from ..train.hosted_server import HostedServer
+from ..deploy.hosted_server import HostedServer
 from .situation import Situation
 from .situations import after, named, write_pairs_and_style
 

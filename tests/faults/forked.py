@@ -152,7 +152,7 @@ def _become(asked: dict[str, Any], acts: dict[str, Callable[[], int]]) -> None:
     """Turn this process into the command."""
     from tuneworth.cli import main
     from tuneworth.core import code_of_child, is_limited
-    from tuneworth.train import Pauses
+    from tuneworth.deploy import Pauses
 
     os.environ |= asked["environment"]
     Pauses.__init__.__defaults__ = (0.001, 0.001, 0.001, 0.001, 3, time.sleep)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tuneworth.train import Pauses
+from tuneworth.deploy import Pauses
 
 from ..cli.test_endpoint import labels
+from ..deploy.hosted_server import KEY, HostedServer
 from ..evaluate.endpoint_server import EndpointServer
-from ..train.hosted_server import KEY, HostedServer
 from .at_servers import at_a_provider, at_an_endpoint
 from .harness import find_problems
 from .situation import Situation

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth.train import Pauses
+from tuneworth.deploy import Pauses
 
 from ..cli.test_endpoint import labels
+from ..deploy.hosted_server import KEY, HostedServer
 from ..evaluate.endpoint_server import EndpointServer
-from ..train.hosted_server import KEY, HostedServer
 from .at_servers import at_a_provider, at_an_endpoint
 from .forked import Forks
 from .processes import Endings, Try, problems_in_forks, start_problems

@@ -1,16 +1,10 @@
-"""Projects without a model: with outputs in files, for every stage except training; and judged at an endpoint."""
+"""A project without a model, with outputs in files, for every stage except training."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tuneworth import Run
-
-from ..cli.test_endpoint import MONEY, PROJECT
-from ..cli.test_endpoint import labels as write_labels
-from ..conftest import STYLE, write_collected_project, write_pairs
-from ..evaluate.endpoint_server import Asked, EndpointServer
+from ..conftest import write_collected_project
 
 
 @pytest.fixture
@@ -19,25 +13,3 @@ def labels(tmp_path: Path, style_file: Path) -> Path:
     folder = tmp_path / "labels"
     folder.mkdir()
     return write_collected_project(folder, style=f"../{style_file.name}")
-
-
-@pytest.fixture(scope="session")
-def judged_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Asked]]:
-    """A run whose variants were at an endpoint, and the requests that judged it."""
-    from tuneworth import run_project
-
-    folder = tmp_path_factory.mktemp("judged") / "project"
-    folder.mkdir()
-    write_pairs(folder / "pairs.jsonl")
-    (folder / "style.yaml").write_text(STYLE, encoding="utf-8")
-    (folder / "guide.txt").write_text("Write a label.", encoding="utf-8")
-    with EndpointServer(write_labels) as server:
-        settings = PROJECT.format(url=server.url, more="samples = 2\nmax_new_tokens = 40") + MONEY
-        (folder / "tuneworth.toml").write_text(settings, encoding="utf-8")
-        run_project(folder)
-        return folder, list(server.requests)
-
-
-@pytest.fixture
-def judged(judged_once: tuple[Path, list[Asked]], tmp_path: Path) -> Run:
-    return Run(Path(shutil.copytree(judged_once[0], tmp_path / "project")))

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LAYERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli"]
+LAYERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "deploy", "review", "cli"]
 
 
 @cache

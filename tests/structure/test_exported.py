@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli", "examples"]
+FOLDERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "deploy", "review", "cli", "examples"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -28,7 +28,7 @@ def test_the_packages_list_names_every_folder_of_code():
 
 
 @pytest.mark.parametrize(
-    "folder", ["core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli"]
+    "folder", ["core", "style", "curate", "train", "evaluate", "reports", "project", "deploy", "review", "cli"]
 )
 def test_a_light_import_stays_light(folder):
     heavy = ("torch", "transformers", "datasets", "peft", "pandas")

@@ -18,6 +18,7 @@ INSIDE = {
     "style": ["facts", "kinds", "infer"],
     "curate": ["read", "check", "match", "split"],
     "evaluate": ["statistics", "scores", "risks"],
+    "deploy": ["hosted", "check", "export", "watch"],
     "review": ["judging", "queue", "style", "server"],
 }
 MOST_IMPORTS = 15

@@ -12,16 +12,8 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from tuneworth.core import ModelError, RunBroken
-from tuneworth.train import (
-    TrainSettings,
-    conversion_command,
-    fit,
-    gguf_source,
-    load_model,
-    merge,
-    write_gguf,
-    write_lora_gguf,
-)
+from tuneworth.deploy.export.export import write_lora_gguf
+from tuneworth.train import TrainSettings, conversion_command, fit, gguf_source, load_model, merge, write_gguf
 from tuneworth.train.model.kernels import detach_adapter
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]

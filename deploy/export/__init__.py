@@ -1,0 +1,1 @@
+"""Exports a judged model with everything that a server needs: weights, template, stops, commands, instructions."""

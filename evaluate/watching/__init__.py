@@ -1,1 +1,0 @@
-"""Watches a served model: looks by a sequential test, live logs by the schema, drift of the requests."""
