@@ -9,7 +9,7 @@ import polars as pl
 
 from ..core import ConfigError, need_regular, read_written
 from ..style import StyleSchema, write_guide
-from .results import SearchCost, Source, Way
+from .results import OutputSource, SearchCost, Way
 from .rivals.constraint import Constraint, check_constraint, constraint_of
 from .rivals.names import made_from
 from .rivals.nearest import NearestExamples
@@ -109,7 +109,7 @@ class Variant:
     """
 
     name: str
-    source: Source
+    source: OutputSource
     guide: str | None = None
     guide_origin: str | None = None
     examples: tuple[tuple[str, str], ...] = ()

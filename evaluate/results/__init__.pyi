@@ -45,6 +45,7 @@ from .quality import Spread as Spread
 from .quality import Tokens as Tokens
 from .quality import TwoSample as TwoSample
 from .quality import Way as Way
+from .read import RESULTS as RESULTS
 from .read import SCHEMA as SCHEMA
 from .read import read_results as read_results
 from .run import CurveFit as CurveFit
@@ -55,6 +56,7 @@ from .run import InputFile as InputFile
 from .run import LearningCurve as LearningCurve
 from .run import LogStep as LogStep
 from .run import ModelFacts as ModelFacts
+from .run import OutputSource as OutputSource
 from .run import PairLoss as PairLoss
 from .run import Provenance as Provenance
 from .run import Results as Results

@@ -11,7 +11,7 @@ from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Spe
 from .verdict import EarlierVerdict, Gate, Judgements, Problem, Risk, Verdict
 
 __all__ = [
-    "CurveFit", "Doubling", "Gain", "HostedTraining", "InputFile", "LearningCurve", "LogStep", "ModelFacts",
+    "CurveFit", "Doubling", "Gain", "HostedTraining", "InputFile", "LearningCurve", "LogStep", "ModelFacts", "OutputSource",
     "PairLoss", "Provenance", "Results", "SearchCost", "Training", "VariantRecord",
 ]  # fmt: skip
 
@@ -207,13 +207,13 @@ class SearchCost(Record):
     """Sum of their seconds."""
 
 
-Source = Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
+OutputSource = Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
 
 
 class VariantRecord(Record):
     """Configuration of one variant."""
 
-    source: Source
+    source: OutputSource
     """Source of the outputs."""
     way: Way
     """How its outputs come about beyond the plain call of a model."""

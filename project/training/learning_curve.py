@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from msgspec import structs
 
-from ...core import ConfigError, DataError, read_stored, say, write_whole
+from ...core import ConfigError, DataError, as_json, read_record, read_stored, say, write_whole
 from ...evaluate import Variant, fit_curve, groups_of, score_outputs
+from ...evaluate.results import LearningCurve
 from ..gather.required import limit_of
 from ..run import Run
 from ..runs import Stopwatch
