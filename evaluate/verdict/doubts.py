@@ -11,7 +11,7 @@ from .money_sentences import input_name
 from .names import by_tuneworth, capital, listed, repaired, scored_name, variant_name
 from .sentences import groups_of_similar
 
-__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip", "strongest_doubt"]
+__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip"]
 
 WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
@@ -45,13 +45,6 @@ def found_doubts(
     case = _Case(evidence, decision, flips)
     kinds = [kind for kind in DOUBTS if about_money or kind not in ABOUT_MONEY]
     return [Doubt(kind, text) for kind in kinds if (text := DOUBTS[kind](case))]
-
-
-def strongest_doubt(
-    evidence: Evidence, decision: Decision, *, flips: Sequence[VerdictFlip] = (), about_money: bool = True
-) -> str:
-    """The text of the first of `found_doubts`."""
-    return found_doubts(evidence, decision, flips=flips, about_money=about_money)[0].text
 
 
 @dataclass(frozen=True)

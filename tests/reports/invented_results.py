@@ -95,8 +95,20 @@ def _verdict(gap: float, n: int) -> dict[str, Any]:
         "a larger prompted model was not tried and may narrow the gap.",
         "next": "Try a larger prompted model first, then run `tuneworth evaluate` again.",
         "flips": [
-            {"key": "requests_per_day", "what": "requests_per_day", "from": 5000, "to": 140, "decision": "keep prompting"},
-            {"key": "prompted.cached_share", "what": "prompted.cached_share", "from": 0.0, "to": 0.97, "decision": "keep prompting"},
+            {
+                "key": "requests_per_day",
+                "what": "requests_per_day",
+                "from": 5000,
+                "to": 140,
+                "decision": "keep prompting",
+            },
+            {
+                "key": "prompted.cached_share",
+                "what": "prompted.cached_share",
+                "from": 0.0,
+                "to": 0.97,
+                "decision": "keep prompting",
+            },
         ],
     }
 
