@@ -154,5 +154,6 @@ from .verdict.sentences import both_shares as both_shares
 from .verdict.sentences import discordant_clause as discordant_clause
 from .verdict.sentences import gap_clause as gap_clause
 from .write import results_text as results_text
+from .write import same_results as same_results
 from .write import write_evaluated as write_evaluated
 from .write import write_scored as write_scored

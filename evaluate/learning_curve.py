@@ -69,7 +69,7 @@ def fit_curve(
     acceptable = [Share(share=s.share, low=s.low, high=s.high) for s in shares]
     if len(known) < FEWEST:
         return LearningCurve(
-            sizes=known, pairs=len(outcomes), acceptable=acceptable, fit=None, doubling=None,
+            sizes=list(known), pairs=len(outcomes), acceptable=acceptable, fit=None, doubling=None,
             sentence=f"{len(known)} sizes are too few for a curve; train on at least {FEWEST}.",
         )  # fmt: skip
     curve = fit_power_law(known, 1 - outcomes.mean(axis=0))
@@ -82,7 +82,7 @@ def fit_curve(
     # The curve is not reliable beyond twice the examples.
     ends = say.points_range(gain.low, gain.high)
     return LearningCurve(
-        sizes=known, pairs=len(outcomes), acceptable=acceptable, fit=CurveFit(e=curve.e, b=curve.b, c=curve.c),
+        sizes=list(known), pairs=len(outcomes), acceptable=acceptable, fit=CurveFit(e=curve.e, b=curve.b, c=curve.c),
         doubling=Doubling(to=doubled, gain=gain),
         sentence=f"Doubling the examples to {doubled:,} would give {say.signed_points(gain.value)} ({ends}).",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from .evaluation import Evaluated
 from .outputs.stored import write_raws
 from .results import Results
 
-__all__ = ["results_text", "write_evaluated", "write_scored"]
+__all__ = ["results_text", "same_results", "write_evaluated", "write_scored"]
 
 
 def write_evaluated(evaluated: Evaluated, run: Path) -> None:
@@ -27,6 +27,11 @@ def write_scored(evaluated: Evaluated, run: Path) -> None:
 def results_text(results: Results) -> bytes:
     """The content of results.json."""
     return _valid(json.dumps(as_json(results), ensure_ascii=False, indent=2))
+
+
+def same_results(one: Results, other: Results | None) -> bool:
+    """Whether two results are the same as stored."""
+    return other is not None and json.loads(results_text(one)) == json.loads(results_text(other))
 
 
 def _valid(text: str) -> bytes:

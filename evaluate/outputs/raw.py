@@ -41,7 +41,7 @@ class Raw:
         return VariantRecord(
             source=variant.source,
             way=variant.way,
-            of=variant.of,
+            of=list(variant.of),
             model=self.model,
             endpoint=variant.endpoint,
             tuned=variant.tuned,
@@ -50,7 +50,7 @@ class Raw:
             guide_tokens=self.guide_tokens,
             few_shot=variant.few_shot,
             settings=self.settings if self.settings and variant.source != "outputs" else None,
-            refused_settings=self.refused,
+            refused_settings=list(self.refused),
             doubtful_counts=self.doubt,
             file=variant.file.name if variant.file else None,
             search=variant.search,

@@ -124,7 +124,7 @@ def rival_rows(
         return Rival(
             name=name,
             way=raws[name].variant.way,
-            of=raws[name].variant.of,
+            of=list(raws[name].variant.of),
             measured=True,
             strongest=name == strongest,
             today=name == today,
@@ -172,7 +172,7 @@ def _over(today: np.ndarray, other: np.ndarray, groups: Groups, *, seed: int) ->
 
 def _unmeasured(name: str, why: str) -> Rival:
     return Rival(
-        name=name, way=None, of=(), measured=False, strongest=False, today=False, over_today=None, acceptable=None,
+        name=name, way=None, of=[], measured=False, strongest=False, today=False, over_today=None, acceptable=None,
         difference=None, low_one_sided=None, p_value=None, n=None, n_effective=None, groups=None, facts=None, needed=None,
         **_money_of(name, None, main=False), calls=None, seconds=None, why=why,
     )  # fmt: skip

@@ -53,11 +53,11 @@ def recount_judgements(run: Run) -> None:
 
 
 def _write(run: Run, judgements: "Counted") -> None:
-    from ...evaluate import results_text, with_judgements
+    from ...evaluate import results_text, same_results, with_judgements
 
     before = read_results(run.folder)
     results = with_judgements(with_people_named(run, before), judgements)
-    if results != before:
+    if not same_results(results, before):
         with run.changing() as staged:
             write_whole(staged.folder / RESULTS, results_text(results))
             renew_reports(staged.folder)

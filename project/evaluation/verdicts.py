@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from ...core import sha256_file
-from ...evaluate import Evaluated, write_evaluated
+from ...evaluate import Evaluated, same_results, write_evaluated
 from ...evaluate.results import RESULTS, ChangedSetting, EarlierVerdict, Verdict
 from ...style import StyleSchema
 from ..project import Project
@@ -87,7 +87,7 @@ def keep_evaluated(
         )
         new = True
     evaluated = replace(evaluated, results=structs.replace(evaluated.results, verdicts=verdicts))
-    if evaluated.results != before:
+    if not same_results(evaluated.results, before):
         write(evaluated, run.folder)
         run.keep(run.folder / RESULTS, evaluated.results)
     if new or changed:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tuneworth.curate import curate, read_pairs, read_split, read_tested, write_curated
+from tuneworth.core import as_json
 from tuneworth.evaluate import Raw, Variant, VariantSettings, evaluate_outputs, groups_by_id, groups_of, write_evaluated
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.style import parse_style
@@ -43,7 +44,7 @@ def results_of(table: pl.DataFrame, **more: Any) -> dict[str, Any]:
         )
         raw.append(Raw(Variant(name, "outputs", settings=VariantSettings()), outputs))
     evaluated = evaluate_outputs(table, raw, STYLE, baseline="prompted", candidate="tuned", margin=0.03, **more)
-    return {"results": evaluated.results, "evaluated": evaluated}
+    return {"results": as_json(evaluated.results), "evaluated": evaluated}
 
 
 SETS_OF_ROWS = [f"p{row % SETS}" for row in range(N)]
