@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.core import as_json
+from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.evaluate.scores.causes import Given
 from tuneworth.evaluate.scores.causes import find_causes as found_causes
 from tuneworth.evaluate.scores.score import Scores

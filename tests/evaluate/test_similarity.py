@@ -9,8 +9,8 @@ from rapidfuzz import fuzz
 from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 from scipy.stats import sem, t
 
-from tuneworth.evaluate.scores import references as module
 from tuneworth.evaluate.results import Spread
+from tuneworth.evaluate.scores import references as module
 from tuneworth.evaluate.scores.references import chrf, item_similarity, lengths_of, ratio, similarities
 from tuneworth.evaluate.statistics.intervals import mean_interval
 

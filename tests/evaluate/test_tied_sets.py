@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.curate import curate, read_pairs, read_split, read_tested, write_curated
 from tuneworth.core import as_json
+from tuneworth.curate import curate, read_pairs, read_split, read_tested, write_curated
 from tuneworth.evaluate import Raw, Variant, VariantSettings, evaluate_outputs, groups_by_id, groups_of, write_evaluated
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.style import parse_style

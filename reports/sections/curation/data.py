@@ -244,10 +244,14 @@ def content_facts(data: Curation) -> list[Row]:
 def sample_lines(run: StoredRun, data: Curation) -> list[str]:
     """How much of its splits the run used, if not all."""
     training, tested, lines = run.results.training, data.tested, []
-    # Dropping pairs that are too long is not sampling.
-    trained, of = training.settings.get("max_pairs") if training else None, data.splits.train if data.splits else 0
-    if is_number(trained) and trained < of:
-        lines.append(f"Training used a random sample of {say.count(trained)} of the {say.count(of)} training pairs.")
+    if training and data.splits:
+        # Dropping pairs that are too long is not sampling; earlier versions did not record the settings.
+        trained = training.settings.get("max_pairs") if training.settings else training.train_pairs
+        of = data.splits.train
+        if is_number(trained) and trained < of:
+            lines.append(
+                f"Training used a random sample of {say.count(trained)} of the {say.count(of)} training pairs."
+            )
     if tested and tested.pairs < tested.of:
         lines.append(
             f"The test used a random sample of {say.count(tested.pairs)} of the {say.count(tested.of)} test pairs."
