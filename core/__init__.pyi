@@ -103,6 +103,7 @@ from .record import Proportion as Proportion
 from .record import Record as Record
 from .record import Signed as Signed
 from .record import as_json as as_json
+from .record import completed as completed
 from .record import from_json as from_json
 from .rows import Row as Row
 from .rows import filled as filled
