@@ -10,9 +10,9 @@ import polars as pl
 from ..core import as_json
 from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
 from .measures import measure_variants, money_of
-from .money.account import Money
 from .money.inputs.settings import RoiSettings
 from .outputs.raw import Raw
+from .results import Money
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter

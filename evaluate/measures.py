@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from .money.account import Money, compute_money
+from .money.account import compute_money
 from .money.inputs.measured import MeasuredVariant, TrainingCost
 from .money.inputs.settings import RoiSettings
 from .outputs.raw import Raw
+from .results import Money
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means
 

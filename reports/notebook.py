@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from ..core import Row, notebook_page, row_text, say
+from ..evaluate import Comparisons
 from .history import compare_words
 from .history.compare_text import changed_rows
 from .history.entry import RunEntry
@@ -39,7 +40,7 @@ def verdict_html(results: Mapping[str, Any], *, notes: Sequence[str] = ()) -> st
     )
 
 
-def compared_html(results: Mapping[str, Any]) -> str:
+def compared_html(results: Comparisons) -> str:
     """Which of two runs is better, the numbers behind it and the main doubt."""
     doubt = f"Strongest reason for doubt: {compare_words.doubt(results, say)}"
     return notebook_page(

@@ -237,9 +237,15 @@ def _would_pay(money: Results) -> str | None:
     """The first input whose change alone would make it pay off."""
     for flip in money.get("flips") or []:
         clause = it_would_pay(flip["key"], flip["to"], money)
-        if clause and _weight({**money, **flip["beyond"]}) == "pays":
+        if clause and _weight(moved_money(money, flip["beyond"])) == "pays":
             return clause
     return None
+
+
+def moved_money(money: Results, beyond: Results | None) -> Results:
+    """The money with the figures beyond a flip point."""
+    carrying = {"carrying_failure_cost": None} if beyond and "failure_cost" in beyond else {}
+    return {**money, **carrying, **(beyond or {})}
 
 
 def _weight(money: Results) -> Weight:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...core import completed, from_json
 from ..money.alternatives import beats_tuning
 from ..money.flips import Weight, weigh
+from ..results import AlternativeBeyond
 from .sentences import chance, compared, share_of, variant_name
 
 __all__ = [
@@ -151,10 +153,14 @@ def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
     """
     money = results.get("money") or {}
     target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
-    winning = [e for e in money.get("alternatives") or [] if beats_tuning(e, target, batch=batch)]
+    winning = [e for e in money.get("alternatives") or [] if beats_tuning(_record(e), target, batch=batch)]
     order = ("same outputs", "assumed")
     ways = _ways(results, winning, margin)
     return min(ways, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
+
+
+def _record(entry: Results) -> AlternativeBeyond:
+    return from_json(completed(entry, AlternativeBeyond), AlternativeBeyond)
 
 
 def cheaper_ways(results: Results, margin: float) -> list[CheaperWay]:

@@ -10,7 +10,7 @@ from .causes import cause_lines
 from .confidence import confidence
 from .doubts import Doubt, found_doubts
 from .invalid import found_invalid, unlike_people
-from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
+from .money_rules import cost_unset, does_not_pay, hopeless, in_between, moved_money, no_money, pays
 from .next_step import FACTS_ADVICE
 from .next_steps import next_steps
 from .rivals import HAIR, Rival, guide_can_go, may_be_worse, measured_rivals, strongest_first, worse_rivals
@@ -276,7 +276,7 @@ def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
 
 def _moved(results: Results, flip: Results) -> dict[str, Any]:
     """The results just beyond a flip point."""
-    moved = {**results, "money": {**results["money"], **flip["beyond"]}}
+    moved = {**results, "money": moved_money(results["money"], flip["beyond"])}
     _, candidate = compared(results)
     share = share_of(results, candidate)
     if flip["key"] != f"{candidate}.acceptance" or share is None or abs((flip["from"] or 0) - share) > HAIR:

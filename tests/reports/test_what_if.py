@@ -4,7 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from tuneworth.core import from_json
 from tuneworth.evaluate.money import read_inputs
+from tuneworth.evaluate.results import FormulaInputs
 from tuneworth.reports.sections.money import what_if
 from tuneworth.reports.stored import StoredRun
 
@@ -46,7 +48,7 @@ def names(run):
 @pytest.mark.parametrize("seed", [*range(20), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(20, 60))])
 def test_the_stored_inputs_give_the_stored_figures(seed):
     money = account(*settings_of(seed))
-    pair = read_inputs(json.loads(json.dumps(money["formula_inputs"]))).pair
+    pair = read_inputs(from_json(money["formula_inputs"], FormulaInputs)).pair
     pairs = [(pair.value(key), money[key]) for key in ("payback_days", "npv", "saving_per_request", "saving_share")]
     for option in (pair.before, pair.after):
         wanted = money["variants"][option.variant]["effective_cost_per_request"]
@@ -63,7 +65,7 @@ def test_the_stored_inputs_of_a_template_or_a_cascade_give_the_stored_figures(ba
     found = derived_money(
         {"tuned": DEARER, "prompted": DEARER | HOSTED, "small": small}, baseline=baseline, candidate="tuned", draws=1
     )
-    pair = read_inputs(json.loads(json.dumps(found["formula_inputs"]))).pair
+    pair = read_inputs(from_json(found["formula_inputs"], FormulaInputs)).pair
     for key in ("payback_days", "npv", "saving_per_request", "running_cost_per_day"):
         assert float(pair.value(key) or 0) == pytest.approx(found[key] or 0, rel=1e-9, abs=1e-9), key
 

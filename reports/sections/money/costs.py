@@ -7,9 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ....core import UNKNOWN, Row, decimals_beside, range_text, roughly, value_text
+from ....core import UNKNOWN, Row, completed, decimals_beside, from_json, range_text, roughly, value_text
 from ....core import unbroken as say
 from ....evaluate import read_inputs
+from ....evaluate.results import FormulaInputs
 from ...stored import StoredRun
 from ...words import variant_label
 from ..order import MOST_VARIANTS
@@ -104,7 +105,7 @@ def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: s
     inputs = money.get("formula_inputs") or {}
     if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
         return NO_RANGE
-    values = read_inputs(inputs)
+    values = read_inputs(from_json(completed(inputs, FormulaInputs), FormulaInputs))
     acceptance = values.way(name).value("acceptance")
     if acceptance is None or _differ(found["share"], float(acceptance)):
         return NO_RANGE

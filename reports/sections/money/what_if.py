@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from ....core import completed, from_json
 from ....core import unbroken as say
 from ....evaluate import BREAK_EVEN, Pair, always_cached, read_inputs
+from ....evaluate.results import FormulaInputs
 from ...page import Section
 from ...stored import StoredRun
 from ...words import named, variant_label
@@ -346,7 +348,7 @@ def _recalculated(
 ) -> Recalculated:
     """The figures with the volume, the failure cost or the investment multiplied by a factor."""
     times = {"requests_per_day": volume, "requests_total": volume, "failure_cost": failure, "investment": investment}
-    values = read_inputs(inputs)
+    values = read_inputs(from_json(completed(inputs, FormulaInputs), FormulaInputs))
     known = {**values.inputs, **values.given}
     pair = values.changed({key: known[key] * by for key, by in times.items() if key in known}).pair
     if cached:
