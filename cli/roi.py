@@ -24,20 +24,16 @@ def command(run: Path | None, config: Path | None, explain: bool, allow_code: bo
     folder, the --out folder of collected outputs, or a project for its newest evaluated run. Its stored outputs are
     judged by the current tuneworth.toml and style; nothing is generated. The run keeps its earlier verdict.
     """
-    from ..core import ConfigError, as_json, filled, from_json
-    from ..evaluate.results import Money
+    from ..core import ConfigError, as_json, filled
     from ..project import decide_by_money, stated_money
     from ..reports import derivation_text, money_text, verdict_sentence
 
     if config is not None and run is not None:
         raise ConfigError("name a run or a --config file, not both")
     if config is not None:
-        money = from_json(stated_money(config, seed=talk.seed).to_json(), Money)
-        text, data, step = (
-            money_text(money),
-            as_json(money),
-            "put your own numbers into [roi]; --explain shows each calculation",
-        )
+        money = stated_money(config, seed=talk.seed)
+        text, data = money_text(money), as_json(money)
+        step = "put your own numbers into [roi]; --explain shows each calculation"
     else:
         opened, money, changed = decide_by_money(run or Path(), allow_code=allow_code, talk=talk)
         verdict = None if opened.results is None else opened.results.verdict

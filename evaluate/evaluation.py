@@ -10,14 +10,13 @@ from msgspec.structs import replace
 from ..core import from_json
 from ..curate import Curation
 from ..style import RuleInUse, StyleInUse, StyleSchema, check_outputs, check_table, measure_discrimination
-from .measures import Stated, measure_variants, money_of
+from .measures import measure_variants, money_of
 from .money.inputs.settings import RoiSettings
 from .outputs.raw import Raw
 from .results import (
     SCHEMA,
     Comparison,
     LearningCurve,
-    Money,
     Problem,
     Provenance,
     Reference,
@@ -51,12 +50,11 @@ __all__ = ["Evaluated", "RunContext", "evaluate_outputs"]
 @dataclass(frozen=True)
 class Evaluated:
     """`results`: the content of results.json; `outputs`: one row per pair and variant, scored; `raws`: the variants as
-    given, without those that were derived from them; `money`: that of the results, None without one."""
+    given, without those that were derived from them."""
 
     results: Results
     outputs: pl.DataFrame
     raws: Sequence[Raw]
-    money: Stated | None
 
 
 @dataclass(frozen=True)
@@ -116,13 +114,12 @@ def evaluate_outputs(
     scored = _Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
     results = _results(scored, written, raw, requests, context)
     names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
-    money = None
     if contest.candidate in contest.scores and names:
-        results, money = _compared(results, scored, names, roi, context, baseline=baseline, margin=margin)
+        results = _compared(results, scored, names, roi, context, baseline=baseline, margin=margin)
         facts_margin = None if settings is None else settings.facts_margin
         results = replace(results, verdict=decide(results, margin=margin, facts_margin=facts_margin))
     outputs = pl.concat([s.table for s in contest.scores.values()], how="diagonal")
-    return Evaluated(results, outputs, raw, money)
+    return Evaluated(results, outputs, raw)
 
 
 @dataclass(frozen=True)
@@ -184,7 +181,7 @@ def _results(
 def _compared(
     results: Results, scored: _Scored, names: Sequence[str], roi: RoiSettings | None, context: RunContext, *,
     baseline: str | None, margin: float,
-) -> tuple[Results, Stated | None]:  # fmt: skip
+) -> Results:  # fmt: skip
     """The results with what compares the candidate with the ways without training: comparison, money, rivals and risks."""
     raws, scores, candidate = scored.contest.raws, scored.contest.scores, scored.contest.candidate
     measured = measure_variants(raws, scores, scored.rows, roi)
@@ -192,13 +189,12 @@ def _compared(
     shares = {name: results.share_of(name) for name in names}
     rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
     guided = _guided(raws, names, baseline)
-    stated = money = None
+    money = None
     if roi is not None:
-        stated = money_of(
+        money = money_of(
             roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
             seed=scored.seed,
         )  # fmt: skip
-        money = from_json(stated.to_json(), Money)
     # The variant in use today: the stated baseline, else `prompted`.
     today = next((name for name in (baseline, "prompted") if name in names), None)
     results = replace(
@@ -211,7 +207,7 @@ def _compared(
             money=money, margin=margin, left_out=context.left_out, seed=scored.seed,
         ),
     )  # fmt: skip
-    return replace(results, risks=_risks(results, scored, roi, context)), stated
+    return replace(results, risks=_risks(results, scored, roi, context))
 
 
 def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None) -> str | None:

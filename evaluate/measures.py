@@ -6,16 +6,15 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from .money.account import Money as Stated
 from .money.account import compute_money
 from .money.inputs.measured import MeasuredVariant, TrainingCost
 from .money.inputs.settings import RoiSettings
 from .outputs.raw import Raw
-from .results import Training
+from .results import Money, Training
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means
 
-__all__ = ["Stated", "measure_variants", "money_of"]
+__all__ = ["measure_variants", "money_of"]
 
 
 def measure_variants(
@@ -78,7 +77,7 @@ def money_of(
     baseline: str,
     candidate: str,
     seed: int,
-) -> Stated:
+) -> Money:
     """The money of the comparison: the candidate in place of the baseline; `trained` is the summary of this run's training."""
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,

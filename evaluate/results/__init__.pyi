@@ -2,10 +2,11 @@ from .money import Alternative as Alternative
 from .money import AlternativeBeyond as AlternativeBeyond
 from .money import AlternativeOut as AlternativeOut
 from .money import Assumption as Assumption
-from .money import BenefitBeyond as BenefitBeyond
 from .money import BeyondFlip as BeyondFlip
 from .money import Bin as Bin
 from .money import CachedGuide as CachedGuide
+from .money import CallInputs as CallInputs
+from .money import Chances as Chances
 from .money import Derivation as Derivation
 from .money import Failures as Failures
 from .money import FormulaInputs as FormulaInputs
@@ -15,6 +16,7 @@ from .money import NpvDistribution as NpvDistribution
 from .money import PaybackDistribution as PaybackDistribution
 from .money import RemainingBenefit as RemainingBenefit
 from .money import SavingParts as SavingParts
+from .money import Source as Source
 from .money import TornadoBar as TornadoBar
 from .money import VariantCost as VariantCost
 from .money import VariantInputs as VariantInputs

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ...core import as_json
 from ..money.alternatives import beats_tuning
 from ..money.flips import Weight, weigh
 from ..results import (
@@ -220,9 +219,7 @@ class Evidence:
         money = self.results.money
         if money is None:
             return None
-        winning = [
-            way for way in money.alternatives if beats_tuning(as_json(way), money.target_payback_days, batch=self.batch)
-        ]
+        winning = [way for way in money.alternatives if beats_tuning(way, money.target_payback_days, batch=self.batch)]
         order = ("same outputs", "assumed")
         ways = self._ways(winning)
         return min(ways, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)

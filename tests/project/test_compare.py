@@ -346,7 +346,7 @@ def test_a_damaged_run_is_named(command, copies, file, change, words):
 def test_results_of_another_shape_are_named(command, copies):
     file = unsealed(copies[1]) / "results.json"
     results = json.loads(file.read_text())
-    results["money"]["formula_inputs"]["variants"]["tuned"] = {"input_tokens": "many"}
+    results["money"]["formula_inputs"]["variants"]["tuned"]["input_tokens"] = "many"
     file.write_text(json.dumps(results))
     done = command("compare", *copies)
     assert (done.code, 'tuned.input_tokens" is "many"; expected' in done.err) == (2, True)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, judge_outputs, run_project
-from tuneworth.core import adopt, changing, check_digests, read_manifest
+from tuneworth.core import adopt, as_json, changing, check_digests, read_manifest
 from tuneworth.evaluate import variants as planning
 
 from ..shared import unsealed
