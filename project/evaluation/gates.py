@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ConfigError, GateFailed, as_json, nearest
+from ...core import ConfigError, GateFailed, Record, as_json, nearest
 from ...evaluate.results import Gate as Outcome
 from ...evaluate.results import Results
 
@@ -52,15 +52,15 @@ def parse_gate(text: str) -> Gate:
     return Gate(text.strip(), tuple(path.split(".")), compare, value)
 
 
-def evaluate_gates(gates: Sequence[Gate], results: Results) -> list[Outcome]:
-    """Each gate on the results; no gate holds for a null value.
+def evaluate_gates(gates: Sequence[Gate], results: Record) -> list[Outcome]:
+    """Each gate on results, or on a comparison of runs; no gate holds for a null value.
 
     Raises: ConfigError if a path cannot exist or does not end at a single value.
     """
     content, outcomes = as_json(results), []
     for gate in gates:
         value = _follow(gate, content)
-        if value is None:
+        if value is None and isinstance(results, Results):
             _check_measured(gate, results)
         outcomes.append(Outcome(gate=gate.text, value=value, holds=value is not None and _holds(gate, value)))
     return outcomes

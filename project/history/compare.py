@@ -12,7 +12,6 @@ from msgspec.structs import asdict, replace
 
 from ...core import ConfigError, DataError, Talk, TuneworthError, as_json, printable
 from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Judged, compare_judged
-from ...evaluate.results import Gate
 from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run
@@ -112,8 +111,8 @@ def compare_runs(
     failed: TuneworthError | None = None
     if conditions:
         try:
-            outcomes = evaluate_gates(conditions, as_json(results))
-            results, failed = replace(results, gates=[Gate(**one) for one in outcomes]), failed_gates(outcomes)
+            outcomes = evaluate_gates(conditions, results)
+            results, failed = replace(results, gates=outcomes), failed_gates(outcomes)
         except ConfigError as error:
             failed = error
     return ComparedRuns(results, whole, steps, failed)
