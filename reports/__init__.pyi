@@ -2,8 +2,8 @@ from .checkup import checkup_brief as checkup_brief
 from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
 from .curated import curated_text as curated_text
-from .history.compare import write_comparison as write_comparison
 from .history.compare_text import compared_text as compared_text
+from .history.compare_text import write_comparison as write_comparison
 from .history.entry import CHANGES as CHANGES
 from .history.entry import RunEntry as RunEntry
 from .history.entry import RunSide as RunSide
