@@ -81,7 +81,11 @@ from .outputs.stored import read_lines as read_lines
 from .outputs.stored import read_raws as read_raws
 from .outputs.table import OUTPUT_SCHEMA as OUTPUT_SCHEMA
 from .outputs.table import Raced as Raced
+from .results import Difference as Difference
+from .results import FormulaInputs as FormulaInputs
+from .results import Gate as Gate
 from .results import Money as Money
+from .results import read_results as read_results
 from .risks.forgetting import GeneralPrompt as GeneralPrompt
 from .risks.forgetting import assess_forgetting as assess_forgetting
 from .risks.forgetting import general_prompts as general_prompts

@@ -11,8 +11,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from ...core import ConfigError, DataError, Talk, TuneworthError, as_json, printable
-from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Judged, compare_judged
-from ...evaluate.results import Gate
+from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Gate, Judged, compare_judged
 from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run

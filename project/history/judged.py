@@ -10,8 +10,7 @@ import polars as pl
 
 from ...core import ConfigError, DataError, damage, from_json, nearest
 from ...curate import read_tested, tested_files
-from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
-from ...evaluate.results import read_results
+from ...evaluate import OUTPUT_SCHEMA, Judged, read_results, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
 from ...style import RuleInUse, StyleSchema, check_table, open_fields, pair_columns, with_row_values
 from ..load import counts_tokens, local_counter

@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from ....core import UNKNOWN, Row, completed, decimals_beside, from_json, range_text, roughly, value_text
 from ....core import unbroken as say
-from ....evaluate import read_inputs
-from ....evaluate.results import FormulaInputs
+from ....evaluate import FormulaInputs, read_inputs
 from ...stored import StoredRun
 from ...words import variant_label
 from ..order import MOST_VARIANTS

@@ -12,8 +12,7 @@ from markupsafe import Markup
 
 from ....core import completed, from_json
 from ....core import unbroken as say
-from ....evaluate import BREAK_EVEN, Pair, always_cached, read_inputs
-from ....evaluate.results import FormulaInputs
+from ....evaluate import BREAK_EVEN, FormulaInputs, Pair, always_cached, read_inputs
 from ...page import Section
 from ...stored import StoredRun
 from ...words import named, variant_label
