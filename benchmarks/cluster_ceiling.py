@@ -19,7 +19,7 @@ from generated import Generated, generated_rows
 
 from tuneworth.curate.jobs.executors import ONE_THREAD
 from tuneworth.curate.match.candidates import band_keys
-from tuneworth.curate.match.signed import signed_texts
+from tuneworth.curate.match.sketches import signed_texts
 
 __all__ = ["ceiling"]
 

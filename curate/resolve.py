@@ -10,7 +10,7 @@ import polars as pl
 from ..core import Clock
 from .decisions import despite_decision, preferred_first, settle_decided
 from .match import Canned, Corpus, Outcomes, Relations, find_canned, rank_rows, relate
-from .meaning import Meaning, load_embedding
+from .paraphrases import Meaning, load_embedding
 from .prepare import Prepared
 from .read import (
     salted,

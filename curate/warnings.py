@@ -11,7 +11,7 @@ from ..core import say
 from ..style import Discrimination, StyleSchema
 from .check import Checked, personal_words
 from .match import Canned, Relations
-from .meaning import meaning_sentence
+from .paraphrases import meaning_sentence
 from .prepare import Prepared
 from .read import RawPairs
 from .resolve import Resolved

@@ -15,7 +15,9 @@ from ..core import (
     Talk,
     TuneworthError,
     changing,
+    completed,
     damage_is_named,
+    from_json,
     home_of,
     notebook_page,
     printable,
@@ -24,7 +26,8 @@ from ..core import (
     read_unchanged,
     to_pandas,
 )  # fmt: skip
-from ..curate import ledger_files, read_ledger, split_files
+from ..curate import Curation, ledger_files, read_ledger, split_files
+from ..evaluate.results import RESULTS, Results, read_results
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
 from .project import Project, read_project
@@ -171,9 +174,13 @@ class Run:
         return self._object("curate/summary.json")
 
     @property
-    def results(self) -> dict[str, Any]:
-        """The content of `results.json`; {} if the run was not evaluated."""
-        return self._object("results.json")
+    def results(self) -> Results | None:
+        """The content of `results.json`; None if the run was not evaluated.
+
+        Raises: DataError if it is damaged.
+        """
+        file = self.folder / RESULTS
+        return self.once(RESULTS, [file], lambda: read_results(self.folder)) if file.exists() else None
 
     @property
     def outputs(self) -> pl.DataFrame:
@@ -238,7 +245,7 @@ class Run:
             staged._made = self._made
             yield staged
 
-    def keep(self, file: Path, content: dict[str, Any]) -> None:
+    def keep(self, file: Path, content: Results) -> None:
         """Cache the content of a new file, so that it is not read back."""
         self._made[file.name] = _stamp([file]), content
 
@@ -249,7 +256,7 @@ class Run:
         """
         if self.gate_error is not None:
             raise self.gate_error
-        if (failed := failed_gates(self.results.get("gates") or ())) is not None:
+        if self.results is not None and (failed := failed_gates(self.results.gates or ())) is not None:
             raise failed
 
     # --- representation ---------------------------------------------------------------------------------------
@@ -273,7 +280,7 @@ class Run:
 
         if self.results:
             return verdict_text(self.results)
-        return curated_text(self.curation) if self.curation else NOTHING
+        return curated_text(from_json(completed(self.curation, Curation), Curation)) if self.curation else NOTHING
 
 
 _OUTPUTS = "evaluate/outputs.jsonl"

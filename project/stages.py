@@ -6,8 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import UNKNOWN, ConfigError, Fix, Talk, alone_in_run, quote, read_regular, say, write_whole
-from ..curate import Curated
+from ..core import (
+    UNKNOWN,
+    ConfigError,
+    Fix,
+    Talk,
+    alone_in_run,
+    completed,
+    from_json,
+    quote,
+    read_regular,
+    say,
+    write_whole,
+)
+from ..curate import Curated, Curation
 from ..reports import curated_text
 from .curation.curate import curate_pairs, curate_stage, curate_unwritten, replacing_curation
 from .evaluation.gate_paths import Gate, project_gates
@@ -181,7 +193,7 @@ def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Ru
     folder = find_run(project, name) if name else new_run(project)
     if not (folder / "curate" / "summary.json").exists():
         with _curating(project, folder, talk, command) as run:
-            talk.note(curated_text(curate_stage(run).summary))
+            talk.note(curated_text(from_json(completed(curate_stage(run).summary, Curation), Curation)))
     return Run(folder, project=project, talk=talk, parts=TRAINED)
 
 

@@ -10,8 +10,8 @@ from ...core import Clock, read_regular
 from ...style import StyleSchema
 from ..pipeline import CuratedParts, curate_parts
 from ..prepare import CurateRequest
-from ..read.formats.file_parts import MOST_BYTES, FilePart
 from ..read.pairs import read_parts
+from ..read.parts import MOST_BYTES, FilePart
 from ..settings import DataSettings
 from ..split.given import PinnedSplits
 from .tasks import Job

@@ -15,11 +15,11 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError
-from ..match.across import similar_texts_between, verified_texts
 from ..match.candidates import CAPS, Caps, Skew, band_count, band_keys, buckets_of, key_ranks, meetings
 from ..match.join import SimilarPairs, as_fraction
+from ..match.join_between import similar_texts_between, verified_texts
 from ..match.ngrams import sorted_once
-from ..match.signed import near_texts
+from ..match.sketches import near_texts
 from .tasks import Job, Result, Table, Task
 
 __all__ = ["StoredPairs", "stored_between", "stored_candidates"]

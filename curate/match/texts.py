@@ -10,9 +10,9 @@ import polars as pl
 
 from ..jobs.similar import stored_between, stored_candidates
 from ..jobs.tasks import Job, Result, Table, Task
-from .across import similar_texts_between
 from .candidates import Join, Method, MethodSetting, expected_recall, join_texts
 from .join import SimilarPairs, similar_tiles, similar_tiles_between
+from .join_between import similar_texts_between
 from .ngrams import GramSets, gram_sets
 
 __all__ = ["StoredTexts", "Texts", "TextsHere"]

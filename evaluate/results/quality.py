@@ -6,28 +6,26 @@ from typing import Literal
 from ...core import Count, NonNegative, Positive, Proportion, Record, Signed
 
 __all__ = [
-    "AloneShare", "Cause", "CheckDifference", "CheckScore", "Comparison", "Difference", "Interval", "Lengths",
+    "AloneShare", "Cause", "CauseKind", "CheckDifference", "CheckScore", "Comparison", "Difference", "Interval", "Lengths",
     "NeededCases", "OutputLengths", "Quality", "RawShare", "Reference", "Requests", "Rival", "Share",
     "SimilarityDifference", "SimilarityDifferences", "SimilarityScore", "SimilarityScores", "Speed", "Spread",
-    "Tokens", "TwoSample",
+    "Tokens", "TwoSample", "Way",
 ]  # fmt: skip
+
+
+CauseKind = Literal[
+    "missing", "failed", "empty", "refused", "cut", "endless", "same text", "identical", "references", "shown"
+]  # fmt: skip
+Way = Literal[
+    "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
+]  # fmt: skip
+"""How outputs come about beyond the plain call of a model."""
 
 
 class Cause(Record):
     """One such cause."""
 
-    cause: Literal[
-        "missing",
-        "failed",
-        "empty",
-        "refused",
-        "cut",
-        "endless",
-        "same text",
-        "identical",
-        "references",
-        "shown",
-    ]
+    cause: CauseKind
     """missing: no line. failed: the call failed. empty, refused: as the output says. cut: ended by the token limit
     before it was as long as the longest reference. endless: ended by the token limit although that leaves room for
     every reference, or in a loop. same text: one text in more than half of the outputs. identical: all outputs are
@@ -325,14 +323,14 @@ class Comparison(Record):
     """Two-sided mid-p value, in which the observed outcome counts half."""
     method: str
     """Methods used for the p value and the interval."""
-    both: NonNegative
+    both: Count
     """Number of cases acceptable with both variants; with several outputs per case, those with equal means of one half
     or more."""
-    only_candidate: NonNegative
+    only_candidate: Count
     """Number of cases acceptable only with the candidate; with several outputs per case, those with the higher mean."""
-    only_baseline: NonNegative
+    only_baseline: Count
     """Number of cases acceptable only with the baseline; with several outputs per case, those with the higher mean."""
-    neither: NonNegative
+    neither: Count
     """Number of cases acceptable with neither variant; with several outputs per case, those with equal means below one
     half."""
     discordant_share: Proportion | None
@@ -349,6 +347,11 @@ class Comparison(Record):
     """Difference in each check, on the cases where it applies to both variants, by check id."""
     similarity: SimilarityDifferences | None
     """Difference in the similarity to references that pass the rules."""
+
+    @property
+    def total(self) -> int:
+        """Number of requests that were scored for both."""
+        return self.both + self.only_candidate + self.only_baseline + self.neither
 
 
 class Interval(Record):
@@ -379,20 +382,7 @@ class Rival(Record):
 
     name: str
     """Name of the rival."""
-    way: (
-        Literal[
-            "model",
-            "template",
-            "repair",
-            "retry",
-            "nearest",
-            "short guide",
-            "cascade",
-            "constrained",
-            "searched",
-        ]
-        | None
-    )
+    way: Way | None
     """How its outputs come about beyond the plain call of a model; null if it was not measured."""
     of: Sequence[str] | None
     """Variants that its outputs are made from."""
@@ -456,6 +446,12 @@ class Tokens(Record):
     """Prompt tokens read from the cache."""
     reasoning: NonNegative | None
     """Reasoning tokens, which are also counted in output."""
+
+    @property
+    def total(self) -> float | None:
+        """Fixed prompt, request and answer together, as far as they were counted; None if none of them was."""
+        known = [part for part in (self.fixed, self.input, self.output) if part is not None]
+        return sum(known) if known else None
 
 
 class Speed(Record):

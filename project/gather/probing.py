@@ -20,6 +20,7 @@ from ...evaluate import (
     prompt_pairs,
     score_outputs,
 )
+from ...evaluate.results import Risk
 from ..run import Run
 from ..runs import Stopwatch
 from .required import limit_of
@@ -42,7 +43,7 @@ class Probes:
     """
 
     on_train: Outcomes | None
-    forgetting: dict[str, Any] | None
+    forgetting: Risk | None
     general: pl.DataFrame | None
     train_outputs: pl.DataFrame | None
 
@@ -163,7 +164,7 @@ def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", li
 # --- general prompts --------------------------------------------------------------------------------------------
 
 
-def _general(prober: _Prober, variant: Variant) -> tuple[dict[str, Any] | None, pl.DataFrame | None]:
+def _general(prober: _Prober, variant: Variant) -> tuple[Risk | None, pl.DataFrame | None]:
     """The risk `forgetting` and the answers that it is based on."""
     before = Variant("base", "base model")
     after = Variant(variant.name, variant.source, adapter=variant.adapter)

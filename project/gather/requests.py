@@ -240,7 +240,8 @@ def planned_rivals(run: Run, output_sets: Sequence[OutputSet], store: AnswerStor
             ahead = forecast_retries(plan, store, tries=rung.retry.tries, longest_output=remote.run.longest_output)
         elif plan is not None:
             ahead = forecast(plan, store, longest_output=remote.run.longest_output)
-        speed = ((run.results.get("seconds") or {}).get(rung.base.name) or {}).get("per_second")
+        timed = None if run.results is None else run.results.seconds.get(rung.base.name)
+        speed = None if timed is None else timed.per_second
         together = rung.base.settings.concurrency if rung.base.endpoint else 1
         found.append(
             PlannedRival(

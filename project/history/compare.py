@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from ...core import ConfigError, DataError, Talk, TuneworthError, as_json, printable
-from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Gate, Judged, compare_judged
+from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Judged, compare_judged
 from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run
@@ -112,7 +112,7 @@ def compare_runs(
     if conditions:
         try:
             outcomes = evaluate_gates(conditions, as_json(results))
-            results, failed = replace(results, gates=[Gate(**one) for one in outcomes]), failed_gates(outcomes)
+            results, failed = replace(results, gates=outcomes), failed_gates(outcomes)
         except ConfigError as error:
             failed = error
     return ComparedRuns(results, whole, steps, failed)

@@ -10,7 +10,7 @@ import polars as pl
 
 from ...core import ConfigError, DataError, damage, from_json, nearest
 from ...curate import read_tested, tested_files
-from ...evaluate import OUTPUT_SCHEMA, Judged, read_results, score_outputs
+from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
 from ...style import RuleInUse, StyleSchema, check_table, open_fields, pair_columns, with_row_values
 from ..load import counts_tokens, local_counter
@@ -31,7 +31,7 @@ def judged_variant(run: Run, name: str, wanted: str | None) -> Judged:
     variant = _variant(stored, run.folder, wanted)
     lines, pairs = scored_lines(run.folder, variant), read_tested(run.folder)
     _check_ids(run.folder, pairs, lines)
-    results = read_results(run.folder)
+    results = stored.results
     unscored = frozenset(check for check, found in results.quality[variant].checks.items() if found.unscored)
     rules = {} if results.style is None else results.style.checks
     return Judged(name, variant, pairs, lines, rules, results, stored.facts, unscored)

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core import home_of, read_stored, read_stored_lines
+from msgspec.structs import replace
+
+from ...core import from_json, home_of, read_record, read_stored_lines
+from ...evaluate.results import LogStep, Training
 
 __all__ = ["thinned", "trained"]
 
@@ -16,22 +19,20 @@ MOST_NOTICES = 20  # a full disk causes one at every checkpoint
 Line = Mapping[str, Any]
 
 
-def trained(run: Path) -> dict[str, Any] | None:
+def trained(run: Path) -> Training | None:
     """The summary of the run's fit with its log, thinned; None if nothing was trained.
 
     Raises: DataError if summary or log cannot be read.
     """
-    if not (run / SUMMARY).exists():
+    found = read_record(run / SUMMARY, SUMMARY, Training)
+    if found is None:
         return None
-    found = read_stored(run / SUMMARY, SUMMARY)
-    notices = [str(text) for text in found.get("notices") or []]
+    notices = found.notices
     if len(notices) > MOST_NOTICES:
-        notices = [
-            *notices[: MOST_NOTICES - 1],
-            f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json",
-        ]
-    log = list(read_stored_lines(home_of(run) / LOG, LOG, torn=True))
-    return {**found, "notices": notices, "log": thinned(log)}
+        more = f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json"
+        notices = [*notices[: MOST_NOTICES - 1], more]
+    log = thinned(list(read_stored_lines(home_of(run) / LOG, LOG, torn=True)))
+    return replace(found, notices=notices, log=from_json(log, list[LogStep]))
 
 
 def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...core import DataError, Record
-from ..sections.decision import decision_label
-from ..sections.money.costs import counted_cost
+from ..sections.first_screen import decision_label
+from ..sections.money.costs import cost_figure
 
 __all__ = [
     "CHANGES", "STAGES", "ListedCuration", "ListedFacts", "ListedResults", "RunEntry", "RunSide", "by_time", "with_changes",
@@ -81,7 +81,7 @@ class RunEntry:
     @property
     def tone(self) -> str:
         """The tone of its decision, as the report has it."""
-        return decision_label({"decision": self.decision})[1]
+        return decision_label(self.decision)[1]
 
     @property
     def time(self) -> datetime | None:
@@ -314,7 +314,7 @@ def with_results(entry: RunEntry, results: ListedResults) -> RunEntry:
 
 
 def _label(verdict: _Verdict) -> str:
-    return decision_label({"decision": verdict.decision, "sentence": verdict.sentence})[0]
+    return decision_label(verdict.decision, verdict.sentence or "")[0]
 
 
 def _side(name: str | None, quality: Mapping[str, _Quality | None], money: _Money | None) -> RunSide | None:
@@ -325,7 +325,7 @@ def _side(name: str | None, quality: Mapping[str, _Quality | None], money: _Mone
     costs = (money and money.variants) or {}
     cost = costs.get(name) or _Cost()
     shared = cost.cost_with_machines if cost.machine_cost_per_day else None
-    counted = counted_cost({"failures": money and money.failures})[1]
+    counted = cost_figure(money and money.failures)[1]
     return RunSide(name, found.share, found.low, found.high, getattr(cost, counted) if shared is None else shared)
 
 
@@ -340,5 +340,5 @@ def _with_money(entry: RunEntry, money: _Money) -> RunEntry:
         payback_high=money.payback_days_p95,
         pays_back=money.payback_days is not None if known else None,
         currency=money.currency or "",
-        cost_of=counted_cost({"failures": money.failures})[0],
+        cost_of=cost_figure(money.failures)[0],
     )

@@ -124,7 +124,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "inputs": (lambda run: (run / "run.json").write_text('{"inputs": [3]}'), "got `int` - at `$.inputs[0]`"),
     "not UTF-8": (lambda run: (run / "results.json").write_bytes(b"\xff\xfe\xff"), "results.json is damaged"),
     "another schema": (lambda run: (run / "results.json").write_text('{"schema": "x/9"}'), "found 'x/9'"),
-    "a share as text": (lambda run: _set(run, "quality", {"tuned": {"acceptable": {"share": "80%"}}}), "at `$.quality[...].acceptable.share`"),
+    "a share as text": (lambda run: _set(run, "quality", {"x": {"acceptable": {"share": "8"}}}), "acceptable.share`"),
     "an endless number": (lambda run: _set(run, "money", {"payback_days": 10**400}), "results.json: "),
     "no number": (lambda run: _set(run, "money", {"payback_days": float("nan")}), "payback_days is not a finite number"),
     "a verdict that is a text": (lambda run: _set(run, "verdict", "yes"), "got `str` - at `$.verdict`"),

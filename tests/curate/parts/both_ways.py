@@ -27,8 +27,8 @@ from tuneworth.curate import (
 )
 from tuneworth.curate.jobs.tasks import InMemory, Work
 from tuneworth.curate.pipeline import curate_parts
-from tuneworth.curate.read.formats.file_parts import MOST_BYTES
 from tuneworth.curate.read.pairs import read_parts
+from tuneworth.curate.read.parts import MOST_BYTES
 from tuneworth.style import StyleSchema
 
 LINES = ("train", "validation", "test", "set_aside")
