@@ -111,7 +111,7 @@ def compare_runs(
     failed: TuneworthError | None = None
     if conditions:
         try:
-            outcomes = evaluate_gates(conditions, as_json(results))
+            outcomes = evaluate_gates(conditions, results)
             results, failed = replace(results, gates=outcomes), failed_gates(outcomes)
         except ConfigError as error:
             failed = error
