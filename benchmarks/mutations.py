@@ -27,7 +27,7 @@ from time import monotonic
 
 ROOT = Path(__file__).parents[1]
 FILES = (
-    "curate/match/join.py", "curate/match/duplicates.py", "curate/split/place.py", "curate/split/assign.py",
+    "curate/match/join.py", "curate/match/duplicates.py", "curate/split/assign_rows.py", "curate/split/assign.py",
     "curate/split/certificate.py", "evaluate/verdict/rules.py", "evaluate/verdict/money_rules.py",
     "evaluate/verdict/rivals.py", "evaluate/money/payback.py", "evaluate/money/figures.py", "evaluate/money/request.py",
     "evaluate/money/chances.py", "train/batches.py", "train/examples.py", "style/schema.py", "style/kinds/order.py",

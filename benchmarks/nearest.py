@@ -41,18 +41,18 @@ def measure(rows: int) -> dict[str, float]:
     """What one size takes."""
     from tuneworth.core import Clock
     from tuneworth.curate import CurateSettings, read_frame
-    from tuneworth.curate.jobs.tasks import InMemory
+    from tuneworth.curate.check_parts import check
     from tuneworth.curate.paraphrases import Meaning, load_embedding
-    from tuneworth.curate.prepare import CurateRequest, prepare
+    from tuneworth.curate.part import CurateRequest
     from tuneworth.curate.read import ReadParts
 
     texts, held, of = requests(rows)
     frame = pl.DataFrame(
         {"id": [f"{n:08}" for n in range(rows)], "input": texts, "output": [f"answer {n}" for n in range(rows)]}
     )
-    job, raw = InMemory(), read_frame(frame)
+    raw = read_frame(frame)
     request = CurateRequest(None, CurateSettings(), count_tokens=lambda: None)
-    corpus = prepare(job, ReadParts.of(job, raw), request, buckets=1, clock=Clock({})).corpus
+    corpus = check(ReadParts.of(raw), request, clock=Clock({})).corpus
     embedding, every = load_embedding(True), np.arange(rows)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, wall = time.process_time(), time.perf_counter()

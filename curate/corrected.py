@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ..core import ConfigError, DataError, write_whole
-from .overrides import EDITED
+from .decisions import EDITED
 from .read import pair_contents
 from .run_files import pair_lines, read_ledger, read_summary
 from .write import read_kept

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import polars as pl
+
 from ..core import Count, NonNegative, Positive, Proportion, Record, Signed
 from ..style import StyleInUse
 
@@ -73,6 +75,11 @@ class SplitCounts(Record):
     """Rows in the validation split."""
     test: Count
     """Rows in the test split."""
+
+    @classmethod
+    def of(cls, splits: pl.Series) -> "SplitCounts":
+        """The counts of the splits of some rows."""
+        return cls(**{name: int((splits == name).sum()) for name in ("train", "validation", "test")})
 
 
 class CannedOutput(Record):
@@ -198,21 +205,21 @@ class ParaphrasePair(Record):
 class Paraphrases(Record):
     """Held-out requests that say the same as a training example in other words, by embeddings."""
 
-    model: str | None = None
+    model: str | None
     """Name of the embeddings."""
-    threshold: Signed | None = None
+    threshold: Signed | None
     """Cosine above which four in five pairs of requests have the same output of over five words; null if there are too
     few such pairs to tell."""
-    same_outputs: Count | None = None
+    same_outputs: Count | None
     """Number of pairs with the same output at or above the threshold."""
-    held_out: Count | None = None
+    held_out: Count | None
     """Number of held-out rows."""
-    close: Count | None = None
+    close: Count | None
     """Number of held-out rows with a train row at or above the threshold that states no different numbers; null without
     a threshold."""
-    tied: Count | None = None
+    tied: Count | None
     """Number of pairs of requests that tie_meaning keeps in one split."""
-    rows: Sequence[ParaphrasePair] | None = None
+    rows: Sequence[ParaphrasePair] | None
     """The held-out rows nearest to a train row, at most 20, nearest first."""
 
 
@@ -263,6 +270,10 @@ class Certificate(Record):
     """The ten most similar remaining pairs, at most one per held-out input, most similar first."""
     searched_to: Proportion | None
     """Lowest similarity down to which the nearest pairs were searched."""
+    outputs_tied: Literal["identical", "identical and similar", "none"] | None
+    """Which outputs were kept in one split."""
+    outputs_untied: UntiedOutputs | None
+    """Identical outputs that were not tied, as a component would hold more than a fifth of the rows."""
     answers_verbatim: Count | None
     """Number of held-out rows whose output of more than five words is word for word that of a train row, as trained on."""
     answers_similar: Count | None
@@ -272,10 +283,6 @@ class Certificate(Record):
     """The same counts over the test rows alone."""
     answers_remedy: str | None
     """What to set so that no answer of test is in train; null if at most 2% of the test rows have one."""
-    outputs_tied: Literal["identical", "identical and similar", "none"] | None
-    """Which outputs were kept in one split."""
-    outputs_untied: UntiedOutputs | None
-    """Identical outputs that were not tied, as a component would hold more than a fifth of the rows."""
 
 
 class RepairedRow(Record):
@@ -417,13 +424,6 @@ class Curation(Record):
 
     rows_read: Count
     """Number of rows read from the input."""
-    parts: Positive | None = None
-    """Number of parts that the curate folder is divided into; omitted if it is not divided."""
-    lines: Mapping[str, Count] | None = None
-    """Number of lines of the files that outlive the run, once it was curated; omitted without them, and by earlier
-    versions."""
-    cluster: Cluster | None = None
-    """How a cluster divided the work; omitted if this machine curated."""
     outcomes: Outcomes
     """Number of rows with each outcome, which add up to rows_read."""
     splits: SplitCounts | None
@@ -456,17 +456,17 @@ class Curation(Record):
     """Effect of other similarity thresholds; null if not requested."""
     identifiers: Sequence[str]
     """Fields that name an item without describing it, and are therefore ignored when comparing inputs."""
+    certificate: Certificate | None
+    """Exact search for similarities between the held-out splits (validation and test) and the train split."""
     meaning: Paraphrases | None
     """Held-out requests that say the same as a training example in other words, by embeddings; null if [curate] meaning
     is off."""
-    certificate: Certificate | None
-    """Exact search for similarities between the held-out splits (validation and test) and the train split."""
     style: StyleInUse | None
     """Style that the rows were checked against; null without one."""
-    fix: Repairs | None
-    """Rows kept because their output was repaired by the style, or that would be; null without a style."""
     checks: Mapping[str, ReferenceCheck]
     """Rows that break each check of the style, by check id."""
+    fix: Repairs | None
+    """Rows kept because their output was repaired by the style, or that would be; null without a style."""
     unscored: Mapping[str, UnscoredCheck]
     """Checks that could not score some rows, by check id."""
     quality: Mapping[str, QualityFinding]
@@ -483,5 +483,12 @@ class Curation(Record):
     """Warnings about the data."""
     seconds: Mapping[str, NonNegative]
     """Time of each curation step, in seconds."""
+    cluster: Cluster | None = None
+    """How a cluster divided the work; omitted if this machine curated."""
+    lines: Mapping[str, Count] | None = None
+    """Number of lines of the files that outlive the run, once it was curated; omitted without them, and by earlier
+    versions."""
+    parts: Positive | None = None
+    """Number of parts that the curate folder is divided into; omitted if it is not divided."""
     tested: Tested | None = None
     """Test rows used in the evaluation."""

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import say
+from ..core import as_json, say
 from ..style import Discrimination, StyleSchema
 from .check import Checked, personal_words
+from .check_parts import CheckedPairs
 from .match import Canned, Relations
 from .paraphrases import meaning_sentence
-from .prepare import Prepared
 from .read import RawPairs
-from .resolve import Resolved
+from .records import Certificate, PersonalData
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
+from .steps import CertifiedPairs
 
 __all__ = ["FEW_PAIRS", "find_warnings"]
 
@@ -32,33 +33,35 @@ _HUGE = 0.2
 
 
 def find_warnings(
-    ready: Prepared,
-    found: Resolved,
+    pairs: CheckedPairs,
+    relations: Relations,
+    certified: CertifiedPairs,
     ledger: pl.DataFrame,
+    canned: Canned,
+    *,
     style: StyleSchema | None,
     discrimination: Discrimination | None,
-    *,
+    meaning: Mapping[str, Any] | None,
     settings: CurateSettings,
     identifiers: Collection[str],
 ) -> list[dict[str, str]]:
     """All warnings as code and text."""
-    raw, kept, checked = ready.raw, found.kept, ready.checked
-    placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs were dropped
+    raw, kept, checked, placed = pairs.raw, certified.kept, pairs.checked, certified.placed
     warnings = [
         *_amount(raw, kept),
-        *_identifiers(ready.identifier_like, identifiers),
-        *_outputs(raw, found.canned),
-        *_answers(found.certificate, kept["split"]),
-        *_meaning(found.meaning, settings),
-        *_weight(kept, found.placed.components()[found.outcomes.kept]),
+        *_identifiers(pairs.identifier_like, identifiers),
+        *_outputs(raw, canned),
+        *_answers(certified.certificate, kept["split"]),
+        *_meaning(meaning, settings),
+        *_weight(kept, placed.components()[certified.outcomes.kept]),
         *_rules(raw, style, checked),
         *_form_only(discrimination),
         *_quality(raw, checked),
-        *_conflicts(raw, ledger, settings, found.relations),
-        *_skew(found.relations),
-        *_split(found.placed.ties, int((placed >= 0).sum())),
+        *_conflicts(raw, ledger, settings, relations),
+        *_skew(relations),
+        *_split(placed.ties, int((placed.outcomes.kept & (placed.side >= 0)).sum())),
         *_groups_across(kept),
-        *_personal(ready.personal),
+        *_personal(pairs.personal),
     ]
     return [{"code": code, "text": text} for code, text in warnings]
 
@@ -134,11 +137,12 @@ def _meaning(found: Mapping[str, Any] | None, settings: CurateSettings) -> Itera
         )
 
 
-def _answers(certificate: Mapping[str, Any], split: pl.Series) -> Iterator[tuple[str, str]]:
+def _answers(certificate: Certificate, split: pl.Series) -> Iterator[tuple[str, str]]:
     """So many answers of test in train that the test shows recital; the certificate has what to set against it."""
-    if certificate["answers_remedy"] is not None:
-        clause = answers_in_train({"certificate": certificate, "splits": {"test": int((split == "test").sum())}})
-        yield "answers_in_train", f"{clause}: a model can recite them. {certificate['answers_remedy']}".strip()
+    if certificate.answers_remedy is not None:
+        found = as_json(certificate)
+        clause = answers_in_train({"certificate": found, "splits": {"test": int((split == "test").sum())}})
+        yield "answers_in_train", f"{clause}: a model can recite them. {certificate.answers_remedy}".strip()
 
 
 def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str]]:
@@ -149,13 +153,13 @@ def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str
 def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
     n = len(raw.pairs)
     for rule in checked.habits:
-        rows = checked.quality[rule]["rows"]
+        rows = checked.quality[rule].rows
         yield (
             "quality_habit",
             f'Rule "{rule}" matches {rows:,} of {n:,} outputs, more than a tenth. It seems a habit of these data, so no row '
             "was dropped for it. If these are faults, add a check of kind clean to the style schema.",
         )
-    cut = checked.quality.get("quality:truncated", {"rows": 0})["rows"]
+    cut = checked.quality["quality:truncated"].rows if "quality:truncated" in checked.quality else 0
     if cut > max(_TRUNCATED * n, 1):
         yield (
             "many_truncated",
@@ -163,15 +167,15 @@ def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
             "limit; summary.json shows three under quality.",
         )
     for check, unscored in checked.unscored.items():
-        text = f'Check "{check}" could not score {unscored["rows"]:,} of {n:,} outputs: {unscored["why"]}.'
+        text = f'Check "{check}" could not score {unscored.rows:,} of {n:,} outputs: {unscored.why}.'
         yield "unscored", text
 
 
 def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterator[tuple[str, str]]:
     must = {c.id for c in style.checks if c.level == "must"} if style else set()
     for check, counts in checked.checks.items():
-        if check in must and counts["share"] > _MANY:
-            text = f'{say.percent(counts["share"])} of the outputs break style rule "{check}". Check whether the rule is right.'
+        if check in must and counts.share > _MANY:
+            text = f'{say.percent(counts.share)} of the outputs break style rule "{check}". Check whether the rule is right.'
             yield "rule_rejects_many", text
     for sentence in checked.missing:
         yield "unknown_field", f"Style {sentence}."
@@ -220,21 +224,21 @@ def _split(ties: Ties, n: int) -> Iterator[tuple[str, str]]:
         yield "huge_component", f"{text}; they are connected by {ties.joined_by}."
 
 
-def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _personal(personal: PersonalData) -> Iterator[tuple[str, str]]:
     """Counts and one place, never a value."""
-    if not personal["rows"]:
+    if not personal.rows:
         return
-    counts = personal_words(personal["found"])
-    n = personal["rows"]
+    counts = personal_words(personal.found)
+    n = personal.rows
     rows = say.count(n, "row")
-    if personal["masked"]:
+    if personal.masked:
         yield "personal_data_masked", f"{rows} contained personal data ({counts}), which masks replace everywhere."
         return
-    first = personal["places"][0]
+    first = personal.places[0]
     yield (
         "personal_data",
-        f"{rows} {'contain' if n != 1 else 'contains'} personal data ({counts}), the first in row {first['row']}, "
-        f"{first['where']}, characters {first['start'] + 1} to {first['end']}. Set [curate] mask = true, or "
+        f"{rows} {'contain' if n != 1 else 'contains'} personal data ({counts}), the first in row {first.row}, "
+        f"{first.where}, characters {(first.start or 0) + 1} to {first.end}. Set [curate] mask = true, or "
         "--mask, to replace it in training, requests, files and reports.",
     )
 

@@ -6,18 +6,20 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import islice
+from itertools import islice, pairwise
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
-from ..core import DataError, disk_refusals, read_stored_lines, whole_folder, write_whole
-from .jobs.tasks import Result, Table, Task, Work
-from .pipeline import PART_TABLES, Curated, CuratedParts, with_decisions
+from ..core import DataError, as_json, disk_refusals, read_stored_lines, whole_folder, write_whole
+from .curated import Curated, CuratedParts, with_decisions
+from .each import Each, Here, Kept, in_turn
 from .read import PAIR_SCHEMA, REJECTED_SCHEMA, RawPairs
+from .records import Curation
 from .run_files import (
     CURATED,
     GIVEN,
@@ -33,33 +35,13 @@ from .run_files import (
 from .split import SPLITS
 
 __all__ = [
-    "curated_folder",
-    "part_files",
-    "read_kept",
-    "read_original",
-    "read_set_aside",
-    "read_split",
-    "read_tested",
-    "write_curated",
-    "write_part",
-    "write_parts",
-    "write_summary",
-]
+    "curated_folder", "part_files", "read_kept", "read_original", "read_set_aside", "read_split", "read_tested",
+    "write_curated", "write_part", "write_parts",
+]  # fmt: skip
 
 _ORDER = (
-    "id",
-    "input",
-    "fields",
-    "output",
-    "written",
-    "system",
-    "group",
-    "component",
-    "row",
-    "split",
-    "reference_ok",
-    "meta",
-)
+    "id", "input", "fields", "output", "written", "system", "group", "component", "row", "split", "reference_ok", "meta",
+)  # fmt: skip
 _OBJECTS = ("fields", "meta")  # JSON text in the table, objects in the lines
 _CHUNK = 20_000  # lines made or read at once
 _FILES = {"name": pl.String, "content": pl.Binary}
@@ -80,11 +62,11 @@ def write_curated(curated: Curated, run: Path) -> Path:
                 _write_lines(file, table)
         with (folder / "ledger.parquet").open("wb") as file:
             curated.ledger.write_parquet(file)
-        write_summary(folder, _with_seconds(curated.summary, started))
+        _write_summary(folder, curated.curation, started)
     return Path(run) / "curate"
 
 
-def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
+def write_parts(curated: CuratedParts, run: Path, *, each: Each = in_turn) -> Path:
     """Write a file per part of each split, the set-aside pairs and the ledger, and the summary; returns the folder.
 
     The folder appears atomically.
@@ -92,21 +74,29 @@ def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
     Raises:
         RunBroken: the disk is full or fails; the same command resumes where this one stopped.
     """
-    started, parts = time.perf_counter(), range(len(curated.offsets))
+    started = time.perf_counter()
     # A different ledger gets a separate stage: rows that were pinned meanwhile may be in another split.
     hashes = curated.ledger.with_columns(curated.decisions["component"]).hash_rows(seed=0).to_numpy()
-    stage = f"write {hashlib.sha256(hashes.tobytes()).hexdigest()[:8]}"
-    job.run([_written(stage, part, curated) for part in parts])
+    step = f"write {hashlib.sha256(hashes.tobytes()).hexdigest()[:8]}"
+    bounds = [*curated.offsets, np.iinfo(np.uint32).max]
+    places = np.searchsorted(curated.ledger["row"].to_numpy(), bounds, side="right").tolist()
+    files = each(
+        step, part_files,
+        [
+            {**vars(texts), "ledger": curated.ledger[a:b], "decisions": curated.decisions[a:b]}
+            for texts, (a, b) in zip(curated.texts, pairwise(places), strict=True)
+        ],
+    )  # fmt: skip
     with curated_folder(run) as folder:
-        for part in parts:
-            write_part(folder, part, dict(job.read([Table(stage, part, "files")]).iter_rows()))
-        write_summary(folder, _with_seconds(curated.summary, started), parts=len(parts))
+        for part, written in enumerate(files):
+            write_part(folder, part, dict(written.read().iter_rows()))
+        _write_summary(folder, msgspec.structs.replace(curated.curation, parts=len(files)), started)
     return Path(run) / "curate"
 
 
 def part_files(
     pairs: pl.DataFrame, dropped: pl.DataFrame, repairs: pl.DataFrame, *, ledger: pl.DataFrame, decisions: pl.DataFrame
-) -> Result:
+) -> Kept:
     """The files of one part of a run, by name: the lines of each split and of the set-aside pairs, and the ledger."""
     files: dict[str, bytes] = {}
     for name, table in _tables(*with_decisions(pairs, dropped, repairs, decisions)).items():
@@ -116,26 +106,12 @@ def part_files(
     table = BytesIO()
     ledger.write_parquet(table)
     files["ledger"] = table.getvalue()
-    return Result({"files": pl.DataFrame({"name": list(files), "content": list(files.values())}, schema=_FILES)})
-
-
-def _written(stage: str, part: int, curated: CuratedParts) -> Task:
-    """The task that makes a part's files, given its rows of the ledger."""
-    rows = curated.ledger["row"].to_numpy()
-    bounds = [*curated.offsets, np.iinfo(np.uint32).max]
-    a, b = (int(np.searchsorted(rows, bounds[at], side="right")) for at in (part, part + 1))
-    tables = {name.rpartition(" ")[2]: [Table("measure", part, name)] for name in PART_TABLES}
-    parameters = {"ledger": curated.ledger[a:b], "decisions": curated.decisions[a:b]}
-    return Task(stage, part, part_files, tables, parameters=parameters)
+    return Here(pl.DataFrame({"name": list(files), "content": list(files.values())}, schema=_FILES))
 
 
 def _tables(kept: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The contents of each JSON lines file."""
     return {split: kept.filter(pl.col("split") == split) for split in SPLITS} | {"set_aside": dropped}
-
-
-def _with_seconds(summary: Mapping[str, Any], started: float) -> dict[str, Any]:
-    return {**summary, "seconds": {**summary["seconds"], "write": round(time.perf_counter() - started, 4)}}
 
 
 @contextmanager
@@ -160,9 +136,10 @@ def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
         write_whole(folder / name / part_name(part, ".parquet" if name == "ledger" else ".jsonl"), content)
 
 
-def write_summary(folder: Path, summary: Mapping[str, Any], parts: int | None = None) -> None:
-    """Write summary.json, the last file of a curated folder; `parts` is their number if the run is in parts."""
-    content = dict(summary) if parts is None else {**summary, "parts": parts}
+def _write_summary(folder: Path, curation: Curation, started: float) -> None:
+    """Write summary.json, the last file of a curated folder, with the seconds of writing since `started`."""
+    seconds = {**curation.seconds, "write": round(time.perf_counter() - started, 4)}
+    content = as_json(msgspec.structs.replace(curation, seconds=seconds))
     write_whole(folder / "summary.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 

@@ -12,7 +12,7 @@ from ..curate import Curation
 from ..style import RuleInUse, StyleInUse, StyleSchema, check_outputs, check_table, measure_discrimination
 from .measures import measure_variants, money_of
 from .money.inputs.settings import RoiSettings
-from .outputs.raw import Raw
+from .outputs.table import Raw
 from .results import (
     SCHEMA,
     Comparison,

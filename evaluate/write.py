@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..core import as_json, write_whole
 from .evaluation import Evaluated
-from .outputs.stored import write_raws
+from .outputs.table import write_raws
 from .results import Results
 
 __all__ = ["results_text", "same_results", "write_evaluated", "write_scored"]

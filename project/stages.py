@@ -150,7 +150,7 @@ def run_project(
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
-    from .gather.requests import check_addresses
+    from .gather.sources import check_addresses
 
     talk, opened_project = console_for(talk, seed), project_at(project, allow_code=allow_code)
     conditions = project_gates(opened_project, gates)
@@ -169,8 +169,8 @@ def _after_curating(
 ) -> None:
     """Train the run if necessary, evaluate it and write its report."""
     from .evaluation.evaluate import evaluate_stage
-    from .gather.requests import check_endpoints
-    from .gather.required import check_prompts, required_outputs
+    from .gather.baselines import check_endpoints
+    from .gather.output_plan import check_prompts, required_outputs
 
     opened_project, talk = opened.project, opened.talk
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))

@@ -43,19 +43,21 @@ def check_pairs(
         DataError: there is no pair, or too many pairs repeat each other.
     """
     if not len(raw.pairs):
-        raise DataError(_nothing(raw))
+        reasons = raw.rejected["rule"].value_counts(sort=True, name="n").head(1).rows()
+        why = f"; most of them: {reasons[0][0]} ({say.count(reasons[0][1])})" if reasons else ""
+        found = f"there is no pair in {say.count(raw.rows_read, 'row')} ({raw.shape}){why}"
+        raise DataError(f"{found}\nName the columns with --input and --output.")
     pairs = raw.pairs
     table = table_of(pairs, raw.inputs)
     method = "candidates" if len(pairs) > _EXACT else "auto"
     compared = compare(raw, list(identifiers), CurateSettings(method=method))
-    _, of_languages = languages(pairs)
     findings = [
         *_amount(pairs, compared),
         *missing_facts(pairs, table),
         *repeats(pairs, compared, table),
-        *personal_data(pairs, compared.ready),
-        *of_languages,
-        *faults(pairs, compared.ready),
+        *personal_data(pairs, compared.pairs),
+        *languages(pairs),
+        *faults(compared.pairs),
         *markup(pairs),
         *_constant(pairs, table),
         *_identifiers(table, compared, identifiers),
@@ -72,20 +74,13 @@ def check_pairs(
         inputs=raw.inputs,
         rows_read=raw.rows_read,
         pairs=len(pairs),
-        distinct_inputs=int(compared.ready.corpus.text.max()) + 1,
-        distinct_outputs=int(compared.ready.corpus.output.max()) + 1,
+        distinct_inputs=int(compared.pairs.corpus.text.max()) + 1,
+        distinct_outputs=int(compared.pairs.corpus.output.max()) + 1,
         lengths=lengths(pairs),
         findings=tuple(found),
         clean=tuple(_clean(found)),
         proposed=dict(proposed or {}),
     )
-
-
-def _nothing(raw: RawPairs) -> str:
-    reasons = raw.rejected["rule"].value_counts(sort=True, name="n").head(1).rows()
-    why = f"; most of them: {reasons[0][0]} ({say.count(reasons[0][1])})" if reasons else ""
-    found = f"there is no pair in {say.count(raw.rows_read, 'row')} ({raw.shape}){why}"
-    return f"{found}\nName the columns with --input and --output."
 
 
 def _clean(found: list[Finding]) -> Iterator[str]:
@@ -114,18 +109,13 @@ def _rejected(raw: RawPairs) -> Iterator[Finding]:
         examples = [Example(row, id or "", None, why) for row, id, why in shown.select("row", "id", "evidence").rows()]
         empty = rule.startswith("empty_")  # an empty text shows nothing
         verb = _REJECTED.get(rule, (rule, rule))[rows > 1]
+        # Rows without an output are usual in exports and may be what is to be written; damaged ones never are.
+        severe: Severity = "high" if rule == "unreadable" else "low" if rule == "bad_example" else "medium"
         yield Finding(
-            f"rejected_{rule}", _severity(rule, share),
+            f"rejected_{rule}", severe if share >= 0.02 else "low",
             f"{say.count(rows, 'row')} ({say.percent(share)}) {verb}.",
             rows, share, "Such rows are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
         )  # fmt: skip
-
-
-def _severity(rule: str, share: float) -> Severity:
-    """Rows without an output are usual in exports and may be what is to be written; damaged ones never are."""
-    if rule == "unreadable" and share >= 0.02:
-        return "high"
-    return "medium" if share >= 0.02 and rule != "bad_example" else "low"
 
 
 def _constant(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
@@ -155,7 +145,7 @@ def _identifiers(table: Table, compared: Compared, stated: Collection[str]) -> I
     texts = {column.name: column.texts for column in table.given}
     like = [
         name
-        for name in compared.ready.identifier_like
+        for name in compared.pairs.identifier_like
         if name not in stated and texts[name].str.contains(r"\S\s+\S").mean() <= _SPACES  # type: ignore[operator]
     ]
     if like:
@@ -193,7 +183,7 @@ def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
             f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {FEW_PAIRS}.",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
-    outputs = int(compared.ready.corpus.output.max()) + 1
+    outputs = int(compared.pairs.corpus.output.max()) + 1
     words = pairs["output"].str.count_matches(r"\S+")
     if n >= _FEWEST and outputs <= n / 10 and float((words <= _LABELS).mean() or 0) > 0.9:  # type: ignore[arg-type]
         yield Finding(

@@ -8,9 +8,9 @@ import polars as pl
 
 from ...core import Clock, say
 from ..check.facts import is_label
-from ..jobs.tasks import InMemory
+from ..check_parts import CheckedPairs, check
 from ..match import Outcomes, Relations, first_rows, rank_rows, relate, settle
-from ..prepare import CurateRequest, Prepared, prepare
+from ..part import CurateRequest
 from ..read import RawPairs, ReadParts
 from ..settings import CurateSettings
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names, toml_list, typed
@@ -33,7 +33,7 @@ _LOOKED_AT = 5_000  # pairs of rows
 class Compared:
     """What curating finds in the pairs before it splits them."""
 
-    ready: Prepared
+    pairs: CheckedPairs
     relations: Relations
     outcomes: Outcomes
 
@@ -43,12 +43,10 @@ def compare(raw: RawPairs, identifiers: Sequence[str], settings: CurateSettings)
 
     Raises: ConfigError if no pair has an identifier; DataError if too many pairs repeat each other.
     """
-    job = InMemory()
-    request = CurateRequest(None, settings, identifiers)
-    ready = prepare(job, ReadParts.of(job, raw), request, buckets=1, clock=Clock({}))
-    rank = rank_rows(ready.corpus, ready.checked, keep=settings.keep)
-    relations = relate(ready.corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method)
-    return Compared(ready, relations, settle(ready.corpus, relations, rank, settings=settings))
+    pairs = check(ReadParts.of(raw), CurateRequest(None, settings, identifiers), clock=Clock({}))
+    rank = rank_rows(pairs.corpus, pairs.checked, keep=settings.keep)
+    relations = relate(pairs.corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method)
+    return Compared(pairs, relations, settle(pairs.corpus, relations, rank, settings=settings))
 
 
 def repeats(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[Finding]:
@@ -120,7 +118,7 @@ def _telling_apart(rows: np.ndarray, others: np.ndarray, columns: Sequence[Colum
 
 def _several_outputs(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[Finding]:
     """Inputs that stand with several outputs which do not contradict each other."""
-    corpus = compared.ready.corpus
+    corpus = compared.pairs.corpus
     numbers = pl.DataFrame({"input": corpus.text, "output": corpus.output, "row": range(len(pairs))})
     several = numbers.filter(
         pl.Series(compared.outcomes.kept) & (pl.col("output").n_unique().over("input") > 1)
@@ -152,7 +150,7 @@ def _texts(pairs: pl.DataFrame, rows: Sequence[int], column: str) -> Iterator[Ex
 
 def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[Finding]:
     """Long outputs that several inputs share, and the column that groups them or groups similar inputs."""
-    corpus, n = compared.ready.corpus, len(pairs)
+    corpus, n = compared.pairs.corpus, len(pairs)
     rows = pl.DataFrame({"output": corpus.output, "input": corpus.text, "row": range(n)})
     shared = rows.filter(pl.col("input").n_unique().over("output") > 1)
     first = first_rows(corpus.output)

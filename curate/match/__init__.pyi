@@ -1,9 +1,11 @@
+from .cache import DistinctTexts as DistinctTexts
 from .cache import Memory as Memory
 from .candidates import Method as Method
 from .candidates import Skew as Skew
 from .candidates import choose_method as choose_method
 from .candidates import expected_recall as expected_recall
 from .corpus import Corpus as Corpus
+from .corpus import RowsHere as RowsHere
 from .corpus import first_rows as first_rows
 from .duplicates import Outcomes as Outcomes
 from .duplicates import rank_rows as rank_rows

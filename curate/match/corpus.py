@@ -3,25 +3,23 @@
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
 
 from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, field_facts, text_facts
-from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normal_forms import content_hash, row_hashes
-from .cache import FactNumbers, KnownTexts, Memory, Recalled, TextsAgain
+from .cache import DistinctTexts, FactNumbers, KnownTexts, Memory, Recalled, Texts, TextsAgain, TextsHere
 from .candidates import Join, MethodSetting
 from .join import SimilarPairs, as_fraction
 from .join_between import verified_texts
 from .sketches import near_texts
-from .texts import StoredTexts, Texts, TextsHere
 
 T = TypeVar("T")
 _LABELS = 0.5  # of the rows have a short output where short outputs are labels
 
-__all__ = ["Corpus", "best_ranks", "first_rows"]
+__all__ = ["Corpus", "Query", "RowTables", "RowsHere", "best_ranks", "first_rows"]
 
 
 @dataclass
@@ -49,20 +47,22 @@ class Corpus:
 
     @classmethod
     def of(
-        cls, job: Work, numbers: Sequence[pl.DataFrame], *, identifiers: Collection[str] = (), buckets: int = 1
+        cls,
+        numbers: pl.DataFrame,
+        inputs: DistinctTexts,
+        outputs: DistinctTexts,
+        tables: "RowTables",
+        *,
+        identifiers: Collection[str] = (),
     ) -> "Corpus":
-        """The corpus of measured parts with these `numbers`; each text is stored once, in one of the buckets."""
-        table = pl.concat(numbers)
-        (text,), inputs = _numbered(job, [table["input"]], "inputs", parts=len(numbers), buckets=buckets)
-        written = [table["output"], table["repaired"].fill_null(table["output"])]
-        (output, repaired), outputs = _numbered(job, written, "outputs", parts=len(numbers), buckets=buckets)
-        label_words = LABEL_WORDS if (~table["long"]).sum() >= _LABELS * len(table) else FEW_LABEL_WORDS
-        starts = np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64)))
-        rows = _Rows(job, starts, identifiers, label_words)
+        """The corpus of pairs with these `numbers`, a row per pair, whose `input`, `output` and `repaired` are keys of texts."""
+        written = numbers["repaired"].fill_null(numbers["output"])
+        label_words = LABEL_WORDS if (~numbers["long"]).sum() >= _LABELS * len(numbers) else FEW_LABEL_WORDS
         return cls(
-            table.select("row", "id", "group", "split"), table["content"],
-            table["length"].to_numpy().astype(np.int64), text, output, repaired, table["long"].to_numpy(), label_words, inputs,
-            outputs, rows,
+            numbers.select("row", "id", "group", "split"), numbers["content"],
+            numbers["length"].to_numpy().astype(np.int64), inputs.numbers(numbers["input"]), outputs.numbers(numbers["output"]),
+            outputs.numbers(written), numbers["long"].to_numpy(), label_words, inputs.texts, outputs.texts,
+            _Rows(tables, identifiers, label_words),
         )  # fmt: skip
 
     def remembering(self, memory: Memory, edited: np.ndarray) -> "Corpus":
@@ -177,32 +177,6 @@ def _texts_again(known: KnownTexts, texts: Texts, numbers: np.ndarray) -> TextsA
     return TextsAgain(known, texts.all, np.bincount(numbers, minlength=len(texts.all)) > 0)
 
 
-def distinct_texts(texts: pl.DataFrame) -> Result:
-    """The distinct texts of a bucket, in order of occurrence."""
-    once = texts.unique("key", keep="first", maintain_order=True)
-    return Result({"texts": once.select("key", "text")}, len(once))
-
-
-def _numbered(
-    job: Work, columns: Sequence[pl.Series], name: str, *, parts: int, buckets: int
-) -> tuple[list[np.ndarray], Texts]:
-    """For each column of keys the numbers of its texts, their index among the texts of all buckets in order; and the texts."""
-    stage, measured = f"distinct {name}", [Table("measure", part, name) for part in range(parts)]
-    job.run([Task(stage, bucket, distinct_texts, {"texts": measured}, bucket=bucket) for bucket in range(buckets)])
-    tables = [Table(stage, bucket, "texts") for bucket in range(buckets)]
-    keys_of = [job.read([table], columns=["key"])["key"] for table in tables]
-    known = pl.concat(keys_of).to_frame("key").with_row_index("number")
-    found = [
-        keys.to_frame("key").join(known, on="key", how="left", maintain_order="left")["number"] for keys in columns
-    ]
-    if isinstance(job, InMemory):
-        texts: Texts = TextsHere(job.read(tables, columns=["text"])["text"])
-    else:
-        offsets = np.concatenate(([0], np.cumsum([len(part) for part in keys_of], dtype=np.int64)))
-        texts = StoredTexts(job, name, tables, offsets)
-    return [numbers.to_numpy().astype(np.int64) for numbers in found], texts
-
-
 # --- queries about the pairs --------------------------------------------------------------------------------------
 
 # The columns that each query reads; None means all.
@@ -212,24 +186,64 @@ _QUERIES: dict[str, tuple[str, ...] | None] = {
 }  # fmt: skip
 
 
-_TABLES = {"repaired facts": "findings repairs"}  # of the stage `measure`, where it is not the pairs
+@dataclass(frozen=True)
+class Query:
+    """A question about rows: `what` to tell of each, given the fields that are identifiers and the words of a label."""
+
+    what: str
+    identifiers: Collection[str]
+    label_words: int
+
+    @property
+    def of_repairs(self) -> bool:
+        """Whether the table of repairs answers it, which has only the rows with one, not the table of pairs."""
+        return self.what == "repaired facts"
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The columns that it reads; None means all."""
+        return _QUERIES[self.what]
+
+    def answer(self, table: pl.DataFrame, rows: np.ndarray) -> pl.Series:
+        """The answers for the pairs at these positions, as texts."""
+        if self.of_repairs:
+            rows = np.searchsorted(table["index"].to_numpy(), rows)
+        return pl.Series("found", _values(table[rows], self.what, self.identifiers, self.label_words), dtype=pl.String)
+
+
+class RowTables(Protocol):
+    """The tables of pairs and of repairs, which answer questions about rows."""
+
+    def answers(self, rows: np.ndarray, query: Query) -> pl.Series:
+        """The answers for these rows, in ascending order without repetition."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowsHere:
+    """The tables in the memory of this process."""
+
+    pairs: pl.DataFrame
+    repairs: pl.DataFrame
+
+    def answers(self, rows: np.ndarray, query: Query) -> pl.Series:
+        """See `RowTables`."""
+        return query.answer(self.repairs if query.of_repairs else self.pairs, rows)
 
 
 class _Rows:
-    """Queries about rows in measured parts: part `n` begins at row `starts[n]`."""
+    """Queries about rows, of which facts are numbered."""
 
     def __init__(
         self,
-        job: Work,
-        starts: np.ndarray,
+        tables: RowTables,
         identifiers: Collection[str],
         label_words: int,
         facts: FactNumbers | None = None,
         places: np.ndarray | None = None,
     ) -> None:
         """`facts` numbers them by the `places` of the rows; without places nothing is kept."""
-        self._job = job
-        self._starts = starts
+        self._tables = tables
         self._identifiers = identifiers
         self._label_words = label_words
         self._facts = facts or FactNumbers(0)
@@ -237,7 +251,7 @@ class _Rows:
 
     def remembering(self, facts: FactNumbers, places: np.ndarray) -> "_Rows":
         """The same rows, whose facts are looked up once for all corpora that share `facts`."""
-        return _Rows(self._job, self._starts, self._identifiers, self._label_words, facts, places)
+        return _Rows(self._tables, self._identifiers, self._label_words, facts, places)
 
     def number(self, rows: np.ndarray, what: str, *, like: str | None = None) -> np.ndarray:
         """A number for the queried value of each row, equal if the values are; as those of the query `like`."""
@@ -249,32 +263,11 @@ class _Rows:
         return numbers
 
     def find(self, rows: np.ndarray, what: str) -> list[Any]:
-        """The queried values of these rows; each part is read once."""
+        """The queried values of these rows."""
         once, place = np.unique(rows, return_inverse=True)
-        bounds = np.searchsorted(once, self._starts)
-        tasks = [
-            Task(
-                "look up", part, look_up, {"pairs": [Table("measure", part, _TABLES.get(what, "pairs"))]},
-                parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers,
-                            "label_words": self._label_words},
-                columns=_QUERIES[what],
-            )
-            for part, (a, b) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-            if a < b
-        ]  # fmt: skip
-        found = [result.tables["found"]["found"] for result in self._job.ask(tasks)]
-        return pl.concat(found).gather(place).to_list() if found else []
-
-
-def look_up(
-    pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str], label_words: int
-) -> Result:
-    """One value of the pairs at these positions, as text, in a table `found`."""
-    if what == "repaired facts":
-        # A row's place in the table of repairs, which has only the rows with one.
-        rows = np.searchsorted(pairs["index"].to_numpy(), rows)
-    found = pl.Series("found", _values(pairs[rows], what, identifiers, label_words), dtype=pl.String)
-    return Result({"found": found.to_frame()})
+        if not len(once):
+            return []
+        return self._tables.answers(once, Query(what, self._identifiers, self._label_words)).gather(place).to_list()
 
 
 def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str], label_words: int) -> Sequence[str | None]:

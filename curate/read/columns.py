@@ -110,17 +110,6 @@ class Columns:
         """The columns with the same value in every record; known only with `leave_out_constant`."""
         return frozenset(self.single)
 
-    def note(self) -> dict[str, Any]:
-        """The columns as values that JSON can hold."""
-        sets = {"inner": sorted(self.inner), "varying": sorted(self.varying)}
-        return {**vars(self), "names": list(self.names), "single": dict(self.single), **sets}
-
-    @classmethod
-    def of(cls, note: Mapping[str, Any]) -> "Columns":
-        """The columns from their `note`."""
-        sets = {"inner": set(note["inner"]), "varying": set(note["varying"])}
-        return cls(**{**note, "names": dict.fromkeys(note["names"]), "single": dict(note["single"]), **sets})
-
 
 def distinct_texts(values: pl.Series | list[Any]) -> set[str]:
     """The different values of a column as texts, at most two; empty ones and missing ones are the same."""

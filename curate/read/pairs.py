@@ -1,4 +1,4 @@
-"""Reads files or tables into pairs: each part by a task, then the facts of all parts together."""
+"""Reads files or tables into pairs: each part by itself, then the facts of all parts together."""
 
 import time
 from collections import Counter
@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ...core import say, to_pandas
-from ..jobs.tasks import InMemory, Result, Table, Task, Work
+from ..each import Each, Here, Kept, in_turn
 from ..settings import DataSettings
 from .columns import (
     Layout,
@@ -24,7 +24,6 @@ from .columns import (
 )
 from .formats.opened import FileStamp, unchanged
 from .parts import (
-    MOST_BYTES,
     FilePart,
     PartFacts,
     PartRead,
@@ -40,7 +39,7 @@ from .parts import (
 )
 from .sources import as_table, find_files, table_batches
 
-__all__ = ["RawPairs", "ReadParts", "gather", "read_frame", "read_pairs", "read_parts", "renamed"]
+__all__ = ["RawPairs", "ReadPart", "ReadParts", "gather", "read_frame", "read_pairs", "read_parts", "renamed"]
 
 
 _NUMBERS = ["row", "id", "group", "split"]
@@ -77,6 +76,21 @@ class RawPairs:
 
 
 @dataclass(frozen=True)
+class ReadPart:
+    """A part of the pairs as read: `PartFacts`, the columns `row, id, group, split`, what was rejected, and the texts."""
+
+    facts: PartFacts
+    numbers: pl.DataFrame
+    rejected: pl.DataFrame
+    pairs: Kept
+
+    @classmethod
+    def of(cls, read: PartRead) -> "ReadPart":
+        """The part in the memory of this process."""
+        return cls(read.facts, read.pairs.select(_NUMBERS), read.rejected, Here(read.pairs))
+
+
+@dataclass(frozen=True)
 class ReadParts:
     """Pairs in parts.
 
@@ -86,18 +100,17 @@ class ReadParts:
     """
 
     raw: RawPairs
-    tables: list[Table]
+    tables: list[Kept]
     offsets: list[int]
     sizes: list[int]
     ids: list[dict[int, str]]
     guide: str | None
 
     @classmethod
-    def of(cls, job: InMemory, raw: RawPairs) -> "ReadParts":
-        """Pairs in memory as the one part of a job."""
-        job.put("read", 0, {"pairs": raw.pairs})
+    def of(cls, raw: RawPairs) -> "ReadParts":
+        """Pairs in memory as one part."""
         numbers = replace(raw, pairs=raw.pairs.select(_NUMBERS))
-        return cls(numbers, [Table("read", 0, "pairs")], [0], [len(raw.pairs)], [{}], None)
+        return cls(numbers, [Here(raw.pairs)], [0], [len(raw.pairs)], [{}], None)
 
 
 def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
@@ -118,10 +131,9 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
         raw = replace(_read_table(table, data, where=str(path)), files=(Path(path),))
     else:
         parts = file_parts(find_files(str(path)), data, most_bytes=None)
-        job = InMemory()
         stamps = {part.path: part.stamp for part in parts}
         with unchanged(stamps):
-            raw = replace(gather(job, read_parts(job, Path(path), data, parts=parts)), stamps=stamps)
+            raw = replace(gather(read_parts(Path(path), data, parts)), stamps=stamps)
     return replace(raw, seconds=time.perf_counter() - started)
 
 
@@ -139,35 +151,26 @@ def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
     return replace(raw, seconds=time.perf_counter() - started)
 
 
-def read_parts(
-    job: Work,
-    path: Path,
-    data: DataSettings,
-    *,
-    parts: Sequence[FilePart] | None = None,
-    most_bytes: int = MOST_BYTES,
-) -> ReadParts:
-    """All files at a path, each part read by a task; `parts` are those in the job's fingerprint.
+def read_parts(path: Path, data: DataSettings, parts: Sequence[FilePart], *, each: Each = in_turn) -> ReadParts:
+    """The files at a path, which were cut into these parts.
 
     Raises:
         DataError: as `read_pairs`.
     """
-    where = str(path)
-    cut = file_parts(find_files(where), data, most_bytes=most_bytes) if parts is None else list(parts)
-    parts = _numbered(job, cut)
+    cut = parts
+    if any(part.first is None for part in cut):  # a file is cut by lines, which are counted
+        parts = numbered(cut, each("count lines", count_lines, [{"part": part} for part in cut]))
     read = _read(
-        job, read_texts, [{"part": part} for part in parts], data, where=where,
+        read_texts, [{"part": part} for part in parts], data, where=str(path), each=each,
         offsets=lambda facts: row_offsets(parts, [fact.records for fact in facts]),
     )  # fmt: skip
     files = tuple(dict.fromkeys(part.path for part in cut))  # without files added since
     return replace(read, raw=replace(read.raw, files=files, first_rows=tuple(first_rows(parts, read.offsets))))
 
 
-def gather(job: InMemory, read: ReadParts) -> RawPairs:
-    """The current pairs of all parts in one table."""
-    tables = [job.read([table]) for table in read.tables]
-    job.forget("read", "read again")
-    pairs = pl.concat([moved_rows(table, by) for table, by in zip(tables, read.offsets, strict=True)])
+def gather(read: ReadParts) -> RawPairs:
+    """The pairs of all parts in one table."""
+    pairs = pl.concat([moved_rows(table.read(), by) for table, by in zip(read.tables, read.offsets, strict=True)])
     return replace(read.raw, pairs=without_guide(pairs.with_columns(read.raw.pairs["id"]), read.guide))
 
 
@@ -186,71 +189,62 @@ def renamed(before: pl.Series, after: pl.Series, sizes: Sequence[int]) -> list[d
     return changed
 
 
-# --- what tasks do ------------------------------------------------------------------------------------------------
+# --- one part -----------------------------------------------------------------------------------------------------
 
 
-def count_part(*, part: FilePart) -> Result:
-    """The number of lines in a part of a file."""
-    return Result(note=count_lines(part))
-
-
-def read_texts(*, part: FilePart, data: DataSettings, where: str, layout: Any = None) -> Result:
+def read_texts(part: FilePart, *, data: DataSettings, where: str, layout: Layout | None = None) -> ReadPart:
     """The pairs of a part of the files, and the rejected records; rows are counted from 1 in the part."""
-    return _result(read_part(part, data, where=where, layout=layout))
+    return ReadPart.of(read_part(part, data, where=where, layout=layout))
 
 
-def read_table(*, table: Any, data: DataSettings, where: str, layout: Any = None) -> Result:
+def read_table(table: Any, *, data: DataSettings, where: str, layout: Layout | None = None) -> ReadPart:
     """The pairs of a table in memory, and the rejected records."""
-    return _result(read_batches(lambda: table_batches(table), data, where=where, layout=layout))
+    return ReadPart.of(read_batches(lambda: table_batches(table), data, where=where, layout=layout))
 
 
-def _result(read: PartRead) -> Result:
-    return Result({"pairs": read.pairs, "rejected": read.rejected}, read.facts.note())
-
-
-def system_messages(pairs: pl.DataFrame, *, of: Collection[str]) -> Result:
+def count_systems(pairs: pl.DataFrame, *, of: Collection[str]) -> dict[str, int]:
     """The number of pairs with each of these system messages."""
-    return Result(note=system_counts(pairs, of))
+    return system_counts(pairs, of)
 
 
 # --- over all parts -----------------------------------------------------------------------------------------------
 
 
 def _read_table(table: Any, data: DataSettings, *, where: str) -> RawPairs:
-    job = InMemory()
-    return gather(job, _read(job, read_table, [{"table": table}], data, where=where, offsets=lambda _: [0]))
+    return gather(_read(read_table, [{"table": table}], data, where=where, each=in_turn, offsets=lambda _: [0]))
 
 
 def _read(
-    job: Work,
-    function: Callable[..., Result],
+    function: Callable[..., ReadPart],
     sources: Sequence[Mapping[str, Any]],
     data: DataSettings,
     *,
     where: str,
+    each: Each,
     offsets: Callable[[Sequence[PartFacts]], list[int]],
 ) -> ReadParts:
-    """Read each part by a task, and combine the facts of all parts."""
-
-    def task(stage: str, part: int, layout: Layout | None = None) -> Task:
-        parameters = {**sources[part], "data": data, "where": where, "layout": layout}
-        return Task(stage, part, function, parameters=parameters)
-
-    tables, facts, layout = _read_all(job, task, len(sources), data, where)
+    """Read each part by its own columns, again where its layout differs from that of all parts, and combine the facts."""
+    known = {"data": data, "where": where}
+    parts = each("read", function, [{**source, **known} for source in sources])
+    layout = final_layout(merge_columns(part.facts.seen for part in parts), data, where)
+    again = to_read_again([part.facts for part in parts], layout, data, where=where)
+    better = each("read again", function, [{**sources[n], **known, "layout": layout} for n in again], numbers=again)
+    for n, part in zip(again, better, strict=True):
+        parts[n] = part
+    facts = [part.facts for part in parts]
     check_splits((value for fact in facts for value in fact.splits), layout.split, where)
     starts = offsets(facts)
-    of_parts = [job.read([table], columns=_NUMBERS) for table in tables]
-    pairs = pl.concat([moved_rows(pairs, by) for pairs, by in zip(of_parts, starts, strict=True)])
-    rejected = [job.read([replace(table, name="rejected")]) for table in tables]
+    pairs = pl.concat([moved_rows(part.numbers, by) for part, by in zip(parts, starts, strict=True)])
     named, repeated = named_once(pairs, of_texts=layout.id is None)
-    sizes = [len(pairs) for pairs in of_parts]
-    guide = _guide(job, tables, facts, len(named))
+    sizes = [len(part.numbers) for part in parts]
+    tables = [part.pairs for part in parts]
+    guide = _guide(tables, facts, len(named), each)
     raw = RawPairs(
         pairs=named,
-        rejected=pl.concat([moved_rows(table, by) for table, by in zip(rejected, starts, strict=True)]),
+        rejected=pl.concat([moved_rows(part.rejected, by) for part, by in zip(parts, starts, strict=True)]),
         shape=_described(layout, facts, data),
         guide=guide,
-        rows_read=len(named) + sum(map(len, rejected)),
+        rows_read=len(named) + sum(len(part.rejected) for part in parts),
         warnings=(*repeated, *_warnings(layout, facts, data)),
         inputs=tuple(name for name in layout.shape.columns if name != layout.shape.output)
         if layout.shape.output
@@ -260,39 +254,13 @@ def _read(
     return ReadParts(raw, tables, starts, sizes, renamed(pairs["id"], named["id"], sizes), guide)
 
 
-def _numbered(job: Work, parts: list[FilePart]) -> list[FilePart]:
-    """The parts with the number of each one's first record; lines are counted if a file is cut by lines."""
-    if all(part.first is not None for part in parts):
-        return parts
-    tasks = [Task("count lines", n, count_part, parameters={"part": part}) for n, part in enumerate(parts)]
-    return numbered(parts, job.run(tasks))
-
-
-def _read_all(
-    job: Work, task: Callable[..., Task], parts: int, data: DataSettings, where: str
-) -> tuple[list[Table], list[PartFacts], Layout]:
-    """Read each part by its own columns, and again if its layout differs from that of all parts."""
-    stages = ["read"] * parts
-    facts = [PartFacts.of(note) for note in job.run([task("read", n) for n in range(parts)])]
-    layout = final_layout(merge_columns(fact.seen for fact in facts), data, where)
-    again = to_read_again(facts, layout, data, where=where)
-    notes = job.run([task("read again", n, layout) for n in again])
-    for n, note in zip(again, notes, strict=True):
-        stages[n], facts[n] = "read again", PartFacts.of(note)
-    return [Table(stage, n, "pairs") for n, stage in enumerate(stages)], facts, layout
-
-
-def _guide(job: Work, tables: Sequence[Table], facts: Sequence[PartFacts], rows: int) -> str | None:
+def _guide(tables: Sequence[Kept], facts: Sequence[PartFacts], rows: int, each: Each) -> str | None:
     likely = sorted({text for fact in facts for text in fact.systems})
     if not likely:
         return None
-    tasks = [
-        Task("system messages", n, system_messages, {"pairs": [table]}, parameters={"of": likely})
-        for n, table in enumerate(tables)
-    ]
     counts: Counter[str] = Counter()
-    for note in job.run(tasks):
-        counts.update(note)
+    for found in each("system messages", count_systems, [{"pairs": table, "of": likely} for table in tables]):
+        counts.update(found)
     return find_guide(counts, rows)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -191,22 +190,6 @@ class PartFacts:
     systems: Mapping[str, int] = field(default_factory=dict)
     splits: tuple[str, ...] = ()
     several: int = 0
-
-    def note(self) -> dict[str, Any]:
-        """The facts as values that JSON can hold."""
-        return {
-            **vars(self),
-            "seen": self.seen.note(),
-            "guesses": list(self.guesses),
-            "systems": dict(self.systems),
-            "splits": list(self.splits),
-        }
-
-    @classmethod
-    def of(cls, note: Mapping[str, Any]) -> "PartFacts":
-        """The facts from their `note`."""
-        seen, guesses, splits = Columns.of(note["seen"]), tuple(note["guesses"]), tuple(note["splits"])
-        return cls(**{**note, "seen": seen, "guesses": guesses, "splits": splits})
 
 
 @dataclass(frozen=True)

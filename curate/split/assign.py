@@ -9,14 +9,7 @@ import polars as pl
 
 from ..settings import SplitShares
 
-__all__ = [
-    "SPLITS",
-    "effective_size",
-    "effective_splits",
-    "split_by_date",
-    "split_components",
-    "split_targets",
-]
+__all__ = ["SPLITS", "effective_size", "effective_splits", "split_by_date", "split_components", "split_targets"]
 
 
 SPLITS = ("train", "validation", "test")

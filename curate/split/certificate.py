@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,9 +11,11 @@ from ..match.candidates import MOST_PAIRS
 from ..match.corpus import Corpus
 from ..match.join import SimilarPairs
 from ..match.subjects import Subjects, by_facts, combinations, distinct_rows
-from .answers import first_by_id
+from ..records import AnswersInTest, Certificate, NearestPair, UntiedOutputs
+from .answers import Answers, first_by_id
+from .ties import Ties
 
-__all__ = ["Crossing", "certify", "find_crossing"]
+__all__ = ["Crossing", "find_crossing", "make_certificate"]
 
 _NEAREST = 10  # held-out rows listed with their nearest train row
 _LOWEST = 0.5  # less similar pairs do not count as near
@@ -35,19 +36,18 @@ class Crossing:
     similarity: np.ndarray
 
 
-def certify(
+def make_certificate(
     corpus: Corpus,
     kept: pl.DataFrame,
     rows: np.ndarray,
     *,
     threshold: float,
-    siblings_tied_from: float | None,
-) -> tuple[dict[str, Any], Crossing]:
-    """Counts over pairs of a held-out row and a train row; `kept` has `id, split` of these rows of the corpus.
+    ties: Ties,
+    answers: Answers,
+) -> tuple[Certificate, Crossing]:
+    """The certificate; `kept` has `id, split` of these rows of the corpus, `answers` those that cross.
 
-    pairs_at_or_above: similar with the same facts, which must be 0. siblings_at_or_above: similar with other facts; at
-    least so many unless siblings_counted. nearest: the closest remaining pairs, closest first, found by a search down to
-    searched_to. Also returns each train row that is similar to a held-out row with the same facts, with that row.
+    Also returns each train row that is similar to a held-out row with the same facts, with that row.
     """
     across = _Across.of(corpus, kept, rows)
     order, held, train = across.order, across.held, across.train
@@ -64,24 +64,32 @@ def certify(
         at = max(_LOWEST, round(at - _STEP, 6))
         for found in corpus.inputs_between(*between, at):
             nearest = _closest([nearest, found], order, held, train)
-    ids = kept["id"]
-    certificate = {
-        "threshold": threshold,
-        "pairs_at_or_above": sum(map(across.rows_of, crossing)),
-        "siblings_tied_from": siblings_tied_from,
-        "siblings_at_or_above": siblings,
-        "siblings_counted": across.complete,
-        "nearest": [
-            {"id": ids[int(held[a])], "train_id": ids[int(train[b])], "similarity": similarity}
+    ids, in_test = kept["id"], (kept["split"] == "test").to_numpy()
+    certificate = Certificate(
+        threshold=threshold,
+        pairs_at_or_above=sum(map(across.rows_of, crossing)),
+        siblings_tied_from=ties.siblings_tied_from,
+        siblings_at_or_above=siblings,
+        siblings_counted=across.complete,
+        nearest=[
+            NearestPair(id=ids[int(held[a])], train_id=ids[int(train[b])], similarity=similarity)
             for a, b, similarity in zip(nearest.left, nearest.right, nearest.similarity.tolist(), strict=True)
         ],
-        "searched_to": at,
-    }
+        searched_to=at,
+        outputs_tied=ties.outputs,
+        outputs_untied=UntiedOutputs(outputs=ties.untied[0], rows=ties.untied[1]),
+        answers_verbatim=int(answers.verbatim.sum()),
+        answers_similar=int(answers.similar.sum()),
+        answers_in_test=AnswersInTest(
+            verbatim=int(answers.verbatim[in_test].sum()), similar=int(answers.similar[in_test].sum())
+        ),
+        answers_remedy=None,
+    )
     return certificate, across.crossing(SimilarPairs.joined(crossing))
 
 
 def find_crossing(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, threshold: float) -> Crossing:
-    """The train rows that `certify` returns, without the certificate."""
+    """The train rows that `make_certificate` returns, without the certificate."""
     across = _Across.of(corpus, kept, rows)
     return across.crossing(SimilarPairs.joined([same for _, same, _ in across.found(corpus, threshold)]))
 

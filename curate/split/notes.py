@@ -13,7 +13,7 @@ from ..match.relations import Relations
 from ..read.dates import UNDATED
 from ..settings import CurateSettings
 from .assign import SPLITS, split_targets
-from .place import Placed
+from .assign_rows import Placed
 from .ties import Ties
 
 __all__ = ["split_notes"]

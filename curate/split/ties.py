@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ from ..match.relations import Relations
 from ..settings import CurateSettings
 
 Edge = tuple[np.ndarray, np.ndarray]
+TiedOutputs = Literal["identical", "identical and similar", "none"]
 
 __all__ = ["LARGEST", "Ties", "chain", "components", "largest_size", "output_edges", "tie_rows"]
 
@@ -37,7 +38,7 @@ class Ties:
     siblings_tied_from: float | None
     largest: int
     joined_by: str
-    outputs: str = "none"
+    outputs: TiedOutputs = "none"
     meaning: int = 0
     most: int | None = None
     untied: tuple[int, int] = (0, 0)

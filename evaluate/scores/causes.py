@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...style import refused
-from ..outputs.raw import Raw
-from ..outputs.table import CUT, WITHHELD, finish_word
+from ..outputs.table import CUT, WITHHELD, Raw, finish_word
 from ..results import Cause, CauseKind
 from .score import Scores
 

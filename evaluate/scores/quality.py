@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ...style import Check, StyleSchema
-from ..outputs.raw import Raw
+from ..outputs.table import Raw
 from ..results import (
     AloneShare,
     Cause,

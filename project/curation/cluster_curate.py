@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, allowed_cores
+from ...core import ConfigError, allowed_cores, as_json
 from ..load import model_name
 from ..project import Project
 from ..run import Run
@@ -74,14 +74,14 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
             curated = curate_files(job, path, data, request, pinned=assigned, seed=seed, buckets=buckets, parts=parts)
-            curated = replace(curated, summary=warned(curated.summary, override_cut=cut, splits_lost=lost))
-            note_warnings(curated.summary, run.talk)
+            curated = replace(curated, curation=warned(curated.curation, override_cut=cut, splits_lost=lost))
+            note_warnings(curated.curation, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")
             lines = record_splits(files, assigned, curated.ledger)
-            summary = with_counts(curated.summary, splits=lines, decisions=len(overrides))
-            curated = replace(curated, summary=summary)
-            write_parts(job, curated, run.folder)
+            curation = with_counts(curated.curation, splits=lines, decisions=len(overrides))
+            curated = replace(curated, curation=curation)
+            write_parts(curated, run.folder, each=job.each)
             job.remove()
         finally:
             job.close()
@@ -90,8 +90,9 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
             seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
             inputs=[("pairs", file) for file in curated.raw.files] + project.inputs,
         )  # fmt: skip
-    run.keep(run.folder / "curate" / "summary.json", curated.summary)
-    return curated.summary
+    summary = as_json(curated.curation)
+    run.keep(run.folder / "curate" / "summary.json", summary)
+    return summary
 
 
 @contextmanager

@@ -8,14 +8,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import polars as pl
 
 from ...core import DataError, Talk, carry, changing, disk_refusals, read_manifest, sha256_file, write_whole
 from ...curate import (
     Curated,
     CurateSettings,
+    Curation,
     DataSettings,
     DecisionLog,
+    Notice,
     Override,
     PinnedSplits,
     RawPairs,
@@ -171,7 +174,7 @@ def curate_stage(
     with unchanged(raw.stamps):  # so that the fingerprints are of what was read
         run.update(inputs=inputs, data_guide=raw.guide)
     lines = record_splits(files, assigned, curated.ledger)
-    curated = replace(curated, summary=with_counts(curated.summary, splits=lines, decisions=decisions))
+    curated = replace(curated, curation=with_counts(curated.curation, splits=lines, decisions=decisions))
     write_curated(curated, run.folder)
     run.update(seconds={"curate": watch.seconds()})
     run.keep(run.folder / "curate" / "summary.json", curated.summary)
@@ -232,8 +235,8 @@ def _curated(
             pinned=assigned, with_threshold_table=thresholds, count_tokens=counter_of_tokens(project), seed=seed,
             report=lambda line: talk.note(f"curate: {line}"),
         )  # fmt: skip
-    curated = replace(curated, summary=warned(curated.summary, override_cut=cut, splits_lost=lost))
-    note_warnings(curated.summary, talk)
+    curated = replace(curated, curation=warned(curated.curation, override_cut=cut, splits_lost=lost))
+    note_warnings(curated.curation, talk)
     return raw, assigned, curated, len(overrides)
 
 
@@ -251,10 +254,10 @@ def read_decisions(files: ProjectFiles, talk: Talk) -> tuple[tuple[Override, ...
     return decisions, f"Left out {cut}" if cut else ""
 
 
-def warned(summary: Mapping[str, Any], **texts: str) -> dict[str, Any]:
-    """The summary of a curation with further warnings by code; an empty text is none."""
-    more = [{"code": code, "text": text} for code, text in texts.items() if text]
-    return {**summary, "warnings": [*summary["warnings"], *more]}
+def warned(curation: Curation, **texts: str) -> Curation:
+    """The curation with further warnings by code; an empty text is none."""
+    more = [Notice(code=code, text=text) for code, text in texts.items() if text]
+    return msgspec.structs.replace(curation, warnings=[*curation.warnings, *more])
 
 
 def curate_unwritten(
@@ -277,11 +280,11 @@ def record_splits(files: ProjectFiles, assigned: PinnedSplits, ledger: pl.DataFr
         return pin_splits(files.splits, assigned, ledger)
 
 
-def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
+def note_warnings(curation: Curation, talk: Talk) -> None:
     """Print each warning of a curation as a note, except those that the final answer reports with a reason."""
-    for warning in summary["warnings"]:
-        if warning["code"] != "split_size":
-            talk.note(f"warning: {warning['text']}")
+    for warning in curation.warnings:
+        if warning.code != "split_size":
+            talk.note(f"warning: {warning.text}")
 
 
 def counter_of_tokens(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:

@@ -1,11 +1,11 @@
 """Lines that splits.jsonl and overrides.jsonl lost since the last curation: a cut at the end of a line shows nowhere else."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from ...core import say
-from ...curate import CURATED_SUMMARY, Override, PinnedSplits, read_ledger, read_splits, read_summary
+from ...curate import CURATED_SUMMARY, Curation, Override, PinnedSplits, read_ledger, read_splits, read_summary
 from ..runs import OVERRIDES, SPLITS, ProjectFiles
 
 __all__ = ["pinned_rows", "removed_decisions", "with_counts"]
@@ -50,11 +50,11 @@ def removed_decisions(files: ProjectFiles, decisions: tuple[Override, ...]) -> s
     )
 
 
-def with_counts(summary: Mapping[str, Any], *, splits: int | None, decisions: int) -> dict[str, Any]:
-    """The summary of a curation with the lines of both files, by which the next one notices a cut."""
+def with_counts(curation: Curation, *, splits: int | None, decisions: int) -> Curation:
+    """The curation with the lines of both files, by which the next one notices a cut."""
     if splits is None:
-        return dict(summary)
-    return {**summary, "lines": {SPLITS: splits, OVERRIDES: decisions}}
+        return curation
+    return msgspec.structs.replace(curation, lines={SPLITS: splits, OVERRIDES: decisions})
 
 
 def _counted(run: Path, file: str) -> int:

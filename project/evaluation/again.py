@@ -14,7 +14,7 @@ from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
 from ...evaluate.results import ChangedSetting, Provenance, Results
 from ...style import StyleSchema
-from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
+from ..gather.gathering import TRAIN_OUTPUTS, train_outcomes
 from ..load import counts_tokens, local_counter
 from ..project import PROJECT_FILE, Project, read_project
 from ..run import Run

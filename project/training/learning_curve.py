@@ -13,7 +13,7 @@ from msgspec import structs
 from ...core import ConfigError, DataError, as_json, read_record, read_stored, say, write_whole
 from ...evaluate import Variant, fit_curve, groups_of, score_outputs
 from ...evaluate.results import LearningCurve
-from ..gather.required import limit_of
+from ..gather.output_plan import limit_of
 from ..run import Run
 from ..runs import Stopwatch
 from .train import shown_fit, stated_settings

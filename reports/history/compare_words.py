@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import Numbers, decimals_beside, quote
-from ...evaluate import Change, Difference, RunComparison, SharedCounts
+from ...evaluate import Change, RunComparison, SharedCounts
+from ...evaluate.results import Difference
 from ..words import capital, finite, typeset, variant_label
 
 __all__ = [

@@ -18,7 +18,7 @@ from tuneworth.core import (
     stored_line,
 )
 from tuneworth.curate import LEDGER_SCHEMA, read_splits
-from tuneworth.curate.overrides import Override, override_line
+from tuneworth.curate.decisions.overrides import Override, override_line
 
 PAIR: dict[str, Any] = {
     "id": "a", "input": "Ä", "fields": None, "output": "b", "written": None, "system": None, "group": None, "component": None,

@@ -8,20 +8,16 @@ import polars as pl
 from tuneworth.core import Clock
 from tuneworth.curate import CurateRequest, CurateSettings, RawPairs
 from tuneworth.curate.check.rows import Checked, examine, judge
-from tuneworth.curate.jobs.tasks import InMemory, Table
+from tuneworth.curate.check_parts import check
 from tuneworth.curate.match.corpus import Corpus
-from tuneworth.curate.prepare import prepare
 from tuneworth.curate.read.pairs import ReadParts
 from tuneworth.style import StyleSchema
 
 
 def corpus_of(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> Corpus:
     """The corpus of a pair table."""
-    job = InMemory()
     raw = RawPairs(pairs, pl.DataFrame(), "", None, len(pairs))
-    return prepare(
-        job, ReadParts.of(job, raw), CurateRequest(None, CurateSettings(), identifiers), buckets=1, clock=Clock({})
-    ).corpus
+    return check(ReadParts.of(raw), CurateRequest(None, CurateSettings(), identifiers), clock=Clock({})).corpus
 
 
 def check_rows(
@@ -36,7 +32,5 @@ def check_rows(
 
 def mask_pairs(raw: RawPairs) -> RawPairs:
     """The pairs masked, as they go on."""
-    job = InMemory()
-    asked = CurateRequest(None, CurateSettings(mask=True))
-    ready = prepare(job, ReadParts.of(job, raw), asked, buckets=1, clock=Clock({}))
-    return replace(ready.raw, pairs=job.read([Table("measure", 0, "pairs")]))
+    pairs = check(ReadParts.of(raw), CurateRequest(None, CurateSettings(mask=True)), clock=Clock({}))
+    return replace(pairs.raw, pairs=pairs.texts[0].pairs.read())

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, DataSettings, PinnedSplits, answers_in_train, curate, read_frame
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.read.normal_forms import normalise
 from tuneworth.curate.split import find_answers
 from tuneworth.curate.split.ties import _identical
@@ -21,6 +20,7 @@ from tuneworth.style import parse_style
 
 from .measured import corpus_of
 from .parts.both_ways import in_parts, on_one_machine
+from .parts.here import Here
 from .test_certificate import similarity
 
 WORDS = [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateRequest, CurateSettings, Override, PinnedSplits, Recount, curate, read_frame
-from tuneworth.curate.applied import apply_decisions
+from tuneworth.curate.decisions.replay import apply_decisions
 
 FILLER = [{"id": f"f{i}", "input": f"{i} something else {i * 7919}", "output": f"text {i}"} for i in range(40)]
 QUESTION, ANSWER = "What does the red part with 5V cost today?", "It costs a lot of money for this, friend"

@@ -9,8 +9,8 @@ import pytest
 from tuneworth.curate import read_frame
 from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.read.normal_forms import normalise
+from tuneworth.curate.split import Answers, Ties, make_certificate
 from tuneworth.curate.split import certificate as module
-from tuneworth.curate.split.certificate import certify
 
 from .by_words import mirrored
 from .measured import corpus_of
@@ -56,7 +56,9 @@ def certified(kept, threshold, pairs=None):
     pairs = kept if pairs is None else pairs
     rows = np.arange(len(pairs) - len(kept), len(pairs))
     corpus = corpus_of(pairs)
-    return certify(corpus, kept, rows, threshold=threshold, siblings_tied_from=None)
+    none, ties = np.zeros(len(kept), bool), Ties(np.arange(len(kept)), None, 1, "nothing")
+    answers = Answers(np.zeros(len(kept), int), none, none, np.zeros(0, int), np.zeros(0, int))
+    return make_certificate(corpus, kept, rows, threshold=threshold, ties=ties, answers=answers)
 
 
 @pytest.mark.parametrize(("seed", "threshold"), [(0, 0.6), (1, 0.8), (2, 1.0)])
@@ -76,9 +78,9 @@ def test_pairs_across_the_split_are_counted_as_by_hand(seed, threshold):
             if like >= 0.5:
                 near.setdefault(text, []).append((-like, own["id"], other["id"]))
     told, _ = certified(kept, threshold)
-    assert (told["pairs_at_or_above"], told["siblings_at_or_above"]) == (alike, siblings)
+    assert (told.pairs_at_or_above, told.siblings_at_or_above) == (alike, siblings)
     expected = sorted(min(found) for found in near.values())[:10]
-    assert [(-n["similarity"], n["id"], n["train_id"]) for n in told["nearest"]] == expected
+    assert [(-n.similarity, n.id, n.train_id) for n in told.nearest] == expected
 
 
 def test_rows_that_were_dropped_before_change_nothing():
@@ -117,8 +119,8 @@ def test_nothing_held_out_has_nothing_near():
     kept = table(1).with_columns(split=pl.lit("train"))
     told, crossing = certified(kept, 0.8)
     assert not len(crossing.train)
-    assert told["nearest"] == []
-    assert told["pairs_at_or_above"] == told["siblings_at_or_above"] == 0
+    assert told.nearest == []
+    assert told.pairs_at_or_above == told.siblings_at_or_above == 0
 
 
 @pytest.mark.slow
@@ -130,7 +132,7 @@ def test_too_many_siblings_hide_no_pair_with_the_same_facts(seed, threshold, mon
     monkeypatch.setattr(module, "MOST_PAIRS", 0)
     monkeypatch.setattr(module, "_FEWER", 0)
     fewer, found = certified(kept, threshold)
-    assert (every["siblings_counted"], fewer["siblings_counted"]) == (True, False)
-    assert fewer["pairs_at_or_above"] == every["pairs_at_or_above"] > 0
-    assert fewer["siblings_at_or_above"] <= every["siblings_at_or_above"]
+    assert (every.siblings_counted, fewer.siblings_counted) == (True, False)
+    assert fewer.pairs_at_or_above == every.pairs_at_or_above > 0
+    assert fewer.siblings_at_or_above <= every.siblings_at_or_above
     assert (found.train.tolist(), found.held.tolist()) == (crossing.train.tolist(), crossing.held.tolist())

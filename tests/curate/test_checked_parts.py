@@ -1,4 +1,3 @@
-import json
 import pickle
 from functools import cache
 from itertools import pairwise
@@ -8,13 +7,15 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
-from tuneworth.curate import read_frame, read_pairs
+from tuneworth.curate import Job, open_storage, read_frame, read_pairs
 from tuneworth.curate.check.rows import Findings, examine, judge
 from tuneworth.examples import example_path
 from tuneworth.style import parse_style, read_style
 
 from .measured import check_rows
+from .parts.here import Here
 
 STYLE = parse_style(
     """
@@ -80,12 +81,14 @@ def told(checked):
     }
 
 
-def stored(part, folder):
-    """A part as it comes back from Parquet and JSON."""
-    for name, table in part.tables().items():
-        table.write_parquet(folder / f"{name}.parquet")
-    note = json.loads(json.dumps(part.note()))
-    return Findings.of({name: pl.read_parquet(folder / f"{name}.parquet") for name in part.tables()}, note)
+def stored(parts, folder):
+    """The parts as they come back from the storage of a job."""
+    with Job.open(open_storage(folder), {}, executor=Here()) as job:
+        return job.each("examined", unchanged, [{"part": part} for part in parts])
+
+
+def unchanged(part: Findings) -> Findings:
+    return part
 
 
 def words(texts):
@@ -104,7 +107,7 @@ def test_how_the_pairs_are_cut_into_parts_decides_nothing(rows, cuts, style, cou
 @pytest.mark.parametrize("size", [*(pytest.param(size, marks=pytest.mark.slow) for size in (7, 40)), 10_000])
 def test_real_pairs_are_judged_alike_in_stored_parts_of_any_size(size, tmp_path):
     pairs, style = components()
-    parts = [stored(part, tmp_path) for part in examined_in_parts(pairs, range(0, len(pairs), size), style)]
+    parts = stored(examined_in_parts(pairs, range(0, len(pairs), size), style), tmp_path)
     whole = told(check_rows(pairs, style))
     assert told(judge(parts, pairs)) == whole
     assert whole["first"]
@@ -122,10 +125,12 @@ def components():
 def test_a_part_is_the_same_after_a_journey(tmp_path):
     pairs, style = components()
     part = examine(pairs, style)
-    for back in (stored(part, tmp_path), pickle.loads(pickle.dumps(part))):
-        assert all(table.equals(back.tables()[name]) for name, table in part.tables().items())
-        assert [table.schema for table in back.tables().values()] == [t.schema for t in part.tables().values()]
-        assert back.note() == part.note()
+    for back in (*stored([part], tmp_path), pickle.loads(pickle.dumps(part))):
+        for name, value in vars(part).items():
+            if isinstance(value, pl.DataFrame):
+                assert_frame_equal(getattr(back, name), value)
+            else:
+                assert getattr(back, name) == value
 
 
 def test_a_part_holds_few_bytes_for_a_row_with_nothing_to_say():
@@ -143,15 +148,15 @@ def test_a_habit_of_all_rows_is_none_of_the_part_where_it_is_rare():
     checked = judge(examined_in_parts(pairs, [29, 99], None), pairs)
     assert checked.habits == ("quality:placeholder",)
     assert len(checked.first) == 0
-    assert [example["row"] for example in checked.quality["quality:placeholder"]["examples"]] == [1, 2, 3]
+    assert [example.row for example in checked.quality["quality:placeholder"].examples] == [1, 2, 3]
 
 
 def test_the_first_cut_off_texts_of_all_parts_are_shown_each_with_the_first_of_its_signs():
     cut = {10: "Parts (brass and", 30: "made of brass and", 50: "made of steel,", 70: "Parts (see"}
     pairs = pair_table([("r", cut.get(i, f"The lamp number {i} gives light.")) for i in range(100)])
     told = judge(examined_in_parts(pairs, [20, 40], None), pairs).quality["quality:truncated"]
-    assert told["rows"] == 4
-    assert [(example["row"], example["evidence"].split(";")[0]) for example in told["examples"]] == [
+    assert told.rows == 4
+    assert [(example.row, example.evidence.split(";")[0]) for example in told.examples] == [
         (11, "what it opens is not closed"),
         (31, "it stops where more must come"),
         (51, "it stops where more must come"),
@@ -166,7 +171,7 @@ def test_the_reason_that_most_rows_give_is_told_and_of_equals_the_first(tmp_path
     pairs = pair_table([("r", text) for text in ("one", "two", "two", "one", "three")])
     for cuts in ([], [1], [2, 3], [1, 2, 3, 4]):
         said = judge(examined_in_parts(pairs, cuts, style), pairs).unscored["own"]
-        assert (said["rows"], "one" in said["why"]) == (5, True)
+        assert (said.rows, "one" in said.why) == (5, True)
 
 
 def test_a_field_that_any_part_has_is_not_missing():

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tuneworth.core import Clock, ConfigError
 from tuneworth.curate import CurateSettings, curate, read_frame
-from tuneworth.curate.jobs.tasks import InMemory
+from tuneworth.curate.check_parts import check
 from tuneworth.curate.paraphrases import Meaning, load_embedding, nearest
-from tuneworth.curate.prepare import CurateRequest, prepare
+from tuneworth.curate.part import CurateRequest
 from tuneworth.curate.read import ReadParts
 from tuneworth.examples import example_path
 
@@ -23,9 +23,9 @@ PLANTED = 60
 
 
 def corpus_of(rows):
-    job, raw = InMemory(), read_frame(rows)
+    raw = read_frame(rows)
     request = CurateRequest(None, CurateSettings(), count_tokens=lambda: None)
-    return prepare(job, ReadParts.of(job, raw), request, buckets=1, clock=Clock({})).corpus
+    return check(ReadParts.of(raw), request, clock=Clock({})).corpus
 
 
 def catalogue():

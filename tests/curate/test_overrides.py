@@ -288,7 +288,7 @@ def test_siblings_that_are_always_tied_let_no_new_row_reach_two_sides():
 
 
 def test_a_file_of_decisions_beyond_its_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneworth.curate.overrides._MOST", 1000)
+    monkeypatch.setattr("tuneworth.curate.decisions.overrides._MOST", 1000)
     file = tmp_path / "overrides.jsonl"
     file.write_bytes(b"\n" * 1001)
     with pytest.raises(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate.match.join import SimilarPairs
-from tuneworth.curate.split.given import leaked_rows, pull_siblings, pull_tied, pull_to_given
+from tuneworth.curate.split.pinned import leaked_rows, pull_siblings, pull_tied, pull_to_given
 
 FREE, TRAIN, VALIDATION, TEST = -1, 0, 1, 2
 

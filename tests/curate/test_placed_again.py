@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, Override, PinnedSplits, curate, read_splits, write_splits
-from tuneworth.curate.split.given import placed_again
+from tuneworth.curate.split.pinned import placed_again
 from tuneworth.style import parse_style
 
 STYLE = parse_style("name: t\nchecks:\n  - {kind: punctuation, end: none, id: no-stop}\n")

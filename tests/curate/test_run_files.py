@@ -26,15 +26,14 @@ from tuneworth.curate import (
     why,
     write_curated,
 )
+from tuneworth.curate.decisions.why import nearest_kept
 from tuneworth.curate.run_files import LINES, ledger_rows, pair_lines
-from tuneworth.curate.why import nearest_kept
 from tuneworth.curate.write import (
     curated_folder,
     part_files,
     read_original,
     read_set_aside,
     write_part,
-    write_summary,
 )  # fmt: skip
 from tuneworth.examples import example_path
 from tuneworth.style import read_style
@@ -147,7 +146,7 @@ def files_of(pairs, repairs, ledger, decisions):
     """The files of a part by name."""
     places = pairs.select("row").with_row_index()
     repairs = repairs.join(places, on="row").select("index", "output")
-    table = part_files(pairs, pairs.clear(), repairs, ledger=ledger, decisions=decisions).tables["files"]
+    table = part_files(pairs, pairs.clear(), repairs, ledger=ledger, decisions=decisions).read()
     return dict(table.iter_rows())
 
 
@@ -172,7 +171,8 @@ def write_parts(run: Path, *tables: pl.DataFrame, size: int, last: int | None = 
             write_part(folder, number, files_of(*(table.filter(mine) for table in tables)))
             if number == last:
                 raise KeyboardInterrupt
-        write_summary(folder, {"identifiers": []}, parts=number + 1)
+        summary = json.dumps({"identifiers": [], "parts": number + 1})
+        (folder / "summary.json").write_text(summary, encoding="utf-8")
 
 
 @pytest.mark.slow

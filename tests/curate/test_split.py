@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.curate import CurateSettings, PinnedSplits, SplitShares, curate, pin_splits, read_frame, read_splits
+from tuneworth.curate.part import find_values
 from tuneworth.curate.read.dates import UNDATED, pair_dates
 from tuneworth.curate.split.assign import split_components, split_targets
-from tuneworth.curate.split.strata import find_values
 
 SHARES = SplitShares(train=0.7, validation=0.1, test=0.2)
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate import DataSettings, file_parts, read_frame, read_pairs
-from tuneworth.curate.jobs.tasks import InMemory
+from tuneworth.curate import DataSettings, file_parts, find_files, read_frame, read_pairs
 from tuneworth.curate.read.pairs import gather, read_parts
 
 ALL = DataSettings(path="", turns="all")
@@ -87,8 +86,7 @@ def test_files_in_parts_give_the_same(tmp_path_factory, chats, most):
     for name in ("a.jsonl", "b.jsonl"):
         lines = [json.dumps(chat(*turns)) for turns in chats]
         (folder / name).write_text("\n".join(["{broken", *lines, ""]))
-    job = InMemory()
-    parts = gather(job, read_parts(job, folder, ALL, most_bytes=most))
+    parts = gather(read_parts(folder, ALL, file_parts(find_files(str(folder)), ALL, most_bytes=most)))
     whole = read_pairs(folder, ALL)
     assert parts.pairs.equals(whole.pairs)
     assert parts.rejected.equals(whole.rejected)

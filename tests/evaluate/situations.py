@@ -96,7 +96,8 @@ def _rival(outcomes, name, candidate, groups, *, strongest):
     return {
         "name": name, "way": "model", "of": [], "measured": True, "strongest": strongest, "why": None, "facts": None,
         "acceptable": _quality(outcomes[name], groups)["acceptable"],
-        "needed": as_json(cases_needed(outcomes[name], outcomes[candidate], groups, margin=0.03)), "calls": 1.0, "seconds": None, **found,
+        "needed": as_json(cases_needed(outcomes[name], outcomes[candidate], groups, margin=0.03)), "calls": 1.0,
+        "seconds": None, **found,
     }  # fmt: skip
 
 

@@ -123,8 +123,8 @@ def test_one_lost_sample_drops_its_pair_from_every_variant():
     scores = {"a": score_outputs(pairs, outputs, STYLE), "b": score_outputs(pairs, lost, STYLE)}
     rows = scored_rows(scores)
     assert rows.tolist() == [False, True, True]
-    assert quality_of(scores["b"], rows, None, STYLE, seed=0)["unscored"] == 1
-    assert quality_of(scores["a"], rows, None, STYLE, seed=0)["n"] == 2
+    assert quality_of(scores["b"], rows, None, STYLE, seed=0).unscored == 1
+    assert quality_of(scores["a"], rows, None, STYLE, seed=0).n == 2
 
 
 def test_holm_is_over_the_must_checks_that_were_compared():

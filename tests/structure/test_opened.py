@@ -17,8 +17,8 @@ CHECKED = {
 }  # fmt: skip
 # Files in the folders of runs, in jobs and caches, and others that Tuneworth writes.
 WRITTEN = {
-    "core.disk.appending", "core.stored.reading", "curate.decision_log",
-    "curate.export", "curate.jobs.files", "curate.jobs.storage", "curate.run_files",
+    "core.disk.appending", "core.stored.reading", "curate.decisions.log",
+    "curate.export", "curate.parts.files", "curate.parts.storage", "curate.run_files",
     "train.checkpoint", "train.model.adapter", "train.model.merge",
     "train.model.provenance", "project.demo.measuring",
     "project.evaluation.judgements", "project.evaluation.verdicts", "project.history.index",
@@ -26,13 +26,13 @@ WRITTEN = {
 }  # fmt: skip
 # Files that come with Tuneworth or the system, and things that are not files on disk.
 SHIPPED = {
-    "core.commands", "core.console", "core.machine", "core.stored.run_files", "curate.jobs.curate",
+    "core.commands", "core.console", "core.machine", "core.stored.run_files", "curate.parts.drive",
     "curate.read.formats.records",
-    "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
+    "train.model.hardware", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
     "project.demo.example", "project.evaluation.gate_paths", "deploy.export.export", "review.server.server",
 }  # fmt: skip
 # After `is_file`: files next to the project, which are compared or searched.
-SEARCHED = {"project.create", "project.history.keeping", "train.trial.checks"}
+SEARCHED = {"project.create", "project.history.keeping", "train.preview"}
 KNOWN = CHECKED | WRITTEN | SHIPPED | SEARCHED
 
 

@@ -41,7 +41,7 @@ def test_every_python_is_started_in_one_place():
     assert found == {
         ("core/commands.py", "sys.executable"),
         ("core/commands.py", "multiprocessing.get_context"),
-        ("curate/jobs/ray.py", "ray.init"),
+        ("curate/parts/ray.py", "ray.init"),
     }
 
 

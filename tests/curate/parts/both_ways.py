@@ -4,13 +4,12 @@ import gzip
 import json
 import random
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tuneworth.core import Clock, TuneworthError
+from tuneworth.core import Clock, TuneworthError, as_json
 from tuneworth.curate import (
     CurateRequest,
     CurateSettings,
@@ -20,13 +19,15 @@ from tuneworth.curate import (
     Override,
     PinnedSplits,
     curate,
+    curate_files,
+    file_parts,
+    find_files,
     open_storage,
     read_pairs,
     write_curated,
     write_parts,
 )
-from tuneworth.curate.jobs.tasks import InMemory, Work
-from tuneworth.curate.pipeline import curate_parts
+from tuneworth.curate.curated import curate_parts
 from tuneworth.curate.read.pairs import read_parts
 from tuneworth.curate.read.parts import MOST_BYTES
 from tuneworth.style import StyleSchema
@@ -189,22 +190,22 @@ def in_parts(
         style, CurateSettings(method="candidates", **rules), identifiers=known.identifiers, date=known.date,
         overrides=overrides,
     )  # fmt: skip
-    with _job(run, executor) as job:
-        try:
-            read = read_parts(job, path, known, most_bytes=most_bytes or MOST_BYTES)
+    pinned = pinned or PinnedSplits()
+    try:
+        parts = file_parts(find_files(str(path)), known, most_bytes=most_bytes or MOST_BYTES)
+        if executor is None:
             curated = curate_parts(
-                job, read, asked, pinned=pinned or PinnedSplits(), seed=seed, buckets=buckets, clock=Clock({})
+                read_parts(path, known, parts), asked, pinned=pinned, seed=seed, buckets=buckets, clock=Clock({})
             )
-        except TuneworthError as error:
-            return str(error)
-        write_parts(job, curated, run)
-    return curated.ledger, curated.summary
-
-
-def _job(run: Path, executor: Executor | None) -> AbstractContextManager[Work]:
-    if executor is None:
-        return nullcontext(InMemory())
-    return Job.open(open_storage(run.with_name(f"{run.name}-store")), {"run": run.name}, executor=executor)
+            write_parts(curated, run)
+        else:
+            storage = open_storage(run.with_name(f"{run.name}-store"))
+            with Job.open(storage, {"run": run.name}, executor=executor) as job:
+                curated = curate_files(job, path, known, asked, pinned=pinned, seed=seed, buckets=buckets, parts=parts)
+                write_parts(curated, run, each=job.each)
+    except TuneworthError as error:
+        return str(error)
+    return curated.ledger, as_json(curated.curation)
 
 
 def assert_equal(one: Any, many: Any, run: Path, run_in_parts: Path) -> None:

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError
 from tuneworth.curate import Job, Processes, open_storage
-from tuneworth.curate.jobs import similar as alike
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.similar import _piece, stored_between, stored_candidates
-from tuneworth.curate.jobs.tasks import Table
 from tuneworth.curate.match import join_between, sketches
 from tuneworth.curate.match.candidates import Caps, candidate_tiles
 from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_tiles_between
 from tuneworth.curate.match.ngrams import gram_sets
+from tuneworth.curate.parts import similar as alike
+from tuneworth.curate.parts.similar import _piece, stored_between, stored_candidates
+from tuneworth.curate.parts.tasks import Table
 from tuneworth.curate.read.normal_forms import content_hash
+
+from .here import Here
 
 
 def edited(seed, n, length=8):

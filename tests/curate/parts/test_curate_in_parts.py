@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from tuneworth.core import DataError, RunBroken
+from tuneworth.core import DataError, RunBroken, as_json
 from tuneworth.curate import (
     CurateRequest,
     CurateSettings,
@@ -29,15 +29,15 @@ from tuneworth.curate import (
     read_pairs,
     write_parts,
 )
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.storage import Done, Storage
-from tuneworth.curate.jobs.tasks import Result, Task
 from tuneworth.curate.match.candidates import band_keys, expected_recall
 from tuneworth.curate.match.join import similar_pairs
 from tuneworth.curate.match.ngrams import gram_sets
+from tuneworth.curate.parts.storage import Done, Storage
+from tuneworth.curate.parts.tasks import Result, Task
 from tuneworth.style import read_style
 
 from .both_ways import assert_equal, in_parts, messy, on_one_machine, write_files
+from .here import Here
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # A text of n different grams, and one with another letter so near its end that k of them differ, have (n - k) / (n + k).
@@ -183,18 +183,20 @@ def curated(
 ) -> Any:
     """Ledger and summary of one call of the command: broken off, or whole."""
     with job_of(data, store, executor or Here(), asked) as job:
+        known = DataSettings(path=str(data))
         found = curate_files(
             job,
             data,
-            DataSettings(path=str(data)),
+            known,
             asked,
             pinned=PinnedSplits(),
             seed=0,
             buckets=bucket_count(job, buckets),
+            parts=file_parts(find_files(str(data)), known),
         )
-        write_parts(job, found, run)
+        write_parts(found, run, each=job.each)
         job.remove()
-    return found.ledger, found.summary
+    return found.ledger, as_json(found.curation)
 
 
 @pytest.mark.slow

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import Executor, Override, PinnedSplits, Processes
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.storage import Done, Storage
-from tuneworth.curate.jobs.tasks import Result, Task, carry_out
+from tuneworth.curate import ClusterSettings, Executor, Override, PinnedSplits, Processes, RayTasks
+from tuneworth.curate.parts.storage import Done, Storage
+from tuneworth.curate.parts.tasks import Result, Task, carry_out
 from tuneworth.style import parse_style, read_style
 
 from .both_ways import assert_equal, contents, in_parts, messy, on_one_machine, with_splits, write_files
+from .conftest import ray_home
+from .here import Here
 
 NAMED = {"group": "family"}
 RULES = {None, "exact_duplicate", "near_duplicate", "conflict", "empty_input", "empty_output", "unreadable"}
@@ -312,9 +313,18 @@ def test_the_order_in_which_tasks_end_and_files_were_made_changes_nothing(
 
 
 @pytest.mark.cluster
-def test_processes_give_the_same(data: Path, style: Any, tmp_path: Path) -> None:
+def test_processes_and_ray_give_the_same(
+    data: Path, style: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: dict[str, Any] = {"style": style, "data": NAMED, "mask": True}
     one = on_one_machine(data, tmp_path / "one", **asked)
-    many = in_parts(data, tmp_path / "many", executor=Processes(2), most_bytes=9_000, buckets=2, **asked)
-    assert_equal(one, many, tmp_path / "one", tmp_path / "many")
-    assert len(contents(tmp_path / "many")["train"]) > 10_000
+    cut: dict[str, Any] = {"most_bytes": 9_000, "buckets": 2}
+    many = in_parts(data, tmp_path / "processes", executor=Processes(2), **cut, **asked)
+    assert_equal(one, many, tmp_path / "one", tmp_path / "processes")
+    with ray_home() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        on_ray = RayTasks(ClusterSettings(address="local", workers=2))
+        many = in_parts(data, tmp_path / "ray", executor=on_ray, **cut, **asked)
+    assert_equal(one, many, tmp_path / "one", tmp_path / "ray")
+    assert len(contents(tmp_path / "ray")["train"]) > 10_000

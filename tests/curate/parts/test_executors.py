@@ -12,8 +12,9 @@ import pytest
 
 from tuneworth.core import DataError, RunBroken, key_env_problems
 from tuneworth.curate import Job, Processes, open_storage
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.tasks import Table, Task
+from tuneworth.curate.parts.tasks import Table, Task
+
+from .here import Here
 
 
 def _chain(stages: ModuleType, folder: Path, executor: Here | Processes, parts: int = 6) -> list[object]:

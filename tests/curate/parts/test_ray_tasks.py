@@ -15,11 +15,11 @@ import pytest
 
 from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.curate import ClusterSettings, Job, RayTasks, open_storage
-from tuneworth.curate.jobs import ray as ray_connection
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.tasks import Table, Task
+from tuneworth.curate.parts import ray as ray_connection
+from tuneworth.curate.parts.tasks import Table, Task
 
 from .drivers import PARTS, begun, finished, notes_of, start_driver, wait_until_done
+from .here import Here
 
 pytestmark = pytest.mark.cluster
 
@@ -189,7 +189,7 @@ def test_what_a_head_node_says_comes_without_its_traceback_and_with_advice() -> 
 
 _WITHOUT = """
 import sys
-import tuneworth.curate, tuneworth.curate.jobs.executors, tuneworth.curate.jobs.settings, tuneworth.cli
+import tuneworth.curate, tuneworth.curate.parts.executors, tuneworth.curate.parts.settings, tuneworth.cli
 from tuneworth.curate import open_storage
 open_storage(sys.argv[1])
 print([name for name in ("ray", "fsspec") if name in sys.modules])

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from tuneworth.core import ConfigError, RunBroken
 from tuneworth.curate import open_storage
-from tuneworth.curate.jobs.storage import Storage
+from tuneworth.curate.parts.storage import Storage
 
 TEXTS = pl.DataFrame({"row": [3, 1, 2], "text": ["größer\n", "", None], "marks": [["a"], [], None]})
 

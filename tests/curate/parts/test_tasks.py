@@ -13,12 +13,15 @@ from types import ModuleType
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from tuneworth.core import Progress, RunBroken
 from tuneworth.curate import Job, open_storage
-from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.storage import Done, Storage
-from tuneworth.curate.jobs.tasks import Result, Table, Task, carry_out
+from tuneworth.curate.each import in_turn
+from tuneworth.curate.parts.storage import Done, Storage
+from tuneworth.curate.parts.tasks import Result, Table, Task, carry_out
+
+from .here import Here
 
 
 class Shuffled(Here):
@@ -87,11 +90,21 @@ def test_tables_that_a_part_did_not_store_are_no_rows(stages: ModuleType, tmp_pa
         assert job.read([Table("made", 2, "empty")]).width == 0
 
 
-def test_the_rows_of_each_bucket_are_counted_without_reading(stages: ModuleType, tmp_path: Path) -> None:
-    with Job.open(open_storage(tmp_path / "store"), {}, executor=Here()) as job:
-        job.run(stages.chain(3, str(tmp_path))[0])
-        found = job.buckets([Table("numbers", part, "numbers") for part in range(3)])
-    assert found == {bucket: sum(n * 7 % 5 == bucket for n in range(120)) for bucket in range(5)}
+def test_each_part_gives_the_record_that_its_step_returns_and_is_done_once(stages: ModuleType, tmp_path: Path) -> None:
+    texts = [pl.DataFrame({"n": [part, 7], "text": ["ö" * part, None]}) for part in range(3)]
+    parts = [{"texts": table, "log": str(tmp_path)} for table in texts]
+    expected = in_turn("measured", stages.measured, parts)
+    for _ in range(2):
+        with Job.open(open_storage(tmp_path / "store"), {}, executor=Here()) as job:
+            found = job.each("measured", stages.measured, parts, numbers=[0, 1, 2])
+            again = job.each("again", stages.measured, [{"texts": found[2].texts, "log": str(tmp_path)}])
+            for one, other in zip([*found, *again], [*expected, expected[2]], strict=True):
+                assert_frame_equal(one.texts.read(), other.texts.read())
+                assert one.texts.read(["text"]).columns == ["text"]
+                assert_frame_equal(one.numbers, other.numbers)
+                assert_frame_equal(one.inner.counts, other.inner.counts)
+                assert (one.inner.words, one.names, one.rest) == ({"a": 1}, ("x", "y"), None)
+    assert len((tmp_path / "measured").read_text().splitlines()) == 3 + 4  # in turn, and once for each part of the job
 
 
 def test_a_part_whose_column_is_all_null_takes_the_type_of_the_others(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from tuneworth.core import DataError
-from tuneworth.curate.jobs.tasks import Result, Table, Task
+from tuneworth.curate.each import Here, Kept
+from tuneworth.curate.parts.tasks import Result, Table, Task
 
 BUCKETS = 5
 ROWS = 40
@@ -76,6 +78,28 @@ def heavy(size: int) -> Result:
 
 def outer(rows: pl.DataFrame) -> Result:
     return Result({"rows": rows}, rows.columns)
+
+
+@dataclass(frozen=True)
+class Inner:
+    words: dict[str, int]
+    counts: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Measured:
+    texts: Kept
+    numbers: pl.DataFrame
+    inner: Inner
+    names: tuple[str, ...]
+    rest: str | None = None
+
+
+def measured(texts: pl.DataFrame, log: str) -> Measured:
+    """A record as a step of curation gives it: tables that stay, tables that come back, and values."""
+    ran(log, "measured")
+    counts = texts.select(n=pl.col("text").str.len_chars())
+    return Measured(Here(texts), texts.select(row="n"), Inner({"a": 1}, counts), ("x", "y"))
 
 
 def chain(parts: int, log: str, pause: float = 0.0) -> list[list[Task]]:
