@@ -28,8 +28,7 @@ from ..gather.sources import Remote, remote_of
 from ..load import check_costs
 from ..run import TRAINED, At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, provenance_of, test_set_uses
-from ..training.learning_curve import read_curve
-from ..training.trained import trained
+from ..training.trained import read_curve, trained
 from .finish import finish_evaluation
 from .gate_paths import Gate, project_gates
 from .verdicts import keep_evaluated, stated_by

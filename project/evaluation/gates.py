@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import ConfigError, GateFailed, as_json, nearest
-from ...evaluate import Comparisons
+from ...core import ConfigError, GateFailed, Record, as_json, nearest
 from ...evaluate.results import Gate as Outcome
 from ...evaluate.results import Results
 
@@ -53,15 +52,15 @@ def parse_gate(text: str) -> Gate:
     return Gate(text.strip(), tuple(path.split(".")), compare, value)
 
 
-def evaluate_gates(gates: Sequence[Gate], results: Results | Comparisons) -> list[Outcome]:
-    """Each gate on the results; no gate holds for a null value.
+def evaluate_gates(gates: Sequence[Gate], results: Record) -> list[Outcome]:
+    """Each gate on results, or on a comparison of runs; no gate holds for a null value.
 
     Raises: ConfigError if a path cannot exist or does not end at a single value.
     """
     content, outcomes = as_json(results), []
     for gate in gates:
         value = _follow(gate, content)
-        if value is None:
+        if value is None and isinstance(results, Results):
             _check_measured(gate, results)
         outcomes.append(Outcome(gate=gate.text, value=value, holds=value is not None and _holds(gate, value)))
     return outcomes
@@ -73,10 +72,9 @@ def failed_gates(outcomes: Sequence[Outcome]) -> GateFailed | None:
     return GateFailed("\n".join(failed)) if failed else None
 
 
-def _check_measured(gate: Gate, results: Results | Comparisons) -> None:
+def _check_measured(gate: Gate, results: Results) -> None:
     """Raises: ConfigError if the gate is on a share that no must rule of the style measures."""
-    style = results.style if isinstance(results, Results) else None
-    checks = () if style is None else style.checks.values()
+    checks = () if results.style is None else results.style.checks.values()
     about = {"facts" if check.about == "facts" else "form" for check in checks if check.level == "must"}
     for share, kind, what in (("consistent", "form", "form or wording"), ("faithful", "facts", "facts")):
         if share in gate.path[-2:-1] and kind not in about:

@@ -10,23 +10,23 @@ import numpy as np
 import polars as pl
 from msgspec import structs
 
-from ...core import ConfigError, DataError, as_json, read_record, read_stored, say, write_whole
+from ...core import ConfigError, DataError, as_json, read_stored, say, write_whole
 from ...evaluate import Variant, fit_curve, groups_of, score_outputs
 from ...evaluate.results import LearningCurve
 from ..gather.output_plan import limit_of
 from ..run import Run
 from ..runs import Stopwatch
 from .train import shown_fit, stated_settings
+from .trained import CURVE
 
 if TYPE_CHECKING:
     from ...train import LoadedModel, TrainSettings
 
-__all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part", "read_curve"]
+__all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part"]
 
 PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the run's adapter is trained on all of them
 FEWEST_PAIRS = 20  # in the smallest part: fewer are not enough to train on
 FEWEST_GROUPS = 10  # in the smallest part; with fewer the curve depends on the choice of groups
-FILE = "learning_curve.json"
 
 
 def learn_curve(run: Run, *, loaded: "LoadedModel") -> LearningCurve:
@@ -61,7 +61,7 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> LearningCurve:
     )
     curve = structs.replace(curve, evidence=evidence)
     with run.changing() as staged:
-        write_whole(staged.folder / "train" / FILE, json.dumps(as_json(curve), ensure_ascii=False, indent=1) + "\n")
+        write_whole(staged.folder / CURVE, json.dumps(as_json(curve), ensure_ascii=False, indent=1) + "\n")
         staged.update(seconds={"learning curve": watch.seconds()})
     return curve
 
@@ -163,11 +163,6 @@ def _summary(folder: Path) -> dict[str, Any]:
     if "settings" not in summary or "seconds" not in summary:
         raise ConfigError(f"{folder} has no finished training; run `tuneworth train` first")
     return summary
-
-
-def read_curve(run: Path) -> LearningCurve | None:
-    """The learning curve of a run's training; None if there is none."""
-    return read_record(run / "train" / FILE, f"train/{FILE}", LearningCurve)
 
 
 def curve_text(curve: LearningCurve) -> str:

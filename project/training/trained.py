@@ -1,4 +1,4 @@
-"""The summary of a run's training with its thinned log."""
+"""What a run's training left: its summary with the thinned log, and its learning curve."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from ...core import from_json, home_of, read_record, read_stored_lines
-from ...evaluate.results import LogStep, Training
+from ...evaluate.results import LearningCurve, LogStep, Training
 
-__all__ = ["thinned", "trained"]
+__all__ = ["CURVE", "read_curve", "thinned", "trained"]
 
-SUMMARY, LOG = "train/summary.json", "train/log.jsonl"
+SUMMARY, LOG, CURVE = "train/summary.json", "train/log.jsonl", "train/learning_curve.json"
 MOST_LINES = 300  # of the log, more than any chart can show
 MOST_NOTICES = 20  # a full disk causes one at every checkpoint
 
@@ -33,6 +33,11 @@ def trained(run: Path) -> Training | None:
         notices = [*notices[: MOST_NOTICES - 1], more]
     log = thinned(list(read_stored_lines(home_of(run) / LOG, LOG, torn=True)))
     return replace(found, notices=notices, log=from_json(log, list[LogStep]))
+
+
+def read_curve(run: Path) -> LearningCurve | None:
+    """The learning curve of a run's training; None if there is none."""
+    return read_record(run / CURVE, CURVE, LearningCurve)
 
 
 def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, Any]]:
