@@ -5,11 +5,16 @@ from .curated import curated_text as curated_text
 from .history.compare_text import compared_text as compared_text
 from .history.compare_text import write_comparison as write_comparison
 from .history.entry import CHANGES as CHANGES
+from .history.entry import ListedCuration as ListedCuration
+from .history.entry import ListedFacts as ListedFacts
+from .history.entry import ListedResults as ListedResults
 from .history.entry import RunEntry as RunEntry
 from .history.entry import RunSide as RunSide
 from .history.entry import by_time as by_time
-from .history.entry import entry_of as entry_of
 from .history.entry import with_changes as with_changes
+from .history.entry import with_curation as with_curation
+from .history.entry import with_facts as with_facts
+from .history.entry import with_results as with_results
 from .history.runs_page import write_runs_page as write_runs_page
 from .history.runs_text import local_time as local_time
 from .history.runs_text import runs_text as runs_text
