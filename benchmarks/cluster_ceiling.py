@@ -18,7 +18,7 @@ import polars as pl
 from generated import Generated, generated_rows
 
 from tuneworth.curate.match.candidates import band_keys
-from tuneworth.curate.match.signed import signed_texts
+from tuneworth.curate.match.sketches import signed_texts
 from tuneworth.curate.parts.executors import ONE_THREAD
 
 __all__ = ["ceiling"]

@@ -100,7 +100,7 @@ def _pairs(found: Any) -> np.ndarray:
 
 
 def texts_of(name: str, rows: int) -> list[str]:
-    from tuneworth.curate.read.normalise import normalise
+    from tuneworth.curate.read.normal_forms import normalise
 
     return list(dict.fromkeys(normalise(text) for text in corpus(name, rows)["input"].to_list()))
 

@@ -42,7 +42,7 @@ def measure(rows: int) -> dict[str, float]:
     from tuneworth.core import Clock
     from tuneworth.curate import CurateSettings, read_frame
     from tuneworth.curate.check_parts import check
-    from tuneworth.curate.meaning import Meaning, load_embedding
+    from tuneworth.curate.paraphrases import Meaning, load_embedding
     from tuneworth.curate.part import CurateRequest
     from tuneworth.curate.read import ReadParts
 
@@ -59,7 +59,7 @@ def measure(rows: int) -> dict[str, float]:
     meaning = Meaning(corpus, every, embedding, similar=0.8)
     embedded = time.process_time()
     split = pl.select(pl.when(pl.Series(held)).then(pl.lit("test")).otherwise(pl.lit("train"))).to_series()
-    import tuneworth.curate.meaning as module
+    import tuneworth.curate.paraphrases as module
 
     module._LISTED = rows
     found = {row["id"]: row["train_id"] for row in meaning.across(every, corpus.pairs["id"], split)["rows"]}

@@ -1,20 +1,31 @@
-"""A program's output: the answer on standard output, progress and warnings on standard error."""
+"""A program's output: the answer on standard output, progress and warnings on standard error, whatever their encoding."""
 
+import codecs
 import json
 import os
 import re
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
-from .streams import holds_everything, write_documents
-from .timetable import StepProgress, Timetable
+from .progress import StepProgress, Timetable
 
-__all__ = ["FIRST_ROWS", "Talk", "printable"]
+__all__ = [
+    "FIRST_ROWS",
+    "Talk",
+    "fill_closed_streams",
+    "holds_everything",
+    "print_anywhere",
+    "printable",
+    "write_documents",
+]
+
 
 FIRST_ROWS = 5  # of a table, where a result prints itself
 Advance = Callable[[float, int, str], None]  # done (may count a part of a unit), total, the unit and more
@@ -174,3 +185,65 @@ def _json(data: Any) -> str:
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+# Substitutes for characters that an encoding lacks. Other letters lose their accents; anything else is escaped.
+SUBSTITUTES = {
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "‐": "-", "‑": "-", "–": "-", "—": "-", "―": "-", "−": "-", "‘": "'",
+    "’": "'", "‚": "'", "‛": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "‹": "<", "›": ">", "«": '"', "»": '"',
+    "…": "...", "•": "*", "·": "*", "‣": "*", "▪": "*", "■": "#", "●": "*", "○": "o", "►": ">", "➤": ">", "◆": "*",
+    "★": "*", "☆": "*", "→": "->", "←": "<-", "↵": "\\n", "⏎": "\\n", "␣": "_", "≤": "<=", "≥": ">=", "≠": "!=",
+    "≈": "~", "±": "+-", "×": "x", "÷": "/", "✓": "yes", "✔": "yes", "✗": "no", "€": "EUR", "£": "GBP", "¥": "JPY",
+    "₹": "INR", "¢": "ct", "©": "(c)", "®": "(R)", "™": "(TM)", "°": " deg", "§": "section ", "µ": "u", "μ": "u",
+    "′": "'", "″": '"', "─": "-", "│": "|", "└": "`", "├": "|", "▁": "_", "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o",
+    "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "đ": "d", "ı": "i",
+}  # fmt: skip
+_HANDLER = "tuneworth.substitute"
+
+
+def fill_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller closed (`2>&-`).
+
+    Otherwise the next file to be opened gets the number of that stream, and a library that prints to it writes into the
+    file.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Until the process ends, under the lowest number that is free: that of the stream.
+            null = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123
+            os.set_inheritable(null.fileno(), True)  # the processes that a command starts need it as well
+            setattr(sys, name, null)
+
+
+def print_anywhere() -> None:
+    """Make standard output and error print a readable substitute for each character that they cannot encode."""
+    codecs.register_error(_HANDLER, _substitute)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and not holds_everything(stream):
+            stream.reconfigure(errors=_HANDLER)
+
+
+def holds_everything(stream: TextIO) -> bool:
+    """Whether the stream can encode every character."""
+    return (stream.encoding or "utf-8").lower().replace("_", "-").startswith(("utf-8", "utf8", "utf-16", "utf-32"))
+
+
+def write_documents() -> None:
+    """Use UTF-8 for standard output unless it is a terminal, since a redirected style or table is read back as UTF-8."""
+    if isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """The substitutes for the characters that an encoding lacks, and the position to continue at."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_readable, error.object[error.start : error.end])), error.end
+
+
+def _readable(character: str) -> str:
+    if character in SUBSTITUTES:
+        return SUBSTITUTES[character]
+    plain = "".join(one for one in unicodedata.normalize("NFKD", character) if not unicodedata.combining(one))
+    plain = "".join(SUBSTITUTES.get(one, one) for one in plain).replace("\u2044", "/")
+    return plain if plain.isascii() and plain else character.encode("ascii", "backslashreplace").decode()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from .address import host_of, is_on_this_machine
+from .endpoint import host_of, is_on_this_machine
 from .errors import ConfigError
 from .numbers import say
 

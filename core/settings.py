@@ -8,9 +8,8 @@ from difflib import get_close_matches
 from reprlib import Repr
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .errors import ConfigError
-from .lines import Problem, line_of, line_of_named
-from .written.toml import toml_name
+from .config_text import toml_name
+from .errors import ConfigError, Problem, line_of, line_of_named
 
 __all__ = [
     "Fix",

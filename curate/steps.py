@@ -15,7 +15,7 @@ from .check_parts import CheckedPairs
 from .decisions import despite_decision, preferred_first, settle_decided
 from .match import Corpus, Outcomes, Relations, rank_rows
 from .match import relate as relate_rows
-from .meaning import Meaning, load_embedding
+from .paraphrases import Meaning, load_embedding
 from .read import RawPairs, salted
 from .records import Certificate
 from .settings import CurateSettings

@@ -12,7 +12,7 @@ from ..style import Discrimination, StyleSchema
 from .check import Checked, personal_words
 from .check_parts import CheckedPairs
 from .match import Canned, Relations
-from .meaning import meaning_sentence
+from .paraphrases import meaning_sentence
 from .read import RawPairs
 from .records import Certificate
 from .settings import CurateSettings

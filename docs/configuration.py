@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from tuneworth.core import MOST_WRITTEN, key_of
-from tuneworth.core.written.toml_lines import MAX_DEPTH, MAX_NUMBER
+from tuneworth.core.config_text import MAX_DEPTH, MAX_NUMBER
 from tuneworth.curate import ClusterSettings, CurateSettings, DataSettings
 from tuneworth.evaluate import EvaluateSettings, RoiSettings, VariantSettings
 from tuneworth.evaluate.money.inputs.settings import VariantMoney

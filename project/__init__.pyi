@@ -4,7 +4,6 @@ from .curation.check import check_data as check_data
 from .curation.curate import curate_pairs as curate_pairs
 from .curation.fix import FixedOutputs as FixedOutputs
 from .curation.fix import fix_outputs as fix_outputs
-from .curation.what_if import open_recount as open_recount
 from .curation.rows import Waiting as Waiting
 from .curation.rows import decide_row as decide_row
 from .curation.rows import decide_rows as decide_rows
@@ -17,6 +16,7 @@ from .curation.style import CheckedStyle as CheckedStyle
 from .curation.style import check_style as check_style
 from .curation.style import infer_style as infer_style
 from .curation.style import style_guide as style_guide
+from .curation.what_if import open_recount as open_recount
 from .demo.demo import run_demo as run_demo
 from .demo.example import create_example as create_example
 from .evaluation.again import ElsewhereError as ElsewhereError

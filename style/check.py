@@ -1,31 +1,24 @@
-"""Runs the checks of a style schema on a table of outputs."""
+"""Runs the checks of a style schema on a table of outputs, again only where an edit of a check can change their results."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any
 
 import polars as pl
 
-from ..core import nearest
-from .collection import collection_paused
-from .fields import given_fields
+from ..core import key_of, nearest
+from .columns import PATTERN_SLOT, Columns, field_names, given_fields
 from .kinds import KINDS
-from .schema import (
-    FAULT_SCHEMA,
-    PATTERN_SLOT,
-    UNSCORED_SCHEMA,
-    Check,
-    Columns,
-    Findings,
-    StyleResults,
-    StyleSchema,
-    field_names,
-)
+from .schema import FAULT_SCHEMA, UNSCORED_SCHEMA, Check, Findings, StyleResults, StyleSchema
 from .scope import missing_scopes, scoped
-from .wordings import frequent_values
+from .wordings import frequent_values, start_of
 
 __all__ = [
     "check_columns",
     "check_outputs",
+    "collection_paused",
     "explain",
     "find_violations",
     "good_example",
@@ -33,9 +26,22 @@ __all__ = [
     "named_fields",
     "open_fields",
     "pair_columns",
+    "touched_rows",
     "unknown_fields",
     "with_row_values",
 ]
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Python's cyclic garbage collection is paused: for work that makes no cycles. Memory is freed as always."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 Counter = Callable[[Sequence[str]], Sequence[int]]
@@ -126,7 +132,7 @@ def with_row_values(style: StyleSchema, columns: Columns) -> StyleSchema:
 
 def explain(check: Check, found: str | None, expected: str) -> str:
     """One violation in a sentence: which rule, what was found, what was expected."""
-    return KINDS[check.kind].explain(check, found, expected)
+    return f"{check.id}: {KINDS[check.kind].explain(check, found, expected)}"
 
 
 def named_fields(check: Check) -> list[str]:
@@ -182,3 +188,66 @@ def good_example(pairs: pl.DataFrame, style: StyleSchema) -> tuple[str, str] | N
         return None
     ranked = good.sort(pl.col("output").str.len_chars(), "output", "input")
     return ranked.select("input", "output").row((len(ranked) - 1) // 2)
+
+
+Lists = dict[tuple[str, str], tuple[Any, ...]]  # by the name of a parameter, and the key where it is a table of lists
+
+
+def touched_rows(before: Check, after: Check, failed: pl.Series, columns: Columns) -> pl.Series | None:
+    """The rows (true or false for each) whose results may differ between two forms of a check; None: all of them may.
+
+    `failed` says for which rows the form of before fails or could not be scored. A text more in a list of exceptions can
+    change these alone; a text more that says a value, only rows with its first word.
+    """
+    old, new = _lists(before), _lists(after)
+    longer = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    added = {key: new.get(key, ())[len(old.get(key, ())) :] for key in longer}
+    if (
+        not added
+        or _rest(before) != _rest(after)
+        or any((*old.get(key, ()), *added[key]) != new.get(key) for key in added)
+    ):
+        return None
+    kind, names = KINDS[after.kind], {name for name, _ in added}
+    if names <= kind.loosens:
+        return failed
+    # The first text of a value is more than a text: until then the value was compared in another way.
+    starts = {start_of(text) for texts in added.values() for text in texts}
+    if names <= kind.looked_for and all(old.get(key) for key in added) and all(starts):
+        return columns.once(("touched", *sorted(starts)), lambda: _with_any(columns, starts))
+    return None
+
+
+def _lists(check: Check) -> Lists:
+    """The lists of a check, those of wordings among them."""
+    found: Lists = {
+        ("wordings", f"{name}\0{value}"): tuple(texts)
+        for name, values in check.wordings.items()
+        for value, texts in values.items()
+    }
+    for parameter in fields(check.parameters):
+        value, name = getattr(check.parameters, parameter.name), key_of(parameter)
+        tables = value if isinstance(value, dict) else {"": value} if isinstance(value, tuple) else {}
+        found |= {
+            (name, str(key)): tuple(texts) if isinstance(texts, tuple) else (texts,) for key, texts in tables.items()
+        }
+    return found
+
+
+def _rest(check: Check) -> tuple[Any, ...]:
+    """What else decides the results of a check."""
+    values = {parameter.name: getattr(check.parameters, parameter.name) for parameter in fields(check.parameters)}
+    single = {name: value for name, value in values.items() if not isinstance(value, dict | tuple)}
+    return check.kind, single, check.when, check.ignore_case, check.each, check.part
+
+
+def _with_any(columns: Columns, starts: set[str]) -> pl.Series:
+    """Whether the output or the request of each row has one of these beginnings of words, in any case."""
+    pattern = f"(?i){'|'.join(sorted(pl.Series(list(starts)).str.escape_regex()))}"
+    folded = "|".join(sorted(pl.Series([start.casefold() for start in starts]).str.escape_regex()))
+    given = pl.DataFrame(
+        {"output": columns.output, "input": columns.input, "fields": columns.fields_json.fill_null("")}
+    )
+    texts = given.select(text=pl.concat_str(pl.all(), separator="\n"))["text"]
+    casefolded = pl.Series([text.casefold() for text in texts], dtype=pl.String)  # as values are compared: ß is ss
+    return texts.str.contains(pattern) | casefolded.str.contains(folded)

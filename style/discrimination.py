@@ -13,7 +13,8 @@ import polars as pl
 
 from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
-from .schema import Columns, StyleSchema, field_text
+from .columns import Columns, field_text
+from .schema import StyleSchema
 
 __all__ = ["SAMPLE", "Discrimination", "Passing", "content_order", "measure_discrimination"]
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from .kind import Broken, Edit, Fault
+from .columns import Columns
 from .kinds import KINDS
 from .protected import Span, part_numbers, protected_spans, same_spans, touched
-from .schema import Check, Columns, StyleSchema
+from .schema import Broken, Check, Edit, Fault, StyleSchema
 from .scope import in_pieces
 
 __all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "written"]

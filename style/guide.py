@@ -8,7 +8,7 @@ from typing import Any
 from .kinds import KINDS
 from .schema import Check, StyleSchema
 from .scope import scope_phrase
-from .words import how_many, one_of, quoted
+from .words import how_many, listed, one_of, quoted
 
 __all__ = ["check_sentence", "check_table", "fenced", "write_guide", "write_short_guide"]
 
@@ -108,19 +108,12 @@ def _with_condition(check: Check, sentence: str) -> str:
     if not check.when:
         return sentence
     conditions = [
-        f"there is {_article(name)} {name}" if values is None else f"the {name} is {_alternatives(values)}"
+        f"the {name} is {listed(values, 'or')}"
+        if values
+        else f"there is {'an' if name[:1].lower() in tuple('aeio') else 'a'} {name}"
         for name, values in check.when.items()
     ]
     return f"Where {' and '.join(conditions)}: {sentence[:1].lower()}{sentence[1:]}"
-
-
-def _article(name: str) -> str:
-    return "an" if name[:1].lower() in tuple("aeio") else "a"
-
-
-def _alternatives(values: Sequence[str]) -> str:
-    """`mail`, `mail or chat`, `mail, chat or phone`."""
-    return " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
 
 
 # Kinds with literal texts or patterns, which a reader takes exactly as written.
@@ -145,15 +138,11 @@ def _say_lengths(checks: Sequence[Check]) -> str:
     if len(checks) == 1:
         return KINDS["length"].say(checks[0])
     line = [c for c in checks if c.parameters.unit == "lines" and c.parameters.max == 1]
-    ranges = [_range(c) for c in checks if c not in line]
-    text = f"{', '.join(ranges[:-1])} and {ranges[-1]}" if len(ranges) > 1 else "".join(ranges)
+    ranges = [how_many(c.parameters.min, c.parameters.max, c.parameters.unit) for c in checks if c not in line]
+    text = listed(ranges) if ranges else ""
     if line:
         return f"Write one single line of {text}." if text else KINDS["length"].say(line[0])
     return f"Write {text}."
-
-
-def _range(check: Check) -> str:
-    return how_many(check.parameters.min, check.parameters.max, check.parameters.unit)
 
 
 def _say_covers(checks: Sequence[Check]) -> str:
@@ -176,13 +165,10 @@ def _say_vocabulary(checks: Sequence[Check]) -> str:
     say = KINDS["vocabulary"].say
     if len(preferred) <= _FEW_TERMS:
         return " ".join(say(check) for check in checks)
-    rest = [replace(c, parameters=replace(c.parameters, preferred={})) for c in checks if _says_more(c)]
+    more = [c for c in checks if c.parameters.required or c.parameters.forbidden]
+    rest = [replace(c, parameters=replace(c.parameters, preferred={})) for c in more]
     lines = [f"  - {quoted(term)}, not {one_of(_distinct(term, variants))}" for term, variants in preferred.items()]
     return "\n".join([" ".join([*map(say, rest), "Use one spelling for each of these terms:"]), *lines])
-
-
-def _says_more(check: Check) -> bool:
-    return bool(check.parameters.required or check.parameters.forbidden)
 
 
 def _distinct(term: str, variants: Sequence[str]) -> list[str]:

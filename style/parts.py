@@ -1,12 +1,12 @@
 """The parts of a text (facts between commas, or sentences), and the edits that take some of them out."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
-from .kind import Edit
+from .schema import Edit
 
-__all__ = ["facts_of", "in_order", "lines_of", "parts_of", "without_parts", "without_spans"]
+__all__ = ["facts_of", "lines_of", "parts_of", "stripped", "without_parts", "without_spans"]
 
 Span = tuple[int, int]
 
@@ -42,7 +42,7 @@ def _split(text: str, between: re.Pattern[str]) -> Sequence[Span]:
             spans.append((begin, start))
             begin = end
     spans.append((begin, len(text)))
-    return tuple([span for start, end in spans if start < end and (span := _stripped(text, start, end))[0] < span[1]])
+    return tuple([span for start, end in spans if start < end and (span := stripped(text, start, end))[0] < span[1]])
 
 
 def _depths(text: str) -> list[Span]:
@@ -117,16 +117,8 @@ def lines_of(text: str) -> Iterator[tuple[int, int, str]]:
         at += len(line) + 1
 
 
-def in_order(text: str, blocks: Sequence[Span], ranks: Mapping[int, int]) -> Iterator[Edit]:
-    """The edits that put the ranked blocks in order at the places that they have; white space around them stays."""
-    places = sorted(ranks)
-    spans = {place: _stripped(text, *blocks[place]) for place in places}
-    for place, other in zip(places, sorted(places, key=lambda place: ranks[place]), strict=True):
-        if place != other:
-            yield Edit(*spans[place], text[slice(*spans[other])])
-
-
-def _stripped(text: str, start: int, end: int) -> Span:
+def stripped(text: str, start: int, end: int) -> Span:
+    """The span without blank margins."""
     if start < end and not (text[start].isspace() or text[end - 1].isspace()):
         return start, end
     piece = text[start:end]

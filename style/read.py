@@ -18,10 +18,9 @@ from ..core import (
     unknown_keys,
     with_lines,
 )
-from .kind import Kind
 from .kinds import KINDS
 from .kinds.python_call import load_code
-from .schema import Check, StyleSchema, Wordings
+from .schema import Check, Kind, StyleSchema, Wordings
 from .scope import PART, UNITS
 from .wordings import read_wordings
 from .yaml_text import read_yaml

@@ -10,13 +10,13 @@ import yaml
 
 from ..core import MOST_WRITTEN, ConfigError, key_of, nearest
 from .check import check_outputs, explain
+from .columns import render_fields
 from .guide import check_sentence
-from .infer import entries_text
 from .kinds import KINDS
 from .protected import PROTECTED
 from .read import parse_style
-from .schema import StyleSchema, render_fields
-from .yaml_text import MAX_DEPTH, MAX_VALUES
+from .schema import StyleSchema
+from .yaml_text import MAX_DEPTH, MAX_VALUES, entries_text
 
 __all__ = ["EXAMPLES", "KindExample", "explain_kind", "reference_page"]
 

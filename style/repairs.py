@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from .check import check_columns, with_row_values
-from .collection import collection_paused
+from .check import check_columns, collection_paused, with_row_values
+from .columns import Columns, render_fields
 from .edits import Planned, keep_spans, planned_edits, subsets, written
-from .preserved import preserved
-from .schema import Columns, StyleResults, StyleSchema, render_fields
+from .fact_guard import preserved
+from .schema import StyleResults, StyleSchema
 
 __all__ = ["Repaired", "repair", "repair_columns"]
 
@@ -197,7 +197,7 @@ def _better(style: StyleSchema, before: StyleResults, after: StyleResults) -> pl
     broke = [(status[id].is_in(["fail", "unscored"]) & (status[id] != before.status[id])).rename(id) for id in must]
     spoilt = pl.DataFrame(broke).select(pl.any_horizontal(pl.all())).to_series() if broke else None
     old, new = _score(style, before, must), _score(style, after, must)
-    less = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(old))
+    less = pl.repeat(False, len(old), dtype=pl.Boolean, eager=True)
     equal = ~less
     for name in old.columns:
         less |= equal & (new[name] < old[name])
@@ -213,7 +213,7 @@ def _score(style: StyleSchema, results: StyleResults, must: Sequence[str]) -> pl
             continue
         failed = results.status.select(pl.sum_horizontal((pl.col(id) == "fail").cast(pl.Int64) for id in group))
         broken = results.violations.filter(pl.col("check").is_in(list(group))).group_by("index").len()
-        counts = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(results.status))
+        counts = pl.repeat(0, len(results.status), dtype=pl.Int64, eager=True)
         counts = counts.scatter(broken["index"], broken["len"].cast(pl.Int64))
         columns += [
             failed.to_series().rename(f"rules {len(columns)}"),

@@ -1,34 +1,34 @@
-"""The style schema: what a good output looks like, as data."""
+"""The style schema: what a good output looks like, as data, and what each kind of check can do."""
 
-import json
-import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from ..core import Fix
-from .protected import Protected
+from ..core import Fix as FixLevel
+from .columns import Columns
 
 __all__ = [
-    "PATTERN_SLOT",
+    "FAULT_SCHEMA",
+    "UNSCORED_SCHEMA",
+    "Broken",
     "Check",
-    "Columns",
+    "Edit",
+    "Explanation",
+    "Fault",
     "Findings",
+    "Fix",
+    "Kind",
+    "Level",
+    "Proposal",
     "StyleResults",
     "StyleSchema",
     "Wordings",
-    "contained",
     "faults",
-    "field_names",
-    "field_text",
     "no_faults",
-    "regex_places",
-    "render_fields",
-    "text_places",
+    "ordered_faults",
 ]
 
 
@@ -56,7 +56,7 @@ class Check:
     when: Mapping[str, tuple[str, ...] | None] | None = None  # field -> wanted values; None: present and not empty
     say: str | None = None
     ignore_case: bool = False
-    fix: Fix | None = None
+    fix: FixLevel | None = None
     each: str | None = None
     part: str | None = None
     wordings: Wordings = field(default_factory=dict)
@@ -128,43 +128,9 @@ def _none_failed(checks: list[str], *, none: bool | None) -> pl.Expr:
     )
 
 
-def field_text(value: Any) -> str:
-    """The value of one field as text: lists joined with `, `, nested objects as compact JSON, null as empty text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # Plain types first: `isinstance` with abstract types is the slowest part of reading fields.
-    if isinstance(value, list | tuple) or (not isinstance(value, dict | int | float | bytes) and _is_sequence(value)):
-        return ", ".join(field_text(item) for item in value)
-    if isinstance(value, dict) or (not isinstance(value, int | float) and isinstance(value, Mapping)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return str(value)
-
-
-def _is_sequence(value: Any) -> bool:
-    return isinstance(value, Sequence)
-
-
-def render_fields(fields: Mapping[str, Any], *, leave_out: Sequence[str] = ()) -> str:
-    """The fields as `name: value` lines in their order, without null and empty ones and those in `leave_out`."""
-    lines = []
-    for name, value in fields.items():
-        text = field_text(value)
-        if text and name not in leave_out:
-            lines.append(f"{name}: {text}")
-    return "\n".join(lines)
-
-
 FAULT_SCHEMA = {
     "index": pl.UInt32, "found": pl.String, "start": pl.Int64, "end": pl.Int64, "expected": pl.String
 }  # fmt: skip
-
-# Noncharacters: Unicode keeps them free for a program's own use, so they mark matches in a copy of the text.
-_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
-_MARK = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -185,179 +151,167 @@ def no_faults() -> pl.DataFrame:
     return pl.DataFrame(schema=FAULT_SCHEMA)
 
 
-def faults(rows: Sequence[tuple[int, str | None, int | None, int | None, str]]) -> pl.DataFrame:
+FaultRow = tuple[int, str | None, int | None, int | None, str]
+
+
+def faults(rows: Sequence[FaultRow]) -> pl.DataFrame:
     """A table of violations from (index, found, start, end, expected)."""
     return pl.DataFrame(rows, schema=FAULT_SCHEMA, orient="row")
 
 
-def regex_places(texts: pl.Series, pattern: str) -> list[tuple[int, str, int, int]]:
-    """Every match as (index, matched text, start, end) in code points, end excluded; empty matches are omitted.
-
-    polars (Rust's linear-time engine) does the matching, and brackets each match in a copy of the text, since it
-    reports no positions: Python's own engine could hang on a pattern from a style file, and reads some differently.
-    """
-    frame = pl.DataFrame({"text": texts}).with_row_index()
-    hits = frame.filter(pl.col("text").str.contains(pattern)).with_columns(
-        marked=pl.col("text").str.replace_many([_OPEN, _CLOSE], ["\ufffd", "\ufffd"])
-        .str.replace_all(pattern, f"{_OPEN}${{0}}{_CLOSE}")
-    )  # fmt: skip
-    places = []
-    for index, text, marked in hits.select("index", "text", "marked").iter_rows():
-        for number, match in enumerate(_MARK.finditer(marked)):
-            start = match.start() - 2 * number  # the marks before it
-            if match.group(1):
-                end = start + len(match.group(1))
-                places.append((index, text[start:end], start, end))
-    return places
-
-
-def text_places(text: str, wanted: str, *, ignore_case: bool) -> list[tuple[int, int]]:
-    """Every span (start, end) of a literal text, in code points, end excluded."""
-    flags = re.IGNORECASE if ignore_case else re.NOFLAG
-    return [match.span() for match in re.finditer(re.escape(wanted), text, flags)] if wanted else []
-
-
-_LONG = 256  # bytes
-
-
-def contained(texts: pl.Series, wanted: pl.Series) -> pl.Series:
-    """Whether each text contains the wanted text of its row; null where either is null.
-
-    polars is faster for short texts, but looks for a long one that repeats itself in quadratic time; Python does not.
-    """
-    short = pl.when(pl.col("wanted").str.len_bytes() <= _LONG).then("wanted")
-    frame = pl.DataFrame({"text": texts, "wanted": wanted})
-    found = frame.select(found=pl.col("text").str.contains(short, literal=True))["found"]
-    long = (wanted.str.len_bytes() > _LONG).fill_null(False).arg_true()
-    if not len(long):
-        return found
-    pairs = zip(texts.gather(long), wanted.gather(long), strict=True)
-    return found.scatter(long, [None if text is None else part in text for text, part in pairs])
-
-
-# {name} in a text stands for the value of that input field.
-_SLOT = re.compile(r"\{([^{}]+)\}")
-# In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.
-PATTERN_SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{([^\W\d][^{}]*)\}")
-_PARSED_AT_ONCE = 2_000
-
-
-def field_names(text: str) -> list[str]:
-    """The fields named as `{field}` in a text."""
-    return _SLOT.findall(text)
+def ordered_faults(rows: Iterable[FaultRow]) -> pl.DataFrame:
+    """As `faults`, in the order of the outputs and, within each, of the places; those without a place first."""
+    return faults(sorted(rows, key=lambda row: (row[0], row[2] or 0)))
 
 
 @dataclass(frozen=True)
-class Columns:
-    """A table of outputs with their inputs, as the checks read it. `fields_json` holds JSON objects or null.
+class Proposal:
+    """A check suggested by examples: an entry as written in `style.yaml`, without kind and level.
 
-    `count_tokens` counts the tokens of each text with the tokenizer in use; None if there is none.
+    `style` is False if the check holds for most texts of any style (no leftovers of a prompt): it accompanies other
+    rules but does not make a style by itself. `note`: the finding in the examples, for the comment next to the check.
+    `most`: the highest level that it may get, whatever the evidence.
     """
 
-    output: pl.Series
-    input: pl.Series
-    fields_json: pl.Series
-    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
+    entry: Mapping[str, Any]
+    style: bool = True
+    note: str = ""
+    most: Level = "must"
 
-    @cached_property
-    def fields(self) -> list[Mapping[str, Any]]:
-        """The parsed fields of each row; an empty mapping if the input is plain text."""
-        rows: list[Mapping[str, Any]] = []
-        for part in self.fields_json.replace("", None).fill_null("{}").to_frame().iter_slices(_PARSED_AT_ONCE):
-            # Parsing many objects as one text takes half the time of parsing them one by one.
-            rows += json.loads(f"[{','.join(part.to_series())}]")
-        return rows
 
-    def changed(self, rows: Sequence[int], output: pl.Series) -> "Columns":
-        """These rows with other outputs; what was read of their fields is kept."""
-        places = pl.Series(rows, dtype=pl.UInt32)
-        some = Columns(output, self.input.gather(places), self.fields_json.gather(places), self.count_tokens)
-        if "fields" in self.__dict__:
-            some.__dict__["fields"] = [self.fields[row] for row in rows]
-        some._texts.update({name: values.gather(places) for name, values in self._texts.items()})
-        return some
+@dataclass(frozen=True)
+class Explanation:
+    """One violation in words: `{found}` and `{expected}` are filled in; `missing` are those where nothing was found."""
 
-    def once(self, key: Hashable, work: Callable[[], Any]) -> Any:
-        """The result of `work`, done once for these columns under this key."""
-        done = self.__dict__.setdefault("done", {})
-        if key not in done:
-            done[key] = work()
-        return done[key]
+    found: str = 'found "{found}", expected {expected}'
+    missing: str = "expected {expected}"
 
-    @cached_property
-    def protected(self) -> Protected:
-        """The protected spans of the outputs."""
-        return Protected(self.output)
+    def __call__(self, check: Check, found: str | None, expected: str) -> str:
+        """The words for one violation."""
+        return (self.missing if found is None else self.found).format(found=found, expected=expected)
 
-    @cached_property
-    def _texts(self) -> dict[str, pl.Series]:
-        """The fields read so far: several checks read the same ones."""
-        return {}
 
-    @cached_property
-    def memory(self) -> dict[Any, Any]:
-        """What one check found in these texts and others look for too."""
-        return {}
+def propose_nothing(columns: Columns) -> Sequence[Proposal]:
+    """No proposals, for a kind that examples cannot suggest."""
+    return ()
 
-    @cached_property
-    def nested_fields(self) -> frozenset[str]:
-        """The fields that are a list or an object in some row."""
-        return frozenset(name for row in self.fields for name, value in row.items() if type(value) in (list, dict))
 
-    def field(self, name: str) -> pl.Series:
-        """The values of one field as text; null where it is absent or empty."""
-        if name not in self._texts:
-            values = [field_text(row.get(name)) or None for row in self.fields]
-            self._texts[name] = pl.Series(name, values, dtype=pl.String)
-        return self._texts[name]
+class Edit(NamedTuple):
+    """A replacement of the text from `start` to `end` (code points, end excluded)."""
 
-    def field_items(self, name: str) -> pl.DataFrame:
-        """The values of one field, one row for each item of a list: `index`, `item` (no empty ones)."""
-        if ("items", name) in self.memory:
-            return self.memory["items", name]
-        table = self.field(name).alias("item").to_frame().with_row_index()
-        if name in self.nested_fields:
-            lists = [
-                list(map(field_text, value)) if isinstance(value := row.get(name), list) else [field_text(value)]
-                for row in self.fields
-            ]
-            table = table.with_columns(item=pl.Series(lists, dtype=pl.List(pl.String))).explode("item")
-        table = table.filter(pl.col("item") != "")
-        self.memory["items", name] = table
-        return table
+    start: int
+    end: int
+    text: str
 
-    def with_outputs(self, texts: pl.Series, rows: pl.Series) -> "Columns":
-        """Other output texts, each with the input and fields of a row: `rows` holds the position of each."""
-        other = Columns(texts, self.input.gather(rows), self.fields_json.gather(rows), self.count_tokens)
-        if "fields" in self.__dict__:  # parsed already
-            other.__dict__["fields"] = [self.fields[row] for row in rows]
-        return other
 
-    def filled(self, text: str) -> pl.Series:
-        """`text` with each `{field}` replaced by its value; null where one of them is absent or empty."""
-        names = field_names(text)
-        if not names:
-            return pl.Series("text", [text], dtype=pl.String).new_from_index(0, len(self.output))
-        values = [self.field(name) for name in names]
-        pieces = _SLOT.split(text)[::2]  # the constant parts around the slots
-        expressions: list[pl.Expr] = [pl.lit(pieces[0])]
-        for value, piece in zip(values, pieces[1:], strict=True):
-            expressions += [pl.lit(value), pl.lit(piece)]
-        return pl.DataFrame({"n": range(len(self.output))}).select(text=pl.concat_str(expressions))["text"]
+Fault = tuple[str | None, int | None, int | None, str]
 
-    def filled_pattern(self, regex: str) -> pl.Series:
-        """`regex` with each `{field}` replaced by its value, taken literally; null where one of them is absent or empty."""
-        pieces = PATTERN_SLOT.split(regex)
-        parts = [
-            pl.lit(self.field(piece)).str.escape_regex() if number % 2 else pl.lit(piece)
-            for number, piece in enumerate(pieces)
+
+class Broken(NamedTuple):
+    """An output that breaks a check, with its violations (found, start, end, expected).
+
+    For a check that is limited to pieces, the piece is the text, and `columns` hold the pieces.
+    """
+
+    text: str
+    faults: Sequence[Fault]
+    columns: Columns
+    row: int
+
+    @property
+    def prose(self) -> str:
+        """The text with signs of the same length in place of its protected spans but part numbers."""
+        return self.columns.protected.prose(self.row)
+
+    @property
+    def request(self) -> str:
+        """The input as text."""
+        return self.columns.input[self.row]
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The input's fields; empty if it is plain text."""
+        return self.columns.fields[self.row]
+
+    @property
+    def spans(self) -> list[tuple[str, int, int, str]]:
+        """The violations that have a place in the text: found, start, end, expected."""
+        return [
+            (found, start, end, expected)
+            for found, start, end, expected in self.faults
+            if found is not None and start is not None and end is not None
         ]
-        return pl.DataFrame({"n": range(len(self.output))}).with_columns(pattern=pl.concat_str(parts))["pattern"]
 
-    def applies(self, when: Mapping[str, tuple[str, ...] | None] | None) -> pl.Series:
-        """Whether a check's condition holds: each field is present and, if values are named, has one of them."""
-        mask = pl.Series("applies", [True], dtype=pl.Boolean).new_from_index(0, len(self.output))
-        for name, wanted in (when or {}).items():
-            value = self.field(name)
-            mask &= value.is_not_null() if wanted is None else value.is_in(list(wanted)).fill_null(False)
-        return mask
+
+Edits = Callable[[Check, Broken], Iterable[Edit]]
+
+
+@dataclass(frozen=True)
+class Fix:
+    """How a kind repairs an output that breaks it; a function that cannot repair it returns no edits.
+
+    safe: the meaning of the text cannot change. unsafe: something that it says goes. The caller makes no edit that
+    breaks another rule, and no safe one that changes a fact. says: what both do, for the reference of the kinds.
+    spans: the kinds of protected spans that they may change, each as a whole.
+    """
+
+    safe: Edits | None = None
+    unsafe: Edits | None = None
+    says: str = ""
+    spans: Collection[str] = ()
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """The values of the key `fix` that have an effect on the kind."""
+        return tuple(name for name in ("safe", "unsafe") if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind's name, default subject, the frozen dataclass of its parameters, and its functions.
+
+    find: violations in a whole column. say: the rule as a sentence of a style guide. propose: checks of this kind that
+    the outputs of examples may follow, strictest first; the caller counts how many do. explain: one violation in
+    words. fix: how an output that breaks it is repaired, if it can be. loosens: the lists of which a longer one accepts
+    all that a shorter one does. looked_for: those whose texts matter only where they occur in an output or a request.
+    "wordings" are those of the style. prose: it does not look at protected spans.
+    """
+
+    name: str
+    about: About
+    parameters: type
+    find: Callable[[Check, Columns], Findings]
+    say: Callable[[Check], str]
+    propose: Callable[[Columns], Sequence[Proposal]] = propose_nothing
+    explain: Callable[[Check, str | None, str], str] = Explanation()
+    fix: Fix = Fix()
+    loosens: frozenset[str] = frozenset()
+    looked_for: frozenset[str] = frozenset()
+    prose: bool = False
+
+    def look(self, check: Check, columns: Columns) -> Findings:
+        """The violations in a whole column, for a check of prose those in prose."""
+        return in_prose(self.find, check, columns) if self.prose else self.find(check, columns)
+
+
+def in_prose(find: Callable[[Check, Columns], Findings], check: Check, columns: Columns) -> Findings:
+    """What a check finds in prose: texts that break it and may have protected spans are checked again without them."""
+    findings = find(check, columns)
+    marked = columns.protected.marked(findings.violations["index"].unique().sort())
+    prose = pl.Series("output", [columns.protected.prose(row) for row in marked], dtype=pl.String)
+    other = prose != columns.output.gather(marked)
+    rows, prose = marked.filter(other), prose.filter(other)
+    if not len(rows):
+        return findings
+    again = find(check, columns.changed(rows.to_list(), prose))
+    texts = columns.output.gather(rows).to_list()
+    places = again.violations.select("index", "found", "start", "end").iter_rows()
+    found = [text if start is None else texts[index][start:end] for index, text, start, end in places]
+    moved = again.violations.with_columns(
+        index=rows.gather(again.violations["index"]), found=pl.Series(found, dtype=pl.String)
+    )
+    others = findings.violations.filter(~pl.col("index").is_in(rows.implode()))
+    applicable = findings.applicable
+    if applicable is not None and again.applicable is not None:
+        applicable = applicable.clone().scatter(rows, again.applicable)
+    return Findings(pl.concat([others, moved]).sort("index", maintain_order=True), applicable, findings.unscored)

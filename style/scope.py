@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import polars as pl
 
+from .columns import Columns, regex_places
 from .protected import Protected
-from .schema import Check, Columns, Findings, StyleSchema, no_faults, regex_places
+from .schema import Check, Findings, StyleSchema, no_faults
 from .words import ABBREVIATION, text_lines
 
 __all__ = [

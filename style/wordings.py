@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ..core import Problem, line_of, shown_value
-from .schema import Columns, Wordings, regex_places
+from .columns import Columns, regex_places
+from .schema import Wordings
 
 __all__ = [
     "DENIALS",
@@ -299,7 +300,7 @@ def _before(text: str, since: int, start: int, found: Sequence[_Place], index: i
     """Where the denial of the value at `start` begins, whether there is one, and whether the value is only near."""
     tokens = list(_TOKEN.finditer(text, since, start))
     for _ in range(_MOST_SMALL):
-        if tokens and tokens[-1].group().lower() in _SMALL and not _in_two(tokens):
+        if tokens and tokens[-1].group().lower() in _SMALL and _two(tokens) not in _NOT_IN_TWO | _BESIDE_IN_TWO:
             tokens.pop()
     if tokens:
         one, two = tokens[-1].group().lower().replace("’", "'"), _two(tokens)
@@ -319,7 +320,3 @@ def _before(text: str, since: int, start: int, found: Sequence[_Place], index: i
 def _two(tokens: Sequence[re.Match[str]]) -> str:
     """The last two of the words."""
     return " ".join(token.group().lower() for token in tokens[-2:])
-
-
-def _in_two(tokens: Sequence[re.Match[str]]) -> bool:
-    return _two(tokens) in _NOT_IN_TWO or _two(tokens) in _BESIDE_IN_TWO

@@ -10,9 +10,11 @@ from ..core import ConfigError
 __all__ = [
     "ABBREVIATION",
     "at_least_at_most",
+    "check_range",
     "explain_slots",
     "how_many",
     "label_counts",
+    "listed",
     "mostly_html",
     "mostly_json",
     "one_of",
@@ -66,8 +68,18 @@ def quoted(text: str) -> str:
 
 def one_of(texts: Sequence[str]) -> str:
     """`"a"`, `"a" or "b"`, `"a", "b" or "c"`."""
-    marked = [quoted(text) for text in texts]
-    return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
+    return listed([quoted(text) for text in texts], "or")
+
+
+def listed(texts: Sequence[str], joint: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return f" {joint} ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+
+
+def check_range(low: int | None, high: int | None) -> None:
+    """Raises: ConfigError unless 0 <= low <= high; a limit that is None is not checked."""
+    if (low or 0) < 0 or (high is not None and high < (low or 0)):
+        raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {low}, max {high}")
 
 
 def explain_slots(texts: Sequence[str]) -> str:

@@ -1,14 +1,14 @@
-"""Reads YAML, and says in plain words what is wrong with it and where."""
+"""Reads YAML, says in plain words what is wrong with it and where, and writes the entries of a style file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from ..core import ConfigError, Table, marked_line, shown_value
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "read_yaml"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "dumped", "entries_text", "read_yaml", "wordings_text"]
 
 
 # A JSON Schema inside a check is the deepest honest content, and its validator takes about 125 levels.
@@ -225,3 +225,47 @@ def _block(problem: str, before: str) -> str:
     if "'?'" in problem:
         return "keys and a list with `-` cannot stand at one indentation"
     return "the line is indented differently from the keys above"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Short lists on one line; texts with anything but plain characters in double quotes, escaped."""
+
+
+def _list(dumper: yaml.SafeDumper, value: Sequence[Any]) -> yaml.Node:
+    flat = all(isinstance(item, str | int | float | None) for item in value)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flat)
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    # Quoting keeps line breaks, NEL and the like out of the file, where they would end a comment.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
+
+
+_Dumper.add_representer(list, _list)
+_Dumper.add_representer(tuple, _list)
+_Dumper.add_representer(str, _text)
+_Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
+
+
+def entries_text(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Checks as they appear below `checks:`, indented by two spaces."""
+    text = dumped([_plain(entry) for entry in entries])
+    return "".join(f"  {line}\n" for line in text.split("\n") if line)
+
+
+def wordings_text(wordings: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """`wordings` as they appear at the top of the file; empty if there are none."""
+    return dumped({"wordings": _plain(wordings)}) if wordings else ""
+
+
+def dumped(value: Any) -> str:
+    """The value as YAML. What is not printable is in double quotes (`_text`), so an escape means the same there."""
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return "".join(c if c.isprintable() or c == "\n" else f"\\U{ord(c):08x}" for c in text)
+
+
+def _plain(value: Any) -> Any:
+    """The value in types that YAML supports."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

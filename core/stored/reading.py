@@ -9,11 +9,10 @@ from typing import IO, Any, TypeVar
 
 import polars as pl
 
-from ..disk.regular import open_regular
+from ..disk.files import open_regular
 from ..errors import DataError
 from ..record import Record, completed, from_json
-from .damage import brief, damage, damage_is_named, schema_words
-from .run_files import checker, run_files
+from .run_files import brief, checker, damage, damage_is_named, run_files, schema_words
 
 __all__ = [
     "open_stored",

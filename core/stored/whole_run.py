@@ -19,23 +19,22 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePath
 from typing import TypeVar
 
+from ..disk.appending import PATIENCE, Locked, alone
 from ..disk.files import (
     NEXT,
     disk_refusals,
     home_of,
     is_vacant,
+    read_regular,
     sha256_file,
     sync_folder,
     write_synced,
     write_whole,
 )
-from ..disk.locks import PATIENCE, Locked, alone
-from ..disk.regular import read_regular
 from ..errors import DataError
 from ..machine import sync_file
-from .damage import brief, damage
 from .reading import read_stored
-from .run_files import kind_of
+from .run_files import brief, damage, kind_of
 
 __all__ = [
     "RUN_LOCK", "ListedFile", "Manifest", "adopt", "alone_in_run", "carry", "changing", "check_digests", "check_whole",

@@ -11,9 +11,9 @@ from .masking import merge_personal as merge_personal
 from .masking import personal_note as personal_note
 from .masking import personal_words as personal_words
 from .personal import mask_text as mask_text
-from .repair import repair_outputs as repair_outputs
-from .repair import usable_repairs as usable_repairs
 from .rows import Checked as Checked
 from .rows import Findings as Findings
 from .rows import examine as examine
 from .rows import judge as judge
+from .rows import repair_outputs as repair_outputs
+from .rows import usable_repairs as usable_repairs

@@ -9,7 +9,7 @@ from functools import lru_cache
 import polars as pl
 
 from ...style import field_text, stated_numbers
-from ..read.comparison import comparable, text_fields, visible
+from ..read.normal_forms import comparable, text_fields, visible
 
 __all__ = [
     "DETECTION_ROWS",

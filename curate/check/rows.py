@@ -1,8 +1,8 @@
-"""Checks the outputs of all rows against the style schema and the quality rules."""
+"""Checks the outputs of all rows against the style schema and the quality rules, and repairs those that break a must rule."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,23 @@ from ...style import (
     given_fields,
     named_fields,
     pair_columns,
+    repair_columns,
     scope_phrase,
     unknown_fields,
     unused_scopes,
 )
 from .personal import mask_column, mask_text
 from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
-from .repair import REPAIR_SCHEMA, repair_outputs, usable_repairs
 
 __all__ = [
+    "REPAIR_SCHEMA",
     "Checked",
     "Findings",
     "examine",
     "judge",
     "merge_findings",
+    "repair_outputs",
+    "usable_repairs",
 ]
 
 
@@ -250,3 +253,65 @@ def _unscored(whole: Findings) -> dict[str, dict[str, Any]]:
             most = reasons.sort("rows", descending=True, maintain_order=True)["why"][0]
             summary[check] = {"rows": int(reasons["rows"].sum()), "why": mask_text(most)}
     return summary
+
+
+REPAIR_SCHEMA = {
+    "index": pl.UInt32, "output": pl.String, "rules": pl.List(pl.String), "evidence": pl.String, "faults": pl.List(pl.String)
+}  # fmt: skip
+_EXCERPT = 60  # characters of a changed piece
+
+
+def repair_outputs(columns: Columns, style: StyleSchema, rows: pl.Series, *, fix: Fix) -> pl.DataFrame:
+    """The repaired outputs of those `rows` (positions) that break no must rule of the style afterwards.
+
+    index; output: after repair; rules: whose violations were repaired; evidence: what was changed, without personal data;
+    faults: the must rules of quality that the output still breaks (which of them apply depends on all outputs). With
+    `fix` off no row is repaired.
+    """
+    if fix == "off" or not len(rows):
+        return pl.DataFrame(schema=REPAIR_SCHEMA)
+    given = columns.changed(rows.to_list(), columns.output.gather(rows))
+    repaired = repair_columns(given, style, unsafe=fix == "unsafe")
+    must = [check.id for check in style.checks if check.level == "must"]
+    broken = repaired.results.status.select(pl.any_horizontal(pl.col(must) == "fail")).to_series()
+    kept = repaired.changes.filter(~pl.col("index").is_in(broken.arg_true().implode()))
+    changes = {
+        index: [*changes]
+        for index, changes in groupby(kept.select("index", "rule", "before", "after").iter_rows(), lambda c: c[0])
+    }
+    good = pl.Series([*changes], dtype=pl.UInt32)
+    outputs = repaired.texts.gather(good)
+    evidence = ["; ".join(dict.fromkeys(_said(*change[1:]) for change in of_row)) for of_row in changes.values()]
+    return pl.DataFrame(
+        {
+            "index": rows.gather(good),
+            "output": outputs,
+            "rules": [list(dict.fromkeys(rule for _, rule, *_ in of_row)) for of_row in changes.values()],
+            "evidence": mask_column(pl.Series(evidence, dtype=pl.String)),
+            "faults": _faults(given.changed(good.to_list(), outputs), style),
+        },
+        schema=REPAIR_SCHEMA,
+    )
+
+
+def _said(rule: str, before: str, after: str) -> str:
+    old, new = (f'"{_short(text)}"' for text in (before, after))
+    change = f"{old} became {new}" if before and after else f"added {new}" if after else f"removed {old}"
+    return f"{rule}: {change}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…"
+
+
+def _faults(columns: Columns, style: StyleSchema) -> pl.Series:
+    """The must rules of quality that each output breaks."""
+    rows, _ = find_faults(columns, style)
+    broken = [pl.when(rule).then(pl.lit(rule)) for rule, level in FAULTS.items() if level == "must"]
+    return rows.select(pl.concat_list(broken).list.drop_nulls())[:, 0]
+
+
+def usable_repairs(repairs: pl.DataFrame, habits: Collection[str]) -> pl.DataFrame:
+    """The repairs after which an output breaks no must rule at all; rules of quality that are `habits` do not count."""
+    applied = [rule for rule, level in FAULTS.items() if level == "must" and rule not in habits]
+    return repairs.filter(pl.col("faults").list.set_intersection(applied).list.len() == 0)

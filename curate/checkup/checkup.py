@@ -9,12 +9,10 @@ from ...core import DataError, say
 from ..read import RawPairs
 from ..settings import CurateSettings
 from ..warnings import FEW_PAIRS
-from .columns import Table, quoted_names, table_of, toml_list, typed
-from .facts import missing_facts
-from .finding import SEVERITIES, Checkup, Example, Finding, Severity
-from .ids import names_rows
+from .findings import SEVERITIES, Checkup, Example, Finding, Severity, Table, quoted_names, table_of, toml_list, typed
+from .propose import names_rows
 from .repeats import Compared, compare, repeats
-from .texts import faults, languages, lengths, long_inputs, markup, personal_data
+from .texts import faults, languages, lengths, long_inputs, markup, missing_facts, personal_data
 
 __all__ = ["check_pairs"]
 

@@ -1,4 +1,7 @@
-"""Proposes the columns of a table where none are named: the longest texts are the outputs, all others the input."""
+"""Proposes the columns of a table where none are named: the longest texts are the outputs, all others the input.
+
+Also finds the column that names each row, such as a sku, and whether the first line holds values in place of names.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,17 +14,16 @@ import polars as pl
 
 from ...core import DataError
 from ...style import field_text
-from ..read.batch import Batch
 from ..read.columns import Columns, Layout, find_layout
-from ..read.formats.records import read_records
+from ..read.formats.batch import Batch
+from ..read.formats.records import file_kind, read_records
 from ..read.shapes import ALL_COLUMNS
-from ..read.sources import find_files, is_saved_dataset, load_saved, table_batches
+from ..read.sources import as_table, find_files, is_saved_dataset, table_batches
 from ..settings import DataSettings
-from .columns import typed
-from .header import value_as_name
-from .ids import proposed_id
+from .findings import typed
 
-__all__ = ["proposed_reading", "proposing_columns"]
+__all__ = ["ID_FEWEST", "names_rows", "proposed_id", "proposed_reading", "proposing_columns", "value_as_name"]
+
 
 _DISTINCT = 0.1  # of the filled rows: a column of lists or classes has few different values
 _FEWEST_WORDS = 8  # a column of shorter texts is no output that anybody would have a model write
@@ -52,7 +54,7 @@ def proposed_reading(source: Any, data: DataSettings) -> DataSettings | None:
     if layout is not None:
         id = proposed_id(batch, output=layout.shape.output) if every and layout.id is None else None
         return None if id is None else replace(data, id=id)
-    if _headless(source, batch) or _is_preference(batch.names):
+    if _headless(source, batch) or {"chosen", "rejected"} <= set(batch.names):
         return None
     output = data.output or _longest(batch, data)
     if output not in batch.names:
@@ -124,24 +126,9 @@ def _headless(source: Any, batch: Batch) -> str | None:
     return value_as_name(batch, files[0]) if files else None
 
 
-def _is_preference(names: Sequence[str]) -> bool:
-    return "chosen" in names and "rejected" in names
-
-
 def _first_batch(source: Any, data: DataSettings) -> Batch | None:
-    if not isinstance(source, str | Path):
-        return next(iter(table_batches(source)), None)
-    if Path(source).is_dir() and is_saved_dataset(Path(source)):
-        return next(iter(table_batches(load_saved(Path(source)))), None)
-    wanted = [data.output] if data.output else []
-    batches, _ = read_records(
-        find_files(str(source))[0],
-        encoding=data.encoding,
-        delimiter=data.delimiter,
-        wanted=wanted,
-        sheet=data.sheet,
-        limits=data.limits,
-    )
+    table = as_table(source)
+    batches = read_records(find_files(str(source))[0], data)[0] if table is None else table_batches(table)
     return next(iter(batches), None)
 
 
@@ -177,3 +164,107 @@ def _lists(texts: pl.Series) -> bool:
     short = filled.str.count_matches(r"\S+") < _WORDS_OF_AN_ITEM * (marks + 1)
     lists = (marks >= _ITEMS) & short & (filled.str.count_matches(r"[.!?](?:\s|$)") <= marks / _ITEMS)
     return float(lists.mean() or 0) > 0.5  # type: ignore[arg-type]
+
+
+_HEADED_ROWS = 500  # looked at
+_HEADED = (".csv", ".tsv", ".xlsx")  # kinds of files whose first line has the names
+_FEWEST = 3  # rows from which they say something about the first line
+_MOST = 0.8  # of the values of a column that look like its name
+_REPEATED = 0.02  # of the rows that have the name as their value: a lamp among lamps
+_SENTENCE_WORDS = 5
+_LONGEST_NAME = 200  # characters of a name; questions of surveys, which are names as well, are shorter
+_YEAR = re.compile(r"(?:19|20|21)\d\d")  # also the name of a column
+_TYPED = {
+    "number": re.compile(r"[-+]?[€$£]?\s?\d+(?:[.,\s]\d+)*\s?[€$£%]?"),
+    "date": re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[T ].*)?"),
+    "UUID": re.compile(r"(?i)(?:[a-z]+[-_:])?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
+    "address": re.compile(r"(?i)https?://\S+|[^@\s]+@[^@\s]+\.\w+"),
+}
+
+
+def value_as_name(batch: Batch, path: Path) -> str | None:
+    """The first column name of a file's first records that is like the values below it; None if the names are names.
+
+    Only a file has names that can be values: the keys of JSON and the columns of Parquet were written as names.
+    """
+    if file_kind(path) not in _HEADED:
+        return None
+    columns = {
+        name: [text for value in batch.column(name)[:_HEADED_ROWS] if (text := field_text(value).strip())]
+        for name in batch.names
+    }
+    return next((name for name, texts in columns.items() if len(texts) >= _FEWEST and _is_value(name, texts)), None)
+
+
+def _is_value(name: str, texts: Sequence[str]) -> bool:
+    """Whether a name is one of the values of its column, of the same form as nearly all of them, or as long as a text."""
+    if _YEAR.fullmatch(name):
+        return False
+    if len(name) > _LONGEST_NAME:
+        return True
+    if texts.count(name) > max(1, _REPEATED * len(texts)):
+        return True
+    if any(form.fullmatch(name) and _share(form, texts) >= _MOST for form in _TYPED.values()):
+        return True
+    if (form := _form_of_code(name)) is not None:
+        return sum(_form_of_code(text) == form for text in texts) >= _MOST * len(texts)
+    sentence = re.search(r"[.!]$", name) is not None and len(name.split()) >= _SENTENCE_WORDS
+    return sentence and sum(len(text.split()) >= _SENTENCE_WORDS for text in texts) >= _MOST * len(texts)
+
+
+def _share(form: re.Pattern[str], texts: Sequence[str]) -> float:
+    return sum(form.fullmatch(text) is not None for text in texts) / len(texts)
+
+
+def _form_of_code(text: str) -> str | None:
+    """The kinds of characters of a code such as K-1000, each run once: A-9; None if it is no code."""
+    if not re.fullmatch(r"(?=.*\d)(?=.*[^\W\d_])\S{2,40}", text):
+        return None
+    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "A", text))
+
+
+ID_FEWEST = 20  # rows from which a column that differs in each of them means something
+_LONGEST_ID = 60  # characters of a value
+_QUOTED = 0.05  # of the outputs that contain the value: what a text states must be in its input
+# The names of such columns in exports of shops, catalogues and databases.
+_NAMED_ID = re.compile(
+    r"(?i)(?:^|[\W_])(?:sku|e?id|uid|uuid|guid|key|ean|gtin|upc|isbn|asin|mpn|handle|slug|"
+    r"(?:item|article|product|part|catalog(?:ue)?|order|model|serial)?[\W_]{0,8}(?:no|nr|num|number|code)|artikelnummer|artnr)"
+    r"(?:$|[\W_\d])"
+)
+_NOT = re.compile(
+    r"(?i)price|weight|width|height|length|depth|size|count|qty|quantity|stock|postal|zip|phone|page|year"
+)
+_MEASURE = re.compile(r"^\W?\d+(?:[.,]\d+)?\s*\D{0,4}$")
+
+
+def proposed_id(batch: Batch, *, output: str | None) -> str | None:
+    """The column of the records that names each of them; None if there is none, or the outputs quote it."""
+    outputs = [] if output is None else [field_text(value) for value in batch.column(output)[:_ROWS]]
+    columns = {
+        name: [field_text(value) for value in batch.column(name)[:_ROWS]] for name in batch.names if name != output
+    }
+    found = [name for name, texts in columns.items() if names_rows(name, texts, outputs)]
+    if len(columns) - len(found) < 1:
+        return None  # something must remain for the input
+    return next((name for name in found if _NAMED_ID.search(name)), next(iter(found), None))
+
+
+def names_rows(name: str, texts: Sequence[str | None], outputs: Sequence[str]) -> bool:
+    """Whether a column of texts, one per row, has a code or a name of its own for each row, which no output quotes."""
+    if len(texts) < ID_FEWEST or not all(texts) or len(set(texts)) < len(texts) or _NOT.search(name):
+        return False
+    values = pl.Series(texts, dtype=pl.String)
+    if values.str.contains(r"\s").any() or values.str.len_chars().max() > _LONGEST_ID:  # type: ignore[operator]
+        return False
+    codes = values.str.contains(r"\d").all() and values.str.contains(r"[^\d.,\s]").all() and not _measures(values)
+    if not (codes or _NAMED_ID.search(name)):
+        return False
+    quoted = sum(str(text).casefold() in output.casefold() for text, output in zip(texts, outputs, strict=False))
+    return quoted <= _QUOTED * len(outputs)
+
+
+def _measures(values: pl.Series) -> bool:
+    """Whether the values are numbers with units, or dates."""
+    dates = values.str.contains(r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
+    return bool(values.str.contains(_MEASURE.pattern).all() or dates.all())

@@ -13,9 +13,8 @@ from ..match import Outcomes, Relations, first_rows, rank_rows, relate, settle
 from ..part import CurateRequest
 from ..read import RawPairs, ReadParts
 from ..settings import CurateSettings
-from .columns import Column, Table, quoted_names, toml_list, typed
-from .facts import without_markup
-from .finding import Example, Finding, Severity, excerpt
+from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names, toml_list, typed
+from .texts import without_markup
 
 __all__ = ["Compared", "compare", "repeats"]
 

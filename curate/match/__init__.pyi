@@ -1,10 +1,8 @@
-from .across import similar_texts_between as similar_texts_between
+from .cache import Memory as Memory
 from .candidates import Method as Method
 from .candidates import Skew as Skew
 from .candidates import choose_method as choose_method
 from .candidates import expected_recall as expected_recall
-from .canned import Canned as Canned
-from .canned import find_canned as find_canned
 from .corpus import Corpus as Corpus
 from .corpus import RowsHere as RowsHere
 from .corpus import first_rows as first_rows
@@ -15,10 +13,12 @@ from .items import Edges as Edges
 from .join import SimilarPairs as SimilarPairs
 from .join import similar_tiles as similar_tiles
 from .join import similar_tiles_between as similar_tiles_between
-from .memory import Memory as Memory
+from .join_between import similar_texts_between as similar_texts_between
 from .ngrams import GRAM as GRAM
 from .ngrams import GramSets as GramSets
 from .ngrams import gram_sets as gram_sets
+from .relations import Canned as Canned
 from .relations import Relations as Relations
+from .relations import find_canned as find_canned
 from .relations import relate as relate
 from .texts import DistinctTexts as DistinctTexts

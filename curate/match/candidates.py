@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from ..read.normalise import content_hash
-from .across import verified_texts
+from ..read.normal_forms import content_hash
 from .join import SimilarPairs, as_fraction, estimated_pairs, estimated_work, similar_tiles
+from .join_between import verified_texts
 from .ngrams import GRAM, GramSets, code_points
-from .signed import SignedSets, may_be_similar, signed_texts
+from .sketches import SignedSets, may_be_similar, signed_texts
 
 __all__ = [
     "CAPS",

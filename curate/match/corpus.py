@@ -8,14 +8,13 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import polars as pl
 
-from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, text_facts
-from ..read.normalise import content_hash, row_hashes
-from .across import verified_texts
+from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, field_facts, text_facts
+from ..read.normal_forms import content_hash, row_hashes
+from .cache import FactNumbers, KnownTexts, Memory, Recalled, TextsAgain
 from .candidates import Join, MethodSetting
 from .join import SimilarPairs, as_fraction
-from .memory import FactNumbers, KnownTexts, Memory, Recalled, TextsAgain
-from .signed import near_texts
-from .subjects import input_facts
+from .join_between import verified_texts
+from .sketches import near_texts
 from .texts import DistinctTexts, Texts, TextsHere
 
 T = TypeVar("T")
@@ -279,7 +278,10 @@ def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str], label_
     if what == "whole":
         return row_hashes(pairs)
     if what == "input facts":
-        facts = input_facts(pairs, leave_out=identifiers)
+        rows = pairs.select("input", "fields").rows()
+        facts = [
+            text_facts(text) if fields is None else field_facts(fields, leave_out=identifiers) for text, fields in rows
+        ]
     else:
         facts = [text_facts(text, label_words=label_words) for text in pairs["output"]]
     return [content_hash(*sorted(row_facts)) for row_facts in facts]

@@ -16,10 +16,10 @@ from scipy.sparse.csgraph import connected_components
 
 from ...core import DataError
 from ..check.facts import LABEL_WORDS, is_label
+from .cache import KnownGrams
 from .candidates import MOST_PAIRS, Join, join_texts
 from .corpus import best_ranks
 from .join import SimilarPairs, as_fraction
-from .memory import KnownGrams
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import combinations, distinct_rows
 

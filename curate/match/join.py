@@ -1,7 +1,7 @@
 """Exact set-similarity joins: every pair of texts at or above a similarity, without approximation.
 
 Candidates come from the cheaper of two filters; both pass every similar pair, and the shared grams of candidates are
-counted in full. One filter is in `segments.py`; its cost grows with the texts. The other suits few texts, and texts
+counted in full. One filter is in `partenum.py`; its cost grows with the texts. The other suits few texts, and texts
 that have much in common: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
 With the grams of all sets in one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1`
 grams of each. At Jaccard similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|`
@@ -18,8 +18,8 @@ import numpy as np
 import scipy.sparse as sparse
 
 from .ngrams import GramSets, may_share, shared_grams, shared_table
-from .segments import segment_pairs, segment_seconds
-from .signed import signed_grams
+from .partenum import segment_pairs, segment_seconds
+from .sketches import signed_grams
 
 __all__ = [
     "SimilarPairs",

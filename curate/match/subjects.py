@@ -1,21 +1,24 @@
-"""Subjects: rows with one normalised input and the same facts. Facts are extracted when an input first has a match."""
+"""Subjects: rows with one normalised input and the same facts. Facts are extracted when an input first has a match.
+
+Words are facts as well: two requests differ if a word, or an order of words, differs between them as between their outputs.
+"Describe the red mug" and "Describe the blue mug" are two requests if the outputs say "red" and "blue"; "Describe the red
+mug, please" asks for the same as the first. Only the data can tell, so words are compared for the pairs of subjects
+that the join has found, in bulk.
+"""
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
+import scipy.sparse as sparse
 
-from ..check.facts import field_facts, text_facts
+from .corpus import Corpus, first_rows
 from .join import SimilarPairs
 
-__all__ = [
-    "Subjects",
-    "all_combinations",
-    "combinations",
-    "distinct_rows",
-    "input_facts",
-]
+__all__ = ["Subjects", "all_combinations", "by_facts", "combinations", "distinct_rows", "other_words"]
 
 
 def combinations(
@@ -161,7 +164,199 @@ class Subjects:
         self._facts = np.concatenate((self._facts, np.array(new, np.int64)))
 
 
-def input_facts(pairs: pl.DataFrame, *, leave_out: Collection[str]) -> list[frozenset[str]]:
-    """The facts of each row's input."""
-    rows = pairs.select("input", "fields").rows()
-    return [text_facts(text) if fields is None else field_facts(fields, leave_out=leave_out) for text, fields in rows]
+_PAIRS = 250_000  # whose words are compared at once: at most half a million texts, some 300 MB
+
+# A run of letters and digits; a single character where words are written without spaces between them.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = rf"[{_UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
+_PLURAL = r"(\p{L}{3}[^s])s$"  # a request for "mugs" and an output about a "mug" name one thing
+# Words that differ between two wordings of one request: never facts by themselves, and their place says nothing.
+_EMPTY = "a an are be did do does is please s that the this was were what which who"
+# Words that join others. Their place says something: from A to B, from B to A.
+_JOINING = "and as at by for from had has have i in it its me of on or their there to with you"
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+@cache
+def _hashes(words: str) -> np.ndarray:
+    """The hashes of these words; not computed on import, as polars then starts threads, which a fork would lose."""
+    return pl.Series(words.split()).hash().to_numpy()
+
+
+def by_facts(
+    parts: Iterable[SimilarPairs], subjects: Subjects, corpus: Corpus
+) -> Iterator[tuple[SimilarPairs, SimilarPairs, SimilarPairs]]:
+    """Pairs of similar texts, and as pairs of subjects those with the same facts, and the siblings: all in parts.
+
+    Mirrored words are facts. The pairs with the same other facts wait until there are many, so that few texts are read
+    twice.
+    """
+    nothing, waiting, count = SimilarPairs.joined([]), [], 0
+    for found in parts:
+        same, siblings = subjects.split(found)
+        yield found, nothing, siblings
+        waiting, count = [*waiting, same], count + len(same.left)
+        if count >= _PAIRS:
+            yield from ((nothing, *divided) for divided in _divided(waiting, subjects, corpus))
+            waiting, count = [], 0
+    yield from ((nothing, *divided) for divided in _divided(waiting, subjects, corpus))
+
+
+def _divided(
+    waiting: list[SimilarPairs], subjects: Subjects, corpus: Corpus
+) -> Iterator[tuple[SimilarPairs, SimilarPairs]]:
+    """The pairs without and with a mirrored difference, in parts."""
+    pairs = SimilarPairs.joined(waiting)
+    for start in range(0, len(pairs.left), _PAIRS):
+        part = pairs.take(np.arange(start, min(start + _PAIRS, len(pairs.left))))
+        mirrored = _mirrored(part.left, part.right, subjects, corpus)
+        yield part.take(~mirrored), part.take(mirrored)
+
+
+def other_words(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
+    """Whether the inputs of each pair of subjects differ in a word that says something."""
+    if corpus.recalled is None:
+        return _other(left, right, subjects, corpus)
+    texts = subjects.texts_of(left), subjects.texts_of(right)
+    known = corpus.recalled.memory.other_words
+    return known.ask(*texts, lambda new: _other(left[new], right[new], subjects, corpus))
+
+
+def _other(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
+    compared = np.unique(np.concatenate((left, right)))
+    rows = subjects.rows_of(compared)
+    first = rows[first_rows(np.searchsorted(compared, subjects.of_row[rows]))]
+    words = _Words.of(corpus.inputs(first)).without(_hashes(f"{_EMPTY} {_JOINING}"))
+    sets = words.sets(np.unique(words.word))
+    left, right = np.searchsorted(compared, left), np.searchsorted(compared, right)
+    return _lacks(sets, left, sets, right) | _lacks(sets, right, sets, left)
+
+
+def _mirrored(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
+    """Whether each pair of subjects differs in a word, or an order of words, in the inputs as in the outputs."""
+    if corpus.recalled is None:
+        return _differ(left, right, subjects, corpus)
+    # The first subject of a text has its number, and the same outputs as before if the text has all its rows.
+    same, whole = np.flatnonzero((left < subjects.texts) & (right < subjects.texts)), corpus.recalled.whole
+    same = same[whole[left[same]] & whole[right[same]]]
+    known = corpus.recalled.memory.mirrored
+    return known.ask(left, right, lambda new: _differ(left[new], right[new], subjects, corpus), same)
+
+
+def _differ(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
+    compared = np.unique(np.concatenate((left, right)))
+    left, right = np.searchsorted(compared, left), np.searchsorted(compared, right)
+    rows = subjects.rows_of(compared)
+    subject = np.searchsorted(compared, subjects.of_row[rows])
+    output = np.unique(corpus.output[rows], return_inverse=True)[1]
+    requests = corpus.inputs(rows[first_rows(subject)])
+    answers = pl.Series(corpus.outputs(rows[first_rows(output)]), dtype=pl.String)
+    order = answers.arg_sort().to_numpy()  # so that the first output does not depend on the order of the rows
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    _, (subject, output) = distinct_rows(subject, place[output])
+    return _Said.of(_Words.of(requests), _Words.of(answers.gather(order).to_list()), subject, output).differ(
+        left, right
+    )
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The words of some texts, in order: those of text `i` are `word[starts[i] : starts[i + 1]]`, as hashes."""
+
+    word: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def of(cls, texts: list[str]) -> "_Words":
+        """The words of normalised texts, without the endings of plurals."""
+        found = pl.Series(texts, dtype=pl.String).str.extract_all(_WORD)
+        starts = np.concatenate(([0], np.cumsum(found.list.len().to_numpy(), dtype=np.int64)))
+        words = found.explode(empty_as_null=False).str.replace(_PLURAL, "$1")
+        return cls(words.hash().to_numpy(), starts)
+
+    def without(self, words: np.ndarray) -> "_Words":
+        """The same without these words."""
+        rest = ~np.isin(self.word, words)
+        return _Words(self.word[rest], np.concatenate(([0], np.cumsum(rest)))[self.starts])
+
+    def sets(self, vocabulary: np.ndarray) -> sparse.csr_matrix:
+        """`(texts, vocabulary)`: whether each text has each word."""
+        at = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        return _links(at, np.searchsorted(vocabulary, self.word), (len(self.starts) - 1, len(vocabulary)))
+
+    def numbers(self) -> np.ndarray:
+        """A number for each text, equal if it has the same words."""
+        text = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        order = np.lexsort((self.word, text))
+        word, text = self.word[order], text[order]
+        again = np.concatenate((np.zeros(1, bool), (word[1:] == word[:-1]) & (text[1:] == text[:-1])))[: len(word)]
+        return self._sums(np.where(again, np.uint64(0), _mixed(word)))
+
+    def orders(self) -> np.ndarray:
+        """A number for each text, equal if it has the same words in the same order."""
+        powers = np.cumprod(np.full(int(np.diff(self.starts).max(initial=0)) + 1, _ODD), dtype=np.uint64)
+        place = np.arange(len(self.word)) - np.repeat(self.starts[:-1], np.diff(self.starts))
+        return self._sums(_mixed(self.word) * powers[place])
+
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(values, dtype=np.uint64)))  # modulo 2^64
+        return sums[self.starts[1:]] - sums[self.starts[:-1]]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the inputs and the outputs of some subjects say: an entry per subject.
+
+    both, either: `(subjects, words)`, for words that may be mirrored, whether a word is in the input and an output; in
+    the input or an output. words, orders: the numbers of the input's and of the first output's words and their order.
+    """
+
+    both: sparse.csr_matrix
+    either: sparse.csr_matrix
+    words: tuple[np.ndarray, np.ndarray]
+    orders: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(cls, requests: _Words, answers: _Words, subject: np.ndarray, output: np.ndarray) -> "_Said":
+        """`requests`: a text per subject. `answers`: the outputs. `subject, output`: each output of each subject."""
+        vocabulary = np.unique(np.concatenate((requests.word, answers.word)))
+        requested, said = requests.sets(vocabulary), answers.sets(vocabulary)
+        answered = _links(subject, output, (len(requests.starts) - 1, len(answers.starts) - 1)) @ said
+        both, either = sparse.csr_matrix(requested.multiply(answered)), sparse.csr_matrix(requested + answered)
+        # Most words of a template are in all texts: they cannot be lacking.
+        common = np.bincount(np.asarray(either.indices), minlength=len(vocabulary)) == len(requests.starts) - 1
+        mirrored = np.bincount(np.asarray(both.indices), minlength=len(vocabulary)) > 0
+        telling = np.flatnonzero(mirrored & ~common & ~np.isin(vocabulary, _hashes(_EMPTY)))
+        both, either = sparse.csr_matrix(both[:, telling]), sparse.csr_matrix(either[:, telling])
+        first = output[np.unique(subject, return_index=True)[1]]
+        requests, answers = requests.without(_hashes(_EMPTY)), answers.without(_hashes(_EMPTY))
+        words, orders = (requests.numbers(), answers.numbers()[first]), (requests.orders(), answers.orders()[first])
+        return cls(both, either, words, orders)
+
+    def differ(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Whether one subject has a word in its input and an output that the other has in neither, or both have the same
+        words in another order in the inputs and in the outputs.
+        """
+        mirrored = _lacks(self.either, right, self.both, left) | _lacks(self.either, left, self.both, right)
+        same_words = [words[left] == words[right] for words in self.words]
+        same_order = [orders[left] == orders[right] for orders in self.orders]
+        return mirrored | (same_words[0] & same_words[1] & ~same_order[0] & ~same_order[1])
+
+
+def _mixed(hashes: np.ndarray) -> np.ndarray:
+    mixed = hashes * _ODD
+    return mixed ^ (mixed >> np.uint64(29))
+
+
+def _links(row: np.ndarray, column: np.ndarray, size: tuple[int, int]) -> sparse.csr_matrix:
+    """A matrix that is true in these places."""
+    links = sparse.csr_matrix((np.ones(len(row), bool), (row, column)), shape=size)
+    links.sum_duplicates()
+    return links
+
+
+def _lacks(sets: sparse.csr_matrix, rows: np.ndarray, others: sparse.csr_matrix, of: np.ndarray) -> np.ndarray:
+    """For each pair of a row of `sets` and one of `others`, whether the first lacks a word of the second."""
+    shared = np.asarray(sets[rows].multiply(others[of]).sum(axis=1, dtype=np.int64)).ravel()
+    return shared < np.diff(others.indptr)[of]

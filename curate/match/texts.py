@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from .across import similar_texts_between
 from .candidates import Join, MethodSetting, join_texts
 from .join import SimilarPairs, similar_tiles, similar_tiles_between
+from .join_between import similar_texts_between
 from .ngrams import GramSets, gram_sets
 
 __all__ = ["DistinctTexts", "Texts", "TextsHere"]

@@ -18,8 +18,8 @@ from ..curated import CuratedParts, curate_parts
 from ..match.corpus import Corpus, Query
 from ..match.texts import DistinctTexts
 from ..part import CheckedPart, CurateRequest
-from ..read.formats.file_parts import FilePart
 from ..read.pairs import read_parts
+from ..read.parts import FilePart
 from ..records import Cluster
 from ..settings import DataSettings
 from ..split.pinned import PinnedSplits

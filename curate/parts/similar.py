@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError
-from ..match.across import similar_texts_between, verified_texts
 from ..match.candidates import (
     CAPS,
     Caps,
@@ -32,8 +31,9 @@ from ..match.candidates import (
     meetings,
 )
 from ..match.join import SimilarPairs, as_fraction
+from ..match.join_between import similar_texts_between, verified_texts
 from ..match.ngrams import sorted_once
-from ..match.signed import near_texts
+from ..match.sketches import near_texts
 from .tasks import Job, Result, Table, Task
 
 __all__ = ["StoredPairs", "StoredTexts", "stored_between", "stored_candidates"]

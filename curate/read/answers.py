@@ -1,18 +1,15 @@
 """Records of a file or table with other outputs: every key stays, wherever the output is in the record."""
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..settings import DataSettings
-from .batch import Batch
-from .conversation import is_conversation
+from .conversation import each_answer, is_conversation, parsed_json
+from .formats.batch import Batch
 from .formats.records import read_records
 from .pairs import RawPairs
-from .shapes import ALL_COLUMNS, find_shape, json_text
-from .sources import is_saved_dataset, load_saved, table_batches
-from .turns import each_answer
+from .shapes import find_shape, json_text
+from .sources import as_table, table_batches
 
 __all__ = ["answered_lines"]
 
@@ -31,27 +28,12 @@ def answered_lines(source: Any, data: DataSettings, raw: RawPairs, outputs: Mapp
 
 
 def _batches(source: Any, data: DataSettings, raw: RawPairs) -> Iterator[Batch]:
-    if not isinstance(source, str | Path):
-        yield from _turned(table_batches(source), data)
-    elif Path(source).is_dir() and is_saved_dataset(Path(source)):
-        yield from _turned(table_batches(load_saved(Path(source))), data)
-    else:
-        wanted = [name for name in (data.input, data.output) if isinstance(name, str) and name != ALL_COLUMNS]
-        for path, first in zip(raw.files, raw.first_rows, strict=True):
-            batches, _ = read_records(
-                path,
-                encoding=data.encoding,
-                delimiter=data.delimiter,
-                wanted=wanted,
-                sheet=data.sheet,
-                limits=data.limits,
-            )
-            for batch in _turned(batches, data):
-                yield batch.numbered_from(first - 1)
-
-
-def _turned(batches: Iterator[Batch], data: DataSettings) -> Iterator[Batch]:
-    return each_answer(batches, data) if data.turns == "all" else batches
+    table = as_table(source)
+    starts = zip(raw.files, raw.first_rows, strict=True) if table is None else [(None, 1)]
+    for path, first in starts:
+        batches = table_batches(table) if path is None else read_records(path, data)[0]
+        for batch in each_answer(batches, data) if data.turns == "all" else batches:
+            yield batch.numbered_from(first - 1)
 
 
 def with_answer(record: Mapping[str, Any], answer: str, data: DataSettings) -> dict[str, Any]:
@@ -61,26 +43,15 @@ def with_answer(record: Mapping[str, Any], answer: str, data: DataSettings) -> d
     value = record[column]
     if is_conversation(value):
         return {**record, column: _with_last_answer(value, answer)}
-    return {**record, column: _as_it_was(answer) if isinstance(value, Mapping | list) else answer}
-
-
-def _as_it_was(answer: str) -> Any:
-    """The object or list that a text is as JSON; else the text."""
-    try:
-        return json.loads(answer)
-    except (ValueError, RecursionError):
-        return answer
+    return {**record, column: parsed_json(answer) if isinstance(value, Mapping | list) else answer}
 
 
 def _with_last_answer(turns: Any, answer: str) -> list[dict[str, Any]]:
     """The turns with other words in the last answer of the assistant."""
     written = [dict(turn) for turn in turns]
     for turn in reversed(written):
-        if str(turn.get("role") or turn.get("from")) in _ANSWERS:
+        if str(turn.get("role") or turn.get("from")) in ("assistant", "gpt", "chatgpt", "bot", "model"):
             key = "content" if turn.get("content") is not None else "value"
             turn[key] = [{"type": "text", "text": answer}] if isinstance(turn[key], list) else answer
             return written
     return written
-
-
-_ANSWERS = ("assistant", "gpt", "chatgpt", "bot", "model")

@@ -10,7 +10,7 @@ import polars as pl
 from ...core import DataError, nearest, say
 from ...style import field_text
 from ..settings import DataSettings
-from .batch import Batch
+from .formats.batch import Batch
 from .shapes import Shape, find_shape, named_like
 
 __all__ = [
@@ -193,14 +193,10 @@ def final_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
         DataError: no record can be read, a stated column is missing, or the columns are not those of pairs.
     """
     if not seen.names:
-        raise DataError(_nothing(seen, where))
+        if seen.first_problem is None:
+            raise DataError(f"{where} contains no records")
+        raise DataError(f"{where}: none of the {seen.records:,} records can be read; the first: {seen.first_problem}")
     return find_layout(seen, data, where)
-
-
-def _nothing(seen: Columns, where: str) -> str:
-    if seen.first_problem is None:
-        return f"{where} contains no records"
-    return f"{where}: none of the {seen.records:,} records can be read; the first: {seen.first_problem}"
 
 
 def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataFrame, list[dict[str, str]]]:

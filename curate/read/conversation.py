@@ -1,9 +1,26 @@
-"""Reads conversations: messages of OpenAI, ShareGPT and Gemini, up to their last answer."""
+"""Reads conversations: messages of OpenAI, ShareGPT and Gemini, with their tool calls, up to one of their answers."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
-__all__ = ["Turns", "answer_places", "fold_system", "is_conversation", "message_text", "read_turns", "split_turns"]
+from ..settings import DataSettings
+from .formats.batch import Batch
+
+__all__ = [
+    "CHATS",
+    "Turns",
+    "answer_places",
+    "each_answer",
+    "fold_system",
+    "is_conversation",
+    "message_text",
+    "parsed_json",
+    "read_turns",
+    "split_turns",
+    "with_calls_as_text",
+]
+
 
 _ROLES = {
     "human": "user",
@@ -21,14 +38,15 @@ _ROLES = {
 _GEMINI_KINDS = {
     "functionCall": "function_call", "functionResponse": "tool_result", "inlineData": "image", "fileData": "image",
 }  # fmt: skip
-_CALLS = ("tool_use", "tool_result", "tool_call", "function_call")  # kinds of content parts
+_CALL_KINDS = ("tool_use", "tool_call", "function_call")  # kinds of content parts
 
 
 class Turns(NamedTuple):
     """A conversation up to its last answer; `answer` is None if it has none.
 
     `lengths` has the role and the number of characters of each turn of the input, from which `split_turns` restores
-    them; None if the input is a single user message. `bad`: the answer is marked with weight 0, so it is no example.
+    them; None if the input is a single user message. `bad`: the answer has the weight 0, by which OpenAI's files mark what
+    is not to be learned.
     """
 
     system: str | None
@@ -42,11 +60,13 @@ class Turns(NamedTuple):
 
 def is_conversation(value: Any) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     """Whether the value is a list of messages (`role`, `content`) or turns (`from`, `value`)."""
-    return isinstance(value, list | tuple) and len(value) > 0 and all(_is_turn(turn) for turn in value)
-
-
-def _is_turn(value: Any) -> bool:
-    return (type(value) is dict or isinstance(value, Mapping)) and ("role" in value or "from" in value)
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(
+            (type(turn) is dict or isinstance(turn, Mapping)) and ("role" in turn or "from" in turn) for turn in value
+        )
+    )
 
 
 def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = False) -> Turns:
@@ -60,17 +80,19 @@ def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = Fals
         role, content = _role(message), _content(message)
         if type(content) is not str:  # most are; the rest may have parts of several kinds
             kinds = _kinds(content)
-            calls = calls or any(kind in _CALLS for kind in kinds)
+            calls = calls or any(kind in (*_CALL_KINDS, "tool_result") for kind in kinds)
             images = images or any("image" in kind for kind in kinds)
             content = message_text(message)
         turns.append((role, content))
         if role == "tool" or message.get("tool_calls") or message.get("function_call"):
             calls = True
-    bad = _is_bad(messages)
+    answered = next((message for message in reversed(messages) if _role(message) == "assistant"), {})
+    bad = answered.get("weight") in (0, 0.0)  # None is not among them
     system = None
     if turns and turns[0][0] == "system":
         system = turns.pop(0)[1] or None
-    last = None if unanswered else _last_answer(turns)
+    places = range(len(turns) - 1, -1, -1) if not unanswered else ()
+    last = next((place for place in places if turns[place][0] == "assistant"), None)
     before = turns if last is None else turns[:last]
     answer = None if last is None else turns[last][1]
     if len(before) == 1 and before[0][0] == "user":
@@ -83,16 +105,6 @@ def answer_places(messages: Sequence[Mapping[str, Any]]) -> list[int]:
     """The places of the assistant's messages that follow a message which is to be answered."""
     roles = [_role(message) for message in messages]
     return [place for place, role in enumerate(roles) if role == "assistant" and set(roles[:place]) - {"system"}]
-
-
-def _is_bad(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last answer has the weight 0, by which OpenAI's files mark what is not to be learned."""
-    last = next((message for message in reversed(messages) if _role(message) == "assistant"), None)
-    return last is not None and last.get("weight") in (0, 0.0)  # None is not among them
-
-
-def _last_answer(turns: Sequence[tuple[str, str]]) -> int | None:
-    return next((place for place in range(len(turns) - 1, -1, -1) if turns[place][0] == "assistant"), None)
 
 
 def fold_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -150,3 +162,122 @@ def message_text(message: Mapping[str, Any]) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text") or "") if isinstance(part, Mapping) else str(part) for part in content)
     return content if isinstance(content, str) else "" if content is None else str(content)
+
+
+def with_calls_as_text(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The messages with tool calls as answers of the assistant: `[{"name": …, "arguments": {…}}]` as JSON.
+
+    If such an answer also has words, it is `{"content": …, "tool_calls": […]}`. Results are messages of the role `tool`.
+    Other messages stay as they are.
+    """
+    return [written for message in messages for written in _written(message)]
+
+
+def _written(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    calls, results = list(_calls(message)), list(_results(message))
+    if not calls and not results:
+        yield message
+        return
+    for result in results:
+        yield {"role": "tool", "content": result}
+    if calls:
+        words = "" if message.get("from") == "function_call" else message_text(message).strip()
+        content = {"content": words, "tool_calls": calls} if words else calls
+        marks = {"weight": message["weight"]} if "weight" in message else {}
+        yield {"role": "assistant", "content": _json(content), **marks}
+
+
+def _calls(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The calls of a message, as OpenAI, Anthropic, Gemini and ShareGPT write them."""
+    for call in message.get("tool_calls") or ():
+        if isinstance(call, Mapping):
+            yield _call(call.get("function") if isinstance(call.get("function"), Mapping) else call)
+    if isinstance(message.get("function_call"), Mapping):
+        yield _call(message["function_call"])
+    if message.get("from") == "function_call":
+        value = parsed_json(message.get("value"))
+        for call in value if isinstance(value, list) else [value]:
+            yield _call(call if isinstance(call, Mapping) else {"arguments": call})
+    for part in _parts(message):
+        if part.get("type") in _CALL_KINDS or isinstance(part.get("functionCall"), Mapping):
+            yield _call(part.get("functionCall") or part)
+
+
+def _call(call: Any) -> dict[str, Any]:
+    arguments = next((call[name] for name in ("arguments", "args", "input") if call.get(name) is not None), {})
+    return {"name": call.get("name"), "arguments": parsed_json(arguments)}
+
+
+def _results(message: Mapping[str, Any]) -> Iterator[str]:
+    """What tools said, where results are parts of a message."""
+    for part in _parts(message):
+        if part.get("type") == "tool_result":
+            content = part.get("content")
+            yield message_text({"content": content}) if isinstance(content, str | list) else _json(content)
+        elif isinstance(part.get("functionResponse"), Mapping):
+            yield _json(part["functionResponse"].get("response"))
+
+
+def _parts(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for name in ("content", "parts"):
+        parts = message.get(name)
+        yield from (part for part in parts if isinstance(part, Mapping)) if isinstance(parts, list) else ()
+
+
+def parsed_json(value: Any) -> Any:
+    """The value of a JSON text; else the value as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+CHATS = ("messages", "conversations", "contents")
+
+
+def each_answer(batches: Iterable[Batch], data: DataSettings) -> Iterator[Batch]:
+    """The batches with one record for each answer of a conversation, numbered in order; other records stay as they are.
+
+    The records of one conversation get its id with the number of the answer, and are one group, unless a group is stated
+    or in the data.
+    """
+    number = 0
+    for batch in batches:
+        numbers: list[int] = []
+        values: list[Mapping[str, Any]] = []
+        problems: list[tuple[int, str]] = []
+        for _, record in sorted(
+            [*zip(batch.numbers, batch.rows(), strict=True), *batch.problems], key=lambda item: item[0]
+        ):
+            if isinstance(record, str):
+                number += 1
+                problems.append((number, record))
+                continue
+            for answered in _answered(record, data, chat=number + 1):
+                number += 1
+                numbers.append(number)
+                values.append(answered)
+        yield Batch(numbers, values, problems)
+
+
+def _answered(record: Mapping[str, Any], data: DataSettings, *, chat: int) -> Iterator[Mapping[str, Any]]:
+    column = next((name for name in record if name.strip().casefold() in CHATS), None)
+    turns = None if column is None else record[column]
+    if is_conversation(turns) and data.tool_calls == "output":
+        turns = with_calls_as_text(turns)
+    places = answer_places(turns) if is_conversation(turns) else []
+    if column is None or turns is None or len(places) < 2:
+        yield record
+        return
+    name = data.id or "id"
+    id = record.get(name)
+    named = {} if data.group is not None or record.get("group") else {"group": f"chat {chat if id is None else id}"}
+    for count, place in enumerate(places, start=1):
+        own = {} if id is None else {name: f"{id}/{count}"}
+        yield {**record, **named, **own, column: list(turns[: place + 1])}

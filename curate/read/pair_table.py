@@ -10,10 +10,10 @@ import polars as pl
 
 from ...core import DataError
 from ...style import field_text, render_fields
-from .batch import Batch
 from .columns import PAIR_SCHEMA, SPLIT_NAMES, Layout, is_curated
 from .conversation import split_turns
-from .normalise import clean_text
+from .formats.batch import Batch
+from .normal_forms import clean_text
 from .shapes import Pair, Shape, json_text
 
 __all__ = ["REJECTED_SCHEMA", "TURNS", "PairBatch", "pair_table", "stored_turns"]

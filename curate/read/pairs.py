@@ -22,10 +22,22 @@ from .columns import (
     system_counts,
     without_guide,
 )
-from .formats.file_parts import FilePart, count_lines, file_parts, first_rows, numbered, row_offsets
 from .formats.opened import FileStamp, unchanged
-from .part import PartFacts, PartRead, moved_rows, read_batches, read_part, to_read_again
-from .sources import find_files, is_saved_dataset, load_saved, table_batches
+from .parts import (
+    FilePart,
+    PartFacts,
+    PartRead,
+    count_lines,
+    file_parts,
+    first_rows,
+    moved_rows,
+    numbered,
+    read_batches,
+    read_part,
+    row_offsets,
+    to_read_again,
+)
+from .sources import as_table, find_files, table_batches
 
 __all__ = ["RawPairs", "ReadPart", "ReadParts", "gather", "read_frame", "read_pairs", "read_parts", "renamed"]
 
@@ -115,8 +127,8 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
     if not isinstance(path, str | Path):
         raise TypeError(f"read_pairs needs a path, found {type(path).__name__}; use read_frame for tables in memory")
     data = data or DataSettings(path=str(path))
-    if Path(path).is_dir() and is_saved_dataset(Path(path)):
-        raw = replace(_read_table(load_saved(Path(path)), data, where=str(path)), files=(Path(path),))
+    if (table := as_table(path)) is not None:
+        raw = replace(_read_table(table, data, where=str(path)), files=(Path(path),))
     else:
         parts = file_parts(find_files(str(path)), data, most_bytes=None)
         stamps = {part.path: part.stamp for part in parts}
@@ -264,29 +276,19 @@ def _described(layout: Layout, facts: Sequence[PartFacts], data: DataSettings) -
 
 def _warnings(layout: Layout, facts: Sequence[PartFacts], data: DataSettings) -> list[dict[str, str]]:
     """Warnings about reading, except repeated ids (`named_once`)."""
-    repaired = sum(fact.repaired for fact in facts)
-    found = [_split_not_used(layout.no_split)] if layout.no_split is not None else []
-    several = sum(fact.several for fact in facts)
-    found += [_several_answers(several)] if several and data.turns == "last" else []
-    return [*found, _surrogates(repaired)] if repaired else found
-
-
-def _split_not_used(value: str) -> dict[str, str]:
-    text = (
-        f'Column "split" is not used, because it contains "{value}", which is not a split. To use it, write train, '
-        "validation or test there, or leave it empty."
-    )
-    return {"code": "split_not_used", "text": text}
-
-
-def _several_answers(count: int) -> dict[str, str]:
-    text = (
-        f"{say.count(count, 'conversation')} {'have' if count > 1 else 'has'} several answers, of which only the last is an "
-        'example. For a pair of every answer, set [data] turns = "all", or --turns all.'
-    )
-    return {"code": "several_answers", "text": text}
-
-
-def _surrogates(count: int) -> dict[str, str]:
-    text = f"{count:,} texts contain half a surrogate pair, which no file can hold; U+FFFD replaces it"
-    return {"code": "lone_surrogates", "text": text}
+    found = {}
+    if layout.no_split is not None:
+        found["split_not_used"] = (
+            f'Column "split" is not used, because it contains "{layout.no_split}", which is not a split. To use it, write '
+            "train, validation or test there, or leave it empty."
+        )
+    if data.turns == "last" and (several := sum(fact.several for fact in facts)):
+        found["several_answers"] = (
+            f"{say.count(several, 'conversation')} {'have' if several > 1 else 'has'} several answers, of which only the "
+            'last is an example. For a pair of every answer, set [data] turns = "all", or --turns all.'
+        )
+    if repaired := sum(fact.repaired for fact in facts):
+        found["lone_surrogates"] = (
+            f"{repaired:,} texts contain half a surrogate pair, which no file can hold; U+FFFD replaces it"
+        )
+    return [{"code": code, "text": text} for code, text in found.items()]

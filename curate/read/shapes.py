@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from ...core import DataError, nearest, say, shown_value
 from ...style import field_text, render_fields
 from ..settings import DataSettings
-from .conversation import is_conversation, message_text, read_turns
-from .tool_calls import with_calls_as_text
+from .conversation import is_conversation, message_text, read_turns, with_calls_as_text
 
 __all__ = [
     "ALL_COLUMNS",

@@ -10,10 +10,10 @@ import polars as pl
 
 from ...core import DataError, install_command, nearest, need_regular
 from ..run_files import table_name
-from .batch import ROWS, Batch, object_batches, plain_values
+from .formats.batch import ROWS, Batch, object_batches, plain_values
 from .formats.records import SUFFIXES, file_kind
 
-__all__ = ["find_files", "is_saved_dataset", "load_saved", "table_batches"]
+__all__ = ["as_table", "find_files", "is_saved_dataset", "table_batches"]
 
 
 # --- files --------------------------------------------------------------------------------------------------------
@@ -81,6 +81,16 @@ def _in_folder(folder: Path) -> list[Path]:
 def is_saved_dataset(path: Path) -> bool:
     """Whether the folder was written by `save_to_disk` of datasets."""
     return (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file()
+
+
+def as_table(source: Any) -> Any | None:
+    """The table of a source, in memory or a saved dataset; None if the source is a path of files.
+
+    Raises: DataError as `load_saved`.
+    """
+    if not isinstance(source, str | Path):
+        return source
+    return load_saved(Path(source)) if is_saved_dataset(Path(source)) else None
 
 
 def load_saved(path: Path) -> Any:
@@ -198,7 +208,9 @@ def _from_pandas(frame: Any) -> list[dict[str, Any]]:
     if any(name is not None for name in index.names):
         own = [n for n, name in enumerate(index.names) if name is not None and name not in frame.columns]
         frame = frame.reset_index(level=own) if own else frame
-    elif "id" not in frame.columns and index.nlevels == 1 and index.is_unique and not _counts(index):
+    elif (
+        "id" not in frame.columns and index.nlevels == 1 and index.is_unique and index.tolist() != [*range(len(index))]
+    ):
         frame = frame.reset_index(names="id")
     names = [str(name) for name in frame.columns]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -211,11 +223,6 @@ def _from_pandas(frame: Any) -> list[dict[str, Any]]:
         values = column.tolist()
         columns.append([None if absent else _plain(v) for absent, v in zip(missing, values, strict=True)])
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _counts(index: Any) -> bool:
-    """Whether the labels of an index are 0, 1, 2 and so on."""
-    return index.tolist() == list(range(len(index)))
 
 
 def _plain(value: Any) -> Any:

@@ -10,8 +10,7 @@ import polars as pl
 from ..match.candidates import MOST_PAIRS
 from ..match.corpus import Corpus
 from ..match.join import SimilarPairs
-from ..match.subjects import Subjects, combinations, distinct_rows
-from ..match.words import by_facts
+from ..match.subjects import Subjects, by_facts, combinations, distinct_rows
 from ..records import AnswersInTest, Certificate, NearestPair, UntiedOutputs
 from .answers import Answers, first_by_id
 from .ties import Ties

@@ -1,15 +1,17 @@
 """Exports a judged model with everything that a server needs: weights, template, stops, the command, instructions."""
 
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...core import (
     ConfigError,
+    ModelError,
     RunBroken,
     Talk,
     check_digests,
@@ -22,16 +24,17 @@ from ...core import (
     write_whole,
 )
 from ...project import QUIET, Run
-from .judged import JudgedModel, judged_model
-from .lora_gguf import write_lora_gguf
-from .parts import LORA, TEMPLATE, Parts, Weights, parts_of
+from ...train import FAMILY, check_plain, interleaved
+from . import request_file
+from .model import JudgedModel, RequestShape, judged_model
 from .readme import check_command, readme
-from .request import request_script
+from .servers import LORA, TEMPLATE, Parts, Weights, parts_of
 
-__all__ = ["SERVERS", "ServingExport", "export_serving"]
+__all__ = ["SERVERS", "ServingExport", "export_serving", "request_script", "write_lora_gguf"]
 
 SERVERS = ("ollama", "vllm", "llama.cpp")
 RECORD, SCHEMA = "serving.json", "tuneworth/serving/1"
+MARKS = ("# --- of this model ---\n", "# --- end ---\n")  # around the constants of request.py
 LINKED = (".safetensors", ".gguf")  # weights, which are never changed in place, so hard links are safe
 
 
@@ -76,6 +79,25 @@ def export_serving(
         _write(folder, model, parts)
     check = check_command(model, server, run=str(opened.folder))
     return ServingExport(opened.folder, place, server, tuple(parts.command), check, tuple(parts.cautions))
+
+
+def request_script(
+    shape: RequestShape, *, model: str, settings: Mapping[str, Any], stripped: Iterable[str], in_user_turn: bool
+) -> str:
+    """The content of request.py: `request_file` with the constants of this model."""
+    source = Path(request_file.__file__).read_text(encoding="utf-8")
+    begin, rest = source.split(MARKS[0])
+    constants = {
+        "MODEL": model,
+        "FIELDS": list(shape.fields),
+        "BEFORE": list(shape.before),
+        "GUIDE": shape.guide,
+        "SETTINGS": dict(settings),
+        "STRIPPED": sorted(stripped),
+        "IN_USER_TURN": in_user_turn,
+    }
+    lines = "".join(f"{name} = {value!a}\n" for name, value in constants.items())
+    return begin + MARKS[0] + lines + MARKS[1] + rest.split(MARKS[1])[1]
 
 
 # --- the folder -------------------------------------------------------------------------------------------------
@@ -169,3 +191,54 @@ def _link_or_copy(file: Path, target: Path) -> None:
         except OSError:  # another disk, or one without hard links
             pass
     shutil.copyfile(file, target)
+
+
+# --- the adapter as GGUF ------------------------------------------------------------------------------------------
+
+# Layout: llama.cpp, convert_lora_to_gguf.py. A tensor has its base tensor's name with `.lora_a` (rank, inputs) or `.lora_b`
+# (outputs, rank); the rows of q's and k's `.lora_b` are in llama.cpp's order for rotation, as those of the base model are.
+PREFIX = "base_model.model."
+
+
+def write_lora_gguf(adapter: Path, file: Path, *, source: Path) -> None:
+    """Write the adapter for the base model in the GGUF `source`, in fp32: nothing is rounded.
+
+    The same adapter gives the same bytes. Raises: ModelError if the base model is of another family than Llama, or a tensor
+    does not belong to it.
+    """
+    import gguf
+    from safetensors.numpy import load_file
+
+    config, reader = check_plain(adapter), gguf.GGUFReader(source)
+    base = {name: field.contents() for name, field in reader.fields.items() if name.startswith(("general.", FAMILY))}
+    if base["general.architecture"] != FAMILY:
+        raise ModelError(f"{source} is of the family {base['general.architecture']!r}; only {FAMILY!r} can be written.")
+    shapes = {tensor.name: tuple(int(n) for n in reversed(tensor.shape)) for tensor in reader.tensors}
+    writer = gguf.GGUFWriter(file, FAMILY)
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", _alpha(config))
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, base[f"{FAMILY}.block_count"])
+    for name, values in sorted(load_file(adapter / "adapter_model.safetensors").items()):
+        layer, _, part = name.removeprefix(PREFIX).rpartition(".lora_")
+        known = names.get_name(layer)
+        side = 1 if part == "A.weight" else 0  # A has the inputs, B the outputs of the base tensor
+        if known is None or values.shape[side] != shapes.get(f"{known}.weight", (0, 0))[side]:
+            raise ModelError(f"{source} does not belong to the adapter: it has no layer for {name}.")
+        heads = _heads(known, base) if side == 0 else None
+        writer.add_tensor(f"{known}.weight.lora_{'ba'[side]}", values if heads is None else interleaved(values, heads))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _alpha(config: Mapping[str, Any]) -> float:
+    """llama.cpp divides by the rank; a rank-stabilised adapter divides by its root."""
+    return float(config["lora_alpha"]) * (math.sqrt(config["r"]) if config.get("use_rslora") else 1.0)
+
+
+def _heads(name: str, base: Mapping[str, Any]) -> int | None:
+    """The number of heads of a tensor whose rows llama.cpp reorders; None for the others."""
+    key = {"attn_q": "head_count", "attn_k": "head_count_kv"}.get(name.rpartition(".")[2])
+    return None if key is None else int(base[f"{FAMILY}.attention.{key}"])

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError, Limits, nearest, need_regular, say
-from ...curate import SUFFIXES, Batch, file_kind, read_records, table_batches
+from ...curate import SUFFIXES, Batch, DataSettings, file_kind, read_records, table_batches
 from ...style import field_text
 from ..endpoints.counts import possible_counts
 from ..endpoints.responses import Tokens, read_usage
@@ -231,7 +231,9 @@ def _batches(path: Any, limits: Limits | None) -> Iterator[Batch]:
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; expected a line with id and output for each pair")
     try:
-        batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"), limits=limits)
+        batches, _ = read_records(
+            path, DataSettings(path=str(path), id="id", output="output", limits=limits or Limits())
+        )
         yield from batches
     except DataError as error:
         problem, _, advice = str(error).partition("\n")

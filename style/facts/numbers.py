@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from .dates import DATE, MONTHS, TIME, Date, read_date, read_time
-from .digits import Value, values_of
-from .number_words import Key
 from .quantities import MULTIPLIERS, NUMBER, UNIT_WORDS, Quantity, read_number, share_units
+from .values import DATE, MONTHS, TIME, Date, Key, Value, read_date, read_time, values_of
 
 __all__ = [
     "SPAN",
     "UNSPACED",
     "Fact",
-    "Key",
     "code_keys",
     "facts_in",
     "loose_code_keys",

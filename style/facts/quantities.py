@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
-from .digits import Ratio, Value, plus, power_of_ten, raised, ratio, ratio_of, scaled, values_of, vulgar
+from .values import Ratio, Value, plus, power_of_ten, raised, ratio, ratio_of, scaled, values_of, vulgar
 
 __all__ = [
     "CURRENCIES",

@@ -2,6 +2,5 @@
 
 from .evidence import Evidence
 from .infer import InferredStyle, infer_proposed, infer_style
-from .text import entries_text
 
-__all__ = ["Evidence", "InferredStyle", "entries_text", "infer_proposed", "infer_style"]
+__all__ = ["Evidence", "InferredStyle", "infer_proposed", "infer_style"]

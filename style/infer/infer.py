@@ -10,21 +10,31 @@ import polars as pl
 
 from ...core import notebook_page, printable, say
 from ..check import check_columns, pair_columns
+from ..columns import Columns, field_names
 from ..discrimination import Discrimination, content_order, measure_discrimination
 from ..guide import check_sentence
-from ..kind import Proposal
 from ..kinds import KINDS
 from ..read import parse_style
-from ..schema import Check, Columns, StyleSchema, field_names
-from ..words import label_counts
-from .evidence import MUST_FROM, SHOULD_FROM, Evidence, count_evidence, wilson_low, with_ids
-from .pieces import propose_for_pieces
-from .redundant import joined_fields, joined_spellings, without_redundant
-from .text import entries_text, fields_sentence, left_out_sentence, style_text, wordings_text
-from .unfinished import unfinished
+from ..schema import Check, Proposal, StyleSchema
+from ..scope import pieces_of
+from ..words import label_counts, mostly_json
+from ..yaml_text import entries_text, wordings_text
+from .evidence import (
+    MUST_FROM,
+    SHOULD_FROM,
+    Evidence,
+    count_evidence,
+    joined_fields,
+    joined_spellings,
+    wilson_low,
+    with_ids,
+    without_redundant,
+)
+from .text import fields_sentence, left_out_sentence, style_text
 from .wordings import propose_wordings
 
-__all__ = ["InferredStyle", "infer_proposed", "infer_style"]
+__all__ = ["InferredStyle", "infer_proposed", "infer_style", "unfinished"]
+
 
 # More examples than this do not change a share; they only take time.
 MOST_EXAMPLES = 20_000
@@ -287,3 +297,59 @@ def _message(evidence: Sequence[Evidence], habits: Sequence[Evidence]) -> str:
     ] * bool(should)
     more = f"; {say.count(len(habits), 'habit')} of most outputs, commented out" if habits else ""
     return f"style found: {' and '.join(counts)}{more}"
+
+
+# Outputs with several items, and outputs whose first line is a title, must be this common.
+_LISTED_SHARE, _TITLED_SHARE = 0.5, 0.9
+_TITLE_WORDS = 15
+_MARKED = r"^\s*(?:[-*+•#>|<`]|\d{1,3}[.)]\s)"
+# What is said of an item or a title, by kind: a key of the entries that say it.
+_ABOUT_ITEMS = {"punctuation": "end", "case": "is"}
+_ABOUT_TITLES = {"length": "unit", **_ABOUT_ITEMS}
+
+
+def propose_for_pieces(columns: Columns) -> Iterator[tuple[str, Proposal]]:
+    """Checks of single items and of the first line, each with its kind."""
+    if mostly_json(columns.output):
+        return
+    for unit in ("bullet", "item"):
+        items = pieces_of(columns.output, each=unit)
+        several = items.group_by("index").len().filter(pl.col("len") > 1)
+        if len(several) >= _LISTED_SHARE * len(columns.output):
+            yield from _proposals(columns, items, {"each": unit}, _ABOUT_ITEMS)
+            break  # every bullet is an item
+    lines = columns.output.str.strip_chars().str.extract(r"\A(.*)\n").str.strip_chars()
+    title = (lines.str.count_matches(r"\S+") <= _TITLE_WORDS) & ~lines.str.contains(_MARKED)
+    if title.fill_null(False).sum() >= _TITLED_SHARE * len(columns.output):
+        first = pieces_of(columns.output, part="first line")
+        yield from _proposals(columns, first, {"part": "first line"}, _ABOUT_TITLES)
+
+
+def _proposals(
+    columns: Columns, pieces: pl.DataFrame, scope: dict[str, str], about: dict[str, str]
+) -> Iterator[tuple[str, Proposal]]:
+    """What the kinds suggest for the pieces as if they were outputs, limited to the scope."""
+    some = columns.with_outputs(pieces["text"], pieces["index"])
+    for kind, key in about.items():
+        for proposal in KINDS[kind].propose(some):
+            if key in proposal.entry and proposal.entry.get("unit", "words") == "words":
+                yield kind, Proposal({**proposal.entry, **scope}, style=False, note=proposal.note, most=proposal.most)
+
+
+_MOST = 0.2  # of the outputs; what is in more of them is how they are written
+# Placeholders within a text and refusals, as the check `clean` finds them.
+_CLEAN = "checks: [{kind: clean, allow: [fences, assistant phrases, mojibake, prompt echo]}]"
+# The whole output, or what it begins with in capitals. Rust syntax. A label may be such a word, as in a list of tasks.
+_WHOLE = (
+    r"(?i)\A\W*(?:todo|tbd|tba|fixme|x{3,}|placeholder|\?{2,}|coming soon|(?:text |description |details )?to (?:be"
+    r" (?:added|announced|completed|confirmed|decided|defined|determined|done|provided|written)|come|follow)|lorem ipsum\b.*"
+    r"|(?-i:TODO|TBD|FIXME)\b.*)\W*\z"
+)
+
+
+def unfinished(columns: Columns) -> pl.Series:
+    """For each output whether it stands in for one: a placeholder such as `TBD`, or a refusal. None if that is usual."""
+    found = check_columns(columns, parse_style(_CLEAN, where="unfinished outputs")).status["clean"] == "fail"
+    if label_counts(columns.output.str.strip_chars()).is_empty():
+        found |= columns.output.str.contains(_WHOLE)
+    return found if found.sum() <= _MOST * len(found) else found & False

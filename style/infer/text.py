@@ -4,57 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from ...core import say
+from ..columns import Columns, common_fields, given_fields
 from ..discrimination import Discrimination
-from ..fields import common_fields, given_fields
-from ..schema import Columns
+from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 
-__all__ = ["entries_text", "fields_sentence", "left_out_sentence", "style_text", "wordings_text"]
+__all__ = ["fields_sentence", "left_out_sentence", "style_text"]
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
 _SAME = 0.02  # a smaller difference between own outputs and those of other requests says nothing
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Short lists on one line; texts with anything but plain characters in double quotes, escaped."""
-
-
-def _list(dumper: yaml.SafeDumper, value: Sequence[Any]) -> yaml.Node:
-    flat = all(isinstance(item, str | int | float | None) for item in value)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flat)
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    # Quoting keeps line breaks, NEL and the like out of the file, where they would end a comment.
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
-
-
-_Dumper.add_representer(list, _list)
-_Dumper.add_representer(tuple, _list)
-_Dumper.add_representer(str, _text)
-_Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
-
-
-def entries_text(entries: Sequence[Mapping[str, Any]]) -> str:
-    """Checks as they appear below `checks:`, indented by two spaces."""
-    text = _dumped([_plain(entry) for entry in entries])
-    return "".join(f"  {line}\n" for line in text.split("\n") if line)
-
-
-def wordings_text(wordings: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
-    """`wordings` as they appear at the top of the file; empty if there are none."""
-    return _dumped({"wordings": _plain(wordings)}) if wordings else ""
-
-
-def _dumped(value: Any) -> str:
-    """The value as YAML. What is not printable is in double quotes (`_text`), so an escape means the same there."""
-    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-    return "".join(c if c.isprintable() or c == "\n" else f"\\U{ord(c):08x}" for c in text)
 
 
 def style_text(
@@ -83,7 +44,7 @@ def style_text(
     lines += [f"# {note}" for note in notes]
     lines += [f"# {discrimination.sentence}"] if discrimination else []
     top = {"name": name, "reviewed": False}
-    lines += _dumped(top).rstrip("\n").split("\n")
+    lines += dumped(top).rstrip("\n").split("\n")
     if wordings:
         lines.append(
             "# Phrases that outputs use for a value of a field in place of its name. Remove those that do not say it."
@@ -198,10 +159,3 @@ def _shown(text: str, most: int) -> str:
     """A text from the data on one line of a comment: unprintable characters escaped, long texts cut."""
     cut = text if len(text) <= most else f"{text[: most - 1]}…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-
-
-def _plain(value: Any) -> Any:
-    """The value in types that YAML supports."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..columns import Columns, field_text, text_fields
 from ..facts.names import JOINERS
-from ..fields import text_fields
-from ..schema import Columns, field_text
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 __all__ = ["propose_wordings"]

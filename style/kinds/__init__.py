@@ -1,7 +1,6 @@
 """All kinds of checks by name; each has a file with everything that the kind can do."""
 
-from ..kind import Kind
-from .affix import ENDS_WITH, STARTS_WITH
+from ..schema import Kind
 from .allowed import ALLOWED
 from .case import CASE
 from .contradicts import CONTRADICTS
@@ -24,6 +23,7 @@ from .punctuation import PUNCTUATION
 from .python_call import PYTHON
 from .readability import READABILITY
 from .sections import SECTIONS
+from .starts_ends import ENDS_WITH, STARTS_WITH
 from .sums import SUMS
 from .template import TEMPLATE
 from .vocabulary import VOCABULARY
@@ -33,32 +33,8 @@ __all__ = ["KINDS"]
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        LENGTH,
-        PATTERN,
-        SECTIONS,
-        LIST,
-        TEMPLATE,
-        JSON,
-        HTML,
-        KEY_VALUES,
-        ORDER,
-        ALLOWED,
-        NUMBERS,
-        CASE,
-        FORBIDDEN,
-        STARTS_WITH,
-        ENDS_WITH,
-        VOCABULARY,
-        KNOWN_WORDS,
-        PUNCTUATION,
-        CLEAN,
-        GROUNDED,
-        COVERS,
-        CONTRADICTS,
-        SUMS,
-        LANGUAGE,
-        READABILITY,
-        NO_REPEATS,
-        PYTHON,
+        LENGTH, PATTERN, SECTIONS, LIST, TEMPLATE, JSON, HTML, KEY_VALUES, ORDER, ALLOWED, NUMBERS, CASE, FORBIDDEN,
+        STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, LANGUAGE,
+        READABILITY, NO_REPEATS, PYTHON,
     )
-}
+}  # fmt: skip

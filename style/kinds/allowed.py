@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..fields import common_fields
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..columns import Columns, common_fields, regex_places
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import label_counts, mostly_json, one_of, quoted, ready_pattern
 
 __all__ = ["ALLOWED"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..columns import Columns, regex_places
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
 from ..words import mostly_html, mostly_json, quoted
 
 __all__ = ["CASE"]
@@ -70,7 +70,7 @@ def _find_case(check: Check, columns: Columns) -> Findings:
     p: CaseParameters = check.parameters
     find = {"sentence": _not_sentence, "title": _not_title, "upper": _not_upper, "lower": _not_lower}[p.is_]
     return Findings(
-        faults(sorted(find(columns), key=lambda row: (row[0], row[2]))),
+        ordered_faults(find(columns)),
         columns.output.str.contains(r"[\p{Lu}\p{Ll}]").rename("applies"),
     )
 
@@ -210,10 +210,6 @@ _SAYINGS = {
 }
 
 
-def _say_case(check: Check) -> str:
-    return _SAYINGS[check.parameters.is_]
-
-
 def _propose_case(columns: Columns) -> list[Proposal]:
     """Each case that at least half of the outputs seem to follow, if most could be in another."""
     texts = columns.output
@@ -267,7 +263,7 @@ def _lower_titles(check: Check, broken: Broken) -> Iterator[Edit]:
 
 
 CASE = Kind(
-    "case", "form", CaseParameters, _find_case, _say_case, _propose_case,
+    "case", "form", CaseParameters, _find_case, lambda check: _SAYINGS[check.parameters.is_], _propose_case,
     fix=Fix(
         _fix_case, _lower_titles,
         "Safe: changes capital or small letters. Unsafe: changes to small letters where capitals may be names.",

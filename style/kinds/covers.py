@@ -7,14 +7,12 @@ from typing import NamedTuple
 import polars as pl
 
 from ...core import ConfigError
-from ..facts.number_words import WORDS, as_digits, word_keys
+from ..columns import Columns, common_fields, contained
+from ..facts.number_words import WORDS, Spans, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
-from ..facts.spans import Spans
-from ..fields import common_fields
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, Wordings, contained, faults
+from ..schema import Check, Explanation, Findings, Kind, Proposal, Wordings, faults
 from ..wordings import mentions, value_key, vocabulary
-from ..words import quoted
+from ..words import listed, quoted
 
 __all__ = ["COVERS"]
 
@@ -40,7 +38,7 @@ class CoversParameters:
 
 def _find_covers(check: Check, columns: Columns) -> Findings:
     p: CoversParameters = check.parameters
-    applicable = pl.Series("applies", [False], dtype=pl.Boolean).new_from_index(0, len(columns.output))
+    applicable = pl.repeat(False, len(columns.output), dtype=pl.Boolean, eager=True)
     rows = []
     for name in p.fields:
         applicable |= columns.field(name).is_not_null()
@@ -142,7 +140,7 @@ _QUALIFIER = r"(\p{L}.*?)\s*\(\p{L}[^()\d]*\)$"
 def _said_loosely(table: pl.DataFrame, wanted: pl.Series) -> pl.Series:
     """Where an item is a name that the output writes without its qualifier, or with another sign for a small word."""
     rows = (wanted & table["plain"].str.contains(_LOOSE)).arg_true()
-    said = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(table))
+    said = pl.repeat(False, len(table), dtype=pl.Boolean, eager=True)
     if not len(rows):
         return said
     name = pl.col("plain").str.replace(rf"^{_QUALIFIER}", "${1}")
@@ -162,12 +160,7 @@ def _normalised(name: str) -> pl.Expr:
 
 def _say_covers(check: Check) -> str:
     p: CoversParameters = check.parameters
-    names = p.fields[0] if len(p.fields) == 1 else f"{', '.join(p.fields[:-1])} and {p.fields[-1]}"
-    return f"Mention every value of {names}."
-
-
-def _explain_covers(check: Check, found: str | None, expected: str) -> str:
-    return f"{check.id}: the output leaves out the {expected}"
+    return f"Mention every value of {listed(p.fields)}."
 
 
 def _propose_covers(columns: Columns) -> Sequence[Proposal]:
@@ -183,6 +176,7 @@ def _propose_covers(columns: Columns) -> Sequence[Proposal]:
 
 
 COVERS = Kind(
-    "covers", "facts", CoversParameters, _find_covers, _say_covers, _propose_covers, _explain_covers,
+    "covers", "facts", CoversParameters, _find_covers, _say_covers, _propose_covers,
+    Explanation(missing="the output leaves out the {expected}"),
     looked_for=frozenset({"wordings"}),
 )  # fmt: skip

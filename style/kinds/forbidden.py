@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..fields import text_fields
-from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
+from ..columns import Columns, contained, regex_places, text_fields, text_places
 from ..parts import without_spans
 from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, contained, faults, regex_places, text_places
+from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, faults, ordered_faults
 from ..words import explain_slots, one_of, quoted, ready_pattern
 
 __all__ = ["FORBIDDEN"]
@@ -45,7 +44,7 @@ def _find_forbidden(check: Check, columns: Columns) -> Findings:
             faults([(i, text, start, end, f"nothing that matches {p.regex}") for i, text, start, end in places])
         )
     rows = []
-    applicable = pl.Series("applies", [False], dtype=pl.Boolean).new_from_index(0, len(columns.output))
+    applicable = pl.repeat(False, len(columns.output), dtype=pl.Boolean, eager=True)
     for text in p.any:
         wanted = columns.filled(text)
         applicable |= wanted.is_not_null()
@@ -54,7 +53,7 @@ def _find_forbidden(check: Check, columns: Columns) -> Findings:
         for index, output, forbidden in found:
             for start, end in text_places(output, forbidden, ignore_case=check.ignore_case):
                 rows.append((index, output[start:end], start, end, f"not {quoted(forbidden)}"))
-    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))), applicable)
+    return Findings(ordered_faults(rows), applicable)
 
 
 def _contains(outputs: pl.Series, wanted: pl.Series, *, ignore_case: bool) -> pl.Series:
@@ -78,11 +77,7 @@ def _say_forbidden(check: Check) -> str:
 
 
 def _explain_forbidden(check: Check, found: str | None, expected: str) -> str:
-    return (
-        f'{check.id}: "{found}" must not stand here'
-        if check.parameters.any
-        else explain_plainly(check, found, expected)
-    )
+    return f'"{found}" must not stand here' if check.parameters.any else Explanation()(check, found, expected)
 
 
 def _propose_forbidden(columns: Columns) -> Sequence[Proposal]:

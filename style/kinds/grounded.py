@@ -8,14 +8,14 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns
 from ..facts.names import names_in, states_name, words_of
-from ..facts.number_words import STATED, WORDS, stated_numbers, word_keys, words_in
+from ..facts.number_words import STATED, WORDS, Spans, stated_numbers, word_keys, words_in
 from ..facts.numbers import SPAN, Fact, span_facts, spans_in
-from ..facts.spans import Spans
-from ..kind import Broken, Edit, Fix, Kind, Proposal
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Check, Columns, Findings, Wordings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, Wordings, faults
 from ..wordings import wordings_of
+from ..words import listed
 
 __all__ = [
     "GROUNDED",
@@ -256,14 +256,13 @@ def _with_and_without_numbering(texts: pl.Series) -> pl.Series:
 
 def _say_grounded(check: Check) -> str:
     p: GroundedParameters = check.parameters
-    names = f"{', '.join(p.facts[:-1])} and {p.facts[-1]}".removeprefix(" and ")
-    return f"State only {names} given in the request; never invent or change one."
+    return f"State only {listed(p.facts)} given in the request; never invent or change one."
 
 
 def _explain_grounded(check: Check, found: str | None, expected: str) -> str:
     """`45 V is not in the request; it states 40 V`."""
     _, _, near = expected.partition("; ")
-    return f'{check.id}: "{found}" is not in the request' + (f"; {near}" if near else "")
+    return f'"{found}" is not in the request' + (f"; {near}" if near else "")
 
 
 def _propose_grounded(columns: Columns) -> Sequence[Proposal]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults
+from ..columns import Columns
+from ..schema import Check, Findings, Kind, Proposal, faults
+from ..words import listed
 
 __all__ = ["HTML"]
 
@@ -197,19 +198,14 @@ def _say_html(check: Check) -> str:
     p: HtmlParameters = check.parameters
     sentences = ["Write well-formed HTML: close every tag."]
     if p.tags:
-        sentences.append(f"Use only {_tag_list(p.tags)}.")
+        sentences.append(f"Use only {listed([f'`<{name}>`' for name in p.tags])}.")
     if p.required:
-        sentences.append(f"Use {_tag_list(p.required)} at least once.")
+        sentences.append(f"Use {listed([f'`<{name}>`' for name in p.required])} at least once.")
     if p.structure:
         parts = [_PART.fullmatch(part) for part in p.structure]
         named = [f"{_HOW_OFTEN[part[2]]} `<{part[1]}>`" for part in parts if part]
         sentences.append(f"The outermost elements are, in this order: {', '.join(named)}.")
     return " ".join(sentences)
-
-
-def _tag_list(names: Sequence[str]) -> str:
-    marked = [f"`<{name}>`" for name in names]
-    return " and ".join(filter(None, (", ".join(marked[:-1]), marked[-1])))
 
 
 def _propose_html(columns: Columns) -> list[Proposal]:

@@ -3,43 +3,35 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import polars as pl
 
 from ...core import ConfigError, read_written
-from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..columns import Columns
 from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, faults
-from ..words import quoted
+from ..schema import Broken, Check, Edit, Fault, Findings, Fix, Kind, Proposal, faults
+from ..words import listed, quoted
 from ..yaml_text import read_yaml
 from .json_failures import MOST, StoppableValidator, compiled, failures
-from .json_text import as_json
+from .json_text import MAX_DEPTH, as_json, fault_at, json_path, parsed_json, place_of
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
 __all__ = ["JSON"]
 
-# Deeper nesting is rejected before anything recursive sees it: the depth at which parsers fail differs.
-_MAX_DEPTH = 200
-# Python's own limit for reading whole numbers (quadratic time beyond it).
-_MAX_DIGITS = 4300
-_MAX_SHOWN = 200  # characters of a value shown as found
-_SHOWN_BROKEN = 20  # characters shown after the point where a text stops being JSON
 _MOST_OF_SCHEMA = 5_000_000  # bytes
 # An output that a schema may look at more often is validated where it can be stopped: for each failed look the validator
 # keeps a failure of 30 microseconds and a kilobyte.
 _MOST_LOOKS = 100_000
 _MOST_PARTS = 1_000  # of a schema, with references resolved; one that refers to itself has more
-
-Fault = tuple[str | None, int | None, int | None, str]
 
 
 @dataclass(frozen=True)
@@ -167,10 +159,10 @@ def _invented(p: JsonParameters, text: str, request: str) -> Iterator[Fault]:
     """The texts under the keys that must come from the request and do not."""
     plain = _plain(request)
     wanted = frozenset(p.from_request)
-    for path, value in _texts(_parsed(text)[0]):
+    for path, value in _texts(parsed_json(text)[0]):
         key = next((step for step in reversed(path) if isinstance(step, str)), None)
         if key in wanted and _plain(value) not in plain:
-            yield _fault(text, *_place(text, path), f"{_json_path(path)}: a text of the request")
+            yield fault_at(text, *place_of(text, path), f"{json_path(path)}: a text of the request")
 
 
 def _texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -189,7 +181,7 @@ def _plain(text: str) -> str:
 
 def _faults_of(text: str, p: JsonParameters, apart: StoppableValidator) -> list[Fault] | None:
     """All faults of one output as JSON that fits the schema; None if finding them takes too long."""
-    value, fault = _parsed(text)
+    value, fault = parsed_json(text)
     if fault is not None:
         return [fault]
     try:
@@ -198,117 +190,20 @@ def _faults_of(text: str, p: JsonParameters, apart: StoppableValidator) -> list[
         return None
     if found is None:
         return [(None, None, None, "characters of Unicode, not half of one (a lone surrogate)")]
-    unfit = [_fault(text, *_place(text, path), f"{_json_path(path)}: {message}") for path, message in found[:MOST]]
+    unfit = [fault_at(text, *place_of(text, path), f"{json_path(path)}: {message}") for path, message in found[:MOST]]
     return [*unfit, (None, None, None, "nothing more that does not fit")] if len(found) > MOST else unfit
 
 
-class _NoJsonError(ValueError):
-    pass
-
-
-def _parsed(text: str) -> tuple[Any, Fault | None]:
-    """The value of a JSON text, or the reason why it is not JSON."""
-    if text.count("[") + text.count("{") > _MAX_DEPTH and _depth(text) > _MAX_DEPTH:
-        return None, (None, None, None, f"JSON nested at most {_MAX_DEPTH} deep")
-    try:
-        return _DECODER.decode(text), None
-    except json.JSONDecodeError as error:
-        reason = f"valid JSON ({error.msg[0].lower()}{error.msg[1:]})"
-        return None, _fault(text, error.pos, min(error.pos + _SHOWN_BROKEN, len(text)), reason)
-    except _NoJsonError as error:
-        return None, (None, None, None, str(error))
-    except ValueError:
-        return None, (None, None, None, f"numbers of at most {_MAX_DIGITS} digits")
-    except RecursionError:
-        return None, (None, None, None, f"JSON nested at most {_MAX_DEPTH} deep")
-
-
-def _depth(text: str) -> int:
-    """The nesting depth of brackets, ignoring those in strings."""
-    deepest = depth = 0
-    for mark in re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL):
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth -= 1
-    return deepest
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        key = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
-        raise _NoJsonError(f"each key once in an object, not {quoted(key)} twice")
-    return table
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise _NoJsonError("numbers below 1.8e308")
-    return number
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise _NoJsonError(f"valid JSON, which has no {name}")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_no_constant)
-
-
-def _fault(text: str, start: int, end: int, expected: str) -> Fault:
-    """A violation with its span; without it if the text there is empty or long."""
-    if 0 < end - start <= _MAX_SHOWN:
-        return text[start:end], start, end, expected
-    return None, None, None, expected
-
-
-def _json_path(path: Sequence[str | int]) -> str:
-    """`$.items[0].name` (RFC 9535)."""
-    steps = [
-        f"[{step}]"
-        if isinstance(step, int)
-        else (f".{step}" if re.fullmatch(r"[A-Za-z_]\w*", step) else f"[{json.dumps(step, ensure_ascii=False)}]")
-        for step in path
-    ]
-    return f"${''.join(steps)}"
-
-
 _WORDS = re.compile(r"\w+|[^\w\s]")
-_BLANKS = re.compile(r"[ \t\n\r]*")
-
-
-def _place(text: str, path: Sequence[str | int]) -> tuple[int, int]:
-    """The span of the value at `path` in a valid JSON text."""
-    start = _after_blanks(text, 0)
-    for step in path:
-        start = _member(text, start, step)
-    return start, _DECODER.raw_decode(text, start)[1]
-
-
-def _member(text: str, start: int, step: str | int) -> int:
-    """The start of one member of the object or array that starts there."""
-    at = _after_blanks(text, start + 1)
-    number = 0
-    while True:
-        key: Any = number
-        if text[start] == "{":
-            key, at = _DECODER.raw_decode(text, at)
-            at = _after_blanks(text, _after_blanks(text, at) + 1)  # the colon
-        if key == step:
-            return at
-        at = _after_blanks(text, _after_blanks(text, _DECODER.raw_decode(text, at)[1]) + 1)  # the comma
-        number += 1
-
-
-def _after_blanks(text: str, at: int) -> int:
-    return _BLANKS.match(text, at).end()  # type: ignore[union-attr]
 
 
 def _say_json(check: Check) -> str:
     p: JsonParameters = check.parameters
-    copied = f" Copy the text of {_listed(p.from_request)} from the request." if p.from_request else ""
+    copied = (
+        f" Copy the text of {listed([f'`{name}`' for name in p.from_request])} from the request."
+        if p.from_request
+        else ""
+    )
     schema = p.schema
     if not isinstance(schema, dict) or not schema:
         return f"Answer with valid JSON and nothing else.{copied}"
@@ -316,18 +211,13 @@ def _say_json(check: Check) -> str:
     return f"Answer with JSON and nothing else, by this JSON Schema: `{shape}`.{copied}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    marked = [f"`{name}`" for name in names]
-    return " and ".join(filter(None, (", ".join(marked[:-1]), marked[-1])))
-
-
 def _explain_json(check: Check, found: str | None, expected: str) -> str:
     if expected.startswith("$"):
         place, _, reason = expected.partition(": ")
         shown = f" (this value: {found})" if found is not None else ""
-        return f"{check.id}: at {place} {reason}{shown}"
+        return f"at {place} {reason}{shown}"
     there = f" at {quoted(found)}" if found is not None else ""
-    return f"{check.id}: expected {expected}{there}"
+    return f"expected {expected}{there}"
 
 
 _PROPOSE_FROM = 2_000  # outputs are enough for a schema
@@ -342,7 +232,7 @@ def _propose_json(columns: Columns) -> list[Proposal]:
     texts = columns.output.gather_every(max(len(columns.output) // _PROPOSE_FROM, 1))
     if not len(texts) or not texts.str.contains(r"^\s*[\[{]").mean() >= 0.8:  # type: ignore[operator]
         return []
-    values = [value for text in texts if (parsed := _parsed(text))[1] is None for value in parsed[:1]]
+    values = [value for text in texts if (parsed := parsed_json(text))[1] is None for value in parsed[:1]]
     if len(values) < 0.8 * len(texts):
         return []
     schemas = [_schema_of(values, strict=True), _schema_of(values, strict=False)]
@@ -358,7 +248,7 @@ def _copied_keys(columns: Columns) -> list[str]:
     found: dict[str, list[bool]] = {}
     values: dict[str, set[str]] = {}
     for text, request in zip(columns.output, columns.input, strict=True):
-        if (parsed := _parsed(text))[1] is not None:
+        if (parsed := parsed_json(text))[1] is not None:
             continue
         plain = _plain(request)
         for path, value in _texts(parsed[0]):
@@ -409,10 +299,10 @@ def _type_of(value: Any) -> str:
 def _fix_json(check: Check, broken: Broken) -> Iterator[Edit]:
     """The text as JSON, if it is not and can be read as such."""
     text = broken.text
-    if _parsed(text)[1] is None or text.count("[") + text.count("{") > _MAX_DEPTH:
+    if parsed_json(text)[1] is None or text.count("[") + text.count("{") > MAX_DEPTH:
         return
     written = as_json(text)
-    if written is not None and _parsed(written)[1] is None:
+    if written is not None and parsed_json(written)[1] is None:
         yield Edit(0, len(text), written)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..parts import in_order, lines_of
-from ..schema import FAULT_SCHEMA, Check, Columns, Findings, faults
-from ..succession import common_succession, succession_faults
+from ..columns import Columns
+from ..parts import lines_of
+from ..schema import FAULT_SCHEMA, Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, faults
 from ..words import quoted, text_lines
+from .order import common_succession, in_order, succession_faults
 
 __all__ = ["KEY_VALUES"]
 
@@ -89,12 +89,6 @@ def _say_key_values(check: Check) -> str:
     return f"Write one line for each of these, in this order{'' if p.extra else ', and nothing else'}: {keys}."
 
 
-def _explain_key_values(check: Check, found: str | None, expected: str) -> str:
-    if found is None:
-        return f"{check.id}: the line {expected} is missing"
-    return f"{check.id}: found {quoted(found)} where {expected} is expected"
-
-
 def _propose_key_values(columns: Columns) -> list[Proposal]:
     many = columns.output.str.contains("\n", literal=True)
     for separator in _PROPOSED_SEPARATORS:
@@ -119,10 +113,8 @@ def _fix_key_values(check: Check, broken: Broken) -> Iterator[Edit]:
     names = [key for _, key in keyed]
     if missing := [key for key in p.keys if key not in names]:
         yield from _written_keys(lines, missing, p)
-    elif len(set(names)) == len(names):
-        starts = [start for start, _ in keyed]
-        blocks = [*zip(starts, [*starts[1:], len(text)], strict=True)]
-        yield from in_order(text, blocks, {n: p.keys.index(name) for n, name in enumerate(names)})
+    else:
+        yield from in_order(text, keyed, p.keys)
 
 
 def _key(line: str, p: KeyValuesParameters) -> str | None:
@@ -155,7 +147,7 @@ KEY_VALUES = Kind(
     _find_key_values,
     _say_key_values,
     _propose_key_values,
-    _explain_key_values,
+    Explanation('found "{found}" where {expected} is expected', "the line {expected} is missing"),
     Fix(
         _fix_key_values,
         says="Safe: corrects the case and separator of keys and puts the lines in order.",

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ...core import ConfigError, read_written
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults
-from ..word_forms import KnownForms
+from ..columns import Columns
+from ..facts.names import KnownForms
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import mostly_json, quoted
 
 __all__ = ["KNOWN_WORDS", "established_words"]
@@ -55,7 +55,9 @@ class KnownWordsParameters:
     @cached_property
     def known(self) -> frozenset[str]:
         """The known words and compounds in small letters."""
-        listed = self.words if self.path is None else _read_words(Path(self.path))
+        listed = self.words
+        if self.path is not None:
+            listed = read_written(Path(self.path), what="list of words", most=_MOST_BYTES).splitlines()
         return frozenset(_folded(word) for text in (*listed, *self.allow) for word in text.split())
 
     @cached_property
@@ -65,10 +67,6 @@ class KnownWordsParameters:
 
 
 _MOST_BYTES = 20_000_000  # a list of all English words, with those that hardly anyone uses, has 5 million
-
-
-def _read_words(path: Path) -> list[str]:
-    return read_written(path, what="list of words", most=_MOST_BYTES).splitlines()
 
 
 def _folded(word: str) -> str:
@@ -204,7 +202,7 @@ def _explain_known_words(check: Check, found: str | None, expected: str) -> str:
     """`"BIG-POWER" is neither in the request nor one of the 640 known words`."""
     counted, _, near = expected.partition("; ")
     count = counted.removeprefix("a word of the request or ").removesuffix(" known")
-    text = f"{check.id}: {quoted(found or '')} is neither in the request nor {count} known words"
+    text = f"{quoted(found or '')} is neither in the request nor {count} known words"
     return f"{text}; {near}" if near else text
 
 

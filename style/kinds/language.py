@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults
+from ..columns import Columns
+from ..schema import Check, Findings, Kind, Proposal, faults
 
 __all__ = ["LANGUAGE", "SURE_SHARE", "language_name", "likely_languages"]
 

@@ -1,14 +1,14 @@
 """The check `clean`: refusals, and leftovers of a model or an export."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..columns import Columns, regex_places
 from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, ordered_faults
 
 __all__ = [
     "CLEAN",
@@ -129,35 +129,27 @@ def _find_clean(check: Check, columns: Columns) -> Findings:
     rows = []
     for name, pattern in _LEFTOVERS.items():
         if name not in allowed:
-            innocent = _INNOCENT.get(name, _never)
             for index, found, start, end in regex_places(columns.output, pattern):
-                if not innocent(texts[index], start, end):
+                if name != "placeholders" or _is_placeholder(texts[index], start, end):
                     rows.append((index, found, start, end, f"no {name}"))
     if "refusals" not in allowed:
         rows += [(i, text, start, end, "no refusal") for i, text, start, end in regex_places(columns.output, REFUSAL)]
     if "prompt echo" not in allowed:
         rows += _echoes(columns)
     rows = [row for row in rows if not any(text in row[1].casefold() for text in allowed if text)]
-    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))))
+    return Findings(ordered_faults(rows))
 
 
-def _never(text: str, start: int, end: int) -> bool:
-    return False
-
-
-def _no_placeholder(text: str, start: int, end: int) -> bool:
-    """Whether it only looks like a placeholder: a link, an expression of a build file, part of a type number."""
+def _is_placeholder(text: str, start: int, end: int) -> bool:
+    """Whether it not only looks like a placeholder, as a link, an expression of a build file or a part of a type number do."""
     found, before, after = text[start:end], text[start - 1 : start], text[end : end + 1]
     if found[0] == "[":
-        return after == "("
+        return after != "("
     if found[0] == "{":
-        return before in ("$", "{", "_", "^") or found.strip("{} ").lower() in ("and", "or", "to")
+        return before not in ("$", "{", "_", "^") and found.strip("{} ").lower() not in ("and", "or", "to")
     if found.startswith(("x", "TBD")):
-        return bool(re.match(r"[\w./:_#-]", before)) or bool(re.match(r"[-/_]|\.\w", text[end : end + 2]))
-    return False
-
-
-_INNOCENT: dict[str, Callable[[str, int, int], bool]] = {"placeholders": _no_placeholder}
+        return not (re.match(r"[\w./:_#-]", before) or re.match(r"[-/_]|\.\w", text[end : end + 2]))
+    return True
 
 
 def _echoes(columns: Columns) -> Iterator[tuple[int, str, int, int, str]]:
@@ -209,11 +201,6 @@ def _repeats_half(lines: Sequence[str], output: str) -> bool:
 
 def _say_clean(check: Check) -> str:
     return "Give only the text: no introduction, no remarks, no code fences, no placeholders, no part of the request repeated."
-
-
-def _explain_clean(check: Check, found: str | None, expected: str) -> str:
-    """The leftover and its kind."""
-    return f'{check.id}: "{found}" is left over; expected {expected}'
 
 
 def _propose_clean(columns: Columns) -> Sequence[Proposal]:
@@ -297,7 +284,8 @@ def _decoded(text: str) -> Iterator[Edit]:
 
 
 CLEAN = Kind(
-    "clean", "form", CleanParameters, _find_clean, _say_clean, _propose_clean, _explain_clean,
+    "clean", "form", CleanParameters, _find_clean, _say_clean, _propose_clean,
+    Explanation('"{found}" is left over; expected {expected}'),
     Fix(
         _fix_clean,
         says="Safe: removes a fence around the text, remarks before and after it, special tokens and lines of the "

@@ -8,10 +8,10 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..columns import Columns
 from ..parts import facts_of, parts_of
-from ..schema import Check, Columns, Findings, faults
-from ..words import ABBREVIATION, how_many, mostly_json
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
+from ..words import ABBREVIATION, check_range, how_many, mostly_json
 
 __all__ = ["LENGTH"]
 
@@ -29,8 +29,7 @@ class LengthParameters:
     def __post_init__(self) -> None:
         if self.min is None and self.max is None:
             raise ConfigError('needs "min" or "max"')
-        if (self.min or 0) < 0 or (self.max is not None and self.max < (self.min or 0)):
-            raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {self.min}, max {self.max}")
+        check_range(self.min, self.max)
 
 
 _TEXT = pl.col("text")
@@ -49,7 +48,7 @@ def _find_length(check: Check, columns: Columns) -> Findings:
     p: LengthParameters = check.parameters
     if p.unit == "tokens":
         if columns.count_tokens is None:
-            why = pl.Series("why", [_NO_TOKENIZER], dtype=pl.String).new_from_index(0, len(columns.output))
+            why = pl.repeat(_NO_TOKENIZER, len(columns.output), dtype=pl.String, eager=True)
             return Findings(faults([]), unscored=why)
         counts = pl.Series("text", list(columns.count_tokens(columns.output.to_list())), dtype=pl.Int64)
     else:
@@ -77,7 +76,7 @@ def _say_length(check: Check) -> str:
 def _explain_length(check: Check, found: str | None, expected: str) -> str:
     count, _, unit = (found or "0").partition(" ")
     found = f"1 {unit.removesuffix('s')}" if count == "1" else found
-    return f"{check.id}: the text has {found}, expected {expected}"
+    return f"the text has {found}, expected {expected}"
 
 
 # A range wider than this factor means nothing for style: any texts fit.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..columns import Columns
 from ..parts import lines_of
-from ..schema import FAULT_SCHEMA, Check, Columns, Findings, faults
-from ..words import how_many, mostly_json, quoted, text_lines
+from ..schema import FAULT_SCHEMA, Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, faults
+from ..words import check_range, how_many, mostly_json, quoted, text_lines
 
 __all__ = ["LIST"]
 
@@ -36,8 +36,7 @@ class ListParameters:
     def __post_init__(self) -> None:
         if not self.marker.strip() or "\n" in self.marker:
             raise ConfigError('"marker" must be the beginning of a line, such as "- " or "1. "')
-        if self.min < 0 or (self.max is not None and self.max < self.min):
-            raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {self.min}, max {self.max}")
+        check_range(self.min, self.max)
         if self.item_max_words is not None and self.item_max_words < 1:
             raise ConfigError(f'"item_max_words" must be at least 1, found {self.item_max_words}')
 
@@ -157,12 +156,6 @@ def _say_list(check: Check) -> str:
     return sentence + (f"; an item has {how_many(None, p.item_max_words, 'words')}." if p.item_max_words else ".")
 
 
-def _explain_list(check: Check, found: str | None, expected: str) -> str:
-    if found is None:
-        return f"{check.id}: there is no list, expected {expected}"
-    return f"{check.id}: found {quoted(found)}, expected {expected}"
-
-
 def _propose_list(columns: Columns) -> list[Proposal]:
     """The list that most outputs have, with the range of its items."""
     count = len(columns.output)
@@ -231,7 +224,8 @@ def _cut_list(check: Check, broken: Broken) -> Iterator[Edit]:
 
 
 LIST = Kind(
-    "list", "form", ListParameters, _find_list, _say_list, _propose_list, _explain_list,
+    "list", "form", ListParameters, _find_list, _say_list, _propose_list,
+    Explanation(missing="there is no list, expected {expected}"),
     Fix(
         _fix_list, _cut_list,
         "Safe: replaces other markers, corrects the numbering. Unsafe: removes items beyond the last allowed one.",

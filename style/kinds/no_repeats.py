@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal
+from ..columns import Columns
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Check, Columns, Findings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 
 __all__ = ["NO_REPEATS"]
 

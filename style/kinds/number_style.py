@@ -9,10 +9,10 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
+from ..columns import Columns, regex_places
 from ..facts.numbers import SPAN, span_facts
 from ..facts.quantities import CURRENCIES, read_unit
-from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
 from ..words import mostly_json, one_of, quoted
 
 __all__ = ["NUMBERS"]
@@ -72,7 +72,7 @@ Judge = Callable[[str], tuple[bool, Sequence[Fault]]]
 
 def _find_numbers(check: Check, columns: Columns) -> Findings:
     p: NumbersParameters = check.parameters
-    applicable = pl.Series("applies", [False], dtype=pl.Boolean).new_from_index(0, len(columns.output))
+    applicable = pl.repeat(False, len(columns.output), dtype=pl.Boolean, eager=True)
     rows: list[Row] = []
     ways: list[tuple[str, Judge]] = []
     if p.space or p.units:
@@ -83,7 +83,7 @@ def _find_numbers(check: Check, columns: Columns) -> Findings:
         numbers, wrong = _judged(columns.output, pattern, judge)
         applicable |= numbers
         rows += _no_other_meaning(columns.output, wrong, _is_elided if pattern == SPAN else _is_version)
-    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))), applicable)
+    return Findings(ordered_faults(rows), applicable)
 
 
 def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, list[Row]]:
@@ -95,7 +95,7 @@ def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, li
     indexes = [
         matches.filter(pl.col("match").is_in(some.implode()))["index"].unique().sort() for some in (numeric, faulty)
     ]
-    applies = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(texts)).scatter(indexes[0], True)
+    applies = pl.repeat(False, len(texts), dtype=pl.Boolean, eager=True).scatter(indexes[0], True)
     # Positions are only needed for these.
     rows = [
         (indexes[1][place], text, start + at, start + end, expected)
@@ -226,7 +226,7 @@ def _say_numbers(check: Check) -> str:
 
 def _explain_numbers(check: Check, found: str | None, expected: str) -> str:
     verb = "should be" if expected.endswith('"') else "has a wrong mark: expected"
-    return f"{check.id}: {quoted(found or '')} {verb} {expected}"
+    return f"{quoted(found or '')} {verb} {expected}"
 
 
 def _free_gaps(span: str) -> frozenset[str]:

@@ -6,10 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError
-from ..kind import Kind, Proposal
-from ..schema import PATTERN_SLOT, Check, Columns, Findings, faults, regex_places
-from ..words import explain_slots, mostly_json, quoted, ready_pattern, times
+from ..columns import PATTERN_SLOT, Columns, regex_places
+from ..schema import Check, Explanation, Findings, Kind, Proposal, ordered_faults
+from ..words import check_range, explain_slots, mostly_json, quoted, ready_pattern, times
 
 __all__ = ["PATTERN"]
 
@@ -28,8 +27,7 @@ class PatternParameters:
 
     def __post_init__(self) -> None:
         ready_pattern(PATTERN_SLOT.sub("x", self.regex))
-        if self.min < 0 or (self.max is not None and self.max < self.min):
-            raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {self.min}, max {self.max}")
+        check_range(self.min, self.max)
 
 
 def _find_pattern(check: Check, columns: Columns) -> Findings:
@@ -55,7 +53,7 @@ def _as_faults(wrong: pl.DataFrame, places: list[Any], p: PatternParameters) -> 
     # Too few occurrences, and empty matches that count, have no span.
     located = {row[0] for row in rows}
     rows += [(index, None, None, None, expected) for index in wrong["index"] if index not in located]
-    return faults(sorted(rows, key=lambda row: (row[0], row[2] or 0)))
+    return ordered_faults(rows)
 
 
 def _find_filled(check: Check, columns: Columns) -> Findings:
@@ -93,9 +91,7 @@ def _say_pattern(check: Check) -> str:
 
 
 def _explain_pattern(check: Check, found: str | None, expected: str) -> str:
-    if found is not None:
-        return f"{check.id}: found {quoted(found)}, expected {expected}"
-    return f"{check.id}: {check.say or f'expected {expected}'}"
+    return check.say if found is None and check.say else Explanation()(check, found, expected)
 
 
 # Marks between facts, with their names in a guide.

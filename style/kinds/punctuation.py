@@ -8,8 +8,8 @@ from typing import Literal
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..columns import Columns, regex_places
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
 from ..words import mostly_html, mostly_json, quoted
 
 __all__ = ["PUNCTUATION"]
@@ -79,9 +79,7 @@ def _find_punctuation(check: Check, columns: Columns) -> Findings:
     dashes = _dashes(columns.output) if p.dashes else []
     found += [(*quote, _quotes_expected(p)) for quote in quotes if not _is_quote(quote[1], p.quotes or "none")]
     found += [(*dash, _dashes_expected(p)) for dash in dashes if not _is_dash(dash[1], p.dashes or "none")]
-    return Findings(
-        faults(sorted(found, key=lambda row: (row[0], row[2] or 0))), _applicable(p, columns, quotes + dashes)
-    )
+    return Findings(ordered_faults(found), _applicable(p, columns, quotes + dashes))
 
 
 def _applicable(p: PunctuationParameters, columns: Columns, marks: list[tuple[int, str, int, int]]) -> pl.Series | None:

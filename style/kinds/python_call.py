@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind
-from ..schema import Check, Columns, Findings, faults
+from ..columns import Columns
+from ..schema import Check, Explanation, Findings, Kind, faults
 
 __all__ = ["PYTHON", "load_code"]
 
@@ -179,8 +179,6 @@ def _say_python(check: Check) -> str:
     return words.splitlines()[0] if words else f"Follow the rule `{p.call}`."
 
 
-def _explain_python(check: Check, found: str | None, expected: str) -> str:
-    return f"{check.id}: {expected}"
-
-
-PYTHON = Kind("python", "wording", PythonParameters, _find_python, _say_python, explain=_explain_python)
+PYTHON = Kind(
+    "python", "wording", PythonParameters, _find_python, _say_python, explain=Explanation(missing="{expected}")
+)

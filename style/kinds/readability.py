@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults
+from ..columns import Columns
+from ..schema import Check, Findings, Kind, Proposal, faults
 from .language import likely_languages
 
 __all__ = ["READABILITY", "reading_grades", "syllables"]
@@ -123,7 +123,7 @@ def _explain_readability(check: Check, found: str | None, expected: str) -> str:
     p: ReadabilityParameters = check.parameters
     above = p.grade_max is not None and found is not None and float(found.removeprefix("grade ")) > p.grade_max
     way = "shorter sentences and words lower it" if above else "longer sentences and words raise it"
-    return f"{check.id}: the text reads at {found}, expected {expected}; {way}"
+    return f"the text reads at {found}, expected {expected}; {way}"
 
 
 def _propose_readability(columns: Columns) -> Sequence[Proposal]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal
-from ..parts import in_order, lines_of
-from ..schema import Check, Columns, Findings
-from ..succession import common_succession, succession_faults
-from ..words import quoted, text_lines
+from ..columns import Columns
+from ..parts import lines_of
+from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal
+from ..words import text_lines
+from .order import common_succession, in_order, succession_faults
 
 __all__ = ["SECTIONS"]
 
@@ -91,12 +91,6 @@ def _say_sections(check: Check) -> str:
     return f"Use these headings, in this order{others}: {', '.join(titles)}."
 
 
-def _explain_sections(check: Check, found: str | None, expected: str) -> str:
-    if found is None:
-        return f"{check.id}: the heading {expected} is missing"
-    return f"{check.id}: found the heading {quoted(found)} where {expected} is expected"
-
-
 def _propose_sections(columns: Columns) -> list[Proposal]:
     proposals = []
     for marker in _PROPOSED_MARKERS:
@@ -130,11 +124,8 @@ def _fix_sections(check: Check, broken: Broken) -> Iterator[Edit]:
     names = [name for _, name in heads]
     if missing := [title for title in p.titles if title not in names]:
         yield from _written_titles(lines, missing, p)
-    elif len(set(names)) == len(names):
-        starts = [start for start, _ in heads]
-        blocks = [*zip(starts, [*starts[1:], len(text)], strict=True)]
-        ranks = {n: p.titles.index(name) for n, name in enumerate(names) if name in p.titles}
-        yield from in_order(text, blocks, ranks)
+    else:
+        yield from in_order(text, heads, p.titles)
 
 
 def _title(line: str, p: SectionsParameters) -> str:
@@ -152,6 +143,7 @@ def _written_titles(lines: list[tuple[int, int, str]], missing: list[str], p: Se
 
 
 SECTIONS = Kind(
-    "sections", "form", SectionsParameters, _find_sections, _say_sections, _propose_sections, _explain_sections,
+    "sections", "form", SectionsParameters, _find_sections, _say_sections, _propose_sections,
+    Explanation('found the heading "{found}" where {expected} is expected', "the heading {expected} is missing"),
     Fix(_fix_sections, says="Safe: corrects the marker and case of headings and puts the sections in order."),
 )  # fmt: skip

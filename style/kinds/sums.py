@@ -8,8 +8,8 @@ from functools import cached_property
 import polars as pl
 
 from ...core import ConfigError
-from ..kind import Kind, Proposal
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..columns import Columns, regex_places
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import quoted
 
 __all__ = ["SUMS"]
@@ -71,12 +71,12 @@ class SumsParameters:
 
 def _find_sums(check: Check, columns: Columns) -> Findings:
     p: SumsParameters = check.parameters
-    listed = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(columns.output))
+    listed = pl.repeat(False, len(columns.output), dtype=pl.Boolean, eager=True)
     rows, found = [], []
     for index, text, start, end, shares in _lists(columns.output, p):
         found.append(index)
         if _rest(shares, p):
-            expected = f"shares that add up to {p.total:g}{_spaced(p.unit)}; these add up to {_rounded(sum(shares))}"
+            expected = f"shares that add up to {p.total:g}{_spaced(p.unit)}; these add up to {round(sum(shares), 2):g}"
             rows.append((index, text, start, end, expected))
     return Findings(faults(rows), listed.scatter(found, True) if found else listed)
 
@@ -122,10 +122,6 @@ def _complete(text: str, start: int, end: int, unit: str) -> bool:
     return unit not in before + after and not _PART_OF_RANGE.search(before)
 
 
-def _rounded(number: float) -> str:
-    return f"{round(number, 2):g}"
-
-
 def _spaced(unit: str) -> str:
     return unit if unit == "%" else f" {unit}"
 
@@ -139,7 +135,7 @@ def _say_sums(check: Check) -> str:
 def _explain_sums(check: Check, found: str | None, expected: str) -> str:
     """`"60% cotton, 30% linen" adds up to 90, expected 100%`."""
     wanted, _, actual = expected.partition("; these add up to ")
-    return f"{check.id}: {quoted(found or '')} adds up to {actual}, expected {wanted.removeprefix('shares that add up to ')}"
+    return f"{quoted(found or '')} adds up to {actual}, expected {wanted.removeprefix('shares that add up to ')}"
 
 
 def _propose_sums(columns: Columns) -> Sequence[Proposal]:

@@ -10,9 +10,8 @@ from itertools import pairwise
 import polars as pl
 
 from ...core import ConfigError
-from ..fields import text_fields
-from ..kind import Kind, Proposal
-from ..schema import PATTERN_SLOT, Check, Columns, Findings, faults, field_names
+from ..columns import PATTERN_SLOT, Columns, field_names, text_fields
+from ..schema import Check, Explanation, Findings, Kind, Proposal, faults
 from ..words import quoted, ready_pattern
 
 __all__ = ["TEMPLATE"]
@@ -144,17 +143,9 @@ def _say_template(check: Check) -> str:
     ]
     where = f", where {' and '.join(described)}" if described else ""
     if "\n" in p.text:
-        return f"Fill in this template exactly{where}:\n\n{_indented(p.text)}"
+        indented = p.text.replace("\n", "\n      ")
+        return f"Fill in this template exactly{where}:\n\n      {indented}"
     return f"Fill in this template exactly: `{p.text}`{where}."
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"      {line}" for line in text.split("\n"))
-
-
-def _explain_template(check: Check, found: str | None, expected: str) -> str:
-    mismatch = f"found {quoted(found)} where the template has" if found is not None else "the text ends before"
-    return f"{check.id}: {mismatch} {expected}"
 
 
 # Words, runs of white space, and single marks: the pieces of a template.
@@ -279,5 +270,11 @@ def _escaped(text: str) -> str:
 
 
 TEMPLATE = Kind(
-    "template", "form", TemplateParameters, _find_template, _say_template, _propose_template, _explain_template
+    "template",
+    "form",
+    TemplateParameters,
+    _find_template,
+    _say_template,
+    _propose_template,
+    Explanation('found "{found}" where the template has {expected}', "the text ends before {expected}"),
 )

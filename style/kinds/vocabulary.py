@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import polars as pl
+
 from ...core import ConfigError
-from ..kind import Broken, Edit, Fix, Kind, Proposal, explain_plainly
+from ..columns import Columns, regex_places
 from ..parts import without_spans
-from ..prose import whole_terms
-from ..protected import PROTECTED
-from ..schema import Check, Columns, Findings, faults, regex_places
+from ..protected import PROTECTED, cuts
+from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, ordered_faults
 from ..spelling import spelling_variants
 from ..words import mostly_json, one_of, quoted, whole_words
 
@@ -19,6 +20,8 @@ __all__ = ["VOCABULARY"]
 _MOST_TERMS, _TERM_SHARE, _DRIFT_SHARE = 12, 0.005, 0.01
 _STYLE_SHARE = 0.05
 _IN_PLACE = " in its place"
+
+Place = tuple[int, str, int, int]  # row, text found, start, end
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,19 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
         known = {fold(term): text for term, text in unwanted.items()}
         # Where case does not matter, a term is right in any case, unless another case of it is listed as a variant.
         good = {fold(term) for term in p.preferred} - known.keys()
-        for index, found, start, end in whole_terms(columns, regex_places(columns.output, pattern), pattern):
+        for index, found, start, end in _whole_terms(columns, regex_places(columns.output, pattern), pattern):
             if found not in p.preferred and (key := fold(found)) not in good:
                 rows.append((index, found, start, end, known[key]))
-    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
+    return Findings(ordered_faults(rows))
+
+
+def _whole_terms(columns: Columns, places: Sequence[Place], pattern: str) -> Sequence[Place]:
+    """The places of terms (matches of `pattern`) without those within a protected span; a term that is all of one counts."""
+    rows = pl.Series([*dict.fromkeys([place[0] for place in places])], dtype=pl.UInt32)
+    # Within a part number, one of these marks is next to the term.
+    joined = rows.filter(columns.output.gather(rows).str.contains(rf"[_.+/-](?:{pattern})|(?:{pattern})[_.+/-]"))
+    doubtful = {*columns.protected.marked(rows), *joined}
+    return [place for place in places if place[0] not in doubtful or not cuts(columns.protected[place[0]], *place[2:])]
 
 
 def _say_vocabulary(check: Check) -> str:
@@ -79,8 +91,8 @@ def _distinct(variants: tuple[str, ...]) -> list[str]:
 
 def _explain_vocabulary(check: Check, found: str | None, expected: str) -> str:
     if found is None:
-        return f"{check.id}: the term {expected} is missing"
-    return explain_plainly(check, found, expected.replace(_IN_PLACE, ""))
+        return f"the term {expected} is missing"
+    return Explanation()(check, found, expected.replace(_IN_PLACE, ""))
 
 
 def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:

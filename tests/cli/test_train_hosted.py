@@ -331,7 +331,7 @@ WITHOUT_TORCH = """
 import sys, time
 sys.modules.update(dict.fromkeys(["torch", "transformers", "peft", "safetensors"]))  # as in the base install
 from tuneworth.cli import main
-from tuneworth.train import Pauses
+from tuneworth.deploy import Pauses
 Pauses.__init__.__defaults__ = (0.001, 0.001, 0.001, 0.001, 3, time.sleep)
 main(sys.argv[1:])
 """

@@ -109,8 +109,8 @@ def test_a_timetable_tracks_the_steps_of_a_quiet_log() -> None:
 
 SHOWN = """
 import time
-from tuneworth.core import ExpectedStep, Talk, Timetable, console, timetable
-timetable.WARM_UP = console.SHORT = 0.0
+from tuneworth.core import ExpectedStep, Talk, Timetable, console, progress
+progress.WARM_UP = console.SHORT = 0.0
 console.LINES_APART = 0.1
 talk = Talk(quiet=QUIET, timetable=Timetable("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
 with talk.progress("plain") as advance:

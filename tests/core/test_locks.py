@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tuneworth.core import Locked, alone, appending, is_locked, writing
-from tuneworth.core.disk import locks
+from tuneworth.core.disk import appending as locks
 
 HOLDS = """
 import sys

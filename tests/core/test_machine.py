@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tuneworth.core import (
+from tuneworth.core import (  # fmt: skip
     allowed_cores,
     has_ended,
     machine,
@@ -21,7 +21,7 @@ from tuneworth.core import (
     sync_folder,
     user_name,
     write_whole,
-)  # fmt: skip
+)
 from tuneworth.core.disk import files
 
 

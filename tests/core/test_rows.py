@@ -11,7 +11,7 @@ from tuneworth.core import Row, filled, range_text, row_lines, row_text, say, un
 
 
 def test_the_examples_of_the_module_hold():
-    assert doctest.testmod(importlib.import_module("tuneworth.core.rows")).failed == 0
+    assert doctest.testmod(importlib.import_module("tuneworth.core.tables")).failed == 0
 
 
 @pytest.mark.parametrize(("row", "text"), [

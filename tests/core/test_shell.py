@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.core import quote, shell, split_command
+from tuneworth.core import commands, quote, split_command
 
 WORDS = st.lists(st.text(st.sampled_from("ab \\\"'&.é"), max_size=8), max_size=4)
 
 
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(commands, "os", SimpleNamespace(name="nt"))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_other_systems_take_single_quotes() -> None:
 @given(WORDS)
 def test_quoted_words_are_the_same_again_on_windows(words: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shell, "os", SimpleNamespace(name="nt"))
+        patch.setattr(commands, "os", SimpleNamespace(name="nt"))
         assert split_command(" ".join(map(quote, words))) == words
 
 
@@ -51,5 +51,5 @@ def test_quoted_words_are_the_same_again_on_windows(words: list[str]) -> None:
 def test_windows_quotes_are_those_of_python(word: str) -> None:
     """`list2cmdline` is the oracle for words with spaces, which it quotes for the same rules."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shell, "os", SimpleNamespace(name="nt"))
+        patch.setattr(commands, "os", SimpleNamespace(name="nt"))
         assert quote(word) == subprocess.list2cmdline([word])

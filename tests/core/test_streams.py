@@ -12,7 +12,7 @@ import pytest
 
 from tuneworth.cli.main import JOBS, main
 from tuneworth.core import print_anywhere
-from tuneworth.core.streams import SUBSTITUTES
+from tuneworth.core.console import SUBSTITUTES
 from tuneworth.examples import example_path
 
 from ..cli.test_help import EVERY

@@ -10,7 +10,7 @@ import numpy as np
 from tuneworth.curate import read_frame
 from tuneworth.curate.check.facts import field_facts, is_label, text_facts
 from tuneworth.curate.match.relations import relate
-from tuneworth.curate.read.comparison import comparable, comparable_fields
+from tuneworth.curate.read.normal_forms import comparable, comparable_fields
 
 from .by_words import mirrored, reworded
 from .measured import corpus_of

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 
-from tuneworth.curate.read.comparison import comparable
+from tuneworth.curate.read.normal_forms import comparable
 
 _EMPTY = "a an are be did do does is please s that the this was were what which who"
 _JOINING = "and as at by for from had has have i in it its me of on or their there to with you"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, DataSettings, PinnedSplits, answers_in_train, curate, read_frame
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.read.normalise import normalise
+from tuneworth.curate.read.normal_forms import normalise
 from tuneworth.curate.split import find_answers
 from tuneworth.curate.split.ties import _identical
 from tuneworth.style import parse_style

@@ -14,7 +14,7 @@ import pytest
 
 from tuneworth.curate import curate, read_frame
 from tuneworth.curate.match import relate
-from tuneworth.curate.meaning import Meaning, load_embedding
+from tuneworth.curate.paraphrases import Meaning, load_embedding
 from tuneworth.examples import example_path
 from tuneworth.style import field_text
 
@@ -192,7 +192,7 @@ def test_none_of_the_copies_that_are_found_is_across_the_split():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a longer prefix", "ticket number", "synonyms", "sorted words"])
 def test_what_characters_miss_is_nearest_in_meaning_as_the_table_says(name, monkeypatch):
-    monkeypatch.setattr("tuneworth.curate.meaning._LISTED", 1_000)
+    monkeypatch.setattr("tuneworth.curate.paraphrases._LISTED", 1_000)
     chance = random.Random(16)
     rows = [{**row, "input": as_text(row["input"]), "split": "train"} for row in requests()]
     planted = [

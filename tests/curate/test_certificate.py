@@ -8,7 +8,7 @@ import pytest
 
 from tuneworth.curate import read_frame
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.read.normalise import normalise
+from tuneworth.curate.read.normal_forms import normalise
 from tuneworth.curate.split import Answers, Ties, make_certificate
 from tuneworth.curate.split import certificate as module
 

@@ -9,13 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tuneworth.curate import curate, read_frame
-from tuneworth.curate.read.comparison import (
-    comparable,
-    compared_inputs,
-    text_fields,
-    visible,
-)
-from tuneworth.curate.read.normalise import normalise
+from tuneworth.curate.read.normal_forms import comparable, compared_inputs, normalise, text_fields, visible
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tuneworth.curate.check.facts import field_facts, text_facts
-from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
+from tuneworth.curate.read.normal_forms import clean_text, content_hash, normalise
 
 LONG = "a voltage regulator made for use in cars with "
 

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError
 from tuneworth.curate import DataSettings, file_parts, find_files, read_pairs
-from tuneworth.curate.read.batch import object_batches
 from tuneworth.curate.read.columns import Columns, merge_columns
-from tuneworth.curate.read.formats.file_parts import count_lines, numbered
+from tuneworth.curate.read.formats.batch import object_batches
 from tuneworth.curate.read.pairs import gather, read_parts
-from tuneworth.curate.read.part import read_part
+from tuneworth.curate.read.parts import count_lines, numbered, read_part
 from tuneworth.style import field_text
 
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -5,8 +5,8 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneworth.curate.read.formats.json_text import JsonFault, JsonText
-from tuneworth.curate.read.formats.lines import LongLine
+from tuneworth.curate.read.formats.document import JsonFault, JsonText
+from tuneworth.curate.read.formats.text import LongLine
 
 VALUES = st.recursive(
     st.none()

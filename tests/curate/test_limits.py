@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError, Limits
 from tuneworth.curate import DataSettings, read_pairs
-from tuneworth.curate.read.formats import decode, opened, records, tables
-from tuneworth.curate.read.formats.lines import BlankLines, LongLine, any_lines, feed_lines
+from tuneworth.curate.read.formats import opened, records, tables
+from tuneworth.curate.read.formats.text import BlankLines, LongLine, any_lines, feed_lines
 
 FILES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "limits_inputs.py"))
 GOOD = '{"input": "a question", "output": "an answer"}\n'
@@ -87,7 +87,7 @@ def test_a_long_line_keeps_its_length_and_its_beginning(lengths, size, most):
 @pytest.mark.parametrize("block", [16, 300, 1 << 22])
 @pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz"])
 def test_a_line_beyond_the_limit_is_a_row_with_its_reason(tmp_path, monkeypatch, name, block):
-    monkeypatch.setattr(decode, "_BLOCK", block)
+    monkeypatch.setattr("tuneworth.curate.read.formats.text._BLOCK", block)
     long = json.dumps({"input": "b", "output": "x" * 500})
     raw = read(written(tmp_path, name, f"{GOOD}{long}\n{GOOD}"), record=400)
     assert raw.pairs["row"].to_list() == [1, 3]
@@ -101,7 +101,7 @@ def test_a_line_beyond_the_limit_is_a_row_with_its_reason(tmp_path, monkeypatch,
 @pytest.mark.parametrize("block", [16, 300, 1 << 22])
 @pytest.mark.parametrize("cell", ["x" * 500, '"' + "x" * 500 + '"'])
 def test_a_cell_beyond_the_limit_is_a_row_with_its_reason(tmp_path, monkeypatch, cell, block):
-    monkeypatch.setattr(decode, "_BLOCK", block)
+    monkeypatch.setattr("tuneworth.curate.read.formats.text._BLOCK", block)
     raw = read(written(tmp_path, "p.csv", f"input,output\na,b\nc,{cell}\nd,e\n"), record=400)
     assert raw.pairs["row"].to_list() == [1, 3]
     assert raw.rejected.select("row", "rule").rows() == [(2, "unreadable")]
@@ -163,7 +163,7 @@ def test_the_texts_in_lists_and_structures_of_a_table_count(tmp_path):
 @pytest.mark.parametrize("name", ["p.jsonl", "p.csv"])
 @pytest.mark.parametrize("block", [64, 1 << 22])
 def test_blank_lines_are_passed_over_up_to_the_limit(tmp_path, monkeypatch, name, block):
-    monkeypatch.setattr(decode, "_BLOCK", block)
+    monkeypatch.setattr("tuneworth.curate.read.formats.text._BLOCK", block)
     first, pair = ("input,output\n", "a,b\n") if name == "p.csv" else ("", GOOD)
     path = written(tmp_path, name, first + "\n" * 500 + pair + "\n" * 500 + pair)
     assert len(read(path).pairs) == 2
@@ -176,7 +176,7 @@ def test_blank_lines_are_passed_over_up_to_the_limit(tmp_path, monkeypatch, name
 
 @pytest.mark.parametrize("name", ["p.jsonl", "p.csv"])
 def test_a_line_without_end_is_a_gap(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(decode, "_BLOCK", 64)
+    monkeypatch.setattr("tuneworth.curate.read.formats.text._BLOCK", 64)
     path = written(tmp_path, name, ("input,output\na,b\n" if name == "p.csv" else GOOD) + "x" * 5000)
     assert len(read(path, record=100, gap=6000).pairs) == 1
     with pytest.raises(DataError, match=r"there is no record in .* of its text.*\n.*gap = "):
@@ -184,7 +184,7 @@ def test_a_line_without_end_is_a_gap(tmp_path, monkeypatch, name):
 
 
 def test_lines_after_many_blank_ones_keep_their_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(decode, "_BLOCK", 64)
+    monkeypatch.setattr("tuneworth.curate.read.formats.text._BLOCK", 64)
     raw = read(written(tmp_path, "p.csv", 'input,output\n"a\n' + "\n" * 300 + '",b\n' + "\n" * 300 + "c\n"))
     assert "line 604 has 1 value" in raw.rejected["evidence"][0]
     raw = read(written(tmp_path, "p.jsonl", GOOD + "\n" * 300 + "[]\n"))
@@ -260,7 +260,7 @@ OBJECTS = [{"input": f"question {n}", "output": "an answer"} for n in range(30)]
     ids=["a list", "a list under a name", "columns"],
 )
 def test_a_document_has_its_records_in_one_of_three_shapes(tmp_path, monkeypatch, document, block):
-    monkeypatch.setattr(decode, "_BLOCK", block)
+    monkeypatch.setattr("tuneworth.curate.read.formats.text._BLOCK", block)
     path = written(tmp_path, "p.json", json.dumps(document, indent=2))
     assert read(path, record=200).pairs.select("input", "output").to_dicts() == OBJECTS
 

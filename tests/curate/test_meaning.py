@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tuneworth.core import Clock, ConfigError
 from tuneworth.curate import CurateSettings, curate, read_frame
 from tuneworth.curate.check_parts import check
-from tuneworth.curate.meaning import Meaning, load_embedding, nearest
+from tuneworth.curate.paraphrases import Meaning, load_embedding, nearest
 from tuneworth.curate.part import CurateRequest
 from tuneworth.curate.read import ReadParts
 from tuneworth.examples import example_path
@@ -65,7 +65,7 @@ def disguised(disguise):
 @pytest.mark.slow
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_a_request_in_disguise_is_nearest_to_its_original(disguise, monkeypatch):
-    monkeypatch.setattr("tuneworth.curate.meaning._LISTED", 1_000)
+    monkeypatch.setattr("tuneworth.curate.paraphrases._LISTED", 1_000)
     corpus, ids, copy = disguised(disguise)
     every = np.arange(len(ids))
     split = pl.select(pl.when(copy).then(pl.lit("test")).otherwise(pl.lit("train"))).to_series()
@@ -174,7 +174,7 @@ def test_the_nearest_are_those_of_a_full_comparison(n, m, k, seed):
 
 @pytest.mark.slow
 def test_the_graph_finds_nearly_what_a_full_comparison_finds(monkeypatch):
-    import tuneworth.curate.meaning as module
+    import tuneworth.curate.paraphrases as module
 
     chance = np.random.default_rng(1)
     bases = chance.normal(size=(3_000, 32))

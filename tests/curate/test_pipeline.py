@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tuneworth.core import ConfigError, DataError
 from tuneworth.curate import DECISIONS, CurateSettings, Override, PinnedSplits, SplitShares, curate, read_frame
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.read.normalise import normalise
+from tuneworth.curate.read.normal_forms import normalise
 from tuneworth.style import parse_style
 
 from .by_words import mirrored

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
-from tuneworth.curate.match.canned import find_canned
+from tuneworth.curate.match.relations import find_canned
 from tuneworth.curate.split.assign import effective_size, effective_splits
 from tuneworth.style import parse_style
 

@@ -18,7 +18,7 @@ from tuneworth.curate.match import relations as module
 from tuneworth.curate.match.duplicates import rank_rows, settle
 from tuneworth.curate.match.join import SimilarPairs
 from tuneworth.curate.match.relations import SiblingForest, relate
-from tuneworth.curate.read.comparison import comparable
+from tuneworth.curate.read.normal_forms import comparable
 from tuneworth.curate.split.ties import tie_rows
 from tuneworth.examples import example_path
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate.match import across, join, segments, signed
-from tuneworth.curate.match.across import similar_texts_between, verified_texts
+from tuneworth.curate.match import join, join_between, partenum, sketches
 from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_pairs_between
+from tuneworth.curate.match.join_between import similar_texts_between, verified_texts
 from tuneworth.curate.match.ngrams import gram_sets
-from tuneworth.curate.match.segments import expected_candidates, segment_pairs, segment_seconds
-from tuneworth.curate.match.signed import may_be_similar, near_texts, signed_grams, signed_texts
+from tuneworth.curate.match.partenum import expected_candidates, segment_pairs, segment_seconds
+from tuneworth.curate.match.sketches import may_be_similar, near_texts, signed_grams, signed_texts
 
 THRESHOLDS = [0.5, 0.65, 0.8, 0.9, 0.97, 1.0]
 PIECES = ["", "a", "ab", "hello ", "world", "日本語の文", "\U0001f600", "ha", "x" * 40, " and so on"]
@@ -91,7 +91,7 @@ def test_small_slices_and_filters_change_nothing(monkeypatch, threshold):
     left, right = edited(2, 150), edited(2, 300)
     expected = proposed(left, right, threshold)
     for name, small in (("_GRAMS", 300), ("_SLICES", 2), ("_HITS", 40), ("_PAIRS", 50), ("_MOST_SLOTS", 1 << 12)):
-        monkeypatch.setattr(segments, name, small)
+        monkeypatch.setattr(partenum, name, small)
     assert proposed(left, right, threshold) == expected
     assert expected >= alike(left, right, threshold)
 
@@ -99,7 +99,7 @@ def test_small_slices_and_filters_change_nothing(monkeypatch, threshold):
 def test_hashes_that_collide_leave_no_pair_out(monkeypatch):
     """With 64 hashes for all grams sets look more alike than they are: too many pairs come, none is lost."""
     texts = edited(3, 200)
-    monkeypatch.setattr(signed, "HASH_BITS", 6)
+    monkeypatch.setattr(sketches, "HASH_BITS", 6)
     found = {tuple(sorted(pair)) for pair in proposed(texts, texts, 0.8, within=True)}
     assert found >= {(i, j) for i, j in alike(texts, texts, 0.8) if i < j}
     sets = signed_grams(gram_sets(texts), np.arange(len(texts)))
@@ -154,11 +154,11 @@ def test_sketches_rule_most_pairs_out():
 def test_two_sides_of_texts_are_joined_exactly_whatever_the_way(monkeypatch, way, threshold):
     left, right = (edited(6, 300), edited(6, 120)) if way != "blocks" else (edited(6, 60), edited(6, 40))
     if way != "numbered":
-        monkeypatch.setattr(across, "_SMALL", 0)
-        monkeypatch.setattr(across, "_SECONDS_PER_CHARACTER", 1.0)  # segments always pay
+        monkeypatch.setattr(join_between, "_SMALL", 0)
+        monkeypatch.setattr(join_between, "_SECONDS_PER_CHARACTER", 1.0)  # segments always pay
     if way == "blocks":
         for name, small in (("_FEW", 900), ("_MANY", 2_000), ("_ENTRIES", 7), ("_NUMBERED", 500), ("_PAIRS", 10)):
-            monkeypatch.setattr(across, name, small)
+            monkeypatch.setattr(join_between, name, small)
     found = SimilarPairs.joined(list(similar_texts_between(pl.Series(left), pl.Series(right), threshold)))
     pairs = list(zip(found.left.tolist(), found.right.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
@@ -172,9 +172,9 @@ def test_texts_with_much_in_common_go_by_prefixes(monkeypatch):
     """Where nearly all pairs would be candidates of segments, they are not chosen, and the answer is the same."""
     texts = [f"the same long sentence about one product and another, number {i:05d}, in stock" for i in range(400)]
     called = []
-    original = across._numbered
-    monkeypatch.setattr(across, "_SMALL", 0)
-    monkeypatch.setattr(across, "_numbered", lambda *sides: called.append(1) or original(*sides))
+    original = join_between._numbered
+    monkeypatch.setattr(join_between, "_SMALL", 0)
+    monkeypatch.setattr(join_between, "_numbered", lambda *sides: called.append(1) or original(*sides))
     left, right = texts[::2], texts[1::2]
     found = SimilarPairs.joined(list(similar_texts_between(pl.Series(left), pl.Series(right), 0.9)))
     assert called
@@ -216,8 +216,8 @@ def test_the_expected_candidates_are_about_those_that_come(monkeypatch):
     some, others = (signed_texts(pl.Series(texts)) for texts in (left, right))
     t = Fraction(3, 5)
     met = []
-    original = segments.may_be_similar
-    monkeypatch.setattr(segments, "may_be_similar", lambda *a: met.append(len(a[2])) or original(*a))
+    original = partenum.may_be_similar
+    monkeypatch.setattr(partenum, "may_be_similar", lambda *a: met.append(len(a[2])) or original(*a))
     list(segment_pairs(some, others, t))
     expected = expected_candidates(some, others, t)
     assert expected / 4 < sum(met) < 4 * expected

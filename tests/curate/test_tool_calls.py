@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tuneworth.curate import DataSettings, read_frame
-from tuneworth.curate.read.tool_calls import with_calls_as_text
+from tuneworth.curate.read.conversation import with_calls_as_text
 
 ASK = {"role": "user", "content": "Weather in Oslo?"}
 ARGUMENTS = {"city": "Oslo"}

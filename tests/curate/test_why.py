@@ -6,7 +6,7 @@ import pytest
 
 from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, Override, curate, read_frame, why, write_curated
-from tuneworth.curate.read.normalise import normalise
+from tuneworth.curate.read.normal_forms import normalise
 from tuneworth.style import parse_style
 
 STYLE = parse_style("name: t\nchecks: [{kind: pattern, regex: '[.]$', min: 0, max: 0, id: no-stop}]")

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, curate, read_frame
-from tuneworth.curate.match import words as module
+from tuneworth.curate.match import subjects as module
 from tuneworth.curate.match.join import SimilarPairs
-from tuneworth.curate.match.subjects import Subjects
-from tuneworth.curate.match.words import by_facts, other_words
+from tuneworth.curate.match.subjects import Subjects, by_facts, other_words
 
 from .by_words import mirrored, reworded
 from .measured import corpus_of

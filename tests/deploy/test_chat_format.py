@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ModelError
 from tuneworth.deploy.export.chat_format import ChatFormat, go_literal, go_template, read_format, trimmed
-from tuneworth.deploy.export.commands import (
+from tuneworth.deploy.export.servers import (
     check_vllm_adapter,
     llama_command,
+    modelfile,
     start_script,
     vllm_command,
     vllm_generation,
 )
-from tuneworth.deploy.export.modelfile import modelfile
 from tuneworth.train import chat_messages, render_text, sent_messages
 from tuneworth.train.model.chat import settle_template
 

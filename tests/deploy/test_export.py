@@ -16,13 +16,13 @@ from tuneworth import ConfigError, DataError, ModelError, Run, RunBroken, run_pr
 from tuneworth.deploy import export_serving
 from tuneworth.deploy.export import export
 from tuneworth.deploy.export.chat_format import go_template
-from tuneworth.deploy.export.judged import judged_model
+from tuneworth.deploy.export.model import judged_model
 from tuneworth.deploy.export.readme import code, fenced
 from tuneworth.evaluate import prompts_of
 from tuneworth.project import evaluate_run
 from tuneworth.train import render_text
 
-from ..conftest import pair, write_project
+from ..conftest import pair, write_collected_project, write_project
 from ..shared import unsealed
 
 pytestmark = pytest.mark.slow
@@ -208,9 +208,10 @@ def test_a_run_without_a_judged_adapter_says_what_is_possible(judged: Run, train
         export_serving(Run(judged.folder), "ollama")
 
 
-def test_a_run_of_collected_outputs_has_nothing_to_export(labels: Path):
+def test_a_run_of_collected_outputs_has_nothing_to_export(tmp_path: Path, style_file: Path):
+    project = write_collected_project(tmp_path, style=style_file.name)
     with pytest.raises(DataError, match="was judged by outputs from a file"):
-        export_serving(run_project(labels), "vllm")
+        export_serving(run_project(project), "vllm")
 
 
 def test_a_template_that_ollama_cannot_write_is_refused_with_a_way_out(judged: Run):

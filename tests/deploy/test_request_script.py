@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneworth.curate.read.normalise import clean_text
+from tuneworth.curate.read.normal_forms import clean_text
 from tuneworth.deploy.export import request_file
-from tuneworth.deploy.export.request import request_script, request_shape
+from tuneworth.deploy.export.export import request_script
+from tuneworth.deploy.export.model import request_shape
 from tuneworth.evaluate import Variant, prompts_of
 from tuneworth.project import request_fields
 from tuneworth.style import render_fields

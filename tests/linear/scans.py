@@ -11,24 +11,23 @@ import polars as pl
 from tuneworth.cli.words.fix import diff_lines
 from tuneworth.core import Key, TuneworthError, marked_line, quote, split_command
 from tuneworth.core import printable as terminal_text
+from tuneworth.core.config_text import find_excess
 from tuneworth.core.console import _json
-from tuneworth.core.written.toml_lines import find_excess
 from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
 from tuneworth.curate.check.quality import find_faults
 from tuneworth.curate.decisions.why import _named
 from tuneworth.curate.match.ngrams import gram_sets
-from tuneworth.curate.match.words import _Words
-from tuneworth.curate.read.comparison import comparable, text_fields, visible
+from tuneworth.curate.match.subjects import _Words
 from tuneworth.curate.read.dates import pair_dates
 from tuneworth.curate.read.formats.csv import find_dialect
-from tuneworth.curate.read.formats.json_text import JsonFault, JsonText
-from tuneworth.curate.read.normalise import clean_text, content_hash, normalise
+from tuneworth.curate.read.formats.document import JsonFault, JsonText
+from tuneworth.curate.read.normal_forms import clean_text, comparable, content_hash, normalise, text_fields, visible
 from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
-from tuneworth.deploy.export.modelfile import _checked
 from tuneworth.deploy.export.readme import code, fenced
+from tuneworth.deploy.export.servers import _checked
 from tuneworth.deploy.watch.drift import features_of
 from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
@@ -49,10 +48,10 @@ from tuneworth.review.queue.sides import title_of
 from tuneworth.review.style.desk import _diff
 from tuneworth.style import check_outputs, infer_style, pair_columns, parse_style, refused, repair, stated_numbers
 from tuneworth.style.check import explain
-from tuneworth.style.cues import is_of_another_field
 from tuneworth.style.facts.names import names_in, words_of
 from tuneworth.style.facts.number_words import words_in
 from tuneworth.style.facts.numbers import facts_in
+from tuneworth.style.kinds.contradicts import is_of_another_field
 from tuneworth.style.kinds.json_text import as_json
 from tuneworth.style.parts import facts_of, lines_of, parts_of
 from tuneworth.style.spelling import spelling_variants

@@ -91,7 +91,7 @@ A Title In Title Case Without red box AND big letters; colour color e-mail email
 """
 READ = (
     PROSE, '{"b": {"c": [1, "red", 2.50]}, "size": "5 V"}', '{"a": 1, "b": 2, "a": 3} x',
-    "The part box works. The part box works: SOT-89, 5 V",
+    "The part box works. The part box works: SOT-89, 5 V", "[" * 201 + '"',
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from .test_imports import graph
 # The two files whose code adds to a file in place; all else goes through `core/disk/appending.py`.
 SYNCS = {"core/machine.py"}  # opens what is written already
 IN_PLACE = {"core/disk/appending.py", "curate/decisions/log.py"}
-LOCKS = {"core/disk/locks.py"}
+LOCKS = {"core/disk/appending.py"}
 OF_LOCKS = {"filelock", "fcntl", "msvcrt"}
 CHANGE = {"O_APPEND", "O_RDWR", "O_WRONLY", "ftruncate", "truncate"}
 

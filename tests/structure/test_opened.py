@@ -12,12 +12,12 @@ OPENS = {"open", "read_text", "read_bytes", "read_excel", "read_csv", "read_ipc"
 }  # fmt: skip
 # The module that opens paths named by users, and those that use it to check a path before a library opens it.
 CHECKED = {
-    "core.disk.regular", "curate.read.formats.opened", "curate.read.formats.workbook", "curate.read.formats.trial",
+    "core.disk.files", "curate.read.formats.opened", "curate.read.formats.workbook", "curate.read.formats.trial",
     "evaluate.outputs.models",
 }  # fmt: skip
 # Files in the folders of runs, in jobs and caches, and others that Tuneworth writes.
 WRITTEN = {
-    "core.disk.appending", "core.disk.locks", "core.stored.reading", "curate.decisions.log",
+    "core.disk.appending", "core.stored.reading", "curate.decisions.log",
     "curate.export", "curate.parts.files", "curate.parts.storage", "curate.run_files",
     "train.checkpoint", "train.model.adapter", "train.model.merge",
     "train.model.provenance", "project.demo.measuring",
@@ -26,10 +26,10 @@ WRITTEN = {
 }  # fmt: skip
 # Files that come with Tuneworth or the system, and things that are not files on disk.
 SHIPPED = {
-    "core.install", "core.machine", "core.streams", "core.stored.run_files", "curate.parts.drive",
+    "core.commands", "core.console", "core.machine", "core.stored.run_files", "curate.parts.drive",
     "curate.read.formats.records",
     "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
-    "project.demo.example", "project.evaluation.gate_paths", "deploy.export.request", "review.server.server",
+    "project.demo.example", "project.evaluation.gate_paths", "deploy.export.export", "review.server.server",
 }  # fmt: skip
 # After `is_file`: files next to the project, which are compared or searched.
 SEARCHED = {"project.create", "project.history.keeping", "train.trial.checks"}

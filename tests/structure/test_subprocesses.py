@@ -39,8 +39,8 @@ def test_every_python_is_started_in_one_place():
     words = ("sys", "subprocess", "multiprocessing", "ProcessPoolExecutor", "ray")
     found = {(path, start) for path, tree in sources(*words).items() for start in starts(tree)}
     assert found == {
-        ("core/subprocesses.py", "sys.executable"),
-        ("core/subprocesses.py", "multiprocessing.get_context"),
+        ("core/commands.py", "sys.executable"),
+        ("core/commands.py", "multiprocessing.get_context"),
         ("curate/parts/ray.py", "ray.init"),
     }
 

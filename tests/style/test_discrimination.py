@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.style import Discrimination, Passing, check_outputs, measure_discrimination, parse_style
+from tuneworth.style.columns import Columns
 from tuneworth.style.discrimination import inputs_alone, other_outputs
-from tuneworth.style.schema import Columns
 
 COLOURS = ("red", "blue", "green", "white", "black")
 FORM = parse_style("checks: [{kind: length, unit: words, max: 12}, {kind: punctuation, end: .}]")

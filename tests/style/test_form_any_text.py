@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.style import check_outputs, parse_style
-from tuneworth.style.succession import longest_rising
+from tuneworth.style.kinds.order import longest_rising
 
 STYLE = parse_style("""
 checks:

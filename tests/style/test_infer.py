@@ -13,7 +13,7 @@ from tuneworth.style.discrimination import content_order
 from tuneworth.style.infer import infer as infer_module
 from tuneworth.style.infer import infer_proposed
 from tuneworth.style.infer.evidence import wilson_low
-from tuneworth.style.kind import Proposal
+from tuneworth.style.schema import Proposal
 
 SIGNED = ("pattern", Proposal({"regex": "signed"}))
 

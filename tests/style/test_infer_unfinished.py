@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from tuneworth.style import infer_style, pair_columns
-from tuneworth.style.infer.unfinished import unfinished
+from tuneworth.style.infer.infer import unfinished
 
 COLOURS, THINGS = ["red", "blue", "green", "white"], ["lamp", "chair", "table", "shelf", "clock"]
 STAND_INS = [

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.style import check_outputs, explain, infer_style, parse_style, read_style, write_guide
-from tuneworth.style.word_forms import KnownForms
+from tuneworth.style.facts.names import KnownForms
 
 WORDS = "{kind: known_words, words: [Dual, step-down, DC/DC, converter, big, power, regulate, café], allow: [Acme]}"
 

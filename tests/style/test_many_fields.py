@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from tuneworth.style import pair_columns
+from tuneworth.style.columns import field_text
 from tuneworth.style.infer import wordings
 from tuneworth.style.infer.wordings import _Phrases, _Row
-from tuneworth.style.schema import field_text
 
 
 def test_the_words_of_other_fields_are_read_only_where_a_phrase_needs_them(monkeypatch):

@@ -13,8 +13,8 @@ from tuneworth.core import ConfigError
 from tuneworth.examples import example_path
 from tuneworth.style import KINDS, Columns, pair_columns, parse_style, read_style, repair, repair_columns
 from tuneworth.style.edits import Planned, subsets
+from tuneworth.style.fact_guard import preserved
 from tuneworth.style.parts import facts_of
-from tuneworth.style.preserved import preserved
 
 
 def style(*checks: str):

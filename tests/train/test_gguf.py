@@ -12,7 +12,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from tuneworth.core import ModelError, RunBroken
-from tuneworth.deploy.export.lora_gguf import write_lora_gguf
+from tuneworth.deploy.export.export import write_lora_gguf
 from tuneworth.train import TrainSettings, conversion_command, fit, gguf_source, load_model, merge, write_gguf
 from tuneworth.train.model.kernels import detach_adapter
 

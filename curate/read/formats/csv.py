@@ -12,9 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from ....core import DataError, say
-from ..batch import Batch, excerpt
-from .intake import Intake
-from .lines import LongLine, any_lines
+from .batch import Batch, Intake, excerpt
+from .text import LongLine, any_lines
 
 __all__ = [
     "Dialect",

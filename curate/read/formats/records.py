@@ -2,19 +2,18 @@
 
 import codecs
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ....core import DataError, Limits, say
-from ..batch import ROWS, Batch, excerpt, too_deep
+from ...settings import DataSettings
+from ..shapes import ALL_COLUMNS
+from .batch import ROWS, Batch, Intake, excerpt, too_deep
 from .csv import read_csv
-from .decode import HEAD, find_encoding, read_head, text_blocks
-from .document import document_batches
-from .intake import Intake
-from .json_text import JsonFault, scan_value
-from .lines import BlankLines, LongLine, feed_lines
+from .document import JsonFault, document_batches, scan_value
 from .opened import PACKED
 from .tables import TABLES, table_records
+from .text import HEAD, BlankLines, LongLine, feed_lines, find_encoding, read_head, text_blocks
 from .workbook import sheet_records
 
 __all__ = ["SUFFIXES", "file_kind", "read_records"]
@@ -34,42 +33,33 @@ def file_kind(path: Path) -> str | None:
 
 
 def read_records(
-    path: Path,
-    *,
-    encoding: str,
-    delimiter: str | None,
-    wanted: Collection[str] = (),
-    sheet: str | None = None,
-    span: tuple[int, int] | None = None,
-    first: int = 1,
-    limits: Limits | None = None,
+    path: Path, data: DataSettings, *, span: tuple[int, int] | None = None, first: int = 1
 ) -> tuple[Iterator[Batch], list[str]]:
     """The records of one file in batches, in order, and guesses about the file for the user.
 
-    `wanted` are the columns named in `[data]`: they help to detect the delimiter. The file is read lazily, some
-    megabytes of text at a time; only a `sheet` (by name; the first one) of a workbook is read at once.
+    The columns named in `data` help to detect the delimiter. The file is read lazily, some megabytes of text at a time;
+    only a sheet of a workbook is read at once.
 
     `span` is where a part of the file begins and ends: in rows of a Parquet or Arrow file, or in bytes of uncompressed lines in
-    UTF-8. Its records are numbered from `first`, the number of its first record in the file. A record beyond the `limits`
-    (default: those of `Limits()`) is unreadable.
+    UTF-8. Its records are numbered from `first`, the number of its first record in the file. A record beyond the limits
+    is unreadable.
 
     Raises:
-        DataError: the file is missing, empty, damaged as a whole, beyond the limits, or not in `encoding`; also while
+        DataError: the file is missing, empty, damaged as a whole, beyond the limits, or not in the encoding; also while
             batches are drawn.
     """
-    limits = limits or Limits()
+    limits, kind = data.limits, file_kind(path)
     intake = Intake(path, limits)
-    kind = file_kind(path)
     if kind in TABLES:
         return table_records(path, span, first, limits), []
     if kind == ".xlsx":
-        return sheet_records(path, sheet, limits)
+        return sheet_records(path, data.sheet, limits)
     if span is not None:
         return _from_lines(text_blocks(path, "utf-8", limits, span=span, line=first), intake, first), []
     head = read_head(path)
     if len(head) < HEAD and not head.strip():
         raise DataError(f"{path}: the file is empty; expected one pair per {'line' if kind == '.jsonl' else 'record'}")
-    encoding, notice = find_encoding(path, head, stated=encoding)
+    encoding, notice = find_encoding(path, head, stated=data.encoding)
     notices = [notice] if notice else []
     if kind in (".csv", ".tsv"):
         text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
@@ -78,13 +68,20 @@ def read_records(
             text,
             text_blocks(path, encoding, limits),
             intake,
-            delimiter=delimiter or ("\t" if kind == ".tsv" else None),
-            wanted=wanted,
+            delimiter=data.delimiter or ("\t" if kind == ".tsv" else None),
+            wanted=_named(data),
         )
         return batches, [*notices, *guesses]
     if kind == ".json":
         return _from_json(path, encoding, limits), notices
     return _from_lines(text_blocks(path, encoding, limits), intake), notices
+
+
+def _named(data: DataSettings) -> list[str]:
+    """The columns named in the settings."""
+    inputs = (data.input,) if isinstance(data.input, str) else data.input or ()
+    names = (data.output, data.id, data.group, data.split, *inputs)
+    return [name for name in names if name and name != ALL_COLUMNS]
 
 
 # --- JSON lines ---------------------------------------------------------------------------------------------------

@@ -5,16 +5,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from ....core import DataError, Limits, open_regular, python_command, say, withheld_keys
-from ..batch import Batch, plain_values
 from . import trial
-from .intake import Intake
-from .lengths import text_lengths, without_long
+from .batch import Batch, Intake, table_batch, text_lengths
 from .opened import FileStamp, check_unpacked, file_stamp, reading_errors
 from .trial import ROWS_AT_ONCE, open_table
 
@@ -42,8 +39,7 @@ def table_records(path: Path, span: tuple[int, int] | None, number: int, limits:
             lengths = text_lengths(table)
             unpacked += int(lengths.sum())
             check_unpacked(path, unpacked, size, limits, rows=number + len(table) - 1)
-            rows = without_long(Batch(range(number, number + len(table)), table), lengths, intake)
-            yield replace(rows, values=plain_values(rows.values))  # type: ignore[arg-type] - a table
+            yield table_batch(table, range(number, number + len(table)), lengths, intake)
             number += len(table)
     except FileNotFoundError:
         raise DataError(f"there is no file at {path}") from None

@@ -19,9 +19,7 @@ from typing import IO
 import polars as pl
 
 from ....core import DataError, Limits, install_command, nearest, open_regular, say
-from ..batch import ROWS, Batch
-from .intake import Intake
-from .lengths import text_lengths, without_long
+from .batch import ROWS, Batch, Intake, table_batch, text_lengths
 from .opened import check_unpacked, reading_errors
 
 __all__ = ["sheet_records"]
@@ -72,8 +70,8 @@ def _from_sheet(table: pl.DataFrame, intake: Intake) -> Iterator[Batch]:
     table = table.drop(nameless).with_row_index("\0row", offset=1)
     table = table.filter(pl.any_horizontal(pl.exclude("\0row").is_not_null())) if table.width > 1 else table.clear()
     for part in table.iter_slices(ROWS):
-        batch = Batch(part["\0row"].to_list(), part.drop("\0row"))
-        yield without_long(batch, text_lengths(batch.values), intake)
+        rows = part.drop("\0row")
+        yield table_batch(rows, part["\0row"].to_list(), text_lengths(rows), intake)
 
 
 # --- what a workbook would take -----------------------------------------------------------------------------------

@@ -28,8 +28,8 @@ from tuneworth.curate import (
     write_parts,
 )
 from tuneworth.curate.curated import curate_parts
-from tuneworth.curate.read.formats.file_parts import MOST_BYTES
 from tuneworth.curate.read.pairs import read_parts
+from tuneworth.curate.read.parts import MOST_BYTES
 from tuneworth.style import StyleSchema
 
 LINES = ("train", "validation", "test", "set_aside")

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError
 from tuneworth.curate import Job, Processes, open_storage
-from tuneworth.curate.match import across, signed
+from tuneworth.curate.match import join_between, sketches
 from tuneworth.curate.match.candidates import Caps, candidate_tiles
 from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_tiles_between
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.parts import similar as alike
 from tuneworth.curate.parts.similar import _piece, stored_between, stored_candidates
 from tuneworth.curate.parts.tasks import Table
-from tuneworth.curate.read.normalise import content_hash
+from tuneworth.curate.read.normal_forms import content_hash
 
 from .here import Here
 
@@ -101,7 +101,8 @@ def test_slices_change_nothing(tmp_path, monkeypatch):
     texts = edited(1, 300)
     expected = in_memory(texts, 0.7, Caps())
     for module, name, small in (
-        (alike, "_TEXTS", 7), (alike, "_PAIRS", 5), (across, "_PAIRS", 5), (across, "_NUMBERED", 900), (signed, "_CHARACTERS", 50)
+        (alike, "_TEXTS", 7), (alike, "_PAIRS", 5), (join_between, "_PAIRS", 5), (join_between, "_NUMBERED", 900),
+        (sketches, "_CHARACTERS", 50),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, small)
     assert in_parts(tmp_path, texts, 0.7, Caps(), 3) == expected

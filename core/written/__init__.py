@@ -1,1 +1,0 @@
-"""Files that people write: reading text and TOML, with line numbers for messages."""
