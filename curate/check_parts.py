@@ -1,4 +1,4 @@
-"""The first step of curation: masks, decides about and checks the pairs, each part by itself, then all of them together."""
+"""The first step of curation: masks and checks the pairs, each part by itself, then all of them together."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ from .match import Corpus, DistinctTexts, RowsHere
 from .part import COLUMNS, Changes, CheckedPart, CurateRequest, PairTexts, check_part, content_forms, mask_texts
 from .read import RawPairs, ReadParts, named_once, pair_dates, renamed
 
-__all__ = ["CheckedEach", "CheckedPairs", "CorpusOf", "check", "check_each", "combine", "corpus_here"]
+__all__ = ["CheckedPairs", "CheckedParts", "CorpusOf", "check", "check_each", "combine", "corpus_in_memory"]
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class CorpusOf(Protocol):
     """Makes the corpus of checked parts, whose texts may be in memory or stored."""
 
     def __call__(self, parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -> Corpus:
-        """`identifiers` are input fields that are no facts."""
+        """The corpus; `identifiers` are input fields that are not facts."""
         ...
 
 
-def corpus_here(parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -> Corpus:
+def corpus_in_memory(parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -> Corpus:
     """See `CorpusOf`: the corpus in the memory of this process."""
     starts = np.cumsum([0, *(len(part.numbers) for part in parts)])
     repairs = [
@@ -77,8 +77,11 @@ def corpus_here(parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -
 
 
 @dataclass(frozen=True)
-class CheckedEach:
-    """The parts, each checked by itself; of `raw` are gone those dropped by decision. personal: what each part holds."""
+class CheckedParts:
+    """The parts, each checked by itself.
+
+    raw: the remaining pairs, without texts. personal: the personal data found in each part.
+    """
 
     parts: list[CheckedPart]
     raw: RawPairs
@@ -93,10 +96,10 @@ def check(
     *,
     clock: Clock,
     each: Each = in_turn,
-    corpus_of: CorpusOf = corpus_here,
+    corpus_of: CorpusOf = corpus_in_memory,
     buckets: int = 1,
 ) -> CheckedPairs:
-    """Mask pairs, apply drop decisions, normalise the rest, and check it; texts are exchanged in this many `buckets`.
+    """Mask the pairs, remove those dropped by decision, and check the rest; texts are exchanged in this many `buckets`.
 
     Raises:
         ConfigError: no pair has an identifier, the stratification field or the date, or two settings conflict.
@@ -106,7 +109,7 @@ def check(
 
 def check_each(
     read: ReadParts, request: CurateRequest, *, clock: Clock, each: Each = in_turn, buckets: int = 1
-) -> CheckedEach:
+) -> CheckedParts:
     """The first half of `check`: each part by itself."""
     if request.date is not None and request.settings.stratify is not None:
         raise ConfigError("[data] date and [curate] stratify cannot be combined; remove one of them")
@@ -125,10 +128,10 @@ def check_each(
     clock.divide([part.seconds for part in parts])
     edited = {row: (before, after) for part in parts for row, before, after in part.edited}
     found = [part.personal for part in parts if part.personal is not None] if personal is None else personal
-    return CheckedEach(parts, raw, replace(decided, edited=edited), styled, found)
+    return CheckedParts(parts, raw, replace(decided, edited=edited), styled, found)
 
 
-def combine(found: CheckedEach, *, clock: Clock, corpus_of: CorpusOf) -> CheckedPairs:
+def combine(found: CheckedParts, *, clock: Clock, corpus_of: CorpusOf) -> CheckedPairs:
     """The second half of `check`: what the parts say together.
 
     Raises:

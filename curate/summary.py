@@ -22,7 +22,7 @@ from ..style import (
 from .check import is_label, mask_text, repair_outputs, usable_repairs
 from .check_parts import CheckedPairs
 from .decisions import edit_warnings, settle_decided, summarise_decisions
-from .match import Corpus, Edges, Outcomes, Relations, find_canned, first_rows, relate
+from .match import Corpus, Outcomes, Relations, find_canned, first_rows, relate
 from .part import CountTokens, CurateRequest
 from .records import (
     CannedOutput,
@@ -249,11 +249,7 @@ def _raised(relations: Relations, label: np.ndarray, threshold: float) -> Relati
     duplicates, conflicts = relations.duplicates, relations.conflicts
     repeats = (duplicates.inputs >= threshold) & (duplicates.outputs >= threshold)
     conflicting = (conflicts.inputs >= threshold) & (label | (conflicts.outputs >= threshold))
-    return replace(relations, duplicates=_take(duplicates, repeats), conflicts=_take(conflicts, conflicting))
-
-
-def _take(edges: Edges, which: np.ndarray) -> Edges:
-    return Edges(edges.left[which], edges.right[which], edges.inputs[which], edges.outputs[which])
+    return replace(relations, duplicates=duplicates.take(repeats), conflicts=conflicts.take(conflicting))
 
 
 def _borderline(corpus: Corpus, outcomes: Outcomes, rows: np.ndarray) -> dict[str, Any] | None:
