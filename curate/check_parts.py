@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
-from ..core import Clock, ConfigError, InputError, nearest
+from ..core import Clock, ConfigError, nearest
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .check import DETECTION_ROWS, Checked, group_masks, identifier_like, judge, mask_outside, mask_text, merge_personal
 from .decisions import Decided, decide, without_failures
@@ -211,11 +211,21 @@ def _check_names(parts: Sequence[CheckedPart], request: CurateRequest) -> None:
     missing = [name for name in request.identifiers if name not in known]
     absent = [name for name in request.columns if not any(part.found[name] for part in parts)]
     first = _first([part.texts for part in parts], ["fields", "meta"]) if missing or absent else pl.DataFrame()
-    if missing and len(first):
-        raise _no_such_identifiers(first, missing)
-    if absent and len(first):
-        where = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]]
-        raise _no_such_value(first, request.columns[absent[0]], where=where)
+    if not len(first):
+        return
+    fields, others = (
+        {key for text in first[column].drop_nulls() for key in json.loads(text)} for column in ("fields", "meta")
+    )
+    if missing:
+        problems = [f'no input has a field "{name}"; {_hint(name, fields)}' for name in missing]
+        raise ConfigError.of(problems, where="[data] identifiers")
+    where, name = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]], request.columns[absent[0]]
+    hint = _hint(name, fields | others | {*COLUMNS})
+    raise ConfigError(f'{where}: no pair has a field or column "{name}"; {hint}')
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    return nearest(name, sorted(known)) if known else "the inputs are plain texts without fields"
 
 
 def _first(texts: Sequence[PairTexts], columns: Sequence[str]) -> pl.DataFrame:
@@ -226,27 +236,3 @@ def _first(texts: Sequence[PairTexts], columns: Sequence[str]) -> pl.DataFrame:
         if sum(map(len, first)) >= DETECTION_ROWS:
             break
     return pl.concat(first)
-
-
-def _no_such_value(pairs: pl.DataFrame, name: str, *, where: str) -> ConfigError:
-    """The error that no pair has a field or column of that name, with the closest existing name."""
-    return ConfigError(f'{where}: no pair has a field or column "{name}"; {_hint(name, _names(pairs))}')
-
-
-def _no_such_identifiers(pairs: pl.DataFrame, missing: Sequence[str]) -> InputError:
-    """The error that no input has fields of these names, with the closest existing name."""
-    known = sorted(_keys(pairs, "fields"))
-    problems = [f'no input has a field "{name}"; {_hint(name, known)}' for name in missing]
-    return ConfigError.of(problems, where="[data] identifiers")
-
-
-def _names(pairs: pl.DataFrame) -> list[str]:
-    return sorted({*_keys(pairs, "fields"), *_keys(pairs, "meta"), *COLUMNS})
-
-
-def _keys(pairs: pl.DataFrame, column: str) -> set[str]:
-    return {key for text in pairs[column].drop_nulls().to_list() for key in json.loads(text)}
-
-
-def _hint(name: str, known: list[str]) -> str:
-    return nearest(name, known) if known else "the inputs are plain texts without fields"
